@@ -1,0 +1,107 @@
+"""Every error that Headcount itself raises.
+
+HeadcountError
+├── BadSetting                 a setting is unknown or its value is wrong
+├── BadRoot                    the folder or URL to index cannot be used
+│   ├── RootNotFound
+│   ├── RootEmpty
+│   └── RootNotAllowed
+├── UnreadableImage            the content of one photo cannot be turned into pixels
+├── UnreachableImage           one photo's bytes cannot be had (gone, no permission, dead mount)
+├── PackNotFound               a face model pack is named but its files are not there
+├── NotFound                   no session, photo, face or person has this id
+├── IllegalMove                a session cannot make this move from where it is
+├── PhaseFailed                a phase could not go on
+├── DatabaseUnavailable        PostgreSQL cannot be reached or started
+└── InvariantBroken            the law of progress does not hold: a defect in Headcount
+
+The message of an error is a sentence that names the thing and, where there is one, the cure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class HeadcountError(Exception):
+    """An error that Headcount raises on purpose."""
+
+
+class BadSetting(HeadcountError):
+    """A setting is unknown, or its value cannot be used."""
+
+    def __init__(self, setting: str, reason: str) -> None:
+        super().__init__(f"Setting {setting}: {reason}")
+        self.setting, self.reason = setting, reason
+
+
+class BadRoot(HeadcountError):
+    """The folder or URL to index cannot be used."""
+
+    def __init__(self, root: str, reason: str) -> None:
+        super().__init__(f"{root}: {reason}")
+        self.root, self.reason = root, reason
+
+
+class RootNotFound(BadRoot):
+    """There is no such folder."""
+
+
+class RootEmpty(BadRoot):
+    """The folder holds no photo."""
+
+
+class RootNotAllowed(BadRoot):
+    """The folder lies outside the roots that may be indexed over HTTP."""
+
+
+class UnreadableImage(HeadcountError):
+    """The content of one photo cannot be turned into pixels; reading it again gives the same answer."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class UnreachableImage(UnreadableImage):
+    """The bytes of one photo cannot be had now; a later try may succeed."""
+
+
+class PackNotFound(HeadcountError):
+    """A pack of face models was asked for by name, and its files are not on this machine."""
+
+    def __init__(self, pack: str, reason: str) -> None:
+        super().__init__(f"Pack {pack}: {reason}")
+        self.pack, self.reason = pack, reason
+
+
+class NotFound(HeadcountError):
+    """Nothing of this kind has this id."""
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"There is no {kind} {key}.")
+        self.kind, self.key = kind, key
+
+
+class IllegalMove(HeadcountError):
+    """A session cannot make this move from the status that it has."""
+
+    def __init__(self, *, status: str, move: str, legal: Iterable[str]) -> None:
+        self.status, self.move, self.legal = status, move, tuple(sorted(legal))
+        choices = ", ".join(self.legal) or "none"
+        super().__init__(f"A session that is {status} cannot {move}; legal moves: {choices}.")
+
+
+class PhaseFailed(HeadcountError):
+    """A phase could not go on; the message is what the user reads."""
+
+
+class DatabaseUnavailable(HeadcountError):
+    """PostgreSQL cannot be reached, or could not be started."""
+
+
+class InvariantBroken(HeadcountError):
+    """The law of progress does not hold."""

@@ -1,0 +1,51 @@
+"""Rate and time left, from samples of (time, count). The clock is an argument."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+RATE_WINDOW_S = 30.0
+"""A rate is that of the last 30 seconds: long enough to be calm, short enough to be true."""
+
+_MIN_SPAN_S = 1.0
+
+
+@dataclass(slots=True)
+class RateWindow:
+    """The recent samples of one growing count."""
+
+    window_s: float = RATE_WINDOW_S
+    samples: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def add_sample(self, *, now: float, count: int) -> None:
+        """Remember that the count was `count` at `now` (seconds); samples out of the window go.
+
+        A count that fell (a new attempt) or a clock that jumped back starts the window anew.
+        """
+        if self.samples and (count < self.samples[-1][1] or now < self.samples[-1][0]):
+            self.samples.clear()
+        self.samples.append((now, count))
+        while len(self.samples) > 2 and self.samples[1][0] <= now - self.window_s:
+            self.samples.popleft()
+
+    def rate_per_s(self, *, now: float) -> float | None:
+        """Return finished per second over the window, or None when too little was seen to tell."""
+        if len(self.samples) < 2:
+            return None
+        first_time, first_count = self.samples[0]
+        span_s = max(now, self.samples[-1][0]) - first_time
+        gained = self.samples[-1][1] - first_count
+        if span_s < _MIN_SPAN_S or gained <= 0:
+            return None
+        return gained / span_s
+
+
+def time_left_s(*, remaining: int, rate_per_s: float | None) -> int | None:
+    """Return whole seconds until `remaining` is done, 0 when nothing remains, None when unknown."""
+    if remaining <= 0:
+        return 0
+    if rate_per_s is None or rate_per_s <= 0:
+        return None
+    return math.ceil(remaining / rate_per_s)

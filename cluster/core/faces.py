@@ -1,0 +1,89 @@
+"""A face as a value: where it is, how sure the detector is, how good it is for recognition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FULL_SIZE_PX = 112
+"""A face of this many pixels fills ArcFace's input (Deng et al., CVPR 2019); more adds nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundingBox:
+    """A rectangle in pixels of the upright, full-size photo; right and bottom are exclusive."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """Width in pixels, never negative."""
+        return max(0.0, self.right - self.left)
+
+    @property
+    def height(self) -> float:
+        """Height in pixels, never negative."""
+        return max(0.0, self.bottom - self.top)
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels."""
+        return self.width * self.height
+
+    def scaled(self, factor: float) -> BoundingBox:
+        """Return the box in a photo that is `factor` times as large."""
+        return BoundingBox(
+            self.left * factor, self.top * factor, self.right * factor, self.bottom * factor
+        )
+
+    def overlap(self, other: BoundingBox) -> float:
+        """Return intersection over union, 0.0 to 1.0; 0.0 when either box is empty."""
+        shared = BoundingBox(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        ).area
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+
+Landmarks = tuple[tuple[float, float], ...]
+"""Five points (x, y): left eye, right eye, nose, left and right corner of the mouth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face found in one photo.
+
+    `embedding` holds the L2-normalised vector as little-endian float32 bytes (512 dimensions for
+    ArcFace, 128 for dlib); `crop` is a JPEG of 160 x 160 pixels.
+    """
+
+    box: BoundingBox
+    landmarks: Landmarks
+    score: float
+    quality: float
+    embedding: bytes
+    crop: bytes
+
+
+def face_quality(*, score: float, box: BoundingBox, landmarks: Landmarks) -> float:
+    """Return how far a face can be trusted for recognition, 0.0 to 1.0.
+
+    The product of three claims: the detector is sure; the face has enough pixels; it looks at the
+    camera (the nose lies between the eyes). A face in full profile keeps half of its quality.
+    """
+    size = min(1.0, min(box.width, box.height) / FULL_SIZE_PX)
+    return max(0.0, min(1.0, score)) * size**0.5 * (0.5 + 0.5 * _frontality(landmarks))
+
+
+def _frontality(landmarks: Landmarks) -> float:
+    (left_x, _), (right_x, _), (nose_x, _) = landmarks[:3]
+    span = right_x - left_x
+    if span <= 0:
+        return 0.0
+    place = (nose_x - left_x) / span
+    return max(0.0, 1.0 - 2.0 * abs(place - 0.5))

@@ -1,0 +1,34 @@
+"""File names as text that PostgreSQL and JSON can hold, without loss.
+
+POSIX file names are bytes. Python shows bytes that are not UTF-8 as lone surrogates (PEP 383),
+which no UTF-8 column accepts; such a path is written as its percent-encoded file:// URL.
+"""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+_FILE_URL = "file://"
+
+
+def path_to_text(path: str) -> str:
+    """Return `path` itself when it is valid UTF-8, else its file:// URL."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return _FILE_URL + quote_from_bytes(os.fsencode(path))
+    return path
+
+
+def text_to_path(text: str) -> str:
+    """Return the path that `path_to_text` was given."""
+    if text.startswith(_FILE_URL):
+        return os.fsdecode(unquote_to_bytes(text[len(_FILE_URL) :]))
+    return text
+
+
+def is_url(path: str) -> bool:
+    """Tell a URL that fsspec opens (s3://, memory://) from a local path."""
+    scheme, separator, _ = path.partition("://")
+    return bool(separator) and scheme.isidentifier() and scheme != "file"

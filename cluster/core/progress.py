@@ -1,0 +1,254 @@
+"""Counts in, the progress that users see out. Pure: a snapshot in, an answer out.
+
+The law (DESIGN 5): finished = processed + skipped + failed; what is shown is settled plus in
+flight; a percentage is rounded down, so that 100.00 is never shown before the last item; while
+photos are still being discovered the percentage stays 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from cluster.core.errors import InvariantBroken
+from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
+
+DEFAULT_WEIGHTS: Mapping[PhaseName, float] = MappingProxyType(
+    {PhaseName.TRAINING: 0.30, PhaseName.FACE_DETECTION: 0.65, PhaseName.CLUSTERING: 0.05}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCounts:
+    """The settled counts of one phase."""
+
+    total: int = 0
+    processed: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+    @property
+    def finished(self) -> int:
+        """Photos that need nothing more: duplicates and failures count as finished."""
+        return self.processed + self.skipped + self.failed
+
+    def plus(
+        self, *, total: int = 0, processed: int = 0, skipped: int = 0, failed: int = 0
+    ) -> PhaseCounts:
+        """Return the counts with these added."""
+        return PhaseCounts(
+            self.total + total,
+            self.processed + processed,
+            self.skipped + skipped,
+            self.failed + failed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteringResult:
+    """What clustering came to."""
+
+    clusters_found: int
+    faces_clustered: int
+    faces_ungrouped: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSnapshot:
+    """All that is known of one phase at one moment.
+
+    `in_flight` counts photos that workers have done but not committed; `floor` is the highest
+    finished count that was shown in this attempt. Rates are finished per second; `past_rate_per_s`
+    is what the last completed session with the same pack measured.
+    """
+
+    name: PhaseName
+    status: PhaseStatus = PhaseStatus.PENDING
+    counts: PhaseCounts = PhaseCounts()
+    revision: int = 0
+    attempt: int = 1
+    in_flight: int = 0
+    floor: int = 0
+    is_discovering: bool = False
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error: str | None = None
+    step: str | None = None
+    rate_per_s: float | None = None
+    past_rate_per_s: float | None = None
+    faces_detected: int = 0
+    result: ClusteringResult | None = None
+
+    @property
+    def shown(self) -> int:
+        """The finished count to show: settled plus in flight, at least what was shown before.
+
+        The last item counts only when it is settled: a count that reaches the total says that
+        nothing can be lost any more.
+        """
+        counts = self.counts
+        if counts.finished >= counts.total:
+            return counts.finished
+        live = max(counts.finished + self.in_flight, self.floor)
+        return min(live, counts.total - 1) if not self.is_discovering else min(live, counts.total)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseProgress:
+    """One phase as users see it."""
+
+    name: PhaseName
+    status: PhaseStatus
+    attempt: int
+    current: int
+    total: int
+    percentage: float
+    processed: int
+    skipped: int
+    failed: int
+    is_discovering: bool
+    eta_seconds: int | None
+    images_per_minute: float | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: str | None
+    step: str | None
+    faces_detected: int
+    result: ClusteringResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnifiedProgress:
+    """A session as users see it."""
+
+    session_id: int
+    status: SessionStatus
+    version: int
+    percentage: float
+    eta_seconds: int | None
+    current_phase: PhaseName | None
+    phases: tuple[PhaseProgress, ...]
+
+    def phase(self, name: PhaseName) -> PhaseProgress:
+        """Return the progress of one phase."""
+        return next(phase for phase in self.phases if phase.name is name)
+
+
+def percentage(*, finished: int, total: int, is_complete: bool) -> float:
+    """Return finished / total in percent, rounded down to two decimals.
+
+    Nothing to do is 100.0 once the phase has completed, and 0.0 before.
+    """
+    if total <= 0:
+        return 100.0 if is_complete else 0.0
+    return finished * 10_000 // total / 100
+
+
+def check_counts(counts: PhaseCounts) -> None:
+    """Raise InvariantBroken unless 0 <= finished <= total and no count is negative."""
+    if min(counts.processed, counts.skipped, counts.failed) < 0 or counts.finished > counts.total:
+        raise InvariantBroken(f"0 <= finished <= total does not hold for {counts}")
+
+
+def never_fall(before: PhaseSnapshot | None, now: PhaseSnapshot) -> PhaseSnapshot:
+    """Return `now` with its floor raised to what was shown before in the same attempt."""
+    if before is None or before.attempt != now.attempt:
+        return now
+    return replace(now, floor=max(now.floor, before.shown))
+
+
+def show_phase(phase: PhaseSnapshot) -> PhaseProgress:
+    """Turn a snapshot of one phase into what users see of it."""
+    counts = phase.counts
+    current = phase.shown
+    is_complete = phase.status is PhaseStatus.COMPLETED
+    share = 0.0
+    if not phase.is_discovering:
+        share = percentage(finished=current, total=counts.total, is_complete=is_complete)
+    rate = phase.rate_per_s if phase.status is PhaseStatus.RUNNING else None
+    return PhaseProgress(
+        name=phase.name,
+        status=phase.status,
+        attempt=phase.attempt,
+        current=current,
+        total=counts.total,
+        percentage=share,
+        # A photo in flight will nearly always be processed; the row corrects it when it commits.
+        processed=counts.processed + (current - counts.finished),
+        skipped=counts.skipped,
+        failed=counts.failed,
+        is_discovering=phase.is_discovering,
+        eta_seconds=_phase_eta(phase),
+        images_per_minute=None if rate is None else round(rate * 60, 1),
+        started_at=phase.started_at,
+        completed_at=phase.completed_at,
+        error=phase.error,
+        step=phase.step,
+        faces_detected=phase.faces_detected,
+        result=phase.result,
+    )
+
+
+def _phase_eta(phase: PhaseSnapshot) -> int | None:
+    if phase.status is PhaseStatus.COMPLETED:
+        return 0
+    if phase.is_discovering or phase.status not in (PhaseStatus.RUNNING, PhaseStatus.PENDING):
+        return None
+    is_running = phase.status is PhaseStatus.RUNNING
+    rate = phase.rate_per_s if is_running else phase.past_rate_per_s
+    remaining = phase.counts.total - phase.shown
+    if remaining <= 0:
+        return 0 if is_running else None
+    return None if not rate else math.ceil(remaining / rate)
+
+
+def unify(
+    session_id: int,
+    phases: tuple[PhaseSnapshot, ...],
+    *,
+    version: int,
+    weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
+) -> UnifiedProgress:
+    """Turn the snapshots of a session's phases, in their order, into one answer.
+
+    The overall percentage is the weighted sum, rounded down, and 100.0 exactly when the session
+    has completed. The overall ETA is None as soon as one part of it is unknown.
+    """
+    shown = tuple(show_phase(phase) for phase in phases)
+    status = overall_status([phase.status for phase in phases])
+    if status is SessionStatus.COMPLETED:
+        overall = 100.0
+    else:
+        weighted = sum(weights[phase.name] * phase.percentage for phase in shown)
+        # The small addend keeps 0.3 * 100 + 0.65 * 100 from becoming 94.99.
+        overall = min(99.99, math.floor(weighted * 100 + 1e-6) / 100)
+    return UnifiedProgress(
+        session_id=session_id,
+        status=status,
+        version=version,
+        percentage=overall,
+        eta_seconds=_overall_eta(status, shown),
+        current_phase=_current_phase(status, shown),
+        phases=shown,
+    )
+
+
+def _overall_eta(status: SessionStatus, phases: tuple[PhaseProgress, ...]) -> int | None:
+    if status is SessionStatus.COMPLETED:
+        return 0
+    if status is not SessionStatus.RUNNING:
+        return None
+    known = [phase.eta_seconds for phase in phases if phase.eta_seconds is not None]
+    return sum(known) if len(known) == len(phases) else None
+
+
+def _current_phase(
+    status: SessionStatus, phases: tuple[PhaseProgress, ...]
+) -> PhaseName | None:
+    if status in (SessionStatus.COMPLETED, SessionStatus.PENDING):
+        return None
+    unfinished = (p.name for p in phases if p.status is not PhaseStatus.COMPLETED)
+    return next(unfinished, None)

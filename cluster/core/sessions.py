@@ -1,0 +1,142 @@
+"""What a session, its phases and its items may be, and which moves are legal.
+
+One table, `LEGAL_MOVES`, decides every change of a session's status. One pure function,
+`overall_status`, derives a session's status from its phases; nothing else may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+
+from cluster.core.errors import IllegalMove
+
+
+class SessionStatus(StrEnum):
+    """Where a session is. The three terminal statuses are left only by a user's move."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Nothing more happens by itself."""
+        return self in _TERMINAL
+
+
+class PhaseStatus(StrEnum):
+    """Where one phase of a session is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_started(self) -> bool:
+        """The phase has done something, whatever came of it."""
+        return self is not PhaseStatus.PENDING
+
+
+class PhaseName(StrEnum):
+    """The three parts of a session, in their order."""
+
+    TRAINING = "training"
+    FACE_DETECTION = "face_detection"
+    CLUSTERING = "clustering"
+
+
+class ItemState(StrEnum):
+    """Where one photo is within one phase."""
+
+    PENDING = "pending"
+    PROCESSED = "processed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+    @property
+    def is_finished(self) -> bool:
+        """The photo needs nothing more in this phase."""
+        return self is not ItemState.PENDING
+
+
+class Move(StrEnum):
+    """What a user or the pipeline may ask of a session."""
+
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    RESTART = "restart"
+    RETRY = "retry"
+    COMPLETE = "complete"
+    FAIL = "fail"
+
+
+_TERMINAL = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.CANCELLED})
+
+_AGAIN = {Move.RESTART: SessionStatus.PENDING, Move.RETRY: SessionStatus.PENDING}
+_RESUMABLE = {Move.RESUME: SessionStatus.RUNNING, **_AGAIN}
+
+LEGAL_MOVES: Mapping[SessionStatus, Mapping[Move, SessionStatus]] = MappingProxyType(
+    {
+        SessionStatus.PENDING: {
+            Move.START: SessionStatus.RUNNING,
+            Move.PAUSE: SessionStatus.PAUSED,
+            Move.CANCEL: SessionStatus.CANCELLED,
+            Move.FAIL: SessionStatus.FAILED,
+        },
+        SessionStatus.RUNNING: {
+            # A driver that was killed leaves "running" behind; the next one resumes it.
+            Move.RESUME: SessionStatus.RUNNING,
+            Move.PAUSE: SessionStatus.PAUSED,
+            Move.CANCEL: SessionStatus.CANCELLED,
+            Move.COMPLETE: SessionStatus.COMPLETED,
+            Move.FAIL: SessionStatus.FAILED,
+        },
+        SessionStatus.PAUSED: {
+            Move.RESUME: SessionStatus.RUNNING,
+            Move.CANCEL: SessionStatus.CANCELLED,
+            Move.FAIL: SessionStatus.FAILED,
+        },
+        SessionStatus.COMPLETED: _AGAIN,
+        SessionStatus.FAILED: _RESUMABLE,
+        SessionStatus.CANCELLED: _RESUMABLE,
+    }
+)
+
+
+def legal_moves(status: SessionStatus) -> frozenset[Move]:
+    """Return the moves that a session with this status may make."""
+    return frozenset(LEGAL_MOVES[status])
+
+
+def apply_move(status: SessionStatus, move: Move) -> SessionStatus:
+    """Return the status after `move`; raise IllegalMove when the table has no such move."""
+    moves = LEGAL_MOVES[status]
+    if move not in moves:
+        raise IllegalMove(status=status, move=move, legal=moves)
+    return moves[move]
+
+
+def overall_status(phases: Sequence[PhaseStatus]) -> SessionStatus:
+    """Derive a session's status from its phases, in the order that DESIGN fixes.
+
+    Completed is asked first, so that nothing polls a finished session; a session between two
+    phases has started and is therefore running.
+    """
+    if phases and all(status is PhaseStatus.COMPLETED for status in phases):
+        return SessionStatus.COMPLETED
+    for status in (PhaseStatus.FAILED, PhaseStatus.CANCELLED, PhaseStatus.PAUSED):
+        if status in phases:
+            return SessionStatus(status.value)
+    if any(status.has_started for status in phases):
+        return SessionStatus.RUNNING
+    return SessionStatus.PENDING
