@@ -1,0 +1,258 @@
+"""The live view of every session: settled counts and what is in flight.
+
+PostgreSQL holds the truth; this is what is shown between two commits. `Progress` is a plain class;
+`ProgressActor` makes it a named, detached Ray actor that restarts itself. All of its state can be read
+again from the rows, except the floor below which a count must not fall, which clients hold as well.
+
+The counts with the highest revision win, in-flight numbers are kept by batch and only rise, and a
+batch that has settled is never in flight again: every report may arrive twice, late or out of order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import ray
+from ray.actor import ActorHandle
+
+from cluster.core.eta import RateWindow
+from cluster.core.progress import (
+    DEFAULT_WEIGHTS,
+    PhaseSnapshot,
+    UnifiedProgress,
+    never_fall,
+    unify,
+)
+from cluster.core.reports import InFlight, SettledReport, Throttle
+from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.store.engine import build_engine
+from cluster.store.phases import load_snapshots
+
+Snapshots = tuple[PhaseSnapshot, ...]
+MAX_SESSIONS = 256
+"""Finished sessions beyond this many are forgotten, and read again when asked for."""
+
+COALESCE_S = 0.05
+SAMPLE_INTERVAL_S = 0.2
+
+
+@dataclass(slots=True)
+class LivePhase:
+    """One phase: its row, the reports that came after it, and its recent rate."""
+
+    row: PhaseSnapshot
+    shown: PhaseSnapshot
+    in_flight: dict[int, int] = field(default_factory=dict)
+    settled_batches: set[int] = field(default_factory=set)
+    rate: RateWindow = field(default_factory=RateWindow)
+    sampling: Throttle = field(default_factory=lambda: Throttle(SAMPLE_INTERVAL_S))
+
+    def apply_row(self, row: PhaseSnapshot) -> None:
+        """Take over what the database says, unless something newer is known."""
+        if row.attempt > self.row.attempt:
+            self.row, self.shown = row, row
+            self.in_flight.clear()
+            self.settled_batches.clear()
+            self.rate.samples.clear()
+        elif row.attempt == self.row.attempt and row.revision >= self.row.revision:
+            newest = row if row.revision >= self.shown.revision else self.shown
+            self.row = row
+            self._show(
+                replace(
+                    row,
+                    counts=newest.counts,
+                    revision=newest.revision,
+                    faces_detected=newest.faces_detected,
+                    step=newest.step,
+                )
+            )
+
+    def apply_in_flight(self, report: InFlight) -> bool:
+        """Remember that a batch has come this far; False when that is old news."""
+        is_old = report.batch_id in self.settled_batches or report.attempt != self.row.attempt
+        if is_old or report.count <= self.in_flight.get(report.batch_id, 0):
+            return False
+        self.in_flight[report.batch_id] = report.count
+        self._show(self.shown)
+        return True
+
+    def apply_settled(self, report: SettledReport) -> bool:
+        """Take over committed counts; False when that is old news."""
+        if report.attempt != self.row.attempt or report.batch_id in self.settled_batches:
+            return False
+        if report.batch_id is not None:
+            self.settled_batches.add(report.batch_id)
+            self.in_flight.pop(report.batch_id, None)
+        settled, shown = report.settled, self.shown
+        if settled.revision > shown.revision:
+            shown = replace(
+                shown,
+                counts=settled.counts,
+                revision=settled.revision,
+                faces_detected=settled.faces_detected,
+                step=report.step or shown.step,
+            )
+        self._show(shown)
+        return True
+
+    def drop_in_flight(self) -> None:
+        """Forget the batches of workers that are gone; what was shown stays shown."""
+        self.in_flight.clear()
+        self._show(self.shown)
+
+    def _show(self, snapshot: PhaseSnapshot) -> None:
+        live = replace(snapshot, in_flight=sum(self.in_flight.values()))
+        self.shown = never_fall(self.shown, live)
+
+    def sample(self, *, now: float) -> None:
+        """Note the shown count for the rate."""
+        if self.shown.status is PhaseStatus.RUNNING and self.sampling.is_due(now=now):
+            self.rate.add_sample(now=now, count=self.shown.shown)
+
+    def snapshot(self, *, now: float) -> PhaseSnapshot:
+        """Return the phase as it is to be shown at `now`."""
+        return replace(self.shown, rate_per_s=self.rate.rate_per_s(now=now))
+
+
+@dataclass(slots=True)
+class LiveSession:
+    """One session's phases, in their order, and the version of its latest change."""
+
+    phases: dict[PhaseName, LivePhase]
+    version: int = 0
+
+    @classmethod
+    def from_rows(cls, rows: Snapshots) -> LiveSession:
+        """Begin with what the database says."""
+        return cls({row.name: LivePhase(row, row) for row in rows})
+
+
+class Progress:
+    """The live view, without Ray: reports in, answers out.
+
+    `load` reads the phases of a session from the database and raises NotFound; `clock` gives
+    seconds that never jump; versions start after `first_version`, so that a restarted view never
+    repeats one.
+    """
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[int], Snapshots],
+        clock: Callable[[], float],
+        first_version: int = 0,
+        weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
+    ) -> None:
+        self._load, self._clock, self._weights = load, clock, weights
+        self._version = first_version
+        self._sessions: dict[int, LiveSession] = {}
+        self._changed = asyncio.Condition()
+
+    async def in_flight(self, report: InFlight) -> None:
+        """Show photos that are done but not committed."""
+        session = await self._session(report.session_id)
+        if session.phases[report.phase].apply_in_flight(report):
+            await self._announce(report.session_id, session)
+
+    async def settled(self, report: SettledReport) -> None:
+        """Show counts that were committed."""
+        session = await self._session(report.session_id)
+        if session.phases[report.phase].apply_settled(report):
+            await self._announce(report.session_id, session)
+
+    async def reload(self, session_id: int, *, drop_in_flight: bool = False) -> None:
+        """Read the rows again, after a status changed; optionally forget what was in flight."""
+        rows = await asyncio.to_thread(self._load, session_id)
+        session = self._sessions.setdefault(session_id, LiveSession.from_rows(rows))
+        for row in rows:
+            phase = session.phases[row.name]
+            if drop_in_flight:
+                phase.drop_in_flight()
+            phase.apply_row(row)
+        await self._announce(session_id, session)
+
+    async def show(self, session_id: int) -> UnifiedProgress:
+        """Return a session's progress as it is now; NotFound when there is no such session."""
+        session = await self._session(session_id)
+        return self._unify(session_id, session)
+
+    async def changes(
+        self, since: int, *, timeout_s: float
+    ) -> tuple[int, tuple[UnifiedProgress, ...]]:
+        """Wait until a session changes after version `since`; return the newest version and them.
+
+        Nothing changed within `timeout_s` gives no session. Changes that come close together are
+        given together.
+        """
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: self._version > since)
+        except TimeoutError:
+            return self._version, ()
+        await asyncio.sleep(COALESCE_S)
+        changed = [(i, s) for i, s in self._sessions.items() if s.version > since]
+        return self._version, tuple(self._unify(i, s) for i, s in changed)
+
+    async def ping(self) -> int:
+        """Return the newest version: the view is alive."""
+        return self._version
+
+    async def _session(self, session_id: int) -> LiveSession:
+        if session_id not in self._sessions:
+            await self.reload(session_id)
+        return self._sessions[session_id]
+
+    async def _announce(self, session_id: int, session: LiveSession) -> None:
+        for phase in session.phases.values():
+            phase.sample(now=self._clock())
+        self._version += 1
+        session.version = self._version
+        self._forget_old_sessions()
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _unify(self, session_id: int, session: LiveSession) -> UnifiedProgress:
+        now = self._clock()
+        phases = tuple(phase.snapshot(now=now) for phase in session.phases.values())
+        return unify(session_id, phases, version=session.version, weights=self._weights)
+
+    def _forget_old_sessions(self) -> None:
+        excess = len(self._sessions) - MAX_SESSIONS
+        if excess <= 0:
+            return
+        idle = [
+            (session.version, session_id)
+            for session_id, session in self._sessions.items()
+            if not any(p.shown.status is PhaseStatus.RUNNING for p in session.phases.values())
+        ]
+        for _, session_id in sorted(idle)[:excess]:
+            del self._sessions[session_id]
+
+
+ACTOR_NAME = "progress"
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000)
+class ProgressActor(Progress):
+    """`Progress` as a Ray actor that reads its truth from PostgreSQL."""
+
+    def __init__(self, database_url: str, weights: Mapping[PhaseName, float]) -> None:
+        engine = build_engine(database_url, pool_size=2)
+        super().__init__(
+            load=partial(load_snapshots, engine),
+            clock=time.monotonic,
+            first_version=int(time.time() * 1000),
+            weights=weights,
+        )
+
+
+def start_progress_actor(
+    database_url: str, *, weights: Mapping[PhaseName, float], namespace: str
+) -> ActorHandle:
+    """Return the one ProgressActor of this library, started when there is none yet."""
+    options = {"name": ACTOR_NAME, "namespace": namespace, "lifetime": "detached"}
+    return ProgressActor.options(get_if_exists=True, **options).remote(database_url, dict(weights))

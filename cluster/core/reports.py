@@ -1,0 +1,76 @@
+"""What workers tell the live view. Each report may arrive twice, late or out of order.
+
+A report never blocks and never fails the work: it is sent and forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cluster.core.photos import Settled
+from cluster.core.sessions import PhaseName
+
+MIN_INTERVAL_S = 0.1
+"""A worker reports at most ten times a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A worker has done `count` photos of a batch that is not committed yet."""
+
+    session_id: int
+    phase: PhaseName
+    attempt: int
+    batch_id: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettledReport:
+    """A transaction has changed the row of a phase; `batch_id` is None when it was no batch."""
+
+    session_id: int
+    phase: PhaseName
+    attempt: int
+    batch_id: int | None
+    settled: Settled
+    step: str | None = None
+
+
+@dataclass(slots=True)
+class Throttle:
+    """Lets through at most one event an interval; the clock is an argument."""
+
+    interval_s: float = MIN_INTERVAL_S
+    _last: float | None = field(default=None)
+
+    def is_due(self, *, now: float) -> bool:
+        """Tell whether an event at `now` may pass, and remember it when it does."""
+        if self._last is not None and 0 <= now - self._last < self.interval_s:
+            return False
+        self._last = now
+        return True
+
+
+@dataclass(slots=True)
+class BatchReporter:
+    """Counts the photos that a worker has done of one batch, and reports them, throttled."""
+
+    session_id: int
+    phase: PhaseName
+    attempt: int
+    batch_id: int
+    send: Callable[[InFlight], object]
+    clock: Callable[[], float]
+    throttle: Throttle
+    count: int = 0
+
+    def photo_done(self) -> None:
+        """Count one more photo as in flight."""
+        self.count += 1
+        if self.throttle.is_due(now=self.clock()):
+            report = InFlight(
+                self.session_id, self.phase, self.attempt, self.batch_id, self.count
+            )
+            self.send(report)

@@ -1,0 +1,173 @@
+"""Settings, from one place: defaults, a YAML file, HEADCOUNT_* variables, options; later ones win.
+
+Only entry points (jobs/, serve/app.py) call `load_settings`; everything else is given values. This is
+also the only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from cluster.core.errors import BadSetting
+
+ENV_PREFIX = "HEADCOUNT_"
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+LOCAL_CONFIG = PROJECT_DIR / "configs" / "local.yaml"
+
+
+def _split_paths(value: object) -> object:
+    """Let HEADCOUNT_ALLOWED_ROOTS be written as a PATH is: folders with os.pathsep between."""
+    if isinstance(value, str):
+        return [part for part in value.split(os.pathsep) if part]
+    return value
+
+
+def _expand(value: object) -> object:
+    return os.path.expanduser(value) if isinstance(value, str | Path) else value
+
+
+ExpandedPath = Annotated[Path, BeforeValidator(_expand)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. README lists each with its meaning."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, validate_default=True
+    )
+    config_file: ClassVar[Path | None] = None
+
+    data_dir: ExpandedPath = Path("~/.local/share/headcount")
+    database_url: SecretStr | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    api_token: SecretStr | None = None
+    allowed_roots: Annotated[
+        list[ExpandedPath], NoDecode, BeforeValidator(_split_paths)
+    ] = [Path("~")]
+    ray_address: str | None = None
+    serve_enabled: bool = True
+
+    pack: str = "auto"
+    models_dir: ExpandedPath = Path("~/.insightface/models")
+    provider: Literal["auto", "cpu", "cuda"] = "auto"
+
+    detectors: int | None = Field(None, ge=1, le=1024)
+    detector_cpus: float = Field(1.0, gt=0)
+    detector_gpus: float | None = Field(None, ge=0)
+    detector_threads: int = Field(1, ge=1)
+    detector_sizes: str = "auto"
+    decode_threads: int = Field(2, ge=1)
+    detection_batch: int = Field(16, ge=1, le=1024)
+    training_batch: int = Field(32, ge=1, le=4096)
+    batches_in_flight: int = Field(2, ge=1, le=16)
+    min_score: float = Field(0.5, ge=0, le=1)
+    min_face_px: int = Field(20, ge=1)
+    max_pixels: int = Field(200_000_000, ge=1)
+    max_file_bytes: int = Field(1_000_000_000, ge=1)
+    photo_deadline_s: float = Field(60.0, gt=0)
+
+    min_quality: float = Field(0.3, ge=0, le=1)
+    min_cluster_size: int = Field(3, ge=2)
+    min_samples: int = Field(3, ge=1)
+
+    weight_training: float = Field(0.30, ge=0, le=1)
+    weight_face_detection: float = Field(0.65, ge=0, le=1)
+    weight_clustering: float = Field(0.05, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _weights_add_up(self) -> Settings:
+        weights = self.weight_training + self.weight_face_detection + self.weight_clustering
+        if abs(weights - 1) > 1e-9:
+            raise ValueError(f"the three weights must add up to 1, not {weights:g}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Fix the order of the sources, strongest first."""
+        sources = [init_settings, env_settings]
+        if cls.config_file is not None:
+            sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=cls.config_file))
+        return tuple(sources)
+
+
+def load_settings(
+    *, config: Path | None = None, options: Mapping[str, object] | None = None
+) -> Settings:
+    """Return the settings; raise BadSetting naming the first one that is unknown or wrong."""
+    if config is not None and not config.is_file():
+        raise BadSetting("--config", f"there is no file {config}.")
+    _refuse_unknown_variables(os.environ)
+    chosen = config or (LOCAL_CONFIG if LOCAL_CONFIG.is_file() else None)
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    reader = type("Settings", (Settings,), {"config_file": chosen, "__module__": __name__})
+    try:
+        return Settings.model_construct(**dict(reader(**given)))
+    except ValidationError as error:
+        raise _bad_setting(error) from None
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    for variable in environment:
+        if not variable.startswith(ENV_PREFIX):
+            continue
+        name = variable.removeprefix(ENV_PREFIX).lower()
+        if name not in Settings.model_fields and variable not in _OTHER_VARIABLES:
+            close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+            hint = f" Did you mean {ENV_PREFIX}{close[0].upper()}?" if close else ""
+            raise BadSetting(variable, f"there is no such setting.{hint}")
+
+
+_OTHER_VARIABLES = frozenset({"HEADCOUNT_SHARED", "HEADCOUNT_CONFIG"})
+"""Read by the tests, and by the Serve replica to find the file that its starter was given."""
+
+
+_SECRETS = frozenset({"database_url", "api_token"})
+
+
+def _bad_setting(error: ValidationError) -> BadSetting:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or "weight_*"
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        return BadSetting(name, f"there is no such setting.{hint}")
+    is_nameless_or_secret = not first["loc"] or name in _SECRETS
+    value = "" if is_nameless_or_secret else f" (it is {first.get('input')!r})"
+    return BadSetting(name, f"{first['msg']}{value}.")
+
+
+def settings_as_options(settings: Settings) -> dict[str, Any]:
+    """Return the settings as plain values that cross a process border, secrets in the clear.
+
+    The result must not be logged or stored.
+    """
+    plain: dict[str, Any] = {}
+    for name, value in settings.model_dump().items():
+        plain[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return plain
+
+
+def ray_address_from_environment() -> str | None:
+    """Return the cluster that Ray itself was told of, as inside `ray job submit`."""
+    return os.environ.get("RAY_ADDRESS")
