@@ -1,0 +1,116 @@
+# Headcount from its checkout: every target sets up what it needs. `make help` lists them.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help run test lint models bench lock clean
+
+# Paths go to the recipes through the environment, as they were typed: spaces, quotes and $ stay.
+override PHOTOS := $(value PHOTOS)
+override PACK := $(value PACK)
+export PHOTOS PACK
+
+# The lock of this machine: onnxruntime-gpu where there is an NVIDIA driver, else onnxruntime.
+ifndef LOCK
+LOCK := $(shell if nvidia-smi -L >/dev/null 2>&1 || [ -e /proc/driver/nvidia/version ]; \
+	then echo gpu; else echo cpu; fi)
+endif
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PYTHON_CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
+PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	--no-deps --require-hashes --no-build-isolation
+DEMO := data/demo
+
+help:
+	@echo 'make run [PHOTOS=DIR or URL] [PACK=PACK] [KEEP=1]   index a library (else a demo library)'
+	@echo 'make test [ARGS=...]      all tests; ARGS go to pytest'
+	@echo 'make lint                 style, types, import directions'
+	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
+	@echo 'make bench [PHOTOS=DIR] [PACK=PACK]   the measurements behind the numbers in README'
+	@echo 'make lock                 resolve requirements/*.in again'
+	@echo 'make clean                remove the environment, caches and the demo library'
+	@echo 'LOCK=cpu or LOCK=gpu      overrides the choice of ONNX Runtime (here: $(LOCK))'
+
+run: $(VENV)/.$(LOCK)
+	@set -e; root=$$PHOTOS; \
+	if [ -z "$$root" ]; then root=$(DEMO); $(PYTHON) -m jobs.demo "$$root"; fi; \
+	set -- --root "$$root"; \
+	if [ -n "$$PACK" ]; then set -- "$$@" --pack "$$PACK"; fi; \
+	if [ -n "$(filter-out 0 no false,$(KEEP))" ]; then set -- "$$@" --keep; fi; \
+	exec $(PYTHON) -m jobs.train "$$@"
+
+test: $(VENV)/.dev
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(VENV)/bin/lint-imports
+
+models: $(VENV)/.$(LOCK)
+	@if [ -z "$$PACK" ]; then echo 'Name the pack: make models PACK=buffalo_l' >&2; exit 2; fi
+	@$(PYTHON) -m jobs.models "$$PACK"
+
+bench: $(VENV)/.$(LOCK)
+	@set -e; root=$$PHOTOS; \
+	if [ -z "$$root" ]; then root=$(DEMO); $(PYTHON) -m jobs.demo "$$root"; fi; \
+	set -- --photos "$$root"; \
+	if [ -n "$$PACK" ]; then set -- "$$@" --pack "$$PACK"; fi; \
+	for script in bench/[a-z]*.py; do \
+		echo "== $$script"; $(PYTHON) -m bench.$$(basename "$$script" .py) "$$@"; \
+	done
+
+clean:
+	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+
+# The environment. An empty file inside it says which lock it was installed from; a lock that
+# changed is newer than that file and is installed again.
+
+$(VENV)/bin/python:
+	@found=; for candidate in $(PYTHON_CANDIDATES); do \
+		if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+			>/dev/null 2>&1; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "Headcount needs Python 3.11 to 3.14; python3 here is: $$(python3 -V 2>&1)" >&2; exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$$found cannot make virtual environments; on Debian and Ubuntu:" \
+			"apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$found" -V)"; \
+	"$$found" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# The two ONNX Runtimes overwrite each other, so an environment holds one of them for life.
+$(VENV)/.cpu $(VENV)/.gpu: $(VENV)/.%: requirements/%.txt requirements/build.txt | $(VENV)/bin/python
+	@if [ -e $(VENV)/.$(if $(filter cpu,$*),gpu,cpu) ]; then \
+		echo "$(VENV) was made for another ONNX Runtime: run make clean first" >&2; exit 1; \
+	fi
+	@echo "Installing requirements/$*.txt (about a minute)"
+	@$(PIP_INSTALL) -r requirements/build.txt
+	@$(PIP_INSTALL) -r requirements/$*.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.$(LOCK)
+	@echo "Installing requirements/dev.txt"
+	@$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+
+# The locks: one resolution for every platform and Python version, by version and hash. Versions
+# stay as they are unless UPGRADE=--upgrade, or UPGRADE='--upgrade-package NAME'.
+
+UV_COMPILE = cd requirements && ../$(PYTHON) -m uv pip compile --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
+
+lock: $(VENV)/bin/python
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	$(UV_COMPILE) --override overrides-cpu.txt --output-file cpu.txt runtime.in >/dev/null
+	$(UV_COMPILE) --override overrides-gpu.txt --output-file gpu.txt gpu.in >/dev/null
+	$(UV_COMPILE) --constraint cpu.txt --output-file dev.txt dev.in >/dev/null
+	$(UV_COMPILE) --output-file build.txt build.in >/dev/null
