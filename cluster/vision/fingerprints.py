@@ -1,0 +1,82 @@
+"""Everything that training keeps of a photo, from one small decode.
+
+The hashes are imagehash's own (`phash`, 64 bits; `dhash(hash_size=16)`, 256 bits) of the photo as
+it was opened here: upright, and reduced to 256..511 pixels on its long side. imagehash shrinks a
+picture to 32 x 32 with a filter that averages; averaging twice differs from averaging once in
+rounding only, so that a fraction of the bits near the threshold may flip (measured by
+bench/hashing.py). All photos are opened by the same rule, so equal photos have equal hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from cluster.core.photos import PhotoRecord
+from cluster.vision.images import DEFAULT_MAX_PIXELS, OpenedImage, open_image
+from cluster.vision.sources import DEFAULT_MAX_BYTES, read_photo
+
+DECODE_LONG_SIDE_PX = 256
+"""Eight pixels for each of the 32 that the hash looks at, and enough for the thumbnail."""
+
+THUMBNAIL_LONG_SIDE_PX = 256
+THUMBNAIL_QUALITY = 80
+
+_DHASH_SIDE = 16
+
+
+def read_record(
+    path: str, *, max_bytes: int = DEFAULT_MAX_BYTES, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> PhotoRecord:
+    """Read a photo once and return all that training keeps of it.
+
+    Raises UnreachableImage or UnreadableImage.
+    """
+    data = read_photo(path, max_bytes=max_bytes)
+    image = open_image(data, path=path, long_side_px=DECODE_LONG_SIDE_PX, max_pixels=max_pixels)
+    picture = Image.fromarray(image.pixels)
+    phash, dhash = _hash(picture)
+    return PhotoRecord(
+        sha256=hashlib.sha256(data).digest(),
+        width=image.width,
+        height=image.height,
+        taken_at=image.taken_at,
+        phash=phash,
+        dhash=dhash,
+        thumbnail=_shrink(picture),
+    )
+
+
+def fingerprint(image: OpenedImage) -> tuple[int, int]:
+    """Return (pHash, dHash) of an opened photo: 64 and 256 bits, most significant bit first."""
+    return _hash(Image.fromarray(image.pixels))
+
+
+def make_thumbnail(image: OpenedImage) -> bytes:
+    """Return a JPEG of at most 256 pixels on its long side."""
+    return _shrink(Image.fromarray(image.pixels))
+
+
+def _hash(picture: Image.Image) -> tuple[int, int]:
+    grey = picture.convert("L")
+    return (
+        _to_int(imagehash.phash(grey)),
+        _to_int(imagehash.dhash(grey, hash_size=_DHASH_SIDE)),
+    )
+
+
+def _to_int(found: imagehash.ImageHash) -> int:
+    return int.from_bytes(np.packbits(found.hash).tobytes())
+
+
+def _shrink(picture: Image.Image) -> bytes:
+    scale = min(1.0, THUMBNAIL_LONG_SIDE_PX / max(picture.size))
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    out = io.BytesIO()
+    small = picture.resize((width, height), Image.Resampling.BILINEAR)
+    small.save(out, "JPEG", quality=THUMBNAIL_QUALITY)
+    return out.getvalue()

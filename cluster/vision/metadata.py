@@ -1,0 +1,81 @@
+"""What a photo says about itself: which side is up, and when it was taken.
+
+Metadata is read leniently: a broken EXIF block never fails a photo whose pixels are fine. Pillow
+raises nearly any error on one (SyntaxError, TypeError, struct.error, ...).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from PIL import ExifTags, Image
+
+PILLOW_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    BufferError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""Everything that Pillow and its plugins were seen to raise on malformed files."""
+
+UPRIGHT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """`orientation` is EXIF's, 1 to 8; `taken_at` is local time without a zone."""
+
+    orientation: int = UPRIGHT
+    taken_at: datetime | None = None
+
+
+def read_metadata(image: Image.Image) -> Metadata:
+    """Return what can be read of an image's EXIF; never raises."""
+    try:
+        exif = image.getexif()
+        orientation = exif.get(ExifTags.Base.Orientation)
+    except PILLOW_ERRORS:
+        return Metadata()
+    is_known = isinstance(orientation, int) and 1 <= orientation <= 8
+    return Metadata(int(orientation) if is_known else UPRIGHT, _find_time(exif))
+
+
+def _find_time(exif: Image.Exif) -> datetime | None:
+    try:
+        details = exif.get_ifd(ExifTags.IFD.Exif)
+    except PILLOW_ERRORS:
+        details = {}
+    stamps = (
+        details.get(ExifTags.Base.DateTimeOriginal),
+        details.get(ExifTags.Base.DateTimeDigitized),
+        exif.get(ExifTags.Base.DateTime),
+    )
+    times = (_parse_time(stamp) for stamp in stamps)
+    return next((time for time in times if time is not None), None)
+
+
+def _parse_time(stamp: object) -> datetime | None:
+    """Read EXIF's "2009:07:31 15:42:01"; cameras without a clock write zeros or blanks."""
+    if isinstance(stamp, bytes):
+        stamp = stamp.decode("ascii", errors="replace")
+    if not isinstance(stamp, str):
+        return None
+    try:
+        time = datetime.strptime(stamp[:19].replace("-", ":").replace("T", " "), "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
+    return time if time.year >= 1800 else None

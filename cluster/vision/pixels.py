@@ -1,0 +1,55 @@
+"""Any of Pillow's modes -> 8-bit RGB, without clipping and without a surprise."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+_WHITE = (255, 255, 255)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return `image` as RGB. 16-bit and float pictures are scaled; transparency becomes white.
+
+    Raises what Pillow raises on a mode that it cannot convert.
+    """
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Image.fromarray(_to_eight_bits(np.asarray(image))).convert("RGB")
+    if image.mode == "LAB":
+        return _lab_to_rgb(image)
+    if image.has_transparency_data:
+        return _on_white(image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    ground = Image.new("RGB", image.size, _WHITE)
+    ground.paste(image, mask=image.getchannel("A"))
+    return ground
+
+
+def _to_eight_bits(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Scale grey values (H, W) to uint8.
+
+    16-bit unsigned keeps its upper byte. Wider or signed integers are scaled by 65535, or by their
+    own range where that is larger. Floats are taken as 0..1, as 0..255, or by their own range.
+    """
+    if values.dtype.itemsize == 2 and values.dtype.kind == "u":
+        return (values.astype(np.uint16) >> 8).astype(np.uint8)
+    wide = np.nan_to_num(values.astype(np.float32))
+    low, high = min(0.0, float(wide.min())), float(wide.max())
+    tops = (1.0, 255.0) if values.dtype.kind == "f" else (65535.0,)
+    top = next((t for t in tops if high <= t), high)
+    scaled = (wide - low) * (255.0 / max(top - low, 1e-9))
+    return scaled.clip(0, 255).astype(np.uint8)
+
+
+def _lab_to_rgb(image: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    if converted is None:
+        raise ValueError("the LAB colours cannot be converted")
+    return converted
