@@ -1,0 +1,53 @@
+"""Photos in, faces out, whatever the pack.
+
+    pack = resolve_pack("auto")
+    detector = load_detector(pack, DetectorOptions())
+    photo = detector.prepare("/photos/one.jpg")      # in any thread: reads and decodes
+    (faces,) = detector.detect([photo])              # in one thread: the models
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cluster.core.faces import Face
+from cluster.vision.dlib_pack import DlibDetector
+from cluster.vision.insightface_pack import InsightFaceDetector
+from cluster.vision.options import INSIGHTFACE_SIZES, DetectorOptions, PreparedPhoto
+from cluster.vision.packs import BUNDLED, Pack
+
+__all__ = [
+    "INSIGHTFACE_SIZES",
+    "DetectorOptions",
+    "FaceDetector",
+    "PreparedPhoto",
+    "load_detector",
+]
+
+
+class FaceDetector(Protocol):
+    """A loaded pack. It keeps nothing of the photos that it has seen.
+
+    `provider` says what computes: "CPUExecutionProvider" or "CUDAExecutionProvider".
+    """
+
+    pack: Pack
+    options: DetectorOptions
+    provider: str
+
+    def prepare(self, path: str) -> PreparedPhoto:
+        """Read and decode a photo, in any thread. Raises UnreachableImage or UnreadableImage."""
+        ...
+
+    def detect(self, photos: Sequence[PreparedPhoto]) -> list[tuple[Face, ...]]:
+        """Return the faces of each photo, best first, in one thread at a time."""
+        ...
+
+
+def load_detector(pack: Pack, options: DetectorOptions | None = None) -> FaceDetector:
+    """Load a pack's models. Raises PackNotFound when its files are not there."""
+    options = options or DetectorOptions()
+    if pack.kind == BUNDLED:
+        return DlibDetector(pack, options)
+    return InsightFaceDetector(pack, options)

@@ -1,0 +1,64 @@
+"""How faces are looked for, and a photo that is ready to be looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cluster.core.errors import UnreadableImage
+from cluster.vision.images import DEFAULT_MAX_PIXELS, OpenedImage, open_image
+from cluster.vision.sources import DEFAULT_MAX_BYTES, read_photo
+
+Sizes = tuple[tuple[int, int], ...]
+
+INSIGHTFACE_SIZES: Sizes = ((128, 128), (640, 640))
+"""What InsightFace's own automatic setting looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """How faces are looked for.
+
+    `min_size_px` is the shorter side of a face's box in the full-size photo. `sizes` are the
+    detector's input sizes (width, height), "auto" chooses them by the photo. `threads` are ONNX
+    Runtime's, in one model; `batch` is how many photos, and faces, a model sees at once (None: by
+    the provider). `decode_long_side_px` is what a photo keeps when it is decoded for detection,
+    None for its full size.
+    """
+
+    min_score: float = 0.5
+    min_size_px: float = 20.0
+    sizes: Literal["auto"] | Sizes = "auto"
+    threads: int = 1
+    batch: int | None = None
+    decode_long_side_px: int | None = 640
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    max_bytes: int = DEFAULT_MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPhoto:
+    """A photo that was read and decoded; `data` are the file's bytes, for a larger decode."""
+
+    path: str
+    data: bytes
+    image: OpenedImage
+
+
+def prepare_photo(path: str, options: DetectorOptions) -> PreparedPhoto:
+    """Read and decode a photo. Any thread may do it. Raises Unreachable- or UnreadableImage."""
+    data = read_photo(path, max_bytes=options.max_bytes)
+    image = open_image(
+        data, path=path, long_side_px=options.decode_long_side_px, max_pixels=options.max_pixels
+    )
+    return PreparedPhoto(path, data, image)
+
+
+def reopen(photo: PreparedPhoto, *, long_side_px: int, options: DetectorOptions) -> OpenedImage:
+    """Decode a prepared photo at a larger scale; what it has already when that fails."""
+    try:
+        return open_image(
+            photo.data, path=photo.path, long_side_px=long_side_px, max_pixels=options.max_pixels
+        )
+    except UnreadableImage:
+        return photo.image

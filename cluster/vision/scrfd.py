@@ -1,0 +1,129 @@
+"""SCRFD (Guo et al., ICLR 2022) in batches, through InsightFace's own model.
+
+What InsightFace's `SCRFD.detect` does photo by photo is done here for several photos of one input
+size at once, and boxes are computed only for the anchors whose score passes: the same faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cluster.vision.onnx_models import free_batch_axis, load_graph, open_session
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Size = tuple[int, int]
+"""Width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Possible faces in one photo: boxes (n, 4), scores (n,), landmarks (n, 5, 2), float32."""
+
+    boxes: Floats
+    scores: Floats
+    landmarks: Floats
+
+    def divided_by(self, scale: float) -> Candidates:
+        """Return the candidates in a photo that is 1 / `scale` times as large."""
+        return Candidates(self.boxes / scale, self.scores, self.landmarks / scale)
+
+
+class Scrfd:
+    """A loaded detector."""
+
+    def __init__(self, model: Any, *, min_score: float, threads: int) -> None:
+        """Take over InsightFace's `model` (its anchors, its mean, its NMS) with a batched session."""
+        self._model = model
+        self._min_score = min_score
+        self._session = open_session(free_batch_axis(load_graph(model.model_file)), threads=threads)
+        self.fixed_size: Size | None = model.static_input_size
+
+    def find_candidates(self, photos: Sequence[Pixels], size: Size) -> list[Candidates]:
+        """Return every possible face of each RGB photo, seen in an input of `size`.
+
+        Photos are scaled to fit, placed at the upper left and padded with black, as InsightFace
+        does; the answer is in the photos' own pixels.
+        """
+        fitted = [_fit(photo, size) for photo in photos]
+        scales = [image.shape[0] / photo.shape[0] for image, photo in zip(fitted, photos, strict=True)]
+        blob = np.stack([self._to_blob(image, size) for image in fitted])
+        outputs = self._session.run(self._model.output_names, {self._model.input_name: blob})
+        return [
+            self._decode([_of_photo(output, i, len(photos), self._model) for output in outputs], size)
+            .divided_by(scale)
+            for i, scale in enumerate(scales)
+        ]
+
+    def merge(self, found: Sequence[Candidates]) -> Candidates:
+        """Return the faces among candidates of several input sizes, best first (InsightFace's NMS)."""
+        boxes = np.concatenate([one.boxes for one in found])
+        scores = np.concatenate([one.scores for one in found])
+        landmarks = np.concatenate([one.landmarks for one in found])
+        if not len(scores):
+            return Candidates(boxes, scores, landmarks)
+        kept = self._model.nms(np.hstack([boxes, scores[:, None]]))
+        return Candidates(boxes[kept], scores[kept], landmarks[kept])
+
+    def _to_blob(self, image: Pixels, size: Size) -> Floats:
+        width, height = size
+        canvas = np.zeros((height, width, 3), dtype=np.uint8)
+        canvas[: image.shape[0], : image.shape[1]] = image
+        mean, deviation = self._model.input_mean, self._model.input_std
+        blob: Floats = cv2.dnn.blobFromImage(canvas, 1.0 / deviation, size, (mean, mean, mean))[0]
+        return blob
+
+    def _decode(self, outputs: list[Floats], size: Size) -> Candidates:
+        levels = self._model.fmc
+        parts = [
+            self._decode_level(outputs[i::levels], stride, size)
+            for i, stride in enumerate(self._model._feat_stride_fpn)
+        ]
+        return Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def _decode_level(
+        self, outputs: list[Floats], stride: int, size: Size
+    ) -> tuple[Floats, Floats, Floats]:
+        """Turn one level's distances from its anchors into boxes and points."""
+        scores = outputs[0][:, 0]
+        hits = np.flatnonzero(scores >= self._min_score)
+        rows, columns = np.divmod(hits // self._model._num_anchors, size[0] // stride)
+        centres = np.stack([columns, rows], axis=1).astype(np.float32) * stride
+        distances = outputs[1][hits] * stride
+        boxes = np.hstack([centres - distances[:, :2], centres + distances[:, 2:]])
+        points = outputs[2][hits].reshape(-1, 5, 2) * stride + centres[:, None, :]
+        return boxes, scores[hits], points
+
+
+def _fit(photo: Pixels, size: Size) -> Pixels:
+    width, height = size
+    ratio = photo.shape[0] / photo.shape[1]
+    if ratio > height / width:
+        width = int(height / ratio)
+    else:
+        height = int(width * ratio)
+    if (width, height) == (photo.shape[1], photo.shape[0]):
+        return photo
+    fitted: Pixels = cv2.resize(photo, (max(1, width), max(1, height)))
+    return fitted
+
+
+def _of_photo(output: Floats, index: int, count: int, model: Any) -> Floats:
+    """Return one photo's rows of an output.
+
+    The older graphs turn (N, A * C, H, W) into (H, W, N, A * C) and flatten all but the last axis:
+    the batch lies between the place and the anchor. The newer ones keep it in front.
+    """
+    if model.batched:
+        return output[index]
+    if count == 1:
+        return output
+    anchors, channels = model._num_anchors, output.shape[-1]
+    photo: Floats = output.reshape(-1, count, anchors, channels)[:, index].reshape(-1, channels)
+    return photo
