@@ -1,0 +1,95 @@
+"""The way to PostgreSQL: an engine, whether the server answers, the schema brought to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from cluster.core.errors import DatabaseUnavailable
+
+APPLICATION_NAME = "headcount"
+CONNECT_TIMEOUT_S = 10
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+_MIGRATION_LOCK = 0x48434D47
+"""One number for all processes that may migrate the same database at the same time."""
+
+
+def build_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """Return an engine for `url`, a postgresql:// or postgres:// URL, through psycopg 3.
+
+    Nothing is connected yet. Each of its transactions is READ COMMITTED, which the locks in
+    items.py count on; its times are UTC. A pooled connection that died is replaced before use.
+    """
+    parsed = _with_driver(url)
+    options = [str(parsed.query["options"])] if "options" in parsed.query else []
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        connect_args={
+            "application_name": APPLICATION_NAME,
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": " ".join([*options, "-c timezone=UTC"]),
+        },
+    )
+
+
+def _with_driver(url: str) -> URL:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
+        raise DatabaseUnavailable("The database URL must begin with postgresql://.")
+    return make_url(f"postgresql+psycopg://{rest}")
+
+
+def describe_url(url: URL) -> str:
+    """Return host, port and database of `url`, and nothing that must stay secret."""
+    host = url.host or url.query.get("host") or "the local socket"
+    port = f":{url.port}" if url.port else ""
+    return f"{host}{port}, database {url.database or 'default'}"
+
+
+def check_database(engine: Engine) -> None:
+    """Raise DatabaseUnavailable, with a sentence that names the server, unless it answers."""
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except OperationalError as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        if engine.url.password:
+            reason = reason.replace(str(engine.url.password), "***")
+        raise DatabaseUnavailable(
+            f"PostgreSQL at {describe_url(engine.url)} does not answer: {reason}"
+        ) from None
+
+
+def upgrade_schema(engine: Engine) -> None:
+    """Bring the schema to the newest revision; processes that ask at once take turns.
+
+    Raises DatabaseUnavailable when the schema cannot be made, for example without pgvector.
+    """
+    check_database(engine)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            command.upgrade(migration_config(connection), "head")
+    except SQLAlchemyError as error:
+        raise DatabaseUnavailable(
+            f"The schema at {describe_url(engine.url)} could not be brought to date: {error}"
+        ) from error
+
+
+def migration_config(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration for the migrations in this package, on `connection`."""
+    config = Config()
+    # ConfigParser reads a percent sign as the start of a reference.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

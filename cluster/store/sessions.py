@@ -1,0 +1,198 @@
+"""Sessions: created, found, moved. A session's phases move with it, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from cluster.core.errors import NotFound
+from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, apply_move
+from cluster.store.storable import storable_text
+from cluster.store.tables import SessionPhase, TrainingSession
+
+_UNFINISHED = (
+    SessionStatus.PENDING,
+    SessionStatus.RUNNING,
+    SessionStatus.PAUSED,
+    SessionStatus.FAILED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One session as its row tells it."""
+
+    id: int
+    root: str
+    name: str | None
+    pack: str
+    status: SessionStatus
+    options: Mapping[str, Any]
+    job_id: str | None
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: RowMapping) -> SessionInfo:
+        """Return what one row of training_session says."""
+        return cls(**row)
+
+
+def _select() -> Select[Any]:
+    return select(*TrainingSession.__table__.columns)
+
+
+def create_session(
+    db: Session,
+    *,
+    root: str,
+    name: str | None,
+    pack: str,
+    options: Mapping[str, Any],
+    now: datetime,
+) -> SessionInfo:
+    """Return a new pending session; its three phases are pending, two of them discovering."""
+    values = {"root": root, "name": name, "pack": pack, "options": dict(options)}
+    statement = insert(TrainingSession).values(
+        **values, status=SessionStatus.PENDING, created_at=now
+    )
+    session_id = db.execute(statement.returning(TrainingSession.id)).scalar_one()
+    phases = [
+        {
+            "session_id": session_id,
+            "phase": phase,
+            "status": PhaseStatus.PENDING,
+            "discovering": phase is not PhaseName.CLUSTERING,
+        }
+        for phase in PhaseName
+    ]
+    db.execute(insert(SessionPhase).values(phases))
+    return get_session(db, session_id)
+
+
+def get_session(db: Session, session_id: int) -> SessionInfo:
+    """Return the session; raise NotFound when there is none."""
+    row = db.execute(_select().where(TrainingSession.id == session_id)).mappings().first()
+    if row is None:
+        raise NotFound("session", session_id)
+    return SessionInfo.from_row(row)
+
+
+def find_unfinished_session(db: Session, *, root: str, pack: str) -> SessionInfo | None:
+    """Return the newest session of this root and pack when there is work left in it, else None."""
+    statement = (
+        _select()
+        .where(TrainingSession.root == root, TrainingSession.pack == pack)
+        .where(TrainingSession.status.in_(_UNFINISHED))
+        .order_by(TrainingSession.id.desc())
+        .limit(1)
+    )
+    row = db.execute(statement).mappings().first()
+    return None if row is None else SessionInfo.from_row(row)
+
+
+def list_sessions(db: Session, *, limit: int, before_id: int | None = None) -> list[SessionInfo]:
+    """Return at most `limit` sessions, newest first, older than `before_id` when it is given."""
+    statement = _select().order_by(TrainingSession.id.desc()).limit(limit)
+    if before_id is not None:
+        statement = statement.where(TrainingSession.id < before_id)
+    return [SessionInfo.from_row(row) for row in db.execute(statement).mappings()]
+
+
+def count_sessions(db: Session) -> int:
+    """Return how many sessions there are."""
+    return db.execute(select(func.count()).select_from(TrainingSession)).scalar_one()
+
+
+def set_job(db: Session, session_id: int, job_id: str) -> None:
+    """Note the Ray job that runs the session; raise NotFound when there is no such session."""
+    _update(db, session_id, {"job_id": job_id})
+
+
+def move_session(
+    db: Session, session_id: int, move: Move, *, now: datetime, error: str | None = None
+) -> SessionStatus:
+    """Make one legal move, carry the phases along, and return the new status.
+
+    Two moves at the same moment take turns. Raises NotFound, or IllegalMove with nothing changed.
+    `error` is kept when the session fails; every other move clears it.
+    """
+    statement = select(TrainingSession.status).where(TrainingSession.id == session_id)
+    before = db.execute(statement.with_for_update()).scalar_one_or_none()
+    if before is None:
+        raise NotFound("session", session_id)
+    after = apply_move(before, move)
+    values: dict[str, Any] = {
+        "status": after,
+        "error": storable_text(error),
+        "completed_at": now if after.is_terminal else None,
+    }
+    if after is SessionStatus.RUNNING:
+        values["started_at"] = func.coalesce(TrainingSession.started_at, now)
+    _update(db, session_id, values)
+    _carry_phases(db, session_id, move, now=now)
+    return after
+
+
+def _update(db: Session, session_id: int, values: Mapping[str, Any]) -> None:
+    statement = update(TrainingSession).where(TrainingSession.id == session_id).values(values)
+    if db.execute(statement.returning(TrainingSession.id)).first() is None:
+        raise NotFound("session", session_id)
+
+
+def _carry_phases(db: Session, session_id: int, move: Move, *, now: datetime) -> None:
+    """Leave the phases such that overall_status() of them is what the session became.
+
+    The phase that is under way, or else the next one, takes the session's new status: a session
+    paused between two phases shows it in the phase to come.
+    """
+    statement = (
+        select(SessionPhase.phase, SessionPhase.status, SessionPhase.started_at)
+        .where(SessionPhase.session_id == session_id)
+        .with_for_update()
+    )
+    order = list(PhaseName)
+    rows = sorted(db.execute(statement), key=lambda row: order.index(row.phase))
+    unfinished = [row for row in rows if row.status is not PhaseStatus.COMPLETED]
+    under_way = [row for row in unfinished if row.status.has_started] or unfinished[:1]
+    if move in (Move.PAUSE, Move.CANCEL, Move.FAIL, Move.START):
+        status = _CARRIED[move]
+        for row in under_way:
+            _set_status(db, session_id, row.phase, status=status, now=now)
+    elif move is not Move.COMPLETE:
+        for row in unfinished:
+            goes_on = move is Move.RESUME and (row.started_at or row is unfinished[0])
+            status = PhaseStatus.RUNNING if goes_on else PhaseStatus.PENDING
+            _set_status(db, session_id, row.phase, status=status, now=now)
+
+
+_CARRIED = {
+    Move.START: PhaseStatus.RUNNING,
+    Move.PAUSE: PhaseStatus.PAUSED,
+    Move.CANCEL: PhaseStatus.CANCELLED,
+    Move.FAIL: PhaseStatus.FAILED,
+}
+
+
+def _set_status(
+    db: Session, session_id: int, phase: PhaseName, *, status: PhaseStatus, now: datetime
+) -> None:
+    """Set one phase's status; a failed one keeps its error, any other has none."""
+    values: dict[str, Any] = {"status": status, "revision": SessionPhase.revision + 1}
+    if status is not PhaseStatus.FAILED:
+        values["error"] = None
+    if status is PhaseStatus.RUNNING:
+        values["started_at"] = func.coalesce(SessionPhase.started_at, now)
+    db.execute(
+        update(SessionPhase)
+        .where(SessionPhase.session_id == session_id, SessionPhase.phase == phase)
+        .where(SessionPhase.status != status)
+        .values(values)
+    )

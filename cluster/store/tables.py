@@ -1,0 +1,241 @@
+"""The tables. Enum columns hold the values of their StrEnum as text, with a check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    CheckConstraint,
+    Constraint,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus
+
+
+def _check_name(check: Constraint, table: Any) -> str:
+    """Name the check of an enum column after the column: two may hold the same enum."""
+    columns = list(check.columns) if isinstance(check, CheckConstraint) else []
+    return columns[0].name if len(columns) == 1 else str(check.name)
+
+
+NAMES: dict[str, str | Callable[[Constraint, Any], str]] = {
+    "check_constraint_name": _check_name,
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(check_constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def _values(kind: type[StrEnum]) -> Enum:
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Table(DeclarativeBase):
+    """What all tables share: names of constraints, and how Python's types are stored."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map: Mapping[Any, Any] = {
+        **{kind: _values(kind) for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState)},
+        int: BigInteger(),
+        float: REAL(),
+        str: Text(),
+        bytes: LargeBinary(),
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB(),
+        list[float]: ARRAY(REAL),
+    }
+
+
+class Image(Table):
+    """A file that some session found. `sha256` and the rest are null until training read it.
+
+    Paths may be longer than an index entry, so their SHA-256 is what is unique. `unreadable` is the
+    reason when the content itself is bad. `duplicate_of` is never a duplicate within one session.
+    """
+
+    __tablename__ = "image"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    path: Mapped[str]
+    path_sha256: Mapped[bytes] = mapped_column(unique=True)
+    size: Mapped[int]
+    modified_ns: Mapped[int]
+    sha256: Mapped[bytes | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    taken_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
+    phash: Mapped[int | None]
+    dhash: Mapped[bytes | None]
+    thumbnail: Mapped[bytes | None]
+    unreadable: Mapped[str | None]
+    duplicate_of: Mapped[int | None] = mapped_column(ForeignKey("image.id", ondelete="SET NULL"))
+
+    __table_args__ = (
+        Index(None, "phash", postgresql_where=text("phash IS NOT NULL")),
+        Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
+    )
+
+
+class TrainingSession(Table):
+    """One run over one root."""
+
+    __tablename__ = "training_session"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    root: Mapped[str]
+    name: Mapped[str | None]
+    pack: Mapped[str]
+    status: Mapped[SessionStatus]
+    options: Mapped[dict[str, Any]]
+    job_id: Mapped[str | None]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+
+
+class SessionPhase(Table):
+    """The truth about one phase. The checks are the law of progress, held by the database too.
+
+    `unchanged` is how many of the skipped ones needed no work: they say nothing about speed.
+    """
+
+    __tablename__ = "session_phase"
+
+    session_id: Mapped[int] = mapped_column(
+        ForeignKey("training_session.id", ondelete="CASCADE"), primary_key=True
+    )
+    phase: Mapped[PhaseName] = mapped_column(primary_key=True)
+    status: Mapped[PhaseStatus]
+    total: Mapped[int] = mapped_column(server_default="0")
+    processed: Mapped[int] = mapped_column(server_default="0")
+    skipped: Mapped[int] = mapped_column(server_default="0")
+    failed: Mapped[int] = mapped_column(server_default="0")
+    unchanged: Mapped[int] = mapped_column(server_default="0")
+    revision: Mapped[int] = mapped_column(server_default="0")
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    discovering: Mapped[bool]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    step: Mapped[str | None]
+    faces_detected: Mapped[int] = mapped_column(server_default="0")
+    clusters_found: Mapped[int | None]
+    faces_clustered: Mapped[int | None]
+    faces_ungrouped: Mapped[int | None]
+
+    __table_args__ = (
+        CheckConstraint(
+            "processed >= 0 AND skipped >= 0 AND failed >= 0"
+            " AND processed + skipped + failed <= total",
+            name="law",
+        ),
+    )
+
+
+class SessionItem(Table):
+    """One photo in one session, with its state and the reason for it in both photo phases."""
+
+    __tablename__ = "session_item"
+
+    session_id: Mapped[int] = mapped_column(
+        ForeignKey("training_session.id", ondelete="CASCADE"), primary_key=True
+    )
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("image.id", ondelete="CASCADE"), primary_key=True
+    )
+    training_state: Mapped[ItemState]
+    training_reason: Mapped[str | None]
+    detection_state: Mapped[ItemState]
+    detection_reason: Mapped[str | None]
+
+    __table_args__ = (
+        Index("ix_session_item_image_id", "image_id"),
+        Index(
+            "ix_session_item_training_pending",
+            "session_id",
+            "image_id",
+            postgresql_where=text("training_state = 'pending'"),
+        ),
+        Index(
+            "ix_session_item_detection_pending",
+            "session_id",
+            "image_id",
+            postgresql_where=text("detection_state = 'pending'"),
+        ),
+    )
+
+
+class Detection(Table):
+    """The faces of this photo were looked for with this pack, and this many were found."""
+
+    __tablename__ = "detection"
+
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("image.id", ondelete="CASCADE"), primary_key=True
+    )
+    pack: Mapped[str] = mapped_column(primary_key=True)
+    faces: Mapped[int]
+    detected_at: Mapped[datetime]
+
+
+class Person(Table):
+    """A group of faces of one pack; `version` rises with each change that a user makes."""
+
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str | None]
+    hidden: Mapped[bool] = mapped_column(server_default=text("false"))
+    pack: Mapped[str] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column(server_default="1")
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Face(Table):
+    """One face in one photo, found with one pack; coordinates in upright full-size pixels."""
+
+    __tablename__ = "face"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"), index=True)
+    pack: Mapped[str] = mapped_column(index=True)
+    box_left: Mapped[float]
+    box_top: Mapped[float]
+    box_right: Mapped[float]
+    box_bottom: Mapped[float]
+    landmarks: Mapped[list[float]]
+    score: Mapped[float]
+    quality: Mapped[float]
+    embedding: Mapped[Any] = mapped_column(VECTOR())
+    crop: Mapped[bytes]
+    person_id: Mapped[int | None] = mapped_column(
+        ForeignKey("person.id", ondelete="SET NULL"), index=True
+    )
+    placed_by_user: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -1,0 +1,80 @@
+"""Fixtures: real PostgreSQL. One server for the run, one migrated template, one database a test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from cluster.store.embedded import start_embedded, stop_embedded
+from cluster.store.engine import build_engine, upgrade_schema
+from cluster.store.postmaster import shut_down
+from cluster.store.server_files import ServerFiles
+
+TEMPLATE = "headcount_template"
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[str]:
+    """URL of the database `postgres` on a server that lives as long as the test run."""
+    data_dir = Path(tempfile.mkdtemp(prefix="headcount-tests-"))
+    url = start_embedded(data_dir, options={"fsync": "off"})
+    yield url.replace("/headcount?", "/postgres?")
+    _stop(data_dir)
+
+
+def _stop(data_dir: Path) -> None:
+    stop_embedded(data_dir)
+    shut_down(ServerFiles.under(data_dir))
+    shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_template(database_server: str) -> str:
+    """Name of a database whose schema is up to date and which nobody is connected to."""
+    _run(database_server, f"CREATE DATABASE {TEMPLATE}")
+    engine = build_engine(database_server.replace("/postgres?", f"/{TEMPLATE}?"))
+    upgrade_schema(engine)
+    engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(database_server: str, database_template: str) -> Iterator[str]:
+    """URL of a new database with the newest schema, dropped after the test."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _run(database_server, f"CREATE DATABASE {name} TEMPLATE {database_template}")
+    yield database_server.replace("/postgres?", f"/{name}?")
+    _run(database_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on the test's own database."""
+    engine = build_engine(database_url, pool_size=8)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def db(engine: Engine) -> Iterator[Session]:
+    """An open session in a transaction, rolled back after the test."""
+    with Session(engine) as db, db.begin() as transaction:
+        yield db
+        if transaction.is_active:
+            transaction.rollback()
+
+
+def _run(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
