@@ -1,0 +1,70 @@
+"""The arrow of imports points inwards (ARCHITECTURE.md); pyproject.toml holds the contracts."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.house.sources import PROJECT_DIR, code_sources
+
+CLUSTER_ROOMS = {"core", "vision", "numerics", "store", "actors", "tasks"}
+PIPELINE_MODULES = {"pipeline.py", "phases.py", "crew.py", "feed.py", "workers.py", "plan.py"}
+CLUSTER_MODULES = {"__init__.py", "settings.py", *PIPELINE_MODULES}
+
+LATE_IMPORTS: dict[str, str] = {
+    # "path:function": why it cannot be at the top of the file
+}
+
+
+def test_the_contracts_of_import_linter_hold() -> None:
+    command = Path(sys.executable).with_name("lint-imports")
+    ran = subprocess.run(
+        [command, "--no-cache"], cwd=PROJECT_DIR, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_core_imports_the_standard_library_and_itself_only() -> None:
+    foreign = [
+        f"{source.path} imports {module}"
+        for source in code_sources()
+        if source.path.startswith("cluster/core/")
+        for module in imported_modules(source.tree)
+        if not module.startswith("cluster.core")
+        and module.partition(".")[0] not in sys.stdlib_module_names
+    ]
+    assert not foreign
+
+
+def test_a_new_room_of_the_cluster_is_a_decision() -> None:
+    """A module outside the known rooms would escape the contracts."""
+    places = {Path(source.path).parts[1] for source in code_sources() if _is_cluster(source.path)}
+    assert places <= CLUSTER_ROOMS | CLUSTER_MODULES
+
+
+def test_imports_are_at_the_top_of_the_file() -> None:
+    """In bench/ a baseline may be imported by who measures it."""
+    late = {
+        f"{source.path}:{function.name}"
+        for source in code_sources()
+        if not source.path.startswith("bench/")
+        for function in source.functions()
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert late == set(LATE_IMPORTS), "each late import needs its reason here, and no other entry"
+
+
+def imported_modules(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _is_cluster(path: str) -> bool:
+    return path.startswith("cluster/")
