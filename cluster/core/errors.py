@@ -11,6 +11,7 @@ HeadcountError
 ├── PackNotFound               a face model pack is named but its files are not there
 ├── NotFound                   no session, photo, face or person has this id
 ├── IllegalMove                a session cannot make this move from where it is
+├── SessionBusy                another process is running this session
 ├── PhaseFailed                a phase could not go on
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
 └── InvariantBroken            the law of progress does not hold: a defect in Headcount
@@ -93,6 +94,14 @@ class IllegalMove(HeadcountError):
         self.status, self.move, self.legal = status, move, tuple(sorted(legal))
         choices = ", ".join(self.legal) or "none"
         super().__init__(f"A session that is {status} cannot {move}; legal moves: {choices}.")
+
+
+class SessionBusy(HeadcountError):
+    """Another process is running this session."""
+
+    def __init__(self, session_id: int) -> None:
+        super().__init__(f"Session {session_id} is being run by another process.")
+        self.session_id = session_id
 
 
 class PhaseFailed(HeadcountError):

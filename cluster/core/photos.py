@@ -20,10 +20,11 @@ class FoundPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One photo that is to be done in one session."""
+    """One photo that is to be done in one session; `position` grows in the order of finding."""
 
     image_id: int
     path: str
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

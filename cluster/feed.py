@@ -1,0 +1,110 @@
+"""The items that are still to be done, in the order in which they were found.
+
+Discovery writes items into the database in a thread of its own, as fast as it can walk, so that the
+total is soon known; the feed reads them from there page by page. Neither holds the library in memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from cluster.core.photos import FoundPhoto, Item
+
+FIRST_CHUNK, CHUNK = 64, 2000
+PAGE = 1000
+
+
+class Discovery:
+    """Walks a library in a thread and stores what it finds, chunk by chunk.
+
+    `store` takes a chunk of photos into the session; `finish` is called once after the last one.
+    An error of either ends the walk and is raised again by `check`.
+    """
+
+    def __init__(
+        self,
+        found: Iterable[FoundPhoto],
+        *,
+        store: Callable[[Sequence[FoundPhoto]], None],
+        finish: Callable[[], None],
+    ) -> None:
+        self._found, self._store, self._finish = found, store, finish
+        self._error: Exception | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._walk, name="discovery", daemon=True)
+
+    def start(self) -> None:
+        """Begin to walk."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the walk after the chunk at hand; the session stays undiscovered."""
+        self._stopping.set()
+        self.join()
+
+    def join(self) -> None:
+        """Wait until the walk has ended."""
+        self._thread.join()
+
+    @property
+    def is_running(self) -> bool:
+        """More photos may be found."""
+        return self._thread.is_alive()
+
+    def check(self) -> None:
+        """Raise what ended the walk, if it was an error."""
+        if self._error is not None:
+            raise self._error
+
+    def _walk(self) -> None:
+        try:
+            found = iter(self._found)
+            size = FIRST_CHUNK
+            while chunk := list(itertools.islice(found, size)):
+                self._store(chunk)
+                size = CHUNK
+                if self._stopping.is_set():
+                    return
+            self._finish()
+        except Exception as error:  # Carried to the pipeline's own thread, which raises it.
+            self._error = error
+
+
+class Feed:
+    """Pending items, page by page, `batch_size` at a time.
+
+    `list_pending(after, limit)` returns items by position; `more_may_come` tells whether discovery
+    still runs.
+    """
+
+    def __init__(
+        self,
+        list_pending: Callable[[int, int], list[Item]],
+        *,
+        batch_size: int,
+        more_may_come: Callable[[], bool],
+    ) -> None:
+        self._list_pending, self._batch_size = list_pending, batch_size
+        self._more_may_come = more_may_come
+        self._page: deque[Item] = deque()
+        self._position = 0
+        self.is_exhausted = False
+
+    def next_items(self) -> list[Item]:
+        """Return up to a batch of items; none when there are none now, or none any more."""
+        if not self._page:
+            self._turn_page()
+        count = min(self._batch_size, len(self._page))
+        return [self._page.popleft() for _ in range(count)]
+
+    def _turn_page(self) -> None:
+        more_may_come = self._more_may_come()
+        items = self._list_pending(self._position, PAGE)
+        self._page.extend(items)
+        if items:
+            self._position = items[-1].position
+        elif not more_may_come:
+            self.is_exhausted = True

@@ -1,0 +1,158 @@
+"""Walking a photo library: any folder or fsspec URL in, a stream of photos out.
+
+Discovery streams: its memory grows with the number of folders, not with that of photos. Files are told
+by their names; one without an extension is asked for its first bytes. Hidden files and folders
+(a leading dot, `@eaDir`) are left out, as are files of other kinds. Symbolic links are followed,
+each folder is entered once, and a link that leaves `confined_to` is not followed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import fsspec
+
+from cluster.core.errors import RootEmpty, RootNotFound
+from cluster.core.paths import is_url, path_to_text
+from cluster.core.photos import FoundPhoto
+
+READ_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .heic .heif .hif .avif .tif .tiff .bmp .dib .gif .mpo".split()
+)
+"""The formats that Headcount reads (DESIGN 8)."""
+
+REFUSED_SUFFIXES = frozenset(
+    ".jxl .jp2 .j2k .jpx .psd .ico .pcx .tga .fli .flc .ppm .pgm .pbm .pnm .exr .hdr".split()
+)
+"""Pictures of other formats: they become failed items that say so, and are not passed over."""
+
+PHOTO_SUFFIXES = READ_SUFFIXES | REFUSED_SUFFIXES
+_SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX"})
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+
+
+def walk_photos(root: str, *, confined_to: Sequence[Path] | None = None) -> Iterator[FoundPhoto]:
+    """Yield every photo below `root` once, in no particular order.
+
+    `confined_to` lists the folders that links may not leave; None follows them anywhere. A folder
+    that cannot be listed is passed over; a root that is missing yields nothing.
+    """
+    if is_url(root):
+        yield from _walk_url(root)
+    else:
+        allowed = None if confined_to is None else [os.path.realpath(p) for p in confined_to]
+        yield from _walk_folder(os.path.abspath(root), allowed)
+
+
+def check_root(root: str, *, confined_to: Sequence[Path] | None = None) -> None:
+    """Raise RootNotFound or RootEmpty unless `root` holds at least one photo."""
+    if not is_url(root):
+        _check_folder(root)
+    try:
+        first = next(iter(walk_photos(root, confined_to=confined_to)), None)
+    except (OSError, ValueError, ImportError) as error:
+        raise RootNotFound(root, f"it cannot be listed: {error}.") from error
+    if first is None:
+        kinds = ", ".join(sorted(suffix[1:] for suffix in READ_SUFFIXES))
+        raise RootEmpty(root, f"there is no photo in this folder or below it ({kinds}).")
+
+
+def _check_folder(root: str) -> None:
+    if "\0" in root or not os.path.exists(root):
+        raise RootNotFound(root.replace("\0", "\\0"), "there is no such folder.")
+    if not os.path.isdir(root):
+        raise RootNotFound(root, "this is a file; name the folder that holds the photos.")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise RootNotFound(root, "this folder may not be read by the user that runs Headcount.")
+
+
+def _walk_folder(top: str, allowed: list[str] | None) -> Iterator[FoundPhoto]:
+    waiting, entered = [top], set[tuple[int, int]]()
+    while waiting:
+        for entry in _list_folder(waiting.pop(), entered):
+            if _is_hidden(entry.name) or not _may_follow(entry, allowed):
+                continue
+            if _is_folder(entry):
+                waiting.append(entry.path)
+            elif (found := _find_photo(entry)) is not None:
+                yield found
+
+
+def _list_folder(folder: str, entered: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
+    try:
+        stat = os.stat(folder)
+        if (stat.st_dev, stat.st_ino) in entered:
+            return
+        entered.add((stat.st_dev, stat.st_ino))
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError:
+        return
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in _SKIPPED_FOLDERS
+
+
+def _may_follow(entry: os.DirEntry[str], allowed: list[str] | None) -> bool:
+    if allowed is None or not entry.is_symlink():
+        return True
+    target = os.path.realpath(entry.path)
+    return any(os.path.commonpath([target, root]) == root for root in allowed)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _find_photo(entry: os.DirEntry[str]) -> FoundPhoto | None:
+    try:
+        # A broken link or a socket is no photo; a file that may not be read is one that failed.
+        if not entry.is_file() or not _looks_like_photo(entry.name, entry.path):
+            return None
+        stat = entry.stat()
+    except OSError:
+        return None
+    return FoundPhoto(path_to_text(entry.path), stat.st_size, stat.st_mtime_ns)
+
+
+def _looks_like_photo(name: str, path: str) -> bool:
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix:
+        return suffix in PHOTO_SUFFIXES
+    try:
+        with open(path, "rb") as file:
+            return _has_photo_magic(file.read(16))
+    except OSError:
+        return False
+
+
+def _has_photo_magic(head: bytes) -> bool:
+    if head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return True
+    return head[4:8] == b"ftyp" and head[8:12] in {b"heic", b"heix", b"mif1", b"avif", b"msf1"}
+
+
+def _walk_url(root: str) -> Iterator[FoundPhoto]:
+    filesystem, start = fsspec.core.url_to_fs(root)
+    for _, _, files in filesystem.walk(start, detail=True):
+        for name, info in sorted(files.items()):
+            if not _is_hidden(name) and PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES:
+                path = filesystem.unstrip_protocol(info["name"])
+                yield FoundPhoto(path, int(info.get("size") or 0), _modified_ns(info))
+
+
+def _modified_ns(info: dict[str, object]) -> int:
+    """Return the time of a remote object in nanoseconds; 0 when the store does not tell one."""
+    for key in ("LastModified", "mtime", "updated", "last_modified", "created"):
+        value = info.get(key)
+        if hasattr(value, "timestamp"):
+            return int(value.timestamp() * 1_000_000_000)
+        if isinstance(value, int | float):
+            return int(value * 1_000_000_000)
+    return 0

@@ -1,0 +1,77 @@
+"""Feed and discovery: every item once, in order, with bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from cluster.core.photos import FoundPhoto, Item
+from cluster.feed import CHUNK, FIRST_CHUNK, PAGE, Discovery, Feed
+
+
+def make_items(count: int) -> list[Item]:
+    return [Item(image_id=1000 - n, path=f"/{n}", position=n + 1) for n in range(count)]
+
+
+def build_feed(items: list[Item], *, batch_size: int = 16, growing: list[bool]) -> Feed:
+    def list_pending(after: int, limit: int) -> list[Item]:
+        return [item for item in items if item.position > after][:limit]
+
+    return Feed(list_pending, batch_size=batch_size, more_may_come=lambda: growing[0])
+
+
+def drain(feed: Feed) -> list[Item]:
+    taken: list[Item] = []
+    while items := feed.next_items():
+        taken.extend(items)
+    return taken
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, PAGE, PAGE + 1, 2 * PAGE + 7])
+def test_every_item_is_handed_out_once_in_the_order_of_finding(count: int) -> None:
+    items = make_items(count)
+    feed = build_feed(items, growing=[False])
+    assert drain(feed) == items
+    assert feed.is_exhausted
+
+
+def test_an_empty_page_is_not_the_end_while_discovery_runs() -> None:
+    items, growing = make_items(3), [True]
+    feed = build_feed(items, growing=growing)
+    assert drain(feed) == items
+    assert not feed.is_exhausted
+    items.extend(make_items(8)[3:])
+    growing[0] = False
+    assert drain(feed) == items[3:]
+    assert feed.is_exhausted
+
+
+def run_discovery(count: int, *, fail: bool = False) -> tuple[list[int], list[str], Discovery]:
+    chunks: list[int] = []
+    ends: list[str] = []
+
+    def store(chunk: Sequence[FoundPhoto]) -> None:
+        if fail:
+            raise OSError("no space left")
+        chunks.append(len(chunk))
+
+    found = (FoundPhoto(f"/{n}", 1, 1) for n in range(count))
+    discovery = Discovery(found, store=store, finish=lambda: ends.append("finished"))
+    discovery.start()
+    discovery.join()
+    return chunks, ends, discovery
+
+
+def test_discovery_stores_a_small_first_chunk_so_that_work_starts_at_once() -> None:
+    chunks, ends, discovery = run_discovery(FIRST_CHUNK + CHUNK + 5)
+    assert chunks == [FIRST_CHUNK, CHUNK, 5]
+    assert ends == ["finished"]
+    discovery.check()
+
+
+def test_discovery_that_fails_is_not_finished_and_says_why() -> None:
+    _, ends, discovery = run_discovery(10, fail=True)
+    assert ends == []
+    with pytest.raises(OSError, match="no space left"):
+        discovery.check()
