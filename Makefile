@@ -28,7 +28,7 @@ help:
 	@echo 'make test [ARGS=...]      all tests; ARGS go to pytest'
 	@echo 'make lint                 style, types, import directions'
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
-	@echo 'make bench [PHOTOS=DIR] [PACK=PACK]   the measurements behind the numbers in README'
+	@echo 'make bench PACK=PACK [PHOTOS=DIR]   the measurements behind the numbers in README'
 	@echo 'make lock                 resolve requirements/*.in again'
 	@echo 'make clean                remove the environment, caches and the demo library'
 	@echo 'LOCK=cpu or LOCK=gpu      overrides the choice of ONNX Runtime (here: $(LOCK))'
@@ -56,11 +56,13 @@ models: $(VENV)/.$(LOCK)
 
 bench: $(VENV)/.$(LOCK)
 	@set -e; root=$$PHOTOS; \
+	if [ -z "$$PACK" ]; then \
+		echo 'Name the InsightFace pack, or its folder: make bench PACK=buffalo_l' >&2; exit 2; \
+	fi; \
 	if [ -z "$$root" ]; then root=$(DEMO); $(PYTHON) -m jobs.demo "$$root"; fi; \
-	set -- --photos "$$root"; \
-	if [ -n "$$PACK" ]; then set -- "$$@" --pack "$$PACK"; fi; \
-	for script in bench/[a-z]*.py; do \
-		echo "== $$script"; $(PYTHON) -m bench.$$(basename "$$script" .py) "$$@"; \
+	for script in $$(grep -l __main__ bench/*.py); do \
+		echo "== $$script"; \
+		$(PYTHON) -m bench.$$(basename "$$script" .py) --photos "$$root" --pack "$$PACK"; \
 	done
 
 clean:
