@@ -18,7 +18,7 @@ from cluster.core.faces import BoundingBox, Face, face_quality
 from cluster.vision.arcface import ArcFace, align, alignment
 from cluster.vision.crops import cut_crop
 from cluster.vision.images import OpenedImage
-from cluster.vision.input_sizes import plan_sizes
+from cluster.vision.input_sizes import DOUBT_SHARE, Plan, leaves_doubt, plan_sizes
 from cluster.vision.onnx_models import CPU, choose_providers, session_options
 from cluster.vision.options import DetectorOptions, PreparedPhoto, prepare_photo, reopen
 from cluster.vision.packs import Pack
@@ -26,6 +26,9 @@ from cluster.vision.scrfd import Candidates, Scrfd, Size
 
 _BATCH_ON_CPU = 4
 _BATCH_ON_GPU = 32
+
+_DOUBT_SIZE = 0.8
+"""A possible face this much smaller than wanted may turn out to be large enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,7 @@ class InsightFaceDetector:
         batch = options.batch or (_BATCH_ON_CPU if self.provider == CPU else _BATCH_ON_GPU)
         # One photo at a time is as fast on CPU, where a batch only falls out of the cache.
         self._photos_at_once = 1 if self.provider == CPU else batch
-        self._scrfd = Scrfd(
-            models["detection"], min_score=options.min_score, threads=options.threads
-        )
+        self._scrfd = Scrfd(models["detection"], threads=options.threads)
         self._arcface = ArcFace(models["recognition"], threads=options.threads, batch=batch)
 
     def prepare(self, path: str) -> PreparedPhoto:
@@ -70,27 +71,49 @@ class InsightFaceDetector:
     def _find(self, images: Sequence[OpenedImage]) -> list[Candidates]:
         """Return the faces of each image in pixels of its decoded copy."""
         plans = [self._plan(image) for image in images]
+        found = self._look(images, [plan.always for plan in plans])
+        doubtful = [
+            plan.in_doubt if plan.in_doubt and self._is_doubtful(image, seen) else ()
+            for plan, image, seen in zip(plans, images, found, strict=True)
+        ]
+        again = self._look(images, doubtful)
+        return [
+            self._scrfd.merge([one.from_score(self.options.min_score) for one in (*seen, *more)])
+            for seen, more in zip(found, again, strict=True)
+        ]
+
+    def _plan(self, image: OpenedImage) -> Plan:
+        if self._scrfd.fixed_size is not None:
+            return Plan((self._scrfd.fixed_size,))
+        if self.options.sizes == "auto":
+            return plan_sizes(image.width, image.height)
+        return Plan(self.options.sizes)
+
+    def _is_doubtful(self, image: OpenedImage, seen: Sequence[Candidates]) -> bool:
+        min_side_px = _DOUBT_SIZE * self.options.min_size_px * image.scale
+        return any(
+            leaves_doubt(one, min_score=self.options.min_score, min_side_px=min_side_px)
+            for one in seen
+        )
+
+    def _look(
+        self, images: Sequence[OpenedImage], wanted: Sequence[Sequence[Size]]
+    ) -> list[list[Candidates]]:
+        """Return each image's candidates in each of its input sizes, images batched by size."""
         by_size: dict[Size, list[int]] = defaultdict(list)
-        for index, sizes in enumerate(plans):
+        for index, sizes in enumerate(wanted):
             for size in sizes:
                 by_size[size].append(index)
-        found: dict[tuple[int, Size], Candidates] = {}
+        seen: list[list[Candidates]] = [[] for _ in images]
+        min_score = DOUBT_SHARE * self.options.min_score
         for size, indices in by_size.items():
             for start in range(0, len(indices), self._photos_at_once):
                 some = indices[start : start + self._photos_at_once]
-                results = self._scrfd.find_candidates([images[i].pixels for i in some], size)
-                found |= {(i, size): result for i, result in zip(some, results, strict=True)}
-        return [
-            self._scrfd.merge([found[index, size] for size in sizes])
-            for index, sizes in enumerate(plans)
-        ]
-
-    def _plan(self, image: OpenedImage) -> Sequence[Size]:
-        if self._scrfd.fixed_size is not None:
-            return (self._scrfd.fixed_size,)
-        if self.options.sizes == "auto":
-            return plan_sizes(image.width, image.height)
-        return self.options.sizes
+                pixels = [images[i].pixels for i in some]
+                results = self._scrfd.find_candidates(pixels, size, min_score=min_score)
+                for index, result in zip(some, results, strict=True):
+                    seen[index].append(result)
+        return seen
 
     def _cut(self, photo: PreparedPhoto, found: Candidates) -> list[_Seen]:
         """Cut out the faces that are large enough, from a larger decode where that shows more."""

@@ -30,6 +30,11 @@ class Candidates:
     scores: Floats
     landmarks: Floats
 
+    def from_score(self, min_score: float) -> Candidates:
+        """Return the candidates whose score is at least `min_score`."""
+        kept = self.scores >= min_score
+        return Candidates(self.boxes[kept], self.scores[kept], self.landmarks[kept])
+
     def divided_by(self, scale: float) -> Candidates:
         """Return the candidates in a photo that is 1 / `scale` times as large."""
         return Candidates(self.boxes / scale, self.scores, self.landmarks / scale)
@@ -38,31 +43,38 @@ class Candidates:
 class Scrfd:
     """A loaded detector."""
 
-    def __init__(self, model: Any, *, min_score: float, threads: int) -> None:
-        """Take over InsightFace's `model` (its anchors, its mean, its NMS) with a batched session."""
+    def __init__(self, model: Any, *, threads: int) -> None:
+        """Take over InsightFace's `model` (anchors, mean, NMS) with a batched session."""
         self._model = model
-        self._min_score = min_score
-        self._session = open_session(free_batch_axis(load_graph(model.model_file)), threads=threads)
+        graph = free_batch_axis(load_graph(model.model_file))
+        self._session = open_session(graph, threads=threads)
         self.fixed_size: Size | None = model.static_input_size
 
-    def find_candidates(self, photos: Sequence[Pixels], size: Size) -> list[Candidates]:
+    def find_candidates(
+        self, photos: Sequence[Pixels], size: Size, *, min_score: float
+    ) -> list[Candidates]:
         """Return every possible face of each RGB photo, seen in an input of `size`.
 
         Photos are scaled to fit, placed at the upper left and padded with black, as InsightFace
         does; the answer is in the photos' own pixels.
         """
         fitted = [_fit(photo, size) for photo in photos]
-        scales = [image.shape[0] / photo.shape[0] for image, photo in zip(fitted, photos, strict=True)]
+        scales = [
+            image.shape[0] / photo.shape[0] for image, photo in zip(fitted, photos, strict=True)
+        ]
         blob = np.stack([self._to_blob(image, size) for image in fitted])
         outputs = self._session.run(self._model.output_names, {self._model.input_name: blob})
+        parts = [
+            [_of_photo(output, i, len(photos), self._model) for output in outputs]
+            for i in range(len(photos))
+        ]
         return [
-            self._decode([_of_photo(output, i, len(photos), self._model) for output in outputs], size)
-            .divided_by(scale)
-            for i, scale in enumerate(scales)
+            self._decode(part, size, min_score).divided_by(scale)
+            for part, scale in zip(parts, scales, strict=True)
         ]
 
     def merge(self, found: Sequence[Candidates]) -> Candidates:
-        """Return the faces among candidates of several input sizes, best first (InsightFace's NMS)."""
+        """Return the faces among candidates of several sizes, best first, by InsightFace's NMS."""
         boxes = np.concatenate([one.boxes for one in found])
         scores = np.concatenate([one.scores for one in found])
         landmarks = np.concatenate([one.landmarks for one in found])
@@ -79,21 +91,21 @@ class Scrfd:
         blob: Floats = cv2.dnn.blobFromImage(canvas, 1.0 / deviation, size, (mean, mean, mean))[0]
         return blob
 
-    def _decode(self, outputs: list[Floats], size: Size) -> Candidates:
+    def _decode(self, outputs: list[Floats], size: Size, min_score: float) -> Candidates:
         levels = self._model.fmc
         parts = [
-            self._decode_level(outputs[i::levels], stride, size)
+            self._decode_level(outputs[i::levels], stride, size[0] // stride, min_score)
             for i, stride in enumerate(self._model._feat_stride_fpn)
         ]
         return Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def _decode_level(
-        self, outputs: list[Floats], stride: int, size: Size
+        self, outputs: list[Floats], stride: int, places_a_row: int, min_score: float
     ) -> tuple[Floats, Floats, Floats]:
-        """Turn one level's distances from its anchors into boxes and points."""
+        """Turn one level's distances from its anchors into boxes, scores and points."""
         scores = outputs[0][:, 0]
-        hits = np.flatnonzero(scores >= self._min_score)
-        rows, columns = np.divmod(hits // self._model._num_anchors, size[0] // stride)
+        hits = np.flatnonzero(scores >= min_score)
+        rows, columns = np.divmod(hits // self._model._num_anchors, places_a_row)
         centres = np.stack([columns, rows], axis=1).astype(np.float32) * stride
         distances = outputs[1][hits] * stride
         boxes = np.hstack([centres - distances[:, :2], centres + distances[:, 2:]])
