@@ -73,5 +73,5 @@ def _complex(points: Floats) -> npt.NDArray[np.complex128]:
 
 def align(photo: Pixels, transform: npt.NDArray[np.float64], *, side_px: int) -> Pixels:
     """Return the face (S, S, 3) that `transform` cuts out of an RGB photo."""
-    face: Pixels = cv2.warpAffine(photo, transform, (side_px, side_px), borderValue=0.0)
-    return face
+    face = cv2.warpAffine(photo, transform, (side_px, side_px), borderValue=0.0)
+    return np.asarray(face, dtype=np.uint8)

@@ -34,9 +34,7 @@ def cut_crop(photo: npt.NDArray[np.uint8], box: BoundingBox) -> bytes:
     return bytes(encoded.tobytes())
 
 
-def _pad(
-    inside: npt.NDArray[np.uint8], side: int, *, top: int, left: int
-) -> npt.NDArray[np.uint8]:
+def _pad(inside: npt.NDArray[np.uint8], side: int, *, top: int, left: int) -> npt.NDArray[np.uint8]:
     bottom, right = max(0, side - inside.shape[0] - top), max(0, side - inside.shape[1] - left)
     if not (top or left or bottom or right):
         return inside

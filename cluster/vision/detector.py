@@ -1,9 +1,7 @@
 """Photos in, faces out, whatever the pack.
 
-    pack = resolve_pack("auto")
-    detector = load_detector(pack, DetectorOptions())
-    photo = detector.prepare("/photos/one.jpg")      # in any thread: reads and decodes
-    (faces,) = detector.detect([photo])              # in one thread: the models
+`load_detector(resolve_pack("auto"))` loads the models. Its `prepare(path)` reads and decodes a
+photo, in any thread; its `detect([photo, ...])` runs the models, in one.
 """
 
 from __future__ import annotations

@@ -101,9 +101,7 @@ def _frame(pixels: Pixels) -> tuple[Pixels, float, int]:
     method = cv2.INTER_AREA if growth < 1 else cv2.INTER_LINEAR
     scaled = cv2.resize(pixels, size, interpolation=method)
     margin = round(_MARGIN * max(size))
-    framed = cv2.copyMakeBorder(
-        scaled, margin, margin, margin, margin, cv2.BORDER_REPLICATE
-    )
+    framed = cv2.copyMakeBorder(scaled, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
     return framed.astype(np.uint8, copy=False), growth, margin
 
 

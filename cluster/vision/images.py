@@ -17,7 +17,15 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
-from PIL import AvifImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageFile,
+    MpoImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from cluster.core.errors import UnreadableImage
 from cluster.vision.formats import READ_FORMATS, describe_stranger, find_format
@@ -67,7 +75,7 @@ class OpenedImage:
     @property
     def scale(self) -> float:
         """Pixels here per pixel of the full-size photo, 0.0 to 1.0."""
-        return max(self.pixels.shape[:2]) / max(self.width, self.height)
+        return float(max(self.pixels.shape[:2]) / max(self.width, self.height))
 
 
 def open_image(
@@ -111,7 +119,7 @@ def _in_line(image: Image.Image) -> contextlib.AbstractContextManager[object]:
 
 
 def _decode(
-    image: Image.Image, data: bytes, *, path: str, long_side_px: int | None
+    image: ImageFile.ImageFile, data: bytes, *, path: str, long_side_px: int | None
 ) -> OpenedImage:
     width, height = image.size
     loaded = _load(image, data, path=path, long_side_px=long_side_px)
@@ -126,7 +134,7 @@ def _decode(
 
 
 def _load(
-    image: Image.Image, data: bytes, *, path: str, long_side_px: int | None
+    image: ImageFile.ImageFile, data: bytes, *, path: str, long_side_px: int | None
 ) -> Image.Image:
     full_height = image.height
     _draft(image, long_side_px)
@@ -154,7 +162,7 @@ def _load_completed(data: bytes, long_side_px: int | None) -> Image.Image:
     return image
 
 
-def _draft(image: Image.Image, long_side_px: int | None) -> None:
+def _draft(image: ImageFile.ImageFile, long_side_px: int | None) -> None:
     """Let a JPEG be decoded at a fraction of its size; the other formats take no notice."""
     long_side = max(image.size)
     if long_side_px is None or long_side_px >= long_side:
@@ -183,8 +191,6 @@ def _say(error: Exception, data: bytes) -> str:
         return "not enough memory to decode the picture"
     if _ends_early(error) or isinstance(error, EOFError):
         return "the file ends too early"
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return f"{name} by its first bytes, but what follows is damaged or of an unread kind"
     return f"{name} whose content is damaged ({error or type(error).__name__})"
-
-

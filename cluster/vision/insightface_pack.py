@@ -126,7 +126,7 @@ class InsightFaceDetector:
             wanted = int(np.ceil(enlarged * max(image.pixels.shape[:2])))
             image = reopen(photo, long_side_px=wanted, options=self.options)
         growth = image.scale / photo.image.scale
-        return [self._cut_one(image, found.divided_by(1 / growth), i) for i in kept]
+        return [self._cut_one(image, found.divided_by(1 / growth), int(i)) for i in kept]
 
     def _cut_one(self, image: OpenedImage, found: Candidates, index: int) -> _Seen:
         points = found.landmarks[index]
@@ -154,7 +154,7 @@ def _to_face(seen: _Seen, embedding: npt.NDArray[np.float32]) -> Face:
 
 
 def _load_models(pack: Pack, *, threads: int) -> dict[str, Any]:
-    """Return the pack's "detection" and "recognition", the first file of each, as InsightFace does."""
+    """Return the pack's "detection" and "recognition": the first file of each, by name."""
     cv2.setNumThreads(threads)
     models: dict[str, Any] = {}
     for file in sorted(Path(pack.folder).glob("*.onnx")):

@@ -50,8 +50,9 @@ def read_metadata(image: Image.Image) -> Metadata:
         orientation = exif.get(ExifTags.Base.Orientation)
     except PILLOW_ERRORS:
         return Metadata()
-    is_known = isinstance(orientation, int) and 1 <= orientation <= 8
-    return Metadata(int(orientation) if is_known else UPRIGHT, _find_time(exif))
+    if not isinstance(orientation, int) or not 1 <= orientation <= 8:
+        orientation = UPRIGHT
+    return Metadata(orientation, _find_time(exif))
 
 
 def _find_time(exif: Image.Exif) -> datetime | None:
@@ -75,7 +76,8 @@ def _parse_time(stamp: object) -> datetime | None:
     if not isinstance(stamp, str):
         return None
     try:
-        time = datetime.strptime(stamp[:19].replace("-", ":").replace("T", " "), "%Y:%m:%d %H:%M:%S")
+        digits = stamp[:19].replace("-", ":").replace("T", " ")
+        time = datetime.strptime(digits, "%Y:%m:%d %H:%M:%S")
     except ValueError:
         return None
     return time if time.year >= 1800 else None

@@ -89,7 +89,7 @@ def split_prelu(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _scale_and_clip(x: str, y: str, *, channels: int) -> list[onnx.NodeProto]:
-    scale = {"group": channels, "kernel_shape": [1, 1]}
+    scale: dict[str, Any] = {"group": channels, "kernel_shape": [1, 1]}
     return [
         helper.make_node("Conv", [x, f"{y}_rest"], [f"{y}_upper"], **scale),
         helper.make_node("Relu", [f"{y}_upper"], [f"{y}_above"]),

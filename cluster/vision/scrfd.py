@@ -122,8 +122,7 @@ def _fit(photo: Pixels, size: Size) -> Pixels:
         height = int(width * ratio)
     if (width, height) == (photo.shape[1], photo.shape[0]):
         return photo
-    fitted: Pixels = cv2.resize(photo, (max(1, width), max(1, height)))
-    return fitted
+    return np.asarray(cv2.resize(photo, (max(1, width), max(1, height))), dtype=np.uint8)
 
 
 def _of_photo(output: Floats, index: int, count: int, model: Any) -> Floats:
@@ -137,5 +136,4 @@ def _of_photo(output: Floats, index: int, count: int, model: Any) -> Floats:
     if count == 1:
         return output
     anchors, channels = model._num_anchors, output.shape[-1]
-    photo: Floats = output.reshape(-1, count, anchors, channels)[:, index].reshape(-1, channels)
-    return photo
+    return output.reshape(-1, count, anchors, channels)[:, index].reshape(-1, channels)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import ImageFile
 
 MAX_MISSING_SHARE = 0.05
 """At most this share of the rows may be missing from a photo that is used."""
@@ -25,7 +25,7 @@ _START_OF_SCAN = 0xDA
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
-def share_decoded(image: Image.Image, *, full_height: int) -> float:
+def share_decoded(image: ImageFile.ImageFile, *, full_height: int) -> float:
     """Return the share of rows (0.0 to 1.0) that a failed `image.load()` left in `image`.
 
     An image that misses no more than may be missing counts as 1.0.
