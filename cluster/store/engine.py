@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from cluster.core.errors import DatabaseUnavailable
+
+__all__ = [
+    "Db",
+    "Engine",
+    "begin",
+    "build_engine",
+    "check_database",
+    "upgrade_schema",
+    "worker_engine",
+]
+
+Db = Session
+"""An open transaction, as the functions of the store take it."""
 
 APPLICATION_NAME = "headcount"
 CONNECT_TIMEOUT_S = 10
@@ -39,6 +56,19 @@ def build_engine(url: str, *, pool_size: int = 5) -> Engine:
             "options": " ".join([*options, "-c timezone=UTC"]),
         },
     )
+
+
+@contextmanager
+def begin(engine: Engine) -> Iterator[Db]:
+    """Give an open transaction; it is committed at the end, or rolled back by an exception."""
+    with Session(engine) as db, db.begin():
+        yield db
+
+
+@cache
+def worker_engine(url: str) -> Engine:
+    """Return this process's one engine for `url`: tasks come and go, their worker stays."""
+    return build_engine(url, pool_size=2)
 
 
 def _with_driver(url: str) -> URL:

@@ -14,7 +14,7 @@ from cluster.core.photos import Settled
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.store.counts import add_counts, get_settled, set_phase, to_settled
-from cluster.store.snapshots import get_snapshots
+from cluster.store.snapshots import get_snapshots, load_snapshots
 from cluster.store.storable import storable_text
 from cluster.store.tables import SessionPhase
 
@@ -25,6 +25,7 @@ __all__ = [
     "finish_discovery",
     "get_settled",
     "get_snapshots",
+    "load_snapshots",
     "record_clustering",
     "restart_clustering",
     "set_clustering",

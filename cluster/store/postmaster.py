@@ -190,7 +190,11 @@ def wait_until_down(files: ServerFiles, *, limit_s: float) -> bool:
 
 
 def last_words(files: ServerFiles) -> str:
-    """Return the last line of the log, and where the log is."""
+    """Return the last line of the log that tells of a trouble, and where the log is."""
     lines = files.log.read_text(errors="replace").splitlines() if files.log.exists() else []
-    said = next((line for line in reversed(lines) if "FATAL" in line), (lines or ["nothing"])[-1])
+    troubles = [line for line in lines if any(word in line for word in _TROUBLES)]
+    said = (troubles or lines or ["nothing was said"])[-1]
     return f"{said.strip()} (log: {files.log})"
+
+
+_TROUBLES = ("FATAL", "PANIC", "error:", "denied", "could not", "cannot")

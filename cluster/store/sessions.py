@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, insert, select, update
+from sqlalchemy import Engine, RowMapping, Select, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from cluster.core.errors import NotFound
+from cluster.core.errors import NotFound, SessionBusy
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, apply_move
 from cluster.store.storable import storable_text
 from cluster.store.tables import SessionPhase, TrainingSession
+
+_DRIVER_LOCK = 0x48435300 << 32
 
 _UNFINISHED = (
     SessionStatus.PENDING,
@@ -116,6 +119,25 @@ def set_job(db: Session, session_id: int, job_id: str) -> None:
     _update(db, session_id, {"job_id": job_id})
 
 
+@contextmanager
+def hold_session(engine: Engine, session_id: int) -> Iterator[None]:
+    """Be the only one who runs the session; raise SessionBusy when somebody else does.
+
+    The lock is that of a connection of its own, so the database gives it back when we die.
+    """
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        query = text("SELECT pg_try_advisory_lock(:key)")
+        key = {"key": _DRIVER_LOCK | session_id}
+        if not connection.execute(query, key).scalar_one():
+            raise SessionBusy(session_id)
+        try:
+            yield
+        finally:
+            # Closed, not given back to the pool: closing is what surely frees the lock.
+            connection.invalidate()
+
+
 def move_session(
     db: Session, session_id: int, move: Move, *, now: datetime, error: str | None = None
 ) -> SessionStatus:
@@ -156,6 +178,8 @@ def _carry_phases(db: Session, session_id: int, move: Move, *, now: datetime) ->
     statement = (
         select(SessionPhase.phase, SessionPhase.status, SessionPhase.started_at)
         .where(SessionPhase.session_id == session_id)
+        # Training first, as discovery locks them.
+        .order_by(SessionPhase.phase.desc())
         .with_for_update()
     )
     order = list(PhaseName)

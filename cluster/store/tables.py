@@ -159,7 +159,10 @@ class SessionPhase(Table):
 
 
 class SessionItem(Table):
-    """One photo in one session, with its state and the reason for it in both photo phases."""
+    """One photo in one session, with its state and the reason for it in both photo phases.
+
+    `position` grows in the order of finding; image ids do not, since known images have old ones.
+    """
 
     __tablename__ = "session_item"
 
@@ -169,6 +172,7 @@ class SessionItem(Table):
     image_id: Mapped[int] = mapped_column(
         ForeignKey("image.id", ondelete="CASCADE"), primary_key=True
     )
+    position: Mapped[int] = mapped_column(Identity())
     training_state: Mapped[ItemState]
     training_reason: Mapped[str | None]
     detection_state: Mapped[ItemState]
@@ -179,13 +183,13 @@ class SessionItem(Table):
         Index(
             "ix_session_item_training_pending",
             "session_id",
-            "image_id",
+            "position",
             postgresql_where=text("training_state = 'pending'"),
         ),
         Index(
             "ix_session_item_detection_pending",
             "session_id",
-            "image_id",
+            "position",
             postgresql_where=text("detection_state = 'pending'"),
         ),
     )

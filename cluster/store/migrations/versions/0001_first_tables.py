@@ -131,6 +131,7 @@ def _create_session_item() -> None:
         "session_item",
         _link("session_id", "training_session", primary_key=True),
         _link("image_id", "image", primary_key=True),
+        sa.Column("position", sa.BigInteger(), sa.Identity(), nullable=False),
         _column("training_state", _one_of(STATES)),
         sa.Column("training_reason", sa.Text()),
         _column("detection_state", _one_of(STATES)),
@@ -141,7 +142,7 @@ def _create_session_item() -> None:
         op.create_index(
             f"ix_session_item_{phase}_pending",
             "session_item",
-            ["session_id", "image_id"],
+            ["session_id", "position"],
             postgresql_where=sa.text(f"{phase}_state = 'pending'"),
         )
 

@@ -1,0 +1,43 @@
+"""Rows by COPY: into staging tables for set-based SQL, or straight into their table.
+
+A staging table belongs to its connection and is empty at the start of each transaction, so that no
+batch pays for making one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class Staging:
+    """A temporary table: its name, and its columns with their PostgreSQL types, in order."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+
+    def fill(self, db: Session, rows: Iterable[Sequence[Any]]) -> None:
+        """Leave exactly these rows in the table, until the transaction ends."""
+        cursor = driver_connection(db).cursor()
+        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns)
+        cursor.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({columns}) ON COMMIT DELETE ROWS;"
+            f"DELETE FROM {self.name}".encode()
+        )
+        with cursor.copy(f"COPY {self.name} FROM STDIN (FORMAT BINARY)".encode()) as copy:
+            copy.set_types([kind for _, kind in self.columns])
+            for row in rows:
+                copy.write_row(row)
+
+
+def driver_connection(db: Session) -> psycopg.Connection:
+    """Return psycopg's own connection, in the transaction of `db`."""
+    connection = db.connection().connection.driver_connection
+    if not isinstance(connection, psycopg.Connection):
+        raise TypeError(f"The store speaks psycopg 3, not {type(connection)}.")
+    return connection

@@ -1,0 +1,109 @@
+"""A batch of face detection is committed: faces written, items moved, counts added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.photos import DetectionOutcome, Settled
+from cluster.core.sessions import PhaseName
+from cluster.store.copying import driver_connection
+from cluster.store.counts import add_counts
+from cluster.store.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
+from cluster.store.storable import storable_text
+
+_CLAIM = text(
+    """
+    WITH mine AS (
+        SELECT image_id FROM session_item
+        WHERE session_id = :session_id AND image_id = ANY(:ids) AND detection_state = 'pending'
+        ORDER BY image_id FOR UPDATE
+    )
+    UPDATE session_item s SET detection_reason = o.failure,
+        detection_state = CASE WHEN o.failure IS NULL THEN 'processed' ELSE 'failed' END
+    FROM mine JOIN unnest(CAST(:ids AS bigint[]), CAST(:failures AS text[]))
+        AS o (image_id, failure) USING (image_id)
+    WHERE s.session_id = :session_id AND s.image_id = mine.image_id
+    RETURNING s.image_id, s.detection_reason
+    """
+)
+
+# Another session may have detected the same photo meanwhile; its faces, which users may have put
+# with people since, stay, and ours are not written a second time.
+_NOTE = text(
+    """
+    INSERT INTO detection (image_id, pack, faces, detected_at)
+    SELECT image_id, :pack, faces, :now
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:faces AS bigint[])) AS o (image_id, faces)
+    ORDER BY image_id
+    ON CONFLICT DO NOTHING
+    RETURNING image_id
+    """
+)
+
+_COUNT_KNOWN = text(
+    "SELECT coalesce(sum(faces), 0) FROM detection WHERE pack = :pack AND image_id = ANY(:ids)"
+)
+
+
+def settle_detection(
+    db: Session,
+    session_id: int,
+    outcomes: Sequence[DetectionOutcome],
+    *,
+    pack: str,
+    now: datetime,
+) -> Settled:
+    """Commit a batch's outcomes and return the phase's counts.
+
+    Only items that were pending move, and only their faces are written; a batch run twice, or of
+    items that are gone, adds nothing.
+    """
+    by_id = {outcome.image_id: outcome for outcome in outcomes}
+    key = {
+        "session_id": session_id,
+        "ids": list(by_id),
+        "failures": [storable_text(outcome.failure) for outcome in by_id.values()],
+    }
+    moved = {row.image_id: row.detection_reason for row in db.execute(_CLAIM, key)}
+    seen = [by_id[image_id] for image_id, reason in moved.items() if reason is None]
+    return add_counts(
+        db,
+        session_id,
+        PhaseName.FACE_DETECTION,
+        processed=len(seen),
+        failed=len(moved) - len(seen),
+        faces_detected=_keep_faces(db, seen, pack=pack, now=now) if seen else 0,
+    )
+
+
+def _keep_faces(db: Session, seen: Sequence[DetectionOutcome], *, pack: str, now: datetime) -> int:
+    """Write the faces of these photos unless they are known; return how many the photos have."""
+    key = {
+        "pack": pack,
+        "now": now,
+        "ids": [outcome.image_id for outcome in seen],
+        "faces": [len(outcome.faces) for outcome in seen],
+    }
+    fresh = set(db.execute(_NOTE, key).scalars())
+    _copy_faces(db, (outcome for outcome in seen if outcome.image_id in fresh), pack=pack)
+    known = [outcome.image_id for outcome in seen if outcome.image_id not in fresh]
+    count = sum(len(outcome.faces) for outcome in seen if outcome.image_id in fresh)
+    if known:
+        count += int(db.execute(_COUNT_KNOWN, {"pack": pack, "ids": known}).scalar_one())
+    return count
+
+
+def _copy_faces(db: Session, outcomes: Iterable[DetectionOutcome], *, pack: str) -> None:
+    rows = [
+        pack_face(face, image_id=outcome.image_id, pack=pack)
+        for outcome in outcomes
+        for face in outcome.faces
+    ]
+    if not rows:
+        return
+    with driver_connection(db).cursor().copy(COPY_FACES) as copy:
+        copy.write(HEADER + b"".join(rows) + TRAILER)

@@ -1,0 +1,80 @@
+"""Faces in PostgreSQL's binary COPY format, both ways.
+
+The format: a header; for each row a count of fields, each field with its length in bytes; a
+trailer. Numbers are big-endian. A `vector` is its dimension, two spare bytes, and its floats
+(pgvector, vector_send).
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import numpy.typing as npt
+
+from cluster.core.faces import Face
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+
+COPY_FACES = (
+    b"COPY face (image_id, pack, box_left, box_top, box_right, box_bottom, landmarks, score,"
+    b" quality, embedding, crop) FROM STDIN (FORMAT BINARY)"
+)
+_FLOAT4_OID = 700
+
+
+def pack_face(face: Face, *, image_id: int, pack: str) -> bytes:
+    """Return one row for COPY_FACES."""
+    box = face.box
+    fields = (
+        struct.pack(">q", image_id),
+        pack.encode(),
+        *(struct.pack(">f", side) for side in (box.left, box.top, box.right, box.bottom)),
+        _pack_floats([value for point in face.landmarks for value in point]),
+        struct.pack(">f", face.score),
+        struct.pack(">f", face.quality),
+        _pack_vector(face.embedding),
+        face.crop,
+    )
+    parts = [struct.pack(">h", len(fields))]
+    for field in fields:
+        parts += (struct.pack(">i", len(field)), field)
+    return b"".join(parts)
+
+
+def _pack_floats(values: list[float]) -> bytes:
+    """Return a real[] of one dimension whose first index is 1."""
+    elements = b"".join(struct.pack(">if", 4, value) for value in values)
+    return struct.pack(">iiiii", 1, 0, _FLOAT4_OID, len(values), 1) + elements
+
+
+def _pack_vector(embedding: bytes) -> bytes:
+    vector = np.frombuffer(embedding, dtype="<f4")
+    return struct.pack(">HH", len(vector), 0) + vector.astype(">f4").tobytes()
+
+
+def vector_row_type(dimensions: int) -> np.dtype[np.void]:
+    """Return the layout of one row of (id, image, person, is_placed, vector), lengths included."""
+    return np.dtype(
+        [
+            ("fields", ">i2"),
+            ("face_id_length", ">i4"),
+            ("face_id", ">i8"),
+            ("image_id_length", ">i4"),
+            ("image_id", ">i8"),
+            ("person_id_length", ">i4"),
+            ("person_id", ">i8"),
+            ("is_placed_length", ">i4"),
+            ("is_placed", "?"),
+            ("vector_length", ">i4"),
+            ("dimensions", ">i2"),
+            ("spare", ">i2"),
+            ("vector", ">f4", (dimensions,)),
+        ]
+    )
+
+
+def unpack_rows(data: bytes, *, dimensions: int) -> npt.NDArray[np.void]:
+    """Return whole rows as an array of records; raise ValueError when they do not fit."""
+    return np.frombuffer(data, dtype=vector_row_type(dimensions))
