@@ -1,0 +1,134 @@
+"""People: faces given to persons by clustering, and the list of who there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.store.copying import Staging
+
+PEOPLE_LOCK = 0x48435045
+"""Clusterings of one library write one after the other."""
+
+_PLACES = Staging("face_place", (("face_id", "int8"), ("person_id", "int8")))
+
+_CREATE = text(
+    """
+    INSERT INTO person (pack, created_at, updated_at)
+    SELECT :pack, :now, :now FROM generate_series(1, :count) RETURNING id
+    """
+)
+
+# A person that was deleted while clustering ran is nobody.
+_PLACE = text(
+    """
+    UPDATE face SET person_id = p.id
+    FROM face_place f LEFT JOIN person p ON p.id = f.person_id AND p.pack = :pack
+    WHERE face.id = f.face_id AND face.pack = :pack AND NOT face.placed_by_user
+        AND face.person_id IS DISTINCT FROM p.id
+    """
+)
+
+_DELETE_EMPTY = text(
+    """
+    DELETE FROM person p
+    WHERE p.pack = :pack AND p.name IS NULL
+        AND NOT EXISTS (SELECT FROM face f WHERE f.person_id = p.id)
+    """
+)
+
+_COUNT = text(
+    "SELECT count(DISTINCT person_id) FROM face WHERE pack = :pack AND person_id IS NOT NULL"
+)
+
+_LIST = text(
+    """
+    WITH shown AS (
+        SELECT person_id, image_id, count(*) AS faces,
+            (array_agg(id ORDER BY quality DESC, id))[1] AS cover_face_id,
+            max(quality) AS quality
+        FROM face WHERE pack = :pack AND person_id IS NOT NULL GROUP BY person_id, image_id
+    ), copies AS (
+        SELECT duplicate_of AS image_id, count(*) AS photos FROM image
+        WHERE duplicate_of IS NOT NULL GROUP BY duplicate_of
+    ), people AS (
+        SELECT person_id, sum(faces) AS faces, sum(1 + coalesce(c.photos, 0)) AS photos,
+            (array_agg(cover_face_id ORDER BY quality DESC, cover_face_id))[1] AS cover_face_id
+        FROM shown LEFT JOIN copies c USING (image_id) GROUP BY person_id
+    )
+    SELECT p.id, p.name, p.hidden, faces, photos, cover_face_id
+    FROM people JOIN person p ON p.id = person_id
+    WHERE :with_hidden OR NOT p.hidden
+    ORDER BY photos DESC, faces DESC, p.id LIMIT :limit OFFSET :offset
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSummary:
+    """One person in the list; `photos` include duplicates, which share a photo's faces.
+
+    `cover_face_id` is the face of best quality.
+    """
+
+    id: int
+    name: str | None
+    hidden: bool
+    faces: int
+    photos: int
+    cover_face_id: int
+
+
+def assign_people(
+    db: Session,
+    *,
+    pack: str,
+    face_ids: npt.NDArray[np.int64],
+    person_ids: npt.NDArray[np.int64],
+    now: datetime,
+) -> int:
+    """Give each face to its person and return how many people of the pack have faces.
+
+    `face_ids` and `person_ids` are int64 (n,). A person is an existing id, 0 for nobody, or -k for
+    the k-th new one, which is created. Faces that a user placed stay where they are; people
+    without a face go unless they have a name. Given the same again, nothing changes.
+    """
+    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": PEOPLE_LOCK})
+    new = _create_people(db, person_ids, pack=pack, now=now)
+    places = (
+        (face, new.get(person, person) or None)
+        for face, person in zip(face_ids.tolist(), person_ids.tolist(), strict=True)
+    )
+    _PLACES.fill(db, places)
+    db.execute(text("ANALYZE face_place"))
+    db.execute(_PLACE, {"pack": pack})
+    db.execute(_DELETE_EMPTY, {"pack": pack})
+    return int(db.execute(_COUNT, {"pack": pack}).scalar_one())
+
+
+def _create_people(
+    db: Session, person_ids: npt.NDArray[np.int64], *, pack: str, now: datetime
+) -> Mapping[int, int]:
+    """Create a person for each negative number; return their ids by those numbers."""
+    numbers = sorted({number for number in person_ids.tolist() if number < 0}, reverse=True)
+    if not numbers:
+        return {}
+    ids = db.execute(_CREATE, {"pack": pack, "now": now, "count": len(numbers)}).scalars()
+    return dict(zip(numbers, sorted(ids), strict=True))
+
+
+def list_people(
+    db: Session, *, pack: str, limit: int, offset: int = 0, with_hidden: bool = False
+) -> list[PersonSummary]:
+    """Return the people of a pack who have faces, those in most photos first."""
+    key = {"pack": pack, "limit": limit, "offset": offset, "with_hidden": with_hidden}
+    return [
+        PersonSummary(row.id, row.name, row.hidden, int(row.faces), int(row.photos), row[5])
+        for row in db.execute(_LIST, key)
+    ]

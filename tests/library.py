@@ -1,0 +1,106 @@
+"""Photos, records and faces to fill a database with, by name and without a picture."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from cluster.core.faces import BoundingBox, Face
+from cluster.core.photos import DetectionOutcome, FoundPhoto, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.sessions import Move, PhaseName
+from cluster.store.items import (
+    add_found,
+    list_pending,
+    settle_detection,
+    settle_training,
+    skip_known,
+)
+from cluster.store.phases import complete_phase, finish_discovery, start_phase
+from cluster.store.sessions import create_session, move_session
+
+PACK = "bundled"
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def found(name: str, *, modified_ns: int = 100, size: int = 10) -> FoundPhoto:
+    return FoundPhoto(f"/photos/{name}.jpg", size, modified_ns)
+
+
+def start_session(db: Session, *, pack: str = PACK) -> int:
+    session = create_session(db, root="/photos", name=None, pack=pack, options={}, now=NOW)
+    move_session(db, session.id, Move.START, now=NOW)
+    return session.id
+
+
+def record(picture: str, *, dhash: int = 0, width: int = 400, data: str = "") -> PhotoRecord:
+    """A record whose pHash is that of `picture`; `data` tells files of the same picture apart."""
+    digest = hashlib.sha256(picture.encode()).digest()
+    return PhotoRecord(
+        sha256=hashlib.sha256((picture + data).encode()).digest(),
+        width=width,
+        height=width * 3 // 4,
+        taken_at=datetime(2020, 1, 1),
+        phash=int.from_bytes(digest[:8], "big"),
+        dhash=dhash,
+        thumbnail=b"\xff\xd8" + digest,
+    )
+
+
+def ids_of(db: Session, session_id: int, phase: PhaseName = PhaseName.TRAINING) -> dict[str, int]:
+    """The ids of the pending photos of a session by their names."""
+    pending = list_pending(db, session_id, phase, limit=10_000)
+    return {item.path.split("/")[-1].removesuffix(".jpg"): item.image_id for item in pending}
+
+
+def train(db: Session, session_id: int, pictures: dict[str, str], *, pack: str = PACK) -> Settled:
+    """Settle the named photos in one batch; each shows the picture that it is mapped to."""
+    ids = ids_of(db, session_id)
+    outcomes = [
+        TrainingOutcome(ids[name], record(picture, data=name)) for name, picture in pictures.items()
+    ]
+    return settle_training(db, session_id, outcomes, pack=pack)
+
+
+def make_face(number: int, *, quality: float = 0.9, dimensions: int = 512) -> Face:
+    vector = np.random.default_rng(number).normal(size=dimensions).astype("<f4")
+    vector /= np.linalg.norm(vector)
+    return Face(
+        box=BoundingBox(1.5, 2.5, 50.0, 60.0),
+        landmarks=((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), (7.0, 8.0), (9.0, 10.0)),
+        score=0.75,
+        quality=quality,
+        embedding=vector.tobytes(),
+        crop=b"\xff\xd8crop",
+    )
+
+
+def detect(db: Session, session_id: int, faces: dict[str, int], *, pack: str = PACK) -> Settled:
+    """Settle the named photos in one batch, each with this many faces."""
+    ids = ids_of(db, session_id, PhaseName.FACE_DETECTION)
+    outcomes = [
+        DetectionOutcome(ids[name], tuple(make_face(100 * ids[name] + n) for n in range(count)))
+        for name, count in faces.items()
+    ]
+    return settle_detection(db, session_id, outcomes, pack=pack, now=NOW)
+
+
+def run_session(
+    db: Session, photos: dict[str, FoundPhoto], *, pack: str = PACK, faces_each: int = 1
+) -> int:
+    """Run a whole session over photos that all show different pictures; return its id."""
+    session_id = start_session(db, pack=pack)
+    add_found(db, session_id, list(photos.values()), pack=pack)
+    finish_discovery(db, session_id)
+    train(db, session_id, {name: name for name in ids_of(db, session_id)}, pack=pack)
+    complete_phase(db, session_id, PhaseName.TRAINING, now=NOW)
+    start_phase(db, session_id, PhaseName.FACE_DETECTION, now=NOW)
+    skip_known(db, session_id)
+    pending = ids_of(db, session_id, PhaseName.FACE_DETECTION)
+    detect(db, session_id, dict.fromkeys(pending, faces_each), pack=pack)
+    complete_phase(db, session_id, PhaseName.FACE_DETECTION, now=NOW)
+    complete_phase(db, session_id, PhaseName.CLUSTERING, now=NOW)
+    move_session(db, session_id, Move.COMPLETE, now=NOW)
+    return session_id
