@@ -1,0 +1,89 @@
+"""The HTTP application, put together from its parts. It never loads a model."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPBearer
+
+from cluster.store.phases import load_snapshots
+from serve.errors import PROBLEM_JSON, add_problem_answers
+from serve.guards import AddSecurityHeaders, LimitBody, RequireToken
+from serve.live import Live
+from serve.parts import AppParts
+from serve.routes import health, pages, progress, training
+from serve.schemas import ProblemBody
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["AppParts", "build_app"]
+
+_PROBLEM = {"content": {PROBLEM_JSON: {"schema": ProblemBody.model_json_schema()}}}
+PROBLEM_ANSWERS: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "What went wrong (RFC 9457)", **_PROBLEM},
+    422: {"description": "What was sent cannot be used (RFC 9457)", **_PROBLEM},
+}
+"""How each route is documented to fail."""
+
+
+def build_app(parts: AppParts) -> FastAPI:
+    """Return the application; it subscribes to the live view when it starts up."""
+    app = FastAPI(
+        title="Headcount",
+        summary="Who is in a photo library, and how far the looking is.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_follow_live_view,
+    )
+    app.state.parts = parts
+    app.state.live = Live(
+        source=parts.progress,
+        load=partial(load_snapshots, parts.engine),
+        weights=parts.weights,
+        now=parts.now,
+    )
+    add_problem_answers(app)
+    _add_routes(app, has_token=parts.api_token is not None)
+    _add_guards(app, parts)
+    return app
+
+
+def _add_routes(app: FastAPI, *, has_token: bool) -> None:
+    # RequireToken asks for the token; this only says so in the OpenAPI document.
+    documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
+    api = APIRouter(prefix="/api/v1", responses=PROBLEM_ANSWERS, dependencies=documented)
+    for routes in (training, progress):
+        api.include_router(routes.router)
+    app.include_router(api)
+    app.include_router(health.router, responses=PROBLEM_ANSWERS)
+    app.include_router(pages.router)
+    app.mount("/static", pages.static_files)
+
+
+def _add_guards(app: FastAPI, parts: AppParts) -> None:
+    # The last one added is the first that a request meets.
+    app.add_middleware(LimitBody)
+    if parts.api_token is not None:
+        app.add_middleware(RequireToken, token=parts.api_token)
+    app.add_middleware(AddSecurityHeaders)
+
+
+@asynccontextmanager
+async def _follow_live_view(app: FastAPI) -> AsyncIterator[None]:
+    app.state.follower = asyncio.create_task(app.state.live.follow())
+    app.state.follower.add_done_callback(_log_end)
+    yield
+    app.state.follower.cancel()
+    with suppress(asyncio.CancelledError):
+        await app.state.follower
+
+
+def _log_end(follower: asyncio.Task[None]) -> None:
+    if not follower.cancelled():
+        logger.error("subscription to the live view ended", exc_info=follower.exception())

@@ -1,0 +1,86 @@
+"""The application as a Ray Serve deployment; a replica builds its parts from plain values."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, cast
+
+from ray import serve
+
+from cluster.actors.progress import start_progress_actor
+from cluster.core.errors import BadSetting
+from cluster.core.progress import DEFAULT_WEIGHTS
+from cluster.settings import Settings
+from cluster.store.engine import build_engine
+from serve.app import AppParts, build_app
+from serve.ray_progress import RayProgress
+from serve.submit import JobSubmitter
+
+APP_NAME = "headcount"
+POOL_SIZE = 10
+
+
+@serve.deployment(
+    name="http",
+    num_replicas=1,
+    # An event stream is a request for as long as it is open; the default of 5 shuts others out.
+    max_ongoing_requests=1000,
+    ray_actor_options={"num_cpus": 0},
+    # Open streams would otherwise hold up the end of the program.
+    graceful_shutdown_timeout_s=2,
+    graceful_shutdown_wait_loop_s=0.5,
+    logging_config={"enable_access_log": False},
+)
+@serve.ingress()
+class Http:
+    """One replica: the application, built where it runs."""
+
+    def __init__(
+        self, settings_options: Mapping[str, Any], namespace: str, submit: JobSubmitter
+    ) -> None:
+        self.parts = build_parts(Settings(**settings_options), namespace=namespace, submit=submit)
+
+    def __serve_build_asgi_app__(self) -> Any:
+        """Return the application; Ray Serve asks for it once, in the replica."""
+        return build_app(self.parts)
+
+
+def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> AppParts:
+    """Return the parts of a replica: an engine of its own, and the one ProgressActor."""
+    if settings.database_url is None:
+        raise BadSetting("database_url", "a replica needs the URL of the running database.")
+    database_url = settings.database_url.get_secret_value()
+    weights = {name: getattr(settings, f"weight_{name.value}") for name in DEFAULT_WEIGHTS}
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    connect = partial(start_progress_actor, database_url, weights=weights, namespace=namespace)
+    return AppParts(
+        engine=build_engine(database_url, pool_size=POOL_SIZE),
+        progress=RayProgress(connect),
+        submit=submit,
+        allowed_roots=tuple(str(root) for root in settings.allowed_roots),
+        api_token=token,
+        pack=settings.pack,
+        weights=weights,
+    )
+
+
+def deploy(
+    settings_options: Mapping[str, Any],
+    *,
+    namespace: str,
+    dashboard_address: str,
+    job_runtime_env: Mapping[str, Any] | None = None,
+) -> None:
+    """Put the application at / of the running Serve instance, and wait until it answers.
+
+    `settings_options` are those of `settings_as_options`, with the URL of the running database.
+    Jobs that are started over HTTP go to `dashboard_address` with `job_runtime_env`.
+    """
+    submit = JobSubmitter(
+        address=dashboard_address, python=sys.executable, runtime_env=dict(job_runtime_env or {})
+    )
+    http = cast(serve.Deployment, Http)
+    app = http.bind(dict(settings_options), namespace, submit)
+    serve.run(app, name=APP_NAME, route_prefix="/")

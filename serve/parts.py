@@ -1,0 +1,67 @@
+"""What the application is put together from. Entry points and tests make these; routes use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from cluster.core.progress import DEFAULT_WEIGHTS
+from cluster.core.sessions import PhaseName
+from cluster.store.engine import Db, Engine, begin, check_database
+from cluster.store.sessions import SessionInfo
+from serve.live import Live, ProgressSource
+
+
+def utc_now() -> datetime:
+    """Return the time, with its zone."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppParts:
+    """All that the routes need; no model, and nothing that is made anew per request.
+
+    `submit` sends a session to the cluster as a Ray job and returns the job's id, or raises
+    JobNotSubmitted; `resolve_pack` turns a wish such as "auto" into the name of a pack, or raises
+    PackNotFound. Both may block: they are called in a thread.
+    """
+
+    engine: Engine
+    progress: ProgressSource
+    submit: Callable[[SessionInfo], str]
+    allowed_roots: tuple[str, ...]
+    api_token: str | None = None
+    pack: str = "auto"
+    resolve_pack: Callable[[str], str] = str
+    weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    now: Callable[[], datetime] = utc_now
+
+
+@contextmanager
+def open_db(parts: AppParts) -> Iterator[Db]:
+    """Give an open transaction; raise DatabaseUnavailable when the database does not answer."""
+    check_database(parts.engine)
+    with begin(parts.engine) as db:
+        yield db
+
+
+def get_parts(request: Request) -> AppParts:
+    """Return the parts of the application that serves this request."""
+    parts: AppParts = request.app.state.parts
+    return parts
+
+
+def get_live(request: Request) -> Live:
+    """Return the live view of the application that serves this request."""
+    live: Live = request.app.state.live
+    return live
+
+
+Parts = Annotated[AppParts, Depends(get_parts)]
+LiveView = Annotated[Live, Depends(get_live)]
+Id = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -1,0 +1,30 @@
+"""Whether the process is alive, and whether it can do its work."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request
+
+from cluster.store.engine import check_database
+from serve.errors import LiveViewUnavailable
+from serve.parts import Parts
+from serve.schemas import HealthBody
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def is_alive() -> HealthBody:
+    """Answer: the process is alive."""
+    return HealthBody(status="alive")
+
+
+@router.get("/readyz")
+async def is_ready(parts: Parts, request: Request) -> HealthBody:
+    """Answer 200 when the database and the live view answer, else 503 saying which does not."""
+    await asyncio.to_thread(check_database, parts.engine)
+    await parts.progress.ping()
+    if request.app.state.follower.done():
+        raise LiveViewUnavailable("The subscription to the live view has ended; its log says why.")
+    return HealthBody(status="ready")

@@ -1,0 +1,72 @@
+"""How far a session is: asked for, waited for, or streamed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response, status
+
+from serve.events import EventStream, stream_events
+from serve.parts import Id, LiveView
+from serve.progress_body import ProgressBody
+
+MAX_WAIT_S = 60.0
+
+router = APIRouter(prefix="/training/{session_id}", tags=["progress"])
+
+_NO_CACHE = {"Cache-Control": "no-cache"}
+_STREAM = {**_NO_CACHE, "X-Accel-Buffering": "no"}
+
+IfNoneMatch = Annotated[str | None, Header()]
+LastEventId = Annotated[str | None, Header()]
+
+
+@router.get(
+    "/progress/unified",
+    response_model=ProgressBody,
+    responses={304: {"description": "The version is the one of If-None-Match."}},
+)
+async def show_progress(
+    session_id: Id,
+    live: LiveView,
+    response: Response,
+    wait: Annotated[float, Query(ge=0, description="seconds to hold the answer; at most 60")] = 0,
+    since: Annotated[int | None, Query(description="the version that is known already")] = None,
+    if_none_match: IfNoneMatch = None,
+) -> ProgressBody | Response:
+    """Show the progress; with `wait` and `since`, once its version is above `since`.
+
+    A session in a terminal status is answered at once: nothing more comes by itself.
+    """
+    progress = await live.show(session_id)
+    if since is not None and wait > 0:
+        hold_s = min(wait, MAX_WAIT_S)
+        news = await live.wait(session_id, since=since, timeout_s=hold_s)
+        progress = news or await live.show(session_id)
+    headers = {"ETag": f'W/"{progress.version}"', **_NO_CACHE}
+    if matches(if_none_match, version=progress.version):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    response.headers.update(headers)
+    return ProgressBody.from_progress(progress)
+
+
+@router.get(
+    "/events",
+    response_class=EventStream,
+    responses={204: {"description": "Over, and Last-Event-ID knows it: do not connect again."}},
+)
+async def stream_progress(
+    session_id: Id, live: LiveView, last_event_id: LastEventId = None
+) -> Response:
+    """Stream the progress as server-sent events of type `progress`, ending with the session."""
+    progress = await live.show(session_id)
+    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
+    if progress.status.is_terminal and seen >= progress.version:
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    return EventStream(stream_events(live, session_id, since=seen), headers=_STREAM)
+
+
+def matches(if_none_match: str | None, *, version: int) -> bool:
+    """Tell whether an If-None-Match header names this version (weak comparison, RFC 9110)."""
+    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return "*" in tags or f'"{version}"' in tags

@@ -1,0 +1,108 @@
+"""Sessions: start one, list them, show one, and the photos that failed in it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, status
+
+from cluster.core.errors import HeadcountError
+from cluster.core.paths import path_to_text
+from cluster.core.sessions import Move, PhaseName
+from cluster.store.items import count_failures, list_failures
+from cluster.store.phases import fail_phase
+from cluster.store.sessions import (
+    SessionInfo,
+    count_sessions,
+    create_session,
+    get_session,
+    list_sessions,
+    move_session,
+    set_job,
+)
+from cluster.tasks.discovery import check_root
+from serve.parts import AppParts, Id, Parts, open_db
+from serve.roots import allowed_folders, resolve_root
+from serve.schemas import FailureBody, FailuresBody, SessionBody, SessionsBody, StartBody
+
+router = APIRouter(prefix="/training", tags=["training"])
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+def start_training(start: StartBody, parts: Parts, response: Response) -> SessionBody:
+    """Create a session for a folder or URL and submit it to the cluster as a Ray job."""
+    root = resolve_root(start.root_path, allowed_roots=parts.allowed_roots)
+    check_root(root, confined_to=allowed_folders(parts.allowed_roots))
+    pack = parts.resolve_pack(start.options.pack or parts.pack)
+    session = _create(start, root=path_to_text(root), pack=pack, parts=parts)
+    submitted = _submit(session, parts)
+    response.headers["Location"] = f"/api/v1/training/{session.id}"
+    return SessionBody.from_session(submitted)
+
+
+def _create(start: StartBody, *, root: str, pack: str, parts: AppParts) -> SessionInfo:
+    # Whoever runs the session keeps its links inside these folders too.
+    options = {"confined_to": [str(f) for f in allowed_folders(parts.allowed_roots)]}
+    with open_db(parts) as db:
+        return create_session(
+            db, root=root, name=start.name, pack=pack, options=options, now=parts.now()
+        )
+
+
+def _submit(session: SessionInfo, parts: AppParts) -> SessionInfo:
+    """Submit `session`; one that the cluster does not take has failed, and says why."""
+    try:
+        job_id = parts.submit(session)
+    except HeadcountError as error:
+        with open_db(parts) as db:
+            fail_phase(db, session.id, PhaseName.TRAINING, error=str(error), now=parts.now())
+            move_session(db, session.id, Move.FAIL, now=parts.now(), error=str(error))
+        raise
+    with open_db(parts) as db:
+        set_job(db, session.id, job_id)
+        return get_session(db, session.id)
+
+
+@router.get("")
+def show_sessions(
+    parts: Parts, limit: Limit = 50, before: Annotated[int | None, Query(ge=1)] = None
+) -> SessionsBody:
+    """List sessions, newest first; `before` is the `nextBefore` of the page before."""
+    with open_db(parts) as db:
+        sessions = list_sessions(db, limit=limit, before_id=before)
+        total = count_sessions(db)
+    is_full = len(sessions) == limit
+    return SessionsBody(
+        sessions=[SessionBody.from_session(session) for session in sessions],
+        total=total,
+        next_before=sessions[-1].id if is_full and sessions[-1].id > 1 else None,
+    )
+
+
+@router.get("/{session_id}")
+def show_session(session_id: Id, parts: Parts) -> SessionBody:
+    """Show one session."""
+    with open_db(parts) as db:
+        return SessionBody.from_session(get_session(db, session_id))
+
+
+@router.get("/{session_id}/failures")
+def show_failures(
+    session_id: Id,
+    parts: Parts,
+    phase: PhaseName | None = None,
+    limit: Limit = 100,
+    after: Annotated[int, Query(ge=0)] = 0,
+) -> FailuresBody:
+    """List the photos that failed, each with its reason; `after` is the `nextAfter` of a page."""
+    with open_db(parts) as db:
+        get_session(db, session_id)
+        failures = list_failures(db, session_id, phase=phase, limit=limit, after=after)
+        total = count_failures(db, session_id, phase=phase)
+    return FailuresBody(
+        failures=[FailureBody.from_failure(failure) for failure in failures],
+        total=total,
+        next_after=failures[-1].image_id if len(failures) == limit else None,
+    )

@@ -1,0 +1,130 @@
+"""What goes over the wire, typed, with camelCase names; progress is in progress_body."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_camel
+
+from cluster.core.sessions import PhaseName, SessionStatus
+from cluster.store.items import Failure
+from cluster.store.sessions import SessionInfo
+
+PACK_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+"""Over HTTP a pack is named; a folder of one is for the command line."""
+
+
+class Body(BaseModel):
+    """A JSON object with camelCase names."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True, frozen=True
+    )
+
+
+class StartOptions(Body):
+    """What may be chosen for one session; an option that does nothing is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pack: str | None = Field(None, pattern=PACK_PATTERN, description="auto, bundled, or a name")
+
+
+class StartBody(Body):
+    """Which folder or URL to index."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    root_path: str = Field(min_length=1, max_length=4096)
+    name: str | None = Field(None, min_length=1, max_length=200)
+    options: StartOptions = StartOptions()
+
+    @field_validator("root_path", "name")
+    @classmethod
+    def _is_storable(cls, value: str | None) -> str | None:
+        if value is not None and any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in value):
+            raise ValueError("control characters and lone surrogates cannot be used")
+        return value
+
+
+class SessionBody(Body):
+    """One run over one root; `jobId` is its Ray job."""
+
+    session_id: int
+    job_id: str | None
+    root_path: str
+    name: str | None
+    pack: str
+    status: SessionStatus
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+    @classmethod
+    def from_session(cls, session: SessionInfo) -> SessionBody:
+        """Return `session` without its options, which are between the server and the job."""
+        return cls(
+            session_id=session.id,
+            job_id=session.job_id,
+            root_path=session.root,
+            name=session.name,
+            pack=session.pack,
+            status=session.status,
+            error=session.error,
+            created_at=session.created_at,
+            started_at=session.started_at,
+            completed_at=session.completed_at,
+        )
+
+
+class SessionsBody(Body):
+    """A page of sessions, newest first; `nextBefore` asks for the page after it."""
+
+    sessions: list[SessionBody]
+    total: int
+    next_before: int | None
+
+
+class FailureBody(Body):
+    """A photo that failed in a phase, and why."""
+
+    image_id: int
+    path: str
+    phase: PhaseName
+    reason: str
+
+    @classmethod
+    def from_failure(cls, failure: Failure) -> FailureBody:
+        """Return `failure`."""
+        return cls(
+            image_id=failure.image_id,
+            path=failure.path,
+            phase=failure.phase,
+            reason=failure.reason,
+        )
+
+
+class FailuresBody(Body):
+    """A page of failures; `nextAfter` asks for the page after it."""
+
+    failures: list[FailureBody]
+    total: int
+    next_after: int | None
+
+
+class HealthBody(Body):
+    """The process answers; `/readyz` also asks what it depends on."""
+
+    status: str
+
+
+class ProblemBody(BaseModel):
+    """What went wrong, as RFC 9457 has it; `legalMoves` and `errors` where they apply."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str

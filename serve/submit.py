@@ -1,0 +1,65 @@
+"""A session becomes a Ray job: the command line of `jobs.train`, sent to the dashboard."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ray.exceptions import RayError
+from ray.job_submission import JobSubmissionClient
+
+from cluster.store.sessions import SessionInfo
+from serve.errors import JobNotSubmitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSubmitter:
+    """Submits sessions to the cluster whose dashboard is at `address`.
+
+    `python` is the interpreter on the cluster; `runtime_env` is what the job's driver gets (its
+    working directory, its environment).
+    """
+
+    address: str
+    python: str
+    runtime_env: Mapping[str, Any]
+
+    def __call__(self, session: SessionInfo) -> str:
+        """Submit `session` and return the id of its job; raise JobNotSubmitted."""
+        try:
+            client = JobSubmissionClient(self.address)
+            return str(
+                client.submit_job(
+                    entrypoint=entrypoint(session, python=self.python),
+                    submission_id=_free_id(client, session),
+                    runtime_env=dict(self.runtime_env),
+                    metadata=metadata(session),
+                )
+            )
+        except (RuntimeError, OSError, RayError) as error:
+            raise JobNotSubmitted(
+                f"Session {session.id} could not be submitted to the Ray cluster."
+            ) from error
+
+
+def entrypoint(session: SessionInfo, *, python: str) -> str:
+    """Return the shell line that runs `session`, whatever characters its root has."""
+    # --root=ROOT, in one word: a folder may be named like an option.
+    line = [python, "-m", "jobs.train", f"--root={session.root}", "--resume", str(session.id)]
+    return shlex.join(line)
+
+
+def metadata(session: SessionInfo) -> dict[str, str]:
+    """Return what the Ray dashboard shows of the job."""
+    return {"session": str(session.id), "root": session.root, "pack": session.pack}
+
+
+def _free_id(client: JobSubmissionClient, session: SessionInfo) -> str:
+    """Return headcount-session-ID, or with -2, -3, ... when the session was submitted before."""
+    name = f"headcount-session-{session.id}"
+    taken = {job.submission_id for job in client.list_jobs()}
+    names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
+    return next(free for free in names if free not in taken)

@@ -1,0 +1,262 @@
+"""One subscription for all clients; nothing falls when the live view restarts or is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cluster.core.errors import DatabaseUnavailable
+from cluster.core.progress import (
+    DEFAULT_WEIGHTS,
+    PhaseCounts,
+    PhaseSnapshot,
+    UnifiedProgress,
+    unify,
+)
+from cluster.core.sessions import PhaseName, PhaseStatus
+from serve import live as live_module
+from serve.errors import LiveViewUnavailable
+from serve.live import Live
+
+SESSION = 3
+TOTAL = 100
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def rows(finished: int, *, status: PhaseStatus = PhaseStatus.RUNNING) -> tuple[PhaseSnapshot, ...]:
+    training = PhaseSnapshot(
+        PhaseName.TRAINING, status=status, counts=PhaseCounts(TOTAL, processed=finished)
+    )
+    others = (PhaseName.FACE_DETECTION, PhaseName.CLUSTERING)
+    return (training, *(PhaseSnapshot(name, counts=PhaseCounts(TOTAL)) for name in others))
+
+
+class LiveView:
+    """A live view that can be told what to say, and to fall silent."""
+
+    def __init__(self, finished: int = 0, *, version: int = 1000) -> None:
+        self.finished, self.version = finished, version
+        self.is_gone = False
+        self.subscriptions = self.subscribers = 0
+        self.reloaded: list[int] = []
+        self.news = asyncio.Event()
+
+    def say(self, finished: int, *, version: int | None = None) -> None:
+        self.finished, self.version = finished, version or self.version + 1
+        self.news.set()
+
+    async def show(self, session_id: int) -> UnifiedProgress:
+        if self.is_gone:
+            raise LiveViewUnavailable("gone")
+        return unify(session_id, rows(self.finished), version=self.version)
+
+    async def reload(self, session_id: int) -> None:
+        self.reloaded.append(session_id)
+
+    async def ping(self) -> int:
+        return self.version
+
+    async def changes(
+        self, since: int, *, timeout_s: float
+    ) -> tuple[int, tuple[UnifiedProgress, ...]]:
+        self.subscribers += 1
+        self.subscriptions = max(self.subscriptions, self.subscribers)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.news.wait()
+        except TimeoutError:
+            return self.version, ()
+        finally:
+            self.subscribers -= 1
+        self.news.clear()
+        return self.version, (await self.show(SESSION),)
+
+
+class Rows:
+    """The database: how many photos are settled, or unreachable."""
+
+    def __init__(self, finished: int = 0) -> None:
+        self.finished, self.is_gone = finished, False
+
+    def load(self, session_id: int) -> tuple[PhaseSnapshot, ...]:
+        if self.is_gone:
+            raise DatabaseUnavailable("gone")
+        return rows(self.finished)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "QUIET_S", 0.02)
+    monkeypatch.setattr(live_module, "RETRY_S", 0.01)
+
+
+def build_live(view: LiveView, database: Rows | None = None) -> Live:
+    database = database or Rows()
+    return Live(source=view, load=database.load, weights=DEFAULT_WEIGHTS, now=lambda: NOW)
+
+
+def current(progress: UnifiedProgress | None) -> int:
+    assert progress is not None
+    return progress.phase(PhaseName.TRAINING).current
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, timeout=10))
+
+
+async def following(live: Live, scenario: Coroutine[Any, Any, None]) -> None:
+    follower = asyncio.create_task(live.follow())
+    try:
+        await scenario
+        assert not follower.done()
+    finally:
+        follower.cancel()
+
+
+def test_many_clients_share_one_subscription() -> None:
+    async def scenario() -> None:
+        view = LiveView()
+        live = build_live(view)
+
+        async def ask() -> None:
+            waits = (live.wait(SESSION, since=1000, timeout_s=5) for _ in range(50))
+            clients = asyncio.gather(*waits)
+            await asyncio.sleep(0.05)
+            view.say(7)
+            assert [current(news) for news in await clients] == [7] * 50
+
+        await following(live, ask())
+        assert view.subscriptions == 1
+
+    run(scenario())
+
+
+def test_a_restarted_view_that_forgot_what_was_in_flight_lowers_no_count() -> None:
+    """[12] What was shown is a floor; above it only rows and photos in flight count."""
+
+    async def scenario() -> None:
+        view, database = LiveView(finished=40), Rows(finished=32)
+        live = build_live(view, database)
+        assert current(await live.show(SESSION)) == 40
+        view.say(32, version=5000)
+        assert current(await live.show(SESSION)) == 40
+        view.say(48)
+        assert current(await live.show(SESSION)) == 48
+
+    run(scenario())
+
+
+def test_a_new_attempt_may_begin_lower() -> None:
+    async def scenario() -> None:
+        view = LiveView(finished=40)
+        live = build_live(view)
+        before = await live.show(SESSION)
+        phases = tuple(replace(phase, attempt=2) for phase in rows(5))
+        again = unify(SESSION, phases, version=before.version + 1)
+
+        async def show(session_id: int) -> UnifiedProgress:
+            return again
+
+        view.show = show  # type: ignore[method-assign]
+        assert current(await live.show(SESSION)) == 5
+
+    run(scenario())
+
+
+def test_the_rows_answer_while_the_view_is_gone_and_versions_go_on_rising() -> None:
+    async def scenario() -> None:
+        view, database = LiveView(finished=40), Rows(finished=32)
+        live = build_live(view, database)
+        seen = [await live.show(SESSION)]
+        view.is_gone = True
+        seen.append(await live.show(SESSION))
+        database.finished = 64
+        seen.append(await live.show(SESSION))
+        view.is_gone = False
+        view.say(70)
+        seen.append(await live.show(SESSION))
+        assert [current(progress) for progress in seen] == [40, 40, 64, 70]
+        versions = [progress.version for progress in seen]
+        assert versions == sorted(versions)
+        assert len(set(versions)) == 3
+
+    run(scenario())
+
+
+def test_nothing_new_keeps_the_version_while_the_view_is_gone() -> None:
+    async def scenario() -> None:
+        view = LiveView()
+        view.is_gone = True
+        live = build_live(view, Rows(finished=10))
+        first, second = await live.show(SESSION), await live.show(SESSION)
+        assert first == second
+        assert first.version == int(NOW.timestamp() * 1000)
+
+    run(scenario())
+
+
+def test_a_waiting_client_is_served_from_the_rows_while_the_view_is_gone() -> None:
+    async def scenario() -> None:
+        view, database = LiveView(finished=8), Rows(finished=8)
+        live = build_live(view, database)
+
+        async def wait() -> None:
+            shown = await live.show(SESSION)
+            view.is_gone = True
+            view.news.set()
+            database.finished = 24
+            news = await live.wait(SESSION, since=shown.version, timeout_s=5)
+            assert current(news) == 24
+
+        await following(live, wait())
+
+    run(scenario())
+
+
+def test_the_loop_survives_that_view_and_database_are_both_gone() -> None:
+    async def scenario() -> None:
+        view, database = LiveView(finished=8), Rows(finished=8)
+        live = build_live(view, database)
+
+        async def wait() -> None:
+            shown = await live.show(SESSION)
+            waiting = asyncio.create_task(live.wait(SESSION, since=shown.version, timeout_s=5))
+            view.is_gone = database.is_gone = True
+            view.news.set()
+            await asyncio.sleep(0.1)
+            view.is_gone = database.is_gone = False
+            view.say(16)
+            assert current(await waiting) == 16
+
+        await following(live, wait())
+
+    run(scenario())
+
+
+def test_rows_of_a_watched_session_are_read_again_when_no_report_comes() -> None:
+    async def scenario() -> None:
+        view = LiveView(finished=8)
+        live = build_live(view)
+
+        async def wait() -> None:
+            assert await live.wait(SESSION, since=view.version, timeout_s=0.1) is None
+            assert SESSION in view.reloaded
+
+        await following(live, wait())
+
+    run(scenario())
+
+
+def test_feeds_that_nobody_watches_are_forgotten() -> None:
+    async def scenario() -> None:
+        live = build_live(LiveView())
+        for session_id in range(live_module.MAX_FEEDS + 20):
+            await live.show(session_id)
+        assert len(live._feeds) == live_module.MAX_FEEDS
+
+    run(scenario())
