@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from insightface.utils.face_align import arcface_dst
 
-from cluster.vision.onnx_models import CPU, free_batch_axis, load_graph, open_session, split_prelu
+from cluster.vision.onnx_models import (
+    free_batch_axis,
+    load_graph,
+    open_session,
+    provider_of,
+    split_prelu,
+)
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -24,9 +30,10 @@ class ArcFace:
         self._model = model
         self._batch = batch
         graph = free_batch_axis(load_graph(model.model_file))
-        if model.session.get_providers()[0] == CPU:
+        provider = provider_of(model.session)
+        if provider == "CPU":
             graph = split_prelu(graph)
-        self._session = open_session(graph, threads=threads)
+        self._session = open_session(graph, provider=provider, threads=threads)
         self.side_px: int = model.input_size[0]
         self.dimension = int(model.output_shape[-1])
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from cluster.core.faces import Face
 from cluster.vision.dlib_pack import DlibDetector
 from cluster.vision.insightface_pack import InsightFaceDetector
+from cluster.vision.onnx_models import Provider, Requested, pick_provider
 from cluster.vision.options import INSIGHTFACE_SIZES, DetectorOptions, PreparedPhoto
 from cluster.vision.packs import BUNDLED, Pack
 
@@ -20,19 +21,18 @@ __all__ = [
     "DetectorOptions",
     "FaceDetector",
     "PreparedPhoto",
+    "Provider",
+    "choose_provider",
     "load_detector",
 ]
 
 
 class FaceDetector(Protocol):
-    """A loaded pack. It keeps nothing of the photos that it has seen.
-
-    `provider` says what computes: "CPUExecutionProvider" or "CUDAExecutionProvider".
-    """
+    """A loaded pack. It keeps nothing of the photos that it has seen; `provider` computes."""
 
     pack: Pack
     options: DetectorOptions
-    provider: str
+    provider: Provider
 
     def prepare(self, path: str) -> PreparedPhoto:
         """Read and decode a photo, in any thread. Raises UnreachableImage or UnreadableImage."""
@@ -41,6 +41,14 @@ class FaceDetector(Protocol):
     def detect(self, photos: Sequence[PreparedPhoto]) -> list[tuple[Face, ...]]:
         """Return the faces of each photo, best first, in one thread at a time."""
         ...
+
+
+def choose_provider(pack: Pack, requested: Requested = "auto") -> Provider:
+    """Return what a pack would run on in this process: "CPU" or "CUDA"; dlib's knows CPU only.
+
+    Raises BadSetting when CUDA is asked for and missing.
+    """
+    return "CPU" if pack.kind == BUNDLED else pick_provider(requested)
 
 
 def load_detector(pack: Pack, options: DetectorOptions | None = None) -> FaceDetector:

@@ -14,7 +14,7 @@ from insightface.utils.face_align import arcface_dst
 from cluster.core.errors import PackNotFound
 from cluster.core.faces import BoundingBox, Face, face_quality
 from cluster.vision.crops import cut_crop
-from cluster.vision.onnx_models import CPU
+from cluster.vision.onnx_models import Provider
 from cluster.vision.options import DetectorOptions, PreparedPhoto, prepare_photo
 from cluster.vision.packs import Pack
 
@@ -44,7 +44,7 @@ class DlibDetector:
                 raise PackNotFound(pack.name, f"{pack.folder / name} is missing")
         self.pack = pack
         self.options = options
-        self.provider = CPU
+        self.provider: Provider = "CPU"
         cv2.setNumThreads(options.threads)
         self._find_faces = dlib.get_frontal_face_detector()
         self._find_landmarks = dlib.shape_predictor(str(pack.folder / _LANDMARKS))

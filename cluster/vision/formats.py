@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "DIB", "GIF")
-"""Pillow's names of the formats that it may try (DESIGN 8); JPEG includes MPO."""
+"""Pillow's names of the formats that it may try; JPEG includes MPO."""
 
 READ_FORMATS_IN_WORDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP and GIF"
 

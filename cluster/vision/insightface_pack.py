@@ -19,7 +19,13 @@ from cluster.vision.arcface import ArcFace, align, alignment
 from cluster.vision.crops import cut_crop
 from cluster.vision.images import OpenedImage
 from cluster.vision.input_sizes import DOUBT_SHARE, Plan, leaves_doubt, plan_sizes
-from cluster.vision.onnx_models import CPU, choose_providers, session_options
+from cluster.vision.onnx_models import (
+    Provider,
+    list_providers,
+    pick_provider,
+    provider_of,
+    session_options,
+)
 from cluster.vision.options import DetectorOptions, PreparedPhoto, prepare_photo, reopen
 from cluster.vision.packs import Pack
 from cluster.vision.scrfd import Candidates, Scrfd, Size
@@ -47,13 +53,13 @@ class InsightFaceDetector:
 
     def __init__(self, pack: Pack, options: DetectorOptions) -> None:
         """Load the pack's detector and recogniser through InsightFace's model zoo."""
-        models = _load_models(pack, threads=options.threads)
+        models = _load_models(pack, options)
         self.pack = pack
         self.options = options
-        self.provider: str = models["detection"].session.get_providers()[0]
-        batch = options.batch or (_BATCH_ON_CPU if self.provider == CPU else _BATCH_ON_GPU)
+        self.provider: Provider = provider_of(models["detection"].session)
+        batch = options.batch or (_BATCH_ON_CPU if self.provider == "CPU" else _BATCH_ON_GPU)
         # One photo at a time is as fast on CPU, where a batch only falls out of the cache.
-        self._photos_at_once = 1 if self.provider == CPU else batch
+        self._photos_at_once = 1 if self.provider == "CPU" else batch
         self._scrfd = Scrfd(models["detection"], threads=options.threads)
         self._arcface = ArcFace(models["recognition"], threads=options.threads, batch=batch)
 
@@ -153,13 +159,14 @@ def _to_face(seen: _Seen, embedding: npt.NDArray[np.float32]) -> Face:
     )
 
 
-def _load_models(pack: Pack, *, threads: int) -> dict[str, Any]:
+def _load_models(pack: Pack, options: DetectorOptions) -> dict[str, Any]:
     """Return the pack's "detection" and "recognition": the first file of each, by name."""
-    cv2.setNumThreads(threads)
+    cv2.setNumThreads(options.threads)
+    providers = list_providers(pick_provider(options.provider))
     models: dict[str, Any] = {}
     for file in sorted(Path(pack.folder).glob("*.onnx")):
         model = get_model(
-            str(file), providers=choose_providers(), sess_options=session_options(threads)
+            str(file), providers=providers, sess_options=session_options(options.threads)
         )
         if model is not None and model.taskname in ("detection", "recognition"):
             models.setdefault(model.taskname, model)

@@ -6,26 +6,47 @@ Both rewrites leave the results as they are (tests/unit/test_onnx_models.py).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
+from cluster.core.errors import BadSetting
+
+Provider = Literal["CPU", "CUDA"]
+Requested = Literal["auto", "cpu", "cuda"]
+
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
 
 
-def choose_providers() -> list[Any]:
-    """Return ONNX Runtime's CUDA provider when this build has it, with CPU as its fallback.
+def pick_provider(requested: Requested = "auto") -> Provider:
+    """Return CUDA when this build of ONNX Runtime has it, unless CPU is asked for.
+
+    Raises BadSetting when CUDA is asked for and missing.
+    """
+    has_cuda = _CUDA in onnxruntime.get_available_providers()
+    if requested == "cuda" and not has_cuda:
+        raise BadSetting("provider", "this ONNX Runtime has no CUDA; install onnxruntime-gpu")
+    return "CUDA" if has_cuda and requested != "cpu" else "CPU"
+
+
+def list_providers(provider: Provider) -> list[Any]:
+    """Return ONNX Runtime's providers, best first, CPU as the fallback of CUDA.
 
     CUDA looks up its convolution algorithms instead of trying all of them, because the detector's
     input takes many shapes.
     """
-    if CUDA in onnxruntime.get_available_providers():
-        return [(CUDA, {"cudnn_conv_algo_search": "HEURISTIC"}), CPU]
-    return [CPU]
+    if provider == "CUDA":
+        return [(_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"}), _CPU]
+    return [_CPU]
+
+
+def provider_of(session: onnxruntime.InferenceSession) -> Provider:
+    """Return what a session really runs on: CUDA falls back to CPU when it cannot start."""
+    return "CUDA" if session.get_providers()[0] == _CUDA else "CPU"
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:
@@ -40,10 +61,12 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     return options
 
 
-def open_session(graph: onnx.ModelProto, *, threads: int) -> onnxruntime.InferenceSession:
-    """Open a rewritten graph on the best provider."""
+def open_session(
+    graph: onnx.ModelProto, *, provider: Provider, threads: int
+) -> onnxruntime.InferenceSession:
+    """Open a rewritten graph."""
     return onnxruntime.InferenceSession(
-        graph.SerializeToString(), session_options(threads), providers=choose_providers()
+        graph.SerializeToString(), session_options(threads), providers=list_providers(provider)
     )
 
 

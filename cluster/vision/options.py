@@ -7,6 +7,7 @@ from typing import Literal
 
 from cluster.core.errors import UnreadableImage
 from cluster.vision.images import DEFAULT_MAX_PIXELS, OpenedImage, open_image
+from cluster.vision.onnx_models import Requested
 from cluster.vision.sources import DEFAULT_MAX_BYTES, read_photo
 
 Sizes = tuple[tuple[int, int], ...]
@@ -20,7 +21,8 @@ class DetectorOptions:
     """How faces are looked for.
 
     `min_size_px` is the shorter side of a face's box in the full-size photo. `sizes` are the
-    detector's input sizes (width, height), "auto" chooses them by the photo. `threads` are ONNX
+    detector's input sizes (width, height), "auto" chooses them by the photo. `provider` is what
+    computes, "auto" takes CUDA where it is. `threads` are ONNX
     Runtime's, in one model; `batch` is how many photos, and faces, a model sees at once (None: by
     the provider). `decode_long_side_px` is what a photo keeps when it is decoded for detection,
     None for its full size.
@@ -29,6 +31,7 @@ class DetectorOptions:
     min_score: float = 0.5
     min_size_px: float = 20.0
     sizes: Literal["auto"] | Sizes = "auto"
+    provider: Requested = "auto"
     threads: int = 1
     batch: int | None = None
     decode_long_side_px: int | None = 640

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cluster.vision.onnx_models import free_batch_axis, load_graph, open_session
+from cluster.vision.onnx_models import free_batch_axis, load_graph, open_session, provider_of
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -47,7 +47,8 @@ class Scrfd:
         """Take over InsightFace's `model` (anchors, mean, NMS) with a batched session."""
         self._model = model
         graph = free_batch_axis(load_graph(model.model_file))
-        self._session = open_session(graph, threads=threads)
+        provider = provider_of(model.session)
+        self._session = open_session(graph, provider=provider, threads=threads)
         self.fixed_size: Size | None = model.static_input_size
 
     def find_candidates(
