@@ -168,6 +168,32 @@ def settings_as_options(settings: Settings) -> dict[str, Any]:
     return plain
 
 
+def settings_as_environment(settings: Settings) -> dict[str, str]:
+    """Return the settings as HEADCOUNT_* variables, so that another process reads the same.
+
+    The result holds secrets and must not be logged.
+    """
+    variables: dict[str, str] = {}
+    for name, value in settings_as_options(settings).items():
+        if isinstance(value, list | tuple):
+            variables[ENV_PREFIX + name.upper()] = os.pathsep.join(str(part) for part in value)
+        elif value is not None:
+            variables[ENV_PREFIX + name.upper()] = str(value)
+    return variables
+
+
 def ray_address_from_environment() -> str | None:
     """Return the cluster that Ray itself was told of, as inside `ray job submit`."""
     return os.environ.get("RAY_ADDRESS")
+
+
+def prepare_environment() -> None:
+    """Set what Ray and its workers read from the environment, before Ray starts.
+
+    No usage statistics leave the machine; workers find this project's packages; a worker's BLAS takes
+    one thread, because Headcount runs one worker a core.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    paths = [str(PROJECT_DIR), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))

@@ -99,6 +99,12 @@ class LivePhase:
         self._show(shown)
         return True
 
+    def apply_returned(self, batch_id: int) -> None:
+        """Forget a batch whose worker was lost; its photos come back in other batches."""
+        self.settled_batches.add(batch_id)
+        self.in_flight.pop(batch_id, None)
+        self._show(self.shown)
+
     def drop_in_flight(self) -> None:
         """Forget the batches of workers that are gone; what was shown stays shown."""
         self.in_flight.clear()
@@ -163,6 +169,12 @@ class Progress:
         session = await self._session(report.session_id)
         if session.phases[report.phase].apply_settled(report):
             await self._announce(report.session_id, session)
+
+    async def returned(self, session_id: int, phase: PhaseName, batch_id: int) -> None:
+        """Show a batch no longer as in flight: its worker was lost."""
+        session = await self._session(session_id)
+        session.phases[phase].apply_returned(batch_id)
+        await self._announce(session_id, session)
 
     async def reload(self, session_id: int, *, drop_in_flight: bool = False) -> None:
         """Read the rows again, after a status changed; optionally forget what was in flight."""

@@ -2,7 +2,7 @@
 
 Two photos are duplicates when their bytes are equal (sha256), or when their 64-bit pHashes are
 equal **and** their 256-bit dHashes differ in at most 8 bits **and** their aspect ratios agree: a
-64-bit hash alone calls dark frames and burst shots equal (DESIGN 8).
+64-bit hash alone calls dark frames and burst shots equal.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Counts in, the progress that users see out. Pure: a snapshot in, an answer out.
 
-The law (DESIGN 5): finished = processed + skipped + failed; what is shown is settled plus in
+The law: finished = processed + skipped + failed; what is shown is settled plus in
 flight; a percentage is rounded down, so that 100.00 is never shown before the last item; while
 photos are still being discovered the percentage stays 0.
 """

@@ -127,7 +127,7 @@ def apply_move(status: SessionStatus, move: Move) -> SessionStatus:
 
 
 def overall_status(phases: Sequence[PhaseStatus]) -> SessionStatus:
-    """Derive a session's status from its phases, in the order that DESIGN fixes.
+    """Derive a session's status from its phases, in the order that ARCHITECTURE.md gives.
 
     Completed is asked first, so that nothing polls a finished session; a session between two
     phases has started and is therefore running.

@@ -21,7 +21,7 @@ from cluster.core.photos import FoundPhoto
 READ_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .heic .heif .hif .avif .tif .tiff .bmp .dib .gif .mpo".split()
 )
-"""The formats that Headcount reads (DESIGN 8)."""
+"""The formats that Headcount reads."""
 
 REFUSED_SUFFIXES = frozenset(
     ".jxl .jp2 .j2k .jpx .psd .ico .pcx .tga .fli .flc .ppm .pgm .pbm .pnm .exr .hdr".split()

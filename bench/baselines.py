@@ -1,0 +1,47 @@
+"""What Headcount is measured against: the loops that people write by hand."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cluster.core.faces import BoundingBox
+
+
+@dataclass(frozen=True, slots=True)
+class LoopResult:
+    """What the plain loop found: boxes by path, and how long it took."""
+
+    seconds: float
+    boxes: dict[str, tuple[BoundingBox, ...]]
+
+    @property
+    def faces(self) -> int:
+        """All faces that were found."""
+        return sum(len(boxes) for boxes in self.boxes.values())
+
+
+def run_insightface_loop(paths: Sequence[str], pack: str, *, modules: Sequence[str]) -> LoopResult:
+    """Find and embed faces as InsightFace's documentation shows it, one photo after the other.
+
+    `cv2.imread` and `FaceAnalysis.get`, prepared with its default automatic sizes and ONNX
+    Runtime's default threads. The time is that of the loop; loading the models is not in it.
+    """
+    import cv2
+    from insightface.app import FaceAnalysis
+
+    app = FaceAnalysis(
+        name=os.path.expanduser(pack),
+        allowed_modules=list(modules),
+        providers=["CPUExecutionProvider"],
+    )
+    app.prepare(ctx_id=-1)
+    boxes: dict[str, tuple[BoundingBox, ...]] = {}
+    started = time.perf_counter()
+    for path in paths:
+        image = cv2.imread(path)
+        found = [] if image is None else app.get(image)
+        boxes[path] = tuple(BoundingBox(*map(float, face.bbox)) for face in found)
+    return LoopResult(time.perf_counter() - started, boxes)

@@ -1,0 +1,119 @@
+"""Photos per second of a whole session, beside the plain InsightFace loop in the same minutes.
+
+    python -m bench.session --photos DIR --pack FOLDER [--limit N] [--at-least 500] [--json]
+
+The session's time is its own startedAt to completedAt: discovery, hashing, duplicates, thumbnails, faces,
+database and clustering. Recall is the share of the loop's faces that the session found too (boxes
+that overlap by half or more).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.baselines import LoopResult, run_insightface_loop
+from bench.libraries import list_photos, make_library
+from cluster.core.faces import BoundingBox
+from cluster.core.sessions import SessionStatus
+from cluster.pipeline import run_session
+from cluster.settings import load_settings
+from cluster.store.engine import Engine, begin
+from cluster.store.faces import list_boxes
+from cluster.store.sessions import get_session
+from cluster.vision.packs import resolve_pack
+from jobs.plans import choose_session, make_plan
+from jobs.runtime import open_database, open_runtime
+
+SAME_FACE = 0.5
+Boxes = dict[str, list[BoundingBox]]
+
+
+def main() -> None:
+    """Measure, print, and with --json end with one JSON object."""
+    options = build_parser().parse_args()
+    with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
+        library = Path(folder) / "library"
+        library.mkdir()
+        photos = list_photos(options.photos, limit=options.limit)
+        paths = make_library(photos, library, at_least=options.at_least)
+        seconds, boxes = run_headcount(library, Path(folder) / "data", options.pack)
+        loop = run_insightface_loop(paths, options.pack, modules=["detection", "recognition"])
+    report(len(paths), seconds, boxes, loop, as_json=options.json)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", required=True, help="a folder of photos")
+    parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
+    parser.add_argument("--limit", type=int, help="take only so many of the photos")
+    parser.add_argument("--at-least", type=int, default=500, help="add cropped variants up to this")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    return parser
+
+
+def run_headcount(library: Path, data_dir: Path, pack_name: str) -> tuple[float, Boxes]:
+    """Run one session with the default settings; return its seconds and the boxes by path."""
+    options = {"data_dir": data_dir, "pack": pack_name, "serve_enabled": False}
+    settings = load_settings(options=options)
+    pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
+    with (
+        open_database(settings) as (url, engine),
+        open_runtime(settings, url=url, engine=engine) as runtime,
+    ):
+        session = choose_session(
+            engine, root=str(library), name=None, resume=None, pack=pack, now=datetime.now(UTC)
+        )
+        status = run_session(make_plan(runtime, session, pack), is_interrupted=lambda: False)
+        assert status is SessionStatus.COMPLETED, status
+        return read_results(engine, session.id, pack.name)
+
+
+def read_results(engine: Engine, session_id: int, pack: str) -> tuple[float, Boxes]:
+    """Return a session's seconds, and its boxes by path."""
+    boxes: Boxes = defaultdict(list)
+    with begin(engine) as db:
+        session = get_session(db, session_id)
+        for path, box in list_boxes(db, pack=pack):
+            boxes[path].append(box)
+    assert session.started_at and session.completed_at
+    return (session.completed_at - session.started_at).total_seconds(), boxes
+
+
+def count_found(loop: LoopResult, boxes: Boxes, *, overlap: float) -> int:
+    """Return how many of the loop's faces the session found too."""
+    return sum(
+        any(box.overlap(other) >= overlap for other in boxes.get(path, ()))
+        for path, found in loop.boxes.items()
+        for box in found
+    )
+
+
+def report(
+    photos: int, seconds: float, boxes: Boxes, loop: LoopResult, *, as_json: bool
+) -> None:
+    """Print the figures side by side."""
+    found = sum(len(faces) for faces in boxes.values())
+    shared = count_found(loop, boxes, overlap=SAME_FACE)
+    figures = {
+        "photos": photos,
+        "headcount_photos_per_s": round(photos / seconds, 2),
+        "loop_photos_per_s": round(photos / loop.seconds, 2),
+        "times_faster": round(loop.seconds / seconds, 2),
+        "headcount_faces": found,
+        "loop_faces": loop.faces,
+        "loop_faces_found_too": round(shared / loop.faces, 4) if loop.faces else None,
+    }
+    for name, value in figures.items():
+        print(f"{name:<24}{value}")
+    if as_json:
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""A crew: batches handed to Ray workers, a bounded number at a time, each done exactly once.
+
+What a crashed worker held is given back. A batch that crashed its worker is tried once more photo
+by photo; a photo that alone crashes a worker again is given up, with a reason, so that one poisonous
+file cannot stop a library.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import ray
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    WorkerCrashedError,
+)
+
+from cluster.actors.detection import DetectionBatch
+from cluster.core.errors import PhaseFailed
+from cluster.core.photos import Item
+from cluster.tasks.ingest import TrainingBatch
+
+WORKER_LOST = (
+    WorkerCrashedError,
+    RayActorError,
+    NodeDiedError,
+    OutOfMemoryError,
+    ObjectLostError,
+)
+"""What Ray raises when a worker, and not our code in it, came to an end."""
+
+MAX_CRASHES_IN_A_ROW = 20
+
+Batch = TrainingBatch | DetectionBatch
+Items = Sequence[Item]
+
+
+class Workers(Protocol):
+    """Those who do the batches: Ray tasks, or a pool of actors."""
+
+    def capacity(self) -> int:
+        """Return how many batches may be in flight now."""
+        ...
+
+    def start(self, batch: Batch) -> ray.ObjectRef:
+        """Hand a batch to a worker."""
+        ...
+
+    def finished(self, reference: ray.ObjectRef, *, is_lost: bool) -> None:
+        """Learn that a batch came back, or that its worker was lost."""
+        ...
+
+
+class Crew:
+    """Keeps workers busy with batches and sees each batch to its end.
+
+    `make_batch` turns items into a batch with a fresh id; `give_back` tells the live view that a
+    batch is no longer in flight; `give_up` settles items that no worker survives as failed.
+    """
+
+    def __init__(
+        self,
+        workers: Workers,
+        *,
+        make_batch: Callable[[Items], Batch],
+        give_back: Callable[[Batch], object],
+        give_up: Callable[[Batch], None],
+    ) -> None:
+        self._workers, self._make_batch = workers, make_batch
+        self._give_back, self._give_up = give_back, give_up
+        self._running: dict[ray.ObjectRef, Batch] = {}
+        self._returned: deque[Batch] = deque()
+        self._crashes: Counter[int] = Counter()
+        self._crashes_in_a_row = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is in flight and nothing was given back."""
+        return not self._running and not self._returned
+
+    @property
+    def has_running(self) -> bool:
+        """Workers hold batches."""
+        return bool(self._running)
+
+    @property
+    def has_room(self) -> bool:
+        """Another batch may be handed out."""
+        return len(self._running) < self._workers.capacity()
+
+    def hand_out(self, items: Items) -> None:
+        """Give new items to a worker."""
+        self._start(self._make_batch(items))
+
+    def hand_out_returned(self) -> None:
+        """Give what crashed workers left behind to others, as far as there is room."""
+        while self._returned and self.has_room:
+            self._start(self._returned.popleft())
+
+    def collect(self, *, timeout_s: float) -> None:
+        """Wait for a batch to come back, and take in all that did."""
+        if not self._running:
+            return
+        waiting = list(self._running)
+        done, _ = ray.wait(waiting, num_returns=1, timeout=timeout_s, fetch_local=False)
+        for reference in done:
+            self._take_in(reference)
+
+    def _start(self, batch: Batch) -> None:
+        self._running[self._workers.start(batch)] = batch
+
+    def _take_in(self, reference: ray.ObjectRef) -> None:
+        batch = self._running.pop(reference)
+        try:
+            ray.get(reference)
+        except WORKER_LOST as error:
+            self._workers.finished(reference, is_lost=True)
+            self._count_crash(batch, error)
+        else:
+            self._workers.finished(reference, is_lost=False)
+            self._crashes_in_a_row = 0
+
+    def _count_crash(self, batch: Batch, error: Exception) -> None:
+        self._crashes_in_a_row += 1
+        if self._crashes_in_a_row > MAX_CRASHES_IN_A_ROW:
+            raise PhaseFailed(f"Workers keep dying; the last one said: {error}") from error
+        self._give_back(batch)
+        self._crashes.update(item.image_id for item in batch.items)
+        self._returned.extend(self._again(batch))
+
+    def _again(self, batch: Batch) -> Iterator[Batch]:
+        for item in batch.items:
+            alone = self._make_batch([item])
+            if len(batch.items) == 1 and self._crashes[item.image_id] > 2:
+                self._give_up(alone)
+            else:
+                yield alone
+
+
+def number_batches(start: int) -> Iterator[int]:
+    """Yield batch ids that no other run of the session gives: they begin at a time in ns."""
+    return itertools.count(start)

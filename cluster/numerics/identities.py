@@ -1,0 +1,59 @@
+"""New groups matched to the people already known, so that people stay themselves.
+
+Each new group takes over the existing person with whom it shares most faces, one to one, the largest
+overlap first; ties go to the smaller person id, then to the smaller label. Faces that a user placed by
+hand stay where they are, and vote for their person.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+NOBODY = 0
+"""Written for a face that belongs to no person; new persons are -1, -2, ..."""
+
+
+def match_identities(
+    labels: npt.NDArray[np.int64],
+    person_ids: npt.NDArray[np.int64],
+    *,
+    is_placed: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.int64]:
+    """Return the person of each face, int64 (n,): an existing id, -k for the k-th new one, or 0.
+
+    `labels` int64 (n,) are the new groups, -1 for none; `person_ids` int64 (n,) the persons until
+    now, -1 for none; `is_placed` bool (n,) marks faces that a user placed.
+    """
+    persons = _match_labels(labels, person_ids)
+    found = np.full(len(labels), NOBODY, dtype=np.int64)
+    is_grouped = labels >= 0
+    found[is_grouped] = persons[labels[is_grouped]]
+    kept = is_placed & (person_ids > 0)
+    found[kept] = person_ids[kept]
+    return found
+
+
+def _match_labels(
+    labels: npt.NDArray[np.int64], person_ids: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    count = int(labels.max(initial=-1)) + 1
+    persons = np.zeros(count, dtype=np.int64)
+    taken: set[int] = set()
+    for label, person in _pairs_by_overlap(labels, person_ids):
+        if persons[label] == 0 and person not in taken:
+            persons[label] = person
+            taken.add(person)
+    is_new = persons == 0
+    persons[is_new] = -np.arange(1, int(is_new.sum()) + 1)
+    return persons
+
+
+def _pairs_by_overlap(
+    labels: npt.NDArray[np.int64], person_ids: npt.NDArray[np.int64]
+) -> list[tuple[int, int]]:
+    is_known = (labels >= 0) & (person_ids > 0)
+    pairs = np.stack([labels[is_known], person_ids[is_known]], axis=1)
+    distinct, shared = np.unique(pairs, axis=0, return_counts=True)
+    order = np.lexsort((distinct[:, 0], distinct[:, 1], -shared))
+    return [(int(label), int(person)) for label, person in distinct[order]]

@@ -1,0 +1,208 @@
+"""The three phases: what is fed to whom, until nothing is pending.
+
+Each takes the plan, the phase as it was found and a question to ask before handing out work; it
+returns False when it was stopped, and raises PhaseFailed when it cannot go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+import ray
+
+from cluster.actors.detection import DetectionBatch
+from cluster.core.photos import DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
+from cluster.core.progress import PhaseSnapshot
+from cluster.core.reports import SettledReport
+from cluster.core.sessions import PhaseName
+from cluster.crew import Batch, Crew, Items, number_batches
+from cluster.feed import Discovery, Feed
+from cluster.plan import Plan
+from cluster.store.engine import Db, begin
+from cluster.store.items import (
+    add_found,
+    list_pending,
+    settle_detection,
+    settle_training,
+    skip_known,
+)
+from cluster.store.phases import finish_discovery
+from cluster.tasks.clustering import cluster_faces
+from cluster.tasks.discovery import check_root, walk_photos
+from cluster.tasks.ingest import TrainingBatch
+from cluster.workers import DetectorWorkers, TrainingWorkers
+
+CRASHED = "this photo crashed its worker again and again"
+POLL_S = 0.2
+IDLE_S = 0.02
+
+ShouldStop = Callable[[], bool]
+
+
+def train_photos(plan: Plan, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+    """Discover, read and fingerprint every photo; True when all of them are finished."""
+    work = PhotoWork(plan, PhaseName.TRAINING, phase.attempt)
+    crew = work.build_crew(TrainingWorkers(plan))
+    if not phase.is_discovering:
+        return run_crew(crew, work.build_feed(plan.crew.training_batch), should_stop)
+    check_root(plan.root, confined_to=plan.confined_to)
+    discovery = _build_discovery(plan, phase.attempt)
+    feed = work.build_feed(
+        plan.crew.training_batch, more_may_come=lambda: discovery.is_running
+    )
+    discovery.start()
+    try:
+        is_done = run_crew(crew, feed, should_stop)
+    finally:
+        discovery.stop()
+    discovery.check()
+    return is_done
+
+
+def detect_faces(plan: Plan, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+    """Find the faces of every readable photo that is no duplicate; True when all are finished."""
+    work = PhotoWork(plan, PhaseName.FACE_DETECTION, phase.attempt)
+    with begin(plan.engine) as db:
+        settled = skip_known(db, plan.session_id)
+    work.report(settled)
+    if settled.counts.finished == settled.counts.total:
+        return True
+    workers = DetectorWorkers(plan)
+    try:
+        workers.check_first()
+        feed = work.build_feed(plan.crew.detection_batch)
+        return run_crew(work.build_crew(workers), feed, should_stop)
+    finally:
+        workers.dismiss()
+
+
+def cluster_people(plan: Plan, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+    """Group all faces of the pack into people, as one Ray task; True when that is done."""
+    named = cluster_faces.options(name=f"cluster[session={plan.session_id}]")
+    task = named.remote(
+        plan.session_id,
+        phase.attempt,
+        pack=plan.pack.name,
+        options=plan.clustering,
+        database_url=plan.database_url,
+        progress=plan.progress,
+    )
+    while not ray.wait([task], timeout=POLL_S)[0]:
+        if should_stop():
+            ray.cancel(task, force=True)
+            return False
+    ray.get(task)
+    return True
+
+
+@dataclass(frozen=True)
+class PhotoWork:
+    """What training and face detection do alike: batches of items, and what becomes of them."""
+
+    plan: Plan
+    name: PhaseName
+    attempt: int
+    _numbers: Iterator[int] = field(default_factory=lambda: number_batches(time.time_ns()))
+
+    def build_crew(self, workers: TrainingWorkers | DetectorWorkers) -> Crew:
+        """Return a crew that does this phase's batches with these workers."""
+        return Crew(
+            workers,
+            make_batch=self.make_batch,
+            give_back=self._give_back,
+            give_up=self._give_up,
+        )
+
+    def build_feed(
+        self, batch_size: int, *, more_may_come: Callable[[], bool] = lambda: False
+    ) -> Feed:
+        """Return a feed of this phase's pending items."""
+        return Feed(self._list_pending, batch_size=batch_size, more_may_come=more_may_come)
+
+    def make_batch(self, items: Items) -> Batch:
+        """Return the items as a batch with an id of its own."""
+        kind = TrainingBatch if self.name is PhaseName.TRAINING else DetectionBatch
+        plan = self.plan
+        return kind(
+            plan.session_id, self.attempt, next(self._numbers), plan.pack.name, tuple(items)
+        )
+
+    def report(self, settled: Settled, *, batch_id: int | None = None) -> None:
+        """Tell the live view what a transaction of the driver's came to."""
+        report = SettledReport(
+            self.plan.session_id, self.name, self.attempt, batch_id, settled
+        )
+        self.plan.progress.settled.remote(report)
+
+    def _list_pending(self, after: int, limit: int) -> list[Item]:
+        with begin(self.plan.engine) as db:
+            return list_pending(db, self.plan.session_id, self.name, after=after, limit=limit)
+
+    def _give_back(self, batch: Batch) -> None:
+        self.plan.progress.returned.remote(self.plan.session_id, self.name, batch.batch_id)
+
+    def _give_up(self, batch: Batch) -> None:
+        with begin(self.plan.engine) as db:
+            settled = self._settle_crashed(db, batch.items)
+        self.report(settled, batch_id=batch.batch_id)
+
+    def _settle_crashed(self, db: Db, items: Items) -> Settled:
+        session_id, pack = self.plan.session_id, self.plan.pack.name
+        if self.name is PhaseName.TRAINING:
+            unread = [TrainingOutcome(item.image_id, failure=CRASHED) for item in items]
+            return settle_training(db, session_id, unread, pack=pack)
+        unseen = [DetectionOutcome(item.image_id, failure=CRASHED) for item in items]
+        return settle_detection(db, session_id, unseen, pack=pack, now=datetime.now(UTC))
+
+
+def run_crew(crew: Crew, feed: Feed, should_stop: ShouldStop) -> bool:
+    """Hand out batches until the feed is exhausted and all came back; False when stopped.
+
+    A stop hands out nothing more and waits for what is in flight.
+    """
+    is_stopping = False
+    while True:
+        is_stopping = is_stopping or should_stop()
+        if not is_stopping:
+            _fill(crew, feed)
+        if not crew.has_running:
+            if is_stopping:
+                return False
+            if crew.is_idle and feed.is_exhausted:
+                return True
+            time.sleep(IDLE_S)
+        crew.collect(timeout_s=POLL_S)
+
+
+def _fill(crew: Crew, feed: Feed) -> None:
+    crew.hand_out_returned()
+    while crew.has_room and not feed.is_exhausted:
+        items = feed.next_items()
+        if not items:
+            break
+        crew.hand_out(items)
+
+
+def _build_discovery(plan: Plan, attempt: int) -> Discovery:
+    work = partial(_store_found, plan, attempt)
+    found = walk_photos(plan.root, confined_to=plan.confined_to)
+    return Discovery(found, store=work, finish=partial(_finish_discovery, plan))
+
+
+def _store_found(plan: Plan, attempt: int, chunk: Sequence[FoundPhoto]) -> None:
+    with begin(plan.engine) as db:
+        trained, detected = add_found(db, plan.session_id, chunk, pack=plan.pack.name)
+    names = (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
+    for name, settled in zip(names, (trained, detected), strict=True):
+        report = SettledReport(plan.session_id, name, attempt, None, settled)
+        plan.progress.settled.remote(report)
+
+
+def _finish_discovery(plan: Plan) -> None:
+    with begin(plan.engine) as db:
+        finish_discovery(db, plan.session_id)
+    ray.get(plan.progress.reload.remote(plan.session_id))

@@ -1,0 +1,51 @@
+"""What one session is to do, as values: built once by the entry point, read by the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ray.actor import ActorHandle
+
+from cluster.store.engine import Engine
+from cluster.tasks.clustering import ClusteringOptions
+from cluster.tasks.ingest import ReadLimits
+from cluster.vision.detector import DetectorOptions
+from cluster.vision.packs import Pack
+
+
+@dataclass(frozen=True, slots=True)
+class CrewOptions:
+    """How many workers, how large their batches, what each takes of the cluster.
+
+    `detectors` None means as many as the cluster's GPUs, or without any its CPUs, allow.
+    """
+
+    training_batch: int = 16
+    detection_batch: int = 16
+    batches_in_flight: int = 2
+    detectors: int | None = None
+    detector_cpus: float = 1.0
+    detector_gpus: float = 0.0
+    decode_threads: int = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a session needs.
+
+    `confined_to` lists the folders that symbolic links may not leave; None for a root that was
+    named on the command line.
+    """
+
+    engine: Engine
+    database_url: str
+    progress: ActorHandle
+    session_id: int
+    root: str
+    confined_to: tuple[Path, ...] | None
+    pack: Pack
+    limits: ReadLimits
+    detector: DetectorOptions
+    crew: CrewOptions
+    clustering: ClusteringOptions

@@ -1,0 +1,108 @@
+"""Training: read each photo of a batch once, fingerprint it, and commit the batch.
+
+`train_batch` is the logic without Ray; `ingest` is the Ray task that runs it with real photos and the
+real database. A photo that cannot be read becomes a failed item with its reason, never an exception.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import ray
+from ray.actor import ActorHandle
+
+from cluster.core.errors import UnreachableImage, UnreadableImage
+from cluster.core.photos import Item, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.reports import BatchReporter, SettledReport, Throttle
+from cluster.core.sessions import PhaseName
+from cluster.store.engine import begin, worker_engine
+from cluster.store.items import settle_training
+from cluster.vision.fingerprints import read_record
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """The largest photo that is read: bytes of its file, and pixels that its header claims."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBatch:
+    """Photos that one task reads and commits together."""
+
+    session_id: int
+    attempt: int
+    batch_id: int
+    pack: str
+    items: tuple[Item, ...]
+
+
+def train_batch(
+    batch: TrainingBatch,
+    *,
+    read: Callable[[str], PhotoRecord],
+    settle: Callable[[Sequence[TrainingOutcome]], Settled],
+    reporter: BatchReporter,
+) -> Settled:
+    """Read every photo, commit the outcomes in one transaction, return the phase's new counts."""
+    outcomes = []
+    for item in batch.items:
+        outcomes.append(read_item(item, read=read))
+        reporter.photo_done()
+    return settle(outcomes)
+
+
+def read_item(item: Item, *, read: Callable[[str], PhotoRecord]) -> TrainingOutcome:
+    """Return the photo's record, or the reason why it has none."""
+    try:
+        return TrainingOutcome(item.image_id, record=read(item.path))
+    except UnreachableImage as error:
+        return TrainingOutcome(item.image_id, failure=error.reason)
+    except UnreadableImage as error:
+        return TrainingOutcome(item.image_id, failure=error.reason, is_lasting=True)
+    except Exception as error:  # A photo must not take its batch along (the per-photo boundary).
+        return TrainingOutcome(item.image_id, failure=f"{type(error).__name__}: {error}")
+
+
+@ray.remote(max_retries=0)
+def ingest(
+    batch: TrainingBatch, database_url: str, limits: ReadLimits, progress: ActorHandle
+) -> Settled:
+    """Train one batch on the cluster, telling `progress` photo by photo.
+
+    Retries are the pipeline's: it knows which photos a crashed worker held.
+    """
+    settled = train_batch(
+        batch,
+        read=partial(
+            read_record, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels
+        ),
+        settle=partial(commit_training, batch, database_url=database_url),
+        reporter=BatchReporter(
+            batch.session_id,
+            PhaseName.TRAINING,
+            batch.attempt,
+            batch.batch_id,
+            send=progress.in_flight.remote,
+            clock=time.monotonic,
+            throttle=Throttle(),
+        ),
+    )
+    report = SettledReport(
+        batch.session_id, PhaseName.TRAINING, batch.attempt, batch.batch_id, settled
+    )
+    progress.settled.remote(report)
+    return settled
+
+
+def commit_training(
+    batch: TrainingBatch, outcomes: Sequence[TrainingOutcome], *, database_url: str
+) -> Settled:
+    """Write the outcomes of a batch in one transaction; written twice, they count once."""
+    with begin(worker_engine(database_url)) as db:
+        return settle_training(db, batch.session_id, outcomes, pack=batch.pack)

@@ -1,0 +1,152 @@
+"""From settings and a session to a plan: which pack, how many detectors, what each may take."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import ray
+
+from cluster.core.errors import BadSetting, PackNotFound
+from cluster.core.paths import is_url
+from cluster.plan import CrewOptions, Plan
+from cluster.settings import Settings
+from cluster.store.engine import Engine, begin
+from cluster.store.sessions import (
+    SessionInfo,
+    create_session,
+    find_unfinished_session,
+    get_session,
+)
+from cluster.tasks.clustering import ClusteringOptions
+from cluster.tasks.ingest import ReadLimits
+from cluster.vision.detector import DetectorOptions
+from cluster.vision.onnx_models import CUDA, choose_providers
+from cluster.vision.packs import BUNDLED, Pack, resolve_pack
+from cluster.workers import count_detectors
+from jobs.runtime import Runtime
+
+
+def normalise_root(root: str) -> str:
+    """Return a URL as it is, and a folder as its absolute path, links resolved."""
+    return root if is_url(root) else os.path.realpath(os.path.expanduser(root))
+
+
+def choose_session(
+    engine: Engine,
+    *,
+    root: str | None,
+    name: str | None,
+    resume: int | None,
+    pack: Pack | None,
+    now: datetime,
+) -> SessionInfo:
+    """Return the session to run: the one to resume, an unfinished one of this root, or a new one.
+
+    Raises NotFound for an unknown id, BadSetting when the root is not that session's.
+    """
+    with begin(engine) as db:
+        if resume is not None:
+            session = get_session(db, resume)
+            if root is not None and root != session.root:
+                raise BadSetting("--root", f"session {session.id} is over {session.root}.")
+            return session
+        if root is None or pack is None:
+            raise BadSetting("--root", "name the folder that holds the photos.")
+        unfinished = find_unfinished_session(db, root=root, pack=pack.name)
+        if unfinished is not None:
+            return unfinished
+        options = {"pack": pack.name if pack.folder is None else str(pack.folder)}
+        return create_session(db, root=root, name=name, pack=pack.name, options=options, now=now)
+
+
+def open_pack(session: SessionInfo, settings: Settings) -> Pack:
+    """Return the pack that a session was created with; PackNotFound when it is another one now.
+
+    Embeddings of different packs are never mixed within a session.
+    """
+    wanted = session.options.get("pack", session.pack)
+    pack = resolve_pack(wanted, models_dir=settings.models_dir)
+    if pack.name != session.pack:
+        raise PackNotFound(session.pack, f"{wanted} holds {pack.name} now.")
+    return pack
+
+
+def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
+    """Return what the pipeline is to do for this session on this runtime."""
+    settings = runtime.settings
+    confined = session.options.get("confined_to")
+    return Plan(
+        engine=runtime.engine,
+        database_url=runtime.database_url,
+        progress=runtime.progress,
+        session_id=session.id,
+        root=session.root,
+        confined_to=None if confined is None else tuple(Path(folder) for folder in confined),
+        pack=pack,
+        limits=ReadLimits(max_bytes=settings.max_file_bytes, max_pixels=settings.max_pixels),
+        detector=make_detector_options(settings),
+        crew=make_crew_options(settings, pack),
+        clustering=ClusteringOptions(
+            min_quality=settings.min_quality,
+            min_cluster_size=settings.min_cluster_size,
+            min_samples=settings.min_samples,
+        ),
+    )
+
+
+def make_detector_options(settings: Settings) -> DetectorOptions:
+    """Return how faces are looked for."""
+    return DetectorOptions(
+        min_score=settings.min_score,
+        min_size_px=settings.min_face_px,
+        sizes=parse_sizes(settings.detector_sizes),
+        threads=settings.detector_threads,
+        max_pixels=settings.max_pixels,
+        max_bytes=settings.max_file_bytes,
+    )
+
+
+def parse_sizes(text: str) -> Literal["auto"] | tuple[tuple[int, int], ...]:
+    """Return "auto", or the sizes of a list such as "128x128,640x640"."""
+    if text == "auto":
+        return "auto"
+    try:
+        pairs = [tuple(int(side) for side in size.split("x")) for size in text.split(",")]
+        return tuple((width, height) for width, height in pairs)
+    except ValueError:
+        wanted = "write auto, or sizes such as 128x128,640x640"
+        raise BadSetting("detector_sizes", f"{wanted} (it is {text!r}).") from None
+
+
+def make_crew_options(settings: Settings, pack: Pack) -> CrewOptions:
+    """Return how many workers there are and what each takes; a GPU each where CUDA is used."""
+    uses_gpu = name_provider(pack) == "CUDA"
+    gpus = settings.detector_gpus
+    if gpus is None:
+        gpus = 1.0 if uses_gpu and ray.cluster_resources().get("GPU", 0) else 0.0
+    return CrewOptions(
+        training_batch=settings.training_batch,
+        detection_batch=settings.detection_batch,
+        batches_in_flight=settings.batches_in_flight,
+        detectors=settings.detectors,
+        detector_cpus=settings.detector_cpus,
+        detector_gpus=gpus,
+        decode_threads=settings.decode_threads,
+    )
+
+
+def describe_plan(plan: Plan, session: SessionInfo) -> str:
+    """Say in one line which pack, on what and how many detectors."""
+    detectors = count_detectors(plan.crew)
+    actors = "1 detector" if detectors == 1 else f"{detectors} detectors"
+    provider = name_provider(plan.pack)
+    return f"Session {session.id}: {plan.pack.explanation}; on {provider}, {actors}."
+
+
+def name_provider(pack: Pack) -> str:
+    """Return what the pack's models run on here: CUDA or CPU."""
+    has_cuda = any(provider[0] == CUDA for provider in choose_providers())
+    return "CUDA" if has_cuda and pack.kind != BUNDLED else "CPU"

@@ -1,0 +1,180 @@
+"""What a session runs on: the database, Ray, the live view and the HTTP application.
+
+On one machine all four are started here and ended here. Inside a Ray job, or when a cluster's address is
+given, Ray and the HTTP application belong to the cluster and are left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from pydantic import SecretStr
+from ray import serve
+from ray.actor import ActorHandle
+
+from cluster.actors.progress import start_progress_actor
+from cluster.core.errors import BadSetting
+from cluster.core.sessions import PhaseName
+from cluster.settings import (
+    Settings,
+    prepare_environment,
+    ray_address_from_environment,
+    settings_as_environment,
+    settings_as_options,
+)
+from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
+from cluster.store.engine import Engine, build_engine, check_database, upgrade_schema
+from serve.deployment import deploy
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Everything that was started or found for a session."""
+
+    settings: Settings
+    engine: Engine
+    database_url: str
+    progress: ActorHandle
+    namespace: str
+    dashboard_url: str | None
+    page_url: str | None
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """What a person may open in a browser, by what it is."""
+        urls = {}
+        if self.page_url:
+            urls |= {"page": self.page_url, "API document": f"{self.page_url}/docs"}
+        if self.dashboard_url:
+            urls["Ray dashboard"] = self.dashboard_url
+        return urls
+
+    def revive_database(self) -> None:
+        """Bring the embedded database back when it died; an external one is not ours."""
+        if self.settings.database_url is None and not is_embedded_running(self.settings.data_dir):
+            start_embedded(self.settings.data_dir)
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
+    """Give the database's URL and an engine; its tables are those of this version.
+
+    Without `database_url` the embedded PostgreSQL is started, and stopped at the end unless
+    another process still uses it.
+    """
+    is_embedded = settings.database_url is None
+    if settings.database_url is None:
+        url = start_embedded(settings.data_dir)
+    else:
+        url = settings.database_url.get_secret_value()
+    engine = build_engine(url)
+    try:
+        check_database(engine)
+        upgrade_schema(engine)
+        yield url, engine
+    finally:
+        engine.dispose()
+        if is_embedded:
+            stop_embedded(settings.data_dir)
+
+
+@contextmanager
+def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Runtime]:
+    """Give a running Ray with the live view and, where it is ours to start, the HTTP application."""
+    address = settings.ray_address or ray_address_from_environment()
+    is_local = address is None
+    serves = is_local and settings.serve_enabled
+    if serves:
+        check_port(settings.host, settings.port)
+    namespace = name_namespace(url)
+    context = start_ray(address, namespace=namespace)
+    try:
+        _refuse_embedded_on_many_nodes(settings)
+        progress = start_progress_actor(url, weights=weights(settings), namespace=namespace)
+        runtime = Runtime(
+            settings=settings,
+            engine=engine,
+            database_url=url,
+            progress=progress,
+            namespace=namespace,
+            dashboard_url=f"http://{context.dashboard_url}" if context.dashboard_url else None,
+            page_url=f"http://{settings.host}:{settings.port}" if serves else None,
+        )
+        if serves:
+            start_serve(runtime)
+        yield runtime
+    finally:
+        ray.shutdown()
+
+
+def start_ray(address: str | None, *, namespace: str) -> Any:
+    """Connect to the cluster at `address`, or start one on this machine when it is None."""
+    prepare_environment()
+    return ray.init(
+        address=address or "local",
+        namespace=namespace,
+        include_dashboard=True if address is None else None,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        configure_logging=address is None,
+    )
+
+
+def start_serve(runtime: Runtime) -> None:
+    """Deploy the HTTP application on this Ray and wait until it answers."""
+    settings = runtime.settings.model_copy(update={"database_url": SecretStr(runtime.database_url)})
+    quiet = {"enable_access_log": False, "log_level": "ERROR"}
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    serve.start(
+        http_options={"host": settings.host, "port": settings.port},
+        proxy_location="HeadOnly",
+        logging_config=quiet,
+    )
+    deploy(
+        settings_as_options(settings),
+        namespace=runtime.namespace,
+        dashboard_address=runtime.dashboard_url or "",
+        job_runtime_env={"env_vars": settings_as_environment(runtime.settings)},
+    )
+
+
+def weights(settings: Settings) -> dict[PhaseName, float]:
+    """Return the weight of each phase in the overall percentage."""
+    return {
+        PhaseName.TRAINING: settings.weight_training,
+        PhaseName.FACE_DETECTION: settings.weight_face_detection,
+        PhaseName.CLUSTERING: settings.weight_clustering,
+    }
+
+
+def name_namespace(database_url: str) -> str:
+    """Return the Ray namespace of a library: two libraries on one cluster do not meet."""
+    return "headcount-" + hashlib.sha256(database_url.encode()).hexdigest()[:12]
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise BadSetting when something else already listens where Serve is to listen."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            cure = "set HEADCOUNT_PORT to another port"
+            raise BadSetting("port", f"{host}:{port} is not free ({error}); {cure}.") from error
+
+
+def _refuse_embedded_on_many_nodes(settings: Settings) -> None:
+    nodes = sum(1 for node in ray.nodes() if node["Alive"])
+    if settings.database_url is None and nodes > 1:
+        raise BadSetting(
+            "database_url",
+            f"this Ray cluster has {nodes} nodes, and the embedded database serves only its own; "
+            "set HEADCOUNT_DATABASE_URL to a PostgreSQL that every node reaches.",
+        )

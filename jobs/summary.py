@@ -1,0 +1,99 @@
+"""The last words of a run: what was found, what failed and why, and where to look at it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from cluster.core.progress import UnifiedProgress
+from cluster.core.sessions import PhaseName, SessionStatus
+from cluster.store.engine import Engine, begin
+from cluster.store.faces import count_session_faces
+from cluster.store.items import Failure, count_duplicates, list_failures
+from cluster.store.people import PersonSummary, list_people
+from cluster.store.sessions import SessionInfo, get_session
+
+SHOWN_FAILURES, SHOWN_PEOPLE = 10, 12
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures of a finished session."""
+
+    session: SessionInfo
+    progress: UnifiedProgress
+    duplicates: int
+    failures: tuple[Failure, ...]
+    faces: int
+    people: tuple[PersonSummary, ...]
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from start to end, None while there is no end."""
+        start, end = self.session.started_at, self.session.completed_at
+        return (end - start).total_seconds() if start and end else None
+
+
+def read_summary(engine: Engine, session_id: int, progress: UnifiedProgress) -> Summary:
+    """Read the figures of a session from the database."""
+    with begin(engine) as db:
+        session = get_session(db, session_id)
+        return Summary(
+            session=session,
+            progress=progress,
+            duplicates=count_duplicates(db, session_id),
+            failures=tuple(list_failures(db, session_id, limit=1000)),
+            faces=count_session_faces(db, session_id),
+            people=tuple(list_people(db, pack=session.pack, limit=100_000)),
+        )
+
+
+def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -> None:
+    """Print the summary for a person."""
+    training = summary.progress.phase(PhaseName.TRAINING)
+    console.print(f"\nSession {summary.session.id} {summary.session.status}", style="bold")
+    rows = [
+        ("photos", f"{training.total}"),
+        ("duplicates", f"{summary.duplicates}"),
+        ("unchanged", f"{max(0, training.skipped - summary.duplicates)}"),
+        ("failed", f"{len(summary.failures)}"),
+        ("faces", f"{summary.faces}"),
+        ("people", f"{len(summary.people)}"),
+        *_time_rows(summary, training.total),
+    ]
+    for name, value in rows:
+        console.print(f"  {name:<12}{value}")
+    _print_failures(summary.failures, console)
+    _print_people(summary.people, console)
+    if summary.session.status is SessionStatus.FAILED:
+        console.print(f"  error       {summary.session.error}", markup=False)
+    for name, url in urls.items():
+        console.print(f"  {name:<16}{url}", soft_wrap=True)
+
+
+def _time_rows(summary: Summary, photos: int) -> list[tuple[str, str]]:
+    if not summary.seconds:
+        return []
+    speed = photos / summary.seconds
+    return [("seconds", f"{summary.seconds:.1f}"), ("photos/s", f"{speed:.1f}")]
+
+
+def _print_failures(failures: tuple[Failure, ...], console: Console) -> None:
+    for failure in failures[:SHOWN_FAILURES]:
+        line = f"    failed: {failure.path}: {failure.reason}"
+        console.print(line, markup=False, soft_wrap=True)
+    if len(failures) > SHOWN_FAILURES:
+        reasons = Counter(failure.reason for failure in failures[SHOWN_FAILURES:])
+        for reason, count in reasons.most_common(SHOWN_FAILURES):
+            console.print(f"    and {count} more: {reason}", markup=False, soft_wrap=True)
+
+
+def _print_people(people: tuple[PersonSummary, ...], console: Console) -> None:
+    for person in people[:SHOWN_PEOPLE]:
+        name = person.name or f"person {person.id}"
+        line = f"    {name}: {person.photos} photos, {person.faces} faces"
+        console.print(line, markup=False)
+    if len(people) > SHOWN_PEOPLE:
+        console.print(f"    and {len(people) - SHOWN_PEOPLE} more people")

@@ -1,0 +1,155 @@
+"""What a person at a terminal sees while a session runs: three live rows, or plain lines.
+
+The rows show what the HTTP answer shows, from the same source. A terminal gets bars that are drawn anew;
+a file or a pipe gets a line every few seconds, and one at each change of a status.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import RayError
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from cluster.core.progress import PhaseProgress, UnifiedProgress
+from cluster.core.sessions import PhaseName, PhaseStatus
+
+LINE_INTERVAL_S = 2.0
+REFRESH_S = 0.2
+
+TITLES = {
+    PhaseName.TRAINING: "Reading photos",
+    PhaseName.FACE_DETECTION: "Finding faces",
+    PhaseName.CLUSTERING: "Grouping people",
+}
+
+
+@contextmanager
+def show_live(ask: Callable[[], UnifiedProgress], *, stream: TextIO) -> Iterator[None]:
+    """Show a session's progress on `stream` until the block ends; `ask` gives the newest answer."""
+    console = Console(file=stream, highlight=False)
+    ended = threading.Event()
+    watch = _watch_terminal if console.is_terminal else _watch_lines
+    thread = threading.Thread(target=watch, args=(ask, console, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=5)
+
+
+def _watch_terminal(
+    ask: Callable[[], UnifiedProgress], console: Console, ended: threading.Event
+) -> None:
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        while True:
+            is_last = ended.wait(REFRESH_S)
+            live.update(draw_rows(ask()), refresh=True)
+            if is_last:
+                return
+
+
+def _watch_lines(
+    ask: Callable[[], UnifiedProgress], console: Console, ended: threading.Event
+) -> None:
+    last, statuses = "", None
+    written_at = time.monotonic()
+    while True:
+        is_last = ended.wait(REFRESH_S)
+        progress = ask()
+        line, now = write_line(progress), [phase.status for phase in progress.phases]
+        is_due = time.monotonic() - written_at >= LINE_INTERVAL_S or now != statuses
+        if line != last and (is_due or is_last):
+            console.print(line, soft_wrap=True)
+            last, statuses, written_at = line, now, time.monotonic()
+        if is_last:
+            return
+
+
+def draw_rows(progress: UnifiedProgress) -> Table:
+    """Return the three phases and the whole as a table of bars."""
+    table = Table.grid(padding=(0, 2))
+    for phase in progress.phases:
+        table.add_row(
+            TITLES[phase.name],
+            ProgressBar(total=100, completed=phase.percentage, width=30),
+            f"{phase.percentage:6.2f} %",
+            f"{phase.current} of {phase.total}",
+            _describe(phase),
+        )
+    table.add_row(
+        "[bold]Overall",
+        ProgressBar(total=100, completed=progress.percentage, width=30),
+        f"[bold]{progress.percentage:6.2f} %",
+        f"[bold]{progress.status}",
+        _say_time_left(progress.eta_seconds) if not progress.status.is_terminal else "",
+    )
+    return table
+
+
+def write_line(progress: UnifiedProgress) -> str:
+    """Return one line that says where the session is."""
+    current = next((p for p in progress.phases if p.name is progress.current_phase), None)
+    overall = f"{progress.percentage:6.2f} %"
+    if current is None:
+        return f"{overall}  {progress.status}"
+    share = "found so far" if current.is_discovering else f"of {current.total}"
+    total = current.total if current.is_discovering else current.current
+    detail = _describe(current)
+    return f"{overall}  {TITLES[current.name]}: {total} {share}{detail and '  ' + detail}"
+
+
+def _describe(phase: PhaseProgress) -> str:
+    if phase.status is PhaseStatus.FAILED:
+        return f"failed: {phase.error}"
+    parts = []
+    if phase.is_discovering:
+        parts.append("still looking for photos")
+    if phase.skipped:
+        parts.append(f"{phase.skipped} skipped")
+    if phase.failed:
+        parts.append(f"{phase.failed} failed")
+    if phase.name is PhaseName.FACE_DETECTION and phase.faces_detected:
+        parts.append(f"{phase.faces_detected} faces")
+    if phase.step:
+        parts.append(phase.step)
+    if phase.result is not None:
+        parts.append(f"{phase.result.clusters_found} people")
+    if phase.status is PhaseStatus.RUNNING and phase.images_per_minute:
+        parts.append(f"{phase.images_per_minute / 60:.1f}/s")
+        parts.append(_say_time_left(phase.eta_seconds))
+    elif phase.status is not PhaseStatus.COMPLETED:
+        parts.append(str(phase.status))
+    return ", ".join(part for part in parts if part)
+
+
+def _say_time_left(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"about {hours} h {minutes} min left"
+    return f"about {minutes} min {rest} s left" if minutes else f"about {rest} s left"
+
+
+def ask_progress(actor: ActorHandle, session_id: int) -> Callable[[], UnifiedProgress]:
+    """Return a question to the live view; while it restarts, its last answer is given again."""
+    last = [ray.get(actor.show.remote(session_id))]
+
+    def ask() -> UnifiedProgress:
+        with suppress(RayError, TimeoutError):
+            last[0] = ray.get(actor.show.remote(session_id), timeout=5)
+        return last[0]
+
+    return ask

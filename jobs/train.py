@@ -1,0 +1,164 @@
+"""`python -m jobs.train --root DIR`: one session from start to end.
+
+The same line is the entry point of a Ray job. Exit codes: 0 completed, 1 failed, 2 bad arguments,
+3 paused, 130 interrupted (which pauses).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import ray
+from rich.console import Console
+
+from cluster.core.errors import (
+    BadRoot,
+    BadSetting,
+    HeadcountError,
+    NotFound,
+    PackNotFound,
+    SessionBusy,
+)
+from cluster.core.sessions import SessionStatus
+from cluster.pipeline import fail_session, run_session
+from cluster.settings import Settings, load_settings
+from cluster.store.sessions import SessionInfo, hold_session
+from cluster.tasks.discovery import check_root
+from cluster.vision.packs import Pack, resolve_pack
+from jobs.interrupts import Interrupt
+from jobs.plans import (
+    choose_session,
+    describe_plan,
+    make_plan,
+    normalise_root,
+    open_pack,
+)
+from jobs.runtime import Runtime, open_database, open_runtime
+from jobs.summary import print_summary, read_summary
+from jobs.terminal import ask_progress, show_live
+
+EXIT_CODES = {
+    SessionStatus.COMPLETED: 0,
+    SessionStatus.FAILED: 1,
+    SessionStatus.CANCELLED: 1,
+    SessionStatus.PAUSED: 3,
+}
+BAD_ARGUMENTS, INTERRUPTED = 2, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for on the command line, checked."""
+
+    root: str | None
+    name: str | None
+    resume: int | None
+    keep: bool
+    pack: Pack | None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one session and return the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        settings = load_settings(config=options.config, options={"pack": options.pack})
+        return run(settings, check_request(options, settings))
+    except (BadSetting, BadRoot, PackNotFound, NotFound, SessionBusy) as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    except HeadcountError as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return EXIT_CODES[SessionStatus.FAILED]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.train", description="Find out who is in a folder of photos."
+    )
+    parser.add_argument("--root", help="the folder, or fsspec URL, that holds the photos")
+    parser.add_argument("--name", help="a name for the session")
+    parser.add_argument("--pack", help="a face model pack: a name, a folder, bundled, or auto")
+    parser.add_argument("--resume", type=int, metavar="ID", help="go on with this session")
+    parser.add_argument("--keep", action="store_true", help="keep serving when the session ends")
+    parser.add_argument("--config", type=Path, help="a YAML file with settings")
+    return parser
+
+
+def check_request(options: argparse.Namespace, settings: Settings) -> Request:
+    """Raise what is wrong with the command line before anything is started.
+
+    What a session to resume needs is checked when that session is known: there it fails the session.
+    """
+    root = None if options.root is None else normalise_root(options.root)
+    if options.resume is not None:
+        return Request(root, options.name, options.resume, options.keep, pack=None)
+    if root is None:
+        raise BadSetting("--root", "name the folder that holds the photos.")
+    check_root(root)
+    pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
+    return Request(root, options.name, None, options.keep, pack)
+
+
+def run(settings: Settings, request: Request) -> int:
+    """Start what a session runs on, run it, and say what came of it."""
+    console = Console(highlight=False)
+    interrupt = Interrupt()
+    with (
+        open_database(settings) as (url, engine),
+        open_runtime(settings, url=url, engine=engine) as runtime,
+    ):
+        session = choose_session(
+            engine,
+            root=request.root,
+            name=request.name,
+            resume=request.resume,
+            pack=request.pack,
+            now=datetime.now(UTC),
+        )
+        with hold_session(engine, session.id), interrupt.caught():
+            status = run_watched(session, runtime, interrupt, console)
+        if (request.keep or console.is_terminal) and not interrupt.is_set:
+            wait_for_interrupt(runtime, interrupt, console)
+            return EXIT_CODES[status]
+    if interrupt.is_set and status is SessionStatus.PAUSED:
+        return interrupt.exit_code
+    return EXIT_CODES[status]
+
+
+def run_watched(
+    session: SessionInfo, runtime: Runtime, interrupt: Interrupt, console: Console
+) -> SessionStatus:
+    """Run the session while a person watches, and print its summary."""
+    ask = ask_progress(runtime.progress, session.id)
+    try:
+        plan = make_plan(runtime, session, open_pack(session, runtime.settings))
+        console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
+        with show_live(ask, stream=sys.stdout):
+            status = run_session(plan, is_interrupted=lambda: interrupt.is_set)
+    except Exception as error:  # Per session boundary: whatever it was, the session has failed.
+        if not isinstance(error, HeadcountError):
+            traceback.print_exc()
+        fail_session(runtime.engine, session.id, str(error) or type(error).__name__)
+        ray.get(runtime.progress.reload.remote(session.id))
+        status = SessionStatus.FAILED
+    summary = read_summary(runtime.engine, session.id, ask())
+    print_summary(summary, console, urls=runtime.urls)
+    return status
+
+
+def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console) -> None:
+    """Keep serving until Ctrl-C, bringing the embedded database back if it dies."""
+    console.print(f"Serving at {runtime.page_url or runtime.dashboard_url}; Ctrl-C ends.")
+    with interrupt.caught():
+        while not interrupt.wait(5.0):
+            runtime.revive_database()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

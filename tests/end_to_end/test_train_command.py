@@ -1,0 +1,161 @@
+"""`python -m jobs.train` as a user types it."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cluster.core.sessions import SessionStatus
+from cluster.store.engine import begin
+from cluster.store.items import check_session
+from cluster.store.people import list_people
+from cluster.store.sessions import get_session, list_sessions
+from tests.end_to_end.conftest import open_tables
+from tests.headcount import Headcount, read_figures
+
+
+def make_pictures(folder: Path, count: int, *, seed: int = 1, side: int = 48) -> None:
+    """Write `count` pictures that are no duplicates of each other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw = random.Random(seed)
+    for number in range(count):
+        picture = Image.frombytes("RGB", (6, 6), draw.randbytes(108))
+        picture.resize((side, side), Image.Resampling.BICUBIC).save(folder / f"{number:05d}.jpg")
+
+
+def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
+    headcount: Headcount, demo_library: Path
+) -> None:
+    code, output = headcount.run("--root", str(demo_library))
+    assert code == 0, output
+    first = read_figures(output)
+    assert first["photos"] > 50
+    assert first["duplicates"] > 0
+    assert first["failed"] == 2
+    assert first["people"] == 6
+    assert "Finding faces" in output
+    assert "/docs" in output
+
+    code, again = headcount.run("--root", str(demo_library))
+    assert code == 0, again
+    second = read_figures(again)
+    assert second["unchanged"] == first["photos"]
+    with open_tables(headcount) as engine, begin(engine) as db:
+        sessions = list_sessions(db, limit=10)
+        assert [session.status for session in sessions] == [SessionStatus.COMPLETED] * 2
+        for session in sessions:
+            check_session(db, session.id)
+        people = list_people(db, pack=sessions[0].pack, limit=100)
+    assert len(people) == first["people"]
+
+
+def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "photos", 1500)
+    process = headcount.start("--root", str(tmp_path / "photos"))
+    _wait_for_line(process, "photos: ")
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    with open_tables(headcount) as engine, begin(engine) as db:
+        assert get_session(db, 1).status is SessionStatus.PAUSED
+        check_session(db, 1)
+
+    code, output = headcount.run("--root", str(tmp_path / "photos"))
+    assert code == 0, output
+    with open_tables(headcount) as engine, begin(engine) as db:
+        (session,) = list_sessions(db, limit=10)
+        assert session.status is SessionStatus.COMPLETED
+        check_session(db, session.id)
+
+
+@pytest.mark.parametrize("line", ["Reading photos: ", "Finding faces: "])
+def test_a_killed_run_continues_with_nothing_lost_and_nothing_twice(
+    headcount: Headcount, tmp_path: Path, line: str
+) -> None:
+    make_pictures(tmp_path / "photos", 600, side=256)
+    process = headcount.start("--root", str(tmp_path / "photos"))
+    _wait_for_line(process, line)
+    process.kill()
+    process.wait()
+    code, output = headcount.run("--resume", "1", "--root", str(tmp_path / "photos"))
+    assert code == 0, output
+    with open_tables(headcount) as engine, begin(engine) as db:
+        (session,) = list_sessions(db, limit=10)
+        assert session.status is SessionStatus.COMPLETED
+        check_session(db, session.id)
+    assert read_figures(output)["photos"] == 600
+
+
+def _wait_for_line(process, text: str) -> None:  # type: ignore[no-untyped-def]
+    """Read what the process prints until a line holds `text`, and a moment more."""
+    for printed in process.stdout:
+        if text in printed:
+            time.sleep(0.3)
+            return
+    raise AssertionError(f"The process ended without a line with {text!r}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--root", "/no/such/folder"], "there is no such folder"),
+        (["--root", "{empty}"], "there is no photo"),
+        (["--root", "{empty}/file.txt"], "this is a file"),
+        (["--root", "{photos}", "--pack", "no_such_pack"], "no_such_pack"),
+        (["--root", "{photos}", "--resume", "99"], "no session 99"),
+        ([], "name the folder"),
+    ],
+)
+def test_bad_arguments_are_told_in_a_sentence_with_exit_code_2(
+    headcount: Headcount, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "file.txt").write_text("no photo")
+    make_pictures(tmp_path / "photos", 1)
+    places = {"empty": tmp_path / "empty", "photos": tmp_path / "photos"}
+    code, output = headcount.run(*(part.format(**places) for part in arguments))
+    assert (code, said in output) == (2, True), output
+    assert "Traceback" not in output
+
+
+def test_a_wrong_setting_is_named(headcount: Headcount, tmp_path: Path) -> None:
+    headcount.extra["HEADCOUNT_PROT"] = "9000"
+    code, output = headcount.run("--root", str(tmp_path))
+    assert code == 2
+    assert "HEADCOUNT_PROT" in output
+    assert "HEADCOUNT_PORT" in output
+
+
+def test_a_library_in_which_every_photo_fails_ends_as_failed(
+    headcount: Headcount, tmp_path: Path
+) -> None:
+    for number in range(5):
+        (tmp_path / f"{number}.jpg").write_text("this is no photo")
+    code, output = headcount.run("--root", str(tmp_path))
+    assert code == 1, output
+    assert "All 5 photos failed" in output
+    with open_tables(headcount) as engine, begin(engine) as db:
+        assert get_session(db, 1).status is SessionStatus.FAILED
+
+
+def test_two_runs_with_their_own_data_and_ports_live_side_by_side(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "photos", 40)
+    runs = [Headcount(tmp_path / f"data{n}") for n in range(2)]
+    try:
+        for run in runs:
+            run.start("--root", str(tmp_path / "photos"))
+        for run in runs:
+            assert run.process is not None
+            output, _ = run.process.communicate(timeout=170)
+            assert run.process.returncode == 0, output
+            assert read_figures(output)["photos"] == 40
+    finally:
+        for run in runs:
+            run.kill()
+
+

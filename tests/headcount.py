@@ -1,0 +1,149 @@
+"""Headcount as its users run it: a process of its own, with its own data and ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+START_S = 120
+
+
+def find_free_port() -> int:
+    """Return a port on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Answer:
+    """What the HTTP application said."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Headcount:
+    """Runs of `python -m jobs.train` over one data directory."""
+
+    data_dir: Path
+    pack: str = "bundled"
+    port: int = field(default_factory=find_free_port)
+    extra: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a run: nothing of the caller's Headcount or Ray."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("HEADCOUNT_", "RAY_"))
+        }
+        return kept | {
+            "HEADCOUNT_DATA_DIR": str(self.data_dir),
+            "HEADCOUNT_PORT": str(self.port),
+            "HEADCOUNT_PACK": self.pack,
+            **self.extra,
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `python -m jobs.train` with these arguments."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "jobs.train", *arguments],
+            cwd=PROJECT_DIR,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return self.process
+
+    def run(self, *arguments: str, timeout_s: float = 170) -> tuple[int, str]:
+        """Run it to its end; return the exit code and what it printed."""
+        process = self.start(*arguments)
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        return process.returncode, output
+
+    def wait_until_ready(self) -> None:
+        """Wait until the HTTP application answers that it is ready."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            try:
+                if self.get("/readyz").status == 200:
+                    return
+            except OSError:
+                pass
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise AssertionError(f"It ended: {self.process.communicate()[0]}")
+            time.sleep(0.2)
+        raise AssertionError("It did not become ready")
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Send a GET request."""
+        return self._request("GET", path, None, headers)
+
+    def post(self, path: str, body: object, **headers: str) -> Answer:
+        """Send a POST request with a JSON body."""
+        data = json.dumps(body).encode()
+        return self._request("POST", path, data, {"Content-Type": "application/json", **headers})
+
+    def _request(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> Answer:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return _read(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            return _read(error.code, error.headers, error.read())
+
+    def end(self, *, number: int = signal.SIGINT, timeout_s: float = 60) -> str:
+        """End the run with a signal and return what it printed."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.communicate(timeout=timeout_s)[0]
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the run at once, if it still runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def _read(status: int, headers: Any, content: bytes) -> Answer:
+    kind = headers.get("Content-Type", "")
+    body = json.loads(content) if "json" in kind and content else content
+    return Answer(status, {name.lower(): value for name, value in headers.items()}, body)
+
+
+def read_figures(output: str) -> dict[str, int]:
+    """Return the figures of the summary that a run printed."""
+    found = re.findall(r"^  (\w+) +(\d+)$", output, re.MULTILINE)
+    return {name: int(value) for name, value in found}
