@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from ray import serve
@@ -14,7 +15,9 @@ from cluster.core.errors import BadSetting
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.settings import Settings
 from cluster.store.engine import build_engine
+from cluster.vision.packs import AUTO, resolve_pack
 from serve.app import AppParts, build_app
+from serve.parts import PackChoice
 from serve.ray_progress import RayProgress
 from serve.submit import JobSubmitter
 
@@ -62,8 +65,15 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         allowed_roots=tuple(str(root) for root in settings.allowed_roots),
         api_token=token,
         pack=settings.pack,
+        choose_pack=partial(choose_pack, models_dir=settings.models_dir),
         weights=weights,
     )
+
+
+def choose_pack(wanted: str, *, models_dir: Path) -> PackChoice:
+    """Return the pack that `wanted` means on this machine; "auto" is decided here and now."""
+    pack = resolve_pack(wanted, models_dir=models_dir)
+    return PackChoice(pack.name, pack.name if wanted == AUTO else wanted)
 
 
 def deploy(

@@ -31,6 +31,7 @@ from cluster.core.errors import (
     RootEmpty,
     RootNotAllowed,
     RootNotFound,
+    SessionBusy,
 )
 
 PROBLEM_JSON = "application/problem+json"
@@ -64,6 +65,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     PackNotFound: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "pack-not-found", "No such pack"),
     NotFound: Problem(HTTPStatus.NOT_FOUND, "not-found", "Not found"),
     IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Not possible from this status"),
+    SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Somebody runs this session"),
     TokenMissing: Problem(HTTPStatus.UNAUTHORIZED, "token-missing", "API token needed"),
     JobNotSubmitted: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "job-not-submitted", "The cluster takes no job"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Request
 
@@ -22,13 +22,25 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class PackChoice(NamedTuple):
+    """The `name` that a session's faces will carry, and what the job opens: a name or a folder."""
+
+    name: str
+    wanted: str
+
+
+def take_as_named(wanted: str) -> PackChoice:
+    """Choose the pack of that very name."""
+    return PackChoice(wanted, wanted)
+
+
 @dataclass(frozen=True, kw_only=True)
 class AppParts:
     """All that the routes need; no model, and nothing that is made anew per request.
 
     `submit` sends a session to the cluster as a Ray job and returns the job's id, or raises
-    JobNotSubmitted; `resolve_pack` turns a wish such as "auto" into the name of a pack, or raises
-    PackNotFound. Both may block: they are called in a thread.
+    JobNotSubmitted; `choose_pack` turns a wish such as "auto" into a pack, or raises PackNotFound.
+    Both may block: they are called in a thread.
     """
 
     engine: Engine
@@ -37,7 +49,7 @@ class AppParts:
     allowed_roots: tuple[str, ...]
     api_token: str | None = None
     pack: str = "auto"
-    resolve_pack: Callable[[str], str] = str
+    choose_pack: Callable[[str], PackChoice] = take_as_named
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     now: Callable[[], datetime] = utc_now
 

@@ -21,7 +21,7 @@ from cluster.store.sessions import (
     set_job,
 )
 from cluster.tasks.discovery import check_root
-from serve.parts import AppParts, Id, Parts, open_db
+from serve.parts import AppParts, Id, PackChoice, Parts, open_db
 from serve.roots import allowed_folders, resolve_root
 from serve.schemas import FailureBody, FailuresBody, SessionBody, SessionsBody, StartBody
 
@@ -35,19 +35,20 @@ def start_training(start: StartBody, parts: Parts, response: Response) -> Sessio
     """Create a session for a folder or URL and submit it to the cluster as a Ray job."""
     root = resolve_root(start.root_path, allowed_roots=parts.allowed_roots)
     check_root(root, confined_to=allowed_folders(parts.allowed_roots))
-    pack = parts.resolve_pack(start.options.pack or parts.pack)
+    pack = parts.choose_pack(start.options.pack or parts.pack)
     session = _create(start, root=path_to_text(root), pack=pack, parts=parts)
     submitted = _submit(session, parts)
     response.headers["Location"] = f"/api/v1/training/{session.id}"
     return SessionBody.from_session(submitted)
 
 
-def _create(start: StartBody, *, root: str, pack: str, parts: AppParts) -> SessionInfo:
+def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -> SessionInfo:
     # Whoever runs the session keeps its links inside these folders too.
-    options = {"confined_to": [str(f) for f in allowed_folders(parts.allowed_roots)]}
+    folders = [str(folder) for folder in allowed_folders(parts.allowed_roots)]
+    options = {"confined_to": folders, "pack": pack.wanted}
     with open_db(parts) as db:
         return create_session(
-            db, root=root, name=start.name, pack=pack, options=options, now=parts.now()
+            db, root=root, name=start.name, pack=pack.name, options=options, now=parts.now()
         )
 
 

@@ -14,13 +14,6 @@ from typing import Any, TypeVar
 
 import httpx
 import uvicorn
-from cluster.store.items import (
-    add_found,
-    list_pending,
-    settle_detection,
-    settle_training,
-    skip_known,
-)
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
@@ -38,6 +31,13 @@ from cluster.core.progress import ClusteringResult
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.engine import begin
+from cluster.store.items import (
+    add_found,
+    list_pending,
+    settle_detection,
+    settle_training,
+    skip_known,
+)
 from cluster.store.phases import (
     complete_phase,
     fail_phase,

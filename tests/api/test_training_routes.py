@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from cluster.core.errors import PackNotFound
 from cluster.core.sessions import PhaseName
+from serve.app import build_app
 from serve.errors import JobNotSubmitted
-from serve.parts import AppParts
+from serve.parts import AppParts, PackChoice
 from tests.api.conftest import FakeCluster, Start
 from tests.api.running import RunningApp, Worker, readable, unreadable
 
@@ -34,7 +37,7 @@ def test_a_session_is_created_and_submitted_as_a_ray_job(
     (submitted,) = jobs.submitted
     assert (submitted.id, submitted.options) == (
         body["sessionId"],
-        {"confined_to": [str(library)]},
+        {"confined_to": [str(library)], "pack": "bundled"},
     )
 
 
@@ -141,15 +144,10 @@ def test_an_unknown_session_is_a_404_that_names_it(api: httpx.Client, tail: str)
 def test_a_session_with_a_pack_that_is_not_there_is_refused(
     start: Start, parts: AppParts, library: Path
 ) -> None:
-    from dataclasses import replace
-
-    from cluster.core.errors import PackNotFound
-    from serve.app import build_app
-
-    def resolve(pack: str) -> str:
+    def choose(pack: str) -> PackChoice:
         raise PackNotFound(pack, "its files are not here.")
 
-    api = start(RunningApp(build_app(replace(parts, resolve_pack=resolve))))
+    api = start(RunningApp(build_app(replace(parts, choose_pack=choose))))
     answer = post(api, library, options={"pack": "antelopev2"})
     assert answer.status_code == 422
     assert "antelopev2" in answer.json()["detail"]

@@ -1,0 +1,98 @@
+"""The application as a Ray Serve deployment, with the ProgressActor behind it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import ray
+from ray import serve
+from sqlalchemy import Engine
+
+from cluster.actors.progress import ACTOR_NAME
+from cluster.core.photos import FoundPhoto
+from cluster.core.sessions import Move
+from cluster.settings import Settings, settings_as_options
+from cluster.store.engine import begin
+from cluster.store.items import add_found
+from cluster.store.sessions import create_session, move_session
+from serve.deployment import deploy
+from tests.api.running import PACK, get_progress, now
+
+NAMESPACE = "headcount-test"
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """The port of a Serve on a Ray of our own."""
+    port = find_free_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        ray.init(
+            address="local",
+            num_cpus=2,
+            namespace=NAMESPACE,
+            include_dashboard=False,
+            log_to_driver=False,
+        )
+        serve.start(http_options={"host": "127.0.0.1", "port": port})
+        yield port
+        serve.shutdown()
+        ray.shutdown()
+
+
+@pytest.fixture
+def api(port: int, database_url: str, library: Path) -> Iterator[httpx.Client]:
+    settings = Settings(database_url=database_url, port=port, allowed_roots=[library])
+    deploy(
+        settings_as_options(settings), namespace=NAMESPACE, dashboard_address="http://127.0.0.1:1"
+    )
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        yield client
+    ray.kill(ray.get_actor(ACTOR_NAME, namespace=NAMESPACE))
+
+
+def test_a_replica_answers_from_the_progress_actor_and_from_the_rows_while_that_restarts(
+    api: httpx.Client, engine: Engine
+) -> None:
+    assert api.get("/readyz").json() == {"status": "ready"}
+    assert api.get("/").headers["content-security-policy"]
+    with begin(engine) as db:
+        session = create_session(db, root="/photos", name=None, pack=PACK, options={}, now=now())
+        move_session(db, session.id, Move.START, now=now())
+        add_found(db, session.id, [FoundPhoto("/photos/1.jpg", 1, 1)], pack=PACK)
+    first = get_progress(api, session.id)
+    assert first["phases"]["training"]["progress"]["total"] == 1
+
+    assert api.get("/api/v1/training/4711/progress/unified").status_code == 404
+
+    ray.kill(ray.get_actor(ACTOR_NAME, namespace=NAMESPACE), no_restart=False)
+    second = get_progress(api, session.id)
+    assert second["phases"] == first["phases"]
+    assert second["version"] >= first["version"]
+
+    with api.stream("GET", f"/api/v1/training/{session.id}/events") as stream:
+        lines = stream.iter_lines()
+        assert "event: progress" in next(lines)
+        with begin(engine) as db:
+            move_session(db, session.id, Move.CANCEL, now=now())
+        # Nobody reports it: the replica reads the rows of what is watched when it is quiet.
+        assert any('"overallStatus":"cancelled"' in line for line in lines)
+
+
+def test_a_session_that_cannot_be_submitted_is_a_problem(api: httpx.Client, library: Path) -> None:
+    answer = api.post("/api/v1/training", json={"rootPath": str(library)})
+    assert answer.status_code == 503, answer.text
+    assert answer.json()["type"] == "urn:headcount:problem:job-not-submitted"
+    (session,) = api.get("/api/v1/training").json()["sessions"]
+    assert session["status"] == "failed"
