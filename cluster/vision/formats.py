@@ -79,10 +79,6 @@ def _find(table: tuple[tuple[int, bytes, str], ...], data: bytes) -> str | None:
 
 
 def _is_text(start: bytes) -> bool:
-    if len(start) < 2:
-        return False
-    try:
-        text = start.decode("utf-8", errors="strict" if len(start) < 512 else "ignore")
-    except UnicodeDecodeError:
-        return False
-    return all(letter.isprintable() or letter.isspace() for letter in text)
+    text = start.decode("utf-8", errors="ignore")
+    is_utf8 = len(start) - len(text.encode()) < 4  # The last letter may be cut.
+    return is_utf8 and len(text) > 1 and all(c.isprintable() or c.isspace() for c in text)
