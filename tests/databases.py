@@ -53,7 +53,7 @@ def database_template(database_server: str) -> str:
 def database_url(database_server: str, database_template: str) -> Iterator[str]:
     """URL of a new database with the newest schema, dropped after the test."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    _run(database_server, f"CREATE DATABASE {name} TEMPLATE {database_template}")
+    _run(database_server, f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY")
     yield database_server.replace("/postgres?", f"/{name}?")
     _run(database_server, f"DROP DATABASE {name} WITH (FORCE)")
 

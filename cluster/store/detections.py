@@ -15,11 +15,13 @@ from cluster.store.counts import add_counts
 from cluster.store.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
 from cluster.store.storable import storable_text
 
+# As in training.py: locked in one order, and not by the index of all pending items.
 _CLAIM = text(
     """
     WITH mine AS (
         SELECT image_id FROM session_item
-        WHERE session_id = :session_id AND image_id = ANY(:ids) AND detection_state = 'pending'
+        WHERE session_id = :session_id AND image_id = ANY(:ids)
+            AND detection_state NOT IN ('processed', 'skipped', 'failed')
         ORDER BY image_id FOR UPDATE
     )
     UPDATE session_item s SET detection_reason = o.failure,

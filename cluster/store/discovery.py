@@ -94,6 +94,7 @@ _ADD_ITEMS = text(
                     WHERE d.image_id IN (i.id, i.duplicate_of) AND d.pack = :pack
                 ) THEN 'unchanged'
             END AS reason
+            OFFSET 0
         ) k
     ) known
     ORDER BY n

@@ -30,6 +30,8 @@ Db = Session
 
 APPLICATION_NAME = "headcount"
 CONNECT_TIMEOUT_S = 10
+CONNECTION_OPTIONS = ("-c timezone=UTC", "-c plan_cache_mode=force_custom_plan")
+"""A plan that was made when the library was small must not be kept while it grows."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 _MIGRATION_LOCK = 0x48434D47
@@ -53,7 +55,7 @@ def build_engine(url: str, *, pool_size: int = 5) -> Engine:
         connect_args={
             "application_name": APPLICATION_NAME,
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": " ".join([*options, "-c timezone=UTC"]),
+            "options": " ".join([*options, *CONNECTION_OPTIONS]),
         },
     )
 

@@ -20,6 +20,8 @@ from cluster.core.sessions import ItemState
 DECISION_LOCK = 0x48434400 << 32
 DUPLICATE_OF = "duplicate of "
 
+# OFFSET 0 keeps each photo's rows looked up by their keys: joined freely, the planner reads the
+# whole session when it has no statistics yet.
 _CANDIDATES = text(
     """
     SELECT i.id, i.path, i.modified_ns, i.width, i.height, i.sha256, i.phash, i.dhash,
@@ -28,9 +30,13 @@ _CANDIDATES = text(
             AND (s.training_state = 'processed' OR s.training_reason LIKE 'duplicate of %')
             AS is_open
     FROM image i
-    LEFT JOIN session_item s ON s.session_id = :session_id AND s.image_id = i.id
-    LEFT JOIN detection d ON d.pack = :pack AND d.image_id = i.id
-    WHERE i.phash IN (SELECT phash FROM image WHERE id = ANY(:ids))
+    LEFT JOIN LATERAL (
+        SELECT * FROM session_item WHERE session_id = :session_id AND image_id = i.id OFFSET 0
+    ) s ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM detection WHERE pack = :pack AND image_id = i.id OFFSET 0
+    ) d ON true
+    WHERE i.phash = ANY(:phashes)
         AND (s.training_state IN ('processed', 'skipped') OR d.image_id IS NOT NULL)
     """
 )
@@ -63,15 +69,17 @@ class _Candidate:
     is_open: bool
 
 
-def decide_duplicates(db: Session, session_id: int, image_ids: Sequence[int], *, pack: str) -> int:
-    """Decide the groups that these processed photos belong to; return how many became skipped.
+def decide_duplicates(db: Session, session_id: int, phashes: Sequence[int], *, pack: str) -> int:
+    """Decide the groups with these pHashes (signed); return how many photos became skipped.
 
     The number is net: a photo that turns out to be the representative of an earlier one takes
     its place. Until the transaction ends no other batch of the session decides.
     """
     lock = {"key": DECISION_LOCK | session_id}
     db.execute(text("SELECT pg_advisory_xact_lock(:key)"), lock)
-    rows = db.execute(_CANDIDATES, {"session_id": session_id, "pack": pack, "ids": list(image_ids)})
+    rows = db.execute(
+        _CANDIDATES, {"session_id": session_id, "pack": pack, "phashes": list(phashes)}
+    )
     moves = [move for group in _group(rows) for move in _decide(group)]
     if moves:
         key = {

@@ -33,12 +33,14 @@ _OUTCOMES = Staging(
     ),
 )
 
-# Locked in one order, so that a batch that is run twice at the same moment waits for itself.
+# Locked in one order, so that a batch that is run twice at the same moment waits for itself. Not
+# "= 'pending'": that would invite the planner to the index of all pending items.
 _CLAIM = text(
     """
     WITH mine AS (
         SELECT image_id FROM session_item
-        WHERE session_id = :session_id AND image_id = ANY(:ids) AND training_state = 'pending'
+        WHERE session_id = :session_id AND image_id = ANY(:ids)
+            AND training_state NOT IN ('processed', 'skipped', 'failed')
         ORDER BY image_id FOR UPDATE
     )
     UPDATE session_item s SET training_reason = o.failure,
@@ -75,8 +77,10 @@ def settle_training(
     became_skipped = 0
     if moved:
         db.execute(_RECORD, {"ids": list(moved)})
-    if processed:
-        became_skipped = decide_duplicates(db, session_id, processed, pack=pack)
+    records = [record for image_id in processed if (record := by_id[image_id].record)]
+    if records:
+        phashes = [to_signed(record.phash) for record in records]
+        became_skipped = decide_duplicates(db, session_id, phashes, pack=pack)
     return add_counts(
         db,
         session_id,
