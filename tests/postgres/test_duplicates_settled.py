@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, text
@@ -144,7 +145,7 @@ def test_a_duplicate_that_is_released_becomes_processed(db: Session) -> None:
     }
 
 
-def run_together(work: list[Callable[[], object]]) -> None:
+def run_together(work: Sequence[Callable[[], object]]) -> None:
     barrier = threading.Barrier(len(work))
     errors: list[BaseException] = []
 
@@ -186,9 +187,7 @@ def test_duplicates_committed_at_the_same_moment_are_not_both_processed(engine: 
 
     batches = [outcomes(worker) for worker in range(workers)]
     for part in (slice(0, 6), slice(6, 12)):
-        run_together(
-            [lambda b=batch[part]: commit(engine, session_id, b) for batch in batches]  # type: ignore[misc]
-        )
+        run_together([partial(commit, engine, session_id, batch[part]) for batch in batches])
     with begin(engine) as db:
         check_session(db, session_id)
         counts = count_items_by_state(db, session_id, PhaseName.TRAINING)
@@ -203,7 +202,7 @@ def test_the_same_batch_committed_twice_at_the_same_moment_counts_once(engine: E
         add_found(db, session_id, [found(str(n)) for n in range(32)], pack=PACK)
         ids = ids_of(db, session_id)
     batch = [TrainingOutcome(ids[str(n)], record(str(n))) for n in range(32)]
-    run_together([lambda b=b: commit(engine, session_id, b) for b in (batch, batch[::-1], batch)])  # type: ignore[misc]
+    run_together([partial(commit, engine, session_id, b) for b in (batch, batch[::-1], batch)])
     with begin(engine) as db:
         check_session(db, session_id)
         counts = count_items_by_state(db, session_id, PhaseName.TRAINING)
@@ -227,13 +226,7 @@ def test_the_same_faces_committed_twice_at_the_same_moment_are_written_once(
         with begin(engine) as db:
             settle_detection(db, session_id, outcomes, pack=PACK, now=NOW)
 
-    run_together(
-        [
-            lambda s=s, b=b: detect_all(s, b)  # type: ignore[misc]
-            for s in sessions
-            for b in (batch, batch[::-1])
-        ]
-    )
+    run_together([partial(detect_all, s, b) for s in sessions for b in (batch, batch[::-1])])
     with begin(engine) as db:
         assert db.execute(text("SELECT count(*) FROM face")).scalar_one() == 16
         for session_id in sessions:
@@ -253,8 +246,8 @@ def test_discovery_and_training_at_the_same_moment_both_count(engine: Engine) ->
 
     batches = [[TrainingOutcome(ids[str(n)], record(str(n)))] for n in range(4)]
     run_together(
-        [lambda p=p: discover(p) for p in range(3)]  # type: ignore[misc]
-        + [lambda b=b: commit(engine, session_id, b) for b in batches]  # type: ignore[misc]
+        [partial(discover, p) for p in range(3)]
+        + [partial(commit, engine, session_id, b) for b in batches]
     )
     with begin(engine) as db:
         check_session(db, session_id)
