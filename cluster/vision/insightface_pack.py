@@ -83,10 +83,16 @@ class InsightFaceDetector:
             for plan, image, seen in zip(plans, images, found, strict=True)
         ]
         again = self._look(images, doubtful)
-        return [
-            self._scrfd.merge([one.from_score(self.options.min_score) for one in (*seen, *more)])
-            for seen, more in zip(found, again, strict=True)
+        faces = [self._merge([*seen, *more]) for seen, more in zip(found, again, strict=True)]
+        empty = [
+            () if len(some.scores) else plan.when_empty
+            for plan, some in zip(plans, faces, strict=True)
         ]
+        last = self._look(images, empty, is_smooth=True)
+        return [self._merge(more) if more else some for some, more in zip(faces, last, strict=True)]
+
+    def _merge(self, seen: Sequence[Candidates]) -> Candidates:
+        return self._scrfd.merge([one.from_score(self.options.min_score) for one in seen])
 
     def _plan(self, image: OpenedImage) -> Plan:
         if self._scrfd.fixed_size is not None:
@@ -103,7 +109,11 @@ class InsightFaceDetector:
         )
 
     def _look(
-        self, images: Sequence[OpenedImage], wanted: Sequence[Sequence[Size]]
+        self,
+        images: Sequence[OpenedImage],
+        wanted: Sequence[Sequence[Size]],
+        *,
+        is_smooth: bool = False,
     ) -> list[list[Candidates]]:
         """Return each image's candidates in each of its input sizes, images batched by size."""
         by_size: dict[Size, list[int]] = defaultdict(list)
@@ -116,7 +126,9 @@ class InsightFaceDetector:
             for start in range(0, len(indices), self._photos_at_once):
                 some = indices[start : start + self._photos_at_once]
                 pixels = [images[i].pixels for i in some]
-                results = self._scrfd.find_candidates(pixels, size, min_score=min_score)
+                results = self._scrfd.find_candidates(
+                    pixels, size, min_score=min_score, is_smooth=is_smooth
+                )
                 for index, result in zip(some, results, strict=True):
                     seen[index].append(result)
         return seen

@@ -27,6 +27,9 @@ FAILS = {
     "zero_byte.jpg": "the file is empty",
 }
 
+SHIFTED = {"bitflips.jpg"}
+"""The damage moves what comes after it: there is a face, at another place."""
+
 WITHOUT_FACE = {
     "flat_grey_no_face.jpg",
     "one_pixel.png",
@@ -64,7 +67,7 @@ def test_every_made_file_shows_its_faces_or_says_why_not(
         found = find_boxes(detector, path)
         if path.name in FAILS or bool(found) == (path.name in WITHOUT_FACE):
             wrong[path.name] = f"{len(found)} faces"
-        elif (record.width, record.height) in ((1000, 1000), (300, 300)):
+        elif path.name not in SHIFTED | WITHOUT_FACE and record.width == record.height:
             scale = record.width / 1000
             if not all(shows(found, box.scaled(scale)) for box in expected):
                 wrong[path.name] = f"other faces: {found}"
