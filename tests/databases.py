@@ -28,9 +28,11 @@ _numbers = itertools.count(1)
 def database_server() -> Iterator[str]:
     """URL of the database `postgres` on a server that lives as long as the test run."""
     data_dir = Path(tempfile.mkdtemp(prefix="headcount-tests-"))
-    url = start_embedded(data_dir, options={"fsync": "off"})
-    yield url.replace("/headcount?", "/postgres?")
-    _stop(data_dir)
+    try:
+        url = start_embedded(data_dir, options={"fsync": "off"})
+        yield url.replace("/headcount?", "/postgres?")
+    finally:
+        _stop(data_dir)
 
 
 def _stop(data_dir: Path) -> None:
