@@ -1,0 +1,101 @@
+"""Reading photos for training, beside `imagehash.phash(Image.open(path))`.
+
+    python -m bench.hashing --photos DIR [--workers N] [--json]
+
+Both loops read the same files, those that Pillow opens by itself. Headcount's answer holds more:
+sha256, size, time, a second hash of 256 bits, and a thumbnail. The baseline is a plain loop;
+Headcount is measured on one worker and on as many as there are cores, as a session runs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+import imagehash
+from PIL import Image
+
+from bench.libraries import list_photos
+from cluster.core.errors import UnreadableImage
+from cluster.vision.fingerprints import fingerprint, read_record
+from cluster.vision.images import open_image
+from cluster.vision.metadata import PILLOW_ERRORS
+from cluster.vision.sources import read_photo
+
+ROUNDS = 3
+
+
+def main() -> None:
+    """Print photos per second of both, and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", metavar="DIR", required=True)
+    parser.add_argument("--limit", type=int, metavar="N", help="at most so many photos")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    options = parser.parse_args()
+    paths = [path for path in list_photos(options.photos, limit=options.limit) if is_plain(path)]
+    result = compare(paths, workers=options.workers)
+    for name, value in result.items():
+        print(f"{name:32} {value:10.2f}" if isinstance(value, float) else f"{name:32} {value:10}")
+    if options.json:
+        print(json.dumps(result))
+
+
+def is_plain(path: str) -> bool:
+    """Tell whether the baseline can open a photo at all."""
+    try:
+        imagehash.phash(Image.open(path))
+    except PILLOW_ERRORS:
+        return False
+    return not path.lower().endswith((".heic", ".heif"))
+
+
+def compare(paths: Sequence[str], *, workers: int) -> dict[str, float | int]:
+    """Measure the baseline, one worker and `workers` in turn; the best of three rounds counts."""
+    seconds: dict[str, list[float]] = {"baseline": [], "one": [], "all": []}
+    with ProcessPoolExecutor(workers) as pool:
+        list(pool.map(read_record, paths[: 2 * workers]))
+        for _ in range(ROUNDS):
+            seconds["baseline"].append(measure(lambda: [hash_plainly(path) for path in paths]))
+            seconds["one"].append(measure(lambda: [read_record(path) for path in paths]))
+            seconds["all"].append(measure(lambda: list(pool.map(read_record, paths))))
+    best = {name: min(rounds) for name, rounds in seconds.items()}
+    return {
+        "photos": len(paths),
+        "workers": workers,
+        "baseline_photos_per_s": len(paths) / best["baseline"],
+        "one_worker_photos_per_s": len(paths) / best["one"],
+        "all_workers_photos_per_s": len(paths) / best["all"],
+        "ratio_one_worker": best["baseline"] / best["one"],
+        "ratio_all_workers": best["baseline"] / best["all"],
+        "same_phash_as_full_size_share": sum(map(agrees, paths)) / max(1, len(paths)),
+    }
+
+
+def hash_plainly(path: str) -> imagehash.ImageHash:
+    """Hash a photo as imagehash's documentation shows it."""
+    return imagehash.phash(Image.open(path))
+
+
+def measure(work: Callable[[], object]) -> float:
+    """Return the seconds that `work` takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def agrees(path: str) -> bool:
+    """Tell whether the reduced decode hashes a photo as its full size does."""
+    try:
+        whole = open_image(read_photo(path), path=path)
+        return read_record(path).phash == fingerprint(whole)[0]
+    except UnreadableImage:
+        return False
+
+
+if __name__ == "__main__":
+    main()
