@@ -37,6 +37,10 @@ _DOUBT_SIZE = 0.8
 """A possible face this much smaller than wanted may turn out to be large enough."""
 
 
+MAX_ENLARGEMENT = 1.5
+"""A face that recognition would have to enlarge by more is cut from a larger decode."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """One face in one photo, cut out for recognition."""
@@ -140,8 +144,8 @@ class InsightFaceDetector:
         kept = np.flatnonzero(sides >= self.options.min_size_px * image.scale)
         transforms = [alignment(found.landmarks[i], side_px=side_px) for i in kept]
         enlarged = max((float(np.hypot(*t[:, 0])) for t in transforms), default=0.0)
-        if enlarged > 1.0 and image.scale < 1.0:
-            wanted = int(np.ceil(enlarged * max(image.pixels.shape[:2])))
+        if enlarged > MAX_ENLARGEMENT and image.scale < 1.0:
+            wanted = int(np.ceil(enlarged / MAX_ENLARGEMENT * max(image.pixels.shape[:2])))
             image = reopen(photo, long_side_px=wanted, options=self.options)
         growth = image.scale / photo.image.scale
         return [self._cut_one(image, found.divided_by(1 / growth), int(i)) for i in kept]
