@@ -2,9 +2,9 @@
 
     python -m bench.session --photos DIR --pack FOLDER [--limit N] [--at-least 500] [--json]
 
-The session's time is its own startedAt to completedAt: discovery, hashing, duplicates, thumbnails, faces,
-database and clustering. Recall is the share of the loop's faces that the session found too (boxes
-that overlap by half or more).
+The session's time is its own startedAt to completedAt: discovery, hashing, duplicates, thumbnails,
+faces, database and clustering. Recall is the share of the loop's faces that the session found too
+(boxes that overlap by half or more).
 """
 
 from __future__ import annotations
@@ -94,9 +94,7 @@ def count_found(loop: LoopResult, boxes: Boxes, *, overlap: float) -> int:
     )
 
 
-def report(
-    photos: int, seconds: float, boxes: Boxes, loop: LoopResult, *, as_json: bool
-) -> None:
+def report(photos: int, seconds: float, boxes: Boxes, loop: LoopResult, *, as_json: bool) -> None:
     """Print the figures side by side."""
     found = sum(len(faces) for faces in boxes.values())
     shared = count_found(loop, boxes, overlap=SAME_FACE)

@@ -1,8 +1,8 @@
 """A crew: batches handed to Ray workers, a bounded number at a time, each done exactly once.
 
 What a crashed worker held is given back. A batch that crashed its worker is tried once more photo
-by photo; a photo that alone crashes a worker again is given up, with a reason, so that one poisonous
-file cannot stop a library.
+by photo; a photo that alone crashes a worker again is given up, with a reason, so that one
+poisonous file cannot stop a library.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import ray
 from ray.exceptions import (
@@ -41,14 +41,17 @@ Batch = TrainingBatch | DetectionBatch
 Items = Sequence[Item]
 
 
-class Workers(Protocol):
+BatchT = TypeVar("BatchT", TrainingBatch, DetectionBatch, contravariant=True)
+
+
+class Workers(Protocol[BatchT]):
     """Those who do the batches: Ray tasks, or a pool of actors."""
 
     def capacity(self) -> int:
         """Return how many batches may be in flight now."""
         ...
 
-    def start(self, batch: Batch) -> ray.ObjectRef:
+    def start(self, batch: BatchT) -> ray.ObjectRef:
         """Hand a batch to a worker."""
         ...
 
@@ -66,7 +69,7 @@ class Crew:
 
     def __init__(
         self,
-        workers: Workers,
+        workers: Workers[Any],
         *,
         make_batch: Callable[[Items], Batch],
         give_back: Callable[[Batch], object],

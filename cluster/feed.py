@@ -1,7 +1,8 @@
 """The items that are still to be done, in the order in which they were found.
 
 Discovery writes items into the database in a thread of its own, as fast as it can walk, so that the
-total is soon known; the feed reads them from there page by page. Neither holds the library in memory.
+total is soon known; the feed reads them from there page by page. Neither holds the library in
+memory.
 """
 
 from __future__ import annotations

@@ -51,9 +51,7 @@ def train_photos(plan: Plan, phase: PhaseSnapshot, should_stop: ShouldStop) -> b
         return run_crew(crew, work.build_feed(plan.crew.training_batch), should_stop)
     check_root(plan.root, confined_to=plan.confined_to)
     discovery = _build_discovery(plan, phase.attempt)
-    feed = work.build_feed(
-        plan.crew.training_batch, more_may_come=lambda: discovery.is_running
-    )
+    feed = work.build_feed(plan.crew.training_batch, more_may_come=lambda: discovery.is_running)
     discovery.start()
     try:
         is_done = run_crew(crew, feed, should_stop)
@@ -133,9 +131,7 @@ class PhotoWork:
 
     def report(self, settled: Settled, *, batch_id: int | None = None) -> None:
         """Tell the live view what a transaction of the driver's came to."""
-        report = SettledReport(
-            self.plan.session_id, self.name, self.attempt, batch_id, settled
-        )
+        report = SettledReport(self.plan.session_id, self.name, self.attempt, batch_id, settled)
         self.plan.progress.settled.remote(report)
 
     def _list_pending(self, after: int, limit: int) -> list[Item]:

@@ -1,13 +1,14 @@
 """Settings, from one place: defaults, a YAML file, HEADCOUNT_* variables, options; later ones win.
 
-Only entry points (jobs/, serve/app.py) call `load_settings`; everything else is given values. This is
-also the only module that reads the environment.
+Only entry points (jobs/, serve/app.py) call `load_settings`; everything else is given values. This
+is also the only module that reads the environment.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -28,11 +29,12 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 LOCAL_CONFIG = PROJECT_DIR / "configs" / "local.yaml"
 
 
-def _split_paths(value: object) -> object:
-    """Let HEADCOUNT_ALLOWED_ROOTS be written as a PATH is: folders with os.pathsep between."""
-    if isinstance(value, str):
-        return [part for part in value.split(os.pathsep) if part]
-    return value
+def _split_roots(value: object) -> object:
+    """Let HEADCOUNT_ALLOWED_ROOTS be written as a PATH is: folders and URLs with colons between."""
+    parts = re.split(r":(?!//)", value) if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        return value
+    return [os.path.expanduser(part) for part in parts if part]
 
 
 def _expand(value: object) -> object:
@@ -55,9 +57,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     api_token: SecretStr | None = None
-    allowed_roots: Annotated[
-        list[ExpandedPath], NoDecode, BeforeValidator(_split_paths)
-    ] = [Path("~")]
+    allowed_roots: Annotated[list[str], NoDecode, BeforeValidator(_split_roots)] = ["~"]
     ray_address: str | None = None
     serve_enabled: bool = True
 
@@ -176,7 +176,7 @@ def settings_as_environment(settings: Settings) -> dict[str, str]:
     variables: dict[str, str] = {}
     for name, value in settings_as_options(settings).items():
         if isinstance(value, list | tuple):
-            variables[ENV_PREFIX + name.upper()] = os.pathsep.join(str(part) for part in value)
+            variables[ENV_PREFIX + name.upper()] = ":".join(value)
         elif value is not None:
             variables[ENV_PREFIX + name.upper()] = str(value)
     return variables
@@ -187,13 +187,17 @@ def ray_address_from_environment() -> str | None:
     return os.environ.get("RAY_ADDRESS")
 
 
-def prepare_environment() -> None:
+def prepare_environment(settings: Settings) -> None:
     """Set what Ray and its workers read from the environment, before Ray starts.
 
-    No usage statistics leave the machine; workers find this project's packages; a worker's BLAS takes
-    one thread, because Headcount runs one worker a core.
+    No usage statistics leave the machine; workers find this project's packages; a worker's BLAS
+    takes one thread, because Headcount runs one worker a core. Ray asks for a token where Headcount
+    does: without `api_token`, on loopback, the dashboard and `ray job submit` are open as the API
+    is.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if settings.api_token is None:
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     paths = [str(PROJECT_DIR), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
@@ -109,7 +110,7 @@ class DetectorWorkers:
     def _add(self) -> None:
         plan, crew = self._plan, self._plan.crew
         self._started += 1
-        named = FaceDetectorActor.options(
+        named = cast(Any, FaceDetectorActor).options(
             name=f"detect[session={plan.session_id}]#{self._started}-{time.time_ns()}",
             num_cpus=crew.detector_cpus,
             num_gpus=crew.detector_gpus,

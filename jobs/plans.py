@@ -22,8 +22,7 @@ from cluster.store.sessions import (
 )
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
-from cluster.vision.detector import DetectorOptions
-from cluster.vision.onnx_models import CUDA, choose_providers
+from cluster.vision.detector import DetectorOptions, choose_provider
 from cluster.vision.packs import BUNDLED, Pack, resolve_pack
 from cluster.workers import count_detectors
 from jobs.runtime import Runtime
@@ -58,7 +57,7 @@ def choose_session(
         unfinished = find_unfinished_session(db, root=root, pack=pack.name)
         if unfinished is not None:
             return unfinished
-        options = {"pack": pack.name if pack.folder is None else str(pack.folder)}
+        options = {"pack": BUNDLED if pack.kind == BUNDLED else str(pack.folder)}
         return create_session(db, root=root, name=name, pack=pack.name, options=options, now=now)
 
 
@@ -104,6 +103,7 @@ def make_detector_options(settings: Settings) -> DetectorOptions:
         min_size_px=settings.min_face_px,
         sizes=parse_sizes(settings.detector_sizes),
         threads=settings.detector_threads,
+        provider=settings.provider,
         max_pixels=settings.max_pixels,
         max_bytes=settings.max_file_bytes,
     )
@@ -123,7 +123,7 @@ def parse_sizes(text: str) -> Literal["auto"] | tuple[tuple[int, int], ...]:
 
 def make_crew_options(settings: Settings, pack: Pack) -> CrewOptions:
     """Return how many workers there are and what each takes; a GPU each where CUDA is used."""
-    uses_gpu = name_provider(pack) == "CUDA"
+    uses_gpu = choose_provider(pack, settings.provider) == "CUDA"
     gpus = settings.detector_gpus
     if gpus is None:
         gpus = 1.0 if uses_gpu and ray.cluster_resources().get("GPU", 0) else 0.0
@@ -142,11 +142,5 @@ def describe_plan(plan: Plan, session: SessionInfo) -> str:
     """Say in one line which pack, on what and how many detectors."""
     detectors = count_detectors(plan.crew)
     actors = "1 detector" if detectors == 1 else f"{detectors} detectors"
-    provider = name_provider(plan.pack)
+    provider = choose_provider(plan.pack, plan.detector.provider)
     return f"Session {session.id}: {plan.pack.explanation}; on {provider}, {actors}."
-
-
-def name_provider(pack: Pack) -> str:
-    """Return what the pack's models run on here: CUDA or CPU."""
-    has_cuda = any(provider[0] == CUDA for provider in choose_providers())
-    return "CUDA" if has_cuda and pack.kind != BUNDLED else "CPU"

@@ -1,7 +1,7 @@
 """What a session runs on: the database, Ray, the live view and the HTTP application.
 
-On one machine all four are started here and ended here. Inside a Ray job, or when a cluster's address is
-given, Ray and the HTTP application belong to the cluster and are left alone.
+On one machine all four are started here and ended here. Inside a Ray job, or when a cluster's
+address is given, Ray and the HTTP application belong to the cluster and are left alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Runtime:
     @property
     def urls(self) -> dict[str, str]:
         """What a person may open in a browser, by what it is."""
-        urls = {}
+        urls: dict[str, str] = {}
         if self.page_url:
             urls |= {"page": self.page_url, "API document": f"{self.page_url}/docs"}
         if self.dashboard_url:
@@ -87,13 +87,14 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
 
 @contextmanager
 def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Runtime]:
-    """Give a running Ray with the live view and, where it is ours to start, the HTTP application."""
+    """Give a running Ray with the live view and, if it is ours to start, the HTTP application."""
     address = settings.ray_address or ray_address_from_environment()
     is_local = address is None
     serves = is_local and settings.serve_enabled
     if serves:
         check_port(settings.host, settings.port)
     namespace = name_namespace(url)
+    prepare_environment(settings)
     context = start_ray(address, namespace=namespace)
     try:
         _refuse_embedded_on_many_nodes(settings)
@@ -116,7 +117,6 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
 
 def start_ray(address: str | None, *, namespace: str) -> Any:
     """Connect to the cluster at `address`, or start one on this machine when it is None."""
-    prepare_environment()
     return ray.init(
         address=address or "local",
         namespace=namespace,

@@ -68,7 +68,7 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
     _print_failures(summary.failures, console)
     _print_people(summary.people, console)
     if summary.session.status is SessionStatus.FAILED:
-        console.print(f"  error       {summary.session.error}", markup=False)
+        console.print(f"  error       {summary.session.error}", markup=False, soft_wrap=True)
     for name, url in urls.items():
         console.print(f"  {name:<16}{url}", soft_wrap=True)
 

@@ -1,7 +1,7 @@
 """What a person at a terminal sees while a session runs: three live rows, or plain lines.
 
-The rows show what the HTTP answer shows, from the same source. A terminal gets bars that are drawn anew;
-a file or a pipe gets a line every few seconds, and one at each change of a status.
+The rows show what the HTTP answer shows, from the same source. A terminal gets bars that are drawn
+anew; a file or a pipe gets a line every few seconds, and one at each change of a status.
 """
 
 from __future__ import annotations

@@ -93,7 +93,8 @@ def build_parser() -> argparse.ArgumentParser:
 def check_request(options: argparse.Namespace, settings: Settings) -> Request:
     """Raise what is wrong with the command line before anything is started.
 
-    What a session to resume needs is checked when that session is known: there it fails the session.
+    What a session to resume needs is checked when that session is known: there it fails the
+    session.
     """
     root = None if options.root is None else normalise_root(options.root)
     if options.resume is not None:

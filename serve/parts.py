@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -12,7 +11,7 @@ from fastapi import Depends, Path, Request
 
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
-from cluster.store.engine import Db, Engine, begin, check_database
+from cluster.store.engine import Engine
 from cluster.store.sessions import SessionInfo
 from serve.live import Live, ProgressSource
 
@@ -52,14 +51,6 @@ class AppParts:
     choose_pack: Callable[[str], PackChoice] = take_as_named
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     now: Callable[[], datetime] = utc_now
-
-
-@contextmanager
-def open_db(parts: AppParts) -> Iterator[Db]:
-    """Give an open transaction; raise DatabaseUnavailable when the database does not answer."""
-    check_database(parts.engine)
-    with begin(parts.engine) as db:
-        yield db
 
 
 def get_parts(request: Request) -> AppParts:

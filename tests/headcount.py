@@ -45,6 +45,7 @@ class Headcount:
     port: int = field(default_factory=find_free_port)
     extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    printed: list[str] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -98,6 +99,15 @@ class Headcount:
                 raise AssertionError(f"It ended: {self.process.communicate()[0]}")
             time.sleep(0.2)
         raise AssertionError("It did not become ready")
+
+    @property
+    def dashboard_url(self) -> str:
+        """The address of this run's Ray dashboard, as its summary says it."""
+        assert self.process is not None
+        while not (found := re.search(r"Ray dashboard +(\S+)", "".join(self.printed))):
+            assert self.process.stdout is not None
+            self.printed.append(self.process.stdout.readline())
+        return found.group(1)
 
     def get(self, path: str, **headers: str) -> Answer:
         """Send a GET request."""

@@ -1,8 +1,8 @@
 """Face detection: an actor that holds one model and takes batches of photos.
 
-`Detection` is the logic without Ray. Ray calls `detect_batch` on two threads: while one batch is in the
-model, the next one is read and decoded and the last one committed; the model itself is used by one
-batch at a time, photo by photo, so that progress moves per photo.
+`Detection` is the logic without Ray. Ray calls `detect_batch` on two threads: while one batch is in
+the model, the next one is read and decoded and the last one committed; the model itself is used by
+one batch at a time, photo by photo, so that progress moves per photo.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ Settle = Callable[[DetectionBatch, Sequence[DetectionOutcome]], Settled]
 class Detection:
     """Finds the faces of batches of photos with one detector.
 
-    `settle` commits a batch's outcomes and returns the phase's new counts; `send` and `done` tell the
-    live view what is in flight and what has settled.
+    `settle` commits a batch's outcomes and returns the phase's new counts; `send` and `done` tell
+    the live view what is in flight and what has settled.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Detection:
             return DetectionOutcome(item.image_id, faces=self._find_faces(photo))
         except UnreadableImage as error:
             return DetectionOutcome(item.image_id, failure=error.reason)
-        except Exception as error:  # A photo must not take its batch along (the per-photo boundary).
+        except Exception as error:  # The per-photo boundary: the batch goes on.
             return DetectionOutcome(item.image_id, failure=f"{type(error).__name__}: {error}")
 
     def _find_faces(self, photo: Future[PreparedPhoto]) -> tuple[Face, ...]:

@@ -1,11 +1,13 @@
 """The live view of every session: settled counts and what is in flight.
 
 PostgreSQL holds the truth; this is what is shown between two commits. `Progress` is a plain class;
-`ProgressActor` makes it a named, detached Ray actor that restarts itself. All of its state can be read
-again from the rows, except the floor below which a count must not fall, which clients hold as well.
+`ProgressActor` makes it a named, detached Ray actor that restarts itself. All of its state can be
+read again from the rows, except the floor below which a count must not fall, which clients hold as
+well.
 
 The counts with the highest revision win, in-flight numbers are kept by batch and only rise, and a
-batch that has settled is never in flight again: every report may arrive twice, late or out of order.
+batch that has settled is never in flight again: every report may arrive twice, late or out of
+order.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
@@ -266,5 +269,8 @@ def start_progress_actor(
     database_url: str, *, weights: Mapping[PhaseName, float], namespace: str
 ) -> ActorHandle:
     """Return the one ProgressActor of this library, started when there is none yet."""
-    options = {"name": ACTOR_NAME, "namespace": namespace, "lifetime": "detached"}
-    return ProgressActor.options(get_if_exists=True, **options).remote(database_url, dict(weights))
+    actor = cast(Any, ProgressActor).options(
+        name=ACTOR_NAME, namespace=namespace, lifetime="detached", get_if_exists=True
+    )
+    handle: ActorHandle = actor.remote(database_url, dict(weights))
+    return handle

@@ -22,10 +22,23 @@ The message of an error is a sentence that names the thing and, where there is o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class HeadcountError(Exception):
-    """An error that Headcount raises on purpose."""
+    """An error that Headcount raises on purpose. It crosses process borders with its evidence."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    kind: type[HeadcountError], arguments: tuple[Any, ...], evidence: dict[str, Any]
+) -> HeadcountError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(evidence)
+    return error
 
 
 class BadSetting(HeadcountError):
@@ -57,14 +70,13 @@ class RootNotAllowed(BadRoot):
 
 
 class UnreadableImage(HeadcountError):
-    """The content of one photo cannot be turned into pixels; reading it again gives the same answer."""
+    """The content of one photo cannot be turned into pixels; reading it again gives the same
+    answer.
+    """
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
-
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        return type(self), (self.path, self.reason)
 
 
 class UnreachableImage(UnreadableImage):

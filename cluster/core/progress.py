@@ -245,9 +245,7 @@ def _overall_eta(status: SessionStatus, phases: tuple[PhaseProgress, ...]) -> in
     return sum(known) if len(known) == len(phases) else None
 
 
-def _current_phase(
-    status: SessionStatus, phases: tuple[PhaseProgress, ...]
-) -> PhaseName | None:
+def _current_phase(status: SessionStatus, phases: tuple[PhaseProgress, ...]) -> PhaseName | None:
     if status in (SessionStatus.COMPLETED, SessionStatus.PENDING):
         return None
     unfinished = (p.name for p in phases if p.status is not PhaseStatus.COMPLETED)

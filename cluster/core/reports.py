@@ -70,7 +70,5 @@ class BatchReporter:
         """Count one more photo as in flight."""
         self.count += 1
         if self.throttle.is_due(now=self.clock()):
-            report = InFlight(
-                self.session_id, self.phase, self.attempt, self.batch_id, self.count
-            )
+            report = InFlight(self.session_id, self.phase, self.attempt, self.batch_id, self.count)
             self.send(report)

@@ -1,8 +1,8 @@
 """Vectors in, group labels out.
 
-Contract: `vectors` is float32 (n, d), C-contiguous, each row of length 1; labels are int64 (n,), 0 to
-k - 1 for the k groups and -1 for a face that belongs to none. Fewer vectors than `min_cluster_size`
-give no group; no vector gives no label.
+Contract: `vectors` is float32 (n, d), C-contiguous, each row of length 1; labels are int64 (n,), 0
+to k - 1 for the k groups and -1 for a face that belongs to none. Fewer vectors than
+`min_cluster_size` give no group; no vector gives no label.
 
 Method: HDBSCAN (Campello, Moulavi, Sander, PAKDD 2013) by the library hdbscan, on Euclidean
 distances, which order L2-normalised vectors as cosine distances do.

@@ -1,8 +1,8 @@
 """New groups matched to the people already known, so that people stay themselves.
 
-Each new group takes over the existing person with whom it shares most faces, one to one, the largest
-overlap first; ties go to the smaller person id, then to the smaller label. Faces that a user placed by
-hand stay where they are, and vote for their person.
+Each new group takes over the existing person with whom it shares most faces, one to one, the
+largest overlap first; ties go to the smaller person id, then to the smaller label. Faces that a
+user placed by hand stay where they are, and vote for their person.
 """
 
 from __future__ import annotations

@@ -62,9 +62,23 @@ def build_engine(url: str, *, pool_size: int = 5) -> Engine:
 
 @contextmanager
 def begin(engine: Engine) -> Iterator[Db]:
-    """Give an open transaction; it is committed at the end, or rolled back by an exception."""
-    with Session(engine) as db, db.begin():
-        yield db
+    """Give an open transaction; it is committed at the end, or rolled back by an exception.
+
+    Raises DatabaseUnavailable, naming the server, when it cannot be reached or hangs up.
+    """
+    try:
+        with Session(engine) as db, db.begin():
+            yield db
+    except OperationalError as error:
+        if not _is_connection_lost(error):
+            raise
+        raise DatabaseUnavailable(_say_unreachable(engine, error)) from error
+
+
+def _is_connection_lost(error: OperationalError) -> bool:
+    """Tell a server that is gone from one that answered with an error, such as a deadlock."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or not state or state.startswith(("08", "57P"))
 
 
 @cache
@@ -93,12 +107,14 @@ def check_database(engine: Engine) -> None:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
     except OperationalError as error:
-        reason = str(error.orig).strip().partition("\n")[0]
-        if engine.url.password:
-            reason = reason.replace(str(engine.url.password), "***")
-        raise DatabaseUnavailable(
-            f"PostgreSQL at {describe_url(engine.url)} does not answer: {reason}"
-        ) from None
+        raise DatabaseUnavailable(_say_unreachable(engine, error)) from None
+
+
+def _say_unreachable(engine: Engine, error: OperationalError) -> str:
+    reason = str(error.orig).strip().partition("\n")[0]
+    if engine.url.password:
+        reason = reason.replace(str(engine.url.password), "***")
+    return f"PostgreSQL at {describe_url(engine.url)} does not answer: {reason}"
 
 
 def upgrade_schema(engine: Engine) -> None:

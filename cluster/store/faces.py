@@ -11,6 +11,7 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cluster.core.faces import BoundingBox
 from cluster.store.copying import driver_connection
 from cluster.store.face_rows import HEADER, TRAILER, unpack_rows
 
@@ -19,6 +20,14 @@ CHUNK_BYTES = 4 << 20
 _IS_WANTED = "pack = :pack AND quality >= :min_quality"
 _COUNT = text(f"SELECT count(*) FROM face WHERE {_IS_WANTED}")
 _DIMENSIONS = text(f"SELECT vector_dims(embedding) FROM face WHERE {_IS_WANTED} LIMIT 1")
+
+_BOXES = text(
+    """
+    SELECT i.path, f.box_left, f.box_top, f.box_right, f.box_bottom
+    FROM face f JOIN image i ON i.id = f.image_id
+    WHERE f.pack = :pack ORDER BY f.image_id, f.id
+    """
+)
 
 _COUNT_OF_SESSION = text(
     """
@@ -135,3 +144,10 @@ def count_session_faces(db: Session, session_id: int) -> int:
     A duplicate shares the faces of its representative; they are counted once.
     """
     return int(db.execute(_COUNT_OF_SESSION, {"session_id": session_id}).scalar_one())
+
+
+def list_boxes(db: Session, *, pack: str) -> Iterator[tuple[str, BoundingBox]]:
+    """Yield the path and the box of every face of the pack, photo by photo."""
+    rows = db.execute(_BOXES, {"pack": pack}, execution_options={"yield_per": 10_000})
+    for path, *sides in rows:
+        yield path, BoundingBox(*sides)

@@ -15,7 +15,7 @@ from cluster.core.sessions import PhaseName
 from cluster.numerics.clusters import cluster_vectors
 from cluster.numerics.identities import match_identities
 from cluster.store.engine import Engine, begin, worker_engine
-from cluster.store.faces import FaceVectors, load_vectors
+from cluster.store.faces import load_vectors
 from cluster.store.people import assign_people
 from cluster.store.phases import record_clustering, set_clustering
 
@@ -41,9 +41,7 @@ class ClusteringProgress:
     def show(self, *, current: int, total: int, step: str) -> None:
         """Show `current` of `total` faces, and what is being done."""
         with begin(self.engine) as db:
-            settled = set_clustering(
-                db, self.session_id, current=current, total=total, step=step
-            )
+            settled = set_clustering(db, self.session_id, current=current, total=total, step=step)
         self.report(settled, step=step)
 
     def report(self, settled: Settled, *, step: str | None = None) -> None:

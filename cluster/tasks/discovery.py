@@ -1,7 +1,7 @@
 """Walking a photo library: any folder or fsspec URL in, a stream of photos out.
 
-Discovery streams: its memory grows with the number of folders, not with that of photos. Files are told
-by their names; one without an extension is asked for its first bytes. Hidden files and folders
+Discovery streams: its memory grows with the number of folders, not with that of photos. Files are
+told by their names; one without an extension is asked for its first bytes. Hidden files and folders
 (a leading dot, `@eaDir`) are left out, as are files of other kinds. Symbolic links are followed,
 each folder is entered once, and a link that leaves `confined_to` is not followed.
 """
@@ -18,14 +18,17 @@ from cluster.core.errors import RootEmpty, RootNotFound
 from cluster.core.paths import is_url, path_to_text
 from cluster.core.photos import FoundPhoto
 
+_JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"}
+_HEIF = {".heic", ".heif", ".hif", ".avif"}
 READ_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .heic .heif .hif .avif .tif .tiff .bmp .dib .gif .mpo".split()
+    {*_JPEG, *_HEIF, ".png", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
 )
 """The formats that Headcount reads."""
 
-REFUSED_SUFFIXES = frozenset(
-    ".jxl .jp2 .j2k .jpx .psd .ico .pcx .tga .fli .flc .ppm .pgm .pbm .pnm .exr .hdr".split()
-)
+_JPEG_2000 = {".jp2", ".j2k", ".jpx"}
+_NETPBM = {".ppm", ".pgm", ".pbm", ".pnm"}
+_RARE = {".jxl", ".psd", ".ico", ".pcx", ".tga", ".fli", ".flc", ".exr", ".hdr"}
+REFUSED_SUFFIXES = frozenset({*_JPEG_2000, *_NETPBM, *_RARE})
 """Pictures of other formats: they become failed items that say so, and are not passed over."""
 
 PHOTO_SUFFIXES = READ_SUFFIXES | REFUSED_SUFFIXES

@@ -1,7 +1,8 @@
 """Training: read each photo of a batch once, fingerprint it, and commit the batch.
 
-`train_batch` is the logic without Ray; `ingest` is the Ray task that runs it with real photos and the
-real database. A photo that cannot be read becomes a failed item with its reason, never an exception.
+`train_batch` is the logic without Ray; `ingest` is the Ray task that runs it with real photos and
+the real database. A photo that cannot be read becomes a failed item with its reason; it never
+raises out of its batch.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def read_item(item: Item, *, read: Callable[[str], PhotoRecord]) -> TrainingOutc
         return TrainingOutcome(item.image_id, failure=error.reason)
     except UnreadableImage as error:
         return TrainingOutcome(item.image_id, failure=error.reason, is_lasting=True)
-    except Exception as error:  # A photo must not take its batch along (the per-photo boundary).
+    except Exception as error:  # The per-photo boundary: the batch goes on.
         return TrainingOutcome(item.image_id, failure=f"{type(error).__name__}: {error}")
 
 
@@ -79,9 +80,7 @@ def ingest(
     """
     settled = train_batch(
         batch,
-        read=partial(
-            read_record, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels
-        ),
+        read=partial(read_record, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels),
         settle=partial(commit_training, batch, database_url=database_url),
         reporter=BatchReporter(
             batch.session_id,

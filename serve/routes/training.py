@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response, status
 from cluster.core.errors import HeadcountError
 from cluster.core.paths import path_to_text
 from cluster.core.sessions import Move, PhaseName
+from cluster.store.engine import begin
 from cluster.store.items import count_failures, list_failures
 from cluster.store.phases import fail_phase
 from cluster.store.sessions import (
@@ -21,7 +22,7 @@ from cluster.store.sessions import (
     set_job,
 )
 from cluster.tasks.discovery import check_root
-from serve.parts import AppParts, Id, PackChoice, Parts, open_db
+from serve.parts import AppParts, Id, PackChoice, Parts
 from serve.roots import allowed_folders, resolve_root
 from serve.schemas import FailureBody, FailuresBody, SessionBody, SessionsBody, StartBody
 
@@ -46,7 +47,7 @@ def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -
     # Whoever runs the session keeps its links inside these folders too.
     folders = [str(folder) for folder in allowed_folders(parts.allowed_roots)]
     options = {"confined_to": folders, "pack": pack.wanted}
-    with open_db(parts) as db:
+    with begin(parts.engine) as db:
         return create_session(
             db, root=root, name=start.name, pack=pack.name, options=options, now=parts.now()
         )
@@ -57,11 +58,11 @@ def _submit(session: SessionInfo, parts: AppParts) -> SessionInfo:
     try:
         job_id = parts.submit(session)
     except HeadcountError as error:
-        with open_db(parts) as db:
+        with begin(parts.engine) as db:
             fail_phase(db, session.id, PhaseName.TRAINING, error=str(error), now=parts.now())
             move_session(db, session.id, Move.FAIL, now=parts.now(), error=str(error))
         raise
-    with open_db(parts) as db:
+    with begin(parts.engine) as db:
         set_job(db, session.id, job_id)
         return get_session(db, session.id)
 
@@ -71,7 +72,7 @@ def show_sessions(
     parts: Parts, limit: Limit = 50, before: Annotated[int | None, Query(ge=1)] = None
 ) -> SessionsBody:
     """List sessions, newest first; `before` is the `nextBefore` of the page before."""
-    with open_db(parts) as db:
+    with begin(parts.engine) as db:
         sessions = list_sessions(db, limit=limit, before_id=before)
         total = count_sessions(db)
     is_full = len(sessions) == limit
@@ -85,7 +86,7 @@ def show_sessions(
 @router.get("/{session_id}")
 def show_session(session_id: Id, parts: Parts) -> SessionBody:
     """Show one session."""
-    with open_db(parts) as db:
+    with begin(parts.engine) as db:
         return SessionBody.from_session(get_session(db, session_id))
 
 
@@ -98,7 +99,7 @@ def show_failures(
     after: Annotated[int, Query(ge=0)] = 0,
 ) -> FailuresBody:
     """List the photos that failed, each with its reason; `after` is the `nextAfter` of a page."""
-    with open_db(parts) as db:
+    with begin(parts.engine) as db:
         get_session(db, session_id)
         failures = list_failures(db, session_id, phase=phase, limit=limit, after=after)
         total = count_failures(db, session_id, phase=phase)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from cluster.core.sessions import SessionStatus
 from cluster.store.engine import begin
@@ -16,16 +14,8 @@ from cluster.store.items import check_session
 from cluster.store.people import list_people
 from cluster.store.sessions import get_session, list_sessions
 from tests.end_to_end.conftest import open_tables
+from tests.end_to_end.pictures import make_pictures
 from tests.headcount import Headcount, read_figures
-
-
-def make_pictures(folder: Path, count: int, *, seed: int = 1, side: int = 48) -> None:
-    """Write `count` pictures that are no duplicates of each other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draw = random.Random(seed)
-    for number in range(count):
-        picture = Image.frombytes("RGB", (6, 6), draw.randbytes(108))
-        picture.resize((side, side), Image.Resampling.BICUBIC).save(folder / f"{number:05d}.jpg")
 
 
 def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
@@ -55,7 +45,7 @@ def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
 
 
 def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path: Path) -> None:
-    make_pictures(tmp_path / "photos", 1500)
+    make_pictures(tmp_path / "photos", 800)
     process = headcount.start("--root", str(tmp_path / "photos"))
     _wait_for_line(process, "photos: ")
     process.send_signal(signal.SIGINT)
@@ -77,7 +67,7 @@ def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path:
 def test_a_killed_run_continues_with_nothing_lost_and_nothing_twice(
     headcount: Headcount, tmp_path: Path, line: str
 ) -> None:
-    make_pictures(tmp_path / "photos", 600, side=256)
+    make_pictures(tmp_path / "photos", 300, side=160)
     process = headcount.start("--root", str(tmp_path / "photos"))
     _wait_for_line(process, line)
     process.kill()
@@ -88,7 +78,7 @@ def test_a_killed_run_continues_with_nothing_lost_and_nothing_twice(
         (session,) = list_sessions(db, limit=10)
         assert session.status is SessionStatus.COMPLETED
         check_session(db, session.id)
-    assert read_figures(output)["photos"] == 600
+    assert read_figures(output)["photos"] == 300
 
 
 def _wait_for_line(process, text: str) -> None:  # type: ignore[no-untyped-def]
@@ -157,5 +147,3 @@ def test_two_runs_with_their_own_data_and_ports_live_side_by_side(tmp_path: Path
     finally:
         for run in runs:
             run.kill()
-
-

@@ -1,0 +1,126 @@
+"""A session over HTTP on a real Ray: what a client that polls sees from start to end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.end_to_end.pictures import make_pictures
+from tests.headcount import PROJECT_DIR, Headcount
+
+TERMINAL = {"completed", "failed", "cancelled"}
+
+
+def start_session(server: Headcount, root: Path) -> int:
+    """Start a session from outside and return its id."""
+    answer = server.post("/api/v1/training", {"rootPath": str(root)})
+    assert answer.status == 201, answer.body
+    assert answer.body["jobId"].startswith("headcount-session-")
+    return int(answer.body["sessionId"])
+
+
+def poll_to_the_end(server: Headcount, session_id: int, *, every_s: float) -> list[dict[str, Any]]:
+    """Ask for the progress until the session is at its end; return all answers."""
+    answers = []
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        body = server.get(f"/api/v1/training/{session_id}/progress/unified").body
+        answers.append(body)
+        if body["overallStatus"] in TERMINAL:
+            return answers
+        time.sleep(every_s)
+    raise AssertionError(f"The session did not end: {answers[-1]}")
+
+
+def check_the_law(answers: list[dict[str, Any]]) -> None:
+    """Nothing falls, nothing is pending after it has run, counts add up, the end is 100 %."""
+    for earlier, later in itertools.pairwise(answers):
+        assert later["overallProgress"]["percentage"] >= earlier["overallProgress"]["percentage"]
+        assert later["version"] >= earlier["version"]
+        assert (earlier["overallStatus"], later["overallStatus"]) != ("running", "pending")
+        for name, phase in later["phases"].items():
+            before = earlier["phases"][name]
+            assert phase["progress"]["current"] >= before["progress"]["current"]
+            assert phase["progress"]["percentage"] >= before["progress"]["percentage"]
+            if before["status"] != "pending":
+                assert phase["status"] != "pending"
+    for answer in answers:
+        for phase in answer["phases"].values():
+            p = phase["progress"]
+            assert p["processed"] + p["skipped"] + p["failed"] == p["current"] <= p["total"]
+        is_whole = answer["overallProgress"]["percentage"] == 100.0
+        assert is_whole == (answer["overallStatus"] == "completed")
+    assert answers[-1]["overallStatus"] == "completed", answers[-1]
+
+
+def test_331_photos_and_335_copies_end_at_666_of_666_and_100_percent(
+    server: Headcount, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path / "unique", 331)
+    (tmp_path / "copies").mkdir()
+    photos = sorted((tmp_path / "unique").iterdir())
+    for number, photo in enumerate(itertools.islice(itertools.cycle(photos), 335)):
+        shutil.copy2(photo, tmp_path / "copies" / f"copy {number}.jpg")
+    answers = poll_to_the_end(server, start_session(server, tmp_path), every_s=0.1)
+    check_the_law(answers)
+    for name in ("training", "faceDetection"):
+        phase = answers[-1]["phases"][name]["progress"]
+        assert (phase["processed"], phase["skipped"], phase["failed"]) == (331, 335, 0)
+        assert (phase["current"], phase["total"], phase["percentage"]) == (666, 666, 100.0)
+
+
+def test_face_detection_moves_in_many_steps_and_never_back(
+    server: Headcount, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path, 200, seed=2, side=500)
+    answers = poll_to_the_end(server, start_session(server, tmp_path), every_s=0.1)
+    check_the_law(answers)
+    counts = [answer["phases"]["faceDetection"]["progress"]["current"] for answer in answers]
+    assert len(set(counts)) >= 20
+
+
+def test_a_phase_is_running_from_its_first_second_and_has_its_times(
+    server: Headcount, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path, 30, seed=3)
+    answers = poll_to_the_end(server, start_session(server, tmp_path), every_s=0.05)
+    for phase in answers[-1]["phases"].values():
+        assert phase["status"] == "completed"
+        assert phase["startedAt"] <= phase["completedAt"]
+
+
+def test_a_ray_job_ends_as_its_session_does(server: Headcount, tmp_path: Path) -> None:
+    make_pictures(tmp_path, 20, seed=4)
+    output = submit(server, "--root", str(tmp_path))
+    assert "succeeded" in output, output
+    assert "completed" in output
+    for number in range(3):
+        (tmp_path / "bad").mkdir(exist_ok=True)
+        (tmp_path / "bad" / f"{number}.jpg").write_text("no photo")
+    assert "failed" in submit(server, "--root", str(tmp_path / "bad"))
+
+
+def submit(server: Headcount, *arguments: str) -> str:
+    """Run `ray job submit --working-dir .` against the server's Ray, as README shows it."""
+    environment = json.dumps(
+        {"env_vars": {"HEADCOUNT_DATA_DIR": str(server.data_dir), "HEADCOUNT_PACK": "bundled"}}
+    )
+    ray = Path(sys.executable).with_name("ray")
+    line = [str(ray), "job", "submit", "--address", server.dashboard_url, "--working-dir", "."]
+    line += ["--runtime-env-json", environment, "--", sys.executable, "-m", "jobs.train"]
+    done = subprocess.run(
+        [*line, *arguments],
+        cwd=PROJECT_DIR,
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    return done.stdout + done.stderr
