@@ -48,7 +48,7 @@ def _crop(photo: str, target: Path, turn: int) -> str | None:
             cut = 0.02 * turn
             left, top = int(width * cut * (turn % 2)), int(height * cut * ((turn // 2) % 2))
             box = (left, top, left + int(width * (1 - cut)), top + int(height * (1 - cut)))
-            exif = image.info.get("exif", b"")
+            exif = image.info.get("exif") or b""
             image.convert("RGB").crop(box).save(target, quality=90, exif=exif)
     except (OSError, ValueError):
         return None

@@ -26,6 +26,7 @@ from cluster.store.engine import Engine, begin
 from cluster.store.faces import list_boxes
 from cluster.store.sessions import get_session
 from cluster.vision.packs import resolve_pack
+from cluster.workers import Staff
 from jobs.plans import choose_session, make_plan
 from jobs.runtime import open_database, open_runtime
 
@@ -69,7 +70,11 @@ def run_headcount(library: Path, data_dir: Path, pack_name: str) -> tuple[float,
         session = choose_session(
             engine, root=str(library), name=None, resume=None, pack=pack, now=datetime.now(UTC)
         )
-        status = run_session(make_plan(runtime, session, pack), is_interrupted=lambda: False)
+        plan = make_plan(runtime, session, pack)
+        staff = Staff(plan)
+        while not staff.is_ready(timeout_s=1.0):
+            pass
+        status = run_session(plan, staff, is_interrupted=lambda: False)
         assert status is SessionStatus.COMPLETED, status
         return read_results(engine, session.id, pack.name)
 

@@ -1,7 +1,7 @@
 """The three phases: what is fed to whom, until nothing is pending.
 
-Each takes the plan, the phase as it was found and a question to ask before handing out work; it
-returns False when it was stopped, and raises PhaseFailed when it cannot go on.
+Each takes the plan, the session's workers, the phase as it was found and a question to ask before
+handing out work; it returns False when it was stopped, and raises PhaseFailed when it cannot go on.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from cluster.store.phases import finish_discovery
 from cluster.tasks.clustering import cluster_faces
 from cluster.tasks.discovery import check_root, walk_photos
 from cluster.tasks.ingest import TrainingBatch
-from cluster.workers import DetectorWorkers, TrainingWorkers
+from cluster.workers import DetectorWorkers, Staff, TrainingWorkers
 
 CRASHED = "this photo crashed its worker again and again"
 POLL_S = 0.2
@@ -43,10 +43,10 @@ IDLE_S = 0.02
 ShouldStop = Callable[[], bool]
 
 
-def train_photos(plan: Plan, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+def train_photos(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
     """Discover, read and fingerprint every photo; True when all of them are finished."""
     work = PhotoWork(plan, PhaseName.TRAINING, phase.attempt)
-    crew = work.build_crew(TrainingWorkers(plan))
+    crew = work.build_crew(staff.training)
     if not phase.is_discovering:
         return run_crew(crew, work.build_feed(plan.crew.training_batch), should_stop)
     check_root(plan.root, confined_to=plan.confined_to)
@@ -61,24 +61,19 @@ def train_photos(plan: Plan, phase: PhaseSnapshot, should_stop: ShouldStop) -> b
     return is_done
 
 
-def detect_faces(plan: Plan, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+def detect_faces(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
     """Find the faces of every readable photo that is no duplicate; True when all are finished."""
     work = PhotoWork(plan, PhaseName.FACE_DETECTION, phase.attempt)
     with begin(plan.engine) as db:
         settled = skip_known(db, plan.session_id)
     work.report(settled)
-    if settled.counts.finished == settled.counts.total:
-        return True
-    workers = DetectorWorkers(plan)
-    try:
-        workers.check_first()
-        feed = work.build_feed(plan.crew.detection_batch)
-        return run_crew(work.build_crew(workers), feed, should_stop)
-    finally:
-        workers.dismiss()
+    feed = work.build_feed(plan.crew.detection_batch)
+    is_done = run_crew(work.build_crew(staff.detectors), feed, should_stop)
+    staff.detectors.dismiss()
+    return is_done
 
 
-def cluster_people(plan: Plan, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+def cluster_people(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
     """Group all faces of the pack into people, as one Ray task; True when that is done."""
     named = cluster_faces.options(name=f"cluster[session={plan.session_id}]")
     task = named.remote(

@@ -22,6 +22,7 @@ from cluster.plan import Plan
 from cluster.store.engine import Engine, begin
 from cluster.store.phases import complete_phase, fail_phase, get_snapshots, start_phase
 from cluster.store.sessions import get_session, move_session
+from cluster.workers import Staff
 
 STATUS_INTERVAL_S = 0.5
 
@@ -52,7 +53,7 @@ class Control:
         return self._status
 
 
-def run_session(plan: Plan, *, is_interrupted: Callable[[], bool]) -> SessionStatus:
+def run_session(plan: Plan, staff: Staff, *, is_interrupted: Callable[[], bool]) -> SessionStatus:
     """Run a session's phases in their order and return the status that it ends with.
 
     An interruption settles what is in flight and leaves the session paused. Whatever a phase raises
@@ -61,15 +62,15 @@ def run_session(plan: Plan, *, is_interrupted: Callable[[], bool]) -> SessionSta
     control = Control(plan.engine, plan.session_id, is_interrupted)
     _begin(plan)
     for name, work in PHASES:
-        if not _run_phase(plan, name, work, control):
-            return _stop(plan, control)
+        if not _run_phase(plan, staff, name, work, control):
+            return _stop(plan)
     with begin(plan.engine) as db:
         status = move_session(db, plan.session_id, Move.COMPLETE, now=_now())
     _tell(plan)
     return status
 
 
-Work = Callable[[Plan, PhaseSnapshot, Callable[[], bool]], bool]
+Work = Callable[[Plan, Staff, PhaseSnapshot, Callable[[], bool]], bool]
 PHASES: tuple[tuple[PhaseName, Work], ...] = (
     (PhaseName.TRAINING, train_photos),
     (PhaseName.FACE_DETECTION, detect_faces),
@@ -97,7 +98,7 @@ def _begin(plan: Plan) -> None:
     _tell(plan, drop_in_flight=True)
 
 
-def _run_phase(plan: Plan, name: PhaseName, work: Work, control: Control) -> bool:
+def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: Control) -> bool:
     phase = _read_phase(plan, name)
     if phase.status is PhaseStatus.COMPLETED:
         return True
@@ -106,7 +107,7 @@ def _run_phase(plan: Plan, name: PhaseName, work: Work, control: Control) -> boo
     with begin(plan.engine) as db:
         start_phase(db, plan.session_id, name, now=_now())
     _tell(plan)
-    if not work(plan, phase, control.should_stop):
+    if not work(plan, staff, phase, control.should_stop):
         return False
     _check_not_all_failed(plan, name)
     with begin(plan.engine) as db:
@@ -123,7 +124,7 @@ def _check_not_all_failed(plan: Plan, name: PhaseName) -> None:
         )
 
 
-def _stop(plan: Plan, control: Control) -> SessionStatus:
+def _stop(plan: Plan) -> SessionStatus:
     with begin(plan.engine) as db:
         status = get_session(db, plan.session_id).status
         if status is SessionStatus.RUNNING:

@@ -27,7 +27,7 @@ class CrewOptions:
     detectors: int | None = None
     detector_cpus: float = 1.0
     detector_gpus: float = 0.0
-    decode_threads: int = 2
+    decode_threads: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,28 @@
-"""Those who do the batches: Ray tasks for training, a pool of actors for face detection."""
+"""Those who do the batches: Ray tasks for training, a pool of actors for face detection.
+
+Detectors reserve no CPU in Ray, only GPUs: how many there are on a node is counted here from the
+node's CPUs. An actor that held CPUs while a session waits for others could block two sessions for
+ever; phases follow each other, so that nothing is used twice.
+"""
 
 from __future__ import annotations
 
 import math
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.actors.detection import DetectionBatch, FaceDetectorActor
 from cluster.core.errors import PhaseFailed
 from cluster.plan import CrewOptions, Plan
+from cluster.tasks.clustering import cluster_faces
 from cluster.tasks.ingest import TrainingBatch, ingest
 
 RESIZE_INTERVAL_S = 2.0
@@ -29,8 +38,8 @@ class TrainingWorkers:
     def capacity(self) -> int:
         """Return how many batches keep every CPU busy, with some waiting."""
         if time.monotonic() - self._asked_at > RESIZE_INTERVAL_S:
-            cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
-            self._capacity, self._asked_at = cpus * self._plan.crew.batches_in_flight, _now()
+            self._capacity = count_cpus() * self._plan.crew.batches_in_flight
+            self._asked_at = time.monotonic()
         return self._capacity
 
     def start(self, batch: TrainingBatch) -> ray.ObjectRef:
@@ -43,11 +52,12 @@ class TrainingWorkers:
         """Nothing is kept of a task."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Detector:
-    """One actor of the pool, and the batches that it holds."""
+    """One actor of the pool, the node that it was made for, and the batches that it holds."""
 
     actor: ActorHandle
+    node_id: str
     held: set[ray.ObjectRef] = field(default_factory=set)
 
 
@@ -64,6 +74,12 @@ class DetectorWorkers:
         self._resized_at = float("-inf")
         self._started = 0
 
+    def hire(self) -> ray.ObjectRef:
+        """Start all detectors; what is returned is there when the first one has loaded."""
+        self._resize()
+        reference: ray.ObjectRef = self._detectors[0].actor.describe.remote()
+        return reference
+
     def capacity(self) -> int:
         """Return how many batches keep every detector busy, with the next one decoding."""
         self._resize()
@@ -72,27 +88,19 @@ class DetectorWorkers:
     def start(self, batch: DetectionBatch) -> ray.ObjectRef:
         """Hand a batch to the detector that holds the fewest."""
         detector = min(self._detectors, key=lambda d: len(d.held))
-        reference = detector.actor.detect_batch.remote(batch)
+        reference: ray.ObjectRef = detector.actor.detect_batch.remote(batch)
         detector.held.add(reference)
         self._holders[reference] = detector
         return reference
 
     def finished(self, reference: ray.ObjectRef, *, is_lost: bool) -> None:
-        """Free the detector's place; a lost detector is replaced by a new one."""
+        """Free the detector's place; a lost detector is replaced at once."""
         detector = self._holders.pop(reference)
         detector.held.discard(reference)
         if is_lost and detector in self._detectors:
             self._detectors.remove(detector)
             ray.kill(detector.actor)
-            self._add()
-
-    def check_first(self) -> None:
-        """Wait for the first detector to load its models; PhaseFailed says why it could not."""
-        self._resize()
-        try:
-            ray.get(self._detectors[0].actor.describe.remote())
-        except RayActorError as error:
-            raise PhaseFailed(f"The face detector could not be started: {error}") from error
+            self._resized_at = float("-inf")
 
     def dismiss(self) -> None:
         """End every detector; what they had not committed stays pending."""
@@ -101,39 +109,88 @@ class DetectorWorkers:
         self._detectors.clear()
 
     def _resize(self) -> None:
-        if _now() - self._resized_at < RESIZE_INTERVAL_S:
+        if time.monotonic() - self._resized_at < RESIZE_INTERVAL_S:
             return
-        self._resized_at = _now()
-        for _ in range(count_detectors(self._plan.crew) - len(self._detectors)):
-            self._add()
+        self._resized_at = time.monotonic()
+        there = Counter(detector.node_id for detector in self._detectors)
+        for node_id, wanted in count_detectors_by_node(self._plan.crew).items():
+            for _ in range(wanted - there[node_id]):
+                self._add(node_id)
 
-    def _add(self) -> None:
-        plan, crew = self._plan, self._plan.crew
+    def _add(self, node_id: str) -> None:
+        plan = self._plan
         self._started += 1
         named = cast(Any, FaceDetectorActor).options(
             name=f"detect[session={plan.session_id}]#{self._started}-{time.time_ns()}",
-            num_cpus=crew.detector_cpus,
-            num_gpus=crew.detector_gpus,
+            num_cpus=0,
+            num_gpus=plan.crew.detector_gpus,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=True),
         )
         actor = named.remote(
             plan.pack,
             plan.detector,
             database_url=plan.database_url,
             progress=plan.progress,
-            decode_threads=crew.decode_threads,
+            decode_threads=plan.crew.decode_threads,
         )
-        self._detectors.append(Detector(actor))
+        self._detectors.append(Detector(actor, node_id))
 
 
-def count_detectors(crew: CrewOptions) -> int:
-    """Return how many detectors the cluster has room for now; at least one."""
-    if crew.detectors is not None:
-        return crew.detectors
-    resources = ray.cluster_resources()
+class Staff:
+    """All workers of a session, hired before it starts, so that its time is that of its work."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.training = TrainingWorkers(plan)
+        self.detectors = DetectorWorkers(plan)
+        self._waiting = [self.detectors.hire()]
+        self._waiting += [warm_up.remote() for _ in range(count_cpus())]
+
+    def is_ready(self, *, timeout_s: float) -> bool:
+        """Wait for everybody; PhaseFailed says why the detector could not be started."""
+        ready, self._waiting = ray.wait(
+            self._waiting, num_returns=len(self._waiting), timeout=timeout_s
+        )
+        try:
+            ray.get(ready)
+        except (RayActorError, RayTaskError) as error:
+            raise PhaseFailed(f"The face detector could not be started: {error}") from error
+        return not self._waiting
+
+    def dismiss(self) -> None:
+        """End those who would wait for more work."""
+        self.detectors.dismiss()
+
+
+@ray.remote(max_retries=1)
+def warm_up() -> None:
+    """Leave a worker process that has loaded what the tasks need: Ray gives it the next ones."""
+    assert ingest is not None
+    assert cluster_faces is not None
+    time.sleep(0.1)  # Long enough for each CPU to get one of its own.
+
+
+def count_cpus() -> int:
+    """Return the CPUs of the cluster, at least one."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def count_detectors_by_node(crew: CrewOptions) -> dict[str, int]:
+    """Return how many detectors each node has room for now; all together at least one."""
+    nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    room = {node_id: _count_room(resources, crew) for node_id, resources in nodes.items()}
+    if not any(room.values()):
+        room[next(iter(nodes))] = 1
+    return room if crew.detectors is None else _share_out(room, crew.detectors)
+
+
+def _count_room(resources: Mapping[str, float], crew: CrewOptions) -> int:
     if crew.detector_gpus > 0:
-        return max(1, math.floor(resources.get("GPU", 0) / crew.detector_gpus))
-    return max(1, math.floor(resources.get("CPU", 1) / crew.detector_cpus))
+        return math.floor(resources.get("GPU", 0) / crew.detector_gpus)
+    return math.floor(resources.get("CPU", 0) / crew.detector_cpus)
 
 
-def _now() -> float:
-    return time.monotonic()
+def _share_out(room: Mapping[str, int], detectors: int) -> dict[str, int]:
+    """Give so many detectors to the nodes in turn, those with the most room first."""
+    order = sorted(room, key=lambda node_id: -room[node_id])
+    turns = (order[n % len(order)] for n in range(detectors))
+    return dict(Counter(turns))

@@ -24,8 +24,10 @@ from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.detector import DetectorOptions, choose_provider
 from cluster.vision.packs import BUNDLED, Pack, resolve_pack
-from cluster.workers import count_detectors
+from cluster.workers import count_detectors_by_node
 from jobs.runtime import Runtime
+
+DECODE_THREADS = 4
 
 
 def normalise_root(root: str) -> str:
@@ -87,7 +89,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
         pack=pack,
         limits=ReadLimits(max_bytes=settings.max_file_bytes, max_pixels=settings.max_pixels),
         detector=make_detector_options(settings),
-        crew=make_crew_options(settings, pack),
+        crew=make_crew_options(settings, pack, session.root),
         clustering=ClusteringOptions(
             min_quality=settings.min_quality,
             min_cluster_size=settings.min_cluster_size,
@@ -121,12 +123,18 @@ def parse_sizes(text: str) -> Literal["auto"] | tuple[tuple[int, int], ...]:
         raise BadSetting("detector_sizes", f"{wanted} (it is {text!r}).") from None
 
 
-def make_crew_options(settings: Settings, pack: Pack) -> CrewOptions:
-    """Return how many workers there are and what each takes; a GPU each where CUDA is used."""
+def make_crew_options(settings: Settings, pack: Pack, root: str) -> CrewOptions:
+    """Return how many workers there are and what each takes; a GPU each where CUDA is used.
+
+    Decoding ahead keeps a GPU fed and hides a network; on the model's own cores it only costs.
+    """
     uses_gpu = choose_provider(pack, settings.provider) == "CUDA"
     gpus = settings.detector_gpus
     if gpus is None:
         gpus = 1.0 if uses_gpu and ray.cluster_resources().get("GPU", 0) else 0.0
+    threads = settings.decode_threads
+    if threads is None:
+        threads = DECODE_THREADS if uses_gpu or is_url(root) else 0
     return CrewOptions(
         training_batch=settings.training_batch,
         detection_batch=settings.detection_batch,
@@ -134,13 +142,13 @@ def make_crew_options(settings: Settings, pack: Pack) -> CrewOptions:
         detectors=settings.detectors,
         detector_cpus=settings.detector_cpus,
         detector_gpus=gpus,
-        decode_threads=settings.decode_threads,
+        decode_threads=threads,
     )
 
 
 def describe_plan(plan: Plan, session: SessionInfo) -> str:
     """Say in one line which pack, on what and how many detectors."""
-    detectors = count_detectors(plan.crew)
+    detectors = sum(count_detectors_by_node(plan.crew).values())
     actors = "1 detector" if detectors == 1 else f"{detectors} detectors"
     provider = choose_provider(plan.pack, plan.detector.provider)
     return f"Session {session.id}: {plan.pack.explanation}; on {provider}, {actors}."

@@ -30,7 +30,8 @@ from cluster.settings import (
     settings_as_options,
 )
 from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
-from cluster.store.engine import Engine, build_engine, check_database, upgrade_schema
+from cluster.store.engine import Engine, build_engine, check_database
+from cluster.store.schema import upgrade_schema
 from serve.deployment import deploy
 
 
@@ -87,7 +88,7 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
 
 @contextmanager
 def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Runtime]:
-    """Give a running Ray with the live view and, if it is ours to start, the HTTP application."""
+    """Give a running Ray with the live view; `start_serve` adds the HTTP application."""
     address = settings.ray_address or ray_address_from_environment()
     is_local = address is None
     serves = is_local and settings.serve_enabled
@@ -108,8 +109,6 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
             dashboard_url=f"http://{context.dashboard_url}" if context.dashboard_url else None,
             page_url=f"http://{settings.host}:{settings.port}" if serves else None,
         )
-        if serves:
-            start_serve(runtime)
         yield runtime
     finally:
         ray.shutdown()
@@ -128,7 +127,9 @@ def start_ray(address: str | None, *, namespace: str) -> Any:
 
 
 def start_serve(runtime: Runtime) -> None:
-    """Deploy the HTTP application on this Ray and wait until it answers."""
+    """Deploy the HTTP application, if it is ours to start, and wait until it answers."""
+    if runtime.page_url is None:
+        return
     settings = runtime.settings.model_copy(update={"database_url": SecretStr(runtime.database_url)})
     quiet = {"enable_access_log": False, "log_level": "ERROR"}
     logging.getLogger("ray.serve").setLevel(logging.ERROR)

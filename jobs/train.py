@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +25,15 @@ from cluster.core.errors import (
     PackNotFound,
     SessionBusy,
 )
+from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import SessionStatus
 from cluster.pipeline import fail_session, run_session
+from cluster.plan import Plan
 from cluster.settings import Settings, load_settings
 from cluster.store.sessions import SessionInfo, hold_session
 from cluster.tasks.discovery import check_root
 from cluster.vision.packs import Pack, resolve_pack
+from cluster.workers import Staff
 from jobs.interrupts import Interrupt
 from jobs.plans import (
     choose_session,
@@ -38,7 +42,7 @@ from jobs.plans import (
     normalise_root,
     open_pack,
 )
-from jobs.runtime import Runtime, open_database, open_runtime
+from jobs.runtime import Runtime, open_database, open_runtime, start_serve
 from jobs.summary import print_summary, read_summary
 from jobs.terminal import ask_progress, show_live
 
@@ -48,7 +52,8 @@ EXIT_CODES = {
     SessionStatus.CANCELLED: 1,
     SessionStatus.PAUSED: 3,
 }
-BAD_ARGUMENTS, INTERRUPTED = 2, 130
+BAD_ARGUMENTS = 2
+READY_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,7 @@ def run(settings: Settings, request: Request) -> int:
     """Start what a session runs on, run it, and say what came of it."""
     console = Console(highlight=False)
     interrupt = Interrupt()
-    with (
-        open_database(settings) as (url, engine),
-        open_runtime(settings, url=url, engine=engine) as runtime,
-    ):
+    with open_database(settings) as (url, engine):
         session = choose_session(
             engine,
             root=request.root,
@@ -122,11 +124,15 @@ def run(settings: Settings, request: Request) -> int:
             pack=request.pack,
             now=datetime.now(UTC),
         )
-        with hold_session(engine, session.id), interrupt.caught():
-            status = run_watched(session, runtime, interrupt, console)
-        if (request.keep or console.is_terminal) and not interrupt.is_set:
-            wait_for_interrupt(runtime, interrupt, console)
-            return EXIT_CODES[status]
+        with (
+            hold_session(engine, session.id),
+            open_runtime(settings, url=url, engine=engine) as runtime,
+        ):
+            with interrupt.caught():
+                status = run_watched(session, runtime, interrupt, console)
+            if (request.keep or console.is_terminal) and not interrupt.is_set:
+                wait_for_interrupt(runtime, interrupt, console)
+                return EXIT_CODES[status]
     if interrupt.is_set and status is SessionStatus.PAUSED:
         return interrupt.exit_code
     return EXIT_CODES[status]
@@ -140,8 +146,7 @@ def run_watched(
     try:
         plan = make_plan(runtime, session, open_pack(session, runtime.settings))
         console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
-        with show_live(ask, stream=sys.stdout):
-            status = run_session(plan, is_interrupted=lambda: interrupt.is_set)
+        status = run_staffed(plan, runtime, ask, interrupt)
     except Exception as error:  # Per session boundary: whatever it was, the session has failed.
         if not isinstance(error, HeadcountError):
             traceback.print_exc()
@@ -151,6 +156,21 @@ def run_watched(
     summary = read_summary(runtime.engine, session.id, ask())
     print_summary(summary, console, urls=runtime.urls)
     return status
+
+
+def run_staffed(
+    plan: Plan, runtime: Runtime, ask: Callable[[], UnifiedProgress], interrupt: Interrupt
+) -> SessionStatus:
+    """Hire the workers while the HTTP application starts, then run the session."""
+    staff = Staff(plan)
+    try:
+        start_serve(runtime)
+        while not interrupt.is_set and not staff.is_ready(timeout_s=READY_POLL_S):
+            pass
+        with show_live(ask, stream=sys.stdout):
+            return run_session(plan, staff, is_interrupted=lambda: interrupt.is_set)
+    finally:
+        staff.dismiss()
 
 
 def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console) -> None:

@@ -15,8 +15,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import build_engine, upgrade_schema
+from cluster.store.engine import build_engine
 from cluster.store.postmaster import shut_down
+from cluster.store.schema import upgrade_schema
 from cluster.store.server_files import ServerFiles
 
 TEMPLATE = "headcount_template"

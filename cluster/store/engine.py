@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import DatabaseUnavailable
@@ -21,7 +18,6 @@ __all__ = [
     "begin",
     "build_engine",
     "check_database",
-    "upgrade_schema",
     "worker_engine",
 ]
 
@@ -32,10 +28,6 @@ APPLICATION_NAME = "headcount"
 CONNECT_TIMEOUT_S = 10
 CONNECTION_OPTIONS = ("-c timezone=UTC", "-c plan_cache_mode=force_custom_plan")
 """A plan that was made when the library was small must not be kept while it grows."""
-MIGRATIONS = Path(__file__).with_name("migrations")
-
-_MIGRATION_LOCK = 0x48434D47
-"""One number for all processes that may migrate the same database at the same time."""
 
 
 def build_engine(url: str, *, pool_size: int = 5) -> Engine:
@@ -72,7 +64,7 @@ def begin(engine: Engine) -> Iterator[Db]:
     except OperationalError as error:
         if not _is_connection_lost(error):
             raise
-        raise DatabaseUnavailable(_say_unreachable(engine, error)) from error
+        raise DatabaseUnavailable(say_unreachable(engine, error)) from error
 
 
 def _is_connection_lost(error: OperationalError) -> bool:
@@ -107,37 +99,11 @@ def check_database(engine: Engine) -> None:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
     except OperationalError as error:
-        raise DatabaseUnavailable(_say_unreachable(engine, error)) from None
+        raise DatabaseUnavailable(say_unreachable(engine, error)) from None
 
 
-def _say_unreachable(engine: Engine, error: OperationalError) -> str:
+def say_unreachable(engine: Engine, error: OperationalError) -> str:
     reason = str(error.orig).strip().partition("\n")[0]
     if engine.url.password:
         reason = reason.replace(str(engine.url.password), "***")
     return f"PostgreSQL at {describe_url(engine.url)} does not answer: {reason}"
-
-
-def upgrade_schema(engine: Engine) -> None:
-    """Bring the schema to the newest revision; processes that ask at once take turns.
-
-    Raises DatabaseUnavailable when the schema cannot be made, for example without pgvector.
-    """
-    check_database(engine)
-    try:
-        with engine.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            command.upgrade(migration_config(connection), "head")
-    except SQLAlchemyError as error:
-        raise DatabaseUnavailable(
-            f"The schema at {describe_url(engine.url)} could not be brought to date: {error}"
-        ) from error
-
-
-def migration_config(connection: Connection | None = None) -> Config:
-    """Return Alembic's configuration for the migrations in this package, on `connection`."""
-    config = Config()
-    # ConfigParser reads a percent sign as the start of a reference.
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config

@@ -28,11 +28,15 @@ __all__ = [
 
 
 class FaceDetector(Protocol):
-    """A loaded pack. It keeps nothing of the photos that it has seen; `provider` computes."""
+    """A loaded pack. It keeps nothing of the photos that it has seen.
+
+    `provider` computes; `photos_at_once` is how many photos it is fastest with.
+    """
 
     pack: Pack
     options: DetectorOptions
     provider: Provider
+    photos_at_once: int
 
     def prepare(self, path: str) -> PreparedPhoto:
         """Read and decode a photo, in any thread. Raises UnreachableImage or UnreadableImage."""

@@ -45,6 +45,7 @@ class DlibDetector:
         self.pack = pack
         self.options = options
         self.provider: Provider = "CPU"
+        self.photos_at_once = 1
         cv2.setNumThreads(options.threads)
         self._find_faces = dlib.get_frontal_face_detector()
         self._find_landmarks = dlib.shape_predictor(str(pack.folder / _LANDMARKS))

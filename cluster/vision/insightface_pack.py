@@ -63,7 +63,7 @@ class InsightFaceDetector:
         self.provider: Provider = provider_of(models["detection"].session)
         batch = options.batch or (_BATCH_ON_CPU if self.provider == "CPU" else _BATCH_ON_GPU)
         # One photo at a time is as fast on CPU, where a batch only falls out of the cache.
-        self._photos_at_once = 1 if self.provider == "CPU" else batch
+        self.photos_at_once = 1 if self.provider == "CPU" else batch
         self._scrfd = Scrfd(models["detection"], threads=options.threads)
         self._arcface = ArcFace(models["recognition"], threads=options.threads, batch=batch)
 
@@ -127,8 +127,8 @@ class InsightFaceDetector:
         seen: list[list[Candidates]] = [[] for _ in images]
         min_score = DOUBT_SHARE * self.options.min_score
         for size, indices in by_size.items():
-            for start in range(0, len(indices), self._photos_at_once):
-                some = indices[start : start + self._photos_at_once]
+            for start in range(0, len(indices), self.photos_at_once):
+                some = indices[start : start + self.photos_at_once]
                 pixels = [images[i].pixels for i in some]
                 results = self._scrfd.find_candidates(
                     pixels, size, min_score=min_score, is_smooth=is_smooth

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.errors import DatabaseUnavailable, NotFound, SessionBusy
-from cluster.store.engine import begin, build_engine, check_database, upgrade_schema, worker_engine
+from cluster.store.engine import begin, build_engine, check_database, worker_engine
 from cluster.store.phases import load_snapshots
+from cluster.store.schema import upgrade_schema
 from cluster.store.sessions import hold_session
 
 
