@@ -55,8 +55,8 @@ class Workers(Protocol[BatchT]):
         """Hand a batch to a worker."""
         ...
 
-    def finished(self, reference: ray.ObjectRef, *, is_lost: bool) -> None:
-        """Learn that a batch came back, or that its worker was lost."""
+    def finished(self, reference: ray.ObjectRef, answer: Any) -> None:
+        """Learn what a batch came back with; None when its worker was lost."""
         ...
 
 
@@ -121,12 +121,12 @@ class Crew:
     def _take_in(self, reference: ray.ObjectRef) -> None:
         batch = self._running.pop(reference)
         try:
-            ray.get(reference)
+            answer = ray.get(reference)
         except WORKER_LOST as error:
-            self._workers.finished(reference, is_lost=True)
+            self._workers.finished(reference, None)
             self._count_crash(batch, error)
         else:
-            self._workers.finished(reference, is_lost=False)
+            self._workers.finished(reference, answer)
             self._crashes_in_a_row = 0
 
     def _count_crash(self, batch: Batch, error: Exception) -> None:

@@ -16,6 +16,7 @@ from cluster.core.photos import FoundPhoto, Item
 
 FIRST_CHUNK, CHUNK = 64, 2000
 PAGE = 1000
+SMALLEST_BATCH = 4
 
 
 class Discovery:
@@ -78,7 +79,7 @@ class Feed:
     """Pending items, page by page, `batch_size` at a time.
 
     `list_pending(after, limit)` returns items by position; `more_may_come` tells whether discovery
-    still runs.
+    still runs. The last items are handed out in smaller batches, so that `workers` end together.
     """
 
     def __init__(
@@ -87,9 +88,11 @@ class Feed:
         *,
         batch_size: int,
         more_may_come: Callable[[], bool],
+        workers: int = 1,
     ) -> None:
         self._list_pending, self._batch_size = list_pending, batch_size
-        self._more_may_come = more_may_come
+        self._more_may_come, self._workers = more_may_come, workers
+        self._is_last_page = False
         self._page: deque[Item] = deque()
         self._position = 0
         self.is_exhausted = False
@@ -99,12 +102,16 @@ class Feed:
         if not self._page:
             self._turn_page()
         count = min(self._batch_size, len(self._page))
+        if self._is_last_page:
+            share = len(self._page) // (2 * self._workers)
+            count = min(count, max(share, SMALLEST_BATCH))
         return [self._page.popleft() for _ in range(count)]
 
     def _turn_page(self) -> None:
         more_may_come = self._more_may_come()
         items = self._list_pending(self._position, PAGE)
         self._page.extend(items)
+        self._is_last_page = not more_may_come and len(items) < PAGE
         if items:
             self._position = items[-1].position
         elif not more_may_come:

@@ -34,7 +34,7 @@ from cluster.store.phases import finish_discovery
 from cluster.tasks.clustering import cluster_faces
 from cluster.tasks.discovery import check_root, walk_photos
 from cluster.tasks.ingest import TrainingBatch
-from cluster.workers import DetectorWorkers, Staff, TrainingWorkers
+from cluster.workers import DetectorWorkers, Staff, TrainingWorkers, count_cpus
 
 CRASHED = "this photo crashed its worker again and again"
 POLL_S = 0.2
@@ -114,7 +114,12 @@ class PhotoWork:
         self, batch_size: int, *, more_may_come: Callable[[], bool] = lambda: False
     ) -> Feed:
         """Return a feed of this phase's pending items."""
-        return Feed(self._list_pending, batch_size=batch_size, more_may_come=more_may_come)
+        return Feed(
+            self._list_pending,
+            batch_size=batch_size,
+            more_may_come=more_may_come,
+            workers=count_cpus(),
+        )
 
     def make_batch(self, items: Items) -> Batch:
         """Return the items as a batch with an id of its own."""

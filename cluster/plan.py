@@ -10,6 +10,7 @@ from ray.actor import ActorHandle
 from cluster.store.engine import Engine
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
+from cluster.vision.copies import DecodedCopies
 from cluster.vision.detector import DetectorOptions
 from cluster.vision.packs import Pack
 
@@ -28,11 +29,15 @@ class CrewOptions:
     detector_cpus: float = 1.0
     detector_gpus: float = 0.0
     decode_threads: int = 0
+    decoded_copies_bytes: int = 0
 
 
 @dataclass(frozen=True)
 class Plan:
     """All that a session needs.
+
+    `copies` is where training leaves decoded photos for face detection; None when it must not,
+    because the detectors run on other machines or want another size.
 
     `confined_to` lists the folders that symbolic links may not leave; None for a root that was
     named on the command line.
@@ -47,5 +52,6 @@ class Plan:
     pack: Pack
     limits: ReadLimits
     detector: DetectorOptions
+    copies: DecodedCopies | None
     crew: CrewOptions
     clustering: ClusteringOptions

@@ -71,8 +71,9 @@ class Settings(BaseSettings):
     detector_threads: int = Field(1, ge=1)
     detector_sizes: str = "auto"
     decode_threads: int | None = Field(None, ge=0, le=64)
+    decoded_copies_bytes: int = Field(2_000_000_000, ge=0)
     detection_batch: int = Field(16, ge=1, le=1024)
-    training_batch: int = Field(16, ge=1, le=4096)
+    training_batch: int = Field(32, ge=1, le=4096)
     batches_in_flight: int = Field(2, ge=1, le=16)
     min_score: float = Field(0.5, ge=0, le=1)
     min_face_px: int = Field(20, ge=1)

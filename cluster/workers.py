@@ -21,9 +21,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.actors.detection import DetectionBatch, FaceDetectorActor
 from cluster.core.errors import PhaseFailed
+from cluster.core.photos import Settled
 from cluster.plan import CrewOptions, Plan
 from cluster.tasks.clustering import cluster_faces
-from cluster.tasks.ingest import TrainingBatch, ingest
+from cluster.tasks.ingest import Trained, TrainingBatch, ingest
 
 RESIZE_INTERVAL_S = 2.0
 
@@ -34,6 +35,7 @@ class TrainingWorkers:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._capacity, self._asked_at = 1, float("-inf")
+        self._kept_bytes = 0
 
     def capacity(self) -> int:
         """Return how many batches keep every CPU busy, with some waiting."""
@@ -46,10 +48,13 @@ class TrainingWorkers:
         """Hand a batch to a task whose name tells the dashboard which session it serves."""
         plan = self._plan
         named = ingest.options(name=f"train[session={batch.session_id}]")
-        return named.remote(batch, plan.database_url, plan.limits, plan.progress)
+        copies = plan.copies if self._kept_bytes < plan.crew.decoded_copies_bytes else None
+        return named.remote(batch, plan.database_url, plan.limits, plan.progress, copies)
 
-    def finished(self, reference: ray.ObjectRef, *, is_lost: bool) -> None:
-        """Nothing is kept of a task."""
+    def finished(self, reference: ray.ObjectRef, answer: Trained | None) -> None:
+        """Add up the decoded copies, so that they stay within their bound."""
+        if answer is not None:
+            self._kept_bytes += answer.kept_bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -93,11 +98,11 @@ class DetectorWorkers:
         self._holders[reference] = detector
         return reference
 
-    def finished(self, reference: ray.ObjectRef, *, is_lost: bool) -> None:
+    def finished(self, reference: ray.ObjectRef, answer: Settled | None) -> None:
         """Free the detector's place; a lost detector is replaced at once."""
         detector = self._holders.pop(reference)
         detector.held.discard(reference)
-        if is_lost and detector in self._detectors:
+        if answer is None and detector in self._detectors:
             self._detectors.remove(detector)
             ray.kill(detector.actor)
             self._resized_at = float("-inf")
@@ -132,6 +137,7 @@ class DetectorWorkers:
             database_url=plan.database_url,
             progress=plan.progress,
             decode_threads=plan.crew.decode_threads,
+            copies=plan.copies,
         )
         self._detectors.append(Detector(actor, node_id))
 
@@ -140,6 +146,9 @@ class Staff:
     """All workers of a session, hired before it starts, so that its time is that of its work."""
 
     def __init__(self, plan: Plan) -> None:
+        self._copies = plan.copies
+        if self._copies is not None:
+            self._copies.open()
         self.training = TrainingWorkers(plan)
         self.detectors = DetectorWorkers(plan)
         self._waiting = [self.detectors.hire()]
@@ -159,6 +168,8 @@ class Staff:
     def dismiss(self) -> None:
         """End those who would wait for more work."""
         self.detectors.dismiss()
+        if self._copies is not None:
+            self._copies.close()
 
 
 @ray.remote(max_retries=1)

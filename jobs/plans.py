@@ -22,6 +22,7 @@ from cluster.store.sessions import (
 )
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
+from cluster.vision.copies import DecodedCopies
 from cluster.vision.detector import DetectorOptions, choose_provider
 from cluster.vision.packs import BUNDLED, Pack, resolve_pack
 from cluster.workers import count_detectors_by_node
@@ -89,6 +90,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
         pack=pack,
         limits=ReadLimits(max_bytes=settings.max_file_bytes, max_pixels=settings.max_pixels),
         detector=make_detector_options(settings),
+        copies=find_copies_place(settings, session),
         crew=make_crew_options(settings, pack, session.root),
         clustering=ClusteringOptions(
             min_quality=settings.min_quality,
@@ -96,6 +98,14 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             min_samples=settings.min_samples,
         ),
     )
+
+
+def find_copies_place(settings: Settings, session: SessionInfo) -> DecodedCopies | None:
+    """Return where decoded photos wait for face detection; None where nobody would find them."""
+    nodes = sum(1 for node in ray.nodes() if node["Alive"])
+    if settings.detector_sizes != "auto" or not settings.decoded_copies_bytes or nodes > 1:
+        return None
+    return DecodedCopies(settings.data_dir / "decoded" / f"session-{session.id}")
 
 
 def make_detector_options(settings: Settings) -> DetectorOptions:
@@ -143,6 +153,7 @@ def make_crew_options(settings: Settings, pack: Pack, root: str) -> CrewOptions:
         detector_cpus=settings.detector_cpus,
         detector_gpus=gpus,
         decode_threads=threads,
+        decoded_copies_bytes=settings.decoded_copies_bytes,
     )
 
 

@@ -27,6 +27,7 @@ from cluster.core.reports import BatchReporter, InFlight, SettledReport, Throttl
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import Engine, begin, build_engine
 from cluster.store.items import settle_detection
+from cluster.vision.copies import DecodedCopies
 from cluster.vision.detector import DetectorOptions, FaceDetector, PreparedPhoto, load_detector
 from cluster.vision.packs import Pack
 
@@ -63,8 +64,10 @@ class Detection:
         send: Callable[[InFlight], object],
         done: Callable[[SettledReport], object],
         decode_threads: int = 0,
+        copies: DecodedCopies | None = None,
     ) -> None:
         self._detector, self._settle, self._send, self._done = detector, settle, send, done
+        self._copies = copies
         self._model = threading.Lock()
         self._throttle = Throttle()
         self._ahead = decode_threads + detector.photos_at_once
@@ -105,6 +108,9 @@ class Detection:
             yield item, photo.result()
 
     def _prepare(self, item: Item) -> PreparedPhoto | DetectionOutcome:
+        copy = self._copies.find(item.image_id) if self._copies is not None else None
+        if copy is not None:
+            return PreparedPhoto(item.path, None, copy)
         try:
             return self._detector.prepare(item.path)
         except Exception as error:  # The per-photo boundary: the batch goes on.
@@ -164,6 +170,7 @@ class FaceDetectorActor(Detection):
         database_url: str,
         progress: ActorHandle,
         decode_threads: int,
+        copies: DecodedCopies | None,
     ) -> None:
         super().__init__(
             detector=load_detector(pack, options),
@@ -171,4 +178,5 @@ class FaceDetectorActor(Detection):
             send=progress.in_flight.remote,
             done=progress.settled.remote,
             decode_threads=decode_threads,
+            copies=copies,
         )

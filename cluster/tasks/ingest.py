@@ -21,7 +21,8 @@ from cluster.core.reports import BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import begin, worker_engine
 from cluster.store.items import settle_training
-from cluster.vision.fingerprints import read_record
+from cluster.vision.copies import DecodedCopies
+from cluster.vision.fingerprints import read_record_and_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,14 @@ class ReadLimits:
 
     max_bytes: int
     max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a batch came to: the phase's counts, and the bytes of decoded copies that were kept."""
+
+    settled: Settled
+    kept_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class TrainingBatch:
 def train_batch(
     batch: TrainingBatch,
     *,
-    read: Callable[[str], PhotoRecord],
+    read: Callable[[Item], PhotoRecord],
     settle: Callable[[Sequence[TrainingOutcome]], Settled],
     reporter: BatchReporter,
 ) -> Settled:
@@ -58,10 +67,10 @@ def train_batch(
     return settle(outcomes)
 
 
-def read_item(item: Item, *, read: Callable[[str], PhotoRecord]) -> TrainingOutcome:
+def read_item(item: Item, *, read: Callable[[Item], PhotoRecord]) -> TrainingOutcome:
     """Return the photo's record, or the reason why it has none."""
     try:
-        return TrainingOutcome(item.image_id, record=read(item.path))
+        return TrainingOutcome(item.image_id, record=read(item))
     except UnreachableImage as error:
         return TrainingOutcome(item.image_id, failure=error.reason)
     except UnreadableImage as error:
@@ -70,17 +79,39 @@ def read_item(item: Item, *, read: Callable[[str], PhotoRecord]) -> TrainingOutc
         return TrainingOutcome(item.image_id, failure=f"{type(error).__name__}: {error}")
 
 
+class PhotoReader:
+    """Reads photos, and keeps their decoded copies for face detection when it is given a place."""
+
+    def __init__(self, limits: ReadLimits, copies: DecodedCopies | None) -> None:
+        self._limits, self._copies = limits, copies
+        self.kept_bytes = 0
+
+    def read(self, item: Item) -> PhotoRecord:
+        """Return the record of a photo. Raises UnreachableImage or UnreadableImage."""
+        record, image = read_record_and_image(
+            item.path, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels
+        )
+        if self._copies is not None:
+            self.kept_bytes += self._copies.keep(item.image_id, image)
+        return record
+
+
 @ray.remote(max_retries=0)
 def ingest(
-    batch: TrainingBatch, database_url: str, limits: ReadLimits, progress: ActorHandle
-) -> Settled:
+    batch: TrainingBatch,
+    database_url: str,
+    limits: ReadLimits,
+    progress: ActorHandle,
+    copies: DecodedCopies | None,
+) -> Trained:
     """Train one batch on the cluster, telling `progress` photo by photo.
 
     Retries are the pipeline's: it knows which photos a crashed worker held.
     """
+    reader = PhotoReader(limits, copies)
     settled = train_batch(
         batch,
-        read=partial(read_record, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels),
+        read=reader.read,
         settle=partial(commit_training, batch, database_url=database_url),
         reporter=BatchReporter(
             batch.session_id,
@@ -96,7 +127,7 @@ def ingest(
         batch.session_id, PhaseName.TRAINING, batch.attempt, batch.batch_id, settled
     )
     progress.settled.remote(report)
-    return settled
+    return Trained(settled, reader.kept_bytes)
 
 
 def commit_training(

@@ -1,10 +1,10 @@
 """Everything that training keeps of a photo, from one small decode.
 
 The hashes are imagehash's own (`phash`, 64 bits; `dhash(hash_size=16)`, 256 bits) of the photo as
-it was opened here: upright, and reduced to 384..767 pixels on its long side. imagehash shrinks a
-picture to 32 x 32 with a filter that averages; averaging twice differs from averaging once by
-little, so that bits near the threshold may flip against a hash of the full size. All photos are
-opened by the same rule, so equal photos have equal hashes.
+it was opened here: upright, decoded for the detector and reduced to 384..767 pixels on its long
+side. imagehash shrinks a picture to 32 x 32 with a filter that averages; averaging twice differs
+from averaging once by little, so that bits near the threshold may flip against a hash of the full
+size. All photos are opened by the same rule, so equal photos have equal hashes.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ from __future__ import annotations
 import hashlib
 import io
 
+import cv2
 import imagehash
 import numpy as np
 from PIL import Image
 
 from cluster.core.photos import PhotoRecord
-from cluster.vision.images import DEFAULT_MAX_PIXELS, OpenedImage, open_image
+from cluster.vision.images import (
+    DECODE_LONG_SIDE_PX,
+    DEFAULT_MAX_PIXELS,
+    OpenedImage,
+    open_image,
+)
 from cluster.vision.sources import DEFAULT_MAX_BYTES, read_photo
 
-DECODE_LONG_SIDE_PX = 384
+HASH_LONG_SIDE_PX = 384
 """Twelve pixels for each of the 32 that the hash looks at.
 
 With 256, 85 % of the photographs in half size kept their pHash, with 384 95 %, as with the full
@@ -40,11 +46,21 @@ def read_record(
 
     Raises UnreachableImage or UnreadableImage.
     """
+    return read_record_and_image(path, max_bytes=max_bytes, max_pixels=max_pixels)[0]
+
+
+def read_record_and_image(
+    path: str, *, max_bytes: int = DEFAULT_MAX_BYTES, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> tuple[PhotoRecord, OpenedImage]:
+    """Read a photo once; return what training keeps, and the picture as the detector wants it.
+
+    Raises UnreachableImage or UnreadableImage.
+    """
     data = read_photo(path, max_bytes=max_bytes)
     image = open_image(data, path=path, long_side_px=DECODE_LONG_SIDE_PX, max_pixels=max_pixels)
-    picture = Image.fromarray(image.pixels)
+    picture = _reduce(image)
     phash, dhash = _hash(picture)
-    return PhotoRecord(
+    record = PhotoRecord(
         sha256=hashlib.sha256(data).digest(),
         width=image.width,
         height=image.height,
@@ -53,16 +69,23 @@ def read_record(
         dhash=dhash,
         thumbnail=_shrink(picture),
     )
+    return record, image
 
 
 def fingerprint(image: OpenedImage) -> tuple[int, int]:
     """Return (pHash, dHash) of an opened photo: 64 and 256 bits, most significant bit first."""
-    return _hash(Image.fromarray(image.pixels))
+    return _hash(_reduce(image))
 
 
 def make_thumbnail(image: OpenedImage) -> bytes:
     """Return a JPEG of at most 256 pixels on its long side."""
-    return _shrink(Image.fromarray(image.pixels))
+    return _shrink(_reduce(image))
+
+
+def _reduce(image: OpenedImage) -> Image.Image:
+    picture = Image.fromarray(image.pixels)
+    factor = max(picture.size) // HASH_LONG_SIDE_PX
+    return picture.reduce(factor) if factor > 1 else picture
 
 
 def _hash(picture: Image.Image) -> tuple[int, int]:
@@ -81,6 +104,6 @@ def _shrink(picture: Image.Image) -> bytes:
     scale = min(1.0, THUMBNAIL_LONG_SIDE_PX / max(picture.size))
     width, height = (max(1, round(side * scale)) for side in picture.size)
     out = io.BytesIO()
-    small = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.5)
-    small.save(out, "JPEG", quality=THUMBNAIL_QUALITY)
+    small = cv2.resize(np.asarray(picture), (width, height), interpolation=cv2.INTER_AREA)
+    Image.fromarray(small).save(out, "JPEG", quality=THUMBNAIL_QUALITY)
     return out.getvalue()

@@ -33,6 +33,9 @@ from cluster.vision.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
 from cluster.vision.pixels import to_rgb
 from cluster.vision.truncated import complete, is_whole_progressive, share_decoded
 
+DECODE_LONG_SIDE_PX = 640
+"""What a photo keeps of its long side for the detector, whose largest input this is."""
+
 DEFAULT_MAX_PIXELS = 200_000_000
 """Telephones make pictures of 200 megapixels, cameras of 150; a bomb claims more."""
 

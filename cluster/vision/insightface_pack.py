@@ -18,7 +18,13 @@ from cluster.core.faces import BoundingBox, Face, face_quality
 from cluster.vision.arcface import ArcFace, align, alignment
 from cluster.vision.crops import cut_crop
 from cluster.vision.images import OpenedImage
-from cluster.vision.input_sizes import DOUBT_SHARE, Plan, leaves_doubt, plan_sizes
+from cluster.vision.input_sizes import (
+    DOUBT_SHARE,
+    Plan,
+    is_dithered,
+    leaves_doubt,
+    plan_sizes,
+)
 from cluster.vision.onnx_models import (
     Provider,
     list_providers,
@@ -89,8 +95,8 @@ class InsightFaceDetector:
         again = self._look(images, doubtful)
         faces = [self._merge([*seen, *more]) for seen, more in zip(found, again, strict=True)]
         empty = [
-            () if len(some.scores) else plan.when_empty
-            for plan, some in zip(plans, faces, strict=True)
+            plan.when_empty if not len(some.scores) and is_dithered(image.pixels) else ()
+            for plan, image, some in zip(plans, images, faces, strict=True)
         ]
         last = self._look(images, empty, is_smooth=True)
         return [self._merge(more) if more else some for some, more in zip(faces, last, strict=True)]

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster.core.errors import UnreadableImage
-from cluster.vision.images import DEFAULT_MAX_PIXELS, OpenedImage, open_image
+from cluster.vision.images import (
+    DECODE_LONG_SIDE_PX,
+    DEFAULT_MAX_PIXELS,
+    OpenedImage,
+    open_image,
+)
 from cluster.vision.onnx_models import Requested
 from cluster.vision.sources import DEFAULT_MAX_BYTES, read_photo
 
@@ -34,17 +39,20 @@ class DetectorOptions:
     provider: Requested = "auto"
     threads: int = 1
     batch: int | None = None
-    decode_long_side_px: int | None = 640
+    decode_long_side_px: int | None = DECODE_LONG_SIDE_PX
     max_pixels: int = DEFAULT_MAX_PIXELS
     max_bytes: int = DEFAULT_MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPhoto:
-    """A photo that was read and decoded; `data` are the file's bytes, for a larger decode."""
+    """A photo that was read and decoded.
+
+    `data` are the file's bytes, for a larger decode; None when they have to be read again for it.
+    """
 
     path: str
-    data: bytes
+    data: bytes | None
     image: OpenedImage
 
 
@@ -60,8 +68,9 @@ def prepare_photo(path: str, options: DetectorOptions) -> PreparedPhoto:
 def reopen(photo: PreparedPhoto, *, long_side_px: int, options: DetectorOptions) -> OpenedImage:
     """Decode a prepared photo at a larger scale; what it has already when that fails."""
     try:
+        data = photo.data or read_photo(photo.path, max_bytes=options.max_bytes)
         return open_image(
-            photo.data, path=photo.path, long_side_px=long_side_px, max_pixels=options.max_pixels
+            data, path=photo.path, long_side_px=long_side_px, max_pixels=options.max_pixels
         )
     except UnreadableImage:
         return photo.image

@@ -130,7 +130,7 @@ def test_several_photos_in_one_run_of_the_model_keep_their_own_faces(
     detector = load_detector(resolve_pack(str(pack_dir)), AS_INSIGHTFACE)
     assert isinstance(detector, InsightFaceDetector)
     alone = [find(detector, path)[0] for path in (GROUP_PHOTO, tmp_path / "b.jpg")]
-    monkeypatch.setattr(detector, "_photos_at_once", 8)
+    monkeypatch.setattr(detector, "photos_at_once", 8)
     together = find(detector, GROUP_PHOTO, tmp_path / "b.jpg", GROUP_PHOTO)
     for faces, expected in zip(together, [*alone, alone[0]], strict=True):
         assert len(faces) == len(expected)
