@@ -12,7 +12,8 @@ VAGUE_NAMES = {"base", "common", "handler", "helper", "manager", "misc", "servic
 
 CATCH_ALL: dict[str, str] = {
     # "path:function": which of the three places it is
-    "cluster/actors/detection.py:_detect_item": "per photo",
+    "cluster/actors/detection.py:_prepare": "per photo",
+    "cluster/actors/detection.py:_detect_some": "per photo",
     "cluster/tasks/ingest.py:read_item": "per photo",
     "cluster/feed.py:_walk": "nothing is handled: the pipeline's own thread raises it again",
     "jobs/train.py:run_watched": "per session",
