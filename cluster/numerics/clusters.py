@@ -1,27 +1,161 @@
-"""Vectors in, group labels out.
+"""Vectors in, group labels out: HDBSCAN, exact, in blocks.
 
-Contract: `vectors` is float32 (n, d), C-contiguous, each row of length 1; labels are int64 (n,), 0
-to k - 1 for the k groups and -1 for a face that belongs to none. Fewer vectors than
-`min_cluster_size` give no group; no vector gives no label.
+Contract: `vectors` is float32 (n, d), each row of length 1; labels are int64 (n,), 0 to k - 1 for
+the k groups, the largest first, and -1 for a face that belongs to none; strengths are float64 (n,)
+in 0 to 1. The groups, and their numbers, do not depend on the order of the vectors.
 
-Method: HDBSCAN (Campello, Moulavi, Sander, PAKDD 2013) by the library hdbscan, on Euclidean
-distances, which order L2-normalised vectors as cosine distances do.
+Method: HDBSCAN (Campello, Moulavi, Sander, PAKDD 2013; McInnes and Healy, ICDMW 2017) on Euclidean
+distances, which order L2-normalised vectors as cosine distances do. `blocks` makes the tree; the
+rest is hdbscan's own code, so its parameters mean what they mean
+there. The edges it gets are ordered by weight, copies first, then in canonical order.
+
+Decided:
+* fewer vectors than `min_cluster_size`, one, or none: no group;
+* copies of a vector always share a label; more than `min_samples` copies have core distance 0 and,
+  as in hdbscan, an infinite density, so that they can be a group by themselves;
+* HDBSCAN never calls all points one group, so a library of one person gives nobody. With
+  `lone_reach` (a distance; None, the default, is hdbscan exactly), when no group was found, the
+  points that hang together within it are one group, if they are at least `min_cluster_size`.
 """
 
 from __future__ import annotations
 
-import hdbscan
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
+from hdbscan._hdbscan_linkage import label as link_edges
+from hdbscan.hdbscan_ import _tree_to_labels
+
+from cluster.numerics.blocks import LocalWorkers, span_vectors
+from cluster.numerics.distinct import DistinctVectors, find_distinct
+from cluster.numerics.spanning_tree import SpanningTree
+
+NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which groups are taken from the tree; hdbscan's parameters, and `lone_reach`."""
+
+    min_cluster_size: int = 3
+    cluster_selection_method: str = "eom"
+    cluster_selection_epsilon: float = 0.0
+    allow_single_cluster: bool = False
+    lone_reach: float | None = None
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """`labels` int64 (n,), `strengths` float64 (n,), and hdbscan's condensed tree.
+
+    The tree's points are ranks: `ranks` int64 (n,) says which of them each vector is.
+    """
+
+    labels: npt.NDArray[np.int64]
+    strengths: npt.NDArray[np.float64]
+    condensed: npt.NDArray[np.void]
+    ranks: npt.NDArray[np.int64]
 
 
 def cluster_vectors(
-    vectors: npt.NDArray[np.float32], *, min_cluster_size: int = 3, min_samples: int = 3
+    vectors: npt.NDArray[np.float32],
+    *,
+    min_cluster_size: int = 3,
+    min_samples: int = 3,
+    lone_reach: float | None = None,
 ) -> npt.NDArray[np.int64]:
     """Return the label of each vector, int64 (n,)."""
-    if len(vectors) < min_cluster_size:
-        return np.full(len(vectors), -1, dtype=np.int64)
-    model = hdbscan.HDBSCAN(
-        min_cluster_size=min_cluster_size, min_samples=min_samples, core_dist_n_jobs=-1
+    distinct = find_distinct(vectors)
+    workers = LocalWorkers(distinct, min_samples=min_samples)
+    core, tree = span_vectors(distinct.vectors, workers)
+    selection = Selection(min_cluster_size=min_cluster_size, lone_reach=lone_reach)
+    return label_tree(distinct, core, tree, selection=selection).labels
+
+
+def label_tree(
+    distinct: DistinctVectors,
+    core: npt.NDArray[np.float64],
+    tree: SpanningTree,
+    *,
+    selection: Selection,
+) -> Clustering:
+    """Return labels and strengths of all n vectors from the tree of the m distinct ones."""
+    ranks = rank_vectors(distinct)
+    count = len(ranks)
+    if count < max(2, selection.min_cluster_size):
+        nothing = np.full(count, NOBODY, dtype=np.int64)
+        return Clustering(nothing, np.zeros(count), np.empty(0, dtype=np.void), ranks)
+    linked = link_edges(unfold_copies(distinct, core, tree))
+    labels, strengths, condensed = _select(linked, selection)
+    return Clustering(_number_by_size(labels)[ranks], strengths[ranks], condensed, ranks)
+
+
+def rank_vectors(distinct: DistinctVectors) -> npt.NDArray[np.int64]:
+    """Return each vector's rank, int64 (n,): canonical order, copies one after the other."""
+    ranks = np.empty(len(distinct.places), dtype=np.int64)
+    ranks[np.argsort(distinct.places, kind="stable")] = np.arange(len(ranks))
+    return ranks
+
+
+def unfold_copies(
+    distinct: DistinctVectors, core: npt.NDArray[np.float64], tree: SpanningTree
+) -> npt.NDArray[np.float64]:
+    """Return the tree of all n vectors by rank, sorted: float64 (n - 1, 3) of ends and weight.
+
+    Copies hang on their first, at its core distance; of equal edges theirs come first.
+    """
+    firsts = np.cumsum(distinct.counts) - distinct.counts
+    ranks = np.arange(len(distinct.places))
+    owner = np.repeat(np.arange(len(firsts)), distinct.counts)
+    copies = ranks[ranks != firsts[owner]]
+    owner = owner[copies]
+    ends = np.concatenate([np.stack([firsts[owner], copies], axis=1), firsts[tree.edges]])
+    weights = np.concatenate([core[owner], tree.weights])
+    is_tree = np.arange(len(weights)) >= len(copies)
+    order = np.lexsort((ends[:, 1], ends[:, 0], is_tree, weights))
+    return np.column_stack([ends[order], weights[order]]).astype(np.float64)
+
+
+def _select(
+    linked: npt.NDArray[np.float64], selection: Selection
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.void]]:
+    """Run hdbscan's own selection, and again for a lone person where it found none."""
+    labels, strengths, condensed = _run_hdbscan(
+        linked,
+        selection,
+        epsilon=selection.cluster_selection_epsilon,
+        allow_single=selection.allow_single_cluster,
     )
-    return np.asarray(model.fit_predict(vectors), dtype=np.int64)
+    if selection.lone_reach is None or labels.max() >= 0:
+        return labels, strengths, condensed
+    lone = _run_hdbscan(linked, selection, epsilon=selection.lone_reach, allow_single=True)
+    if (lone[0] >= 0).sum() < selection.min_cluster_size:
+        return labels, strengths, condensed
+    return lone
+
+
+def _run_hdbscan(
+    linked: npt.NDArray[np.float64], selection: Selection, *, epsilon: float, allow_single: bool
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.void]]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        labels, strengths, _, condensed, _ = _tree_to_labels(
+            None,
+            linked,
+            selection.min_cluster_size,
+            selection.cluster_selection_method,
+            allow_single,
+            cluster_selection_epsilon=epsilon,
+        )
+    return np.asarray(labels, dtype=np.int64), np.asarray(strengths), condensed
+
+
+def _number_by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the labels numbered anew: the largest group 0, of equal ones the first by rank."""
+    grouped = labels[labels >= 0]
+    if not len(grouped):
+        return labels
+    names, firsts, sizes = np.unique(grouped, return_index=True, return_counts=True)
+    numbers = np.full(int(names.max()) + 2, NOBODY, dtype=np.int64)
+    numbers[names[np.lexsort((firsts, -sizes))]] = np.arange(len(names))
+    return numbers[labels]

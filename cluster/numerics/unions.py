@@ -1,0 +1,41 @@
+"""Components that grow together: union-find over n points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Unions:
+    """n points, each at first a component of its own; components are joined by edges."""
+
+    def __init__(self, count: int) -> None:
+        self._parents = list(range(count))
+
+    def join(self, edges: Iterable[tuple[int, int]]) -> npt.NDArray[np.int64]:
+        """Join the ends of each edge in turn; return which edges joined two, as their positions."""
+        joined = []
+        for position, (left, right) in enumerate(edges):
+            one, other = self._find(left), self._find(right)
+            if one != other:
+                self._parents[max(one, other)] = min(one, other)
+                joined.append(position)
+        return np.array(joined, dtype=np.int64)
+
+    def components(self) -> npt.NDArray[np.int64]:
+        """Return the component of each point, int64 (n,), numbered 0 to p - 1 by first point."""
+        roots = np.array(self._parents, dtype=np.int64)
+        while True:
+            above = roots[roots]
+            if np.array_equal(above, roots):
+                return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+            roots = above
+
+    def _find(self, point: int) -> int:
+        parents = self._parents
+        while parents[point] != point:
+            parents[point] = parents[parents[point]]
+            point = parents[point]
+        return point

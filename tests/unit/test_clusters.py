@@ -1,0 +1,161 @@
+"""The groups are hdbscan's, and the same whatever the order of the input."""
+
+from __future__ import annotations
+
+import hdbscan
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from cluster.numerics.blocks import LocalWorkers, span_vectors
+from cluster.numerics.clusters import Clustering, Selection, cluster_vectors, label_tree
+from cluster.numerics.distinct import find_distinct
+from tests.unit.embeddings import make_embeddings, normalize, shuffle
+
+LIBRARIES = [
+    {"count": 300, "dim": 8, "faces_each": 10, "spread": 0.5},
+    {"count": 600, "dim": 64, "faces_each": 20, "spread": 0.9},
+    {"count": 600, "dim": 64, "faces_each": 200, "spread": 0.9},
+    {"count": 900, "dim": 512, "faces_each": 8, "spread": 0.9},
+    {"count": 500, "dim": 3, "faces_each": 30, "spread": 0.1},
+]
+
+
+def cluster(
+    vectors: npt.NDArray[np.float32], *, min_samples: int = 3, **selected: object
+) -> Clustering:
+    distinct = find_distinct(vectors)
+    workers = LocalWorkers(distinct, min_samples=min_samples, k=8)
+    core, tree = span_vectors(distinct.vectors, workers, block_size=100)
+    return label_tree(distinct, core, tree, selection=Selection(**selected))  # type: ignore[arg-type]
+
+
+def hdbscan_labels(vectors: npt.NDArray[np.float32], **options: object) -> npt.NDArray[np.int64]:
+    model = hdbscan.HDBSCAN(
+        **{"min_cluster_size": 3, "min_samples": 3, "approx_min_span_tree": False, **options}
+    )
+    return np.asarray(model.fit_predict(vectors.astype(np.float64)))
+
+
+def are_same_groups(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> bool:
+    pairs = set(zip(one.tolist(), other.tolist(), strict=True))
+    names, others = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
+    return len(pairs) == len(names) == len(others) and ((one < 0) == (other < 0)).all()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("method", ["eom", "leaf"])
+def test_where_all_edges_differ_the_groups_are_exactly_hdbscans(
+    library: dict[str, float], method: str
+) -> None:
+    """With min_samples 1 every point's core distance is that of an edge, and the rest differ."""
+    vectors = make_embeddings(**library)  # type: ignore[arg-type]
+    expected = hdbscan_labels(
+        vectors, min_samples=1, min_cluster_size=5, cluster_selection_method=method
+    )
+    found = cluster(vectors, min_samples=1, min_cluster_size=5, cluster_selection_method=method)
+    assert are_same_groups(found.labels, expected)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_with_equal_edges_it_agrees_with_hdbscan_as_hdbscan_does_with_itself(
+    library: dict[str, float], seed: int
+) -> None:
+    vectors = make_embeddings(**library, seed=seed)  # type: ignore[arg-type]
+    plain = hdbscan_labels(vectors)
+    itself, ours = [], []
+    for turn in range(4):
+        order = shuffle(vectors, seed=turn)
+        again = np.empty_like(plain)
+        again[order] = hdbscan_labels(vectors[order])
+        itself.append(adjusted_rand_score(plain, again))
+        ours.append(adjusted_rand_score(cluster(vectors).labels, again))
+    assert np.mean(ours) >= min(itself) - 1e-9
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_same_groups_and_numbers_come_out_whatever_the_order(
+    library: dict[str, float],
+) -> None:
+    vectors = make_embeddings(**library)  # type: ignore[arg-type]
+    vectors = np.concatenate([vectors, vectors[:40], vectors[:20]])
+    labels = cluster_vectors(vectors)
+    for seed in range(3):
+        order = shuffle(vectors, seed=seed)
+        assert (cluster_vectors(vectors[order]) == labels[order]).all()
+
+
+def test_parameters_mean_what_they_mean_in_hdbscan() -> None:
+    vectors = make_embeddings(400, dim=16, spread=0.5)
+    for options in (
+        {"min_cluster_size": 10},
+        {"cluster_selection_epsilon": 0.6},
+        {"allow_single_cluster": True},
+    ):
+        expected = hdbscan_labels(vectors, min_samples=1, **options)
+        assert are_same_groups(cluster(vectors, min_samples=1, **options).labels, expected)
+
+
+def test_groups_are_numbered_from_the_largest() -> None:
+    labels = cluster_vectors(make_embeddings(400))
+    sizes = np.bincount(labels[labels >= 0])
+    assert len(sizes) > 1
+    assert (np.diff(sizes) <= 0).all()
+
+
+def test_strengths_lie_between_0_and_1_and_are_0_for_nobody() -> None:
+    found = cluster(make_embeddings(300))
+    assert (found.strengths >= 0).all() and (found.strengths <= 1).all()
+    assert (found.strengths[found.labels < 0] == 0).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_fewer_faces_than_a_group_give_nobody(count: int) -> None:
+    vectors = make_embeddings(10)[:count]
+    assert cluster_vectors(vectors).tolist() == [-1] * count
+    assert cluster_vectors(vectors, lone_reach=2).tolist() == [-1] * count
+
+
+@pytest.mark.parametrize("copies", [2, 3, 4, 10])
+def test_copies_share_a_label(copies: int) -> None:
+    vectors = make_embeddings(200, seed=copies)
+    vectors = np.concatenate([vectors, *[vectors[:50]] * (copies - 1)])
+    found = cluster(vectors)
+    for n in range(1, copies):
+        assert (found.labels[:50] == found.labels[200 + 50 * (n - 1) : 200 + 50 * n]).all()
+    assert np.isfinite(found.strengths).all()
+
+
+def test_faces_all_alike_are_one_person_only_with_a_lone_reach() -> None:
+    vectors = np.repeat(make_embeddings(1 + 4)[:1], 12, axis=0)
+    assert (cluster_vectors(vectors) == -1).all()
+    assert (cluster_vectors(vectors, lone_reach=1.0) == 0).all()
+
+
+def one_person() -> npt.NDArray[np.float32]:
+    """Five photos of one person: HDBSCAN needs a second group to see the first."""
+    rng = np.random.default_rng(5)
+    return normalize(np.eye(1, 64) + 0.05 * rng.standard_normal((5, 64)))
+
+
+def test_a_library_of_one_person_gives_that_person_with_a_lone_reach() -> None:
+    assert (hdbscan_labels(one_person()) == -1).all()
+    assert (cluster_vectors(one_person()) == -1).all()
+    assert (cluster_vectors(one_person(), lone_reach=1.0) == 0).all()
+
+
+def test_a_lone_person_does_not_take_in_strangers() -> None:
+    strangers = normalize(np.eye(64)[10:14])
+    labels = cluster_vectors(np.concatenate([one_person(), strangers]), lone_reach=1.0)
+    assert labels.tolist() == [0] * 5 + [-1] * 4
+
+
+def test_strangers_alone_are_nobody_even_with_a_lone_reach() -> None:
+    assert (cluster_vectors(normalize(np.eye(20)), lone_reach=1.0) == -1).all()
+
+
+def test_a_lone_reach_changes_nothing_where_groups_were_found() -> None:
+    vectors = make_embeddings(300)
+    assert (cluster_vectors(vectors, lone_reach=1.0) == cluster_vectors(vectors)).all()
