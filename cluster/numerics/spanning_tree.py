@@ -35,9 +35,8 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from cluster.numerics.neighbours import measure_distances
 from cluster.numerics.unions import Unions
 
+ROWS_AT_ONCE = 1024
 COLUMNS_AT_ONCE = 2048
-SHIFT = 3.0
-"""Added to negated products (at most 1), since scipy's graphs take 0 for no edge."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +102,15 @@ def join_lists(
 
 
 def group_points(component: npt.NDArray[np.int64]) -> Grouping:
-    """Return the points of each component, which are numbered 0 to p - 1."""
-    order = np.argsort(component, kind="stable")
+    """Return the points of each component, numbered 0 to p - 1, the largest now first.
+
+    Blocks that lie within one component need no search; large ones fill whole blocks this way.
+    """
     sizes = np.bincount(component)
-    return Grouping(component, order, np.concatenate([[0], np.cumsum(sizes)]))
+    largest = np.argsort(-sizes, kind="stable")
+    component = np.argsort(largest)[component]
+    order = np.argsort(component, kind="stable")
+    return Grouping(component, order, np.concatenate([[0], np.cumsum(sizes[largest])]))
 
 
 def search_block(
@@ -198,25 +202,28 @@ def _best_by_component(
     rows: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float32]:
     """Return each row's largest product with each component, float32 (m, p); -inf where unseen."""
-    queries = vectors[rows]
     best = np.full((len(rows), grouping.count), -np.inf, dtype=np.float32)
-    only = _only_component(grouping.component[rows])
     for at in range(start, len(grouping.order), COLUMNS_AT_ONCE):
         columns = grouping.order[at : at + COLUMNS_AT_ONCE]
         owners = grouping.component[columns]
-        if only is not None and only == _only_component(owners):
-            continue
-        products = queries @ vectors[columns].T
-        np.minimum(products, nearness[columns], out=products)
+        near, facing = nearness[columns], vectors[columns].T
         firsts = np.flatnonzero(np.diff(owners, prepend=-1))
-        found = np.maximum.reduceat(products, firsts, axis=1)
-        low, high = owners[0], owners[-1] + 1
-        np.maximum(best[:, low:high], found, out=best[:, low:high])
+        seen = slice(owners[0], owners[-1] + 1)
+        for low in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[low : low + ROWS_AT_ONCE]
+            is_behind = at + len(columns) <= start + low
+            if is_behind or _lie_in_one(grouping.component[part], owners):
+                continue
+            products = vectors[part] @ facing
+            np.minimum(products, near, out=products)
+            found = best[low : low + ROWS_AT_ONCE, seen]
+            np.maximum(found, np.maximum.reduceat(products, firsts, axis=1), out=found)
     return best
 
 
-def _only_component(owners: npt.NDArray[np.int64]) -> int | None:
-    return int(owners[0]) if owners[0] == owners[-1] else None
+def _lie_in_one(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> bool:
+    """Tell whether points, both in order of components, all belong to the same."""
+    return bool(one[0] == one[-1] == other[0] == other[-1])
 
 
 def _list_pairs(

@@ -15,9 +15,9 @@ from tests.unit.embeddings import make_embeddings, normalize, shuffle
 
 LIBRARIES = [
     {"count": 300, "dim": 8, "faces_each": 10, "spread": 0.5},
-    {"count": 600, "dim": 64, "faces_each": 20, "spread": 0.9},
-    {"count": 600, "dim": 64, "faces_each": 200, "spread": 0.9},
-    {"count": 900, "dim": 512, "faces_each": 8, "spread": 0.9},
+    {"count": 500, "dim": 32, "faces_each": 20, "spread": 0.9},
+    {"count": 500, "dim": 32, "faces_each": 200, "spread": 0.9},
+    {"count": 300, "dim": 512, "faces_each": 8, "spread": 0.9},
     {"count": 500, "dim": 3, "faces_each": 30, "spread": 0.1},
 ]
 
