@@ -1,0 +1,130 @@
+"""Grouping faces, beside `hdbscan.HDBSCAN` on the same vectors.
+
+    python -m bench.clustering [--vectors FILE.npy] [--faces N ...] [--people few|many]
+                               [--baseline-faces N] [--json]
+
+`FILE.npy` holds float32 (n, d), as the faces of a library are stored; without it, embeddings are
+made: people with a few photos each (or, with `few`, a few people with thousands), tight and loose,
+and one face in five a stranger's. Both cluster with `min_cluster_size` 3 and `min_samples` 3.
+hdbscan's time grows with the square of the faces: where there are more than `--baseline-faces`, it
+is measured on so many, and its time for all of them is worked out from that, and called so.
+The memory is the peak of the process before hdbscan was imported into the measurement.
+`--photos` and `--pack` are taken, so that `make bench` can hand them to every script, and not used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+
+import numpy as np
+import numpy.typing as npt
+
+from cluster.numerics.blocks import LocalWorkers, span_vectors
+from cluster.numerics.clusters import Clustering, Selection, label_tree
+from cluster.numerics.distinct import find_distinct
+from cluster.numerics.spanning_tree import SpanningTree
+
+MIN_SAMPLES = 3
+FACES_EACH = {"many": 20.0, "few": 2500.0}
+STRANGERS = 0.2
+
+
+def main() -> None:
+    """Print times, memory and agreement for each number of faces."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vectors", metavar="FILE.npy")
+    parser.add_argument("--faces", type=int, nargs="+", metavar="N", help="default: 10000, or all")
+    parser.add_argument("--people", choices=sorted(FACES_EACH), default="many")
+    parser.add_argument("--baseline-faces", type=int, default=10_000, metavar="N")
+    parser.add_argument("--photos", metavar="DIR", help="not used")
+    parser.add_argument("--pack", metavar="PACK", help="not used")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    options = parser.parse_args()
+    given = None if options.vectors is None else np.load(options.vectors).astype(np.float32)
+    sizes = options.faces or [10_000 if given is None else len(given)]
+    results = []
+    for faces in sorted(sizes):
+        vectors = make_faces(faces, people=options.people) if given is None else given[:faces]
+        results.append(measure(vectors))
+        print_result(results[-1])
+    compared = compare(vectors[: options.baseline_faces], faces=len(vectors))
+    compared["ratio"] = compared["hdbscan_s"] / float(results[-1]["seconds"])
+    print_result(compared)
+    if options.json:
+        print(json.dumps({"people": options.people, "runs": results, **compared}))
+
+
+def make_faces(count: int, *, people: str, dim: int = 512) -> npt.NDArray[np.float32]:
+    """Return made embeddings, float32 (count, dim), shuffled."""
+    rng = np.random.default_rng(count)
+    vectors = np.empty((count, dim), dtype=np.float32)
+    at = int(count * STRANGERS)
+    vectors[:at] = rng.standard_normal((at, dim), dtype=np.float32)
+    while at < count:
+        faces = min(count - at, 2 + int(rng.exponential(FACES_EACH[people])))
+        looks = rng.standard_normal((faces, dim), dtype=np.float32) * rng.uniform(0.5, 1.0)
+        vectors[at : at + faces] = looks + rng.standard_normal(dim, dtype=np.float32)
+        at += faces
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rng.shuffle(vectors)
+    return vectors
+
+
+def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int]:
+    """Cluster with Headcount; return what it took and found."""
+    started = time.perf_counter()
+    found, _ = cluster(vectors)
+    seconds = time.perf_counter() - started
+    return {
+        "faces": len(vectors),
+        "dim": vectors.shape[1],
+        "seconds": seconds,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "vectors_mb": vectors.nbytes / 1e6,
+        "people": int(found.labels.max(initial=-1)) + 1,
+        "ungrouped": int((found.labels < 0).sum()),
+    }
+
+
+def cluster(vectors: npt.NDArray[np.float32]) -> tuple[Clustering, SpanningTree]:
+    """Run all of Headcount's clustering in this process."""
+    distinct = find_distinct(vectors)
+    workers = LocalWorkers(distinct, min_samples=MIN_SAMPLES)
+    core, tree = span_vectors(distinct.vectors, workers)
+    return label_tree(distinct, core, tree, selection=Selection()), tree
+
+
+def compare(vectors: npt.NDArray[np.float32], *, faces: int) -> dict[str, float | int]:
+    """Run hdbscan on `vectors`; return its time for `faces`, and how far the two agree."""
+    import hdbscan
+    from sklearn.metrics import adjusted_rand_score
+
+    model = hdbscan.HDBSCAN(
+        min_cluster_size=3, min_samples=MIN_SAMPLES, core_dist_n_jobs=-1, gen_min_span_tree=True
+    )
+    started = time.perf_counter()
+    model.fit(vectors)
+    seconds = time.perf_counter() - started
+    ours, tree = cluster(vectors)
+    weight = float(model.minimum_spanning_tree_.to_numpy()[:, 2].sum())
+    return {
+        "baseline_faces": len(vectors),
+        "baseline_s": seconds,
+        "hdbscan_s": seconds * (faces / len(vectors)) ** 2,
+        "hdbscan_s_is_worked_out": int(len(vectors) < faces),
+        "adjusted_rand_index": float(adjusted_rand_score(model.labels_, ours.labels)),
+        "tree_weight_relative_difference": float(tree.weights.sum()) / weight - 1,
+    }
+
+
+def print_result(result: dict[str, float | int]) -> None:
+    """Print one line for each value."""
+    for name, value in result.items():
+        print(f"{name:32} {value:14.6g}" if isinstance(value, float) else f"{name:32} {value:14}")
+
+
+if __name__ == "__main__":
+    main()
