@@ -162,4 +162,4 @@ def describe_plan(plan: Plan, session: SessionInfo) -> str:
     detectors = sum(count_detectors_by_node(plan.crew).values())
     actors = "1 detector" if detectors == 1 else f"{detectors} detectors"
     provider = choose_provider(plan.pack, plan.detector.provider)
-    return f"Session {session.id}: {plan.pack.explanation}; on {provider}, {actors}."
+    return f"Session {session.id}: {plan.pack.explanation} It runs on {provider} with {actors}."

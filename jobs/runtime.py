@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -115,15 +117,25 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
 
 
 def start_ray(address: str | None, *, namespace: str) -> Any:
-    """Connect to the cluster at `address`, or start one on this machine when it is None."""
-    return ray.init(
-        address=address or "local",
+    """Connect to the cluster at `address`, or start one on this machine when it is None.
+
+    A local Ray has a folder of its own, in which its address is written: Ray's jobs look there for
+    the cluster that they belong to, and would find a neighbour's in the folder that all share.
+    """
+    if address is not None:
+        return ray.init(address=address, namespace=namespace, log_to_driver=False)
+    folder = Path(tempfile.gettempdir()) / namespace
+    folder.mkdir(mode=0o700, exist_ok=True)
+    context = ray.init(
+        address="local",
         namespace=namespace,
-        include_dashboard=True if address is None else None,
+        include_dashboard=True,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        configure_logging=address is None,
+        _temp_dir=str(folder),
     )
+    (folder / "ray_current_cluster").write_text(ray.get_runtime_context().gcs_address)
+    return context
 
 
 def start_serve(runtime: Runtime) -> None:
@@ -131,6 +143,8 @@ def start_serve(runtime: Runtime) -> None:
     if runtime.page_url is None:
         return
     settings = runtime.settings.model_copy(update={"database_url": SecretStr(runtime.database_url)})
+    address = ray.get_runtime_context().gcs_address
+    for_jobs = runtime.settings.model_copy(update={"ray_address": address})
     quiet = {"enable_access_log": False, "log_level": "ERROR"}
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     serve.start(
@@ -142,7 +156,7 @@ def start_serve(runtime: Runtime) -> None:
         settings_as_options(settings),
         namespace=runtime.namespace,
         dashboard_address=runtime.dashboard_url or "",
-        job_runtime_env={"env_vars": settings_as_environment(runtime.settings)},
+        job_runtime_env={"env_vars": settings_as_environment(for_jobs)},
     )
 
 

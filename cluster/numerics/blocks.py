@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.numerics.distinct import DistinctVectors
+from cluster.numerics.narrowing import find_heaviest, keep_points, list_crossings
 from cluster.numerics.neighbours import (
     DEFAULT_NEIGHBOURS,
     find_core_distances,
@@ -108,8 +109,9 @@ def span_vectors(
 ) -> tuple[npt.NDArray[np.float64], SpanningTree]:
     """Return the core distances, float64 (m,), and the spanning tree of m distinct vectors.
 
-    `on_progress(step, done, total)` is called after each block, rows done of all rows, with the
-    step "neighbours" and then "spanning_tree". Without a vector, or with one, the tree is empty.
+    `on_progress(step, done, total)` is called after each block with the step, "neighbours" and then
+    "spanning_tree" (not if the lists were enough), and the rows done of those to be done in it.
+    Without a vector, or with one, the tree is empty.
     """
     count = len(vectors)
     blocks = split_rows(count, size=block_size)
@@ -120,11 +122,16 @@ def span_vectors(
     indices = np.concatenate([block.indices for block in near])
     distances = np.concatenate([block.distances for block in near])
     del near
-    forest, grouping = join_lists(core, (indices, distances), find_reach(distances, count=count))
-    open_blocks = blocks if grouping.count > 1 else []
-    found = workers.map_search(open_blocks, core=core, grouping=grouping)
-    counted = _count_rows(found, open_blocks, "spanning_tree", on_progress)
-    crossings = merge_crossings(counted, grouping.count)
+    lists, reach = (indices, distances), find_reach(distances, count=count)
+    forest, grouping = join_lists(core, lists, reach)
+    bounds = np.maximum(core, reach)
+    is_open = bounds <= find_heaviest(vectors, core, bounds, grouping)
+    listed = list_crossings(core, lists, grouping, np.flatnonzero(~is_open))
+    searched = keep_points(grouping, np.flatnonzero(is_open))
+    blocks = split_rows(len(searched.order), size=block_size) if grouping.count > 1 else []
+    found = workers.map_search(blocks, core=core, grouping=searched)
+    counted = _count_rows(found, blocks, "spanning_tree", on_progress)
+    crossings = merge_crossings([listed, *counted], grouping.count)
     tree = finish_tree(vectors, core, forest=forest, grouping=grouping, crossings=crossings)
     return core, tree
 

@@ -51,8 +51,8 @@ class SpanningTree:
 class Grouping:
     """The components that the lists leave: a `component` int64 (n,) for each point, p in all.
 
-    `order` int64 (n,) holds the points component by component; component c is
-    `order[starts[c]:starts[c + 1]]`.
+    `order` int64 (n,) holds the points component by component, or those of them that are to be
+    searched; component c is `order[starts[c]:starts[c + 1]]`.
     """
 
     component: npt.NDArray[np.int64]
@@ -208,7 +208,7 @@ def _best_by_component(
         owners = grouping.component[columns]
         near, facing = nearness[columns], vectors[columns].T
         firsts = np.flatnonzero(np.diff(owners, prepend=-1))
-        seen = slice(owners[0], owners[-1] + 1)
+        seen = owners[firsts]
         for low in range(0, len(rows), ROWS_AT_ONCE):
             part = rows[low : low + ROWS_AT_ONCE]
             is_behind = at + len(columns) <= start + low
@@ -216,8 +216,10 @@ def _best_by_component(
                 continue
             products = vectors[part] @ facing
             np.minimum(products, near, out=products)
-            found = best[low : low + ROWS_AT_ONCE, seen]
-            np.maximum(found, np.maximum.reduceat(products, firsts, axis=1), out=found)
+            known = best[low : low + ROWS_AT_ONCE]
+            known[:, seen] = np.maximum(
+                known[:, seen], np.maximum.reduceat(products, firsts, axis=1)
+            )
     return best
 
 

@@ -23,9 +23,11 @@ _DIMENSIONS = text(f"SELECT vector_dims(embedding) FROM face WHERE {_IS_WANTED} 
 
 _BOXES = text(
     """
-    SELECT i.path, f.box_left, f.box_top, f.box_right, f.box_bottom
-    FROM face f JOIN image i ON i.id = f.image_id
-    WHERE f.pack = :pack ORDER BY f.image_id, f.id
+    SELECT i.path, i.width::float / r.width AS scale,
+        f.box_left, f.box_top, f.box_right, f.box_bottom
+    FROM image i JOIN image r ON r.id = coalesce(i.duplicate_of, i.id)
+        JOIN face f ON f.image_id = r.id
+    WHERE f.pack = :pack ORDER BY i.id, f.id
     """
 )
 
@@ -147,7 +149,10 @@ def count_session_faces(db: Session, session_id: int) -> int:
 
 
 def list_boxes(db: Session, *, pack: str) -> Iterator[tuple[str, BoundingBox]]:
-    """Yield the path and the box of every face of the pack, photo by photo."""
+    """Yield the path and the box of every face of the pack, photo by photo.
+
+    A duplicate has the faces of its representative, in pixels of its own.
+    """
     rows = db.execute(_BOXES, {"pack": pack}, execution_options={"yield_per": 10_000})
-    for path, *sides in rows:
-        yield path, BoundingBox(*sides)
+    for path, scale, *sides in rows:
+        yield path, BoundingBox(*sides).scaled(scale)

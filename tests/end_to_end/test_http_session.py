@@ -124,3 +124,19 @@ def submit(server: Headcount, *arguments: str) -> str:
         check=False,
     )
     return done.stdout + done.stderr
+
+
+def test_a_job_runs_on_the_ray_that_it_was_sent_to_though_another_one_started_since(
+    server: Headcount, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path / "photos", 20, seed=5)
+    neighbour = Headcount(tmp_path / "data")
+    neighbour.start("--root", str(tmp_path / "photos"), "--keep")
+    try:
+        neighbour.wait_until_ready()
+        session_id = start_session(server, tmp_path / "photos")
+        neighbour.end()
+        check_the_law(poll_to_the_end(server, session_id, every_s=0.2))
+        assert "succeeded" in submit(server, "--root", str(tmp_path / "photos"))
+    finally:
+        neighbour.kill()

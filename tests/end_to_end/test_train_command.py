@@ -13,6 +13,7 @@ from cluster.store.engine import begin
 from cluster.store.items import check_session
 from cluster.store.people import list_people
 from cluster.store.sessions import get_session, list_sessions
+from jobs.train import main
 from tests.end_to_end.conftest import open_tables
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import Headcount, read_figures
@@ -102,23 +103,30 @@ def _wait_for_line(process, text: str) -> None:  # type: ignore[no-untyped-def]
     ],
 )
 def test_bad_arguments_are_told_in_a_sentence_with_exit_code_2(
-    headcount: Headcount, tmp_path: Path, arguments: list[str], said: str
+    headcount: Headcount,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "file.txt").write_text("no photo")
     make_pictures(tmp_path / "photos", 1)
     places = {"empty": tmp_path / "empty", "photos": tmp_path / "photos"}
-    code, output = headcount.run(*(part.format(**places) for part in arguments))
-    assert (code, said in output) == (2, True), output
-    assert "Traceback" not in output
+    monkeypatch.setenv("HEADCOUNT_DATA_DIR", str(headcount.data_dir))
+    assert main([part.format(**places) for part in arguments]) == 2
+    assert said in capfd.readouterr().err
 
 
-def test_a_wrong_setting_is_named(headcount: Headcount, tmp_path: Path) -> None:
-    headcount.extra["HEADCOUNT_PROT"] = "9000"
-    code, output = headcount.run("--root", str(tmp_path))
-    assert code == 2
-    assert "HEADCOUNT_PROT" in output
-    assert "HEADCOUNT_PORT" in output
+def test_a_wrong_setting_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEADCOUNT_PROT", "9000")
+    assert main(["--root", str(tmp_path)]) == 2
+    said = capfd.readouterr().err
+    assert "HEADCOUNT_PROT" in said
+    assert "HEADCOUNT_PORT" in said
 
 
 def test_a_library_in_which_every_photo_fails_ends_as_failed(
