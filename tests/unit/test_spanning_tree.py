@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cluster.numerics.blocks import LocalWorkers, span_vectors
+from cluster.numerics.blocks import LocalWorkers, near_block, span_vectors
 from cluster.numerics.distinct import DistinctVectors, find_distinct
+from cluster.numerics.narrowing import find_heaviest
 from cluster.numerics.neighbours import find_reach
 from cluster.numerics.spanning_tree import SpanningTree, join_lists
 from cluster.numerics.unions import Unions
@@ -120,3 +121,18 @@ def test_unions_number_components_by_their_first_point() -> None:
     unions = Unions(5)
     assert unions.join([(3, 1), (1, 3), (4, 3)]).tolist() == [0, 2]
     assert unions.components().tolist() == [0, 1, 2, 1, 1]
+
+
+def test_no_edge_between_components_is_heavier_than_the_heaviest_found() -> None:
+    distinct = find_distinct(make_embeddings(400, dim=64, faces_each=60))
+    workers = LocalWorkers(distinct, min_samples=3, k=4)
+    near = near_block(distinct.vectors, distinct.counts, (0, 400), min_samples=3, k=4)
+    reach = find_reach(near.distances, count=400)
+    lists = (near.indices, near.distances)
+    _, grouping = join_lists(near.core, lists, reach)
+    bounds = np.maximum(near.core, reach)
+    heaviest = find_heaviest(distinct.vectors, near.core, bounds, grouping)
+    _, tree = span_vectors(distinct.vectors, workers)
+    is_across = np.diff(grouping.component[tree.edges], axis=1)[:, 0] != 0
+    assert is_across.sum() == grouping.count - 1 > 1
+    assert tree.weights[is_across].max() <= heaviest
