@@ -3,9 +3,9 @@
     python -m bench.hashing --photos DIR [--workers N] [--json]
 
 Both loops read the same files, those that Pillow opens by itself. Headcount's hashing gives two
-hashes, of 64 and 256 bits; its record holds sha256, size, time and a thumbnail besides. The baseline
-is a plain loop; Headcount is measured on one worker and on as many as there are cores, as a session
-runs it.
+hashes, of 64 and 256 bits; its record holds sha256, size, time and a thumbnail besides. The
+baseline is a plain loop; Headcount is measured on one worker and on as many as there are cores, as
+a session runs it.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.copies import DecodedCopies
 from cluster.vision.detector import DetectorOptions, choose_provider
-from cluster.vision.packs import BUNDLED, Pack, resolve_pack
+from cluster.vision.packs import BUNDLED, LONE_REACH, Pack, resolve_pack
 from cluster.workers import count_detectors_by_node
 from jobs.runtime import Runtime
 
@@ -64,11 +64,14 @@ def choose_session(
         return create_session(db, root=root, name=name, pack=pack.name, options=options, now=now)
 
 
-def open_pack(session: SessionInfo, settings: Settings) -> Pack:
+def open_pack(session: SessionInfo, settings: Settings, *, chosen: Pack | None) -> Pack:
     """Return the pack that a session was created with; PackNotFound when it is another one now.
 
-    Embeddings of different packs are never mixed within a session.
+    `chosen` is what the command line came to, None when it only named the session. Embeddings of
+    different packs are never mixed within a session.
     """
+    if chosen is not None and chosen.name == session.pack:
+        return chosen
     wanted = session.options.get("pack", session.pack)
     pack = resolve_pack(wanted, models_dir=settings.models_dir)
     if pack.name != session.pack:
@@ -96,6 +99,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             min_quality=settings.min_quality,
             min_cluster_size=settings.min_cluster_size,
             min_samples=settings.min_samples,
+            lone_reach=LONE_REACH[pack.kind],
         ),
     )
 

@@ -129,7 +129,7 @@ def run(settings: Settings, request: Request) -> int:
             open_runtime(settings, url=url, engine=engine) as runtime,
         ):
             with interrupt.caught():
-                status = run_watched(session, runtime, interrupt, console)
+                status = run_watched(session, request.pack, runtime, interrupt, console)
             if (request.keep or console.is_terminal) and not interrupt.is_set:
                 wait_for_interrupt(runtime, interrupt, console)
                 return EXIT_CODES[status]
@@ -139,12 +139,17 @@ def run(settings: Settings, request: Request) -> int:
 
 
 def run_watched(
-    session: SessionInfo, runtime: Runtime, interrupt: Interrupt, console: Console
+    session: SessionInfo,
+    pack: Pack | None,
+    runtime: Runtime,
+    interrupt: Interrupt,
+    console: Console,
 ) -> SessionStatus:
     """Run the session while a person watches, and print its summary."""
     ask = ask_progress(runtime.progress, session.id)
     try:
-        plan = make_plan(runtime, session, open_pack(session, runtime.settings))
+        pack = open_pack(session, runtime.settings, chosen=pack)
+        plan = make_plan(runtime, session, pack)
         console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
         status = run_staffed(plan, runtime, ask, interrupt)
     except Exception as error:  # Per session boundary: whatever it was, the session has failed.

@@ -22,11 +22,16 @@ from cluster.store.phases import record_clustering, set_clustering
 
 @dataclass(frozen=True, slots=True)
 class ClusteringOptions:
-    """What counts as a person: HDBSCAN's parameters, and which faces are good enough."""
+    """What counts as a person: HDBSCAN's parameters, and which faces are good enough.
+
+    HDBSCAN finds groups by their contrast, and so nobody in a library with photos of one person;
+    `lone_reach` is the distance within which faces are then that person's.
+    """
 
     min_quality: float = 0.3
     min_cluster_size: int = 3
     min_samples: int = 3
+    lone_reach: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ def cluster_faces(
         faces.vectors,
         min_cluster_size=options.min_cluster_size,
         min_samples=options.min_samples,
+        lone_reach=options.lone_reach,
     )
     person_ids = match_identities(labels, faces.person_ids, is_placed=faces.is_placed)
     result = ClusteringResult(
