@@ -1,23 +1,42 @@
-"""Clustering: all faces of a pack become people, as one Ray task with its own status and steps."""
+"""Clustering: all faces of a pack become people, as one Ray task that fans out to Ray tasks.
+
+Its count is of faces: nearly all of it grows with the faces whose neighbours are known, the rest
+with the spanning tree and the labels. Run twice, or again after a crash, it gives the same answer;
+people are written in one transaction at its end.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import numpy as np
+import numpy.typing as npt
 import ray
 from ray.actor import ActorHandle
 
 from cluster.core.photos import Settled
 from cluster.core.progress import ClusteringResult
-from cluster.core.reports import SettledReport
+from cluster.core.reports import SettledReport, Throttle
 from cluster.core.sessions import PhaseName
-from cluster.numerics.clusters import cluster_vectors
+from cluster.numerics.blocks import LocalWorkers, Workers, span_vectors
+from cluster.numerics.clusters import Selection, label_tree
+from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.identities import match_identities
+from cluster.numerics.neighbours import DEFAULT_NEIGHBOURS
 from cluster.store.engine import Engine, begin, worker_engine
 from cluster.store.faces import load_vectors
 from cluster.store.people import assign_people
 from cluster.store.phases import record_clustering, set_clustering
+from cluster.tasks.blocks import RayWorkers, choose_block_size
+
+SHARES = {"neighbours": (0.0, 0.90), "spanning_tree": (0.90, 0.99), "labels": (0.99, 1.0)}
+"""Which part of the count each step moves: from, to."""
+
+WRITE_INTERVAL_S = 0.25
+ALONE_UP_TO = 2_000
+"""So few faces are grouped before a second process has been asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +53,7 @@ class ClusteringOptions:
     lone_reach: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class ClusteringProgress:
     """Writes how far clustering is into its phase row, and tells the live view."""
 
@@ -42,11 +61,22 @@ class ClusteringProgress:
     actor: ActorHandle
     session_id: int
     attempt: int
+    faces: int
+    throttle: Throttle = field(default_factory=lambda: Throttle(WRITE_INTERVAL_S))
 
-    def show(self, *, current: int, total: int, step: str) -> None:
-        """Show `current` of `total` faces, and what is being done."""
+    def step_done(self, step: str, done: int, total: int) -> None:
+        """Show that `done` of a step's `total` rows are done, a few times a second."""
+        begins, ends = SHARES[step]
+        if self.throttle.is_due(now=time.monotonic()):
+            share = begins + (ends - begins) * done / max(1, total)
+            self.show(int(self.faces * share), step=step)
+
+    def show(self, current: int, *, step: str | None) -> None:
+        """Show a count, and what is being done."""
         with begin(self.engine) as db:
-            settled = set_clustering(db, self.session_id, current=current, total=total, step=step)
+            settled = set_clustering(
+                db, self.session_id, current=current, total=self.faces, step=step
+            )
         self.report(settled, step=step)
 
     def report(self, settled: Settled, *, step: str | None = None) -> None:
@@ -57,7 +87,7 @@ class ClusteringProgress:
         )
 
 
-@ray.remote(max_retries=3, num_cpus=1)
+@ray.remote(max_retries=3, num_cpus=0)
 def cluster_faces(
     session_id: int,
     attempt: int,
@@ -67,21 +97,14 @@ def cluster_faces(
     database_url: str,
     progress: ActorHandle,
 ) -> ClusteringResult:
-    """Group the faces, give the groups to people, record what came of it.
-
-    Run twice, it gives the same answer; it writes in one transaction at its end.
-    """
+    """Group the faces, give the groups to people, record what came of it."""
     engine = worker_engine(database_url)
-    shown = ClusteringProgress(engine, progress, session_id, attempt)
     with begin(engine) as db:
         faces = load_vectors(db, pack=pack, min_quality=options.min_quality)
-    total = len(faces.face_ids)
-    shown.show(current=0, total=total, step="grouping faces")
-    labels = cluster_vectors(
-        faces.vectors,
-        min_cluster_size=options.min_cluster_size,
-        min_samples=options.min_samples,
-        lone_reach=options.lone_reach,
+    shown = ClusteringProgress(engine, progress, session_id, attempt, len(faces.face_ids))
+    shown.show(0, step="neighbours")
+    labels = group_vectors(
+        faces.vectors, options, shown=shown, name=f"cluster[session={session_id}]"
     )
     person_ids = match_identities(labels, faces.person_ids, is_placed=faces.is_placed)
     result = ClusteringResult(
@@ -89,11 +112,40 @@ def cluster_faces(
         faces_clustered=int((labels >= 0).sum()),
         faces_ungrouped=int((labels < 0).sum()),
     )
+    now = datetime.now(UTC)
     with begin(engine) as db:
-        assign_people(
-            db, pack=pack, face_ids=faces.face_ids, person_ids=person_ids, now=datetime.now(UTC)
-        )
+        assign_people(db, pack=pack, face_ids=faces.face_ids, person_ids=person_ids, now=now)
         record_clustering(db, session_id, result)
+        total = len(faces.face_ids)
         settled = set_clustering(db, session_id, current=total, total=total, step=None)
     shown.report(settled)
     return result
+
+
+def group_vectors(
+    vectors: npt.NDArray[np.float32],
+    options: ClusteringOptions,
+    *,
+    shown: ClusteringProgress,
+    name: str,
+) -> npt.NDArray[np.int64]:
+    """Return the group of each vector, int64 (n,), -1 for none; blocks run on the whole cluster."""
+    distinct = find_distinct(vectors)
+    core, tree = span_vectors(
+        distinct.vectors,
+        _choose_workers(distinct, min_samples=options.min_samples, name=name),
+        block_size=choose_block_size(len(distinct.vectors)),
+        on_progress=shown.step_done,
+    )
+    shown.step_done("labels", 0, 1)
+    selection = Selection(min_cluster_size=options.min_cluster_size, lone_reach=options.lone_reach)
+    return label_tree(distinct, core, tree, selection=selection).labels
+
+
+def _choose_workers(distinct: DistinctVectors, *, min_samples: int, name: str) -> Workers:
+    if len(distinct.vectors) <= ALONE_UP_TO:
+        return LocalWorkers(distinct, min_samples=min_samples)
+    cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    return RayWorkers(
+        distinct, min_samples=min_samples, k=DEFAULT_NEIGHBOURS, in_flight=2 * cpus, name=name
+    )

@@ -1,0 +1,162 @@
+"""Clustering on a real Ray and a real PostgreSQL: the same groups, and a count that moves."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import ray
+from sqlalchemy import Engine
+
+from cluster.actors.progress import start_progress_actor
+from cluster.core.photos import DetectionOutcome
+from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress
+from cluster.core.sessions import PhaseName
+from cluster.numerics.clusters import cluster_vectors
+from cluster.settings import load_settings, prepare_environment
+from cluster.store.engine import begin
+from cluster.store.faces import load_vectors
+from cluster.store.items import add_found, settle_detection
+from cluster.store.people import list_people
+from cluster.store.phases import finish_discovery, start_phase
+from cluster.tasks.clustering import ClusteringOptions, cluster_faces
+from tests.library import NOW, PACK, found, ids_of, make_face, start_session
+from tests.unit.embeddings import make_embeddings
+
+FACES, PHOTOS = 6_000, 60
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    prepare_environment(load_settings())
+    with tempfile.TemporaryDirectory(prefix="hc-ray-") as folder:
+        ray.init(
+            address="local",
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            _temp_dir=folder,
+        )
+        yield
+        ray.shutdown()
+
+
+@dataclass
+class Library:
+    """A session whose faces were found, and the live view of it."""
+
+    engine: Engine
+    url: str
+    session_id: int
+    progress: Any
+
+    def start(self) -> ray.ObjectRef:
+        return cluster_faces.remote(
+            self.session_id,
+            1,
+            pack=PACK,
+            options=ClusteringOptions(min_quality=0.0),
+            database_url=self.url,
+            progress=self.progress,
+        )
+
+    def ask(self) -> PhaseProgress:
+        shown = ray.get(self.progress.show.remote(self.session_id))
+        return shown.phase(PhaseName.CLUSTERING)
+
+    def groups(self) -> set[frozenset[int]]:
+        with begin(self.engine) as db:
+            faces = load_vectors(db, pack=PACK, min_quality=0.0)
+        return as_groups(faces.face_ids, faces.person_ids)
+
+    def expected_groups(self) -> set[frozenset[int]]:
+        with begin(self.engine) as db:
+            faces = load_vectors(db, pack=PACK, min_quality=0.0)
+        return as_groups(faces.face_ids, cluster_vectors(faces.vectors))
+
+
+def as_groups(face_ids: np.ndarray, labels: np.ndarray) -> set[frozenset[int]]:
+    return {
+        frozenset(face_ids[labels == label].tolist()) for label in np.unique(labels[labels >= 0])
+    }
+
+
+@pytest.fixture
+def library(local_ray: None, engine: Engine, database_url: str) -> Library:
+    vectors = make_embeddings(FACES, dim=64, seed=3)
+    with begin(engine) as db:
+        session_id = start_session(db)
+        add_found(db, session_id, [found(str(n)) for n in range(PHOTOS)], pack=PACK)
+        finish_discovery(db, session_id)
+        image_ids = list(ids_of(db, session_id, PhaseName.FACE_DETECTION).values())
+        shares = np.array_split(vectors, PHOTOS)
+        model = make_face(1)
+        outcomes = [
+            DetectionOutcome(
+                image_id, tuple(replace(model, embedding=row.tobytes()) for row in share)
+            )
+            for image_id, share in zip(image_ids, shares, strict=True)
+        ]
+        settle_detection(db, session_id, outcomes, pack=PACK, now=NOW)
+        start_phase(db, session_id, PhaseName.CLUSTERING, now=NOW)
+    progress = start_progress_actor(
+        database_url, weights=DEFAULT_WEIGHTS, namespace=f"test-{time.time_ns()}"
+    )
+    return Library(engine, database_url, session_id, progress)
+
+
+def watch(library: Library, task: ray.ObjectRef) -> list[PhaseProgress]:
+    seen = []
+    while not ray.wait([task], timeout=0.02)[0]:
+        seen.append(library.ask())
+    ray.get(task)
+    ray.get(library.progress.reload.remote(library.session_id))
+    return [*seen, library.ask()]
+
+
+def test_blocks_on_ray_give_the_same_people_as_one_process_and_a_count_that_never_falls(
+    library: Library,
+) -> None:
+    seen = watch(library, library.start())
+    counts = [phase.current for phase in seen]
+    assert all(later >= earlier for earlier, later in itertools.pairwise(counts))
+    assert counts[-1] == seen[-1].total == FACES
+    assert {"neighbours"} <= {phase.step for phase in seen}
+    assert library.groups() == library.expected_groups()
+    result = seen[-1].result
+    assert result is not None
+    assert result.faces_clustered + result.faces_ungrouped == FACES
+    with begin(library.engine) as db:
+        assert len(list_people(db, pack=PACK, limit=FACES)) == result.clusters_found
+
+
+def test_a_lost_worker_costs_its_block_only(library: Library) -> None:
+    task = library.start()
+    killed = 0
+    while not ray.wait([task], timeout=0.01)[0]:
+        for process in psutil.process_iter(["cmdline"]):
+            title = " ".join(process.info["cmdline"] or ())
+            if killed < 2 and title.startswith("ray::cluster[") and " block " in title:
+                process.send_signal(signal.SIGKILL)
+                killed += 1
+    ray.get(task)
+    assert killed
+    assert library.groups() == library.expected_groups()
+
+
+def test_people_keep_their_ids_when_clustering_runs_again(library: Library) -> None:
+    ray.get(library.start())
+    with begin(library.engine) as db:
+        before = {person.id for person in list_people(db, pack=PACK, limit=FACES)}
+    ray.get(library.start())
+    with begin(library.engine) as db:
+        assert {person.id for person in list_people(db, pack=PACK, limit=FACES)} == before
