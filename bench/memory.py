@@ -55,7 +55,7 @@ def measure(folder: str, pack: str, *, photos: int) -> dict[str, float]:
         watcher = threading.Thread(target=watch, args=(peaks, ended))
         watcher.start()
         try:
-            run_headcount(library, Path(place) / "data", pack)
+            run_headcount(library, Path(place) / "data", pack, read=lambda *_: None)
         finally:
             ended.set()
             watcher.join()

@@ -13,8 +13,10 @@ import argparse
 import json
 import tempfile
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench.baselines import LoopResult, run_insightface_loop
 from bench.libraries import list_photos, make_library
@@ -42,7 +44,9 @@ def main() -> None:
         library.mkdir()
         photos = list_photos(options.photos, limit=options.limit)
         paths = make_library(photos, library, at_least=options.at_least)
-        seconds, boxes = run_headcount(library, Path(folder) / "data", options.pack)
+        seconds, boxes = run_headcount(
+            library, Path(folder) / "data", options.pack, read=read_results
+        )
         loop = run_insightface_loop(paths, options.pack, modules=["detection", "recognition"])
     report(len(paths), seconds, boxes, loop, as_json=options.json)
 
@@ -58,8 +62,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run_headcount(library: Path, data_dir: Path, pack_name: str) -> tuple[float, Boxes]:
-    """Run one session with the default settings; return its seconds and the boxes by path."""
+Read = Callable[[Engine, int, str], Any]
+
+
+def run_headcount(library: Path, data_dir: Path, pack_name: str, *, read: Read) -> Any:
+    """Run one session with the default settings; return what `read` gets from its tables."""
     options = {"data_dir": data_dir, "pack": pack_name, "serve_enabled": False}
     settings = load_settings(options=options)
     pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
@@ -76,7 +83,7 @@ def run_headcount(library: Path, data_dir: Path, pack_name: str) -> tuple[float,
             pass
         status = run_session(plan, staff, is_interrupted=lambda: False)
         assert status is SessionStatus.COMPLETED, status
-        return read_results(engine, session.id, pack.name)
+        return read(engine, session.id, pack.name)
 
 
 def read_results(engine: Engine, session_id: int, pack: str) -> tuple[float, Boxes]:
@@ -84,7 +91,7 @@ def read_results(engine: Engine, session_id: int, pack: str) -> tuple[float, Box
     boxes: Boxes = defaultdict(list)
     with begin(engine) as db:
         session = get_session(db, session_id)
-        for path, box in list_boxes(db, pack=pack):
+        for path, box, _ in list_boxes(db, pack=pack):
             boxes[path].append(box)
     assert session.started_at and session.completed_at
     return (session.completed_at - session.started_at).total_seconds(), boxes

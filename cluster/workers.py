@@ -143,19 +143,26 @@ class DetectorWorkers:
 
 
 class Staff:
-    """All workers of a session, hired before it starts, so that its time is that of its work."""
+    """All workers of a session, hired before it starts, so that its time is that of its work.
 
-    def __init__(self, plan: Plan) -> None:
+    A session that has only clustering left to do (`reads_photos` false) needs none of them.
+    """
+
+    def __init__(self, plan: Plan, *, reads_photos: bool = True) -> None:
         self._copies = plan.copies
         if self._copies is not None:
             self._copies.open()
         self.training = TrainingWorkers(plan)
         self.detectors = DetectorWorkers(plan)
-        self._waiting = [self.detectors.hire()]
-        self._waiting += [warm_up.remote() for _ in range(count_cpus())]
+        self._waiting: list[ray.ObjectRef] = []
+        if reads_photos:
+            self._waiting = [warm_up.remote() for _ in range(count_cpus())]
+            self._waiting.append(self.detectors.hire())
 
     def is_ready(self, *, timeout_s: float) -> bool:
         """Wait for everybody; PhaseFailed says why the detector could not be started."""
+        if not self._waiting:
+            return True
         ready, self._waiting = ray.wait(
             self._waiting, num_returns=len(self._waiting), timeout=timeout_s
         )

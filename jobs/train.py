@@ -26,10 +26,12 @@ from cluster.core.errors import (
     SessionBusy,
 )
 from cluster.core.progress import UnifiedProgress
-from cluster.core.sessions import SessionStatus
+from cluster.core.sessions import PhaseStatus, SessionStatus
 from cluster.pipeline import fail_session, run_session
 from cluster.plan import Plan
 from cluster.settings import Settings, load_settings
+from cluster.store.engine import begin
+from cluster.store.phases import get_snapshots
 from cluster.store.sessions import SessionInfo, hold_session
 from cluster.tasks.discovery import check_root
 from cluster.vision.packs import Pack, resolve_pack
@@ -167,7 +169,7 @@ def run_staffed(
     plan: Plan, runtime: Runtime, ask: Callable[[], UnifiedProgress], interrupt: Interrupt
 ) -> SessionStatus:
     """Hire the workers while the HTTP application starts, then run the session."""
-    staff = Staff(plan)
+    staff = Staff(plan, reads_photos=reads_photos(plan))
     try:
         start_serve(runtime)
         while not interrupt.is_set and not staff.is_ready(timeout_s=READY_POLL_S):
@@ -176,6 +178,13 @@ def run_staffed(
             return run_session(plan, staff, is_interrupted=lambda: interrupt.is_set)
     finally:
         staff.dismiss()
+
+
+def reads_photos(plan: Plan) -> bool:
+    """Tell whether a phase before clustering is unfinished."""
+    with begin(plan.engine) as db:
+        phases = get_snapshots(db, plan.session_id)
+    return any(phase.status is not PhaseStatus.COMPLETED for phase in phases[:-1])
 
 
 def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console) -> None:

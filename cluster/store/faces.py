@@ -24,7 +24,7 @@ _DIMENSIONS = text(f"SELECT vector_dims(embedding) FROM face WHERE {_IS_WANTED} 
 _BOXES = text(
     """
     SELECT i.path, i.width::float / r.width AS scale,
-        f.box_left, f.box_top, f.box_right, f.box_bottom
+        f.box_left, f.box_top, f.box_right, f.box_bottom, f.person_id
     FROM image i JOIN image r ON r.id = coalesce(i.duplicate_of, i.id)
         JOIN face f ON f.image_id = r.id
     WHERE f.pack = :pack ORDER BY i.id, f.id
@@ -148,11 +148,11 @@ def count_session_faces(db: Session, session_id: int) -> int:
     return int(db.execute(_COUNT_OF_SESSION, {"session_id": session_id}).scalar_one())
 
 
-def list_boxes(db: Session, *, pack: str) -> Iterator[tuple[str, BoundingBox]]:
-    """Yield the path and the box of every face of the pack, photo by photo.
+def list_boxes(db: Session, *, pack: str) -> Iterator[tuple[str, BoundingBox, int | None]]:
+    """Yield path, box and person (None for nobody) of every face of the pack, photo by photo.
 
     A duplicate has the faces of its representative, in pixels of its own.
     """
     rows = db.execute(_BOXES, {"pack": pack}, execution_options={"yield_per": 10_000})
-    for path, scale, *sides in rows:
-        yield path, BoundingBox(*sides).scaled(scale)
+    for path, scale, *sides, person_id in rows:
+        yield path, BoundingBox(*sides).scaled(scale), person_id

@@ -1,0 +1,117 @@
+"""How good the people are: a whole session over labelled photos, compared with their labels.
+
+    python -m bench.accuracy --photos DIR --labels CSV --pack FOLDER [--json]
+
+The CSV has columns path (relative to DIR or to its parent) and identity. The labelled face of a
+photo is its largest. Figures: detection recall; BCubed precision, recall and F (Amigo et al.,
+Information Retrieval 2009), a face of nobody counting as a person of its own; pairwise F; share of
+ungrouped faces. The baseline is "everybody is somebody else": each face a person of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.session import run_headcount
+from cluster.store.engine import Engine, begin
+from cluster.store.faces import list_boxes
+
+
+def main() -> None:
+    """Measure, print, and with --json end with one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, help="a folder of photos")
+    parser.add_argument("--labels", type=Path, help="a CSV of path and identity")
+    parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    options = parser.parse_args()
+    labels_file = options.labels or options.photos.with_suffix(".csv")
+    identities = read_labels(labels_file, options.photos.resolve())
+    with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
+        persons = run_headcount(
+            options.photos.resolve(), Path(folder), options.pack, read=read_persons
+        )
+    figures = compare(identities, persons)
+    for name, value in figures.items():
+        print(f"{name:<24}{value}")
+    if options.json:
+        print(json.dumps(figures))
+
+
+def read_labels(file: Path, photos: Path) -> dict[str, str]:
+    """Return the identity of each labelled photo that is there, by its absolute path."""
+    with file.open(newline="") as lines:
+        rows = [(row["path"], row["identity"]) for row in csv.DictReader(lines)]
+    found = {}
+    for path, identity in rows:
+        for place in (photos / path, photos.parent / path):
+            if place.is_file():
+                found[str(place)] = identity
+    return found
+
+
+def read_persons(engine: Engine, session_id: int, pack: str) -> dict[str, int | None]:
+    """Return the person of the largest face of each photo with a face, by path."""
+    largest: dict[str, tuple[float, int | None]] = {}
+    with begin(engine) as db:
+        for path, box, person_id in list_boxes(db, pack=pack):
+            if box.area > largest.get(path, (0.0, None))[0]:
+                largest[path] = (box.area, person_id)
+    return {path: person_id for path, (_, person_id) in largest.items()}
+
+
+def compare(
+    identities: Mapping[str, str], persons: Mapping[str, int | None]
+) -> dict[str, float | int]:
+    """Return the figures of the grouping against the labels."""
+    seen = [path for path in identities if path in persons]
+    truth = [identities[path] for path in seen]
+    found = [persons[path] if persons[path] is not None else f"alone {path}" for path in seen]
+    precision, recall = score_bcubed(truth, found)
+    alone = sum(persons[path] is None for path in seen)
+    return {
+        "labelled_photos": len(identities),
+        "detection_recall": round(len(seen) / max(1, len(identities)), 4),
+        "bcubed_precision": round(precision, 4),
+        "bcubed_recall": round(recall, 4),
+        "bcubed_f": round(harmonic(precision, recall), 4),
+        "bcubed_f_all_alone": round(harmonic(1.0, score_bcubed(truth, range(len(seen)))[1]), 4),
+        "pairwise_f": round(score_pairs(truth, found), 4),
+        "ungrouped_share": round(alone / max(1, len(seen)), 4),
+        "people": len({person for person in persons.values() if person is not None}),
+        "identities": len(set(truth)),
+    }
+
+
+def score_bcubed(truth: Sequence[object], found: Sequence[object]) -> tuple[float, float]:
+    """Return BCubed precision and recall."""
+    if not truth:
+        return 1.0, 1.0
+    both = Counter(zip(truth, found, strict=True))
+    true_sizes, found_sizes = Counter(truth), Counter(found)
+    precision = sum(n * n / found_sizes[group] for (_, group), n in both.items())
+    recall = sum(n * n / true_sizes[name] for (name, _), n in both.items())
+    return precision / len(truth), recall / len(truth)
+
+
+def score_pairs(truth: Sequence[object], found: Sequence[object]) -> float:
+    """Return the F measure over all pairs of faces."""
+    shared = sum(n * (n - 1) for n in Counter(zip(truth, found, strict=True)).values())
+    true_pairs = sum(n * (n - 1) for n in Counter(truth).values())
+    found_pairs = sum(n * (n - 1) for n in Counter(found).values())
+    return 2 * shared / (true_pairs + found_pairs) if true_pairs + found_pairs else 1.0
+
+
+def harmonic(precision: float, recall: float) -> float:
+    """Return the F measure of precision and recall."""
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+if __name__ == "__main__":
+    main()
