@@ -34,7 +34,7 @@ from cluster.tasks.blocks import RayWorkers, choose_block_size
 SHARES = {"neighbours": (0.0, 0.90), "spanning_tree": (0.90, 0.99), "labels": (0.99, 1.0)}
 """Which part of the count each step moves: from, to."""
 
-WRITE_INTERVAL_S = 0.25
+WRITE_INTERVAL_S = 0.05
 ALONE_UP_TO = 2_000
 """So few faces are grouped before a second process has been asked."""
 
@@ -65,7 +65,7 @@ class ClusteringProgress:
     throttle: Throttle = field(default_factory=lambda: Throttle(WRITE_INTERVAL_S))
 
     def step_done(self, step: str, done: int, total: int) -> None:
-        """Show that `done` of a step's `total` rows are done, a few times a second."""
+        """Show that `done` of a step's `total` rows are done, at most twenty times a second."""
         begins, ends = SHARES[step]
         if self.throttle.is_due(now=time.monotonic()):
             share = begins + (ends - begins) * done / max(1, total)
