@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import ray
+from ray.exceptions import RayTaskError
 from rich.console import Console
 
 from cluster.core.errors import (
@@ -157,12 +158,18 @@ def run_watched(
     except Exception as error:  # Per session boundary: whatever it was, the session has failed.
         if not isinstance(error, HeadcountError):
             traceback.print_exc()
-        fail_session(runtime.engine, session.id, str(error) or type(error).__name__)
+        fail_session(runtime.engine, session.id, describe_error(error))
         ray.get(runtime.progress.reload.remote(session.id))
         status = SessionStatus.FAILED
     summary = read_summary(runtime.engine, session.id, ask())
     print_summary(summary, console, urls=runtime.urls)
     return status
+
+
+def describe_error(error: Exception) -> str:
+    """Return what a person reads: of an error on a worker the error itself, not its way here."""
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    return str(cause) or type(cause).__name__
 
 
 def run_staffed(
