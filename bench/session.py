@@ -33,6 +33,9 @@ from jobs.plans import choose_session, make_plan
 from jobs.runtime import open_database, open_runtime
 
 SAME_FACE = 0.5
+MIN_FACE_PX = 20
+"""Headcount leaves out smaller faces by its settings; the loop's are not counted either."""
+
 Boxes = dict[str, list[BoundingBox]]
 
 
@@ -103,21 +106,28 @@ def count_found(loop: LoopResult, boxes: Boxes, *, overlap: float) -> int:
         any(box.overlap(other) >= overlap for other in boxes.get(path, ()))
         for path, found in loop.boxes.items()
         for box in found
+        if is_large(box)
     )
+
+
+def is_large(box: BoundingBox) -> bool:
+    """Tell whether a face is large enough to count."""
+    return min(box.width, box.height) >= MIN_FACE_PX
 
 
 def report(photos: int, seconds: float, boxes: Boxes, loop: LoopResult, *, as_json: bool) -> None:
     """Print the figures side by side."""
     found = sum(len(faces) for faces in boxes.values())
     shared = count_found(loop, boxes, overlap=SAME_FACE)
+    wanted = sum(is_large(box) for found in loop.boxes.values() for box in found)
     figures = {
         "photos": photos,
         "headcount_photos_per_s": round(photos / seconds, 2),
         "loop_photos_per_s": round(photos / loop.seconds, 2),
         "times_faster": round(loop.seconds / seconds, 2),
         "headcount_faces": found,
-        "loop_faces": loop.faces,
-        "loop_faces_found_too": round(shared / loop.faces, 4) if loop.faces else None,
+        "loop_faces": wanted,
+        "loop_faces_found_too": round(shared / wanted, 4) if wanted else None,
     }
     for name, value in figures.items():
         print(f"{name:<24}{value}")
