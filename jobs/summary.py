@@ -11,20 +11,22 @@ from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, SessionStatus
 from cluster.store.engine import Engine, begin
 from cluster.store.faces import count_session_faces
-from cluster.store.items import Failure, count_duplicates, list_failures
+from cluster.store.items import Failure, count_duplicates, count_failures, list_failures
 from cluster.store.people import PersonSummary, list_people
 from cluster.store.sessions import SessionInfo, get_session
 
 SHOWN_FAILURES, SHOWN_PEOPLE = 10, 12
+LISTED_FAILURES = 10_000
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of a finished session."""
+    """The figures of a finished session; `failures` are the first of `failed`."""
 
     session: SessionInfo
     progress: UnifiedProgress
     duplicates: int
+    failed: int
     failures: tuple[Failure, ...]
     faces: int
     people: tuple[PersonSummary, ...]
@@ -44,7 +46,8 @@ def read_summary(engine: Engine, session_id: int, progress: UnifiedProgress) -> 
             session=session,
             progress=progress,
             duplicates=count_duplicates(db, session_id),
-            failures=tuple(list_failures(db, session_id, limit=1000)),
+            failed=count_failures(db, session_id),
+            failures=tuple(list_failures(db, session_id, limit=LISTED_FAILURES)),
             faces=count_session_faces(db, session_id),
             people=tuple(list_people(db, pack=session.pack, limit=100_000)),
         )
@@ -58,14 +61,14 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
         ("photos", f"{training.total}"),
         ("duplicates", f"{summary.duplicates}"),
         ("unchanged", f"{max(0, training.skipped - summary.duplicates)}"),
-        ("failed", f"{len(summary.failures)}"),
+        ("failed", f"{summary.failed}"),
         ("faces", f"{summary.faces}"),
         ("people", f"{len(summary.people)}"),
         *_time_rows(summary, training.total),
     ]
     for name, value in rows:
         console.print(f"  {name:<12}{value}")
-    _print_failures(summary.failures, console)
+    _print_failures(summary, console)
     _print_people(summary.people, console)
     if summary.session.status is SessionStatus.FAILED:
         console.print(f"  error       {summary.session.error}", markup=False, soft_wrap=True)
@@ -80,7 +83,8 @@ def _time_rows(summary: Summary, photos: int) -> list[tuple[str, str]]:
     return [("seconds", f"{summary.seconds:.1f}"), ("photos/s", f"{speed:.1f}")]
 
 
-def _print_failures(failures: tuple[Failure, ...], console: Console) -> None:
+def _print_failures(summary: Summary, console: Console) -> None:
+    failures = summary.failures
     for failure in failures[:SHOWN_FAILURES]:
         line = f"    failed: {failure.path}: {failure.reason}"
         console.print(line, markup=False, soft_wrap=True)
@@ -88,6 +92,8 @@ def _print_failures(failures: tuple[Failure, ...], console: Console) -> None:
         reasons = Counter(failure.reason for failure in failures[SHOWN_FAILURES:])
         for reason, count in reasons.most_common(SHOWN_FAILURES):
             console.print(f"    and {count} more: {reason}", markup=False, soft_wrap=True)
+    if summary.failed > len(failures):
+        console.print(f"    and {summary.failed - len(failures)} more, not listed here")
 
 
 def _print_people(people: tuple[PersonSummary, ...], console: Console) -> None:
