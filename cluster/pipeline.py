@@ -26,6 +26,9 @@ from cluster.workers import Staff
 
 STATUS_INTERVAL_S = 0.5
 
+BEGINNINGS = {SessionStatus.PENDING: Move.START, SessionStatus.RUNNING: Move.TAKE_OVER}
+"""How a driver begins with a session of this status; any other is resumed."""
+
 
 @dataclass(slots=True)
 class Control:
@@ -93,8 +96,8 @@ def fail_session(engine: Engine, session_id: int, reason: str) -> None:
 
 def _begin(plan: Plan) -> None:
     with begin(plan.engine) as db:
-        is_new = get_session(db, plan.session_id).status is SessionStatus.PENDING
-        move_session(db, plan.session_id, Move.START if is_new else Move.RESUME, now=_now())
+        status = get_session(db, plan.session_id).status
+        move_session(db, plan.session_id, BEGINNINGS.get(status, Move.RESUME), now=_now())
     _tell(plan, drop_in_flight=True)
 
 

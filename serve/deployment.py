@@ -66,6 +66,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         api_token=token,
         pack=settings.pack,
         choose_pack=partial(choose_pack, models_dir=settings.models_dir),
+        dashboard_url=submit.address or None,
         weights=weights,
     )
 

@@ -39,7 +39,7 @@ class AppParts:
 
     `submit` sends a session to the cluster as a Ray job and returns the job's id, or raises
     JobNotSubmitted; `choose_pack` turns a wish such as "auto" into a pack, or raises PackNotFound.
-    Both may block: they are called in a thread.
+    Both may block: they are called in a thread. `dashboard_url` is where a browser finds Ray's.
     """
 
     engine: Engine
@@ -49,6 +49,7 @@ class AppParts:
     api_token: str | None = None
     pack: str = "auto"
     choose_pack: Callable[[str], PackChoice] = take_as_named
+    dashboard_url: str | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     now: Callable[[], datetime] = utc_now
 

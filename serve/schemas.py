@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
-from cluster.core.sessions import PhaseName, SessionStatus
+from cluster.core.sessions import Move, PhaseName, SessionStatus, users_moves
 from cluster.store.items import Failure
 from cluster.store.sessions import SessionInfo
 
@@ -49,10 +49,16 @@ class StartBody(Body):
 
 
 class SessionBody(Body):
-    """One run over one root; `jobId` is its Ray job."""
+    """One run over one root.
+
+    `jobId` is its newest Ray job, and `jobUrl` that job's page in the Ray dashboard. `photoCount`
+    and `peopleCount` are null while they are not known; `legalMoves` is what may be asked of the
+    session now.
+    """
 
     session_id: int
     job_id: str | None
+    job_url: str | None
     root_path: str
     name: str | None
     pack: str
@@ -61,13 +67,18 @@ class SessionBody(Body):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    photo_count: int | None
+    people_count: int | None
+    legal_moves: list[Move]
 
     @classmethod
-    def from_session(cls, session: SessionInfo) -> SessionBody:
+    def from_session(cls, session: SessionInfo, *, dashboard_url: str | None) -> SessionBody:
         """Return `session` without its options, which are between the server and the job."""
+        has_page = session.job_id is not None and dashboard_url is not None
         return cls(
             session_id=session.id,
             job_id=session.job_id,
+            job_url=f"{dashboard_url}/#/jobs/{session.job_id}" if has_page else None,
             root_path=session.root,
             name=session.name,
             pack=session.pack,
@@ -76,6 +87,9 @@ class SessionBody(Body):
             created_at=session.created_at,
             started_at=session.started_at,
             completed_at=session.completed_at,
+            photo_count=session.photos,
+            people_count=session.people,
+            legal_moves=list(users_moves(session.status)),
         )
 
 

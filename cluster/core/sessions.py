@@ -68,7 +68,10 @@ class ItemState(StrEnum):
 
 
 class Move(StrEnum):
-    """What a user or the pipeline may ask of a session."""
+    """What a user or the pipeline may ask of a session.
+
+    `take_over` is a driver's: the one before it left "running" behind when it was killed.
+    """
 
     START = "start"
     PAUSE = "pause"
@@ -76,10 +79,17 @@ class Move(StrEnum):
     CANCEL = "cancel"
     RESTART = "restart"
     RETRY = "retry"
+    TAKE_OVER = "take_over"
     COMPLETE = "complete"
     FAIL = "fail"
 
+    @property
+    def is_users(self) -> bool:
+        """A user makes this move; the others are the pipeline's."""
+        return self in _USERS_MOVES
 
+
+_USERS_MOVES = frozenset({Move.PAUSE, Move.RESUME, Move.CANCEL, Move.RESTART, Move.RETRY})
 _TERMINAL = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.CANCELLED})
 
 _AGAIN = {Move.RESTART: SessionStatus.PENDING, Move.RETRY: SessionStatus.PENDING}
@@ -94,8 +104,7 @@ LEGAL_MOVES: Mapping[SessionStatus, Mapping[Move, SessionStatus]] = MappingProxy
             Move.FAIL: SessionStatus.FAILED,
         },
         SessionStatus.RUNNING: {
-            # A driver that was killed leaves "running" behind; the next one resumes it.
-            Move.RESUME: SessionStatus.RUNNING,
+            Move.TAKE_OVER: SessionStatus.RUNNING,
             Move.PAUSE: SessionStatus.PAUSED,
             Move.CANCEL: SessionStatus.CANCELLED,
             Move.COMPLETE: SessionStatus.COMPLETED,
@@ -118,11 +127,19 @@ def legal_moves(status: SessionStatus) -> frozenset[Move]:
     return frozenset(LEGAL_MOVES[status])
 
 
+def users_moves(status: SessionStatus) -> tuple[Move, ...]:
+    """Return the moves that a user may make of a session with this status, in their order."""
+    return tuple(move for move in Move if move.is_users and move in LEGAL_MOVES[status])
+
+
 def apply_move(status: SessionStatus, move: Move) -> SessionStatus:
-    """Return the status after `move`; raise IllegalMove when the table has no such move."""
+    """Return the status after `move`; raise IllegalMove when the table has no such move.
+
+    The error names the moves that a user could make instead.
+    """
     moves = LEGAL_MOVES[status]
     if move not in moves:
-        raise IllegalMove(status=status, move=move, legal=moves)
+        raise IllegalMove(status=status, move=move, legal=users_moves(status))
     return moves[move]
 
 

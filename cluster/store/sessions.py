@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, Select, func, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Engine,
+    RowMapping,
+    Select,
+    func,
+    insert,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound, SessionBusy
@@ -28,7 +39,11 @@ _UNFINISHED = (
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """One session as its row tells it."""
+    """One session as its row tells it, and what its phases say of its size.
+
+    `photos` is None while the session has not begun to look for them, `people` until clustering
+    has ended; `failed` counts photos in both photo phases.
+    """
 
     id: int
     root: str
@@ -41,6 +56,9 @@ class SessionInfo:
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    photos: int | None = None
+    people: int | None = None
+    failed: int = 0
 
     @classmethod
     def from_row(cls, row: RowMapping) -> SessionInfo:
@@ -49,7 +67,20 @@ class SessionInfo:
 
 
 def _select() -> Select[Any]:
-    return select(*TrainingSession.__table__.columns)
+    phase = SessionPhase
+    of_session = phase.session_id == TrainingSession.id
+    training, clustering = phase.phase == PhaseName.TRAINING, phase.phase == PhaseName.CLUSTERING
+    has_begun = training & (phase.started_at.is_not(None) | (phase.total > 0))
+    figures = (
+        select(
+            func.max(phase.total).filter(has_begun).label("photos"),
+            func.max(phase.clusters_found).filter(clustering).label("people"),
+            func.sum(phase.failed).cast(BigInteger).label("failed"),
+        )
+        .where(of_session)
+        .lateral()
+    )
+    return select(*TrainingSession.__table__.columns, *figures.c).join(figures, true())
 
 
 def create_session(
@@ -192,7 +223,8 @@ def _carry_phases(db: Session, session_id: int, move: Move, *, now: datetime) ->
             _set_status(db, session_id, row.phase, status=status, now=now)
     elif move is not Move.COMPLETE:
         for row in unfinished:
-            goes_on = move is Move.RESUME and (row.started_at or row is unfinished[0])
+            is_going_on = move in (Move.RESUME, Move.TAKE_OVER)
+            goes_on = is_going_on and (row.started_at or row is unfinished[0])
             status = PhaseStatus.RUNNING if goes_on else PhaseStatus.PENDING
             _set_status(db, session_id, row.phase, status=status, now=now)
 

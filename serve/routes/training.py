@@ -40,7 +40,12 @@ def start_training(start: StartBody, parts: Parts, response: Response) -> Sessio
     session = _create(start, root=path_to_text(root), pack=pack, parts=parts)
     submitted = _submit(session, parts)
     response.headers["Location"] = f"/api/v1/training/{session.id}"
-    return SessionBody.from_session(submitted)
+    return show_body(submitted, parts)
+
+
+def show_body(session: SessionInfo, parts: AppParts) -> SessionBody:
+    """Return what a client reads of a session."""
+    return SessionBody.from_session(session, dashboard_url=parts.dashboard_url)
 
 
 def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -> SessionInfo:
@@ -77,7 +82,7 @@ def show_sessions(
         total = count_sessions(db)
     is_full = len(sessions) == limit
     return SessionsBody(
-        sessions=[SessionBody.from_session(session) for session in sessions],
+        sessions=[show_body(session, parts) for session in sessions],
         total=total,
         next_before=sessions[-1].id if is_full and sessions[-1].id > 1 else None,
     )
@@ -87,7 +92,7 @@ def show_sessions(
 def show_session(session_id: Id, parts: Parts) -> SessionBody:
     """Show one session."""
     with begin(parts.engine) as db:
-        return SessionBody.from_session(get_session(db, session_id))
+        return show_body(get_session(db, session_id), parts)
 
 
 @router.get("/{session_id}/failures")

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from cluster.core.errors import PackNotFound
-from cluster.core.sessions import PhaseName
+from cluster.core.progress import ClusteringResult
+from cluster.core.sessions import Move, PhaseName
 from serve.app import build_app
 from serve.errors import JobNotSubmitted
 from serve.parts import AppParts, PackChoice
@@ -151,3 +152,30 @@ def test_a_session_with_a_pack_that_is_not_there_is_refused(
     answer = post(api, library, options={"pack": "antelopev2"})
     assert answer.status_code == 422
     assert "antelopev2" in answer.json()["detail"]
+
+
+def test_a_session_says_its_size_and_what_may_be_asked_of_it(
+    api: httpx.Client, worker: Worker
+) -> None:
+    def show() -> tuple[object, ...]:
+        body = api.get(f"{ROUTE}/{worker.session_id}").json()
+        return body["photoCount"], body["peopleCount"], body["legalMoves"]
+
+    assert show() == (None, None, ["pause", "cancel"])
+    worker.find(6)
+    assert show() == (6, None, ["pause", "cancel"])
+    worker.move(Move.PAUSE)
+    assert show() == (6, None, ["resume", "cancel"])
+    worker.move(Move.RESUME)
+    worker.finish_photos()
+    worker.finish_clustering(ClusteringResult(2, 5, 1))
+    assert show() == (6, 2, ["restart", "retry"])
+
+
+def test_a_job_has_its_page_in_the_ray_dashboard(
+    start: Start, parts: AppParts, library: Path
+) -> None:
+    dashboard = "http://127.0.0.1:8265"
+    api = start(RunningApp(build_app(replace(parts, dashboard_url=dashboard))))
+    body = post(api, library).json()
+    assert body["jobUrl"] == f"{dashboard}/#/jobs/{body['jobId']}"

@@ -18,6 +18,7 @@ from cluster.core.sessions import (
     apply_move,
     legal_moves,
     overall_status,
+    users_moves,
 )
 
 PENDING, RUNNING = PhaseStatus.PENDING, PhaseStatus.RUNNING
@@ -104,8 +105,14 @@ def test_a_paused_or_failed_session_can_be_resumed(status: SessionStatus) -> Non
     assert apply_move(status, Move.RESUME) is SessionStatus.RUNNING
 
 
-def test_a_session_whose_driver_was_killed_can_be_resumed_while_it_says_running() -> None:
-    assert apply_move(SessionStatus.RUNNING, Move.RESUME) is SessionStatus.RUNNING
+def test_a_driver_takes_over_a_session_whose_driver_was_killed() -> None:
+    assert apply_move(SessionStatus.RUNNING, Move.TAKE_OVER) is SessionStatus.RUNNING
+
+
+def test_of_two_users_who_resume_only_the_first_may() -> None:
+    resumed = apply_move(SessionStatus.PAUSED, Move.RESUME)
+    with pytest.raises(IllegalMove, match="running cannot resume; legal moves: cancel, pause"):
+        apply_move(resumed, Move.RESUME)
 
 
 def test_a_completed_session_cannot_be_paused() -> None:
@@ -120,15 +127,14 @@ def test_an_illegal_move_names_the_legal_ones(status: SessionStatus, move: Move)
         return
     with pytest.raises(IllegalMove) as caught:
         apply_move(status, move)
-    assert set(caught.value.legal) == legal_moves(status)
-    assert all(legal.value in str(caught.value) for legal in legal_moves(status))
+    assert set(caught.value.legal) == {m for m in legal_moves(status) if m.is_users}
+    assert all(legal in str(caught.value) for legal in caught.value.legal)
 
 
 def test_a_terminal_session_is_left_only_by_a_users_move() -> None:
-    users_moves = {Move.RESUME, Move.RESTART, Move.RETRY}
     for status in SessionStatus:
         if status.is_terminal:
-            assert legal_moves(status) <= users_moves
+            assert set(users_moves(status)) == legal_moves(status)
 
 
 def test_skipped_and_failed_items_are_finished() -> None:
