@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from cluster.core.people import PersonSummary
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, SessionStatus
 from cluster.store.engine import Engine, begin
 from cluster.store.faces import count_session_faces
 from cluster.store.items import Failure, count_duplicates, count_failures, list_failures
-from cluster.store.people import PersonSummary, list_people
+from cluster.store.people import list_people
 from cluster.store.sessions import SessionInfo, get_session
 
 SHOWN_FAILURES, SHOWN_PEOPLE = 10, 12

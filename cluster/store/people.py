@@ -1,9 +1,8 @@
-"""People: faces given to persons by clustering, and the list of who there is."""
+"""People as clustering leaves them: faces given to persons, new ones made, empty ones gone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -12,9 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.store.copying import Staging
+from cluster.store.people_list import list_people
+
+__all__ = ["PEOPLE_LOCK", "assign_people", "list_people", "lock_people"]
 
 PEOPLE_LOCK = 0x48435045
-"""Clusterings of one library write one after the other."""
+"""Who changes people takes it first: clustering, users, erasing. So none waits for the other's
+rows."""
 
 _PLACES = Staging("face_place", (("face_id", "int8"), ("person_id", "int8")))
 
@@ -47,42 +50,10 @@ _COUNT = text(
     "SELECT count(DISTINCT person_id) FROM face WHERE pack = :pack AND person_id IS NOT NULL"
 )
 
-_LIST = text(
-    """
-    WITH shown AS (
-        SELECT person_id, image_id, count(*) AS faces,
-            (array_agg(id ORDER BY quality DESC, id))[1] AS cover_face_id,
-            max(quality) AS quality
-        FROM face WHERE pack = :pack AND person_id IS NOT NULL GROUP BY person_id, image_id
-    ), copies AS (
-        SELECT duplicate_of AS image_id, count(*) AS photos FROM image
-        WHERE duplicate_of IS NOT NULL GROUP BY duplicate_of
-    ), people AS (
-        SELECT person_id, sum(faces) AS faces, sum(1 + coalesce(c.photos, 0)) AS photos,
-            (array_agg(cover_face_id ORDER BY quality DESC, cover_face_id))[1] AS cover_face_id
-        FROM shown LEFT JOIN copies c USING (image_id) GROUP BY person_id
-    )
-    SELECT p.id, p.name, p.hidden, faces, photos, cover_face_id
-    FROM people JOIN person p ON p.id = person_id
-    WHERE :with_hidden OR NOT p.hidden
-    ORDER BY photos DESC, faces DESC, p.id LIMIT :limit OFFSET :offset
-    """
-)
 
-
-@dataclass(frozen=True, slots=True)
-class PersonSummary:
-    """One person in the list; `photos` include duplicates, which share a photo's faces.
-
-    `cover_face_id` is the face of best quality.
-    """
-
-    id: int
-    name: str | None
-    hidden: bool
-    faces: int
-    photos: int
-    cover_face_id: int
+def lock_people(db: Session) -> None:
+    """Leave this transaction as the only one that changes people, until it ends."""
+    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": PEOPLE_LOCK})
 
 
 def assign_people(
@@ -99,7 +70,7 @@ def assign_people(
     the k-th new one, which is created. Faces that a user placed stay where they are; people
     without a face go unless they have a name. Given the same again, nothing changes.
     """
-    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": PEOPLE_LOCK})
+    lock_people(db)
     new = _create_people(db, person_ids, pack=pack, now=now)
     places = (
         (face, new.get(person, person) or None)
@@ -121,14 +92,3 @@ def _create_people(
         return {}
     ids = db.execute(_CREATE, {"pack": pack, "now": now, "count": len(numbers)}).scalars()
     return dict(zip(numbers, sorted(ids), strict=True))
-
-
-def list_people(
-    db: Session, *, pack: str, limit: int, offset: int = 0, with_hidden: bool = False
-) -> list[PersonSummary]:
-    """Return the people of a pack who have faces, those in most photos first."""
-    key = {"pack": pack, "limit": limit, "offset": offset, "with_hidden": with_hidden}
-    return [
-        PersonSummary(row.id, row.name, row.hidden, int(row.faces), int(row.photos), row[5])
-        for row in db.execute(_LIST, key)
-    ]

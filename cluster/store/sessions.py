@@ -119,6 +119,12 @@ def get_session(db: Session, session_id: int) -> SessionInfo:
     return SessionInfo.from_row(row)
 
 
+def find_newest_pack(db: Session) -> str | None:
+    """Return the pack of the newest session, None when there is no session yet."""
+    newest = select(TrainingSession.pack).order_by(TrainingSession.id.desc()).limit(1)
+    return db.execute(newest).scalar()
+
+
 def find_unfinished_session(db: Session, *, root: str, pack: str) -> SessionInfo | None:
     """Return the newest session of this root and pack when there is work left in it, else None."""
     statement = (

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from cluster.core.people import ChangeKind
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus
 
 
@@ -60,7 +61,10 @@ class Table(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map: Mapping[Any, Any] = {
-        **{kind: _values(kind) for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState)},
+        **{
+            kind: _values(kind)
+            for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState, ChangeKind)
+        },
         int: BigInteger(),
         float: REAL(),
         str: Text(),
@@ -209,27 +213,44 @@ class Detection(Table):
 
 
 class Person(Table):
-    """A group of faces of one pack; `version` rises with each change that a user makes."""
+    """A group of faces of one pack; `version` rises with each change that a user makes.
+
+    `name_key` is what equal names share (fold_name); no two people of a pack have the same.
+    """
 
     __tablename__ = "person"
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str | None]
+    name_key: Mapped[str | None]
     hidden: Mapped[bool] = mapped_column(server_default=text("false"))
     pack: Mapped[str] = mapped_column(index=True)
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
+    __table_args__ = (
+        Index(
+            "uq_person_name_key",
+            "pack",
+            "name_key",
+            unique=True,
+            postgresql_where=text("name_key IS NOT NULL"),
+        ),
+    )
+
 
 class Face(Table):
-    """One face in one photo, found with one pack; coordinates in upright full-size pixels."""
+    """One face in one photo, found with one pack; coordinates in upright full-size pixels.
+
+    The indexes: counting people, the best face of a person, the faces of nobody.
+    """
 
     __tablename__ = "face"
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"), index=True)
-    pack: Mapped[str] = mapped_column(index=True)
+    pack: Mapped[str]
     box_left: Mapped[float]
     box_top: Mapped[float]
     box_right: Mapped[float]
@@ -239,7 +260,62 @@ class Face(Table):
     quality: Mapped[float]
     embedding: Mapped[Any] = mapped_column(VECTOR())
     crop: Mapped[bytes]
-    person_id: Mapped[int | None] = mapped_column(
-        ForeignKey("person.id", ondelete="SET NULL"), index=True
-    )
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))
     placed_by_user: Mapped[bool] = mapped_column(server_default=text("false"))
+
+    __table_args__ = (
+        Index("ix_face_pack_person_image", "pack", "person_id", "image_id"),
+        Index("ix_face_person_quality", "person_id", text("quality DESC"), "id"),
+        Index("ix_face_nobody", "pack", "id", postgresql_where=text("person_id IS NULL")),
+    )
+
+
+class PersonChange(Table):
+    """The last change that a user made to the people of a pack, so that it can be undone.
+
+    Nothing is kept of earlier ones. The change goes with the people that it left (`person_id`,
+    `other_id`), and its faces with theirs: what is erased is not kept here.
+    """
+
+    __tablename__ = "person_change"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    pack: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[ChangeKind]
+    person_id: Mapped[int | None] = mapped_column(
+        ForeignKey("person.id", ondelete="CASCADE"), index=True
+    )
+    other_id: Mapped[int | None] = mapped_column(
+        ForeignKey("person.id", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime]
+
+
+class PersonChangePerson(Table):
+    """A person as it was before the change; it may be gone since."""
+
+    __tablename__ = "person_change_person"
+
+    change_id: Mapped[int] = mapped_column(
+        ForeignKey("person_change.id", ondelete="CASCADE"), primary_key=True
+    )
+    person_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str | None]
+    hidden: Mapped[bool]
+    version: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class PersonChangeFace(Table):
+    """Where a face was before the change, and whether a user had put it there."""
+
+    __tablename__ = "person_change_face"
+
+    change_id: Mapped[int] = mapped_column(
+        ForeignKey("person_change.id", ondelete="CASCADE"), primary_key=True
+    )
+    face_id: Mapped[int] = mapped_column(
+        ForeignKey("face.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    person_id: Mapped[int | None]
+    placed_by_user: Mapped[bool]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response, status
 
+from serve.etags import matches
 from serve.events import EventStream, stream_events
 from serve.parts import Id, LiveView
 from serve.progress_body import ProgressBody
@@ -44,7 +45,7 @@ async def show_progress(
         news = await live.wait(session_id, since=since, timeout_s=hold_s)
         progress = news or await live.show(session_id)
     headers = {"ETag": f'W/"{progress.version}"', **_NO_CACHE}
-    if matches(if_none_match, version=progress.version):
+    if matches(if_none_match, tag=progress.version):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
     response.headers.update(headers)
     return ProgressBody.from_progress(progress)
@@ -64,9 +65,3 @@ async def stream_progress(
     if progress.status.is_terminal and seen >= progress.version:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     return EventStream(stream_events(live, session_id, since=seen), headers=_STREAM)
-
-
-def matches(if_none_match: str | None, *, version: int) -> bool:
-    """Tell whether an If-None-Match header names this version (weak comparison, RFC 9110)."""
-    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return "*" in tags or f'"{version}"' in tags

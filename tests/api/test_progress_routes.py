@@ -13,7 +13,7 @@ import pytest
 
 from cluster.core.sessions import Move, PhaseName
 from serve import events
-from serve.routes.progress import matches
+from serve.etags import matches
 from tests.api.running import NOBODY, Worker, get_progress, readable
 
 
@@ -61,12 +61,12 @@ def test_a_version_that_is_known_is_answered_with_304(api: httpx.Client, worker:
 
 @pytest.mark.parametrize("header", ['"7"', 'W/"7"', '"1", W/"7"', "*"])
 def test_any_way_to_name_the_version_matches(header: str) -> None:
-    assert matches(header, version=7)
+    assert matches(header, tag=7)
 
 
 @pytest.mark.parametrize("header", [None, "", '"8"', "7", '"77"'])
 def test_another_version_does_not_match(header: str | None) -> None:
-    assert not matches(header, version=7)
+    assert not matches(header, tag=7)
 
 
 def test_a_long_poll_is_held_until_the_version_changes(api: httpx.Client, worker: Worker) -> None:

@@ -1,0 +1,139 @@
+"""Who there is: the people of a pack in pages, and single ones, with what is counted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from cluster.core.errors import NotFound
+from cluster.core.people import TAG_CHARACTERS, PersonSummary, fold_name
+
+_COUNTS = """
+    shown AS (
+        SELECT person_id, image_id, count(*) AS faces FROM face WHERE {which} GROUP BY 1, 2
+    ), copied AS (
+        SELECT s.person_id, count(*) AS copies
+        FROM shown s JOIN image d ON d.duplicate_of = s.image_id GROUP BY 1
+    ), counted AS (
+        SELECT person_id AS id, sum(faces) AS faces, count(*) AS photos FROM shown GROUP BY 1
+    ), summed AS (
+        SELECT n.id, n.faces, n.photos + coalesce(c.copies, 0) AS photos
+        FROM counted n LEFT JOIN copied c ON c.person_id = n.id
+    )
+    """
+
+_COVER = f"""
+    LEFT JOIN LATERAL (
+        SELECT f.id AS cover_face_id,
+            left(encode(sha256(f.crop), 'hex'), {TAG_CHARACTERS}) AS cover_tag
+        FROM face f WHERE f.person_id = p.id ORDER BY f.quality DESC, f.id LIMIT 1
+    ) cover ON true
+    """
+
+_PAGE = text(
+    f"""
+    WITH {_COUNTS.format(which="pack = :pack AND person_id IS NOT NULL")}, wanted AS (
+        SELECT p.id, p.pack, p.name, p.hidden, p.version, s.faces, s.photos
+        FROM summed s JOIN person p USING (id)
+        WHERE (CAST(:hidden AS boolean) IS NULL OR p.hidden = :hidden)
+            AND (CAST(:is_named AS boolean) IS NULL OR (p.name IS NOT NULL) = :is_named)
+            AND (CAST(:part AS text) IS NULL OR strpos(p.name_key, :part) > 0)
+    ), page AS (
+        SELECT * FROM wanted ORDER BY photos DESC, faces DESC, id LIMIT :limit OFFSET :offset
+    )
+    SELECT p.*, cover_face_id, cover_tag, t.total
+    FROM (SELECT count(*) AS total FROM wanted) t LEFT JOIN page p ON true {_COVER}
+    ORDER BY photos DESC, faces DESC, p.id
+    """
+)
+
+_LOAD = text(
+    f"""
+    WITH {_COUNTS.format(which="person_id = ANY(:ids)")}
+    SELECT p.id, p.pack, p.name, p.hidden, p.version, coalesce(s.faces, 0) AS faces,
+        coalesce(s.photos, 0) AS photos, cover_face_id, cover_tag
+    FROM person p LEFT JOIN summed s USING (id) {_COVER}
+    WHERE p.id = ANY(:ids)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleFilter:
+    """Which people are wanted; None does not ask. `part` is a part of the name, in any case."""
+
+    hidden: bool | None = False
+    is_named: bool | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """Some of the people that a filter lets through, of `total`."""
+
+    people: tuple[PersonSummary, ...]
+    total: int
+
+
+EVERYBODY = PeopleFilter(hidden=None)
+VISIBLE = PeopleFilter()
+
+
+def page_people(
+    db: Session, *, pack: str, limit: int, offset: int = 0, wanted: PeopleFilter = VISIBLE
+) -> PeoplePage:
+    """Return people of a pack who have faces, those in most photos first, and how many there are.
+
+    All counts come from the faces as they are; with 100,000 faces of 5,000 people that is about a
+    tenth of a second.
+    """
+    key = {
+        "pack": pack,
+        "limit": limit,
+        "offset": offset,
+        "hidden": wanted.hidden,
+        "is_named": wanted.is_named,
+        "part": fold_name(wanted.part) if wanted.part else None,
+    }
+    rows = db.execute(_PAGE, key).all()
+    people = tuple(_to_person(row) for row in rows if row.id is not None)
+    return PeoplePage(people, int(rows[0].total))
+
+
+def list_people(
+    db: Session, *, pack: str, limit: int, offset: int = 0, with_hidden: bool = False
+) -> list[PersonSummary]:
+    """Return the people of a pack who have faces, those in most photos first."""
+    wanted = EVERYBODY if with_hidden else VISIBLE
+    return list(page_people(db, pack=pack, limit=limit, offset=offset, wanted=wanted).people)
+
+
+def load_people(db: Session, person_ids: Sequence[int]) -> Mapping[int, PersonSummary]:
+    """Return those of these people that exist, by id; who has no face is among them."""
+    rows = db.execute(_LOAD, {"ids": list(person_ids)})
+    return {row.id: _to_person(row) for row in rows}
+
+
+def get_person(db: Session, person_id: int) -> PersonSummary:
+    """Return one person; raise NotFound when there is none."""
+    found = load_people(db, [person_id])
+    if person_id not in found:
+        raise NotFound("person", person_id)
+    return found[person_id]
+
+
+def _to_person(row: Row[tuple[object, ...]]) -> PersonSummary:
+    return PersonSummary(
+        id=row.id,
+        pack=row.pack,
+        name=row.name,
+        hidden=row.hidden,
+        version=row.version,
+        faces=int(row.faces),
+        photos=int(row.photos),
+        cover_face_id=row.cover_face_id,
+        cover_tag=row.cover_tag,
+    )

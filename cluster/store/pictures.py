@@ -1,0 +1,97 @@
+"""Faces with their photos in pages, and the pictures that are kept: thumbnails and crops."""
+
+from __future__ import annotations
+
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.orm import Session
+
+from cluster.core.errors import NotFound
+from cluster.core.faces import BoundingBox
+from cluster.core.people import TAG_CHARACTERS, FaceInfo
+
+
+def _page_of(which: str) -> TextClause:
+    """Return the query for a page of faces; OFFSET 0 finds the page first, then its photos."""
+    return text(
+        f"""
+        SELECT f.*, i.path, i.width, i.height, i.taken_at,
+            left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag,
+            (SELECT count(*) FROM image d WHERE d.duplicate_of = f.image_id) AS duplicates
+        FROM (
+            SELECT id, image_id, person_id, box_left, box_top, box_right, box_bottom, score,
+                quality, placed_by_user,
+                left(encode(sha256(crop), 'hex'), {TAG_CHARACTERS}) AS crop_tag
+            FROM face WHERE {which} AND id > :after ORDER BY id LIMIT :limit OFFSET 0
+        ) f JOIN image i ON i.id = f.image_id ORDER BY f.id
+        """
+    )
+
+
+_FACES_OF_PERSON = _page_of("person_id = :person_id")
+_FACES_OF_NOBODY = _page_of("pack = :pack AND person_id IS NULL")
+
+_COUNT_OF_PERSON = text("SELECT count(*) FROM face WHERE person_id = :person_id")
+_COUNT_OF_NOBODY = text("SELECT count(*) FROM face WHERE pack = :pack AND person_id IS NULL")
+
+_THUMBNAIL = text("SELECT thumbnail FROM image WHERE id = :id")
+_CROP = text("SELECT crop FROM face WHERE id = :id")
+
+
+def list_faces_of_person(
+    db: Session, person_id: int, *, limit: int, after: int = 0
+) -> list[FaceInfo]:
+    """Return the faces of a person whose ids are above `after`, by id."""
+    key = {"person_id": person_id, "limit": limit, "after": after}
+    return [_to_face(row) for row in db.execute(_FACES_OF_PERSON, key)]
+
+
+def list_faces_of_nobody(db: Session, *, pack: str, limit: int, after: int = 0) -> list[FaceInfo]:
+    """Return the faces of a pack that belong to nobody and whose ids are above `after`, by id."""
+    key = {"pack": pack, "limit": limit, "after": after}
+    return [_to_face(row) for row in db.execute(_FACES_OF_NOBODY, key)]
+
+
+def count_faces_of_person(db: Session, person_id: int) -> int:
+    """Return how many faces a person has."""
+    return int(db.execute(_COUNT_OF_PERSON, {"person_id": person_id}).scalar_one())
+
+
+def count_faces_of_nobody(db: Session, *, pack: str) -> int:
+    """Return how many faces of a pack belong to nobody."""
+    return int(db.execute(_COUNT_OF_NOBODY, {"pack": pack}).scalar_one())
+
+
+def get_thumbnail(db: Session, image_id: int) -> bytes:
+    """Return a photo's thumbnail, a JPEG; raise NotFound when there is none."""
+    return _get_picture(db, _THUMBNAIL, image_id, kind="thumbnail of photo")
+
+
+def get_crop(db: Session, face_id: int) -> bytes:
+    """Return the picture of a face, a JPEG; raise NotFound when there is no such face."""
+    return _get_picture(db, _CROP, face_id, kind="face")
+
+
+def _get_picture(db: Session, query: TextClause, key: int, *, kind: str) -> bytes:
+    picture = db.execute(query, {"id": key}).scalar()
+    if picture is None:
+        raise NotFound(kind, key)
+    return bytes(picture)
+
+
+def _to_face(row: Row[tuple[object, ...]]) -> FaceInfo:
+    return FaceInfo(
+        id=row.id,
+        image_id=row.image_id,
+        path=row.path,
+        person_id=row.person_id,
+        box=BoundingBox(row.box_left, row.box_top, row.box_right, row.box_bottom),
+        width=row.width,
+        height=row.height,
+        score=row.score,
+        quality=row.quality,
+        is_placed_by_user=row.placed_by_user,
+        taken_at=row.taken_at,
+        thumbnail_tag=row.thumbnail_tag,
+        crop_tag=row.crop_tag,
+        duplicates=row.duplicates,
+    )

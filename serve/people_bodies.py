@@ -1,0 +1,120 @@
+"""People and faces as they go over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cluster.core.people import FaceInfo, PersonSummary
+from serve.schemas import Body
+
+
+class PersonBody(Body):
+    """A person; `version` is what a change must name. The cover is the face of best quality."""
+
+    person_id: int
+    pack: str
+    name: str | None
+    is_hidden: bool
+    version: int
+    face_count: int
+    photo_count: int
+    cover_face_id: int | None
+    cover_url: str | None
+
+    @classmethod
+    def from_person(cls, person: PersonSummary) -> PersonBody:
+        """Return `person`."""
+        face_id = person.cover_face_id
+        return cls(
+            person_id=person.id,
+            pack=person.pack,
+            name=person.name,
+            is_hidden=person.hidden,
+            version=person.version,
+            face_count=person.faces,
+            photo_count=person.photos,
+            cover_face_id=face_id,
+            cover_url=None if face_id is None else crop_url(face_id, tag=person.cover_tag),
+        )
+
+
+class PeopleBody(Body):
+    """A page of people, most photos first; `nextOffset` asks for the page after it."""
+
+    people: list[PersonBody]
+    total: int
+    next_offset: int | None
+    pack: str
+    ungrouped_faces: int
+
+
+class BoxBody(Body):
+    """A rectangle in pixels of the upright photo of full size."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class FaceBody(Body):
+    """A face and its photo; `takenAt` is the camera's local time, without a zone."""
+
+    face_id: int
+    image_id: int
+    path: str
+    person_id: int | None
+    box: BoxBody
+    image_width: int
+    image_height: int
+    score: float
+    quality: float
+    is_placed_by_user: bool
+    taken_at: datetime | None
+    crop_url: str
+    thumbnail_url: str
+    duplicates: int
+
+    @classmethod
+    def from_face(cls, face: FaceInfo) -> FaceBody:
+        """Return `face`."""
+        return cls(
+            face_id=face.id,
+            image_id=face.image_id,
+            path=face.path,
+            person_id=face.person_id,
+            box=BoxBody(
+                left=face.box.left, top=face.box.top, right=face.box.right, bottom=face.box.bottom
+            ),
+            image_width=face.width,
+            image_height=face.height,
+            score=face.score,
+            quality=face.quality,
+            is_placed_by_user=face.is_placed_by_user,
+            taken_at=face.taken_at,
+            crop_url=crop_url(face.id, tag=face.crop_tag),
+            thumbnail_url=thumbnail_url(face.image_id, tag=face.thumbnail_tag),
+            duplicates=face.duplicates,
+        )
+
+
+class FacesBody(Body):
+    """A page of faces by id; `nextAfter` asks for the page after it."""
+
+    faces: list[FaceBody]
+    total: int
+    next_after: int | None
+
+
+def crop_url(face_id: int, *, tag: str | None) -> str:
+    """Return where the picture of a face is."""
+    return _tagged(f"/api/v1/faces/{face_id}/crop", tag)
+
+
+def thumbnail_url(image_id: int, *, tag: str | None) -> str:
+    """Return where a photo's thumbnail is; when the photo changes, so does the address."""
+    return _tagged(f"/api/v1/images/{image_id}/thumbnail", tag)
+
+
+def _tagged(path: str, tag: str | None) -> str:
+    return f"{path}?v={tag}" if tag else path

@@ -1,0 +1,70 @@
+"""Thumbnails and faces as JPEG: from the library's own rows, never from a file."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response, status
+
+from cluster.core.people import TAG_CHARACTERS
+from cluster.store.engine import begin
+from cluster.store.pictures import get_crop, get_thumbnail
+from serve.etags import matches
+from serve.parts import Id, Parts
+
+router = APIRouter(tags=["pictures"])
+
+FOR_EVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+
+IfNoneMatch = Annotated[str | None, Header()]
+Tag = Annotated[
+    str | None,
+    Query(alias="v", max_length=64, description="as in the URLs that are given: cached for ever"),
+]
+
+_ANSWERS: dict[int | str, dict[str, object]] = {
+    200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+    304: {"description": "The picture is the one of If-None-Match."},
+}
+
+
+class Jpeg(Response):
+    """A picture; the content type of the two routes."""
+
+    media_type = "image/jpeg"
+
+
+@router.get("/images/{image_id}/thumbnail", response_class=Jpeg, responses=_ANSWERS)
+def show_thumbnail(
+    image_id: Id, parts: Parts, tag: Tag = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Show a photo, small and upright."""
+    with begin(parts.engine) as db:
+        picture = get_thumbnail(db, image_id)
+    return answer_picture(picture, wanted=tag, if_none_match=if_none_match)
+
+
+@router.get("/faces/{face_id}/crop", response_class=Jpeg, responses=_ANSWERS)
+def show_crop(
+    face_id: Id, parts: Parts, tag: Tag = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Show a face with some surroundings."""
+    with begin(parts.engine) as db:
+        picture = get_crop(db, face_id)
+    return answer_picture(picture, wanted=tag, if_none_match=if_none_match)
+
+
+def answer_picture(picture: bytes, *, wanted: str | None, if_none_match: str | None) -> Response:
+    """Return the picture, or 304 to who has it.
+
+    It may be kept for ever under an address that names it. Ids alone do not: they begin anew with
+    a new library, and a photo that changes keeps its own.
+    """
+    tag = hashlib.sha256(picture).hexdigest()
+    is_named = wanted == tag[:TAG_CHARACTERS]
+    headers = {"ETag": f'"{tag}"', "Cache-Control": FOR_EVER if is_named else ASK_AGAIN}
+    if matches(if_none_match, tag=tag):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Jpeg(picture, headers=headers)

@@ -1,0 +1,56 @@
+"""A library whose faces are grouped: a photo for each face, people of the wanted sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from cluster.store.engine import begin
+from cluster.store.faces import load_vectors
+from cluster.store.people import assign_people
+from tests.library import NOW, PACK, found, run_session
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """People by id, each with the ids of its faces; and the faces of nobody."""
+
+    session_id: int
+    people: dict[int, list[int]]
+    nobody: list[int]
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the people, in the order of their sizes as they were asked for."""
+        return list(self.people)
+
+
+def fill_people(engine: Engine, *sizes: int, nobody: int = 0, pack: str = PACK) -> Grouped:
+    """Index sum(sizes) + nobody photos and group their faces into people of these sizes."""
+    with begin(engine) as db:
+        photos = {f"{n:04}": found(f"{n:04}") for n in range(sum(sizes) + nobody)}
+        session_id = run_session(db, photos, pack=pack)
+        labels = [-1 - number for number, size in enumerate(sizes) for _ in range(size)]
+        faces = group(db, [*labels, *[0] * nobody], pack=pack)
+    people: dict[int, list[int]] = {}
+    for face, person in faces.items():
+        if person is not None:
+            people.setdefault(person, []).append(face)
+    return Grouped(session_id, people, [face for face, person in faces.items() if person is None])
+
+
+def group(db: Session, person_ids: list[int], *, pack: str = PACK) -> dict[int, int | None]:
+    """Give the faces, by id, to these people, as clustering does; return who each belongs to."""
+    faces = load_vectors(db, pack=pack, min_quality=0.0)
+    ids = np.array(person_ids, dtype=np.int64)
+    assign_people(db, pack=pack, face_ids=faces.face_ids, person_ids=ids, now=NOW)
+    return people_of_faces(db, pack=pack)
+
+
+def people_of_faces(db: Session, *, pack: str = PACK) -> dict[int, int | None]:
+    """Return the person of each face, by the id of the face."""
+    query = text("SELECT id, person_id FROM face WHERE pack = :pack ORDER BY id")
+    return {row.id: row.person_id for row in db.execute(query, {"pack": pack})}
