@@ -1,76 +1,59 @@
-// Talking to the API: the bearer token, problems as errors, progress as it changes.
+// Talking to the API: the bearer token goes along, and what goes wrong is a typed error.
 
-const TERMINAL = new Set(["completed", "failed", "cancelled"]);
-const PATIENCE_MS = 2000;
+import { askForToken, currentToken } from "/static/token.js";
 
-export const isTerminal = (progress) => TERMINAL.has(progress.overallStatus);
+export const API = "/api/v1";
 
-async function request(path, { signal, headers = {} } = {}) {
-  const token = sessionStorage.getItem("token");
-  const authorization = token ? { Authorization: `Bearer ${token}` } : {};
-  const response = await fetch(path, { signal, headers: { ...authorization, ...headers } });
-  if (response.status === 401) return askForToken(path, { signal, headers });
-  if (!response.ok) throw new Error(await describe(response));
-  return response;
-}
-
-async function describe(response) {
-  const problem = await response.json().catch(() => ({}));
-  return problem.detail ?? `The server answered ${response.status}.`;
-}
-
-function askForToken(path, options) {
-  const token = prompt("This server asks for its API token:");
-  if (!token) throw new Error("Without the API token nothing can be shown.");
-  sessionStorage.setItem("token", token);
-  return request(path, options);
-}
-
-export const getJson = async (path, options) => (await request(path, options)).json();
-
-// Calls show(progress) for every change until a terminal status; streams, and polls when a stream
-// cannot be had.
-export async function follow(id, { show, signal }) {
-  const base = `/api/v1/training/${id}`;
-  let last = null;
-  const take = (progress) => show((last = progress));
-  while (!signal.aborted && !(last && isTerminal(last))) {
-    try {
-      await readEvents(`${base}/events`, { take, signal });
-      if (last && isTerminal(last)) return;
-      const known = last ? `?wait=25&since=${last.version}` : "";
-      take(await getJson(`${base}/progress/unified${known}`, { signal }));
-    } catch (error) {
-      if (signal.aborted) return;
-      show(last, error);
-      await new Promise((resume) => setTimeout(resume, PATIENCE_MS));
-      await poll(base, { take, signal });
-    }
+// The server said what is wrong; `slug` is the last part of the problem's type (RFC 9457).
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail ?? body.title ?? `The server answered ${status}.`);
+    this.status = status;
+    this.body = body;
+    this.slug = (body.type ?? "").split(/[:/]/).pop();
   }
 }
 
-async function poll(base, { take, signal }) {
+// Nobody answered, or something between here and the application did.
+export class Unreachable extends Error {
+  constructor() {
+    super("The server cannot be reached.");
+  }
+}
+
+export async function request(path, { method = "GET", body, signal, headers = {} } = {}) {
+  const response = await send(path, { method, body, signal, headers: { ...headers, ...identity() } });
+  if (response.status === 401) {
+    await askForToken({ signal });
+    return request(path, { method, body, signal, headers });
+  }
+  if (response.ok) return response;
+  const isProblem = response.headers.get("Content-Type")?.startsWith("application/problem+json");
+  throw isProblem ? new Problem(response.status, await response.json()) : new Unreachable();
+}
+
+const identity = () => (currentToken() ? { Authorization: `Bearer ${currentToken()}` } : {});
+
+async function send(path, options) {
   try {
-    take(await getJson(`${base}/progress/unified`, { signal }));
-  } catch {
-    // follow() says what is wrong and tries again
+    return await fetch(path, options);
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Unreachable();
   }
 }
 
-async function readEvents(path, { take, signal }) {
-  const response = await request(path, { signal, headers: { Accept: "text/event-stream" } });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const events = (rest + value).split("\n\n");
-    rest = events.pop();
-    events.map(dataOf).filter(Boolean).forEach((data) => take(JSON.parse(data)));
-  }
+export async function getJson(path, options) {
+  return (await request(API + path, options)).json();
 }
 
-function dataOf(event) {
-  const lines = event.split("\n").filter((line) => line.startsWith("data: "));
-  return lines.map((line) => line.slice(6)).join("\n");
+export async function sendJson(method, path, body, options = {}) {
+  const headers = { "Content-Type": "application/json" };
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return (await request(API + path, { ...options, method, body: text, headers })).json();
+}
+
+// "?limit=60&q=Anna" of what is given; null and undefined are left out.
+export function queryOf(parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value != null && value !== "");
+  return given.length ? `?${new URLSearchParams(given)}` : "";
 }

@@ -1,0 +1,34 @@
+// A modal dialog as a promise: it resolves with what was chosen, or undefined when it was left.
+
+import { button, make } from "/static/dom.js";
+
+let count = 0;
+
+// fill(close) returns the inside; close(value) ends the dialog with that value.
+export function openDialog(title, fill, { size = "" } = {}) {
+  return new Promise((resolve) => {
+    const id = `dialog-${++count}`;
+    const dialog = make("dialog", { "aria-labelledby": id, class: size });
+    let answer;
+    const close = (value) => { answer = value; dialog.close(); };
+    dialog.append(
+      make("header", {}, make("h2", { id }, title),
+        button("×", () => close(), { class: "icon", "aria-label": "Close" })),
+      fill(close));
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) close(); });
+    dialog.addEventListener("close", () => { dialog.remove(); resolve(answer); });
+    addEventListener("hashchange", () => dialog.close(), { once: true });
+    document.body.append(dialog);
+    dialog.showModal();
+    dialog.querySelector("input, .primary")?.focus();
+  });
+}
+
+// Resolves true only when `verb` was pressed.
+export async function confirm(title, text, verb) {
+  return (await openDialog(title, (close) => make("div", {},
+    make("p", {}, text),
+    make("div", { class: "actions" },
+      button("Leave it", () => close(false)),
+      button(verb, () => close(true), { class: "primary" }))))) === true;
+}

@@ -1,0 +1,81 @@
+// A session's progress as it changes, until it is over: a stream of events, or, where something on
+// the way holds streams back, long polling. A connection that breaks is taken up again.
+
+import { API, Problem, Unreachable, getJson, request } from "/static/api.js";
+import { pause } from "/static/dom.js";
+import { isOver } from "/static/say.js";
+
+const SILENCE_MS = 25_000; // the server says something every 15 seconds
+const WAIT_S = 25;
+const MAX_PAUSE_MS = 4_000;
+
+// Calls show(progress) for each state and lose(error) when the connection breaks. Returns once the
+// session is over or `signal` is aborted; nothing is asked after that.
+export async function follow(id, { show, lose, signal }) {
+  let last = null;
+  let streams = true;
+  let failures = 0;
+  const take = (progress) => { last = progress; failures = 0; show(progress); };
+  while (!signal.aborted && !(last && isOver(last))) {
+    try {
+      if (streams) streams = await readStream(id, { take, signal });
+      else await poll(id, { take, since: last?.version, signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Problem && error.status < 500) throw error;
+      lose(error);
+      await pause(Math.min(500 * 2 ** failures++, MAX_PAUSE_MS), signal);
+    }
+  }
+}
+
+async function poll(id, { take, since, signal }) {
+  const waiting = since === undefined ? "" : `?wait=${WAIT_S}&since=${since}`;
+  take(await getJson(`/training/${id}/progress/unified${waiting}`, { signal }));
+}
+
+// Returns whether streams work here: an end without a single event says that they do not.
+async function readStream(id, { take, signal }) {
+  const silence = new AbortController();
+  const both = AbortSignal.any([signal, silence.signal]);
+  let events = 0;
+  try {
+    const response = await watch(silence, request(`${API}/training/${id}/events`, { signal: both }));
+    if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return false;
+    for await (const progress of readEvents(response, silence)) {
+      events += 1;
+      take(progress);
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof Problem) throw error;
+    if (silence.signal.aborted && events === 0) return false;
+    throw new Unreachable();
+  }
+  return events > 0;
+}
+
+async function* readEvents(response, silence) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await watch(silence, reader.read());
+    if (done) return;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop();
+    yield* blocks.map(dataOf).filter(Boolean).map((data) => JSON.parse(data));
+  }
+}
+
+function dataOf(block) {
+  const lines = block.split("\n").filter((line) => line.startsWith("data: "));
+  return lines.map((line) => line.slice(6)).join("\n");
+}
+
+async function watch(silence, work) {
+  const timer = setTimeout(() => silence.abort(), SILENCE_MS);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,62 @@
+// What is happening in a session, as one sentence. Pure: the server's answer in, text out.
+
+import { count, number, timeLeft } from "/static/words.js";
+
+export const PHASES = [
+  { key: "training", name: "training", title: "Reading photos" },
+  { key: "faceDetection", name: "face_detection", title: "Finding faces" },
+  { key: "clustering", name: "clustering", title: "Grouping people" },
+];
+
+const STEPS = {
+  neighbours: "comparing faces",
+  spanning_tree: "connecting those that are alike",
+  labels: "deciding who is who",
+};
+
+export const stepWords = (step) => (step ? STEPS[step] ?? step.replaceAll("_", " ") : null);
+
+export const isOver = ({ overallStatus }) => ["completed", "failed", "cancelled"].includes(overallStatus);
+
+// Photos are counted in the first two phases, faces in the last.
+export const unitOf = ({ name }) => (name === "clustering" ? "face" : "photo");
+
+export function say(progress) {
+  const phase = currentPhase(progress);
+  switch (progress.overallStatus) {
+    case "pending": return "Waiting for the cluster to start it";
+    case "completed": return sayResult(progress);
+    case "cancelled": return "Cancelled. What was finished is kept.";
+    case "failed": return `Stopped by an error while ${titleOf(phase).toLowerCase()}`;
+    case "paused": return `Paused while ${titleOf(phase).toLowerCase()}, after ${sayCount(phase)}`;
+    default: return sayWork(phase);
+  }
+}
+
+function currentPhase({ overallProgress, phases }) {
+  const current = PHASES.find(({ name }) => name === overallProgress.currentPhase) ?? PHASES[0];
+  return phases[current.key];
+}
+
+const titleOf = (phase) => PHASES.find(({ name }) => name === phase.name).title;
+
+function sayWork(phase) {
+  const { current, total, etaSeconds } = phase.progress;
+  if (phase.discovering) {
+    return `Looking for photos: ${number(total)} found so far, ${number(current)} read`;
+  }
+  const parts = [stepWords(phase.step), sayCount(phase), etaSeconds ? timeLeft(etaSeconds) : null];
+  return `${titleOf(phase)}: ${parts.filter(Boolean).join(", ")}`;
+}
+
+export function sayCount(phase) {
+  const { current, total } = phase.progress;
+  return `${number(current)} of ${count(total, unitOf(phase))}`;
+}
+
+function sayResult({ phases }) {
+  const photos = count(phases.training.progress.total, "photo");
+  const people = phases.clustering.clustersFound;
+  if (people === null) return `Done: ${photos} looked through`;
+  return `Done: ${photos} looked through, ${count(people, "person", "people")} found`;
+}

@@ -1,0 +1,24 @@
+// A bar that never shows more than the server said: it grows to what was said, and falls at once.
+
+import { make } from "/static/dom.js";
+
+export function bar(label) {
+  const fill = make("div", { class: "fill" });
+  const node = make("div", {
+    class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100,
+  }, fill);
+  let shown = null;
+  return {
+    node,
+    // `percentage` is null while nobody can know how much there is.
+    update(percentage) {
+      if (percentage === shown && node.hasAttribute("aria-valuenow")) return;
+      node.classList.toggle("unknown", percentage === null);
+      node.classList.toggle("at-once", shown === null || percentage === null || percentage < shown);
+      if (percentage === null) node.removeAttribute("aria-valuenow");
+      else node.setAttribute("aria-valuenow", percentage);
+      fill.style.setProperty("transform", `scaleX(${(percentage ?? 0) / 100})`);
+      shown = percentage;
+    },
+  };
+}

@@ -1,0 +1,36 @@
+// Pause, resume and cancel: each button is there only while the server says that it is legal.
+
+import { make, button, busy, setHidden, setText } from "/static/dom.js";
+
+const MOVES = { resume: "Resume", pause: "Pause", cancel: "Cancel" };
+
+export function moveButtons(move) {
+  const wrong = make("p", { class: "wrong", role: "alert" });
+  const attempt = async (work) => {
+    setText(wrong, "");
+    try {
+      await work();
+      keepFocus(buttons);
+    } catch (error) {
+      node.hidden = false;
+      setText(wrong, error.message);
+    }
+  };
+  const buttons = Object.entries(MOVES).map(([name, title]) => {
+    const act = () => attempt(() => busy(control, () => move(name)));
+    const control = button(title, act, { hidden: true, "data-move": name });
+    return control;
+  });
+  const node = make("div", { class: "moves" }, make("div", { class: "actions" }, buttons), wrong);
+  return {
+    node,
+    attempt,
+    allow: (legal) => buttons.forEach((control) => setHidden(control, !legal.has(control.dataset.move))),
+    isEmpty: () => !wrong.textContent && buttons.every((control) => control.hidden),
+  };
+}
+
+// A button that went away must not take the keyboard's place with it.
+function keepFocus(buttons) {
+  if (document.activeElement === document.body) buttons.find((control) => !control.hidden)?.focus();
+}

@@ -1,0 +1,62 @@
+// The head of a session: its name, one sentence, the overall bar, and at the end the way to the people.
+
+import { queryOf } from "/static/api.js";
+import { make, setHidden, setText } from "/static/dom.js";
+import { say } from "/static/say.js";
+import { bar } from "/static/views/bar.js";
+import { chip } from "/static/views/chip.js";
+import { percent, timeLeft } from "/static/words.js";
+
+export function overview(session, title) {
+  const parts = {
+    status: chip(),
+    sentence: make("p", { class: "sentence" }),
+    bar: bar("Overall"),
+    percent: make("span", { class: "percent", id: "overall" }),
+    left: make("p", { class: "quiet left" }),
+    ending: make("div", { class: "ending", hidden: true }),
+    facts: make("p", { class: "quiet facts" }),
+  };
+  const node = make("section", { class: "overview" },
+    make("p", { class: "crumbs" }, make("a", { href: "#/" }, "Sessions")),
+    make("header", {}, make("h1", {}, title), parts.status.node),
+    parts.facts, parts.sentence,
+    make("div", { class: "measure" }, parts.bar.node, parts.percent),
+    parts.left, parts.ending);
+  return {
+    node,
+    update: (progress) => showOverall(parts, progress, session),
+    showJob: (newest) => showFacts(parts.facts, newest),
+  };
+}
+
+function showOverall(parts, progress, session) {
+  const { overallStatus: status, overallProgress: { percentage, etaSeconds }, phases } = progress;
+  const isCounting = phases.training.discovering;
+  parts.status.update(status);
+  setText(parts.sentence, say(progress));
+  parts.bar.update(isCounting ? null : percentage);
+  setText(parts.percent, isCounting ? "counting" : percent(percentage));
+  const left = status === "running" && etaSeconds !== null ? timeLeft(etaSeconds) : null;
+  setText(parts.left, left ? `All three phases: ${left}` : "");
+  setHidden(parts.left, !left);
+  setHidden(parts.ending, status !== "completed");
+  if (status === "completed") parts.ending.replaceChildren(...describeEnd(phases, session));
+}
+
+function describeEnd({ clustering, faceDetection }, { pack }) {
+  const people = `#/people${queryOf({ pack })}`;
+  const nobody = `#/people/nobody${queryOf({ pack })}`;
+  if (clustering.clustersFound) return [make("a", { class: "button primary", href: people }, "Meet the people")];
+  if (!faceDetection.facesDetected) return [make("p", {}, "There is no face in these photos.")];
+  return [
+    make("p", {}, "No face appears often enough to be a person of its own."),
+    make("a", { class: "button", href: nobody }, "See the faces"),
+  ];
+}
+
+function showFacts(facts, { rootPath, pack, jobUrl }) {
+  const job = jobUrl ? make("a", { href: jobUrl, rel: "noreferrer", target: "_blank" }, "Ray job") : null;
+  const parts = [make("span", { class: "path" }, rootPath), `Pack ${pack}`, job].filter(Boolean);
+  facts.replaceChildren(...parts.flatMap((part, i) => (i ? [" · ", part] : [part])));
+}

@@ -1,0 +1,84 @@
+// One phase of a session: its bar, its counts and its times.
+
+import { button, make, setHidden, setText } from "/static/dom.js";
+import { stepWords, unitOf } from "/static/say.js";
+import { bar } from "/static/views/bar.js";
+import { chip } from "/static/views/chip.js";
+import { count, number, percent, time, timeLeft } from "/static/words.js";
+
+const FIGURES = {
+  processed: "Processed", skipped: "Skipped", failed: "Failed",
+  rate: "Rate", left: "Time left", started: "Started", finished: "Finished",
+};
+
+// `explain` says in a few words what the phase does; `restart` does what the button promises.
+export function phaseCard({ title, explain, restart }) {
+  const parts = {
+    status: chip(), bar: bar(title), figures: figureList(),
+    percent: make("span", { class: "percent" }), amount: make("p", { class: "amount" }),
+    error: make("p", { class: "error", role: "alert", hidden: true }),
+    restart: button("Start again from here", restart, { class: "link", hidden: true }),
+  };
+  const node = make("article", { class: "phase" },
+    make("header", {}, make("h3", {}, title), parts.status.node),
+    make("p", { class: "quiet" }, explain),
+    make("div", { class: "measure" }, parts.bar.node, parts.percent),
+    parts.amount, parts.error, parts.figures.node, parts.restart);
+  return {
+    node,
+    update: (phase) => showPhase(parts, phase),
+    offerRestart: (isLegal) => setHidden(parts.restart, !isLegal),
+  };
+}
+
+function showPhase(parts, phase) {
+  const { progress } = phase;
+  parts.status.update(phase.status);
+  parts.bar.update(phase.discovering ? null : progress.percentage);
+  setText(parts.percent, phase.discovering ? "counting" : percent(progress.percentage));
+  setText(parts.amount, sayAmount(phase));
+  setText(parts.error, phase.error ?? "");
+  setHidden(parts.error, !phase.error);
+  parts.figures.update(figuresOf(phase));
+}
+
+function sayAmount(phase) {
+  const { current, total } = phase.progress;
+  const unit = unitOf(phase);
+  const parts = phase.discovering
+    ? [`${count(total, unit)} found so far, ${number(current)} finished`]
+    : phase.status === "pending" ? ["Not started yet"] : [`${number(current)} of ${count(total, unit)}`];
+  if (phase.facesDetected) parts.push(`${count(phase.facesDetected, "face")} found`);
+  if (phase.step) parts.push(stepWords(phase.step));
+  if (phase.clustersFound != null) parts.push(`${count(phase.clustersFound, "person", "people")} found`);
+  if (phase.facesUngrouped) parts.push(`${count(phase.facesUngrouped, "face")} of nobody`);
+  return parts.join(" · ");
+}
+
+function figuresOf(phase) {
+  const { progress, startedAt, completedAt, status } = phase;
+  const isRunning = status === "running";
+  const rate = progress.imagesPerMinute;
+  return {
+    processed: number(progress.processed),
+    skipped: number(progress.skipped),
+    failed: number(progress.failed),
+    rate: rate === null ? null : `${number(rate)} a minute`,
+    left: isRunning && progress.etaSeconds !== null ? timeLeft(progress.etaSeconds) : null,
+    started: startedAt && time(startedAt),
+    finished: completedAt && time(completedAt),
+  };
+}
+
+function figureList() {
+  const values = Object.fromEntries(Object.keys(FIGURES).map((key) => [key, make("dd")]));
+  const groups = Object.entries(values).map(([key, value]) =>
+    make("div", { class: key }, make("dt", {}, FIGURES[key]), value));
+  return {
+    node: make("dl", {}, groups),
+    update: (figures) => Object.entries(values).forEach(([key, value]) => {
+      setText(value, figures[key] ?? "–");
+      value.parentElement.classList.toggle("some", key === "failed" && figures.failed !== "0");
+    }),
+  };
+}

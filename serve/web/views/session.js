@@ -1,0 +1,119 @@
+// One session, live: what is happening, how far, what can be done about it, and what failed.
+
+import { Unreachable, getJson, sendJson } from "/static/api.js";
+import { confirm } from "/static/dialog.js";
+import { make, setHidden, setText } from "/static/dom.js";
+import { follow } from "/static/follow.js";
+import { reload, setNotice, setTitle } from "/static/router.js";
+import { PHASES, isOver, say } from "/static/say.js";
+import { failureTable } from "/static/views/failures.js";
+import { moveButtons } from "/static/views/moves.js";
+import { overview } from "/static/views/overview.js";
+import { phaseCard } from "/static/views/phase.js";
+import { fileName, time } from "/static/words.js";
+
+const EXPLAIN = {
+  training: "Each photo is checked and fingerprinted. Skipped: duplicates, and photos known from before.",
+  face_detection: "Faces are found and described. Skipped: duplicates, photos known from before or unreadable.",
+  clustering: "Faces that look alike become people. People that have a name keep it.",
+};
+
+export async function showSession({ params: [id], signal }) {
+  const session = await getJson(`/training/${id}`, { signal });
+  const view = buildView(session, { signal });
+  watch(view, { id, signal });
+  return view.node;
+}
+
+function buildView(session, { signal }) {
+  const id = session.sessionId;
+  const title = session.name ?? fileName(session.rootPath);
+  const move = async (name, query = "") => {
+    const moved = await sendJson("POST", `/training/${id}/${name}${query}`);
+    if (parts.isOver) reload(); // nobody follows a session that is over
+    else allow(parts, moved);
+  };
+  const parts = {
+    title,
+    overview: overview(session, title),
+    moves: moveButtons(move),
+    phases: PHASES.map((phase) => phaseCard({
+      ...phase, explain: EXPLAIN[phase.name], restart: () => askRestart(phase, parts.moves.attempt, move),
+    })),
+    failures: failureTable(id, { retry: () => parts.moves.attempt(() => move("retry")), signal }),
+    spoken: make("p", { class: "spoken", role: "status" }),
+  };
+  parts.node = make("div", { class: "session" },
+    parts.overview.node, parts.moves.node, parts.spoken,
+    make("section", { "aria-label": "The three phases", class: "phases" }, parts.phases.map(({ node }) => node)),
+    parts.failures.node);
+  allow(parts, session);
+  return parts;
+}
+
+async function askRestart({ name, title }, attempt, move) {
+  const text = name === "clustering"
+    ? "The faces are grouped again. People that have a name, and what you changed by hand, stay."
+    : "This and the phases after it start from zero. People that have a name stay.";
+  if (await confirm(`${title}: start again?`, text, "Start again")) {
+    await attempt(() => move("restart", `?phase=${name}`));
+  }
+}
+
+// Follows the session until it is over. What is legal is asked for again whenever its status changes.
+async function watch(view, { id, signal }) {
+  let status = null;
+  const refresh = async () => allow(view, await getJson(`/training/${id}`, { signal }));
+  const show = (progress) => {
+    showProgress(view, progress);
+    if (status !== null && status !== progress.overallStatus) refresh().catch(ignoreLoss);
+    status = progress.overallStatus;
+  };
+  try {
+    await follow(id, { show, lose: () => showLoss(view), signal });
+  } catch (error) {
+    setNotice(error.message);
+  }
+}
+
+function ignoreLoss(error) {
+  // follow() shows a lost connection, and takes it up again.
+  if (!(error instanceof Unreachable) && error.name !== "AbortError") throw error;
+}
+
+function showProgress(view, progress) {
+  setNotice("");
+  view.node.classList.remove("stale");
+  view.seenAt = new Date();
+  view.isOver = isOver(progress);
+  const percentage = Math.floor(progress.overallProgress.percentage);
+  setTitle(view.isOver ? view.title : `${percentage} % ${view.title}`);
+  view.overview.update(progress);
+  PHASES.forEach(({ key }, i) => view.phases[i].update(progress.phases[key]));
+  view.failures.update(progress);
+  speak(view, progress, percentage);
+}
+
+// Screen readers hear a change of status or phase, and every tenth part.
+function speak(view, progress, percentage) {
+  const { overallStatus, overallProgress } = progress;
+  const news = [overallStatus, overallProgress.currentPhase, Math.floor(percentage / 10)].join();
+  if (news === view.news) return;
+  view.news = news;
+  setText(view.spoken, `${say(progress)}. ${percentage} %`);
+}
+
+function showLoss(view) {
+  view.node.classList.add("stale");
+  const since = view.seenAt ? ` What you see is from ${time(view.seenAt)}.` : "";
+  setNotice(`The connection to the server is lost.${since} Trying again …`);
+}
+
+function allow(view, session) {
+  const legal = new Set(session.legalMoves ?? []);
+  view.moves.allow(legal);
+  view.phases.forEach((phase) => phase.offerRestart(legal.has("restart")));
+  view.failures.offerRetry(legal.has("retry"));
+  view.overview.showJob(session);
+  setHidden(view.moves.node, view.moves.isEmpty());
+}
