@@ -1,2 +1,54 @@
-import { make } from "/static/dom.js";
-export async function showNobody() { return make("h1", {}, "nobody"); }
+// The faces that belong to nobody, and giving them to somebody.
+
+import { button, make } from "/static/dom.js";
+import { growingList } from "/static/paging.js";
+import { listFaces, onChange } from "/static/people.js";
+import { picture } from "/static/pictures.js";
+import { setNotice, setTitle } from "/static/router.js";
+import { selection } from "/static/selection.js";
+import { watchChanges } from "/static/undo.js";
+import { askMove } from "/static/views/moving.js";
+import { openPhoto } from "/static/views/photo.js";
+import { count, fileName } from "/static/words.js";
+
+const SIDE = 112;
+
+export async function showNobody({ query, signal }) {
+  setTitle("Faces of nobody");
+  const pack = query.get("pack");
+  const summary = make("p", { class: "quiet" });
+  const give = (faces) => askMove(null, faces, { pack }).then((moved) => moved && ticks.clear()).catch(showWrong);
+  const ticks = selection({
+    say: (n) => `${count(n, "face")} chosen`,
+    actions: [button("Give to …", () => give(ticks.items()), { class: "primary" })],
+  });
+  const faces = growingList({
+    list: make("ul", { class: "people faces", "aria-label": "Faces" }), signal,
+    empty: make("p", { class: "empty", hidden: true }, "Every face belongs to somebody."),
+    key: ({ faceId }) => faceId,
+    load: async (after) => {
+      const page = await listFaces(null, { after, pack }, { signal });
+      summary.textContent = `${count(page.total, "face")} that look like nobody else often enough, or are too small or blurred to tell`;
+      return { items: page.faces, next: page.nextAfter };
+    },
+    tile: (face) => faceTile(face, { ticks, give }),
+  });
+  onChange(() => faces.refresh(), signal);
+  await faces.grow();
+  watchChanges(pack, signal);
+  return make("div", {},
+    make("header", { class: "people-head" }, make("div", {},
+      make("p", { class: "crumbs" }, make("a", { href: "#/people" }, "People")),
+      make("h1", {}, "Faces of nobody"), summary)),
+    faces.node, ticks.bar);
+}
+
+function faceTile(face, { ticks, give }) {
+  const name = fileName(face.path);
+  return make("li", { "data-face": face.faceId },
+    make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)),
+    make("button", { type: "button", class: "open", "aria-label": `${name}: show the photo`, onclick: () => openPhoto(face, give) },
+      picture(face.cropUrl, { class: "face", width: SIDE, height: SIDE })));
+}
+
+const showWrong = (error) => setNotice(error.message);

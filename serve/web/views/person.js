@@ -1,2 +1,89 @@
-import { make } from "/static/dom.js";
-export async function showPerson() { return make("h1", {}, "person"); }
+// One person: the photos with the face marked, the name, and what can be changed.
+
+import { button, busy, make, setText } from "/static/dom.js";
+import { growingList } from "/static/paging.js";
+import { getPerson, hidePerson, listFaces, mergePeople, onChange } from "/static/people.js";
+import { picture } from "/static/pictures.js";
+import { goTo, reload, setNotice, setTitle } from "/static/router.js";
+import { selection } from "/static/selection.js";
+import { watchChanges } from "/static/undo.js";
+import { choosePerson } from "/static/views/choosing.js";
+import { askMerge } from "/static/views/merging.js";
+import { askMove } from "/static/views/moving.js";
+import { nameField } from "/static/views/naming.js";
+import { photoTile } from "/static/views/photo.js";
+import { titleOf } from "/static/views/tile.js";
+import { count } from "/static/words.js";
+
+export async function showPerson({ params: [id], signal }) {
+  const view = { person: await getPerson(id, { signal }) };
+  const move = (faces) => moveAway(view, faces);
+  view.ticks = selection({
+    say: (n) => `${count(n, "face")} chosen`,
+    actions: [button("Move …", () => move(view.ticks.items()), { class: "primary" })],
+  });
+  const head = personHead(view);
+  const faces = growingList({
+    list: make("ul", { class: "photos", "aria-label": "Photos" }), signal,
+    empty: make("p", { class: "empty", hidden: true }, "No photo is left."),
+    key: ({ faceId }) => faceId,
+    load: (after) => listFaces(id, { after }, { signal }).then((page) => ({ items: page.faces, next: page.nextAfter })),
+    tile: (face) => photoTile(face, { ticks: view.ticks, move }),
+  });
+  onChange((kind, answer) => follow(view, kind, answer), signal);
+  await faces.grow();
+  watchChanges(view.person.pack, signal);
+  return make("div", {}, head, faces.node, view.ticks.bar);
+}
+
+function personHead(view) {
+  const facts = make("p", { class: "quiet" });
+  const hide = button("", () => attempt(hide, () => hidePerson(view.person, !view.person.isHidden)));
+  const merge = button("Merge with …", () => attempt(merge, () => mergeWith(view.person)));
+  const name = nameField({ person: () => view.person, changed: (after) => view.take(after) });
+  view.take = (person) => {
+    if (person.personId !== view.person.personId) return goTo(`#/people/${person.personId}`);
+    view.person = person;
+    setTitle(titleOf(person));
+    const numbers = [count(person.photoCount, "photo"), count(person.faceCount, "face")];
+    setText(facts, [...numbers, person.isHidden ? "hidden" : null].filter(Boolean).join(" · "));
+    setText(hide, person.isHidden ? "Show again" : "Hide");
+    name.update();
+  };
+  view.take(view.person);
+  return make("header", { class: "person-head" },
+    picture(view.person.coverUrl, { class: "face", width: 112, height: 112 }),
+    make("div", {},
+      make("p", { class: "crumbs" }, make("a", { href: "#/people" }, "People")),
+      make("h1", {}, name.node), facts),
+    make("div", { class: "actions" }, merge, hide));
+}
+
+async function mergeWith(person) {
+  const other = await choosePerson(`Who is ${titleOf(person)} as well?`, { pack: person.pack, except: person.personId });
+  const choice = other && await askMerge([person, other]);
+  if (choice) await mergePeople(choice.kept, choice.others);
+}
+
+async function moveAway(view, faces) {
+  const { pack, personId } = view.person;
+  await attempt(null, () => askMove(view.person, faces, { pack, except: personId }));
+}
+
+// What this person became; after a merge, a move or an undo the photos are looked up anew.
+function follow(view, kind, answer) {
+  const { personId } = view.person;
+  if (kind === "rename" || kind === "hide") return view.take(answer.person);
+  const here = kind === "undo" ? answer.people.find((p) => p.personId === personId) ?? answer.people[0] : answer.person;
+  if (!here) return goTo("#/people");
+  return here.personId === personId ? reload() : goTo(`#/people/${here.personId}`);
+}
+
+async function attempt(control, work) {
+  setNotice("");
+  try {
+    await (control ? busy(control, work) : work());
+  } catch (error) {
+    setNotice(error.slug === "stale-version" ? "This person was changed meanwhile. Reload, then try again." : error.message);
+  }
+}

@@ -1,0 +1,40 @@
+// Pictures from the API, loaded when they come into view. An <img> sends no token, so where one is
+// in use the picture is fetched and shown from memory.
+
+import { request } from "/static/api.js";
+import { make } from "/static/dom.js";
+import { currentToken } from "/static/token.js";
+
+const AHEAD = "400px";
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    load(target);
+  }
+}, { rootMargin: AHEAD });
+
+// `alt` is empty for a picture that stands beside its own words.
+export function picture(url, { alt = "", ...attributes } = {}) {
+  const image = make("img", { alt, decoding: "async", draggable: "false", ...attributes });
+  image.addEventListener("error", () => image.classList.add("missing"));
+  if (!currentToken()) {
+    image.loading = "lazy"; // before src, or it is fetched at once
+    image.src = url;
+  } else {
+    image.dataset.url = url;
+    seen.observe(image);
+  }
+  return image;
+}
+
+async function load(image) {
+  try {
+    const address = URL.createObjectURL(await (await request(image.dataset.url)).blob());
+    image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+    image.src = address;
+  } catch {
+    image.classList.add("missing");
+  }
+}

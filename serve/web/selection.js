@@ -1,0 +1,49 @@
+// What is ticked, and the bar that says what can be done with it.
+
+import { button, make, setHidden, setText } from "/static/dom.js";
+
+// `say(n)` is the bar's text; `actions` are buttons; items are kept by their key.
+export function selection({ say, actions }) {
+  const chosen = new Map();
+  const boxes = new Map();
+  const text = make("p", { role: "status" });
+  const bar = make("div", { class: "selection", role: "region", "aria-label": "Selection", hidden: true },
+    text, make("div", { class: "actions" }, actions, button("Clear", clear)));
+  document.body.classList.remove("selecting");
+
+  function tick(key, item, isTicked) {
+    if (isTicked) chosen.set(key, item);
+    else chosen.delete(key);
+    show();
+  }
+
+  function clear() {
+    chosen.clear();
+    boxes.forEach((box) => { box.checked = false; });
+    show();
+  }
+
+  function show() {
+    setText(text, chosen.size ? say(chosen.size) : "");
+    setHidden(bar, chosen.size === 0);
+    document.body.classList.toggle("selecting", chosen.size > 0);
+    bar.dispatchEvent(new CustomEvent("select", { detail: chosen.size }));
+  }
+
+  // A checkbox for one item, for the corner of its tile.
+  function checkbox(key, item, label) {
+    const box = make("input", { type: "checkbox", "aria-label": label, checked: chosen.has(key) });
+    box.addEventListener("change", () => tick(key, item, box.checked));
+    if (chosen.has(key)) chosen.set(key, item); // the newest of what is known of it
+    boxes.set(key, box);
+    return make("label", { class: "tick" }, box);
+  }
+
+  // What is no longer there is no longer ticked.
+  function keepOnly(keys) {
+    [...chosen.keys()].filter((key) => !keys.has(key)).forEach((key) => chosen.delete(key));
+    show();
+  }
+
+  return { bar, checkbox, clear, keepOnly, items: () => [...chosen.values()] };
+}

@@ -1,0 +1,33 @@
+// The last change, and taking it back. The server remembers it; here it is only said.
+
+import { button, busy, make } from "/static/dom.js";
+import { findLastChange, onChange, undoChange } from "/static/people.js";
+
+const place = document.querySelector("#undo");
+let pack;
+let generation = 0;
+
+// From now on changes of this pack are offered to be undone; `isFresh` ones are said aloud.
+export async function watchChanges(ofPack, signal) {
+  pack = ofPack;
+  onChange(() => showLast({ isFresh: true }), signal);
+  signal.addEventListener("abort", () => { generation += 1; place.replaceChildren(); });
+  await showLast({ isFresh: false });
+}
+
+async function showLast({ isFresh }) {
+  const mine = ++generation;
+  const last = await findLastChange(pack).catch(() => null);
+  if (mine !== generation) return;
+  place.replaceChildren(...(last && (isFresh || last.canUndo) ? [describe(last, isFresh)] : []));
+}
+
+function describe({ changeId, summary, canUndo }, isFresh) {
+  const wrong = make("span", { class: "wrong" });
+  const undo = button("Undo", () => busy(undo, () => undoChange(changeId)).catch((error) => {
+    wrong.textContent = error.message;
+  }), { "aria-label": `Undo: ${summary}` });
+  const hide = button("×", () => place.replaceChildren(), { class: "icon", "aria-label": "Leave it so" });
+  return make("div", { class: isFresh ? "undo fresh" : "undo" },
+    make("span", {}, summary), canUndo ? undo : null, hide, wrong);
+}

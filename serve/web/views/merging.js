@@ -1,0 +1,42 @@
+// Two or more people that are one: which of them stays is chosen in a dialog.
+
+import { openDialog } from "/static/dialog.js";
+import { button, make, setText } from "/static/dom.js";
+import { picture } from "/static/pictures.js";
+import { titleOf } from "/static/views/tile.js";
+import { count } from "/static/words.js";
+
+// Resolves with { kept, others }, or undefined when it was left.
+export function askMerge(people) {
+  const sorted = [...people].sort((a, b) => (b.name !== null) - (a.name !== null) || b.photoCount - a.photoCount);
+  return openDialog(`Are these ${count(people.length, "person", "people")} one?`, (close) => {
+    const loss = make("p", { class: "quiet", role: "status" });
+    const options = sorted.map((person, i) => option(person, i === 0));
+    const chosen = () => sorted[options.findIndex((node) => node.querySelector("input").checked)];
+    const sayLoss = () => setText(loss, describeLoss(sorted, chosen()));
+    sayLoss();
+    return make("form", {
+      onchange: sayLoss,
+      onsubmit: (event) => {
+        event.preventDefault();
+        const kept = chosen();
+        close({ kept, others: sorted.filter((person) => person !== kept) });
+      },
+    },
+      make("fieldset", { class: "options" }, make("legend", {}, "All their photos go to"), options), loss,
+      make("div", { class: "actions" },
+        button("Leave them", () => close()), button("Merge", null, { type: "submit", class: "primary" })));
+  });
+}
+
+const option = (person, isChosen) => make("label", {},
+  make("input", { type: "radio", name: "kept", value: person.personId, checked: isChosen }),
+  picture(person.coverUrl, { class: "face", width: 56, height: 56 }),
+  make("span", {}, titleOf(person), make("small", { class: "quiet" }, count(person.photoCount, "photo"))));
+
+// The one that stays keeps its name, or takes the first name among the others.
+function describeLoss(people, kept) {
+  const names = people.filter((person) => person !== kept && person.name !== null).map(({ name }) => name);
+  if (kept.name === null) names.shift();
+  return names.length ? `The name ${names.join(" and ")} goes away.` : "";
+}

@@ -1,0 +1,88 @@
+// A person's name, which a click turns into a field. It is saved at once; a name that somebody else
+// has already is an offer to make one person of the two.
+
+import { Problem } from "/static/api.js";
+import { openDialog } from "/static/dialog.js";
+import { button, make, setText } from "/static/dom.js";
+import { getPerson, mergePeople, renamePerson } from "/static/people.js";
+import { picture } from "/static/pictures.js";
+
+const MAX_LENGTH = 200;
+
+// `person()` gives the newest that is known; changed(person) takes what came of it.
+export function nameField({ person, changed, missing = "Add a name" }) {
+  const show = button("", edit, { class: "name" });
+  const wrong = make("p", { class: "wrong", role: "alert" });
+  const node = make("div", { class: "naming" }, show, wrong);
+  const update = () => {
+    const { name } = person();
+    setText(show, name ?? missing);
+    show.classList.toggle("unnamed", name === null);
+    show.setAttribute("aria-label", name === null ? missing : `${name}: change the name`);
+  };
+
+  function edit() {
+    setText(wrong, "");
+    const field = make("input", {
+      maxlength: MAX_LENGTH, "aria-label": "Name", autocomplete: "off", spellcheck: "false",
+      enterkeyhint: "done", value: person().name ?? "",
+    });
+    let isDone = false;
+    const end = async (isKept) => {
+      if (isDone) return;
+      isDone = true;
+      const hadFocus = document.activeElement === field;
+      const name = field.value.trim() || null;
+      form.replaceWith(show);
+      if (hadFocus) show.focus();
+      if (isKept && name !== person().name) await save(name);
+    };
+    const form = make("form", { onsubmit: (event) => { event.preventDefault(); end(true); } }, field);
+    field.addEventListener("blur", () => end(true));
+    field.addEventListener("keydown", (event) => { if (event.key === "Escape") end(false); });
+    show.replaceWith(form);
+    field.focus();
+    field.select();
+  }
+
+  async function save(name) {
+    setText(show, name ?? missing);
+    show.setAttribute("aria-busy", "true");
+    try {
+      const after = await rename(person(), name);
+      if (after) changed(after);
+    } catch (error) {
+      if (error.slug === "stale-version") changed(error.body.current);
+      setText(wrong, error.slug === "stale-version"
+        ? "Somebody changed this person meanwhile: here is the newest. Try again."
+        : error.message);
+    } finally {
+      show.removeAttribute("aria-busy");
+      update();
+    }
+  }
+
+  update();
+  return { node, update };
+}
+
+// Returns the person after it, or null when a name that is taken was left alone.
+async function rename(person, name) {
+  try {
+    return (await renamePerson(person, name)).person;
+  } catch (error) {
+    if (!(error instanceof Problem) || error.slug !== "name-taken") throw error;
+    return offerMerge(person, await getPerson(error.body.otherPersonId));
+  }
+}
+
+async function offerMerge(person, other) {
+  const isSame = await openDialog(`There is ${other.name} already`, (close) => make("div", {},
+    make("p", {}, `Are these the same person? Then all photos will be ${other.name}'s.`),
+    make("div", { class: "pair" },
+      [person, other].map(({ coverUrl }) => picture(coverUrl, { class: "face", width: 96, height: 96 }))),
+    make("div", { class: "actions" },
+      button("Two people: use another name", () => close(false)),
+      button("The same: merge", () => close(true), { class: "primary" }))));
+  return isSame ? (await mergePeople(other, [person])).person : null;
+}

@@ -1,0 +1,47 @@
+// A photo with the face marked: small in a list, large in a dialog.
+
+import { openDialog } from "/static/dialog.js";
+import { button, make } from "/static/dom.js";
+import { picture } from "/static/pictures.js";
+import { count, day, fileName, number } from "/static/words.js";
+
+// The picture with a frame around the face; `imageWidth` and the box are in the photo's own pixels.
+export function markedPhoto({ thumbnailUrl, box, imageWidth, imageHeight }, { alt = "" } = {}) {
+  const mark = make("span", { class: "mark" });
+  mark.style.setProperty("left", share(box.left, imageWidth));
+  mark.style.setProperty("top", share(box.top, imageHeight));
+  mark.style.setProperty("width", share(box.right - box.left, imageWidth));
+  mark.style.setProperty("height", share(box.bottom - box.top, imageHeight));
+  const frame = make("span", { class: "frame" }, picture(thumbnailUrl, { alt }), mark);
+  frame.style.setProperty("--ratio", imageWidth / imageHeight);
+  return frame;
+}
+
+const share = (part, whole) => `${(100 * part) / whole}%`;
+
+export function photoTile(face, { ticks, move }) {
+  const name = fileName(face.path);
+  const open = make("button", {
+    type: "button", class: "open", "aria-label": `${name}: show it larger`, onclick: () => openPhoto(face, move),
+  }, markedPhoto(face));
+  const tile = make("li", { "data-face": face.faceId },
+    make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)), open);
+  tile.style.setProperty("--ratio", face.imageWidth / face.imageHeight);
+  return tile;
+}
+
+export async function openPhoto(face, move) {
+  const wants = await openDialog(fileName(face.path), (close) => make("div", { class: "large" },
+    markedPhoto(face, { alt: `The photo ${fileName(face.path)}` }),
+    make("p", { class: "path" }, face.path),
+    make("p", { class: "quiet" }, describe(face)),
+    make("div", { class: "actions" }, button("Somebody else …", () => close("move")))), { size: "wide" });
+  if (wants === "move") await move([face]);
+}
+
+function describe({ takenAt, imageWidth, imageHeight, duplicates, isPlacedByUser }) {
+  const facts = [takenAt && day(takenAt), `${number(imageWidth)} × ${number(imageHeight)} pixels`];
+  if (duplicates) facts.push(`${count(duplicates, "more copy", "more copies")} of this photo`);
+  if (isPlacedByUser) facts.push("placed by hand");
+  return facts.filter(Boolean).join(" · ");
+}
