@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 _FRESH = {"Cache-Control": "no-cache"}
 
 router = APIRouter(include_in_schema=False)
-static_files = StaticFiles(directory=WEB)
+
+
+class FreshFiles(StaticFiles):
+    """Files that a browser asks for again: modules of two versions never meet in one page."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        """Return the file, or 304 to who has it."""
+        response = super().file_response(*arguments, **options)
+        response.headers.update(_FRESH)
+        return response
+
+
+static_files = FreshFiles(directory=WEB)
 
 
 @router.get("/")

@@ -16,8 +16,13 @@ export function openDialog(title, fill, { size = "" } = {}) {
         button("×", () => close(), { class: "icon", "aria-label": "Close" })),
       fill(close));
     dialog.addEventListener("click", (event) => { if (event.target === dialog) close(); });
-    dialog.addEventListener("close", () => { dialog.remove(); resolve(answer); });
-    addEventListener("hashchange", () => dialog.close(), { once: true });
+    const leave = () => dialog.close();
+    addEventListener("hashchange", leave);
+    dialog.addEventListener("close", () => {
+      removeEventListener("hashchange", leave);
+      dialog.remove();
+      resolve(answer);
+    });
     document.body.append(dialog);
     dialog.showModal();
     dialog.querySelector("input, .primary")?.focus();

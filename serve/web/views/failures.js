@@ -9,8 +9,8 @@ const PAGE = 500;
 const CALM_MS = 2000;
 const titleOf = (name) => PHASES.find((phase) => phase.name === name).title;
 
-export function failureTable(sessionId, { retry, signal }) {
-  const view = buildView(retry);
+export function failureTable({ sessionId, rootPath }, { retry, signal }) {
+  const view = { ...buildView(retry), root: `${rootPath.replace(/\/$/, "")}/` };
   const list = { failures: [], next: null, asked: 0, busy: false };
   const load = () => loadPage(list, { sessionId, signal }).then(() => showList(view, list));
   view.more.addEventListener("click", () => busy(view.more, load));
@@ -82,14 +82,15 @@ function showList(view, list) {
   const chosen = list.failures.filter(({ phase, path, reason }) =>
     (!view.phase.value || phase === view.phase.value)
     && `${path} ${reason}`.toLowerCase().includes(wanted));
-  view.body.replaceChildren(...chosen.map(failureRow));
+  view.body.replaceChildren(...chosen.map((failure) => failureRow(failure, view.root)));
   setText(view.shown, isFiltering(view) ? `${count(chosen.length, "photo")} match` : "");
   setHidden(view.more, list.next === null);
 }
 
-function failureRow({ path, reason, phase }) {
+function failureRow({ path, reason, phase }, root) {
+  const within = path.startsWith(root) ? path.slice(root.length) : path;
   return make("tr", {},
-    make("td", { class: "path", "data-title": "Photo" }, path),
+    make("td", { class: "path", "data-title": "Photo", title: path }, within),
     make("td", { "data-title": "Why" }, reason),
     make("td", { "data-title": "Phase" }, titleOf(phase)));
 }

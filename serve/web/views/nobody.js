@@ -28,7 +28,7 @@ export async function showNobody({ query, signal }) {
     key: ({ faceId }) => faceId,
     load: async (after) => {
       const page = await listFaces(null, { after, pack }, { signal });
-      summary.textContent = `${count(page.total, "face")} that look like nobody else often enough, or are too small or blurred to tell`;
+      summary.textContent = `${count(page.total, "face")}: seen too seldom to be a person, or too small or blurred to tell`;
       return { items: page.faces, next: page.nextAfter };
     },
     tile: (face) => faceTile(face, { ticks, give }),

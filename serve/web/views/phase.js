@@ -15,7 +15,8 @@ const FIGURES = {
 export function phaseCard({ title, explain, restart }) {
   const parts = {
     status: chip(), bar: bar(title), figures: figureList(),
-    percent: make("span", { class: "percent" }), amount: make("p", { class: "amount" }),
+    percent: make("span", { class: "percent" }),
+    amount: make("p", { class: "amount" }), found: make("p", { class: "found quiet" }),
     error: make("p", { class: "error", role: "alert", hidden: true }),
     restart: button("Start again from here", restart, { class: "link", hidden: true }),
   };
@@ -23,7 +24,7 @@ export function phaseCard({ title, explain, restart }) {
     make("header", {}, make("h3", {}, title), parts.status.node),
     make("p", { class: "quiet" }, explain),
     make("div", { class: "measure" }, parts.bar.node, parts.percent),
-    parts.amount, parts.error, parts.figures.node, parts.restart);
+    make("div", {}, parts.amount, parts.found, parts.error), parts.figures.node, parts.restart);
   return {
     node,
     update: (phase) => showPhase(parts, phase),
@@ -37,6 +38,7 @@ function showPhase(parts, phase) {
   parts.bar.update(phase.discovering ? null : progress.percentage);
   setText(parts.percent, phase.discovering ? "counting" : percent(progress.percentage));
   setText(parts.amount, sayAmount(phase));
+  setText(parts.found, sayFound(phase));
   setText(parts.error, phase.error ?? "");
   setHidden(parts.error, !phase.error);
   parts.figures.update(figuresOf(phase));
@@ -45,14 +47,18 @@ function showPhase(parts, phase) {
 function sayAmount(phase) {
   const { current, total } = phase.progress;
   const unit = unitOf(phase);
-  const parts = phase.discovering
-    ? [`${count(total, unit)} found so far, ${number(current)} finished`]
-    : phase.status === "pending" ? ["Not started yet"] : [`${number(current)} of ${count(total, unit)}`];
-  if (phase.facesDetected) parts.push(`${count(phase.facesDetected, "face")} found`);
-  if (phase.step) parts.push(stepWords(phase.step));
-  if (phase.clustersFound != null) parts.push(`${count(phase.clustersFound, "person", "people")} found`);
-  if (phase.facesUngrouped) parts.push(`${count(phase.facesUngrouped, "face")} of nobody`);
-  return parts.join(" · ");
+  if (phase.discovering) return `${count(total, unit)} found so far, ${number(current)} finished`;
+  if (phase.status === "pending" && !current) return "Not started yet";
+  return `${number(current)} of ${count(total, unit)}`;
+}
+
+function sayFound({ facesDetected, step, clustersFound, facesUngrouped }) {
+  return [
+    facesDetected != null && `${count(facesDetected, "face")} found`,
+    stepWords(step),
+    clustersFound != null && `${count(clustersFound, "person", "people")} found`,
+    facesUngrouped && `${count(facesUngrouped, "face")} of nobody`,
+  ].filter(Boolean).join(" · ");
 }
 
 function figuresOf(phase) {

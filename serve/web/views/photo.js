@@ -23,12 +23,15 @@ export function photoTile(face, { ticks, move }) {
   const name = fileName(face.path);
   const open = make("button", {
     type: "button", class: "open", "aria-label": `${name}: show it larger`, onclick: () => openPhoto(face, move),
-  }, markedPhoto(face));
+  }, markedPhoto(face), copiesOf(face));
   const tile = make("li", { "data-face": face.faceId },
     make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)), open);
   tile.style.setProperty("--ratio", face.imageWidth / face.imageHeight);
   return tile;
 }
+
+const copiesOf = ({ duplicates }) =>
+  (duplicates ? make("span", { class: "copies" }, `+ ${count(duplicates, "copy", "copies")}`) : null);
 
 export async function openPhoto(face, move) {
   const wants = await openDialog(fileName(face.path), (close) => make("div", { class: "large" },

@@ -40,7 +40,7 @@ function buildView(session, { signal }) {
     phases: PHASES.map((phase) => phaseCard({
       ...phase, explain: EXPLAIN[phase.name], restart: () => askRestart(phase, parts.moves.attempt, move),
     })),
-    failures: failureTable(id, { retry: () => parts.moves.attempt(() => move("retry")), signal }),
+    failures: failureTable(session, { retry: () => parts.moves.attempt(() => move("retry")), signal }),
     spoken: make("p", { class: "spoken", role: "status" }),
   };
   parts.node = make("div", { class: "session" },

@@ -1,0 +1,109 @@
+"""A real Chromium, the application with a worker at hand, and Headcount with its demo library."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from cluster.store.embedded import stop_embedded
+from tests.api.conftest import (  # noqa: F401  (the same application, seen through a browser)
+    api,
+    jobs,
+    library,
+    parts,
+    progress,
+    running,
+    start,
+    worker,
+)
+from tests.browser.watching import Watcher
+from tests.headcount import Headcount
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE = {"width": 1280, "height": 800}
+
+Open = Callable[..., Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser, so that `-m 'not browser'` leaves it out."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium of this machine; its tests are skipped without one."""
+    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"needs a browser; none of {', '.join(PROGRAMS)} is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    """Sees what the page asks for and complains of; at the end all of it must be allowed."""
+    return Watcher()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, watcher: Watcher) -> Iterator[Open]:
+    """Opens a page at a URL, in a browser context of its own."""
+    contexts = []
+
+    def open_at(url: str, **options: object) -> Page:
+        context = chromium.new_context(viewport=WIDE, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        watcher.watch(page, home=url)
+        page.goto(url)
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    watcher.check()
+
+
+@pytest.fixture(scope="module")
+def server(demo_library: Path) -> Iterator[Headcount]:
+    """Headcount that has looked through the demo library and keeps serving."""
+    folder = Path(tempfile.mkdtemp(prefix="headcount-browser-"))
+    run = Headcount(folder / "data", extra={"HEADCOUNT_ALLOWED_ROOTS": tempfile.gettempdir()})
+    run.start("--root", str(demo_library), "--keep")
+    run.wait_until_ready()
+    wait_until_over(run, 1)
+    yield run
+    run.end()
+    stop_embedded(run.data_dir)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until_over(run: Headcount, session_id: int) -> None:
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        answer = run.get(f"/api/v1/training/{session_id}")
+        if answer.body["status"] in {"completed", "failed", "cancelled"}:
+            return
+        time.sleep(0.3)
+    raise AssertionError(f"The session did not end: {answer.body}")
