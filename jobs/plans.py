@@ -24,6 +24,7 @@ from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.copies import DecodedCopies
 from cluster.vision.detector import DetectorOptions, choose_provider
+from cluster.vision.images import DECODE_LONG_SIDE_PX
 from cluster.vision.packs import BUNDLED, LONE_REACH, Pack, resolve_pack
 from cluster.workers import count_detectors_by_node
 from jobs.runtime import Runtime
@@ -93,7 +94,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
         pack=pack,
         limits=ReadLimits(max_bytes=settings.max_file_bytes, max_pixels=settings.max_pixels),
         detector=make_detector_options(settings),
-        copies=find_copies_place(settings, session),
+        copies=find_copies_place(settings, session, pack),
         crew=make_crew_options(settings, pack, session.root),
         clustering=ClusteringOptions(
             min_quality=settings.min_quality,
@@ -104,12 +105,13 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
     )
 
 
-def find_copies_place(settings: Settings, session: SessionInfo) -> DecodedCopies | None:
+def find_copies_place(settings: Settings, session: SessionInfo, pack: Pack) -> DecodedCopies | None:
     """Return where decoded photos wait for face detection; None where nobody would find them."""
     nodes = sum(1 for node in ray.nodes() if node["Alive"])
     if settings.detector_sizes != "auto" or not settings.decoded_copies_bytes or nodes > 1:
         return None
-    return DecodedCopies(settings.data_dir / "decoded" / f"session-{session.id}")
+    folder = settings.data_dir / "decoded" / f"session-{session.id}"
+    return DecodedCopies(folder, None if pack.kind == BUNDLED else DECODE_LONG_SIDE_PX)
 
 
 def make_detector_options(settings: Settings) -> DetectorOptions:

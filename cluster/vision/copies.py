@@ -2,8 +2,8 @@
 
 Decoding is most of the work on a camera's JPEG, and its entropy coding cannot be scaled down. A
 copy is the upright picture as the detector wants it, raw, in a file of its own; all are gone when
-the run of the session ends. Everything still works without: a photo whose copy is missing is
-decoded again.
+the run of the session ends. Everything still works without, and comes to the same: a photo whose
+copy is missing is decoded again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cluster.vision.images import OpenedImage
+from cluster.vision.images import OpenedImage, shrink
 
 _HEADER = struct.Struct("<4I")
 """Rows and columns of the copy, then width and height of the full-size photo."""
@@ -24,12 +24,19 @@ _HEADER = struct.Struct("<4I")
 
 @dataclass(frozen=True, slots=True)
 class DecodedCopies:
-    """The copies of one session, in a folder that only this user can read."""
+    """The copies of one session, in a folder that only this user can read.
+
+    `long_side_px` is what the detector looks at, None when it takes all that was decoded: writing
+    memory that is touched for the first time costs more than shrinking a picture.
+    """
 
     folder: Path
+    long_side_px: int | None = None
 
     def keep(self, image_id: int, image: OpenedImage) -> int:
         """Keep a photo's pixels and return the bytes that they take; 0 when they cannot be kept."""
+        if self.long_side_px is not None:
+            image = shrink(image, long_side_px=self.long_side_px)
         rows, columns = image.pixels.shape[:2]
         header = _HEADER.pack(rows, columns, image.width, image.height)
         try:

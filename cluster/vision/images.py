@@ -11,9 +11,10 @@ import contextlib
 import io
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
@@ -30,7 +31,7 @@ from PIL import (
 from cluster.core.errors import UnreadableImage
 from cluster.vision.formats import READ_FORMATS, describe_stranger, find_format
 from cluster.vision.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
-from cluster.vision.pixels import to_rgb
+from cluster.vision.pixels import is_dithered, to_rgb
 from cluster.vision.truncated import complete, is_whole_progressive, share_decoded
 
 DECODE_LONG_SIDE_PX = 640
@@ -103,6 +104,22 @@ def open_image(
                 return _decode(image, data, path=path, long_side_px=long_side_px)
     except PILLOW_ERRORS as error:
         raise UnreadableImage(path, _say(error, data)) from error
+
+
+def shrink(image: OpenedImage, *, long_side_px: int) -> OpenedImage:
+    """Return the photo with at most `long_side_px`, between four neighbours as OpenCV resizes.
+
+    A dithered one stays: its dots would become noise.
+    """
+    height, width = image.pixels.shape[:2]
+    if max(height, width) <= long_side_px or is_dithered(image.pixels):
+        return image
+    if height > width:
+        size = (max(1, long_side_px * width // height), long_side_px)
+    else:
+        size = (long_side_px, max(1, long_side_px * height // width))
+    small = cv2.resize(image.pixels, size, interpolation=cv2.INTER_LINEAR)
+    return replace(image, pixels=np.asarray(small, dtype=np.uint8))
 
 
 def _check_size(image: Image.Image, *, path: str, max_pixels: int) -> None:

@@ -34,7 +34,6 @@ DOUBT_SHARE = 0.2
 """A score from this share of the wanted one on leaves a doubt (0.1 of 0.5)."""
 
 _SAME_FACE_OVERLAP = 0.3
-_DITHERED_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,6 @@ def fit_size(width: int, height: int, long_side_px: int) -> Size:
 
 def _round_up(side: float) -> int:
     return max(STEP_PX, -(-round(side) // STEP_PX) * STEP_PX)
-
-
-def is_dithered(pixels: np.ndarray) -> bool:
-    """Tell whether a picture, uint8 (H, W, 3), is made of black and white dots."""
-    sample = pixels[::7, ::7]
-    return bool(((sample == 0) | (sample == 255)).mean() > _DITHERED_SHARE)
 
 
 def leaves_doubt(found: Candidates, *, min_score: float, min_side_px: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,10 @@ from cluster.core.errors import PackNotFound
 from cluster.core.faces import BoundingBox, Face, face_quality
 from cluster.vision.arcface import ArcFace, align, alignment
 from cluster.vision.crops import cut_crop
-from cluster.vision.images import OpenedImage
+from cluster.vision.images import OpenedImage, shrink
 from cluster.vision.input_sizes import (
     DOUBT_SHARE,
     Plan,
-    is_dithered,
     leaves_doubt,
     plan_sizes,
 )
@@ -34,6 +33,7 @@ from cluster.vision.onnx_models import (
 )
 from cluster.vision.options import DetectorOptions, PreparedPhoto, prepare_photo, reopen
 from cluster.vision.packs import Pack
+from cluster.vision.pixels import is_dithered
 from cluster.vision.scrfd import Candidates, Scrfd, Size
 
 _BATCH_ON_CPU = 4
@@ -75,7 +75,11 @@ class InsightFaceDetector:
 
     def prepare(self, path: str) -> PreparedPhoto:
         """Read and decode a photo. Raises UnreachableImage or UnreadableImage."""
-        return prepare_photo(path, self.options)
+        photo = prepare_photo(path, self.options)
+        longest = self.options.longest_look_px
+        if longest is None:
+            return photo
+        return replace(photo, image=shrink(photo.image, long_side_px=longest))
 
     def detect(self, photos: Sequence[PreparedPhoto]) -> list[tuple[Face, ...]]:
         """Return the faces of each photo, best first; boxes in pixels of the full-size photo."""

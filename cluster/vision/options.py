@@ -43,6 +43,13 @@ class DetectorOptions:
     max_pixels: int = DEFAULT_MAX_PIXELS
     max_bytes: int = DEFAULT_MAX_BYTES
 
+    @property
+    def longest_look_px(self) -> int | None:
+        """The long side of the largest input; None when photos keep their full size for it."""
+        if self.decode_long_side_px is None or self.sizes == "auto":
+            return self.decode_long_side_px
+        return max(self.decode_long_side_px, *(max(size) for size in self.sizes))
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedPhoto:

@@ -7,6 +7,8 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 _WHITE = (255, 255, 255)
+_DITHERED_SHARE = 0.9
+_EVERY = 13
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -23,6 +25,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"))
     return image.convert("RGB")
+
+
+def is_dithered(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether a picture, uint8 (H, W, 3), is made of black and white dots."""
+    sample = np.ascontiguousarray(pixels[::_EVERY, ::_EVERY])
+    return bool(((sample == 0) | (sample == 255)).mean() > _DITHERED_SHARE)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -117,13 +117,15 @@ class Scrfd:
 
 def _fit(photo: Pixels, size: Size, *, is_smooth: bool) -> Pixels:
     width, height = size
+    if (photo.shape[1] == width and photo.shape[0] <= height) or (
+        photo.shape[0] == height and photo.shape[1] <= width
+    ):
+        return photo
     ratio = photo.shape[0] / photo.shape[1]
     if ratio > height / width:
         width = int(height / ratio)
     else:
         height = int(width * ratio)
-    if (width, height) == (photo.shape[1], photo.shape[0]):
-        return photo
     shrinks = is_smooth and 2 * max(width, height) < max(photo.shape[:2])
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     fitted = cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method)

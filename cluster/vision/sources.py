@@ -42,7 +42,8 @@ def _read_local(path: str, max_bytes: int) -> bytes:
             raise UnreadableImage(path, "not a regular file")
         if status.st_size > max_bytes:
             raise UnreadableImage(path, _too_large(max_bytes))
-        return file.read(max_bytes + 1)
+        # Asked for more than there is, Python sets aside and clears all of that.
+        return file.read(status.st_size)
 
 
 def _read_url(url: str, max_bytes: int) -> bytes:
