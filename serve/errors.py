@@ -24,15 +24,21 @@ from starlette.responses import Response
 from cluster.core.errors import (
     BadRoot,
     DatabaseUnavailable,
+    FacesElsewhere,
     HeadcountError,
     IllegalMove,
+    ImpossibleChange,
+    NameTaken,
     NotFound,
+    NotLastChange,
     PackNotFound,
     RootEmpty,
     RootNotAllowed,
     RootNotFound,
     SessionBusy,
+    StaleVersion,
 )
+from serve.people_bodies import PersonBody
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -66,6 +72,13 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotFound: Problem(HTTPStatus.NOT_FOUND, "not-found", "Not found"),
     IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Not possible from this status"),
     SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Somebody runs this session"),
+    StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed meanwhile"),
+    NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name taken"),
+    FacesElsewhere: Problem(HTTPStatus.CONFLICT, "faces-elsewhere", "Faces were moved meanwhile"),
+    NotLastChange: Problem(HTTPStatus.CONFLICT, "not-last-change", "Not the last change"),
+    ImpossibleChange: Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "impossible-change", "That makes no sense"
+    ),
     TokenMissing: Problem(HTTPStatus.UNAUTHORIZED, "token-missing", "API token needed"),
     JobNotSubmitted: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "job-not-submitted", "The cluster takes no job"
@@ -109,6 +122,13 @@ def _place(location: tuple[int | str, ...]) -> str:
 def _more_members(error: Exception) -> dict[str, object]:
     if isinstance(error, IllegalMove):
         return {"legalMoves": list(error.legal)}
+    if isinstance(error, StaleVersion):
+        return {"current": PersonBody.from_person(error.current).model_dump(mode="json")}
+    if isinstance(error, NameTaken):
+        other = error.other
+        return {"otherPersonId": other.id, "otherName": other.name, "version": other.version}
+    if isinstance(error, FacesElsewhere):
+        return {"faceIds": list(error.face_ids)}
     if isinstance(error, RequestValidationError):
         places = [{"field": _place(e["loc"]), "message": e["msg"]} for e in error.errors()]
         return {"errors": places}

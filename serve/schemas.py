@@ -135,7 +135,12 @@ class HealthBody(Body):
 
 
 class ProblemBody(BaseModel):
-    """What went wrong, as RFC 9457 has it; `legalMoves` and `errors` where they apply."""
+    """What went wrong, as RFC 9457 has it.
+
+    More where it applies: `errors` by field; `legalMoves` of a session; `current`, a person who
+    changed meanwhile; `otherPersonId`, `otherName` and `version` of one who has the name; `faceIds`
+    that are elsewhere.
+    """
 
     type: str
     title: str

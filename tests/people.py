@@ -46,7 +46,14 @@ def group(db: Session, person_ids: list[int], *, pack: str = PACK) -> dict[int, 
     """Give the faces, by id, to these people, as clustering does; return who each belongs to."""
     faces = load_vectors(db, pack=pack, min_quality=0.0)
     ids = np.array(person_ids, dtype=np.int64)
-    assign_people(db, pack=pack, face_ids=faces.face_ids, person_ids=ids, now=NOW)
+    assign_people(
+        db,
+        pack=pack,
+        face_ids=faces.face_ids,
+        seen_person_ids=faces.person_ids,
+        person_ids=ids,
+        now=NOW,
+    )
     return people_of_faces(db, pack=pack)
 
 

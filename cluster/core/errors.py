@@ -12,6 +12,11 @@ HeadcountError
 ├── NotFound                   no session, photo, face or person has this id
 ├── IllegalMove                a session cannot make this move from where it is
 ├── SessionBusy                another process is running this session
+├── StaleVersion               a person was changed since the client read it
+├── NameTaken                  another person of the pack has this name
+├── FacesElsewhere             faces are no longer where the client saw them
+├── NotLastChange              a change to people is not the last one, and cannot be undone
+├── ImpossibleChange           what is asked of people makes no sense
 ├── PhaseFailed                a phase could not go on
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
 └── InvariantBroken            the law of progress does not hold: a defect in Headcount
@@ -23,6 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+
+from cluster.core.people import PersonSummary
 
 
 class HeadcountError(Exception):
@@ -114,6 +121,42 @@ class SessionBusy(HeadcountError):
     def __init__(self, session_id: int) -> None:
         super().__init__(f"Session {session_id} is being run by another process.")
         self.session_id = session_id
+
+
+class StaleVersion(HeadcountError):
+    """A person was changed since the client read it; `current` is how it is now."""
+
+    def __init__(self, current: PersonSummary) -> None:
+        super().__init__(f"Person {current.id} was changed since: read it again.")
+        self.current = current
+
+
+class NameTaken(HeadcountError):
+    """Another person of the pack has this name; the two may be one."""
+
+    def __init__(self, other: PersonSummary) -> None:
+        super().__init__(f"Person {other.id} is called {other.name}; are they the same?")
+        self.other = other
+
+
+class FacesElsewhere(HeadcountError):
+    """Faces are no longer with the person, or with nobody, where the client saw them."""
+
+    def __init__(self, face_ids: Iterable[int]) -> None:
+        self.face_ids = tuple(sorted(face_ids))
+        super().__init__(f"Faces were moved since, or are gone: {len(self.face_ids)} of them.")
+
+
+class NotLastChange(HeadcountError):
+    """Only the last change to the people of a pack can be undone, and only once."""
+
+    def __init__(self, change_id: int) -> None:
+        super().__init__(f"Change {change_id} is not the last one, or was undone already.")
+        self.change_id = change_id
+
+
+class ImpossibleChange(HeadcountError):
+    """What is asked of people makes no sense; the message says why."""
 
 
 class PhaseFailed(HeadcountError):

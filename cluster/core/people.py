@@ -5,23 +5,12 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from cluster.core.faces import BoundingBox
 
 MAX_NAME_CHARACTERS = 200
 TAG_CHARACTERS = 12
 """So much of a picture's SHA-256, in hexadecimal, tells it from what had its address before."""
-
-
-class ChangeKind(StrEnum):
-    """What a user did to people; an undo is a change too, but cannot be undone."""
-
-    RENAME = "rename"
-    HIDE = "hide"
-    MERGE = "merge"
-    MOVE = "move"
-    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 Each new group takes over the existing person with whom it shares most faces, one to one, the
 largest overlap first; ties go to the smaller person id, then to the smaller label. Faces that a
-user placed by hand stay where they are, and vote for their person.
+user placed by hand stay where they are, and vote for their person. Two of them or more that
+outvote all others bring their whole group: so what a user merged, or hid, does not part again when
+its groups grow.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ import numpy.typing as npt
 
 NOBODY = 0
 """Written for a face that belongs to no person; new persons are -1, -2, ..."""
+
+MIN_VOTES = 2
+"""One face alone, which a user put right, says nothing about its group."""
 
 
 def match_identities(
@@ -23,24 +28,31 @@ def match_identities(
     """Return the person of each face, int64 (n,): an existing id, -k for the k-th new one, or 0.
 
     `labels` int64 (n,) are the new groups, -1 for none; `person_ids` int64 (n,) the persons until
-    now, -1 for none; `is_placed` bool (n,) marks faces that a user placed.
+    now, -1 for none; `is_placed` bool (n,) marks faces that a user placed, also with nobody.
     """
-    persons = _match_labels(labels, person_ids)
+    persons = _match_labels(labels, person_ids, is_placed)
     found = np.full(len(labels), NOBODY, dtype=np.int64)
     is_grouped = labels >= 0
     found[is_grouped] = persons[labels[is_grouped]]
-    kept = is_placed & (person_ids > 0)
-    found[kept] = person_ids[kept]
+    found[is_placed] = np.where(person_ids > 0, person_ids, NOBODY)[is_placed]
     return found
 
 
 def _match_labels(
-    labels: npt.NDArray[np.int64], person_ids: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64],
+    person_ids: npt.NDArray[np.int64],
+    is_placed: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int64]:
     count = int(labels.max(initial=-1)) + 1
     persons = np.zeros(count, dtype=np.int64)
+    is_known = (labels >= 0) & (person_ids > 0)
+    known = np.bincount(labels[is_known], minlength=count)
+    is_vote = is_known & is_placed
+    for label, person, votes in _pairs_by_overlap(labels[is_vote], person_ids[is_vote]):
+        if votes >= MIN_VOTES and 2 * votes > known[label]:
+            persons[label] = person
     taken: set[int] = set()
-    for label, person in _pairs_by_overlap(labels, person_ids):
+    for label, person, _ in _pairs_by_overlap(labels[is_known], person_ids[is_known]):
         if persons[label] == 0 and person not in taken:
             persons[label] = person
             taken.add(person)
@@ -51,9 +63,10 @@ def _match_labels(
 
 def _pairs_by_overlap(
     labels: npt.NDArray[np.int64], person_ids: npt.NDArray[np.int64]
-) -> list[tuple[int, int]]:
-    is_known = (labels >= 0) & (person_ids > 0)
-    pairs = np.stack([labels[is_known], person_ids[is_known]], axis=1)
+) -> list[tuple[int, int, int]]:
+    """Return label, person and how many faces they share, most faces first."""
+    pairs = np.stack([labels, person_ids], axis=1)
     distinct, shared = np.unique(pairs, axis=0, return_counts=True)
     order = np.lexsort((distinct[:, 0], distinct[:, 1], -shared))
-    return [(int(label), int(person)) for label, person in distinct[order]]
+    rows = zip(distinct[order].tolist(), shared[order].tolist(), strict=True)
+    return [(label, person, count) for (label, person), count in rows]

@@ -12,6 +12,7 @@ from cluster.core.photos import FoundPhoto, Settled
 from cluster.core.sessions import PhaseName
 from cluster.store.copying import Staging
 from cluster.store.counts import add_counts
+from cluster.store.people_claims import lock_people
 
 LIBRARY_LOCK = 0x48434C42
 """Taken by all discoveries of one library, so that two of them never wait for each other."""
@@ -154,6 +155,7 @@ def _forget_changed(db: Session, session_id: int, *, pack: str) -> list[bool]:
     changed = db.execute(_FIND_CHANGED, {"session_id": session_id}).scalars().all()
     if not changed:
         return []
+    lock_people(db)
     db.execute(_FORGET, {"ids": changed})
     released = db.execute(_RELEASE, {"ids": changed}).scalars().all()
     key = {"session_id": session_id, "pack": pack, "ids": released}

@@ -45,8 +45,10 @@ _COUNT_OF_SESSION = text(
 
 _COPY_VECTORS = """
     COPY (
-        SELECT id, image_id, coalesce(person_id, -1), placed_by_user, embedding FROM face
-        WHERE pack = %s AND quality >= %s ORDER BY id LIMIT %s
+        SELECT f.id, image_id, coalesce(person_id, -1),
+            placed_by_user OR coalesce(p.hidden, false), embedding
+        FROM face f LEFT JOIN person p ON p.id = person_id
+        WHERE f.pack = %s AND quality >= %s ORDER BY f.id LIMIT %s
     ) TO STDOUT (FORMAT BINARY)
     """
 
@@ -56,7 +58,8 @@ class FaceVectors:
     """The faces of one pack, by id; row i of every array is the same face.
 
     `face_ids`, `image_ids`, `person_ids`: int64 (n,), a person of -1 is nobody. `vectors`: float32
-    (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,), a user put the face where it is.
+    (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,), a user put the face where it is, or
+    hid the person that it belongs to: there it stays.
     """
 
     face_ids: npt.NDArray[np.int64]

@@ -11,15 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.store.copying import Staging
+from cluster.store.people_claims import lock_people
 from cluster.store.people_list import list_people
 
-__all__ = ["PEOPLE_LOCK", "assign_people", "list_people", "lock_people"]
+__all__ = ["assign_people", "list_people", "lock_people"]
 
-PEOPLE_LOCK = 0x48435045
-"""Who changes people takes it first: clustering, users, erasing. So none waits for the other's
-rows."""
-
-_PLACES = Staging("face_place", (("face_id", "int8"), ("person_id", "int8")))
+_PLACES = Staging(
+    "face_place", (("face_id", "int8"), ("seen_person_id", "int8"), ("person_id", "int8"))
+)
 
 _CREATE = text(
     """
@@ -28,13 +27,16 @@ _CREATE = text(
     """
 )
 
-# A person that was deleted while clustering ran is nobody.
+# A face that somebody moved while clustering ran stays there, and a person that was deleted
+# meanwhile is nobody.
 _PLACE = text(
     """
     UPDATE face SET person_id = p.id
     FROM face_place f LEFT JOIN person p ON p.id = f.person_id AND p.pack = :pack
     WHERE face.id = f.face_id AND face.pack = :pack AND NOT face.placed_by_user
+        AND face.person_id IS NOT DISTINCT FROM f.seen_person_id
         AND face.person_id IS DISTINCT FROM p.id
+        AND NOT EXISTS (SELECT FROM person h WHERE h.id = face.person_id AND h.hidden)
     """
 )
 
@@ -51,30 +53,28 @@ _COUNT = text(
 )
 
 
-def lock_people(db: Session) -> None:
-    """Leave this transaction as the only one that changes people, until it ends."""
-    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": PEOPLE_LOCK})
-
-
 def assign_people(
     db: Session,
     *,
     pack: str,
     face_ids: npt.NDArray[np.int64],
+    seen_person_ids: npt.NDArray[np.int64],
     person_ids: npt.NDArray[np.int64],
     now: datetime,
 ) -> int:
     """Give each face to its person and return how many people of the pack have faces.
 
-    `face_ids` and `person_ids` are int64 (n,). A person is an existing id, 0 for nobody, or -k for
-    the k-th new one, which is created. Faces that a user placed stay where they are; people
-    without a face go unless they have a name. Given the same again, nothing changes.
+    The three arrays are int64 (n,). `seen_person_ids` is where clustering saw the faces, -1 for
+    nobody; one that was moved since stays. A person is an existing id, 0 for nobody, or -k for the
+    k-th new one, which is created. Faces that a user placed, and those of hidden people, stay where
+    they are; people without a face go unless they have a name.
     """
     lock_people(db)
     new = _create_people(db, person_ids, pack=pack, now=now)
+    columns = (face_ids.tolist(), seen_person_ids.tolist(), person_ids.tolist())
     places = (
-        (face, new.get(person, person) or None)
-        for face, person in zip(face_ids.tolist(), person_ids.tolist(), strict=True)
+        (face, seen if seen > 0 else None, new.get(person, person) or None)
+        for face, seen, person in zip(*columns, strict=True)
     )
     _PLACES.fill(db, places)
     db.execute(text("ANALYZE face_place"))

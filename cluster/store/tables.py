@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from cluster.core.people import ChangeKind
+from cluster.core.changes import ChangeKind
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus
 
 

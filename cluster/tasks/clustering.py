@@ -114,7 +114,14 @@ def cluster_faces(
     )
     now = datetime.now(UTC)
     with begin(engine) as db:
-        assign_people(db, pack=pack, face_ids=faces.face_ids, person_ids=person_ids, now=now)
+        assign_people(
+            db,
+            pack=pack,
+            face_ids=faces.face_ids,
+            seen_person_ids=faces.person_ids,
+            person_ids=person_ids,
+            now=now,
+        )
         record_clustering(db, session_id, result)
         total = len(faces.face_ids)
         settled = set_clustering(db, session_id, current=total, total=total, step=None)

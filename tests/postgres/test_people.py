@@ -28,7 +28,14 @@ from tests.library import (
 def assign(db: Session, persons: list[int]) -> int:
     faces = load_vectors(db, pack=PACK, min_quality=0.0)
     ids = np.array(persons, dtype=np.int64)
-    return assign_people(db, pack=PACK, face_ids=faces.face_ids, person_ids=ids, now=NOW)
+    return assign_people(
+        db,
+        pack=PACK,
+        face_ids=faces.face_ids,
+        seen_person_ids=faces.person_ids,
+        person_ids=ids,
+        now=NOW,
+    )
 
 
 def people_of_faces(db: Session) -> list[int]:

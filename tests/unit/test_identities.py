@@ -46,8 +46,21 @@ def test_a_face_that_a_user_placed_stays_and_votes_for_its_person() -> None:
     assert match([0, 0, 0], [7, 7, 9], placed=(2,)) == [7, 7, 9]
 
 
-def test_a_face_that_a_user_took_from_everybody_joins_its_group() -> None:
-    assert match([0, 0], [7, -1], placed=(1,)) == [7, 7]
+def test_a_face_that_a_user_took_from_everybody_stays_with_nobody() -> None:
+    assert match([0, 0], [7, -1], placed=(1,)) == [7, NOBODY]
+
+
+def test_groups_that_a_user_merged_stay_merged_when_they_grow() -> None:
+    labels, persons = [0, 0, 0, 0, 1, 1, 1, 1], [7, 7, 7, -1, 7, 7, -1, -1]
+    assert match(labels, persons, placed=(0, 1, 2, 4, 5)) == [7] * 8
+
+
+def test_a_merged_person_takes_no_group_in_which_others_outvote_it() -> None:
+    assert match([0, 0, 0, 1, 1, 1, 1], [7, 7, 7, 7, 7, 9, 9], placed=(3, 4)) == [7] * 5 + [9, 9]
+
+
+def test_one_face_that_a_user_put_right_does_not_bring_its_group() -> None:
+    assert match([0, 0, 1, 1], [7, 7, 7, -1], placed=(2,)) == [7, 7, 7, -1]
 
 
 def test_no_face_gives_no_person() -> None:

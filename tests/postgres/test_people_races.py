@@ -1,0 +1,182 @@
+"""Clients and clustering at the same moment: no change is lost, nobody waits for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from cluster.core.changes import Elsewhere, PersonEdit
+from cluster.core.errors import NotFound, NotLastChange, StaleVersion
+from cluster.store.engine import begin
+from cluster.store.face_moves import take_faces
+from cluster.store.faces import load_vectors
+from cluster.store.items import add_found
+from cluster.store.journal import undo_change
+from cluster.store.people import assign_people
+from cluster.store.people_changes import edit_person, merge_people
+from cluster.store.people_list import get_person, load_people
+from tests.library import NOW, PACK, found, start_session
+from tests.people import Grouped, fill_people, people_of_faces
+
+Work = Callable[[Session], object]
+
+
+@pytest.fixture
+def grouped(engine: Engine) -> Grouped:
+    return fill_people(engine, 30, 20, 10, nobody=10)
+
+
+def run_at_once(engine: Engine, *works: Work) -> list[object]:
+    """Run each in a transaction and thread of its own; return what came of it, errors as values."""
+    start = threading.Barrier(len(works))
+
+    def run(work: Work) -> object:
+        start.wait()
+        try:
+            with begin(engine) as db:
+                return work(db)
+        except (StaleVersion, NotFound, NotLastChange) as error:
+            return error
+
+    with ThreadPoolExecutor(len(works)) as threads:
+        return list(threads.map(run, works))
+
+
+def name(person_id: int, called: str) -> Work:
+    edit = PersonEdit(sets_name=True, name=called)
+    return lambda db: edit_person(db, person_id, edit, version=1, now=NOW)
+
+
+def test_of_two_clients_that_name_a_person_one_is_told(engine: Engine, grouped: Grouped) -> None:
+    person_id = grouped.ids[0]
+    names = [f"Name {n}" for n in range(6)]
+    answers = run_at_once(engine, *(name(person_id, called) for called in names))
+    refused = [answer for answer in answers if isinstance(answer, StaleVersion)]
+    assert len(refused) == 5
+    with begin(engine) as db:
+        person = get_person(db, person_id)
+    assert person.version == 2
+    assert {error.current for error in refused} == {person}
+    assert not isinstance(answers[names.index(str(person.name))], Exception)
+
+
+def test_two_people_merged_into_each_other_at_once_are_one(
+    engine: Engine, grouped: Grouped
+) -> None:
+    one, two, _ = grouped.ids
+    versions = {one: 1, two: 1}
+    answers = run_at_once(
+        engine,
+        lambda db: merge_people(db, one, [two], versions=versions, now=NOW),
+        lambda db: merge_people(db, two, [one], versions=versions, now=NOW),
+    )
+    assert sum(isinstance(answer, StaleVersion | NotFound) for answer in answers) == 1
+    with begin(engine) as db:
+        (left,) = load_people(db, [one, two]).values()
+    assert left.faces == 50
+
+
+def test_an_undo_that_is_sent_twice_undoes_once(engine: Engine, grouped: Grouped) -> None:
+    one, faces = next(iter(grouped.people.items()))
+    with begin(engine) as db:
+        change_id = take_faces(db, one, faces[:5], to=Elsewhere.NEW, version=1, now=NOW).change_id
+    answers = run_at_once(engine, *[lambda db: undo_change(db, change_id, now=NOW)] * 2)
+    assert sum(isinstance(answer, NotLastChange) for answer in answers) == 1
+    with begin(engine) as db:
+        assert get_person(db, one).faces == 30
+
+
+class Clustering:
+    """A clustering that has read the faces and not yet written the people."""
+
+    def __init__(self, engine: Engine) -> None:
+        with begin(engine) as db:
+            self.faces = load_vectors(db, pack=PACK, min_quality=0.0)
+
+    def write(self, db: Session, person_ids: list[int] | None = None) -> None:
+        """Leave the faces where they were, or put them where `person_ids` says."""
+        wanted = self.faces.person_ids if person_ids is None else np.array(person_ids)
+        assign_people(
+            db,
+            pack=PACK,
+            face_ids=self.faces.face_ids,
+            seen_person_ids=self.faces.person_ids,
+            person_ids=np.maximum(wanted, 0) if person_ids is None else wanted,
+            now=NOW,
+        )
+
+
+def test_changes_that_a_user_makes_while_clustering_runs_are_kept(
+    engine: Engine, grouped: Grouped
+) -> None:
+    one, two, three = grouped.ids
+    moved = grouped.people[three][0]
+    clustering = Clustering(engine)
+    with begin(engine) as db:
+        merge_people(db, one, [two], versions={one: 1, two: 1}, now=NOW)
+        take_faces(db, three, [moved], to=Elsewhere.NEW, version=1, now=NOW)
+        wanted = people_of_faces(db)
+    with begin(engine) as db:
+        clustering.write(db)
+        assert people_of_faces(db) == wanted
+
+
+def test_an_undo_while_clustering_runs_is_kept(engine: Engine, grouped: Grouped) -> None:
+    one, two, _ = grouped.ids
+    with begin(engine) as db:
+        before = people_of_faces(db)
+        versions = {one: 1, two: 1}
+        change_id = merge_people(db, one, [two], versions=versions, now=NOW).change_id
+    clustering = Clustering(engine)
+    with begin(engine) as db:
+        assert change_id is not None
+        undo_change(db, change_id, now=NOW)
+    with begin(engine) as db:
+        clustering.write(db)
+        assert people_of_faces(db) == before
+
+
+def test_people_named_or_hidden_while_clustering_runs_stay(
+    engine: Engine, grouped: Grouped
+) -> None:
+    one, two, _ = grouped.ids
+    clustering = Clustering(engine)
+    with begin(engine) as db:
+        name(one, "Anna")(db)
+        edit_person(db, two, PersonEdit(hidden=True), version=1, now=NOW)
+    with begin(engine) as db:
+        clustering.write(db, [0] * 70)
+        anna, hidden = load_people(db, [one, two]).values()
+    assert (anna.name, anna.faces) == ("Anna", 0)
+    assert (hidden.hidden, hidden.faces) == (True, 20)
+
+
+def test_users_clustering_and_discovery_at_once_never_wait_for_each_other(
+    engine: Engine, grouped: Grouped
+) -> None:
+    """Faces of changed photos go, in the other direction, while people are merged and grouped."""
+    one, two, three = grouped.ids
+    clustering = Clustering(engine)
+    changed = [found(f"{n:04}", modified_ns=200) for n in reversed(range(70))]
+
+    def discover(db: Session) -> object:
+        return add_found(db, start_session(db), changed[:40], pack=PACK)
+
+    answers = run_at_once(
+        engine,
+        lambda db: merge_people(db, one, [two], versions={one: 1, two: 1}, now=NOW),
+        lambda db: clustering.write(db, [-1] * 70),
+        discover,
+        name(three, "Anna"),
+    )
+    assert not [answer for answer in answers if isinstance(answer, StaleVersion)]
+    with begin(engine) as db:
+        count = text("SELECT count(*) FROM face WHERE person_id NOT IN (SELECT id FROM person)")
+        assert db.execute(count).scalar_one() == 0
+        assert len(people_of_faces(db)) == 30
