@@ -150,9 +150,10 @@ class PhotoWork:
         session_id, pack = self.plan.session_id, self.plan.pack.name
         if self.name is PhaseName.TRAINING:
             unread = [TrainingOutcome(item.image_id, failure=CRASHED) for item in items]
-            return settle_training(db, session_id, unread, pack=pack)
+            return settle_training(db, session_id, unread, pack=pack, attempt=self.attempt)
         unseen = [DetectionOutcome(item.image_id, failure=CRASHED) for item in items]
-        return settle_detection(db, session_id, unseen, pack=pack, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        return settle_detection(db, session_id, unseen, pack=pack, now=now, attempt=self.attempt)
 
 
 def run_crew(crew: Crew, feed: Feed, should_stop: ShouldStop) -> bool:

@@ -89,7 +89,7 @@ class SessionBody(Body):
             completed_at=session.completed_at,
             photo_count=session.photos,
             people_count=session.people,
-            legal_moves=list(users_moves(session.status)),
+            legal_moves=list(users_moves(session.status, has_failed=session.failed > 0)),
         )
 
 

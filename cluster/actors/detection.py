@@ -154,8 +154,14 @@ def commit_detection(
 ) -> Settled:
     """Write the outcomes of a batch in one transaction; written twice, they count once."""
     with begin(engine) as db:
-        now = datetime.now(UTC)
-        return settle_detection(db, batch.session_id, outcomes, pack=batch.pack, now=now)
+        return settle_detection(
+            db,
+            batch.session_id,
+            outcomes,
+            pack=batch.pack,
+            now=datetime.now(UTC),
+            attempt=batch.attempt,
+        )
 
 
 @ray.remote(max_restarts=0, max_concurrency=2)

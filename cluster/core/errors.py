@@ -11,6 +11,7 @@ HeadcountError
 ├── PackNotFound               a face model pack is named but its files are not there
 ├── NotFound                   no session, photo, face or person has this id
 ├── IllegalMove                a session cannot make this move from where it is
+│   └── NothingFailed
 ├── SessionBusy                another process is running this session
 ├── StaleVersion               a person was changed since the client read it
 ├── NameTaken                  another person of the pack has this name
@@ -113,6 +114,15 @@ class IllegalMove(HeadcountError):
         self.status, self.move, self.legal = status, move, tuple(sorted(legal))
         choices = ", ".join(self.legal) or "none"
         super().__init__(f"A session that is {status} cannot {move}; legal moves: {choices}.")
+
+
+class NothingFailed(IllegalMove):
+    """No photo failed, so there is nothing to try again."""
+
+    def __init__(self, *, status: str, move: str, legal: Iterable[str]) -> None:
+        super().__init__(status=status, move=move, legal=legal)
+        choices = ", ".join(self.legal) or "none"
+        self.args = (f"No photo failed: there is nothing to try again; legal moves: {choices}.",)
 
 
 class SessionBusy(HeadcountError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 FULL_SIZE_PX = 112
@@ -48,6 +49,28 @@ class BoundingBox:
         ).area
         union = self.area + other.area - shared
         return shared / union if union > 0 else 0.0
+
+
+SAME_PLACE = 0.5
+"""Two boxes of one photo that overlap by this much (intersection over union) are of one face."""
+
+
+def match_boxes(old: Sequence[BoundingBox], new: Sequence[BoundingBox]) -> dict[int, int]:
+    """Return for each new box that lies where an old one was the old one's place in its list.
+
+    One to one, the largest overlap first.
+    """
+    overlaps = [
+        (overlap, -o, -n)
+        for o, before in enumerate(old)
+        for n, after in enumerate(new)
+        if (overlap := before.overlap(after)) >= SAME_PLACE
+    ]
+    matches: dict[int, int] = {}
+    for _, o, n in sorted(overlaps, reverse=True):
+        if -n not in matches and -o not in matches.values():
+            matches[-n] = -o
+    return matches
 
 
 Landmarks = tuple[tuple[float, float], ...]

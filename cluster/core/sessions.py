@@ -127,9 +127,15 @@ def legal_moves(status: SessionStatus) -> frozenset[Move]:
     return frozenset(LEGAL_MOVES[status])
 
 
-def users_moves(status: SessionStatus) -> tuple[Move, ...]:
-    """Return the moves that a user may make of a session with this status, in their order."""
-    return tuple(move for move in Move if move.is_users and move in LEGAL_MOVES[status])
+def users_moves(status: SessionStatus, *, has_failed: bool = True) -> tuple[Move, ...]:
+    """Return the moves that a user may make of a session with this status, in their order.
+
+    In a completed session in which no photo `has_failed` there is nothing to retry.
+    """
+    moves = tuple(move for move in Move if move.is_users and move in LEGAL_MOVES[status])
+    if status is SessionStatus.COMPLETED and not has_failed:
+        return tuple(move for move in moves if move is not Move.RETRY)
+    return moves
 
 
 def apply_move(status: SessionStatus, move: Move) -> SessionStatus:

@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from cluster.core.photos import DetectionOutcome, Settled
 from cluster.core.sessions import PhaseName
+from cluster.store.attempts import is_current_attempt
 from cluster.store.copying import driver_connection
 from cluster.store.counts import add_counts
 from cluster.store.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
+from cluster.store.refound import keep_refound
 from cluster.store.storable import storable_text
 
 # As in training.py: locked in one order, and not by the index of all pending items.
@@ -22,6 +24,7 @@ _CLAIM = text(
         SELECT image_id FROM session_item
         WHERE session_id = :session_id AND image_id = ANY(:ids)
             AND detection_state NOT IN ('processed', 'skipped', 'failed')
+            AND :is_current
         ORDER BY image_id FOR UPDATE
     )
     UPDATE session_item s SET detection_reason = o.failure,
@@ -42,7 +45,9 @@ _NOTE = text(
     FROM unnest(CAST(:ids AS bigint[]), CAST(:faces AS bigint[])) AS o (image_id, faces)
     ORDER BY image_id
     ON CONFLICT DO NOTHING
-    RETURNING image_id
+    RETURNING image_id, EXISTS (
+        SELECT FROM face f WHERE f.image_id = detection.image_id AND f.pack = detection.pack
+    ) AS had_faces
     """
 )
 
@@ -58,15 +63,19 @@ def settle_detection(
     *,
     pack: str,
     now: datetime,
+    attempt: int | None = None,
 ) -> Settled:
     """Commit a batch's outcomes and return the phase's counts.
 
-    Only items that were pending move, and only their faces are written; a batch run twice, or of
-    items that are gone, adds nothing.
+    Only items that were pending move, and only their faces are written; a batch run twice, of
+    items that are gone, or of another `attempt` than the present one (None is whichever it is)
+    adds nothing.
     """
+    is_current = is_current_attempt(db, session_id, PhaseName.FACE_DETECTION, attempt)
     by_id = {outcome.image_id: outcome for outcome in outcomes}
     key = {
         "session_id": session_id,
+        "is_current": is_current,
         "ids": list(by_id),
         "failures": [storable_text(outcome.failure) for outcome in by_id.values()],
     }
@@ -90,10 +99,14 @@ def _keep_faces(db: Session, seen: Sequence[DetectionOutcome], *, pack: str, now
         "ids": [outcome.image_id for outcome in seen],
         "faces": [len(outcome.faces) for outcome in seen],
     }
-    fresh = set(db.execute(_NOTE, key).scalars())
-    _copy_faces(db, (outcome for outcome in seen if outcome.image_id in fresh), pack=pack)
-    known = [outcome.image_id for outcome in seen if outcome.image_id not in fresh]
-    count = sum(len(outcome.faces) for outcome in seen if outcome.image_id in fresh)
+    had_faces = {row.image_id: row.had_faces for row in db.execute(_NOTE, key)}
+    fresh = [outcome for outcome in seen if outcome.image_id in had_faces]
+    again = [outcome for outcome in fresh if had_faces[outcome.image_id]]
+    first = [outcome for outcome in fresh if not had_faces[outcome.image_id]]
+    new = keep_refound(db, again, pack=pack) if again else []
+    _copy_faces(db, [*first, *new], pack=pack)
+    known = [outcome.image_id for outcome in seen if outcome.image_id not in had_faces]
+    count = sum(len(outcome.faces) for outcome in fresh)
     if known:
         count += int(db.execute(_COUNT_KNOWN, {"pack": pack, "ids": known}).scalar_one())
     return count

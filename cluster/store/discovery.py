@@ -45,6 +45,7 @@ _FIND_CHANGED = text(
     WHERE (i.size, i.modified_ns) <> (f.size, f.modified_ns)
         AND NOT EXISTS (
             SELECT FROM session_item s WHERE s.session_id = :session_id AND s.image_id = i.id
+                AND s.training_state <> 'pending'
         )
     """
 )

@@ -74,7 +74,7 @@ _SKIP_KNOWN = text(
         detection_reason = CASE training_state WHEN 'failed' THEN 'unreadable'
             ELSE training_reason END
     WHERE session_id = :session_id AND detection_state = 'pending'
-        AND training_state IN ('skipped', 'failed')
+        AND training_state IN ('skipped', 'failed') AND training_reason <> 'unchanged'
     RETURNING image_id
     """
 )
@@ -114,7 +114,8 @@ def list_pending(
 def skip_known(db: Session, session_id: int) -> Settled:
     """Skip in face detection what training says needs none: duplicates and unreadable photos.
 
-    Returns the counts of face detection; run again, it adds nothing.
+    An unchanged photo whose faces are to be looked for again is pending, and stays so. Returns the
+    counts of face detection; run again, it adds nothing.
     """
     skipped = db.execute(_SKIP_KNOWN, {"session_id": session_id}).all()
     return add_counts(db, session_id, PhaseName.FACE_DETECTION, skipped=len(skipped))

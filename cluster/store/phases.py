@@ -13,6 +13,7 @@ from cluster.core.errors import InvariantBroken
 from cluster.core.photos import Settled
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.store.attempts import is_current_attempt
 from cluster.store.counts import add_counts, get_settled, set_phase, to_settled
 from cluster.store.snapshots import get_snapshots, load_snapshots
 from cluster.store.storable import storable_text
@@ -94,9 +95,20 @@ def finish_discovery(db: Session, session_id: int) -> None:
 
 
 def set_clustering(
-    db: Session, session_id: int, *, current: int, total: int, step: str | None = None
+    db: Session,
+    session_id: int,
+    *,
+    current: int,
+    total: int,
+    step: str | None = None,
+    attempt: int | None = None,
 ) -> Settled:
-    """Say how far clustering is; within one attempt and total the count does not fall."""
+    """Say how far clustering is; within one attempt and total the count does not fall.
+
+    Another `attempt` than the present one (None is whichever it is) changes nothing.
+    """
+    if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, attempt):
+        return get_settled(db, session_id, PhaseName.CLUSTERING)
     row = set_phase(
         db,
         session_id,

@@ -183,11 +183,7 @@ def move_session(
     Two moves at the same moment take turns. Raises NotFound, or IllegalMove with nothing changed.
     `error` is kept when the session fails; every other move clears it.
     """
-    statement = select(TrainingSession.status).where(TrainingSession.id == session_id)
-    before = db.execute(statement.with_for_update()).scalar_one_or_none()
-    if before is None:
-        raise NotFound("session", session_id)
-    after = apply_move(before, move)
+    after = apply_move(check_move(db, session_id, move), move)
     values: dict[str, Any] = {
         "status": after,
         "error": storable_text(error),
@@ -198,6 +194,20 @@ def move_session(
     _update(db, session_id, values)
     _carry_phases(db, session_id, move, now=now)
     return after
+
+
+def check_move(db: Session, session_id: int, move: Move) -> SessionStatus:
+    """Return the status, from which `move` is legal and which nobody changes meanwhile.
+
+    Raises NotFound or IllegalMove.
+    """
+    statement = select(TrainingSession.status).where(TrainingSession.id == session_id)
+    # Not a full lock: that would hold up new items, which refer to the row.
+    row = db.execute(statement.with_for_update(key_share=True)).first()
+    if row is None:
+        raise NotFound("session", session_id)
+    apply_move(row.status, move)
+    return SessionStatus(row.status)
 
 
 def _update(db: Session, session_id: int, values: Mapping[str, Any]) -> None:

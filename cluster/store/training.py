@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from cluster.core.photos import Settled, TrainingOutcome
 from cluster.core.sessions import ItemState, PhaseName
+from cluster.store.attempts import is_current_attempt
 from cluster.store.copying import Staging
 from cluster.store.counts import add_counts
 from cluster.store.representatives import decide_duplicates
@@ -41,6 +42,7 @@ _CLAIM = text(
         SELECT image_id FROM session_item
         WHERE session_id = :session_id AND image_id = ANY(:ids)
             AND training_state NOT IN ('processed', 'skipped', 'failed')
+            AND :is_current
         ORDER BY image_id FOR UPDATE
     )
     UPDATE session_item s SET training_reason = o.failure,
@@ -62,16 +64,23 @@ _RECORD = text(
 
 
 def settle_training(
-    db: Session, session_id: int, outcomes: Sequence[TrainingOutcome], *, pack: str
+    db: Session,
+    session_id: int,
+    outcomes: Sequence[TrainingOutcome],
+    *,
+    pack: str,
+    attempt: int | None = None,
 ) -> Settled:
     """Commit a batch's outcomes and return the phase's counts.
 
-    Only items that were pending move; a batch run twice, or of items that are gone, adds nothing.
-    Of each group of duplicates exactly one is processed, whatever the order of the batches.
+    Only items that were pending move; a batch run twice, of items that are gone, or of another
+    `attempt` than the present one (None is whichever it is) adds nothing. Of each group of
+    duplicates exactly one is processed, whatever the order of the batches.
     """
+    is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, attempt)
     by_id = {outcome.image_id: outcome for outcome in outcomes}
     _OUTCOMES.fill(db, (_to_row(outcome) for outcome in by_id.values()))
-    key = {"session_id": session_id, "ids": list(by_id)}
+    key = {"session_id": session_id, "ids": list(by_id), "is_current": is_current}
     moved = {row.image_id: row.training_state for row in db.execute(_CLAIM, key)}
     processed = [image_id for image_id, state in moved.items() if state == ItemState.PROCESSED]
     became_skipped = 0

@@ -25,6 +25,7 @@ from cluster.numerics.clusters import Selection, label_tree
 from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.identities import match_identities
 from cluster.numerics.neighbours import DEFAULT_NEIGHBOURS
+from cluster.store.attempts import is_current_attempt
 from cluster.store.engine import Engine, begin, worker_engine
 from cluster.store.faces import load_vectors
 from cluster.store.people import assign_people
@@ -75,7 +76,12 @@ class ClusteringProgress:
         """Show a count, and what is being done."""
         with begin(self.engine) as db:
             settled = set_clustering(
-                db, self.session_id, current=current, total=self.faces, step=step
+                db,
+                self.session_id,
+                current=current,
+                total=self.faces,
+                step=step,
+                attempt=self.attempt,
             )
         self.report(settled, step=step)
 
@@ -114,6 +120,8 @@ def cluster_faces(
     )
     now = datetime.now(UTC)
     with begin(engine) as db:
+        if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, attempt):
+            return result
         assign_people(
             db,
             pack=pack,

@@ -135,4 +135,6 @@ def commit_training(
 ) -> Settled:
     """Write the outcomes of a batch in one transaction; written twice, they count once."""
     with begin(worker_engine(database_url)) as db:
-        return settle_training(db, batch.session_id, outcomes, pack=batch.pack)
+        return settle_training(
+            db, batch.session_id, outcomes, pack=batch.pack, attempt=batch.attempt
+        )

@@ -169,7 +169,7 @@ def test_a_session_says_its_size_and_what_may_be_asked_of_it(
     worker.move(Move.RESUME)
     worker.finish_photos()
     worker.finish_clustering(ClusteringResult(2, 5, 1))
-    assert show() == (6, 2, ["restart", "retry"])
+    assert show() == (6, 2, ["restart"])
 
 
 def test_a_job_has_its_page_in_the_ray_dashboard(

@@ -1,0 +1,100 @@
+"""Faces that are found again keep their id, their person, and that a user put them there.
+
+A photo is looked at again when its phase is restarted. Its faces stay until then; each new face
+that lies where one was (half of their union is shared) takes that one's row over, and what was not
+found again goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy.orm import Session
+
+from cluster.core.faces import BoundingBox, Face, match_boxes
+from cluster.core.photos import DetectionOutcome
+from cluster.store.tables import Face as FaceRow
+
+_SIDES = (FaceRow.box_left, FaceRow.box_top, FaceRow.box_right, FaceRow.box_bottom)
+
+
+@dataclass(frozen=True, slots=True)
+class Refound:
+    """A face row, and what it becomes."""
+
+    face_id: int
+    face: Face
+
+
+def keep_refound(
+    db: Session, outcomes: Sequence[DetectionOutcome], *, pack: str
+) -> list[DetectionOutcome]:
+    """Bring the known faces of these photos up to date; return the outcomes with what is new."""
+    known = _list_known(db, [outcome.image_id for outcome in outcomes], pack=pack)
+    fresh: list[DetectionOutcome] = []
+    refound: list[Refound] = []
+    for outcome in outcomes:
+        rows = known.get(outcome.image_id, [])
+        matches = match_boxes([_box(row) for row in rows], [face.box for face in outcome.faces])
+        refound += _pair(rows, outcome.faces, matches)
+        new = tuple(face for n, face in enumerate(outcome.faces) if n not in matches)
+        fresh.append(DetectionOutcome(outcome.image_id, new))
+    kept = {one.face_id for one in refound}
+    gone = [row.id for rows in known.values() for row in rows if row.id not in kept]
+    _update_faces(db, refound)
+    db.execute(delete(FaceRow).where(FaceRow.id.in_(gone)))
+    return fresh
+
+
+def _pair(
+    rows: Sequence[Row[tuple[object, ...]]], faces: Sequence[Face], matches: dict[int, int]
+) -> Iterator[Refound]:
+    return (Refound(rows[old].id, faces[new]) for new, old in matches.items())
+
+
+def _list_known(
+    db: Session, image_ids: Sequence[int], *, pack: str
+) -> dict[int, list[Row[tuple[object, ...]]]]:
+    statement = (
+        select(FaceRow.id, FaceRow.image_id, *_SIDES)
+        .where(FaceRow.image_id.in_(image_ids), FaceRow.pack == pack)
+        .order_by(FaceRow.id)
+        # In one order, as clustering and users' changes may lock the same rows.
+        .with_for_update()
+    )
+    known: dict[int, list[Row[tuple[object, ...]]]] = {}
+    for row in db.execute(statement):
+        known.setdefault(row.image_id, []).append(row)
+    return known
+
+
+def _box(row: Row[tuple[object, ...]]) -> BoundingBox:
+    return BoundingBox(row.box_left, row.box_top, row.box_right, row.box_bottom)
+
+
+def _update_faces(db: Session, refound: Iterable[Refound]) -> None:
+    values = [_to_values(one) for one in refound]
+    if not values:
+        return
+    columns = {name: bindparam(name) for name in values[0] if name != "face_id"}
+    statement = update(FaceRow.__table__).where(FaceRow.id == bindparam("face_id")).values(columns)
+    db.connection().execute(statement, values)
+
+
+def _to_values(one: Refound) -> dict[str, object]:
+    face = one.face
+    return {
+        "face_id": one.face_id,
+        "box_left": face.box.left,
+        "box_top": face.box.top,
+        "box_right": face.box.right,
+        "box_bottom": face.box.bottom,
+        "landmarks": [value for point in face.landmarks for value in point],
+        "score": face.score,
+        "quality": face.quality,
+        "embedding": np.frombuffer(face.embedding, "<f4"),
+        "crop": face.crop,
+    }
