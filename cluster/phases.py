@@ -39,6 +39,7 @@ from cluster.workers import DetectorWorkers, Staff, TrainingWorkers, count_cpus
 CRASHED = "this photo crashed its worker again and again"
 POLL_S = 0.2
 IDLE_S = 0.02
+CANCEL_LIMIT_S = 5.0
 
 ShouldStop = Callable[[], bool]
 
@@ -86,7 +87,9 @@ def cluster_people(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: 
     )
     while not ray.wait([task], timeout=POLL_S)[0]:
         if should_stop():
-            ray.cancel(task, force=True)
+            # With its blocks, which are its children; nothing of it commits afterwards.
+            ray.cancel(task, force=True, recursive=True)
+            ray.wait([task], timeout=CANCEL_LIMIT_S)
             return False
     ray.get(task)
     return True

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import ray
 
@@ -19,8 +20,10 @@ from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
 from cluster.phases import cluster_people, detect_faces, train_photos
 from cluster.plan import Plan
-from cluster.store.engine import Engine, begin
-from cluster.store.phases import complete_phase, fail_phase, get_snapshots, start_phase
+from cluster.store.drivers import fail_session
+from cluster.store.engine import Db, Engine, begin
+from cluster.store.holds import SessionHold
+from cluster.store.phases import complete_phase, get_snapshots, start_phase
 from cluster.store.sessions import get_session, move_session
 from cluster.workers import Staff
 
@@ -34,43 +37,67 @@ BEGINNINGS = {SessionStatus.PENDING: Move.START, SessionStatus.RUNNING: Move.TAK
 class Control:
     """Tells the pipeline when to stop handing out work.
 
-    `interrupt` is set by a signal; a pause or a cancellation from elsewhere is read from the
+    A signal (`is_interrupted`) pauses the session at once, so that it is paused even if this
+    process is killed while it settles; a pause or a cancellation by a user is read from the
     session's row, at most twice a second.
     """
 
-    engine: Engine
-    session_id: int
+    plan: Plan
     is_interrupted: Callable[[], bool]
+    hold: SessionHold | None
     _read_at: float = float("-inf")
     _status: SessionStatus = SessionStatus.RUNNING
 
     def should_stop(self) -> bool:
-        """Tell whether no new work may start."""
-        return self.is_interrupted() or self._read_status() is not SessionStatus.RUNNING
-
-    def _read_status(self) -> SessionStatus:
-        if time.monotonic() - self._read_at >= STATUS_INTERVAL_S:
-            with begin(self.engine) as db:
-                self._status = get_session(db, self.session_id).status
+        """Tell whether no new work may start. Raises SessionBusy when the session is not ours."""
+        if self.hold is not None:
+            self.hold.check()
+        if self.is_interrupted() and self._status is SessionStatus.RUNNING:
+            self._pause()
+        elif time.monotonic() - self._read_at >= STATUS_INTERVAL_S:
+            with begin(self.plan.engine) as db:
+                self._status = get_session(db, self.plan.session_id).status
             self._read_at = time.monotonic()
-        return self._status
+        return self._status is not SessionStatus.RUNNING
+
+    def _pause(self) -> None:
+        with begin(self.plan.engine) as db:
+            self._status = get_session(db, self.plan.session_id, for_change=True).status
+            if self._status is SessionStatus.RUNNING:
+                self._status = move_session(db, self.plan.session_id, Move.PAUSE, now=_now())
+        _tell(self.plan)
 
 
-def run_session(plan: Plan, staff: Staff, *, is_interrupted: Callable[[], bool]) -> SessionStatus:
+def run_session(
+    plan: Plan,
+    staff: Staff,
+    *,
+    is_interrupted: Callable[[], bool],
+    hold: SessionHold | None = None,
+) -> SessionStatus:
     """Run a session's phases in their order and return the status that it ends with.
 
-    An interruption settles what is in flight and leaves the session paused. Whatever a phase raises
-    has been recorded as that phase's failure when it leaves this function.
+    An interruption settles what is in flight and leaves the session paused. When a user resumes
+    a session that has not stopped yet, it goes on. `hold` is released in the transaction that ends
+    the run: whoever moves the session knows from then on that it needs another driver.
     """
-    control = Control(plan.engine, plan.session_id, is_interrupted)
     _begin(plan)
-    for name, work in PHASES:
-        if not _run_phase(plan, staff, name, work, control):
-            return _stop(plan)
-    with begin(plan.engine) as db:
-        status = move_session(db, plan.session_id, Move.COMPLETE, now=_now())
-    _tell(plan)
-    return status
+    while True:
+        control = Control(plan, is_interrupted, hold)
+        for name, work in PHASES:
+            if not _run_phase(plan, staff, name, work, control):
+                break
+        status = _end(plan, hold)
+        if status is not SessionStatus.RUNNING:
+            return status
+
+
+def fail_run(engine: Engine, session_id: int, reason: str, *, hold: SessionHold | None) -> None:
+    """Record that a session could not go on, and give it free in the same transaction."""
+    with begin(engine) as db:
+        fail_session(db, session_id, reason, now=_now())
+        if hold is not None:
+            hold.release()
 
 
 Work = Callable[[Plan, Staff, PhaseSnapshot, Callable[[], bool]], bool]
@@ -81,40 +108,43 @@ PHASES: tuple[tuple[PhaseName, Work], ...] = (
 )
 
 
-def fail_session(engine: Engine, session_id: int, reason: str) -> None:
-    """Record that a session could not go on: its unfinished phase is failed, and so is it."""
-    now = _now()
-    with begin(engine) as db:
-        if get_session(db, session_id).status.is_terminal:
-            return
-        phases = get_snapshots(db, session_id)
-        unfinished = [phase for phase in phases if phase.status is not PhaseStatus.COMPLETED]
-        if unfinished:
-            fail_phase(db, session_id, unfinished[0].name, error=reason, now=now)
-        move_session(db, session_id, Move.FAIL, now=now, error=reason)
-
-
 def _begin(plan: Plan) -> None:
     with begin(plan.engine) as db:
-        status = get_session(db, plan.session_id).status
+        status = get_session(db, plan.session_id, for_change=True).status
         move_session(db, plan.session_id, BEGINNINGS.get(status, Move.RESUME), now=_now())
     _tell(plan, drop_in_flight=True)
 
 
 def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: Control) -> bool:
+    """Do what is left of a phase; False when the session is to stop."""
     phase = _read_phase(plan, name)
     if phase.status is PhaseStatus.COMPLETED:
         return True
-    if control.should_stop():
+    if control.should_stop() or not _change_phase(plan, name, start_phase):
         return False
-    with begin(plan.engine) as db:
-        start_phase(db, plan.session_id, name, now=_now())
-    _tell(plan)
     if not work(plan, staff, phase, control.should_stop):
         return False
     _check_not_all_failed(plan, name)
+    return _change_phase(plan, name, complete_phase)
+
+
+class PhaseChange(Protocol):
+    """`start_phase` or `complete_phase`."""
+
+    def __call__(self, db: Db, session_id: int, phase: PhaseName, *, now: datetime) -> None:
+        """Change the phase."""
+        ...
+
+
+def _change_phase(plan: Plan, name: PhaseName, change: PhaseChange) -> bool:
+    """Change a phase of a running session; False when a user has stopped it this moment."""
     with begin(plan.engine) as db:
-        complete_phase(db, plan.session_id, name, now=_now())
+        status = get_session(db, plan.session_id, for_change=True).status
+        if status is not SessionStatus.RUNNING:
+            return False
+        change(db, plan.session_id, name, now=_now())
+        if _is_complete(db, plan.session_id):
+            move_session(db, plan.session_id, Move.COMPLETE, now=_now())
     _tell(plan)
     return True
 
@@ -127,13 +157,21 @@ def _check_not_all_failed(plan: Plan, name: PhaseName) -> None:
         )
 
 
-def _stop(plan: Plan) -> SessionStatus:
+def _end(plan: Plan, hold: SessionHold | None) -> SessionStatus:
+    """Return the status after a run: complete, or stopped; running when it is to go on."""
     with begin(plan.engine) as db:
-        status = get_session(db, plan.session_id).status
-        if status is SessionStatus.RUNNING:
-            status = move_session(db, plan.session_id, Move.PAUSE, now=_now())
+        session = get_session(db, plan.session_id, for_change=True)
+        status = session.status
+        if status is SessionStatus.RUNNING and _is_complete(db, plan.session_id):
+            status = move_session(db, plan.session_id, Move.COMPLETE, now=_now())
+        if status is not SessionStatus.RUNNING and hold is not None:
+            hold.release()
     _tell(plan, drop_in_flight=True)
     return status
+
+
+def _is_complete(db: Db, session_id: int) -> bool:
+    return all(p.status is PhaseStatus.COMPLETED for p in get_snapshots(db, session_id))
 
 
 def _read_phase(plan: Plan, name: PhaseName) -> PhaseSnapshot:

@@ -7,6 +7,7 @@ is also the only module that reads the environment.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -185,6 +186,13 @@ def settings_as_environment(settings: Settings) -> dict[str, str]:
 def ray_address_from_environment() -> str | None:
     """Return the cluster that Ray itself was told of, as inside `ray job submit`."""
     return os.environ.get("RAY_ADDRESS")
+
+
+def submission_id_from_environment() -> str | None:
+    """Return the id of the submitted Ray job that this process drives; None when it drives none."""
+    config = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}"))
+    submission_id = config.get("metadata", {}).get("job_submission_id")
+    return None if submission_id is None else str(submission_id)
 
 
 def prepare_environment(settings: Settings) -> None:

@@ -14,18 +14,14 @@ from rich.console import Console
 
 from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound, SessionBusy
 from cluster.core.progress import UnifiedProgress
-from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
-from cluster.pipeline import fail_session
+from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.pipeline import fail_run
 from cluster.settings import Settings, load_settings
 from cluster.store.engine import Engine, begin
-from cluster.store.phases import get_snapshots, restart_clustering
-from cluster.store.sessions import (
-    SessionInfo,
-    get_session,
-    hold_session,
-    list_sessions,
-    move_session,
-)
+from cluster.store.holds import hold_session
+from cluster.store.phases import get_snapshots
+from cluster.store.resets import restart_session
+from cluster.store.sessions import SessionInfo, get_session, list_sessions
 from jobs.interrupts import Interrupt
 from jobs.plans import make_plan, open_pack
 from jobs.runtime import open_database, open_runtime
@@ -59,7 +55,7 @@ def run(settings: Settings, session_id: int | None) -> int:
         session = choose_session(engine, session_id)
         pack = open_pack(session, settings, chosen=None)
         with (
-            hold_session(engine, session.id),
+            hold_session(engine, session.id) as hold,
             open_runtime(settings, url=url, engine=engine) as runtime,
             interrupt.caught(),
         ):
@@ -67,9 +63,11 @@ def run(settings: Settings, session_id: int | None) -> int:
             ask = ask_progress(runtime.progress, session.id)
             try:
                 plan = make_plan(runtime, session, pack)
-                status = run_staffed(plan, runtime, ask, interrupt)
+                status = run_staffed(plan, runtime, ask, interrupt, hold)
+            except SessionBusy:
+                raise  # Another driver has it: it is not ours to fail.
             except HeadcountError as error:
-                fail_session(engine, session.id, str(error))
+                fail_run(engine, session.id, str(error), hold=hold)
                 raise
             console.print(describe_result(ask()))
     return EXIT_CODES[status]
@@ -94,8 +92,7 @@ def restart(engine: Engine, session: SessionInfo) -> None:
     if not session.status.is_terminal:
         return
     with begin(engine) as db:
-        restart_clustering(db, session.id)
-        move_session(db, session.id, Move.RESTART, now=datetime.now(UTC))
+        restart_session(db, session.id, PhaseName.CLUSTERING, now=datetime.now(UTC))
 
 
 def describe_result(progress: UnifiedProgress) -> str:

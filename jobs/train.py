@@ -1,7 +1,8 @@
 """`python -m jobs.train --root DIR`: one session from start to end.
 
 The same line is the entry point of a Ray job. Exit codes: 0 completed, 1 failed, 2 bad arguments,
-3 paused, 130 interrupted (which pauses).
+3 paused, 130 interrupted (which pauses). A job that was submitted for a session that a user has
+paused or cancelled since leaves it alone, and ends with the code of what the session is.
 """
 
 from __future__ import annotations
@@ -22,18 +23,20 @@ from cluster.core.errors import (
     BadRoot,
     BadSetting,
     HeadcountError,
+    IllegalMove,
     NotFound,
     PackNotFound,
     SessionBusy,
 )
 from cluster.core.progress import UnifiedProgress
-from cluster.core.sessions import PhaseStatus, SessionStatus
-from cluster.pipeline import fail_session, run_session
+from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
+from cluster.pipeline import fail_run, run_session
 from cluster.plan import Plan
-from cluster.settings import Settings, load_settings
-from cluster.store.engine import begin
+from cluster.settings import Settings, load_settings, submission_id_from_environment
+from cluster.store.engine import Engine, begin
+from cluster.store.holds import SessionHold, hold_session
 from cluster.store.phases import get_snapshots
-from cluster.store.sessions import SessionInfo, hold_session
+from cluster.store.sessions import SessionInfo, get_session, set_job
 from cluster.tasks.discovery import check_root
 from cluster.vision.packs import Pack, resolve_pack
 from cluster.workers import Staff
@@ -54,9 +57,13 @@ EXIT_CODES = {
     SessionStatus.FAILED: 1,
     SessionStatus.CANCELLED: 1,
     SessionStatus.PAUSED: 3,
+    SessionStatus.PENDING: 3,
 }
 BAD_ARGUMENTS = 2
 READY_POLL_S = 0.2
+
+WAITING = (SessionStatus.PENDING, SessionStatus.RUNNING)
+"""A session of this status waits for a driver, if nobody runs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Request:
     root: str | None
     name: str | None
     resume: int | None
+    if_waiting: bool
     keep: bool
     pack: Pack | None
 
@@ -76,7 +84,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load_settings(config=options.config, options={"pack": options.pack})
         return run(settings, check_request(options, settings))
-    except (BadSetting, BadRoot, PackNotFound, NotFound, SessionBusy) as error:
+    except SessionBusy as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        # A job that comes too late has nothing to do; whoever typed a command asked in vain.
+        return EXIT_CODES[SessionStatus.COMPLETED] if options.if_waiting else BAD_ARGUMENTS
+    except (BadSetting, BadRoot, PackNotFound, NotFound, IllegalMove) as error:
         print(f"headcount: {error}", file=sys.stderr)
         return BAD_ARGUMENTS
     except HeadcountError as error:
@@ -93,6 +105,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="a name for the session")
     parser.add_argument("--pack", help="a face model pack: a name, a folder, bundled, or auto")
     parser.add_argument("--resume", type=int, metavar="ID", help="go on with this session")
+    parser.add_argument(
+        "--if-waiting",
+        action="store_true",
+        help="with --resume, for jobs: only if the session still waits for its job",
+    )
     parser.add_argument("--keep", action="store_true", help="keep serving when the session ends")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
@@ -106,18 +123,19 @@ def check_request(options: argparse.Namespace, settings: Settings) -> Request:
     """
     root = None if options.root is None else normalise_root(options.root)
     if options.resume is not None:
-        return Request(root, options.name, options.resume, options.keep, pack=None)
+        return Request(
+            root, options.name, options.resume, options.if_waiting, options.keep, pack=None
+        )
     if root is None:
         raise BadSetting("--root", "name the folder that holds the photos.")
     check_root(root)
     pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
-    return Request(root, options.name, None, options.keep, pack)
+    return Request(root, options.name, None, False, options.keep, pack)
 
 
 def run(settings: Settings, request: Request) -> int:
     """Start what a session runs on, run it, and say what came of it."""
     console = Console(highlight=False)
-    interrupt = Interrupt()
     with open_database(settings) as (url, engine):
         session = choose_session(
             engine,
@@ -127,16 +145,45 @@ def run(settings: Settings, request: Request) -> int:
             pack=request.pack,
             now=datetime.now(UTC),
         )
-        with (
-            hold_session(engine, session.id),
-            open_runtime(settings, url=url, engine=engine) as runtime,
-        ):
-            with interrupt.caught():
-                status = run_watched(session, request.pack, runtime, interrupt, console)
-            if (request.keep or console.is_terminal) and not interrupt.is_set:
-                wait_for_interrupt(runtime, interrupt, console)
+        with hold_session(engine, session.id) as hold:
+            status = check_can_run(engine, session.id, if_waiting=request.if_waiting)
+            if status is not None:
+                console.print(f"Session {session.id} is {status}; it does not wait for this job.")
                 return EXIT_CODES[status]
-    if interrupt.is_set and status is SessionStatus.PAUSED:
+            interrupt = Interrupt()
+            with interrupt.caught(), open_runtime(settings, url=url, engine=engine) as runtime:
+                return run_to_the_end(session, request, runtime, interrupt, hold, console)
+
+
+def check_can_run(engine: Engine, session_id: int, *, if_waiting: bool) -> SessionStatus | None:
+    """Return None when the session may be run, else its status, for which nobody waits any more.
+
+    Raises IllegalMove for a complete session, unless `if_waiting`.
+    """
+    with begin(engine) as db:
+        status = get_session(db, session_id).status
+    if if_waiting:
+        return None if status in WAITING else status
+    if status not in WAITING:
+        apply_move(status, Move.RESUME)
+    return None
+
+
+def run_to_the_end(
+    session: SessionInfo,
+    request: Request,
+    runtime: Runtime,
+    interrupt: Interrupt,
+    hold: SessionHold,
+    console: Console,
+) -> int:
+    """Run the session, keep serving if that is wanted, and return the exit code."""
+    with begin(runtime.engine) as db:
+        set_job(db, session.id, submission_id_from_environment())
+    status = run_watched(session, request.pack, runtime, interrupt, hold, console)
+    if (request.keep or console.is_terminal) and not interrupt.is_set:
+        wait_for_interrupt(runtime, interrupt, console)
+    elif interrupt.is_set and status is SessionStatus.PAUSED:
         return interrupt.exit_code
     return EXIT_CODES[status]
 
@@ -146,6 +193,7 @@ def run_watched(
     pack: Pack | None,
     runtime: Runtime,
     interrupt: Interrupt,
+    hold: SessionHold,
     console: Console,
 ) -> SessionStatus:
     """Run the session while a person watches, and print its summary."""
@@ -154,11 +202,13 @@ def run_watched(
         pack = open_pack(session, runtime.settings, chosen=pack)
         plan = make_plan(runtime, session, pack)
         console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
-        status = run_staffed(plan, runtime, ask, interrupt)
+        status = run_staffed(plan, runtime, ask, interrupt, hold)
+    except SessionBusy:
+        raise  # Another driver has it: it is not ours to fail.
     except Exception as error:  # Per session boundary: whatever it was, the session has failed.
         if not isinstance(error, HeadcountError):
             traceback.print_exc()
-        fail_session(runtime.engine, session.id, describe_error(error))
+        fail_run(runtime.engine, session.id, describe_error(error), hold=hold)
         ray.get(runtime.progress.reload.remote(session.id))
         status = SessionStatus.FAILED
     summary = read_summary(runtime.engine, session.id, ask())
@@ -173,7 +223,11 @@ def describe_error(error: Exception) -> str:
 
 
 def run_staffed(
-    plan: Plan, runtime: Runtime, ask: Callable[[], UnifiedProgress], interrupt: Interrupt
+    plan: Plan,
+    runtime: Runtime,
+    ask: Callable[[], UnifiedProgress],
+    interrupt: Interrupt,
+    hold: SessionHold,
 ) -> SessionStatus:
     """Hire the workers while the HTTP application starts, then run the session."""
     staff = Staff(plan, reads_photos=reads_photos(plan))
@@ -182,7 +236,7 @@ def run_staffed(
         while not interrupt.is_set and not staff.is_ready(timeout_s=READY_POLL_S):
             pass
         with show_live(ask, stream=sys.stdout):
-            return run_session(plan, staff, is_interrupted=lambda: interrupt.is_set)
+            return run_session(plan, staff, is_interrupted=lambda: interrupt.is_set, hold=hold)
     finally:
         staff.dismiss()
 
@@ -197,9 +251,8 @@ def reads_photos(plan: Plan) -> bool:
 def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console) -> None:
     """Keep serving until Ctrl-C, bringing the embedded database back if it dies."""
     console.print(f"Serving at {runtime.page_url or runtime.dashboard_url}; Ctrl-C ends.")
-    with interrupt.caught():
-        while not interrupt.wait(5.0):
-            runtime.revive_database()
+    while not interrupt.wait(5.0):
+        runtime.revive_database()
 
 
 if __name__ == "__main__":

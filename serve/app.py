@@ -17,7 +17,16 @@ from serve.errors import PROBLEM_JSON, add_problem_answers
 from serve.guards import AddSecurityHeaders, LimitBody, RequireToken
 from serve.live import Live
 from serve.parts import AppParts
-from serve.routes import health, pages, people, people_changes, pictures, progress, training
+from serve.routes import (
+    control,
+    health,
+    pages,
+    people,
+    people_changes,
+    pictures,
+    progress,
+    training,
+)
 from serve.schemas import ProblemBody
 
 logger = logging.getLogger(__name__)
@@ -58,7 +67,7 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
     # RequireToken asks for the token; this only says so in the OpenAPI document.
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
     api = APIRouter(prefix="/api/v1", responses=PROBLEM_ANSWERS, dependencies=documented)
-    for routes in (training, progress, people_changes, people, pictures):
+    for routes in (training, control, progress, people_changes, people, pictures):
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(health.router, responses=PROBLEM_ANSWERS)

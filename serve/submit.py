@@ -48,7 +48,9 @@ class JobSubmitter:
 def entrypoint(session: SessionInfo, *, python: str) -> str:
     """Return the shell line that runs `session`, whatever characters its root has."""
     # --root=ROOT, in one word: a folder may be named like an option.
-    line = [python, "-m", "jobs.train", f"--root={session.root}", "--resume", str(session.id)]
+    # --if-waiting: a user may pause or cancel the session before its job begins.
+    line = [python, "-m", "jobs.train", f"--root={session.root}"]
+    line += ["--resume", str(session.id), "--if-waiting"]
     return shlex.join(line)
 
 

@@ -13,6 +13,7 @@ order.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from typing import Any, cast
 import ray
 from ray.actor import ActorHandle
 
+from cluster.actors.watching import Watch, is_job_alive
 from cluster.core.eta import RateWindow
 from cluster.core.progress import (
     DEFAULT_WEIGHTS,
@@ -212,6 +214,13 @@ class Progress:
         changed = [(i, s) for i, s in self._sessions.items() if s.version > since]
         return self._version, tuple(self._unify(i, s) for i, s in changed)
 
+    def revisions(self) -> dict[int, int]:
+        """Return the sum of the phases' revisions of each session that is known here."""
+        return {
+            session_id: sum(phase.shown.revision for phase in session.phases.values())
+            for session_id, session in self._sessions.copy().items()
+        }
+
     async def ping(self) -> int:
         """Return the newest version: the view is alive."""
         return self._version
@@ -253,7 +262,7 @@ ACTOR_NAME = "progress"
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000)
 class ProgressActor(Progress):
-    """`Progress` as a Ray actor that reads its truth from PostgreSQL."""
+    """`Progress` as a Ray actor that reads its truth from PostgreSQL, and misses lost drivers."""
 
     def __init__(self, database_url: str, weights: Mapping[PhaseName, float]) -> None:
         engine = build_engine(database_url, pool_size=2)
@@ -263,6 +272,14 @@ class ProgressActor(Progress):
             first_version=int(time.time() * 1000),
             weights=weights,
         )
+        context = ray.get_runtime_context()
+        watch = Watch(
+            engine,
+            is_job_alive=partial(is_job_alive, address=context.gcs_address),
+            shown=self.revisions,
+            reload=context.current_actor.reload.remote,
+        )
+        threading.Thread(target=watch.run, name="watch", daemon=True).start()
 
 
 def start_progress_actor(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import InvariantBroken
@@ -26,6 +26,7 @@ __all__ = [
     "finish_discovery",
     "get_settled",
     "get_snapshots",
+    "list_revisions",
     "load_snapshots",
     "record_clustering",
     "restart_clustering",
@@ -81,6 +82,16 @@ def fail_phase(
         completed_at=None,
         error=storable_text(error),
     )
+
+
+def list_revisions(db: Session, session_ids: Sequence[int]) -> dict[int, int]:
+    """Return the sum of the phases' revisions of each of these sessions that exists."""
+    statement = (
+        select(SessionPhase.session_id, func.sum(SessionPhase.revision))
+        .where(SessionPhase.session_id.in_(session_ids))
+        .group_by(SessionPhase.session_id)
+    )
+    return {session_id: int(revision) for session_id, revision in db.execute(statement)}
 
 
 def set_step(db: Session, session_id: int, phase: PhaseName, step: str | None) -> None:

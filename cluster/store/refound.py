@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from cluster.core.faces import BoundingBox, Face, match_boxes
@@ -49,15 +50,11 @@ def keep_refound(
     return fresh
 
 
-def _pair(
-    rows: Sequence[Row[tuple[object, ...]]], faces: Sequence[Face], matches: dict[int, int]
-) -> Iterator[Refound]:
+def _pair(rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]) -> Iterator[Refound]:
     return (Refound(rows[old].id, faces[new]) for new, old in matches.items())
 
 
-def _list_known(
-    db: Session, image_ids: Sequence[int], *, pack: str
-) -> dict[int, list[Row[tuple[object, ...]]]]:
+def _list_known(db: Session, image_ids: Sequence[int], *, pack: str) -> dict[int, list[Any]]:
     statement = (
         select(FaceRow.id, FaceRow.image_id, *_SIDES)
         .where(FaceRow.image_id.in_(image_ids), FaceRow.pack == pack)
@@ -65,13 +62,13 @@ def _list_known(
         # In one order, as clustering and users' changes may lock the same rows.
         .with_for_update()
     )
-    known: dict[int, list[Row[tuple[object, ...]]]] = {}
+    known: dict[int, list[Any]] = {}
     for row in db.execute(statement):
         known.setdefault(row.image_id, []).append(row)
     return known
 
 
-def _box(row: Row[tuple[object, ...]]) -> BoundingBox:
+def _box(row: Any) -> BoundingBox:
     return BoundingBox(row.box_left, row.box_top, row.box_right, row.box_bottom)
 
 
@@ -79,8 +76,8 @@ def _update_faces(db: Session, refound: Iterable[Refound]) -> None:
     values = [_to_values(one) for one in refound]
     if not values:
         return
-    columns = {name: bindparam(name) for name in values[0] if name != "face_id"}
-    statement = update(FaceRow.__table__).where(FaceRow.id == bindparam("face_id")).values(columns)
+    columns: dict[str, Any] = {name: bindparam(name) for name in values[0] if name != "face_id"}
+    statement = update(FaceRow).where(FaceRow.id == bindparam("face_id")).values(columns)
     db.connection().execute(statement, values)
 
 

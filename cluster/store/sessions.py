@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Engine,
     RowMapping,
     Select,
     func,
     insert,
     select,
-    text,
     true,
     update,
 )
 from sqlalchemy.orm import Session
 
-from cluster.core.errors import NotFound, SessionBusy
+from cluster.core.errors import NotFound
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, apply_move
 from cluster.store.storable import storable_text
 from cluster.store.tables import SessionPhase, TrainingSession
-
-_DRIVER_LOCK = 0x48435300 << 32
 
 _UNFINISHED = (
     SessionStatus.PENDING,
@@ -111,8 +106,13 @@ def create_session(
     return get_session(db, session_id)
 
 
-def get_session(db: Session, session_id: int) -> SessionInfo:
-    """Return the session; raise NotFound when there is none."""
+def get_session(db: Session, session_id: int, *, for_change: bool = False) -> SessionInfo:
+    """Return the session; raise NotFound when there is none.
+
+    `for_change` keeps its status as it is until the transaction ends.
+    """
+    if for_change:
+        _lock_status(db, session_id)
     row = db.execute(_select().where(TrainingSession.id == session_id)).mappings().first()
     if row is None:
         raise NotFound("session", session_id)
@@ -151,28 +151,12 @@ def count_sessions(db: Session) -> int:
     return db.execute(select(func.count()).select_from(TrainingSession)).scalar_one()
 
 
-def set_job(db: Session, session_id: int, job_id: str) -> None:
-    """Note the Ray job that runs the session; raise NotFound when there is no such session."""
-    _update(db, session_id, {"job_id": job_id})
+def set_job(db: Session, session_id: int, job_id: str | None) -> None:
+    """Note the Ray job that runs the session, None when no job but a command does.
 
-
-@contextmanager
-def hold_session(engine: Engine, session_id: int) -> Iterator[None]:
-    """Be the only one who runs the session; raise SessionBusy when somebody else does.
-
-    The lock is that of a connection of its own, so the database gives it back when we die.
+    Raises NotFound when there is no such session.
     """
-    with engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        query = text("SELECT pg_try_advisory_lock(:key)")
-        key = {"key": _DRIVER_LOCK | session_id}
-        if not connection.execute(query, key).scalar_one():
-            raise SessionBusy(session_id)
-        try:
-            yield
-        finally:
-            # Closed, not given back to the pool: closing is what surely frees the lock.
-            connection.invalidate()
+    _update(db, session_id, {"job_id": job_id})
 
 
 def move_session(
@@ -201,12 +185,17 @@ def check_move(db: Session, session_id: int, move: Move) -> SessionStatus:
 
     Raises NotFound or IllegalMove.
     """
+    status = _lock_status(db, session_id)
+    apply_move(status, move)
+    return status
+
+
+def _lock_status(db: Session, session_id: int) -> SessionStatus:
     statement = select(TrainingSession.status).where(TrainingSession.id == session_id)
     # Not a full lock: that would hold up new items, which refer to the row.
     row = db.execute(statement.with_for_update(key_share=True)).first()
     if row is None:
         raise NotFound("session", session_id)
-    apply_move(row.status, move)
     return SessionStatus(row.status)
 
 

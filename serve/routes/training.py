@@ -6,22 +6,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
-from cluster.core.errors import HeadcountError
 from cluster.core.paths import path_to_text
-from cluster.core.sessions import Move, PhaseName
+from cluster.core.sessions import PhaseName
 from cluster.store.engine import begin
 from cluster.store.items import count_failures, list_failures
-from cluster.store.phases import fail_phase
 from cluster.store.sessions import (
     SessionInfo,
     count_sessions,
     create_session,
     get_session,
     list_sessions,
-    move_session,
-    set_job,
 )
 from cluster.tasks.discovery import check_root
+from serve.control import submit_session
 from serve.parts import AppParts, Id, PackChoice, Parts
 from serve.roots import allowed_folders, resolve_root
 from serve.schemas import FailureBody, FailuresBody, SessionBody, SessionsBody, StartBody
@@ -38,7 +35,7 @@ def start_training(start: StartBody, parts: Parts, response: Response) -> Sessio
     check_root(root, confined_to=allowed_folders(parts.allowed_roots))
     pack = parts.choose_pack(start.options.pack or parts.pack)
     session = _create(start, root=path_to_text(root), pack=pack, parts=parts)
-    submitted = _submit(session, parts)
+    submitted = submit_session(parts, session)
     response.headers["Location"] = f"/api/v1/training/{session.id}"
     return show_body(submitted, parts)
 
@@ -56,20 +53,6 @@ def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -
         return create_session(
             db, root=root, name=start.name, pack=pack.name, options=options, now=parts.now()
         )
-
-
-def _submit(session: SessionInfo, parts: AppParts) -> SessionInfo:
-    """Submit `session`; one that the cluster does not take has failed, and says why."""
-    try:
-        job_id = parts.submit(session)
-    except HeadcountError as error:
-        with begin(parts.engine) as db:
-            fail_phase(db, session.id, PhaseName.TRAINING, error=str(error), now=parts.now())
-            move_session(db, session.id, Move.FAIL, now=parts.now(), error=str(error))
-        raise
-    with begin(parts.engine) as db:
-        set_job(db, session.id, job_id)
-        return get_session(db, session.id)
 
 
 @router.get("")

@@ -72,7 +72,8 @@ SUBMIT = JobSubmitter(
 def test_the_shell_line_survives_any_root() -> None:
     line = shlex.split(entrypoint(SESSION, python="/opt/my env/python"))
     root = f"--root={SESSION.root}"
-    assert line == ["/opt/my env/python", "-m", "jobs.train", root, "--resume", "5"]
+    assert line[:3] == ["/opt/my env/python", "-m", "jobs.train"]
+    assert line[3:] == [root, "--resume", "5", "--if-waiting"]
 
 
 def test_a_root_that_looks_like_an_option_stays_one_word() -> None:

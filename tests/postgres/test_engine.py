@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.errors import DatabaseUnavailable, NotFound, SessionBusy
+from cluster.core.errors import DatabaseUnavailable, NotFound
 from cluster.store.engine import begin, build_engine, check_database, worker_engine
 from cluster.store.phases import load_snapshots
 from cluster.store.schema import upgrade_schema
-from cluster.store.sessions import hold_session
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
@@ -73,13 +72,3 @@ def test_the_schema_may_be_upgraded_by_many_at_once(database_url: str, engine: E
 
 def test_a_worker_has_one_engine_for_a_url(database_url: str) -> None:
     assert worker_engine(database_url) is worker_engine(database_url)
-
-
-def test_one_driver_at_a_time_runs_a_session(engine: Engine) -> None:
-    with hold_session(engine, 1):
-        with pytest.raises(SessionBusy), hold_session(engine, 1):
-            pass
-        with hold_session(engine, 2):
-            pass
-    with hold_session(engine, 1):
-        pass

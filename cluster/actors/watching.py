@@ -1,0 +1,86 @@
+"""What the ProgressActor does besides: it misses drivers that are gone, and news that never came.
+
+A driver that was killed says nothing; its session has failed once nobody has run it for a while. A
+session that was moved by a process without the live view, or a report that was lost, shows in the
+rows: they are read again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from ray.job_submission import JobSubmissionClient
+
+from cluster.core.drivers import DriverWatch, Unattended
+from cluster.core.errors import DatabaseUnavailable
+from cluster.store.drivers import fail_lost_session, list_unattended
+from cluster.store.engine import Engine, begin
+from cluster.store.phases import list_revisions
+
+INTERVAL_S = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Watch:
+    """Looks at the rows every few seconds.
+
+    `is_job_alive` asks Ray about a submitted job; `shown` gives the revision of each session that
+    the live view knows, and `reload` makes it read one again.
+    """
+
+    engine: Engine
+    is_job_alive: Callable[[str], bool]
+    shown: Callable[[], Mapping[int, int]]
+    reload: Callable[[int], object]
+    clock: Callable[[], float] = time.monotonic
+    drivers: DriverWatch = field(default_factory=DriverWatch)
+
+    def run(self) -> None:
+        """Look for ever; a database that is away is asked again."""
+        while True:
+            time.sleep(INTERVAL_S)
+            try:
+                self.look()
+            except DatabaseUnavailable as error:
+                logger.warning("cannot look after sessions: %s", error)
+
+    def look(self) -> None:
+        """Fail the sessions whose driver is lost; let the live view catch up with the rows."""
+        with begin(self.engine) as db:
+            unattended = list_unattended(db)
+        sightings = [self._ask_ray(one) for one in unattended]
+        for session_id in self.drivers.find_lost(sightings, now=self.clock()):
+            with begin(self.engine) as db:
+                fail_lost_session(db, session_id, now=datetime.now(UTC))
+        self._catch_up()
+
+    def _ask_ray(self, one: Unattended) -> Unattended:
+        is_alive = one.job_id is not None and self.is_job_alive(one.job_id)
+        return replace(one, is_job_alive=is_alive)
+
+    def _catch_up(self) -> None:
+        shown = self.shown()
+        with begin(self.engine) as db:
+            revisions = list_revisions(db, list(shown))
+        for session_id, revision in revisions.items():
+            if revision > shown[session_id]:
+                self.reload(session_id)
+
+
+def is_job_alive(job_id: str, *, address: str) -> bool:
+    """Tell whether a submitted job waits, starts or runs on the Ray cluster at `address`.
+
+    One that cannot be asked about counts as alive: its session must not fail for that.
+    """
+    try:
+        return not JobSubmissionClient(address).get_job_status(job_id).is_terminal()
+    except ConnectionError:
+        return True
+    except RuntimeError:
+        return False  # Ray knows no such job.

@@ -1,0 +1,73 @@
+"""Sessions: paused, resumed, cancelled, restarted, retried.
+
+Each answers with the session as it is then. A move that the session's status does not allow is 409
+and names the moves that it does; of two clients that press at once one wins, and the other is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, status
+
+from cluster.core.sessions import Move, PhaseName
+from cluster.store.sessions import SessionInfo
+from serve.control import restart_phase, resume_session, retry_failed, stop_session
+from serve.errors import LiveViewUnavailable
+from serve.parts import AppParts, Id, Parts
+from serve.routes.training import show_body
+from serve.schemas import SessionBody
+
+router = APIRouter(prefix="/training/{session_id}", tags=["training"])
+
+PhotoPhase = Literal[PhaseName.TRAINING, PhaseName.FACE_DETECTION]
+FailedOnly = Annotated[bool, Query(alias="failedOnly", description="only the photos that failed")]
+
+
+@router.post("/pause")
+async def pause(session_id: Id, parts: Parts) -> SessionBody:
+    """Start no more work; what is in flight is settled, and what is finished stays so."""
+    return await _do(parts, partial(stop_session, parts, session_id, Move.PAUSE))
+
+
+@router.post("/cancel")
+async def cancel(session_id: Id, parts: Parts) -> SessionBody:
+    """Start no more work, and do not wait for more; what is finished stays so."""
+    return await _do(parts, partial(stop_session, parts, session_id, Move.CANCEL))
+
+
+@router.post("/resume", status_code=status.HTTP_202_ACCEPTED)
+async def resume(session_id: Id, parts: Parts) -> SessionBody:
+    """Go on with what is pending, as a new Ray job if the last one has ended."""
+    return await _do(parts, partial(resume_session, parts, session_id))
+
+
+@router.post("/restart", status_code=status.HTTP_202_ACCEPTED)
+async def restart(
+    session_id: Id, parts: Parts, phase: PhaseName, failed_only: FailedOnly = False
+) -> SessionBody:
+    """Do a phase again, all its photos or those that failed, and the phases that depend on it.
+
+    Restarting training also looks for new photos in the folder. Faces that are found again keep
+    their person. Clustering has no photos of its own: `failedOnly` makes no difference to it.
+    """
+    again = partial(restart_phase, parts, session_id, phase, failed_only=failed_only)
+    return await _do(parts, again)
+
+
+@router.post("/retry", status_code=status.HTTP_202_ACCEPTED)
+async def retry(session_id: Id, parts: Parts, phase: PhotoPhase | None = None) -> SessionBody:
+    """Try the photos again that failed, in both photo phases or in one."""
+    return await _do(parts, partial(retry_failed, parts, session_id, phase))
+
+
+async def _do(parts: AppParts, change: Callable[[], SessionInfo]) -> SessionBody:
+    """Make the change, show it in the live view at once, and answer with the session."""
+    session = await asyncio.to_thread(change)
+    with suppress(LiveViewUnavailable):  # The rows answer until the live view is back.
+        await parts.progress.reload(session.id)
+    return show_body(session, parts)
