@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from cluster.core.faces import BoundingBox, Face, match_boxes
 from cluster.core.photos import DetectionOutcome
+from cluster.store.people_claims import lock_people
 from cluster.store.tables import Face as FaceRow
 
 _SIDES = (FaceRow.box_left, FaceRow.box_top, FaceRow.box_right, FaceRow.box_bottom)
@@ -34,6 +35,7 @@ def keep_refound(
     db: Session, outcomes: Sequence[DetectionOutcome], *, pack: str
 ) -> list[DetectionOutcome]:
     """Bring the known faces of these photos up to date; return the outcomes with what is new."""
+    lock_people(db)
     known = _list_known(db, [outcome.image_id for outcome in outcomes], pack=pack)
     fresh: list[DetectionOutcome] = []
     refound: list[Refound] = []
@@ -59,8 +61,6 @@ def _list_known(db: Session, image_ids: Sequence[int], *, pack: str) -> dict[int
         select(FaceRow.id, FaceRow.image_id, *_SIDES)
         .where(FaceRow.image_id.in_(image_ids), FaceRow.pack == pack)
         .order_by(FaceRow.id)
-        # In one order, as clustering and users' changes may lock the same rows.
-        .with_for_update()
     )
     known: dict[int, list[Any]] = {}
     for row in db.execute(statement):
