@@ -8,6 +8,7 @@ poisonous file cannot stop a library.
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
@@ -18,6 +19,7 @@ from ray.exceptions import (
     ObjectLostError,
     OutOfMemoryError,
     RayActorError,
+    TaskCancelledError,
     WorkerCrashedError,
 )
 
@@ -32,10 +34,12 @@ WORKER_LOST = (
     NodeDiedError,
     OutOfMemoryError,
     ObjectLostError,
+    TaskCancelledError,
 )
 """What Ray raises when a worker, and not our code in it, came to an end."""
 
 MAX_CRASHES_IN_A_ROW = 20
+STALL_GRACE_S = 60.0
 
 Batch = TrainingBatch | DetectionBatch
 Items = Sequence[Item]
@@ -59,12 +63,18 @@ class Workers(Protocol[BatchT]):
         """Learn what a batch came back with; None when its worker was lost."""
         ...
 
+    def end(self, reference: ray.ObjectRef) -> None:
+        """Kill the worker that holds a batch."""
+        ...
+
 
 class Crew:
     """Keeps workers busy with batches and sees each batch to its end.
 
     `make_batch` turns items into a batch with a fresh id; `give_back` tells the live view that a
-    batch is no longer in flight; `give_up` settles items that no worker survives as failed.
+    batch is no longer in flight; `give_up` settles items that no worker survives as failed. When
+    nothing has come back for longer than a whole batch may take, `photo_timeout_s` each, the worker
+    of the oldest hangs in what it cannot be called out of, and is ended.
     """
 
     def __init__(
@@ -74,6 +84,8 @@ class Crew:
         make_batch: Callable[[Items], Batch],
         give_back: Callable[[Batch], object],
         give_up: Callable[[Batch], None],
+        photo_timeout_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workers, self._make_batch = workers, make_batch
         self._give_back, self._give_up = give_back, give_up
@@ -81,6 +93,8 @@ class Crew:
         self._returned: deque[Batch] = deque()
         self._crashes: Counter[int] = Counter()
         self._crashes_in_a_row = 0
+        self._photo_timeout_s, self._clock = photo_timeout_s, clock
+        self._moved_at = clock()
 
     @property
     def is_idle(self) -> bool:
@@ -114,12 +128,22 @@ class Crew:
         done, _ = ray.wait(waiting, num_returns=1, timeout=timeout_s, fetch_local=False)
         for reference in done:
             self._take_in(reference)
+        if not done and self._clock() - self._moved_at > self._longest_s():
+            self._workers.end(next(iter(self._running)))
+            self._moved_at = self._clock()
+
+    def _longest_s(self) -> float:
+        photos = max(len(batch.items) for batch in self._running.values())
+        return photos * self._photo_timeout_s + STALL_GRACE_S
 
     def _start(self, batch: Batch) -> None:
+        if not self._running:
+            self._moved_at = self._clock()
         self._running[self._workers.start(batch)] = batch
 
     def _take_in(self, reference: ray.ObjectRef) -> None:
         batch = self._running.pop(reference)
+        self._moved_at = self._clock()
         try:
             answer = ray.get(reference)
         except WORKER_LOST as error:

@@ -17,6 +17,7 @@ from cluster.core.photos import FoundPhoto, Item
 FIRST_CHUNK, CHUNK = 64, 2000
 PAGE = 1000
 SMALLEST_BATCH = 4
+STOP_TIMEOUT_S = 10.0
 
 
 class Discovery:
@@ -43,13 +44,16 @@ class Discovery:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the walk after the chunk at hand; the session stays undiscovered."""
-        self._stopping.set()
-        self.join()
+        """End the walk after the chunk at hand; the session stays undiscovered.
 
-    def join(self) -> None:
+        A walk that hangs in a mount that died is not waited for.
+        """
+        self._stopping.set()
+        self.join(timeout_s=STOP_TIMEOUT_S)
+
+    def join(self, *, timeout_s: float | None = None) -> None:
         """Wait until the walk has ended."""
-        self._thread.join()
+        self._thread.join(timeout_s)
 
     @property
     def is_running(self) -> bool:

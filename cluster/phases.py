@@ -111,6 +111,7 @@ class PhotoWork:
             make_batch=self.make_batch,
             give_back=self._give_back,
             give_up=self._give_up,
+            photo_timeout_s=self.plan.limits.timeout_s,
         )
 
     def build_feed(

@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     min_face_px: int = Field(20, ge=1)
     max_pixels: int = Field(200_000_000, ge=1)
     max_file_bytes: int = Field(1_000_000_000, ge=1)
+    photo_timeout_s: float = Field(60.0, gt=0)
 
     min_quality: float = Field(0.3, ge=0, le=1)
     min_cluster_size: int = Field(3, ge=2)

@@ -51,6 +51,10 @@ class TrainingWorkers:
         copies = plan.copies if self._kept_bytes < plan.crew.decoded_copies_bytes else None
         return named.remote(batch, plan.database_url, plan.limits, plan.progress, copies)
 
+    def end(self, reference: ray.ObjectRef) -> None:
+        """Kill the worker that holds a batch."""
+        ray.cancel(reference, force=True)
+
     def finished(self, reference: ray.ObjectRef, answer: Trained | None) -> None:
         """Add up the decoded copies, so that they stay within their bound."""
         if answer is not None:
@@ -106,6 +110,10 @@ class DetectorWorkers:
             self._detectors.remove(detector)
             ray.kill(detector.actor)
             self._resized_at = float("-inf")
+
+    def end(self, reference: ray.ObjectRef) -> None:
+        """Kill the detector that holds a batch."""
+        ray.kill(self._holders[reference].actor)
 
     def dismiss(self) -> None:
         """End every detector; what they had not committed stays pending."""

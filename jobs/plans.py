@@ -92,7 +92,11 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
         root=session.root,
         confined_to=None if confined is None else tuple(Path(folder) for folder in confined),
         pack=pack,
-        limits=ReadLimits(max_bytes=settings.max_file_bytes, max_pixels=settings.max_pixels),
+        limits=ReadLimits(
+            max_bytes=settings.max_file_bytes,
+            max_pixels=settings.max_pixels,
+            timeout_s=settings.photo_timeout_s,
+        ),
         detector=make_detector_options(settings),
         copies=find_copies_place(settings, session, pack),
         crew=make_crew_options(settings, pack, session.root),
@@ -124,6 +128,7 @@ def make_detector_options(settings: Settings) -> DetectorOptions:
         provider=settings.provider,
         max_pixels=settings.max_pixels,
         max_bytes=settings.max_file_bytes,
+        timeout_s=settings.photo_timeout_s,
     )
 
 

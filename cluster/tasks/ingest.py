@@ -22,15 +22,17 @@ from cluster.core.sessions import PhaseName
 from cluster.store.engine import begin, worker_engine
 from cluster.store.items import settle_training
 from cluster.vision.copies import DecodedCopies
+from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, within
 from cluster.vision.fingerprints import read_record_and_image
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """The largest photo that is read: bytes of its file, and pixels that its header claims."""
+    """The largest photo that is read: bytes of its file, pixels that its header claims, seconds."""
 
     max_bytes: int
     max_pixels: int
+    timeout_s: float = DEFAULT_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,14 @@ class PhotoReader:
 
     def read(self, item: Item) -> PhotoRecord:
         """Return the record of a photo. Raises UnreachableImage or UnreadableImage."""
-        record, image = read_record_and_image(
-            item.path, max_bytes=self._limits.max_bytes, max_pixels=self._limits.max_pixels
+        limits = self._limits
+        work = partial(
+            read_record_and_image,
+            item.path,
+            max_bytes=limits.max_bytes,
+            max_pixels=limits.max_pixels,
         )
+        record, image = within(limits.timeout_s, item.path, work)
         if self._copies is not None:
             self.kept_bytes += self._copies.keep(item.image_id, image)
         return record

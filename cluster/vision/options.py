@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cluster.core.errors import UnreadableImage
+from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, within
 from cluster.vision.images import (
     DECODE_LONG_SIDE_PX,
     DEFAULT_MAX_PIXELS,
@@ -30,7 +31,7 @@ class DetectorOptions:
     computes, "auto" takes CUDA where it is. `threads` are ONNX
     Runtime's, in one model; `batch` is how many photos, and faces, a model sees at once (None: by
     the provider). `decode_long_side_px` is what a photo keeps when it is decoded for detection,
-    None for its full size.
+    None for its full size. A photo that is not read within `timeout_s` has failed.
     """
 
     min_score: float = 0.5
@@ -42,6 +43,7 @@ class DetectorOptions:
     decode_long_side_px: int | None = DECODE_LONG_SIDE_PX
     max_pixels: int = DEFAULT_MAX_PIXELS
     max_bytes: int = DEFAULT_MAX_BYTES
+    timeout_s: float = DEFAULT_TIMEOUT_S
 
     @property
     def longest_look_px(self) -> int | None:
@@ -65,19 +67,26 @@ class PreparedPhoto:
 
 def prepare_photo(path: str, options: DetectorOptions) -> PreparedPhoto:
     """Read and decode a photo. Any thread may do it. Raises Unreachable- or UnreadableImage."""
-    data = read_photo(path, max_bytes=options.max_bytes)
-    image = open_image(
-        data, path=path, long_side_px=options.decode_long_side_px, max_pixels=options.max_pixels
-    )
-    return PreparedPhoto(path, data, image)
+
+    def read() -> PreparedPhoto:
+        data = read_photo(path, max_bytes=options.max_bytes)
+        long_side_px = options.decode_long_side_px
+        image = open_image(
+            data, path=path, long_side_px=long_side_px, max_pixels=options.max_pixels
+        )
+        return PreparedPhoto(path, data, image)
+
+    return within(options.timeout_s, path, read)
 
 
 def reopen(photo: PreparedPhoto, *, long_side_px: int, options: DetectorOptions) -> OpenedImage:
     """Decode a prepared photo at a larger scale; what it has already when that fails."""
+    larger = replace(options, decode_long_side_px=long_side_px)
     try:
-        data = photo.data or read_photo(photo.path, max_bytes=options.max_bytes)
+        if photo.data is None:
+            return prepare_photo(photo.path, larger).image
         return open_image(
-            data, path=photo.path, long_side_px=long_side_px, max_pixels=options.max_pixels
+            photo.data, path=photo.path, long_side_px=long_side_px, max_pixels=options.max_pixels
         )
     except UnreadableImage:
         return photo.image

@@ -16,6 +16,7 @@ CATCH_ALL: dict[str, str] = {
     "cluster/actors/detection.py:_detect_some": "per photo",
     "cluster/tasks/ingest.py:read_item": "per photo",
     "cluster/feed.py:_walk": "nothing is handled: the pipeline's own thread raises it again",
+    "cluster/vision/deadlines.py:run": "nothing is handled: the caller's thread raises it again",
     "jobs/train.py:run_watched": "per session",
 }
 """Per photo in the workers, per session in jobs/, and the table of HTTP errors. Nowhere else."""
