@@ -21,8 +21,8 @@ from cluster.core.reports import SettledReport
 from cluster.core.sessions import PhaseName
 from cluster.crew import Batch, Crew, Items, number_batches
 from cluster.feed import Discovery, Feed
-from cluster.plan import Plan
-from cluster.store.engine import Db, begin
+from cluster.plan import Plan, waits_for_database
+from cluster.store.engine import begin
 from cluster.store.items import (
     add_found,
     list_pending,
@@ -65,13 +65,17 @@ def train_photos(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: Sh
 def detect_faces(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
     """Find the faces of every readable photo that is no duplicate; True when all are finished."""
     work = PhotoWork(plan, PhaseName.FACE_DETECTION, phase.attempt)
-    with begin(plan.engine) as db:
-        settled = skip_known(db, plan.session_id)
-    work.report(settled)
+    work.report(_skip_known(plan))
     feed = work.build_feed(plan.crew.detection_batch)
     is_done = run_crew(work.build_crew(staff.detectors), feed, should_stop)
     staff.detectors.dismiss()
     return is_done
+
+
+@waits_for_database
+def _skip_known(plan: Plan) -> Settled:
+    with begin(plan.engine) as db:
+        return skip_known(db, plan.session_id)
 
 
 def cluster_people(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
@@ -139,25 +143,32 @@ class PhotoWork:
         self.plan.progress.settled.remote(report)
 
     def _list_pending(self, after: int, limit: int) -> list[Item]:
-        with begin(self.plan.engine) as db:
-            return list_pending(db, self.plan.session_id, self.name, after=after, limit=limit)
+        return _list_pending(self.plan, self.name, after=after, limit=limit)
 
     def _give_back(self, batch: Batch) -> None:
         self.plan.progress.returned.remote(self.plan.session_id, self.name, batch.batch_id)
 
     def _give_up(self, batch: Batch) -> None:
-        with begin(self.plan.engine) as db:
-            settled = self._settle_crashed(db, batch.items)
+        settled = _settle_crashed(self.plan, self.name, batch.items, attempt=self.attempt)
         self.report(settled, batch_id=batch.batch_id)
 
-    def _settle_crashed(self, db: Db, items: Items) -> Settled:
-        session_id, pack = self.plan.session_id, self.plan.pack.name
-        if self.name is PhaseName.TRAINING:
+
+@waits_for_database
+def _list_pending(plan: Plan, name: PhaseName, *, after: int, limit: int) -> list[Item]:
+    with begin(plan.engine) as db:
+        return list_pending(db, plan.session_id, name, after=after, limit=limit)
+
+
+@waits_for_database
+def _settle_crashed(plan: Plan, name: PhaseName, items: Items, *, attempt: int) -> Settled:
+    session_id, pack = plan.session_id, plan.pack.name
+    with begin(plan.engine) as db:
+        if name is PhaseName.TRAINING:
             unread = [TrainingOutcome(item.image_id, failure=CRASHED) for item in items]
-            return settle_training(db, session_id, unread, pack=pack, attempt=self.attempt)
+            return settle_training(db, session_id, unread, pack=pack, attempt=attempt)
         unseen = [DetectionOutcome(item.image_id, failure=CRASHED) for item in items]
         now = datetime.now(UTC)
-        return settle_detection(db, session_id, unseen, pack=pack, now=now, attempt=self.attempt)
+        return settle_detection(db, session_id, unseen, pack=pack, now=now, attempt=attempt)
 
 
 def run_crew(crew: Crew, feed: Feed, should_stop: ShouldStop) -> bool:
@@ -195,14 +206,20 @@ def _build_discovery(plan: Plan, attempt: int) -> Discovery:
 
 
 def _store_found(plan: Plan, attempt: int, chunk: Sequence[FoundPhoto]) -> None:
-    with begin(plan.engine) as db:
-        trained, detected = add_found(db, plan.session_id, chunk, pack=plan.pack.name)
+    trained, detected = _add_found(plan, chunk)
     names = (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
     for name, settled in zip(names, (trained, detected), strict=True):
         report = SettledReport(plan.session_id, name, attempt, None, settled)
         plan.progress.settled.remote(report)
 
 
+@waits_for_database
+def _add_found(plan: Plan, chunk: Sequence[FoundPhoto]) -> tuple[Settled, Settled]:
+    with begin(plan.engine) as db:
+        return add_found(db, plan.session_id, chunk, pack=plan.pack.name)
+
+
+@waits_for_database
 def _finish_discovery(plan: Plan) -> None:
     with begin(plan.engine) as db:
         finish_discovery(db, plan.session_id)

@@ -19,7 +19,7 @@ from cluster.core.errors import PhaseFailed
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
 from cluster.phases import cluster_people, detect_faces, train_photos
-from cluster.plan import Plan
+from cluster.plan import Plan, waits_for_database
 from cluster.store.drivers import fail_session
 from cluster.store.engine import Db, Engine, begin
 from cluster.store.holds import SessionHold
@@ -53,19 +53,12 @@ class Control:
         if self.hold is not None:
             self.hold.check()
         if self.is_interrupted() and self._status is SessionStatus.RUNNING:
-            self._pause()
+            self._status = _pause(self.plan)
+            _tell(self.plan)
         elif time.monotonic() - self._read_at >= STATUS_INTERVAL_S:
-            with begin(self.plan.engine) as db:
-                self._status = get_session(db, self.plan.session_id).status
+            self._status = _read_status(self.plan)
             self._read_at = time.monotonic()
         return self._status is not SessionStatus.RUNNING
-
-    def _pause(self) -> None:
-        with begin(self.plan.engine) as db:
-            self._status = get_session(db, self.plan.session_id, for_change=True).status
-            if self._status is SessionStatus.RUNNING:
-                self._status = move_session(db, self.plan.session_id, Move.PAUSE, now=_now())
-        _tell(self.plan)
 
 
 def run_session(
@@ -108,6 +101,7 @@ PHASES: tuple[tuple[PhaseName, Work], ...] = (
 )
 
 
+@waits_for_database
 def _begin(plan: Plan) -> None:
     with begin(plan.engine) as db:
         status = get_session(db, plan.session_id, for_change=True).status
@@ -136,6 +130,7 @@ class PhaseChange(Protocol):
         ...
 
 
+@waits_for_database
 def _change_phase(plan: Plan, name: PhaseName, change: PhaseChange) -> bool:
     """Change a phase of a running session; False when a user has stopped it this moment."""
     with begin(plan.engine) as db:
@@ -157,6 +152,7 @@ def _check_not_all_failed(plan: Plan, name: PhaseName) -> None:
         )
 
 
+@waits_for_database
 def _end(plan: Plan, hold: SessionHold | None) -> SessionStatus:
     """Return the status after a run: complete, or stopped; running when it is to go on."""
     with begin(plan.engine) as db:
@@ -174,11 +170,29 @@ def _is_complete(db: Db, session_id: int) -> bool:
     return all(p.status is PhaseStatus.COMPLETED for p in get_snapshots(db, session_id))
 
 
+@waits_for_database
+def _read_status(plan: Plan) -> SessionStatus:
+    with begin(plan.engine) as db:
+        return get_session(db, plan.session_id).status
+
+
+@waits_for_database
+def _pause(plan: Plan) -> SessionStatus:
+    """Pause the session if it runs, and return what it is then."""
+    with begin(plan.engine) as db:
+        status = get_session(db, plan.session_id, for_change=True).status
+        if status is SessionStatus.RUNNING:
+            status = move_session(db, plan.session_id, Move.PAUSE, now=_now())
+        return status
+
+
+@waits_for_database
 def _read_phase(plan: Plan, name: PhaseName) -> PhaseSnapshot:
     with begin(plan.engine) as db:
         return next(s for s in get_snapshots(db, plan.session_id) if s.name is name)
 
 
+@waits_for_database
 def _tell(plan: Plan, *, drop_in_flight: bool = False) -> None:
     """Let the live view read the rows; wait for it, so that statuses are shown in their order."""
     ray.get(plan.progress.reload.remote(plan.session_id, drop_in_flight=drop_in_flight))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from ray.actor import ActorHandle
 
 from cluster.store.engine import Engine
+from cluster.store.patience import Patience
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.copies import DecodedCopies
@@ -55,3 +59,20 @@ class Plan:
     copies: DecodedCopies | None
     crew: CrewOptions
     clustering: ClusteringOptions
+    patience: Patience = field(default_factory=Patience)
+
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def waits_for_database(
+    work: Callable[Concatenate[Plan, Parameters], Result],
+) -> Callable[Concatenate[Plan, Parameters], Result]:
+    """Let a transaction of the driver's be tried again while the database is away."""
+
+    @wraps(work)
+    def wait(plan: Plan, /, *args: Parameters.args, **options: Parameters.kwargs) -> Result:
+        return plan.patience.run(lambda: work(plan, *args, **options))
+
+    return wait

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import ray
 
-from cluster.core.errors import BadSetting, PackNotFound
+from cluster.core.errors import BadSetting, DatabaseUnavailable, PackNotFound
 from cluster.core.paths import is_url
 from cluster.plan import CrewOptions, Plan
 from cluster.settings import Settings
 from cluster.store.engine import Engine, begin
+from cluster.store.patience import Patience
 from cluster.store.sessions import (
     SessionInfo,
     create_session,
@@ -106,7 +109,16 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             min_samples=settings.min_samples,
             lone_reach=LONE_REACH[pack.kind],
         ),
+        patience=Patience(on_wait=partial(wait_for_database, runtime, session.id)),
     )
+
+
+def wait_for_database(runtime: Runtime, session_id: int, waiting_for: str | None) -> None:
+    """Show that the session waits for its database, and bring an embedded one back."""
+    runtime.progress.waiting.remote(session_id, waiting_for)
+    if waiting_for is not None:
+        with suppress(DatabaseUnavailable):
+            runtime.revive_database()
 
 
 def find_copies_place(settings: Settings, session: SessionInfo, pack: Pack) -> DecodedCopies | None:

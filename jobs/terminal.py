@@ -92,9 +92,15 @@ def draw_rows(progress: UnifiedProgress) -> Table:
         ProgressBar(total=100, completed=progress.percentage, width=30),
         f"[bold]{progress.percentage:6.2f} %",
         f"[bold]{progress.status}",
-        _say_time_left(progress.eta_seconds) if not progress.status.is_terminal else "",
+        _say_what_remains(progress),
     )
     return table
+
+
+def _say_what_remains(progress: UnifiedProgress) -> str:
+    if progress.status.is_terminal:
+        return ""
+    return progress.waiting_for or _say_time_left(progress.eta_seconds)
 
 
 def write_line(progress: UnifiedProgress) -> str:
@@ -105,7 +111,7 @@ def write_line(progress: UnifiedProgress) -> str:
         return f"{overall}  {progress.status}"
     share = "found so far" if current.is_discovering else f"of {current.total}"
     total = current.total if current.is_discovering else current.current
-    detail = _describe(current)
+    detail = progress.waiting_for or _describe(current)
     return f"{overall}  {TITLES[current.name]}: {total} {share}{detail and '  ' + detail}"
 
 

@@ -111,11 +111,15 @@ class OverallBody(Body):
 
 
 class ProgressBody(Body):
-    """The progress of a session; `version` rises with every change."""
+    """The progress of a session; `version` rises with every change.
+
+    `waitingFor` says what keeps a running session, as "database unreachable, retrying for 8 s".
+    """
 
     session_id: int
     overall_status: SessionStatus
     version: int
+    waiting_for: str | None
     overall_progress: OverallBody
     phases: PhasesBody
 
@@ -134,6 +138,7 @@ class ProgressBody(Body):
             session_id=progress.session_id,
             overall_status=progress.status,
             version=progress.version,
+            waiting_for=progress.waiting_for,
             overall_progress=OverallBody(
                 percentage=progress.percentage,
                 eta_seconds=progress.eta_seconds,

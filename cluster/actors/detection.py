@@ -27,6 +27,7 @@ from cluster.core.reports import BatchReporter, InFlight, SettledReport, Throttl
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import Engine, begin, build_engine
 from cluster.store.items import settle_detection
+from cluster.store.patience import Patience
 from cluster.vision.copies import DecodedCopies
 from cluster.vision.detector import DetectorOptions, FaceDetector, PreparedPhoto, load_detector
 from cluster.vision.packs import Pack
@@ -164,6 +165,12 @@ def commit_detection(
         )
 
 
+def _commit_patiently(
+    batch: DetectionBatch, outcomes: Sequence[DetectionOutcome], *, engine: Engine
+) -> Settled:
+    return Patience().run(lambda: commit_detection(batch, outcomes, engine=engine))
+
+
 @ray.remote(max_restarts=0, max_concurrency=2)
 class FaceDetectorActor(Detection):
     """`Detection` as a Ray actor; the pipeline starts a new one when it dies."""
@@ -180,7 +187,7 @@ class FaceDetectorActor(Detection):
     ) -> None:
         super().__init__(
             detector=load_detector(pack, options),
-            settle=partial(commit_detection, engine=build_engine(database_url, pool_size=2)),
+            settle=partial(_commit_patiently, engine=build_engine(database_url, pool_size=2)),
             send=progress.in_flight.remote,
             done=progress.settled.remote,
             decode_threads=decode_threads,

@@ -135,6 +135,7 @@ class LiveSession:
 
     phases: dict[PhaseName, LivePhase]
     version: int = 0
+    waiting_for: str | None = None
 
     @classmethod
     def from_rows(cls, rows: Snapshots) -> LiveSession:
@@ -181,10 +182,18 @@ class Progress:
         session.phases[phase].apply_returned(batch_id)
         await self._announce(session_id, session)
 
+    async def waiting(self, session_id: int, waiting_for: str | None) -> None:
+        """Show what a session waits for, "database unreachable, ..."; None when it goes on."""
+        session = self._sessions.get(session_id)
+        if session is not None and session.waiting_for != waiting_for:
+            session.waiting_for = waiting_for
+            await self._announce(session_id, session)
+
     async def reload(self, session_id: int, *, drop_in_flight: bool = False) -> None:
         """Read the rows again, after a status changed; optionally forget what was in flight."""
         rows = await asyncio.to_thread(self._load, session_id)
         session = self._sessions.setdefault(session_id, LiveSession.from_rows(rows))
+        session.waiting_for = None
         for row in rows:
             phase = session.phases[row.name]
             if drop_in_flight:
@@ -242,7 +251,13 @@ class Progress:
     def _unify(self, session_id: int, session: LiveSession) -> UnifiedProgress:
         now = self._clock()
         phases = tuple(phase.snapshot(now=now) for phase in session.phases.values())
-        return unify(session_id, phases, version=session.version, weights=self._weights)
+        return unify(
+            session_id,
+            phases,
+            version=session.version,
+            waiting_for=session.waiting_for,
+            weights=self._weights,
+        )
 
     def _forget_old_sessions(self) -> None:
         excess = len(self._sessions) - MAX_SESSIONS

@@ -20,6 +20,9 @@ DEFAULT_WEIGHTS: Mapping[PhaseName, float] = MappingProxyType(
     {PhaseName.TRAINING: 0.30, PhaseName.FACE_DETECTION: 0.65, PhaseName.CLUSTERING: 0.05}
 )
 
+SLOWEST_RATE_PER_S = 1e-6
+"""A photo in eleven days."""
+
 
 @dataclass(frozen=True, slots=True)
 class PhaseCounts:
@@ -122,7 +125,7 @@ class PhaseProgress:
 
 @dataclass(frozen=True, slots=True)
 class UnifiedProgress:
-    """A session as users see it."""
+    """A session as users see it; `waiting_for` says what keeps it, where something does."""
 
     session_id: int
     status: SessionStatus
@@ -131,6 +134,7 @@ class UnifiedProgress:
     eta_seconds: int | None
     current_phase: PhaseName | None
     phases: tuple[PhaseProgress, ...]
+    waiting_for: str | None = None
 
     def phase(self, name: PhaseName) -> PhaseProgress:
         """Return the progress of one phase."""
@@ -202,7 +206,8 @@ def _phase_eta(phase: PhaseSnapshot) -> int | None:
     remaining = phase.counts.total - phase.shown
     if remaining <= 0:
         return 0 if is_running else None
-    return None if not rate else math.ceil(remaining / rate)
+    # A rate next to nothing is no knowledge either, and its quotient no number.
+    return math.ceil(remaining / rate) if rate and rate > SLOWEST_RATE_PER_S else None
 
 
 def unify(
@@ -210,6 +215,7 @@ def unify(
     phases: tuple[PhaseSnapshot, ...],
     *,
     version: int,
+    waiting_for: str | None = None,
     weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
 ) -> UnifiedProgress:
     """Turn the snapshots of a session's phases, in their order, into one answer.
@@ -233,6 +239,7 @@ def unify(
         eta_seconds=_overall_eta(status, shown),
         current_phase=_current_phase(status, shown),
         phases=shown,
+        waiting_for=waiting_for,
     )
 
 

@@ -68,9 +68,12 @@ def begin(engine: Engine) -> Iterator[Db]:
 
 
 def _is_connection_lost(error: OperationalError) -> bool:
-    """Tell a server that is gone from one that answered with an error, such as a deadlock."""
+    """Tell a server that is gone from one that answered with an error, such as a deadlock.
+
+    Class 53 is a server that has no room: its disk is full, or it has too many connections.
+    """
     state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or not state or state.startswith(("08", "57P"))
+    return error.connection_invalidated or not state or state.startswith(("08", "53", "57P"))
 
 
 @cache

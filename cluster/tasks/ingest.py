@@ -21,6 +21,7 @@ from cluster.core.reports import BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import begin, worker_engine
 from cluster.store.items import settle_training
+from cluster.store.patience import Patience
 from cluster.vision.copies import DecodedCopies
 from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, within
 from cluster.vision.fingerprints import read_record_and_image
@@ -119,7 +120,9 @@ def ingest(
     settled = train_batch(
         batch,
         read=reader.read,
-        settle=partial(commit_training, batch, database_url=database_url),
+        settle=lambda outcomes: Patience().run(
+            partial(commit_training, batch, outcomes, database_url=database_url)
+        ),
         reporter=BatchReporter(
             batch.session_id,
             PhaseName.TRAINING,

@@ -29,7 +29,7 @@ export function say(progress) {
     case "cancelled": return "Cancelled. What was finished is kept.";
     case "failed": return `Stopped by an error while ${titleOf(phase).toLowerCase()}`;
     case "paused": return `Paused while ${titleOf(phase).toLowerCase()}, after ${sayCount(phase)}`;
-    default: return sayWork(phase);
+    default: return progress.waitingFor ? sayWaiting(progress.waitingFor) : sayWork(phase);
   }
 }
 
@@ -37,6 +37,8 @@ function currentPhase({ overallProgress, phases }) {
   const current = PHASES.find(({ name }) => name === overallProgress.currentPhase) ?? PHASES[0];
   return phases[current.key];
 }
+
+const sayWaiting = (waitingFor) => waitingFor[0].toUpperCase() + waitingFor.slice(1);
 
 const titleOf = (phase) => PHASES.find(({ name }) => name === phase.name).title;
 

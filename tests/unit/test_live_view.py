@@ -171,6 +171,19 @@ def test_a_view_that_restarts_reads_the_rows_and_goes_on() -> None:
     run(scenario())
 
 
+def test_what_a_session_waits_for_is_shown_until_it_goes_on() -> None:
+    async def scenario() -> list[str | None]:
+        progress = build_progress(Rows())
+        shown = [await send(progress, in_flight(1, 5))]
+        for waiting_for in ("database unreachable, retrying for 8 s", None):
+            await progress.waiting(SESSION, waiting_for)
+            shown.append(await progress.show(SESSION))
+        assert [one.version for one in shown] == sorted({one.version for one in shown})
+        return [one.waiting_for for one in shown]
+
+    assert run(scenario()) == [None, "database unreachable, retrying for 8 s", None]
+
+
 def test_every_change_has_a_higher_version() -> None:
     async def scenario() -> None:
         progress = build_progress(Rows())
