@@ -1,6 +1,6 @@
 // What is happening in a session, as one sentence. Pure: the server's answer in, text out.
 
-import { count, number, timeLeft } from "/static/words.js";
+import { count, number, roughly } from "/static/words.js";
 
 export const PHASES = [
   { key: "training", name: "training", title: "Reading photos" },
@@ -47,7 +47,7 @@ function sayWork(phase) {
   if (phase.discovering) {
     return `Looking for photos: ${number(total)} found so far, ${number(current)} read`;
   }
-  const parts = [stepWords(phase.step), sayCount(phase), etaSeconds ? timeLeft(etaSeconds) : null];
+  const parts = [stepWords(phase.step), sayCount(phase), etaSeconds ? `${roughly(etaSeconds)} left` : null];
   return `${titleOf(phase)}: ${parts.filter(Boolean).join(", ")}`;
 }
 
@@ -60,5 +60,5 @@ function sayResult({ phases }) {
   const photos = count(phases.training.progress.total, "photo");
   const people = phases.clustering.clustersFound;
   if (people === null) return `Done: ${photos} looked through`;
-  return `Done: ${photos} looked through, ${count(people, "person", "people")} found`;
+  return `Done: ${photos} looked through, ${count(people, "person", "people")} in the library`;
 }

@@ -15,11 +15,10 @@ export function count(value, one, many = `${one}s`) {
 // The server rounds down to two decimals, so nothing is rounded up here.
 export const percent = (value) => `${value.toFixed(2)} %`;
 
-export function timeLeft(seconds) {
-  if (seconds === null || seconds === undefined) return null;
-  if (seconds < 120) return `about ${count(seconds, "second")} left`;
-  if (seconds < 7200) return `about ${count(Math.round(seconds / 60), "minute")} left`;
-  return `about ${count(Math.round(seconds / 3600), "hour")} left`;
+export function roughly(seconds) {
+  if (seconds < 120) return `about ${count(seconds, "second")}`;
+  if (seconds < 7200) return `about ${count(Math.round(seconds / 60), "minute")}`;
+  return `about ${count(Math.round(seconds / 3600), "hour")}`;
 }
 
 export const moment = (iso) => dateAndTime.format(new Date(iso));

@@ -5,7 +5,7 @@ import { make, setHidden, setText } from "/static/dom.js";
 import { say } from "/static/say.js";
 import { bar } from "/static/views/bar.js";
 import { chip } from "/static/views/chip.js";
-import { percent, timeLeft } from "/static/words.js";
+import { percent, roughly } from "/static/words.js";
 
 export function overview(session, title) {
   const parts = {
@@ -37,8 +37,8 @@ function showOverall(parts, progress, session) {
   setText(parts.sentence, say(progress));
   parts.bar.update(isCounting ? null : percentage);
   setText(parts.percent, isCounting ? "counting" : percent(percentage));
-  const left = status === "running" && etaSeconds !== null ? timeLeft(etaSeconds) : null;
-  setText(parts.left, left ? `All three phases: ${left}` : "");
+  const left = status === "running" && etaSeconds !== null ? roughly(etaSeconds) : null;
+  setText(parts.left, left ? `${left[0].toUpperCase()}${left.slice(1)} left for all three phases` : "");
   setHidden(parts.left, !left);
   setHidden(parts.ending, status !== "completed");
   if (status === "completed") parts.ending.replaceChildren(...describeEnd(phases, session));

@@ -4,7 +4,7 @@ import { button, make, setHidden, setText } from "/static/dom.js";
 import { stepWords, unitOf } from "/static/say.js";
 import { bar } from "/static/views/bar.js";
 import { chip } from "/static/views/chip.js";
-import { count, number, percent, time, timeLeft } from "/static/words.js";
+import { count, number, percent, roughly, time } from "/static/words.js";
 
 const FIGURES = {
   processed: "Processed", skipped: "Skipped", failed: "Failed",
@@ -70,7 +70,7 @@ function figuresOf(phase) {
     skipped: number(progress.skipped),
     failed: number(progress.failed),
     rate: rate === null ? null : `${number(rate)} a minute`,
-    left: isRunning && progress.etaSeconds !== null ? timeLeft(progress.etaSeconds) : null,
+    left: isRunning && progress.etaSeconds !== null ? roughly(progress.etaSeconds) : null,
     started: startedAt && time(startedAt),
     finished: completedAt && time(completedAt),
   };

@@ -1,0 +1,102 @@
+"""Whole sessions on a real Ray, started and watched on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.watching import Watcher
+from tests.browser.wires import lay_wire
+from tests.end_to_end.pictures import make_pictures
+from tests.headcount import Headcount
+
+TO_THE_END_MS = 120_000
+
+COLLECT_PERCENTAGES = """() => {
+  window.percentages = [];
+  const look = () => {
+    const text = document.querySelector("#overall")?.textContent;
+    if (text && text !== percentages.at(-1)) percentages.push(text);
+  };
+  new MutationObserver(look).observe(document.body,
+    { subtree: true, childList: true, characterData: true });
+}"""
+
+
+def start_from_form(page: Page, root: Path, *, name: str) -> None:
+    page.get_by_label("Folder").fill(str(root))
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+
+def test_a_session_started_from_the_form_reaches_100_percent_on_screen(
+    server: Headcount, open_page: Open, watcher: Watcher, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path / "photos", 300)
+    page = open_page(f"http://127.0.0.1:{server.port}/")
+    page.evaluate(COLLECT_PERCENTAGES)
+    start_from_form(page, tmp_path / "photos", name="Patches")
+    expect(page.locator("#overall")).to_have_text("100.00 %", timeout=TO_THE_END_MS)
+    expect(page.locator(".sentence")).to_contain_text("Done: 300 photos looked through")
+    expect(page.get_by_role("link", name="Meet the people")).to_be_visible()
+
+    seen = [float(text.split()[0]) for text in page.evaluate("percentages") if "%" in text]
+    assert len(set(seen)) >= 5
+    assert seen == sorted(seen)
+
+    page.wait_for_load_state("networkidle")
+    asked = len(watcher.requests)
+    page.wait_for_timeout(5_000)
+    assert watcher.requests[asked:] == []
+
+
+def test_losing_the_server_for_three_seconds_is_shown_and_recovers(
+    server: Headcount, open_page: Open, watcher: Watcher, tmp_path: Path
+) -> None:
+    watcher.expect("ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_SOCKET")
+    make_pictures(tmp_path / "photos", 300, seed=2)
+    with lay_wire(server.port) as wire:
+        page = open_page(wire.url)
+        start_from_form(page, tmp_path / "photos", name="Torn")
+        expect(page.locator("#overall")).to_contain_text("%", timeout=TO_THE_END_MS)
+        wire.cut()
+        expect(page.locator("#notice")).to_contain_text("The connection to the server is lost")
+        page.wait_for_timeout(3_000)
+        wire.mend()
+        expect(page.locator("#notice")).to_be_empty()
+        expect(page.locator("#overall")).to_have_text("100.00 %", timeout=TO_THE_END_MS)
+
+
+def test_a_session_that_fails_says_why(server: Headcount, open_page: Open, tmp_path: Path) -> None:
+    """[13]"""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_text(f"{number} is not a photo")
+    page = open_page(f"http://127.0.0.1:{server.port}/")
+    start_from_form(page, folder, name="Shopping lists")
+    expect(page.locator(".overview .chip")).to_have_text("Failed", timeout=TO_THE_END_MS)
+    expect(page.locator("article.phase").first.get_by_role("alert")).not_to_be_empty()
+    expect(page.locator(".failures tbody tr")).to_have_count(3)
+
+
+def test_a_folder_that_is_not_allowed_is_refused_beside_the_field(
+    server: Headcount, open_page: Open, watcher: Watcher
+) -> None:
+    watcher.expect("403")
+    page = open_page(f"http://127.0.0.1:{server.port}/")
+    page.get_by_label("Folder").fill("/etc")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("alert")).to_contain_text("outside the folders that may be indexed")
+    expect(page.get_by_label("Folder")).to_have_attribute("aria-invalid", "true")
+
+
+def test_the_list_of_sessions_shows_what_each_came_to(server: Headcount, open_page: Open) -> None:
+    page = open_page(f"http://127.0.0.1:{server.port}/")
+    row = page.locator("table.sessions tbody tr").last
+    expect(row).to_contain_text("Completed")
+    expect(row.locator("[data-title=Photos]")).to_have_text("60")
+    expect(row.locator("[data-title=People]")).to_have_text("6")
