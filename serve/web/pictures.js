@@ -15,8 +15,9 @@ const seen = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: AHEAD });
 
-// `alt` is empty for a picture that stands beside its own words.
+// `alt` is empty for a picture that stands beside its own words; without `url` there is only its place.
 export function picture(url, { alt = "", ...attributes } = {}) {
+  if (url === null) return make("span", { class: attributes.class });
   const image = make("img", { alt, decoding: "async", draggable: "false", ...attributes });
   image.addEventListener("error", () => image.classList.add("missing"));
   if (!currentToken()) {

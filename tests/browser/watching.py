@@ -40,8 +40,8 @@ class Watcher:
         unexpected = [
             text for text in self.complaints if not any(re.search(e, text) for e in self.expected)
         ]
-        assert not foreign
-        assert not unexpected
+        assert not foreign, foreign
+        assert not unexpected, unexpected
 
     def _take(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

@@ -1,0 +1,193 @@
+"""The people of the demo library: named, merged, moved, hidden, and all of it taken back."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.watching import Watcher
+from tests.headcount import Headcount
+
+VIEWS = ("", "#/sessions/1", "#/people", "#/people/1", "#/people/nobody", "#/nowhere", "docs")
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture
+def people(server: Headcount, open_page: Open) -> Page:
+    """The page of the people."""
+    page = open_page(f"http://127.0.0.1:{server.port}/#/people")
+    expect(tiles(page).first).to_be_visible()
+    return page
+
+
+def tiles(page: Page) -> Locator:
+    return page.locator("ul.people > li")
+
+
+def give_name(tile: Locator, name: str) -> None:
+    tile.locator("button.name").click()
+    tile.get_by_label("Name", exact=True).fill(name)
+    tile.get_by_label("Name", exact=True).press("Enter")
+
+
+def choose(tile: Locator) -> None:
+    tile.hover()
+    tile.get_by_role("checkbox").check()
+
+
+def undo(page: Page) -> None:
+    page.locator("#undo").get_by_role("button", name="Undo").click()
+
+
+def ids(page: Page) -> list[str | None]:
+    return [tile.get_attribute("data-person") for tile in tiles(page).all()]
+
+
+def test_naming_a_person_survives_a_reload(people: Page) -> None:
+    give_name(tiles(people).first, "Anna")
+    expect(tiles(people).first.get_by_role("button", name="Anna: change the name")).to_be_focused()
+    expect(people.locator("#undo")).to_contain_text("Anna")
+    people.reload()
+    expect(tiles(people).first.locator("button.name")).to_have_text("Anna")
+    undo(people)
+    expect(tiles(people).first.locator("button.name")).to_have_text("Add a name")
+
+
+def test_merged_people_are_one_until_it_is_undone(people: Page) -> None:
+    before = ids(people)
+    for number in (0, 1, 2):
+        choose(tiles(people).nth(number))
+    people.get_by_role("button", name="Merge", exact=True).click()
+    dialog = people.get_by_role("dialog")
+    dialog.get_by_role("button", name="Merge", exact=True).click()
+    expect(tiles(people)).to_have_count(len(before) - 2)
+    expect(people.get_by_role("region", name="Selection")).to_be_hidden()
+    undo(people)
+    expect(tiles(people)).to_have_count(len(before))
+    assert sorted(map(str, ids(people))) == sorted(map(str, before))
+
+
+def test_a_name_that_somebody_has_offers_to_merge_the_two(people: Page, watcher: Watcher) -> None:
+    watcher.expect("409")
+    count = tiles(people).count()
+    give_name(tiles(people).nth(0), "Bert")
+    expect(tiles(people).nth(0).locator("button.name")).to_have_text("Bert")
+    give_name(tiles(people).nth(3), "Bert")
+    dialog = people.get_by_role("dialog", name="There is Bert already")
+    dialog.get_by_role("button", name="Two people: use another name").click()
+    expect(tiles(people).nth(3).locator("button.name")).to_have_text("Add a name")
+    give_name(tiles(people).nth(3), "Bert")
+    dialog.get_by_role("button", name="The same: merge").click()
+    expect(tiles(people)).to_have_count(count - 1)
+    undo(people)
+    expect(tiles(people)).to_have_count(count)
+
+
+def test_a_hidden_person_is_shown_among_the_hidden_only(people: Page) -> None:
+    before = ids(people)
+    choose(tiles(people).nth(1))
+    people.get_by_role("button", name="Hide").click()
+    expect(tiles(people)).to_have_count(len(before) - 1)
+    people.get_by_label("Which people").select_option("hidden")
+    expect(tiles(people)).to_have_count(1)
+    assert ids(people) == before[1:2]
+    undo(people)
+    expect(people.get_by_text("Nobody fits this.")).to_be_visible()
+
+
+def test_faces_moved_to_a_new_person_come_back_when_it_is_undone(people: Page) -> None:
+    tiles(people).nth(2).locator("a").click()
+    photos = people.locator("ul.photos > li")
+    expect(photos.first.locator(".mark")).to_be_visible()
+    before = photos.count()
+    for number in (0, 1):
+        choose(photos.nth(number))
+    people.get_by_role("button", name="Move …").click()
+    people.get_by_role("dialog").get_by_role("button", name="A new person").click()
+    expect(photos).to_have_count(before - 2)
+    undo(people)
+    expect(photos).to_have_count(before)
+
+
+def test_a_face_of_nobody_is_given_to_a_person(server: Headcount, open_page: Open) -> None:
+    page = open_page(f"http://127.0.0.1:{server.port}/#/people/nobody")
+    expect(tiles(page)).to_have_count(1)
+    tiles(page).first.get_by_role("button").click()
+    expect(page.get_by_role("dialog").locator(".mark")).to_be_visible()
+    page.get_by_role("button", name="Somebody else …").click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("photos$")).first.click()
+    expect(page.get_by_text("Every face belongs to somebody.")).to_be_visible()
+    undo(page)
+    expect(tiles(page)).to_have_count(1)
+
+
+def test_what_another_tab_changed_meanwhile_is_not_lost(
+    people: Page, server: Headcount, open_page: Open, watcher: Watcher
+) -> None:
+    watcher.expect("409")
+    other = open_page(f"http://127.0.0.1:{server.port}/#/people")
+    give_name(tiles(other).nth(4), "Clara")
+    expect(other.locator("#undo")).to_contain_text("Clara")
+    give_name(tiles(people).nth(4), "Dora")
+    expect(tiles(people).nth(4).get_by_role("alert")).to_contain_text("meanwhile")
+    expect(tiles(people).nth(4).locator("button.name")).to_have_text("Clara")
+
+
+def test_a_person_is_named_by_keyboard_alone(people: Page) -> None:
+    tiles(people).nth(5).locator("a").focus()
+    people.keyboard.press("Tab")
+    people.keyboard.press("Enter")
+    people.keyboard.type("Emil")
+    people.keyboard.press("Enter")
+    expect(tiles(people).nth(5).locator("button.name")).to_have_text("Emil")
+    people.keyboard.press("Enter")
+    people.keyboard.type("somebody else")
+    people.keyboard.press("Escape")
+    expect(tiles(people).nth(5).locator("button.name")).to_have_text("Emil")
+    expect(tiles(people).nth(5).locator("button.name")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_can_be_used_by_everybody(
+    server: Headcount, open_page: Open, watcher: Watcher, view: str, scheme: str
+) -> None:
+    page = open_page(f"http://127.0.0.1:{server.port}/{view}", color_scheme=scheme)
+    expect(page.locator("main h1, main h2").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    check_access(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_dialog_can_be_used_by_everybody(
+    server: Headcount, open_page: Open, scheme: str
+) -> None:
+    page = open_page(f"http://127.0.0.1:{server.port}/#/people", color_scheme=scheme)
+    for number in (0, 1):
+        choose(tiles(page).nth(number))
+    page.get_by_role("button", name="Merge", exact=True).click()
+    check_access(page)
+    page.keyboard.press("Escape")
+    tiles(page).first.locator("a").click()
+    for name in ("Merge with …", "show it larger"):
+        page.get_by_role("button", name=name).first.click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        check_access(page)
+        page.keyboard.press("Escape")
+
+
+def check_access(page: Page) -> None:
+    """Nothing that axe-core calls serious or critical."""
+    violations = Axe().run(page).response["violations"]
+    found = [
+        f"{violation['id']}: {node['html'][:120]} {node['failureSummary']}"
+        for violation in violations
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
+    ]
+    assert not found
