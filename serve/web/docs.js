@@ -38,9 +38,9 @@ function showRoute(path, method, route) {
   return element("section", {},
     element("h2", {}, `${method.toUpperCase()} ${path}`),
     element("p", {}, route.description ?? route.summary ?? ""),
-    ...(parameters.length ? [element("h4", {}, "Parameters"), table(parameters)] : []),
-    ...(body ? [element("h4", {}, "Body"), typeOf(body)] : []),
-    element("h4", {}, "Answers"), table(answers));
+    ...(parameters.length ? [element("h3", {}, "Parameters"), table(parameters)] : []),
+    ...(body ? [element("h3", {}, "Body"), typeOf(body)] : []),
+    element("h3", {}, "Answers"), table(answers));
 }
 
 function showSchema([name, schema]) {
@@ -57,5 +57,6 @@ const routes = Object.entries(document_.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, route]) => showRoute(path, method, route)));
 const schemas = Object.entries(document_.components?.schemas ?? {}).map(showSchema);
 main.replaceChildren(
-  element("p", {}, document_.info.summary ?? ""), ...routes,
+  element("h1", {}, "The API"), element("p", {}, document_.info.summary ?? ""),
+  element("p", {}, element("a", { href: "/openapi.json" }, "openapi.json")), ...routes,
   element("h2", {}, "Schemas"), ...schemas);

@@ -53,6 +53,32 @@ def test_a_session_started_from_the_form_reaches_100_percent_on_screen(
     assert watcher.requests[asked:] == []
 
 
+def test_a_paused_session_shows_the_same_numbers_after_a_reload_and_goes_on(
+    server: Headcount, open_page: Open, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path / "photos", 400, seed=3)
+    page = open_page(f"http://127.0.0.1:{server.port}/")
+    start_from_form(page, tmp_path / "photos", name="Interrupted")
+    expect(page.locator("#overall")).to_contain_text("%", timeout=TO_THE_END_MS)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".overview .chip")).to_have_text("Paused")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    expect(page.get_by_role("button", name="Start again from here").first).to_be_hidden()
+    page.wait_for_timeout(1_500)  # what was in flight is settled
+
+    before = page.locator(".percent, .amount").all_inner_texts()
+    assert before[0] != "100.00 %"
+    page.reload()
+    expect(page.locator(".overview .chip")).to_have_text("Paused")
+    assert page.locator(".percent, .amount").all_inner_texts() == before
+
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#overall")).to_have_text("100.00 %", timeout=TO_THE_END_MS)
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    expect(page.get_by_role("button", name="Start again from here")).to_have_count(3)
+
+
 def test_losing_the_server_for_three_seconds_is_shown_and_recovers(
     server: Headcount, open_page: Open, watcher: Watcher, tmp_path: Path
 ) -> None:
