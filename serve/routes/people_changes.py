@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cluster.core.errors import NotFound
 from cluster.store.engine import begin
 from cluster.store.face_moves import place_faces_of_nobody, take_faces
 from cluster.store.journal import find_last_change, undo_change
@@ -28,13 +27,14 @@ router = APIRouter(prefix="/people", tags=["people"])
 
 
 @router.get("/changes/last")
-def show_last_change(parts: Parts, pack: PackName) -> LastChangeBody:
-    """Show the last change that a user made to the people of a pack; 404 when there is none."""
+def show_last_change(parts: Parts, pack: PackName) -> LastChangeBody | None:
+    """Show the last change that a user made to the people of a pack; null when there is none.
+
+    Not 404: that nothing was changed is no error, and a browser's console would call it one.
+    """
     with begin(parts.engine) as db:
         change = find_last_change(db, pack=pack)
-    if change is None:
-        raise NotFound("change to the people of pack", pack)
-    return LastChangeBody.from_change(change)
+    return None if change is None else LastChangeBody.from_change(change)
 
 
 @router.post("/changes/{change_id}/undo")

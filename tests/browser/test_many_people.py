@@ -101,8 +101,9 @@ def test_a_server_with_a_token_asks_for_it_and_then_shows_pictures(
     tokens: list[str | None] = []
     page.on(
         "request",
-        lambda request: "/crop" in request.url
-        and tokens.append(request.headers.get("authorization")),
+        lambda request: (
+            "/crop" in request.url and tokens.append(request.headers.get("authorization"))
+        ),
     )
     page.goto(f"{guarded.base_url}/#/people")
     face = page.locator("ul.people img").first
@@ -111,6 +112,8 @@ def test_a_server_with_a_token_asks_for_it_and_then_shows_pictures(
     assert set(tokens) == {f"Bearer {TOKEN}"}
     page.reload()
     expect(page.locator("ul.people > li").first).to_be_visible()
+    page.get_by_role("link", name="Sessions").click()
+    expect(page.get_by_role("heading", name="Who is in your photos?")).to_be_visible()
     page.unroute_all()
     page.get_by_role("button", name="Forget the token").click()
     expect(dialog).to_be_visible()
