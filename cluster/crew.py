@@ -1,8 +1,9 @@
 """A crew: batches handed to Ray workers, a bounded number at a time, each done exactly once.
 
-What a crashed worker held is given back. A batch that crashed its worker is tried once more photo
-by photo; a photo that alone crashes a worker again is given up, with a reason, so that one
-poisonous file cannot stop a library.
+What a lost worker held is given back, photo by photo, and these are tried again one at a time:
+one of them may be what crashed it. A photo whose worker is lost three times while it is the only
+suspect is given up, with a reason, so that one poisonous file cannot stop a library, and a machine
+that was switched off does not put the blame on a good one.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ WORKER_LOST = (
 
 MAX_CRASHES_IN_A_ROW = 20
 STALL_GRACE_S = 60.0
+MAX_CRASHES_ALONE = 3
 
 Batch = TrainingBatch | DetectionBatch
 Items = Sequence[Item]
@@ -91,6 +93,7 @@ class Crew:
         self._give_back, self._give_up = give_back, give_up
         self._running: dict[ray.ObjectRef, Batch] = {}
         self._returned: deque[Batch] = deque()
+        self._suspect: ray.ObjectRef | None = None
         self._crashes: Counter[int] = Counter()
         self._crashes_in_a_row = 0
         self._photo_timeout_s, self._clock = photo_timeout_s, clock
@@ -116,9 +119,9 @@ class Crew:
         self._start(self._make_batch(items))
 
     def hand_out_returned(self) -> None:
-        """Give what crashed workers left behind to others, as far as there is room."""
-        while self._returned and self.has_room:
-            self._start(self._returned.popleft())
+        """Give the next photo that a lost worker left behind to another, if there is room."""
+        if self._returned and self._suspect is None and self.has_room:
+            self._suspect = self._start(self._returned.popleft())
 
     def collect(self, *, timeout_s: float) -> None:
         """Wait for a batch to come back, and take in all that did."""
@@ -136,38 +139,41 @@ class Crew:
         photos = max(len(batch.items) for batch in self._running.values())
         return photos * self._photo_timeout_s + STALL_GRACE_S
 
-    def _start(self, batch: Batch) -> None:
+    def _start(self, batch: Batch) -> ray.ObjectRef:
         if not self._running:
             self._moved_at = self._clock()
-        self._running[self._workers.start(batch)] = batch
+        reference = self._workers.start(batch)
+        self._running[reference] = batch
+        return reference
 
     def _take_in(self, reference: ray.ObjectRef) -> None:
         batch = self._running.pop(reference)
         self._moved_at = self._clock()
+        was_suspect = reference == self._suspect
+        if was_suspect:
+            self._suspect = None
         try:
             answer = ray.get(reference)
         except WORKER_LOST as error:
             self._workers.finished(reference, None)
-            self._count_crash(batch, error)
+            self._take_back(batch, error, was_suspect=was_suspect)
         else:
             self._workers.finished(reference, answer)
             self._crashes_in_a_row = 0
 
-    def _count_crash(self, batch: Batch, error: Exception) -> None:
+    def _take_back(self, batch: Batch, error: Exception, *, was_suspect: bool) -> None:
         self._crashes_in_a_row += 1
         if self._crashes_in_a_row > MAX_CRASHES_IN_A_ROW:
             raise PhaseFailed(f"Workers keep dying; the last one said: {error}") from error
         self._give_back(batch)
-        self._crashes.update(item.image_id for item in batch.items)
-        self._returned.extend(self._again(batch))
-
-    def _again(self, batch: Batch) -> Iterator[Batch]:
-        for item in batch.items:
-            alone = self._make_batch([item])
-            if len(batch.items) == 1 and self._crashes[item.image_id] > 2:
-                self._give_up(alone)
-            else:
-                yield alone
+        alone = [self._make_batch([item]) for item in batch.items]
+        if was_suspect:
+            image_id = batch.items[0].image_id
+            self._crashes[image_id] += 1
+            if self._crashes[image_id] >= MAX_CRASHES_ALONE:
+                self._give_up(alone[0])
+                return
+        self._returned.extend(alone)
 
 
 def number_batches(start: int) -> Iterator[int]:
