@@ -3,8 +3,8 @@
     python -m bench.progress_cost --photos DIR --pack FOLDER [--limit N] [--rounds N] [--json]
 
 The loop is that of a detector actor, `Detection.detect_batch`: the same models, batches and
-commits. In one half of the rounds its reports go to a real ProgressActor, in the other half
-nowhere. Also printed: the CPU time of the ProgressActor as a share of the time.
+commits. In one half of the rounds its reports go to a real ProgressActor and its metrics to Ray,
+in the other half nowhere. Also printed: the CPU time of the ProgressActor as a share of the time.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ import ray
 
 from bench.libraries import list_photos
 from cluster.actors.detection import Detection, DetectionBatch
+from cluster.core.metrics import Meter
 from cluster.core.photos import Item, Settled
 from cluster.core.progress import PhaseCounts
+from cluster.ray_meter import RayMeter
 from cluster.settings import load_settings
 from cluster.store.engine import begin
 from cluster.store.sessions import create_session
@@ -69,8 +71,12 @@ def compare(runtime: Runtime, paths: list[str], pack: str, *, rounds: int) -> di
     detector = load_detector(resolve_pack(pack), DetectorOptions())
     numbers = itertools.count()
 
-    def run(send: Callable[[Any], object], done: Callable[[Any], object]) -> float:
-        detection = Detection(detector=detector, settle=settle_nothing, send=send, done=done)
+    def run(
+        send: Callable[[Any], object], done: Callable[[Any], object], meter: Meter | None = None
+    ) -> float:
+        detection = Detection(
+            detector=detector, settle=settle_nothing, send=send, done=done, meter=meter
+        )
         started = time.perf_counter()
         for start in range(0, len(paths), BATCH):
             items = tuple(Item(i, path) for i, path in enumerate(paths[start : start + BATCH]))
@@ -85,7 +91,7 @@ def compare(runtime: Runtime, paths: list[str], pack: str, *, rounds: int) -> di
     for _ in range(rounds // 2):
         quiet.append(run(ignore, ignore))
         before = sum(actor.cpu_times()[:2])
-        told.append(run(progress.in_flight.remote, progress.settled.remote))
+        told.append(run(progress.in_flight.remote, progress.settled.remote, RayMeter()))
         actor_cpu += sum(actor.cpu_times()[:2]) - before
     cost = statistics.median(told) / statistics.median(quiet) - 1
     return {

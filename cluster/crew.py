@@ -27,7 +27,10 @@ from ray.exceptions import (
 from cluster.actors.detection import DetectionBatch
 from cluster.core.errors import PhaseFailed
 from cluster.core.photos import Item
+from cluster.logs import bind
 from cluster.tasks.ingest import TrainingBatch
+
+logger = bind(__name__)
 
 WORKER_LOST = (
     WorkerCrashedError,
@@ -165,6 +168,9 @@ class Crew:
         self._crashes_in_a_row += 1
         if self._crashes_in_a_row > MAX_CRASHES_IN_A_ROW:
             raise PhaseFailed(f"Workers keep dying; the last one said: {error}") from error
+        logger.warning(
+            "batch given back", session=batch.session_id, batch=batch.batch_id, error=str(error)
+        )
         self._give_back(batch)
         alone = [self._make_batch([item]) for item in batch.items]
         if was_suspect:

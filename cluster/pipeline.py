@@ -18,6 +18,7 @@ import ray
 from cluster.core.errors import PhaseFailed
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
+from cluster.logs import bind
 from cluster.phases import cluster_people, detect_faces, train_photos
 from cluster.plan import Plan, waits_for_database
 from cluster.store.drivers import fail_session
@@ -74,13 +75,17 @@ def run_session(
     a session that has not stopped yet, it goes on. `hold` is released in the transaction that ends
     the run: whoever moves the session knows from then on that it needs another driver.
     """
+    log = bind(__name__, session=plan.session_id)
     _begin(plan)
+    log.info("session began", pack=plan.pack.name)
     while True:
         control = Control(plan, is_interrupted, hold)
         for name, work in PHASES:
             if not _run_phase(plan, staff, name, work, control):
                 break
+            log.info("phase completed", phase=name.value)
         status = _end(plan, hold)
+        log.info("session stopped", status=status.value)
         if status is not SessionStatus.RUNNING:
             return status
 
@@ -91,6 +96,7 @@ def fail_run(engine: Engine, session_id: int, reason: str, *, hold: SessionHold 
         fail_session(db, session_id, reason, now=_now())
         if hold is not None:
             hold.release()
+    bind(__name__, session=session_id).error("session failed")
 
 
 Work = Callable[[Plan, Staff, PhaseSnapshot, Callable[[], bool]], bool]

@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from ray.actor import ActorHandle
 
+from cluster.core.metrics import Meter, NoMeter
 from cluster.store.engine import Engine
 from cluster.store.patience import Patience
 from cluster.tasks.clustering import ClusteringOptions
@@ -60,6 +61,7 @@ class Plan:
     crew: CrewOptions
     clustering: ClusteringOptions
     patience: Patience = field(default_factory=Patience)
+    meter: Meter = field(default_factory=NoMeter)
 
 
 Parameters = ParamSpec("Parameters")

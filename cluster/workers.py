@@ -21,7 +21,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.actors.detection import DetectionBatch, FaceDetectorActor
 from cluster.core.errors import PhaseFailed
+from cluster.core.metrics import DETECTORS
 from cluster.core.photos import Settled
+from cluster.logs import bind
 from cluster.plan import CrewOptions, Plan
 from cluster.tasks.clustering import cluster_faces
 from cluster.tasks.ingest import Trained, TrainingBatch, ingest
@@ -66,6 +68,7 @@ class Detector:
     """One actor of the pool, the node that it was made for, and the batches that it holds."""
 
     actor: ActorHandle
+    name: str
     node_id: str
     held: set[ray.ObjectRef] = field(default_factory=set)
 
@@ -82,6 +85,9 @@ class DetectorWorkers:
         self._holders: dict[ray.ObjectRef, Detector] = {}
         self._resized_at = float("-inf")
         self._started = 0
+        # An actor's name must be free in its namespace: that of a run that was killed may not be.
+        self._namespace = f"headcount-run-{time.time_ns()}"
+        self._log = bind(__name__, session=plan.session_id)
 
     def hire(self) -> ray.ObjectRef:
         """Start all detectors; what is returned is there when the first one has loaded."""
@@ -97,7 +103,8 @@ class DetectorWorkers:
     def start(self, batch: DetectionBatch) -> ray.ObjectRef:
         """Hand a batch to the detector that holds the fewest."""
         detector = min(self._detectors, key=lambda d: len(d.held))
-        reference: ray.ObjectRef = detector.actor.detect_batch.remote(batch)
+        named = detector.actor.detect_batch.options(name=f"{detector.name} detect_batch")
+        reference: ray.ObjectRef = named.remote(batch)
         detector.held.add(reference)
         self._holders[reference] = detector
         return reference
@@ -108,6 +115,7 @@ class DetectorWorkers:
         detector.held.discard(reference)
         if answer is None and detector in self._detectors:
             self._detectors.remove(detector)
+            self._log.warning("detector lost", name=detector.name, node=detector.node_id)
             ray.kill(detector.actor)
             self._resized_at = float("-inf")
 
@@ -129,12 +137,16 @@ class DetectorWorkers:
         for node_id, wanted in count_detectors_by_node(self._plan.crew).items():
             for _ in range(wanted - there[node_id]):
                 self._add(node_id)
+        session = str(self._plan.session_id)
+        self._plan.meter.record(DETECTORS, len(self._detectors), session=session)
 
     def _add(self, node_id: str) -> None:
         plan = self._plan
         self._started += 1
+        name = f"detect[session={plan.session_id}]#{self._started}"
         named = cast(Any, FaceDetectorActor).options(
-            name=f"detect[session={plan.session_id}]#{self._started}-{time.time_ns()}",
+            name=name,
+            namespace=self._namespace,
             num_cpus=0,
             num_gpus=plan.crew.detector_gpus,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=True),
@@ -142,12 +154,14 @@ class DetectorWorkers:
         actor = named.remote(
             plan.pack,
             plan.detector,
+            name=name,
             database_url=plan.database_url,
             progress=plan.progress,
             decode_threads=plan.crew.decode_threads,
             copies=plan.copies,
         )
-        self._detectors.append(Detector(actor, node_id))
+        self._detectors.append(Detector(actor, name, node_id))
+        self._log.info("detector hired", name=name, node=node_id)
 
 
 class Staff:

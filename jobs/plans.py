@@ -14,6 +14,7 @@ import ray
 from cluster.core.errors import BadSetting, DatabaseUnavailable, PackNotFound
 from cluster.core.paths import is_url
 from cluster.plan import CrewOptions, Plan
+from cluster.ray_meter import RayMeter
 from cluster.settings import Settings
 from cluster.store.engine import Engine, begin
 from cluster.store.patience import Patience
@@ -110,6 +111,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             lone_reach=LONE_REACH[pack.kind],
         ),
         patience=Patience(on_wait=partial(wait_for_database, runtime, session.id)),
+        meter=RayMeter(),
     )
 
 

@@ -24,6 +24,7 @@ from ray.actor import ActorHandle
 from cluster.actors.progress import start_progress_actor
 from cluster.core.errors import BadSetting
 from cluster.core.sessions import PhaseName
+from cluster.logs import log_to_file, log_to_stderr
 from cluster.settings import (
     Settings,
     prepare_environment,
@@ -98,6 +99,10 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
         check_port(settings.host, settings.port)
     namespace = name_namespace(url)
     prepare_environment(settings)
+    if is_local:
+        log_to_file(settings.data_dir / "logs" / "headcount.jsonl")
+    else:
+        log_to_stderr()
     context = start_ray(address, namespace=namespace)
     try:
         _refuse_embedded_on_many_nodes(settings)

@@ -13,6 +13,7 @@ from ray import serve
 from cluster.actors.progress import start_progress_actor
 from cluster.core.errors import BadSetting
 from cluster.core.progress import DEFAULT_WEIGHTS
+from cluster.logs import bind, log_to_stderr
 from cluster.settings import Settings
 from cluster.store.engine import build_engine
 from cluster.vision.packs import AUTO, resolve_pack
@@ -43,6 +44,8 @@ class Http:
     def __init__(
         self, settings_options: Mapping[str, Any], namespace: str, submit: JobSubmitter
     ) -> None:
+        log_to_stderr()
+        bind(__name__).info("replica started")
         self.parts = build_parts(Settings(**settings_options), namespace=namespace, submit=submit)
 
     def __serve_build_asgi_app__(self) -> Any:

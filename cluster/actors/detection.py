@@ -12,7 +12,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +22,13 @@ import ray
 from ray.actor import ActorHandle
 
 from cluster.core.errors import UnreadableImage
+from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
 from cluster.core.photos import DetectionOutcome, Item, Settled
 from cluster.core.reports import BatchReporter, InFlight, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
+from cluster.core.steps import StepTimes
+from cluster.logs import bind, log_to_stderr
+from cluster.ray_meter import RayMeter
 from cluster.store.engine import Engine, begin, build_engine
 from cluster.store.items import settle_detection
 from cluster.store.patience import Patience
@@ -54,7 +58,8 @@ class Detection:
     """Finds the faces of batches of photos with one detector.
 
     `settle` commits a batch's outcomes and returns the phase's new counts; `send` and `done` tell
-    the live view what is in flight and what has settled.
+    the live view what is in flight and what has settled; `meter` takes how long the steps of a
+    batch took.
     """
 
     def __init__(
@@ -66,7 +71,10 @@ class Detection:
         done: Callable[[SettledReport], object],
         decode_threads: int = 0,
         copies: DecodedCopies | None = None,
+        meter: Meter | None = None,
     ) -> None:
+        self._meter = meter or NoMeter()
+        self._times = StepTimes(time.perf_counter)
         self._detector, self._settle, self._send, self._done = detector, settle, send, done
         self._copies = copies
         self._model = threading.Lock()
@@ -84,7 +92,10 @@ class Detection:
                 for outcome in self._detect_some(some):
                     outcomes.append(outcome)
                     reporter.photo_done()
+            self._measure(self._times.take() | self._detector.times.take())
+        started = time.perf_counter()
         settled = self._settle(batch, outcomes)
+        self._measure({"commit": time.perf_counter() - started})
         phase = PhaseName.FACE_DETECTION
         self._done(SettledReport(batch.session_id, phase, batch.attempt, batch.batch_id, settled))
         return settled
@@ -113,7 +124,8 @@ class Detection:
         if copy is not None:
             return PreparedPhoto(item.path, None, copy)
         try:
-            return self._detector.prepare(item.path)
+            with self._times.timing("decode"):
+                return self._detector.prepare(item.path)
         except Exception as error:  # The per-photo boundary: the batch goes on.
             return _to_failure(item, error)
 
@@ -131,6 +143,11 @@ class Detection:
             else DetectionOutcome(item.image_id, faces=next(found))
             for item, photo in some
         ]
+
+    def _measure(self, seconds: Mapping[str, float]) -> None:
+        phase = PhaseName.FACE_DETECTION
+        for step, spent in seconds.items():
+            self._meter.record(BATCH_SECONDS, spent, phase=phase.value, step=step)
 
     def _reporter(self, batch: DetectionBatch) -> BatchReporter:
         return BatchReporter(
@@ -180,11 +197,14 @@ class FaceDetectorActor(Detection):
         pack: Pack,
         options: DetectorOptions,
         *,
+        name: str,
         database_url: str,
         progress: ActorHandle,
         decode_threads: int,
         copies: DecodedCopies | None,
     ) -> None:
+        self._name = name
+        log_to_stderr()
         super().__init__(
             detector=load_detector(pack, options),
             settle=partial(_commit_patiently, engine=build_engine(database_url, pool_size=2)),
@@ -192,4 +212,10 @@ class FaceDetectorActor(Detection):
             done=progress.settled.remote,
             decode_threads=decode_threads,
             copies=copies,
+            meter=RayMeter(),
         )
+        bind(__name__).info("detector ready", name=name, pack=pack.name, provider=self.describe())
+
+    def __repr__(self) -> str:
+        """Return the name that Ray's dashboard, logs and errors show."""
+        return self._name

@@ -23,8 +23,10 @@ from typing import Any, cast
 import ray
 from ray.actor import ActorHandle
 
+from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
 from cluster.actors.watching import Watch, is_job_alive
 from cluster.core.eta import RateWindow
+from cluster.core.metrics import Meter, NoMeter
 from cluster.core.progress import (
     DEFAULT_WEIGHTS,
     PhaseSnapshot,
@@ -34,6 +36,8 @@ from cluster.core.progress import (
 )
 from cluster.core.reports import InFlight, SettledReport, Throttle
 from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.logs import log_to_stderr
+from cluster.ray_meter import RayMeter
 from cluster.store.engine import build_engine
 from cluster.store.phases import load_snapshots
 
@@ -148,7 +152,7 @@ class Progress:
 
     `load` reads the phases of a session from the database and raises NotFound; `clock` gives
     seconds that never jump; versions start after `first_version`, so that a restarted view never
-    repeats one.
+    repeats one; `meter` takes what is measured for those who run it.
     """
 
     def __init__(
@@ -158,8 +162,10 @@ class Progress:
         clock: Callable[[], float],
         first_version: int = 0,
         weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
+        meter: Meter | None = None,
     ) -> None:
         self._load, self._clock, self._weights = load, clock, weights
+        self._measures = LiveMeasures(meter or NoMeter())
         self._version = first_version
         self._sessions: dict[int, LiveSession] = {}
         self._changed = asyncio.Condition()
@@ -230,6 +236,15 @@ class Progress:
             for session_id, session in self._sessions.copy().items()
         }
 
+    async def measure(self) -> None:
+        """Set the gauges of all sessions that are not over."""
+        now = self._clock()
+        for session_id, session in self._sessions.items():
+            progress = self._unify(session_id, session)
+            if not progress.status.is_terminal:
+                in_flight = {name: phase.in_flight for name, phase in session.phases.items()}
+                self._measures.gauge(progress, in_flight, now=now)
+
     async def ping(self) -> int:
         """Return the newest version: the view is alive."""
         return self._version
@@ -242,6 +257,7 @@ class Progress:
     async def _announce(self, session_id: int, session: LiveSession) -> None:
         for phase in session.phases.values():
             phase.sample(now=self._clock())
+            self._measures.count(session_id, phase.shown)
         self._version += 1
         session.version = self._version
         self._forget_old_sessions()
@@ -270,6 +286,7 @@ class Progress:
         ]
         for _, session_id in sorted(idle)[:excess]:
             del self._sessions[session_id]
+            self._measures.forget(session_id)
 
 
 ACTOR_NAME = "progress"
@@ -286,7 +303,9 @@ class ProgressActor(Progress):
             clock=time.monotonic,
             first_version=int(time.time() * 1000),
             weights=weights,
+            meter=RayMeter(),
         )
+        log_to_stderr()
         context = ray.get_runtime_context()
         watch = Watch(
             engine,
@@ -295,6 +314,15 @@ class ProgressActor(Progress):
             reload=context.current_actor.reload.remote,
         )
         threading.Thread(target=watch.run, name="watch", daemon=True).start()
+        measure = partial(measure_for_ever, context.current_actor.measure.remote)
+        threading.Thread(target=measure, name="measure", daemon=True).start()
+
+
+def measure_for_ever(measure: Callable[[], object]) -> None:
+    """Ask again and again for gauges; the asking is a thread's, the measuring the actor's own."""
+    while True:
+        time.sleep(MEASURE_INTERVAL_S)
+        measure()
 
 
 def start_progress_actor(

@@ -7,7 +7,6 @@ rows: they are read again.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,13 +16,14 @@ from ray.job_submission import JobSubmissionClient
 
 from cluster.core.drivers import DriverWatch, Unattended
 from cluster.core.errors import DatabaseUnavailable
+from cluster.logs import bind
 from cluster.store.drivers import fail_lost_session, list_unattended
 from cluster.store.engine import Engine, begin
 from cluster.store.phases import list_revisions
 
 INTERVAL_S = 3.0
 
-logger = logging.getLogger(__name__)
+logger = bind(__name__)
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Watch:
             try:
                 self.look()
             except DatabaseUnavailable as error:
-                logger.warning("cannot look after sessions: %s", error)
+                logger.warning("cannot look after sessions", error=str(error))
 
     def look(self) -> None:
         """Fail the sessions whose driver is lost; let the live view catch up with the rows."""

@@ -8,7 +8,7 @@ people are written in one transaction at its end.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,6 +20,7 @@ from cluster.core.photos import Settled
 from cluster.core.progress import ClusteringResult
 from cluster.core.reports import SettledReport, Throttle
 from cluster.core.sessions import PhaseName
+from cluster.logs import bind, log_to_stderr
 from cluster.numerics.blocks import LocalWorkers, Workers, span_vectors
 from cluster.numerics.clusters import Selection, label_tree
 from cluster.numerics.distinct import DistinctVectors, find_distinct
@@ -104,6 +105,7 @@ def cluster_faces(
     progress: ActorHandle,
 ) -> ClusteringResult:
     """Group the faces, give the groups to people, record what came of it."""
+    log_to_stderr()
     engine = worker_engine(database_url)
     with begin(engine) as db:
         faces = load_vectors(db, pack=pack, min_quality=options.min_quality)
@@ -134,6 +136,7 @@ def cluster_faces(
         total = len(faces.face_ids)
         settled = set_clustering(db, session_id, current=total, total=total, step=None)
     shown.report(settled)
+    bind(__name__, session=session_id).info("faces grouped", **asdict(result))
     return result
 
 

@@ -16,9 +16,12 @@ import ray
 from ray.actor import ActorHandle
 
 from cluster.core.errors import UnreachableImage, UnreadableImage
+from cluster.core.metrics import BATCH_SECONDS, Meter
 from cluster.core.photos import Item, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.reports import BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
+from cluster.core.steps import StepTimes
+from cluster.ray_meter import RayMeter
 from cluster.store.engine import begin, worker_engine
 from cluster.store.items import settle_training
 from cluster.store.patience import Patience
@@ -61,13 +64,20 @@ def train_batch(
     read: Callable[[Item], PhotoRecord],
     settle: Callable[[Sequence[TrainingOutcome]], Settled],
     reporter: BatchReporter,
+    meter: Meter,
 ) -> Settled:
     """Read every photo, commit the outcomes in one transaction, return the phase's new counts."""
+    times = StepTimes(time.perf_counter)
     outcomes = []
-    for item in batch.items:
-        outcomes.append(read_item(item, read=read))
-        reporter.photo_done()
-    return settle(outcomes)
+    with times.timing("decode"):
+        for item in batch.items:
+            outcomes.append(read_item(item, read=read))
+            reporter.photo_done()
+    with times.timing("commit"):
+        settled = settle(outcomes)
+    for step, seconds in times.take().items():
+        meter.record(BATCH_SECONDS, seconds, phase=PhaseName.TRAINING.value, step=step)
+    return settled
 
 
 def read_item(item: Item, *, read: Callable[[Item], PhotoRecord]) -> TrainingOutcome:
@@ -132,6 +142,7 @@ def ingest(
             clock=time.monotonic,
             throttle=Throttle(),
         ),
+        meter=RayMeter(),
     )
     report = SettledReport(
         batch.session_id, PhaseName.TRAINING, batch.attempt, batch.batch_id, settled

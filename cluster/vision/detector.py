@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cluster.core.faces import Face
+from cluster.core.steps import StepTimes
 from cluster.vision.dlib_pack import DlibDetector
 from cluster.vision.insightface_pack import InsightFaceDetector
 from cluster.vision.onnx_models import Provider, Requested, pick_provider
@@ -30,13 +31,15 @@ __all__ = [
 class FaceDetector(Protocol):
     """A loaded pack. It keeps nothing of the photos that it has seen.
 
-    `provider` computes; `photos_at_once` is how many photos it is fastest with.
+    `provider` computes; `photos_at_once` is how many photos it is fastest with; `times` adds up the
+    seconds of the steps "detect" and "embed".
     """
 
     pack: Pack
     options: DetectorOptions
     provider: Provider
     photos_at_once: int
+    times: StepTimes
 
     def prepare(self, path: str) -> PreparedPhoto:
         """Read and decode a photo, in any thread. Raises UnreachableImage or UnreadableImage."""

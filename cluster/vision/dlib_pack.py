@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 
 import cv2
@@ -13,6 +14,7 @@ from insightface.utils.face_align import arcface_dst
 
 from cluster.core.errors import PackNotFound
 from cluster.core.faces import BoundingBox, Face, face_quality
+from cluster.core.steps import StepTimes
 from cluster.vision.crops import cut_crop
 from cluster.vision.onnx_models import Provider
 from cluster.vision.options import DetectorOptions, PreparedPhoto, prepare_photo
@@ -46,6 +48,7 @@ class DlibDetector:
         self.options = options
         self.provider: Provider = "CPU"
         self.photos_at_once = 1
+        self.times = StepTimes(time.perf_counter)
         cv2.setNumThreads(options.threads)
         self._find_faces = dlib.get_frontal_face_detector()
         self._find_landmarks = dlib.shape_predictor(str(pack.folder / _LANDMARKS))
@@ -63,13 +66,16 @@ class DlibDetector:
         image = photo.image
         framed, growth, margin = _frame(image.pixels)
         # The second answer is how far a face lies from the detector's boundary, about 0 to 3.
-        boxes, margins, _ = self._find_faces.run(framed, 0, 0.0)
+        with self.times.timing("detect"):
+            boxes, margins, _ = self._find_faces.run(framed, 0, 0.0)
         faces = []
         for box, distance in zip(boxes, margins, strict=True):
             score = 0.5 + 0.5 * math.tanh(distance)
             side_px = min(box.width(), box.height()) / growth / image.scale
             if score >= self.options.min_score and side_px >= self.options.min_size_px:
-                faces.append(self._describe(framed, box, score, (growth, margin, image.scale)))
+                with self.times.timing("embed"):
+                    face = self._describe(framed, box, score, (growth, margin, image.scale))
+                faces.append(face)
         return tuple(sorted(faces, key=lambda face: -face.score))
 
     def _describe(

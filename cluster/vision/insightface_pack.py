@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from insightface.model_zoo import get_model
 
 from cluster.core.errors import PackNotFound
 from cluster.core.faces import BoundingBox, Face, face_quality
+from cluster.core.steps import StepTimes
 from cluster.vision.arcface import ArcFace, align, alignment
 from cluster.vision.crops import cut_crop
 from cluster.vision.images import OpenedImage, shrink
@@ -70,6 +72,7 @@ class InsightFaceDetector:
         batch = options.batch or (_BATCH_ON_CPU if self.provider == "CPU" else _BATCH_ON_GPU)
         # One photo at a time is as fast on CPU, where a batch only falls out of the cache.
         self.photos_at_once = 1 if self.provider == "CPU" else batch
+        self.times = StepTimes(time.perf_counter)
         self._scrfd = Scrfd(models["detection"], threads=options.threads)
         self._arcface = ArcFace(models["recognition"], threads=options.threads, batch=batch)
 
@@ -83,9 +86,11 @@ class InsightFaceDetector:
 
     def detect(self, photos: Sequence[PreparedPhoto]) -> list[tuple[Face, ...]]:
         """Return the faces of each photo, best first; boxes in pixels of the full-size photo."""
-        found = self._find([photo.image for photo in photos])
-        seen = [self._cut(photo, faces) for photo, faces in zip(photos, found, strict=True)]
-        embeddings = iter(self._arcface.embed([face.aligned for some in seen for face in some]))
+        with self.times.timing("detect"):
+            found = self._find([photo.image for photo in photos])
+        with self.times.timing("embed"):
+            seen = [self._cut(photo, faces) for photo, faces in zip(photos, found, strict=True)]
+            embeddings = iter(self._arcface.embed([face.aligned for some in seen for face in some]))
         return [tuple(_to_face(face, next(embeddings)) for face in some) for some in seen]
 
     def _find(self, images: Sequence[OpenedImage]) -> list[Candidates]:

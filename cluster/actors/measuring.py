@@ -1,0 +1,107 @@
+"""The live view as metrics: what was committed as counters, how far sessions are as gauges.
+
+Counters come from the counts that a commit returned, not from workers' own counting: a report that
+comes twice counts once, and a worker that dies takes no count with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cluster.core.metrics import (
+    ETA,
+    FACES,
+    IN_FLIGHT,
+    IN_FLIGHT_AGE,
+    PENDING,
+    PHASE_PROGRESS,
+    PHOTOS,
+    PROGRESS,
+    Meter,
+)
+from cluster.core.progress import PhaseProgress, PhaseSnapshot, UnifiedProgress
+from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.tally import Tally
+
+MEASURE_INTERVAL_S = 5.0
+"""Ray forgets a gauge that was not set for about twenty seconds."""
+
+InFlight = Mapping[PhaseName, Mapping[int, int]]
+"""Photos in flight by phase and batch."""
+
+
+@dataclass
+class LiveMeasures:
+    """Records what the live view learns; times are seconds of a clock that never jumps."""
+
+    meter: Meter
+    _tallies: dict[tuple[int, PhaseName], Tally] = field(default_factory=dict)
+    _seen_at: dict[int, dict[tuple[PhaseName, int], float]] = field(default_factory=dict)
+
+    def count(self, session_id: int, phase: PhaseSnapshot) -> None:
+        """Count what was committed since this phase was counted last."""
+        if phase.name is PhaseName.CLUSTERING:
+            return  # its count is of faces, which face detection has counted
+        counts = _count_outcomes(phase)
+        tally = self._tallies.get((session_id, phase.name))
+        if tally is None or tally.attempt < phase.attempt:
+            self._tallies[session_id, phase.name] = Tally.starting_at(phase.attempt, counts)
+        elif tally.attempt == phase.attempt:
+            for outcome, grown in tally.grow_to(counts).items():
+                if outcome == FACES.name:
+                    self.meter.record(FACES, grown)
+                else:
+                    self.meter.record(PHOTOS, grown, phase=phase.name, outcome=outcome)
+
+    def gauge(self, progress: UnifiedProgress, in_flight: InFlight, *, now: float) -> None:
+        """Set the gauges of a session that is not over; those of one that is disappear."""
+        session = str(progress.session_id)
+        self.meter.record(PROGRESS, progress.percentage / 100, session=session)
+        if progress.eta_seconds is not None:
+            self.meter.record(ETA, progress.eta_seconds, session=session)
+        ages = self._ages(progress.session_id, in_flight, now=now)
+        for phase in progress.phases:
+            name = phase.name.value
+            ratio = phase.percentage / 100
+            self.meter.record(PHASE_PROGRESS, ratio, session=session, phase=name)
+            if phase.status is PhaseStatus.RUNNING and phase.name is not PhaseName.CLUSTERING:
+                flying = sum(in_flight.get(phase.name, {}).values())
+                self.meter.record(IN_FLIGHT, flying, session=session, phase=name)
+                self.meter.record(PENDING, _count_pending(phase), session=session, phase=name)
+                age = ages.get(phase.name, 0.0)
+                self.meter.record(IN_FLIGHT_AGE, age, session=session, phase=name)
+
+    def forget(self, session_id: int) -> None:
+        """Forget a session that the live view forgets."""
+        self._seen_at.pop(session_id, None)
+        for key in [key for key in self._tallies if key[0] == session_id]:
+            del self._tallies[key]
+
+    def _ages(self, session_id: int, in_flight: InFlight, *, now: float) -> dict[PhaseName, float]:
+        """Return how long the oldest batch of each phase has been seen in flight."""
+        before = self._seen_at.get(session_id, {})
+        seen = {
+            (phase, batch_id): before.get((phase, batch_id), now)
+            for phase, batches in in_flight.items()
+            for batch_id in batches
+        }
+        self._seen_at[session_id] = seen
+        ages: dict[PhaseName, float] = {}
+        for (phase, _), since in seen.items():
+            ages[phase] = max(ages.get(phase, 0.0), now - since)
+        return ages
+
+
+def _count_outcomes(phase: PhaseSnapshot) -> dict[str, int]:
+    counts = phase.counts
+    return {
+        "processed": counts.processed,
+        "skipped": counts.skipped,
+        "failed": counts.failed,
+        FACES.name: phase.faces_detected,
+    }
+
+
+def _count_pending(phase: PhaseProgress) -> int:
+    return max(0, phase.total - phase.current)

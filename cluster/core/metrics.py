@@ -1,0 +1,96 @@
+"""What is measured for those who run Headcount: names, units, labels. Pure; a `Meter` records it.
+
+Names follow Prometheus: the unit at the end, `_total` for what only grows. Ray puts `ray_` before
+each. No label names a photo, a person or a path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+STEP_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""From a batch that a GPU does at once to one whose photos come through a slow network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: its name without `ray_`, what it says, its labels; buckets of a histogram."""
+
+    name: str
+    kind: Kind
+    says: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+PHOTOS = Metric(
+    "headcount_photos_total", "counter", "Photos that were committed.", ("phase", "outcome")
+)
+FACES = Metric("headcount_faces_total", "counter", "Faces that were committed.")
+BATCH_SECONDS = Metric(
+    "headcount_batch_seconds",
+    "histogram",
+    "Seconds that a step took in one batch, added up over its photos.",
+    ("phase", "step"),
+    STEP_BUCKETS_S,
+)
+PROGRESS = Metric(
+    "headcount_progress_ratio", "gauge", "How far a session is, from 0 to 1.", ("session",)
+)
+PHASE_PROGRESS = Metric(
+    "headcount_phase_progress_ratio",
+    "gauge",
+    "How far a phase of a session is, from 0 to 1.",
+    ("session", "phase"),
+)
+ETA = Metric("headcount_eta_seconds", "gauge", "Time left; absent when unknown.", ("session",))
+PENDING = Metric(
+    "headcount_photos_pending",
+    "gauge",
+    "Queue depth: photos of the running phase that nobody has done.",
+    ("session", "phase"),
+)
+IN_FLIGHT = Metric(
+    "headcount_photos_in_flight",
+    "gauge",
+    "Photos that are done and not committed.",
+    ("session", "phase"),
+)
+IN_FLIGHT_AGE = Metric(
+    "headcount_in_flight_age_seconds",
+    "gauge",
+    "How long the oldest batch has been in flight: one that grows is stuck.",
+    ("session", "phase"),
+)
+DETECTORS = Metric("headcount_detectors", "gauge", "Detectors that are hired.", ("session",))
+
+METRICS = (
+    PHOTOS,
+    FACES,
+    BATCH_SECONDS,
+    PROGRESS,
+    PHASE_PROGRESS,
+    ETA,
+    PENDING,
+    IN_FLIGHT,
+    IN_FLIGHT_AGE,
+    DETECTORS,
+)
+
+
+class Meter(Protocol):
+    """Takes measurements and never fails the work for them."""
+
+    def record(self, metric: Metric, value: float, **labels: str) -> None:
+        """Add to a counter, set a gauge, or observe in a histogram."""
+        ...
+
+
+class NoMeter:
+    """Measures nothing."""
+
+    def record(self, metric: Metric, value: float, **labels: str) -> None:
+        """Drop the measurement."""

@@ -1,0 +1,83 @@
+"""Logs as JSON lines: a constant message, everything else as fields, the session bound once.
+
+    log = bind(__name__, session=3)
+    log.info("phase began", phase="training")
+
+No field holds a photo's path, a picture, a vector or a name that a user gave.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+OURS = ("cluster", "serve", "jobs")
+"""The loggers that this is about: what other packages log is theirs to arrange."""
+
+FILE_BYTES, OLD_FILES = 10_000_000, 4
+_LOGGING_ARGUMENTS = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
+
+
+class Log(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose keyword arguments are fields; `extra` holds those that every line has."""
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """Put the fields of this line, and the bound ones, where the formatter finds them."""
+        given = {name: value for name, value in kwargs.items() if name not in _LOGGING_ARGUMENTS}
+        passed = {name: value for name, value in kwargs.items() if name in _LOGGING_ARGUMENTS}
+        return msg, {**passed, "extra": {"fields": {**(self.extra or {}), **given}}}
+
+
+def bind(name: str, **fields: object) -> Log:
+    """Return the logger of a module with fields that each of its lines carries."""
+    return Log(logging.getLogger(name), fields)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, message, and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def log_to_stderr() -> None:
+    """Write this process's lines to its stderr, which Ray keeps for workers, replicas and jobs."""
+    _take_over(logging.StreamHandler(sys.stderr))
+
+
+def log_to_file(path: Path) -> None:
+    """Write this process's lines to a file that begins anew when it has become large."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _take_over(
+        RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=OLD_FILES, encoding="utf-8")
+    )
+
+
+def _take_over(place: logging.Handler) -> None:
+    place.setFormatter(JsonLines())
+    for name in OURS:
+        logger = logging.getLogger(name)
+        for former in logger.handlers[:]:
+            logger.removeHandler(former)
+            former.close()
+        logger.addHandler(place)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

@@ -1,0 +1,36 @@
+"""A `Meter` over Ray's metrics: every node of the cluster exports what its processes recorded."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from ray.util.metrics import Counter, Gauge, Histogram
+
+from cluster.core.metrics import Metric
+
+
+class RayMeter:
+    """Records through Ray. Counters and histograms add up over processes; a gauge is one's own.
+
+    Ray drops a gauge that was not set for about twenty seconds: what is over disappears.
+    """
+
+    def record(self, metric: Metric, value: float, **labels: str) -> None:
+        """Add to a counter, set a gauge, or observe in a histogram; adding nothing does nothing."""
+        instrument = find_instrument(metric)
+        if metric.kind == "histogram":
+            instrument.observe(value, labels)
+        elif metric.kind == "gauge":
+            instrument.set(value, labels)
+        elif value > 0:
+            instrument.inc(value, labels)
+
+
+@cache
+def find_instrument(metric: Metric) -> Any:
+    """Return this process's one instrument for `metric`."""
+    if metric.kind == "histogram":
+        return Histogram(metric.name, metric.says, list(metric.buckets), metric.labels)
+    kind = Gauge if metric.kind == "gauge" else Counter
+    return kind(metric.name, metric.says, metric.labels)

@@ -1,0 +1,115 @@
+"""A session's metrics, as Prometheus reads them from a node; the dashboard asks for no others."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from cluster.core.metrics import ETA, METRICS
+from cluster.core.sessions import SessionStatus
+from cluster.ray_meter import RayMeter
+from cluster.settings import Settings
+from tests.house.sources import read_text
+from tests.sessions import add_session, run, running
+
+DASHBOARD = "configs/grafana/headcount.json"
+EXPORT_S = 60
+
+Series = dict[str, list[dict[str, str]]]
+"""The labels of each series, by the name of its metric."""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, demo_library: Path) -> Iterator[str]:
+    """What a node exports after a session, as text."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"), serve_enabled=False, pack="bundled"
+    )
+    with running(settings) as runtime, ThreadPoolExecutor(1) as thread:
+        session = add_session(runtime, demo_library)
+        ended = thread.submit(run, runtime, session)
+        while not ended.done():
+            ray.get(runtime.progress.measure.remote())
+            time.sleep(0.3)
+        assert ended.result() is SessionStatus.COMPLETED
+        # The first session of a library has no past rate to tell its time by.
+        RayMeter().record(ETA, 1.0, session=str(session.id))
+        yield wait_for_export()
+
+
+def wait_for_export() -> str:
+    """Scrape the node until everything is there: its processes report every ten seconds."""
+    address = ray.nodes()[0]
+    url = f"http://{address['NodeManagerAddress']}:{address['MetricsExportPort']}/metrics"
+    deadline = time.monotonic() + EXPORT_S
+    while True:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text: str = answer.read().decode()
+        if all(metric.name in text for metric in METRICS) or time.monotonic() > deadline:
+            return text
+        time.sleep(1)
+
+
+def parse(text: str) -> Series:
+    series: Series = {}
+    for name, labels in re.findall(r"^(ray_headcount_\w+)\{(.*)\} \S+$", text, re.MULTILINE):
+        series.setdefault(name, []).append(dict(re.findall(r'(\w+)="([^"]*)"', labels)))
+    return series
+
+
+def count(text: str, name: str, **labels: str) -> float:
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith(name + "{")
+        and all(f'{key}="{value}"' in line for key, value in labels.items())
+    )
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(read_text(DASHBOARD))["panels"]
+    return found
+
+
+def test_a_node_exports_every_metric_under_its_name(exported: str) -> None:
+    names = {re.sub(r"_(bucket|sum|count)$", "", name) for name in parse(exported)}
+    assert names == {f"ray_{metric.name}" for metric in METRICS}
+
+
+def test_the_counters_equal_what_the_session_came_to(exported: str) -> None:
+    photos = "ray_headcount_photos_total"
+    for phase in ("training", "face_detection"):
+        outcomes = ("processed", "skipped", "failed")
+        counted = [count(exported, photos, phase=phase, outcome=outcome) for outcome in outcomes]
+        assert sum(counted) == 60, (phase, counted)
+    assert count(exported, "ray_headcount_faces_total") == 59
+
+
+def test_each_panel_asks_for_metrics_and_labels_that_are_exported(exported: str) -> None:
+    series = parse(exported)
+    for panel in panels():
+        for target in panel["targets"]:
+            asked = re.findall(r"ray_headcount_\w+", target["expr"])
+            assert asked, panel["title"]
+            grouped = re.findall(r"by \(([^)]*)\)", target["expr"])
+            chosen = re.findall(r"(\w+)=~?\"", target["expr"])
+            labels = {label.strip() for one in grouped for label in one.split(",")} | set(chosen)
+            for name in asked:
+                assert name in series, panel["title"]
+                assert labels <= set(series[name][0]), panel["title"]
+
+
+def test_no_label_names_a_photo_or_a_person(exported: str) -> None:
+    labels = {label for lines in parse(exported).values() for line in lines for label in line}
+    rays = {"Component", "NodeAddress", "SessionName", "Version", "WorkerId", "JobId"}
+    ours = {label for label in labels - rays if not label.startswith("otel_")}
+    assert ours == {label for metric in METRICS for label in metric.labels} | {"le"}

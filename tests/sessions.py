@@ -1,0 +1,47 @@
+"""Whole sessions inside the test's own process, on whatever Ray and database its settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cluster.core.sessions import SessionStatus
+from cluster.pipeline import run_session
+from cluster.settings import Settings
+from cluster.store.engine import begin
+from cluster.store.sessions import SessionInfo, create_session
+from cluster.vision.packs import BUNDLED, resolve_pack
+from cluster.workers import Staff
+from jobs.plans import make_plan
+from jobs.runtime import Runtime, open_database, open_runtime
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Runtime]:
+    """Give the runtime of these settings, as the commands open it."""
+    with (
+        open_database(settings) as (url, engine),
+        open_runtime(settings, url=url, engine=engine) as runtime,
+    ):
+        yield runtime
+
+
+def add_session(runtime: Runtime, root: Path | str) -> SessionInfo:
+    """Make a session over `root` with the pack that comes along."""
+    now = datetime.now(UTC)
+    with begin(runtime.engine) as db:
+        return create_session(db, root=str(root), name=None, pack=BUNDLED, options={}, now=now)
+
+
+def run(runtime: Runtime, session: SessionInfo) -> SessionStatus:
+    """Run a session to its end; may be called in a thread."""
+    plan = make_plan(runtime, session, resolve_pack(BUNDLED))
+    staff = Staff(plan)
+    try:
+        while not staff.is_ready(timeout_s=1.0):
+            pass
+        return run_session(plan, staff, is_interrupted=lambda: False)
+    finally:
+        staff.dismiss()
