@@ -160,8 +160,13 @@ def drill(
                 assert run.process is not None
                 run.process.wait()
                 run.start("--root", str(library))
-        assert run.process is not None
-        output, _ = run.process.communicate(timeout=170)
+        return finish(run, watcher, killed=killed)
+
+
+def finish(run: Headcount, watcher: Watcher, *, killed: Sequence[str] = ()) -> Outcome:
+    """Wait for the run to end, and look at what there is then."""
+    assert run.process is not None
+    output, _ = run.process.communicate(timeout=170)
     items, faces, people = read_tables(run.data_dir)
     return Outcome(
         code=run.process.returncode,

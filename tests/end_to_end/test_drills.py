@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.drills import IN_ONE_RUN, Outcome, drill
+from cluster.store.postmaster import connect
+from cluster.store.server_files import ServerFiles
+from tests.drills import IN_ONE_RUN, Outcome, Watcher, drill, finish, wait
+from tests.headcount import Headcount
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +38,31 @@ def test_a_driver_is_killed_several_times_and_started_again(
     outcome = drill(demo_library, tmp_path, ["driver", "driver"], draw=random.Random(3))
     assert outcome.differences(undisturbed) == []
     assert "driver" in outcome.killed
+
+
+def test_a_database_that_refuses_everybody_for_ten_seconds_is_waited_for_in_sight(
+    demo_library: Path, tmp_path: Path, undisturbed: Outcome
+) -> None:
+    run = Headcount(tmp_path / "data")
+    with Watcher(run).watching() as watcher:
+        run.start("--root", str(demo_library))
+        wait(run, watcher, 0.5)
+        with refusing_everybody(run):
+            time.sleep(10)
+        outcome = finish(run, watcher)
+    assert outcome.differences(undisturbed) == []
+    waited = {answer["waitingFor"] for answer in watcher.answers} - {None}
+    assert "database unreachable, retrying for 8 s" in waited
+    assert watcher.answers[-1]["waitingFor"] is None
+
+
+@contextmanager
+def refusing_everybody(run: Headcount) -> Iterator[None]:
+    """Cut every connection of the library's database, and let nobody connect."""
+    with connect(ServerFiles.under(run.data_dir), database="postgres") as connection:
+        connection.execute("ALTER DATABASE headcount ALLOW_CONNECTIONS false")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'headcount'"
+        )
+        yield
+        connection.execute("ALTER DATABASE headcount ALLOW_CONNECTIONS true")
