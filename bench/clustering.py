@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import time
 
@@ -26,8 +27,10 @@ from cluster.numerics.blocks import LocalWorkers, span_vectors
 from cluster.numerics.clusters import Clustering, Selection, label_tree
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.spanning_tree import SpanningTree
+from cluster.vision.products import integer_sieve
 
 MIN_SAMPLES = 3
+THREADS = os.cpu_count() or 1
 FACES_EACH = {"many": 20.0, "few": 2500.0}
 STRANGERS = 0.2
 
@@ -92,8 +95,8 @@ def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int]:
 def cluster(vectors: npt.NDArray[np.float32]) -> tuple[Clustering, SpanningTree]:
     """Run all of Headcount's clustering in this process."""
     distinct = find_distinct(vectors)
-    workers = LocalWorkers(distinct, min_samples=MIN_SAMPLES)
-    core, tree = span_vectors(distinct.vectors, workers)
+    workers = LocalWorkers(distinct.vectors, make_sieve=integer_sieve, threads=THREADS)
+    core, tree = span_vectors(distinct, workers, min_samples=MIN_SAMPLES)
     return label_tree(distinct, core, tree, selection=Selection()), tree
 
 

@@ -1,147 +1,215 @@
-"""The spanning tree of all vectors, block by block, wherever blocks are computed.
+"""The spanning tree of all vectors, square by square, wherever squares are computed.
 
-Two kinds of work come in blocks that know nothing of each other: `near_block` (neighbours and core
-distances; nearly all the time) and `search_block` (edges between components). `Workers` says where
-they are computed: `LocalWorkers` here, one after the other; others may hand them to processes,
-and stop, wait or count between two results. The tree is the same.
+Three kinds of work come in pieces that know nothing of each other: `find_radii`, `compare_square`
+(who is near whom; nearly all the time) and `search_square` (edges between components). `Workers`
+says where they are computed: `LocalWorkers` here; others may hand them to processes, and stop, wait
+or count between two results. The tree is the same.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from cluster.numerics.crossings import (
+    Search,
+    connect_components,
+    find_doubt,
+    plan_search,
+    search_square,
+)
 from cluster.numerics.distinct import DistinctVectors
-from cluster.numerics.narrowing import find_heaviest, keep_points, list_crossings
+from cluster.numerics.edges import Edges, join_edges, weigh_pairs
 from cluster.numerics.neighbours import (
     DEFAULT_NEIGHBOURS,
+    Sample,
+    Square,
+    compare_square,
     find_core_distances,
-    find_neighbours,
-    find_reach,
+    find_radii,
+    plan_sample,
 )
-from cluster.numerics.spanning_tree import (
-    Crossings,
-    Grouping,
-    SpanningTree,
-    finish_tree,
-    join_lists,
-    merge_crossings,
-    search_block,
-)
+from cluster.numerics.pairs import Pairs, join_pairs, list_pairs
+from cluster.numerics.sieve import Block, FloatSieve, Sieve, split_rows
+from cluster.numerics.spanning_tree import SpanningTree, finish_tree, join_lists, thin_edges
 
+Work = TypeVar("Work")
 Result = TypeVar("Result")
-Block = tuple[int, int]
-"""Rows start to stop - 1."""
 
+MakeSieve = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64] | None], Sieve]
+"""Vectors, and which of them in which order (None: all, as they are), made ready to compare."""
 
-@dataclass(frozen=True)
-class NearBlock:
-    """Of m rows: `indices` int32 (m, k), `distances` float32 (m, k), `core` float64 (m,)."""
-
-    indices: npt.NDArray[np.int32]
-    distances: npt.NDArray[np.float32]
-    core: npt.NDArray[np.float64]
+OnProgress = Callable[[str, int, int], None]
 
 
 class Workers(Protocol):
-    """Computes blocks, anywhere; gives the results in the order of the blocks."""
+    """Computes pieces of work, anywhere; gives the results in the order of the pieces."""
 
-    def map_near(self, blocks: Sequence[Block]) -> Iterable[NearBlock]:
-        """Give `near_block` of each block."""
+    def map_radii(
+        self, blocks: Sequence[Block], *, sample: Sample
+    ) -> Iterable[npt.NDArray[np.float32]]:
+        """Give `find_radii` of each block."""
+        ...
 
-    def map_search(
-        self, blocks: Sequence[Block], *, core: npt.NDArray[np.float64], grouping: Grouping
-    ) -> Iterable[Crossings]:
-        """Give `search_block` of each block."""
+    def map_near(
+        self, squares: Sequence[Square], *, radii: npt.NDArray[np.float32]
+    ) -> Iterable[Pairs]:
+        """Give `compare_square` of each square."""
+        ...
+
+    def map_search(self, squares: Sequence[Square], *, search: Search) -> Iterable[Edges]:
+        """Give `search_square` of each square."""
+        ...
+
+
+def float_sieve(
+    vectors: npt.NDArray[np.float32], places: npt.NDArray[np.int64] | None
+) -> FloatSieve:
+    """Return a plain sieve."""
+    return FloatSieve(vectors if places is None else vectors[places])
 
 
 @dataclass(frozen=True)
 class LocalWorkers:
-    """Computes blocks in this process, one when the next is asked for."""
+    """Computes in `threads` threads of this process, a piece or two ahead of what is asked for."""
 
-    distinct: DistinctVectors
-    min_samples: int
-    k: int = DEFAULT_NEIGHBOURS
+    vectors: npt.NDArray[np.float32]
+    make_sieve: MakeSieve = float_sieve
+    threads: int = 1
 
-    def map_near(self, blocks: Sequence[Block]) -> Iterator[NearBlock]:
-        """Give `near_block` of each block."""
-        for block in blocks:
-            vectors, counts = self.distinct.vectors, self.distinct.counts
-            yield near_block(vectors, counts, block, min_samples=self.min_samples, k=self.k)
+    @cached_property
+    def sieve(self) -> Sieve:
+        """All vectors, ready to be compared."""
+        return self.make_sieve(self.vectors, None)
 
-    def map_search(
-        self, blocks: Sequence[Block], *, core: npt.NDArray[np.float64], grouping: Grouping
-    ) -> Iterator[Crossings]:
-        """Give `search_block` of each block."""
-        for start, stop in blocks:
-            yield search_block(self.distinct.vectors, core, grouping, start, stop)
+    def map_radii(
+        self, blocks: Sequence[Block], *, sample: Sample
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Give `find_radii` of each block."""
+
+        def compute(block: Block) -> npt.NDArray[np.float32]:
+            return find_radii(self.vectors, self.sieve, block, sample=sample)
+
+        return self._map(compute, blocks)
+
+    def map_near(
+        self, squares: Sequence[Square], *, radii: npt.NDArray[np.float32]
+    ) -> Iterator[Pairs]:
+        """Give `compare_square` of each square."""
+
+        def compute(square: Square) -> Pairs:
+            return compare_square(self.vectors, self.sieve, radii, square)
+
+        return self._map(compute, squares)
+
+    def map_search(self, squares: Sequence[Square], *, search: Search) -> Iterator[Edges]:
+        """Give `search_square` of each square."""
+        sieve = self.make_sieve(self.vectors, search.points)
+
+        def compute(square: Square) -> Edges:
+            return search_square(self.vectors, sieve, search, square)
+
+        return self._map(compute, squares)
+
+    def _map(self, compute: Callable[[Work], Result], pieces: Sequence[Work]) -> Iterator[Result]:
+        with ThreadPoolExecutor(self.threads) as threads:
+            coming = iter(pieces)
+            ahead = itertools.islice(coming, 2 * self.threads)
+            waiting = deque(threads.submit(compute, piece) for piece in ahead)
+            while waiting:
+                result = waiting.popleft().result()
+                waiting.extend(
+                    threads.submit(compute, piece) for piece in itertools.islice(coming, 1)
+                )
+                yield result
 
 
-def split_rows(count: int, *, size: int) -> list[Block]:
-    """Return blocks of at most `size` rows that make up `count`."""
-    return [(at, min(at + size, count)) for at in range(0, count, size)]
-
-
-def near_block(
-    vectors: npt.NDArray[np.float32],
-    counts: npt.NDArray[np.int64],
-    block: Block,
-    *,
-    min_samples: int,
-    k: int = DEFAULT_NEIGHBOURS,
-) -> NearBlock:
-    """Return lists (at least `min_samples` long) and core distances of one block of rows."""
-    found = find_neighbours(vectors, *block, k=max(k, min_samples))
-    core = find_core_distances(vectors, counts, block[0], found, min_samples=min_samples)
-    return NearBlock(*found, core)
+def split_squares(count: int, *, size: int) -> list[Square]:
+    """Return squares of at most `size` rows and columns in which each pair of `count` is once."""
+    blocks = split_rows(0, count, size=size)
+    return [(rows, columns) for rows in blocks for columns in blocks if rows <= columns]
 
 
 def span_vectors(
-    vectors: npt.NDArray[np.float32],
+    distinct: DistinctVectors,
     workers: Workers,
     *,
+    min_samples: int,
+    k: int = DEFAULT_NEIGHBOURS,
     block_size: int = 4096,
-    on_progress: Callable[[str, int, int], None] = lambda step, done, total: None,
+    on_progress: OnProgress = lambda step, done, total: None,
 ) -> tuple[npt.NDArray[np.float64], SpanningTree]:
     """Return the core distances, float64 (m,), and the spanning tree of m distinct vectors.
 
-    `on_progress(step, done, total)` is called after each block with the step, "neighbours" and then
-    "spanning_tree" (not if the lists were enough), and the rows done of those to be done in it.
-    Without a vector, or with one, the tree is empty.
+    `on_progress(step, done, total)` is called after each piece with the step, "neighbours" and then
+    "spanning_tree" (not if the lists were enough), and how many pairs of vectors were compared, of
+    those to be compared in it. Without a vector, or with one, the tree is empty.
     """
-    count = len(vectors)
-    blocks = split_rows(count, size=block_size)
-    near = list(_count_rows(workers.map_near(blocks), blocks, "neighbours", on_progress))
-    core = np.concatenate([np.empty(0), *(block.core for block in near)])
-    if count < 2:
-        return core, SpanningTree(np.empty((0, 2), dtype=np.int64), np.empty(0))
-    indices = np.concatenate([block.indices for block in near])
-    distances = np.concatenate([block.distances for block in near])
-    del near
-    lists, reach = (indices, distances), find_reach(distances, count=count)
-    forest, grouping = join_lists(core, lists, reach)
-    bounds = np.maximum(core, reach)
-    is_open = bounds <= find_heaviest(vectors, core, bounds, grouping)
-    listed = list_crossings(core, lists, grouping, np.flatnonzero(~is_open))
-    searched = keep_points(grouping, np.flatnonzero(is_open))
-    blocks = split_rows(len(searched.order), size=block_size) if grouping.count > 1 else []
-    found = workers.map_search(blocks, core=core, grouping=searched)
-    counted = _count_rows(found, blocks, "spanning_tree", on_progress)
-    crossings = merge_crossings([listed, *counted], grouping.count)
-    tree = finish_tree(vectors, core, forest=forest, grouping=grouping, crossings=crossings)
-    return core, tree
+    vectors = distinct.vectors
+    sample = plan_sample(len(vectors), min_samples=min_samples, k=k)
+    pairs, radii = _find_near(vectors, workers, sample, block_size, on_progress)
+    lists = list_pairs(pairs, radii)
+    core = find_core_distances(vectors, distinct.counts, lists, min_samples=min_samples)
+    bounds = np.maximum(core, lists.reach)
+    del lists
+    listed, component, left = join_lists(weigh_pairs(pairs, core), bounds)
+    del pairs
+    known = connect_components(vectors, core, component, left)
+    search = plan_search(component, core, bounds, find_doubt(known, component, bounds))
+    squares = split_squares(len(search.points), size=block_size)
+    count = _Count("spanning_tree", sum(map(_cost, squares)), on_progress)
+    found = count.follow(workers.map_search(squares, search=search), map(_cost, squares))
+    crossing = thin_edges(join_edges([known, *found]), component)
+    return core, finish_tree(vectors, core, join_edges([listed, crossing]))
 
 
-def _count_rows(
-    results: Iterable[Result],
-    blocks: Sequence[Block],
-    step: str,
-    on_progress: Callable[[str, int, int], None],
-) -> Iterator[Result]:
-    for (_, stop), result in zip(blocks, results, strict=True):
-        on_progress(step, stop, blocks[-1][1])
-        yield result
+def _find_near(
+    vectors: npt.NDArray[np.float32],
+    workers: Workers,
+    sample: Sample,
+    block_size: int,
+    on_progress: OnProgress,
+) -> tuple[Pairs, npt.NDArray[np.float32]]:
+    """Return the pairs within the radius of either end, and the squared radii."""
+    blocks = split_rows(0, len(vectors), size=block_size)
+    squares = split_squares(len(vectors), size=block_size)
+    costs = [(stop - start) * sample.size for start, stop in blocks]
+    count = _Count("neighbours", sum(costs) + sum(map(_cost, squares)), on_progress)
+    radii = np.concatenate(
+        [
+            np.empty(0, dtype=np.float32),
+            *count.follow(workers.map_radii(blocks, sample=sample), costs),
+        ]
+    )
+    found = count.follow(workers.map_near(squares, radii=radii), map(_cost, squares))
+    return join_pairs(list(found)), radii
+
+
+@dataclass
+class _Count:
+    """Tells how many pairs were compared in a step."""
+
+    step: str
+    total: int
+    on_progress: OnProgress
+    done: int = 0
+
+    def follow(self, results: Iterable[Result], costs: Iterable[int]) -> Iterator[Result]:
+        """Give the results, counting each when it is asked for."""
+        for result, cost in zip(results, costs, strict=True):
+            self.done += cost
+            self.on_progress(self.step, self.done, self.total)
+            yield result
+
+
+def _cost(square: Square) -> int:
+    (first, last), (left, right) = square
+    return (last - first) * (right - left)

@@ -67,8 +67,7 @@ def cluster_vectors(
 ) -> npt.NDArray[np.int64]:
     """Return the label of each vector, int64 (n,)."""
     distinct = find_distinct(vectors)
-    workers = LocalWorkers(distinct, min_samples=min_samples)
-    core, tree = span_vectors(distinct.vectors, workers)
+    core, tree = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=min_samples)
     selection = Selection(min_cluster_size=min_cluster_size, lone_reach=lone_reach)
     return label_tree(distinct, core, tree, selection=selection).labels
 

@@ -40,12 +40,19 @@ def find_distinct(vectors: npt.NDArray[np.float32]) -> DistinctVectors:
     if not np.isfinite(vectors).all():
         raise ValueError("Vectors must be finite.")
     rows = np.ascontiguousarray(vectors) + np.float32(0)  # -0.0 is 0.0
-    _, first, places, counts = np.unique(
-        _hash_rows(rows), return_index=True, return_inverse=True, return_counts=True
-    )
-    return DistinctVectors(rows[first], counts.astype(np.int64), places.astype(np.int64))
+    high, low = _hash_rows(rows)
+    order = np.lexsort((low, high))
+    is_new = np.ones(len(rows), dtype=bool)
+    is_new[1:] = (np.diff(high[order]) != 0) | (np.diff(low[order]) != 0)
+    places = np.empty(len(rows), dtype=np.int64)
+    places[order] = np.cumsum(is_new) - 1
+    return DistinctVectors(rows[order[is_new]], np.bincount(places), places)
 
 
-def _hash_rows(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:
+def _hash_rows(
+    rows: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Return the two halves of each row's digest, uint64 (n,)."""
     digests = b"".join(hashlib.blake2b(row, digest_size=DIGEST_BYTES).digest() for row in rows)
-    return np.frombuffer(digests, dtype=[("high", ">u8"), ("low", ">u8")])
+    halves = np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
+    return halves[:, 0], halves[:, 1]

@@ -1,166 +1,169 @@
-"""Exact k nearest neighbours and core distances, one block of rows against all vectors.
+"""Exact neighbours and core distances, each pair of vectors compared once, square by square.
 
-Contract: `vectors` is float32 (n, d), C-contiguous, each row of length 1 (within float32's
-rounding), best the distinct ones (`distinct.find_distinct`). Distances are Euclidean; on such
-vectors they order points as cosine distances do. A block's result depends on that block and the
-vectors alone, so blocks may be computed anywhere and in any order.
+Contract: `vectors` is float32 (n, d), C-contiguous, distinct, in canonical order
+(`distinct.find_distinct`), each row of length 1 (within float32's rounding). Distances are
+Euclidean; on such vectors they order points as cosine distances do. A square's result depends on
+that square, the radii and the vectors alone, so squares may be computed anywhere and in any order.
 
-Method: brute force. faiss multiplies blocks of the two matrices and keeps the largest inner
-products; distances of those it kept are then computed anew from differences, because
-`2 - 2 * product` loses a small distance in rounding. Core distance: Campello, Moulavi, Sander
-(PAKDD 2013), as hdbscan counts it: to the `min_samples`-th neighbour, without the point itself.
+Method: brute force, but not for a number of neighbours: within a radius, which each vector has of
+its own. A list of the k nearest can only be known when everything has been seen, and each square
+would have to hear of all before it; a radius is known beforehand, serves both ends of a pair, and
+what lies within it is the same whoever looks.
 
-Decided: fewer than k other vectors give lists of n - 1; one vector gives an
-empty list, and its core distance is 0.
+1. `find_radii`: a vector's radius is its distance to the c-th nearest of a sample, so at least c
+   vectors lie within it, and k on average when the sample is c / k of all (`plan_sample`). The
+   canonical order is as good as random, so the sample is its beginning.
+2. `compare_square`: a `Sieve` lets through the pairs that may lie within the radius of either;
+   those are measured, and kept if they do.
+3. `find_core_distances`: core distance as in Campello, Moulavi, Sander (PAKDD 2013), as hdbscan
+   counts it: to the `min_samples`-th neighbour, without the point itself. The lists hold so many.
+
+Decided: with fewer than k others a list holds all of them; one vector has an empty list, and its
+core distance is 0.
 """
 
 from __future__ import annotations
 
-import faiss
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-DEFAULT_NEIGHBOURS = 32
-"""Longer lists cost next to nothing here, and leave less to search later."""
+from cluster.numerics.pairs import Lists, Pairs, join_pairs, measure_distances, measure_squared
+from cluster.numerics.sieve import PRODUCT_SLACK, Block, Sieve, split_rows
 
-PRODUCT_SLACK = 2e-5
-"""By how much a squared distance from float32 products may be wrong (d <= 2048, lengths of 1)."""
+DEFAULT_NEIGHBOURS = 36
+"""Lists of about so many: longer ones take longer to find and leave less to search later."""
 
-EXTRA_CHECKED = 2
-ROWS_AT_ONCE = 1024
+SMALLEST_SAMPLE = 1024
+
+MEASURE_SLACK = 1e-5
+"""By what share a squared distance measured in float32 may be wrong (d <= 2048)."""
+
+EXTRA_USED = 2
+ROWS_AT_ONCE = 8192
+
+Square = tuple[Block, Block]
+"""Rows, and the columns to compare them with: the same ones, or later ones."""
 
 
-def find_neighbours(
+@dataclass(frozen=True)
+class Sample:
+    """A radius is the distance to the `count`-th nearest of the first `size` vectors."""
+
+    size: int
+    count: int
+
+
+def plan_sample(total: int, *, min_samples: int, k: int) -> Sample:
+    """Return a sample that gives lists of about k, and of at least `min_samples`, where possible.
+
+    Of few vectors it is all of them; lists then hold the k nearest.
+    """
+    k = max(k, min_samples)
+    size = min(total, max(SMALLEST_SAMPLE, -(-total * min_samples // k)))
+    count = max(min_samples, round(k * size / max(1, total)))
+    return Sample(size, min(count, max(0, size - 1)))
+
+
+def find_radii(
+    vectors: npt.NDArray[np.float32], sieve: Sieve, rows: Block, *, sample: Sample
+) -> npt.NDArray[np.float32]:
+    """Return squared radii of a block of rows, float32 (m,): at least `sample.count` lie within."""
+    if not sample.count:
+        return np.zeros(rows[1] - rows[0], dtype=np.float32)
+    picked = sieve.pick(rows, (0, sample.size), count=sample.count)
+    places = np.repeat(np.arange(*rows), sample.count)
+    return measure_squared(vectors, places, picked.ravel()).reshape(picked.shape).max(axis=1)
+
+
+def widen_radii(radii: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return squared radii within which is measured whatever truly lies within `radii`."""
+    return radii * np.float32(1 + 2 * MEASURE_SLACK)
+
+
+def compare_square(
     vectors: npt.NDArray[np.float32],
-    start: int,
-    stop: int,
-    *,
-    k: int = DEFAULT_NEIGHBOURS,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Return the k nearest others of rows start to stop - 1, nearest first.
+    sieve: Sieve,
+    radii: npt.NDArray[np.float32],
+    square: Square,
+) -> Pairs:
+    """Return the pairs of a square, left < right, that lie within the radius of either.
 
-    Indices int32 (m, k) and distances float32 (m, k), ordered by distance, then by index, with
-    k at most n - 1. A row is never its own neighbour; its copies are, at distance 0.
+    `radii` float32 (n,), squared. A little more is kept than that, so that nothing is missing
+    because a distance was rounded.
     """
-    k = min(k, len(vectors) - 1)
-    if k <= 0 or stop <= start:
-        empty = (max(0, stop - start), max(0, k))
-        return np.zeros(empty, dtype=np.int32), np.zeros(empty, dtype=np.float32)
-    queries = vectors[start:stop]
-    _, found = faiss.knn(queries, vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    others = _drop_self(found, np.arange(start, stop))
-    distances = np.sqrt(_squared_distances(queries, vectors, others))
-    order = np.lexsort((others, distances), axis=1)
-    indices = np.take_along_axis(others, order, axis=1).astype(np.int32)
-    return indices, np.take_along_axis(distances, order, axis=1)
-
-
-def find_reach(distances: npt.NDArray[np.float32], *, count: int) -> npt.NDArray[np.float64]:
-    """Return below which distance each list (m, k) is complete, float64 (m,).
-
-    No vector outside a point's list is nearer than this; infinite when the list holds all of the
-    `count` vectors but the point.
-    """
-    if distances.shape[1] >= count - 1:
-        return np.full(len(distances), np.inf)
-    farthest = distances[:, -1].astype(np.float64)
-    return np.sqrt(np.maximum(farthest**2 - 2 * PRODUCT_SLACK, 0))
+    limits = widen_radii(radii)
+    floors = 1 - limits.astype(np.float64) * (1 + MEASURE_SLACK) / 2 - PRODUCT_SLACK
+    kept = []
+    for left, right in sieve.sift(*square, floors=floors):
+        squared = measure_squared(vectors, left, right)
+        is_near = (squared <= limits[left]) | (squared <= limits[right])
+        left, right = left[is_near], right[is_near]
+        kept.append(Pairs(left.astype(np.int32), right.astype(np.int32), squared[is_near]))
+    return join_pairs(kept)
 
 
 def find_core_distances(
     vectors: npt.NDArray[np.float32],
     counts: npt.NDArray[np.int64],
-    start: int,
-    neighbours: tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]],
+    lists: Lists,
     *,
     min_samples: int,
 ) -> npt.NDArray[np.float64]:
-    """Return the core distances of a block of distinct vectors from its lists, float64 (m,).
+    """Return the core distances of n distinct vectors, float64 (n,).
 
     `counts` int64 (n,) says how often each vector occurs: its copies are its nearest neighbours,
     at distance 0. As in hdbscan, `min_samples` is at most the number of all others. Raises
-    ValueError when the lists are too short for it.
+    ValueError when a list is too short for it.
     """
-    indices, listed = neighbours
-    rows = np.arange(start, start + len(indices))
-    wanted = min(min_samples, int(counts.sum()) - 1)
-    if indices.shape[1] < min(wanted, len(vectors) - 1):
-        raise ValueError(f"Lists of {indices.shape[1]} are too short for min_samples {wanted}.")
-    core = np.zeros(len(rows))
-    is_open = counts[rows] - 1 < wanted
-    if not is_open.any():
-        return core
-    used = min(indices.shape[1], wanted + EXTRA_CHECKED)
-    for at in range(0, len(rows), ROWS_AT_ONCE):
-        part = slice(at, at + ROWS_AT_ONCE)
-        near = indices[part, :used]
-        exact = measure_distances(vectors, np.repeat(rows[part], used), near.ravel())
-        core[part] = _reach_count(
-            exact.reshape(near.shape), counts[near], wanted - counts[rows[part]] + 1
-        )
-    reach = find_reach(listed, count=len(vectors))
-    for row in np.flatnonzero(is_open & (core >= reach)):
-        core[row] = _search_core(vectors, counts, rows[row], within=core[row], wanted=wanted)
-    core[~is_open] = 0
+    lengths, wanted = np.diff(lists.starts), min(min_samples, int(counts.sum()) - 1)
+    if lengths.min(initial=wanted) < min(wanted, len(counts) - 1):
+        raise ValueError(f"Lists of {lengths.min()} are too short for min_samples {wanted}.")
+    core = np.zeros(len(counts))
+    is_open = counts - 1 < wanted
+    used = wanted + EXTRA_USED
+    while is_open.any():
+        waiting = np.flatnonzero(is_open)
+        for start, stop in split_rows(0, len(waiting), size=ROWS_AT_ONCE):
+            places = waiting[start:stop]
+            core[places], is_known = _reach_counts(
+                vectors, counts, lists, places, used=used, wanted=wanted
+            )
+            is_open[places[is_known]] = False
+        used *= 4
     return core
 
 
-def measure_distances(
-    vectors: npt.NDArray[np.float32], left: npt.NDArray[np.integer], right: npt.NDArray[np.integer]
-) -> npt.NDArray[np.float64]:
-    """Return the distances of pairs of rows from their differences in float64, float64 (m,)."""
-    found = np.empty(len(left))
-    for at in range(0, len(left), ROWS_AT_ONCE):
-        part = slice(at, at + ROWS_AT_ONCE)
-        gap = vectors[left[part]].astype(np.float64) - vectors[right[part]]
-        found[part] = np.sqrt(np.einsum("ij,ij->i", gap, gap))
-    return found
-
-
-def _drop_self(found: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Take each row's own index out of its list of k + 1, or the last where it is not in it."""
-    is_self = found == rows[:, None]
-    is_self[~is_self.any(axis=1), -1] = True
-    return found[~is_self].reshape(len(found), -1)
-
-
-def _squared_distances(
-    queries: npt.NDArray[np.float32],
-    vectors: npt.NDArray[np.float32],
-    indices: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float32]:
-    queries, indices = np.ascontiguousarray(queries), np.ascontiguousarray(indices)
-    found = np.empty(indices.shape, dtype=np.float32)
-    rows, k = indices.shape
-    arrays = [faiss.swig_ptr(array) for array in (found, queries, vectors, indices)]
-    faiss.fvec_L2sqr_by_idx(*arrays, vectors.shape[1], rows, k)  # type: ignore[attr-defined]
-    return found
-
-
-def _reach_count(
-    distances: npt.NDArray[np.float64],
-    counts: npt.NDArray[np.int64],
-    wanted: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """Return for each row the distance within which `wanted` neighbours lie."""
-    order = np.argsort(distances, axis=1, kind="stable")
-    reached = np.take_along_axis(counts, order, axis=1).cumsum(axis=1) >= wanted[:, None]
-    at = np.take_along_axis(order, reached.argmax(axis=1)[:, None], axis=1)
-    return np.take_along_axis(distances, at, axis=1)[:, 0]
-
-
-def _search_core(
+def _reach_counts(
     vectors: npt.NDArray[np.float32],
     counts: npt.NDArray[np.int64],
-    row: int,
+    lists: Lists,
+    places: npt.NDArray[np.int64],
     *,
-    within: float,
+    used: int,
     wanted: int,
-) -> float:
-    """Return one core distance from all vectors that may be as near as `within`, its bound."""
-    products = vectors @ vectors[row]
-    products[row] = -np.inf
-    near = np.flatnonzero(2 - 2 * products <= within**2 + 2 * PRODUCT_SLACK)
-    distances = measure_distances(vectors, np.full(len(near), row), near)
-    needed = np.array([wanted - counts[row] + 1])
-    return float(_reach_count(distances[None], counts[near][None], needed)[0])
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return core distances from the first `used` of each list, and whether those were enough.
+
+    Where the list goes on with distances that rounding cannot tell from the core distance, they
+    were not.
+    """
+    starts, stops = lists.starts[places, None], lists.starts[places + 1, None]
+    columns = starts + np.arange(min(used, int((stops - starts).max())))
+    is_listed = columns < stops
+    columns = np.minimum(columns, stops - 1)
+    near = lists.indices[columns]
+    distances = np.where(is_listed, lists.distances[columns], np.inf).astype(np.float64)
+    heaps = np.where(is_listed, counts[near], 0)
+    needed = (wanted - counts[places] + 1)[:, None]
+    at = (heaps.cumsum(axis=1) >= needed).argmax(axis=1)[:, None]
+    rough = np.take_along_axis(distances, at, axis=1)
+    is_close = is_listed & (np.abs(distances - rough) <= rough * MEASURE_SLACK)
+    rows, _ = np.nonzero(is_close)
+    distances[is_close] = measure_distances(vectors, places[rows], near[is_close])
+    order = np.argsort(distances, axis=1, kind="stable")
+    at = (np.take_along_axis(heaps, order, axis=1).cumsum(axis=1) >= needed).argmax(axis=1)
+    exact = np.take_along_axis(distances, np.take_along_axis(order, at[:, None], axis=1), axis=1)
+    is_whole = (stops - starts)[:, 0] <= columns.shape[1]
+    return exact[:, 0], is_whole | ~is_close[:, -1]

@@ -18,7 +18,7 @@ class Unions:
         """Join the ends of each edge in turn; return which edges joined two, as their positions."""
         joined = []
         for position, (left, right) in enumerate(edges):
-            one, other = self._find(left), self._find(right)
+            one, other = self.find(left), self.find(right)
             if one != other:
                 self._parents[max(one, other)] = min(one, other)
                 joined.append(position)
@@ -33,7 +33,8 @@ class Unions:
                 return np.unique(roots, return_inverse=True)[1].astype(np.int64)
             roots = above
 
-    def _find(self, point: int) -> int:
+    def find(self, point: int) -> int:
+        """Return the first point of a point's component."""
         parents = self._parents
         while parents[point] != point:
             parents[point] = parents[parents[point]]

@@ -23,15 +23,14 @@ from cluster.core.sessions import PhaseName
 from cluster.logs import bind, log_to_stderr
 from cluster.numerics.blocks import LocalWorkers, Workers, span_vectors
 from cluster.numerics.clusters import Selection, label_tree
-from cluster.numerics.distinct import DistinctVectors, find_distinct
+from cluster.numerics.distinct import find_distinct
 from cluster.numerics.identities import match_identities
-from cluster.numerics.neighbours import DEFAULT_NEIGHBOURS
 from cluster.store.attempts import is_current_attempt
 from cluster.store.engine import Engine, begin, worker_engine
 from cluster.store.faces import load_vectors
 from cluster.store.people import assign_people
 from cluster.store.phases import record_clustering, set_clustering
-from cluster.tasks.blocks import RayWorkers, choose_block_size
+from cluster.tasks.blocks import CPU_PLACE, RayWorkers, choose_place
 
 SHARES = {"neighbours": (0.0, 0.90), "spanning_tree": (0.90, 0.99), "labels": (0.99, 1.0)}
 """Which part of the count each step moves: from, to."""
@@ -149,10 +148,12 @@ def group_vectors(
 ) -> npt.NDArray[np.int64]:
     """Return the group of each vector, int64 (n,), -1 for none; blocks run on the whole cluster."""
     distinct = find_distinct(vectors)
+    workers, side = _choose_workers(distinct.vectors, name=name)
     core, tree = span_vectors(
-        distinct.vectors,
-        _choose_workers(distinct, min_samples=options.min_samples, name=name),
-        block_size=choose_block_size(len(distinct.vectors)),
+        distinct,
+        workers,
+        min_samples=options.min_samples,
+        block_size=side,
         on_progress=shown.step_done,
     )
     shown.step_done("labels", 0, 1)
@@ -160,10 +161,11 @@ def group_vectors(
     return label_tree(distinct, core, tree, selection=selection).labels
 
 
-def _choose_workers(distinct: DistinctVectors, *, min_samples: int, name: str) -> Workers:
-    if len(distinct.vectors) <= ALONE_UP_TO:
-        return LocalWorkers(distinct, min_samples=min_samples)
+def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int]:
+    """Return who compares so many faces, and the side of the squares that they do it in."""
+    if len(vectors) <= ALONE_UP_TO:
+        return LocalWorkers(vectors), CPU_PLACE.smallest
     cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    return RayWorkers(
-        distinct, min_samples=min_samples, k=DEFAULT_NEIGHBOURS, in_flight=2 * cpus, name=name
-    )
+    place = choose_place()
+    workers = RayWorkers(vectors, place, in_flight=2 * cpus, name=name)
+    return workers, place.choose_side(len(vectors))

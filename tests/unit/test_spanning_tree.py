@@ -6,11 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cluster.numerics.blocks import LocalWorkers, near_block, span_vectors
+from cluster.numerics.blocks import LocalWorkers, span_vectors
+from cluster.numerics.crossings import connect_components, find_doubt
 from cluster.numerics.distinct import DistinctVectors, find_distinct
-from cluster.numerics.narrowing import find_heaviest
-from cluster.numerics.neighbours import find_reach
-from cluster.numerics.spanning_tree import SpanningTree, join_lists
+from cluster.numerics.edges import NO_EDGES, Edges, weigh_pairs
+from cluster.numerics.neighbours import compare_square, find_radii, plan_sample
+from cluster.numerics.pairs import list_pairs
+from cluster.numerics.sieve import FloatSieve
+from cluster.numerics.spanning_tree import SpanningTree, join_lists, thin_edges
 from cluster.numerics.unions import Unions
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 
@@ -18,8 +21,8 @@ from tests.unit.embeddings import make_embeddings, normalize, shuffle
 def span(
     distinct: DistinctVectors, *, min_samples: int = 3, k: int = 8, block_size: int = 64
 ) -> SpanningTree:
-    workers = LocalWorkers(distinct, min_samples=min_samples, k=k)
-    return span_vectors(distinct.vectors, workers, block_size=block_size)[1]
+    workers = LocalWorkers(distinct.vectors)
+    return span_vectors(distinct, workers, min_samples=min_samples, k=k, block_size=block_size)[1]
 
 
 def prim_weights(vectors: npt.NDArray[np.float32], *, min_samples: int) -> npt.NDArray[np.float64]:
@@ -93,28 +96,52 @@ def test_few_points_make_a_small_tree(count: int) -> None:
     assert len(span(distinct).edges) == max(0, count - 1)
 
 
+def make_edges(*edges: tuple[int, int, float]) -> Edges:
+    left, right, weights = zip(*edges, strict=True)
+    return Edges(np.array(left, np.int32), np.array(right, np.int32), np.array(weights, float))
+
+
 def test_whole_lists_leave_nothing_to_search() -> None:
-    distances = np.array([[1, 2], [1, 3], [2, 3]], dtype=np.float32)
-    indices = np.array([[1, 2], [0, 2], [0, 1]], dtype=np.int32)
-    lists = (indices, distances)
-    forest, grouping = join_lists(np.zeros(3), lists, find_reach(distances, count=3))
-    assert forest.edges.tolist() == [[0, 1], [0, 2]]
-    assert grouping.count == 1
+    edges = make_edges((0, 1, 1.0), (0, 2, 2.0), (1, 2, 3.0))
+    chosen, component, left = join_lists(edges, np.full(3, np.inf))
+    assert set(zip(chosen.left.tolist(), chosen.right.tolist(), strict=True)) == {(0, 1), (0, 2)}
+    assert component.tolist() == [0, 0, 0]
+    assert not len(left)
 
 
-def test_progress_counts_every_row_and_never_falls() -> None:
+def test_an_edge_that_a_list_may_be_missing_a_lighter_one_for_is_not_settled() -> None:
+    edges = make_edges((0, 1, 1.0), (2, 3, 1.0), (1, 2, 5.0))
+    chosen, component, left = join_lists(edges, np.array([9.0, 4.0, 4.0, 9.0]))
+    assert len(chosen) == 2
+    assert component.tolist() == [0, 0, 1, 1]
+    assert left.weights.tolist() == [5.0]
+
+
+def test_of_equal_edges_the_first_ends_are_chosen_whatever_their_order() -> None:
+    edges = [(a, b, 1.0) for a in range(6) for b in range(a + 1, 6)]
+    forests = [thin_edges(make_edges(*order), np.arange(6)) for order in (edges, edges[::-1])]
+    for forest in forests:
+        assert forest.left.tolist() == [0] * 5
+        assert forest.right.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_progress_counts_every_pair_and_never_falls() -> None:
     distinct = find_distinct(make_embeddings(300, faces_each=100))
     seen: list[tuple[str, int, int]] = []
-    workers = LocalWorkers(distinct, min_samples=3, k=4)
+    workers = LocalWorkers(distinct.vectors)
     span_vectors(
-        distinct.vectors, workers, block_size=50, on_progress=lambda *now: seen.append(now)
+        distinct,
+        workers,
+        min_samples=3,
+        k=4,
+        block_size=50,
+        on_progress=lambda *now: seen.append(now),
     )
-    assert [now for now in seen if now[0] == "neighbours"] == [
-        ("neighbours", done, 300) for done in range(50, 301, 50)
-    ]
-    later = [now for now in seen if now[0] == "spanning_tree"]
-    assert later and later == sorted(later)
-    assert later[-1][1] == later[-1][2] <= 300
+    for step in ("neighbours", "spanning_tree"):
+        counts = [done for name, done, _ in seen if name == step]
+        assert len(set(counts)) > 1
+        assert counts == sorted(counts)
+        assert {total for name, _, total in seen if name == step} == {counts[-1]}
 
 
 def test_unions_number_components_by_their_first_point() -> None:
@@ -123,16 +150,45 @@ def test_unions_number_components_by_their_first_point() -> None:
     assert unions.components().tolist() == [0, 1, 2, 1, 1]
 
 
-def test_no_edge_between_components_is_heavier_than_the_heaviest_found() -> None:
+def span_in_parts(
+    distinct: DistinctVectors, *, k: int
+) -> tuple[SpanningTree, npt.NDArray[np.int64], float]:
+    """The tree, the components that lists of k leave, and the limit of what is searched then."""
+    core, tree = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=3, k=k)
+    sieve, whole = FloatSieve(distinct.vectors), (0, len(core))
+    sample = plan_sample(len(core), min_samples=3, k=k)
+    radii = find_radii(distinct.vectors, sieve, whole, sample=sample)
+    pairs = compare_square(distinct.vectors, sieve, radii, (whole, whole))
+    bounds = np.maximum(core, list_pairs(pairs, radii).reach)
+    _, component, left = join_lists(weigh_pairs(pairs, core), bounds)
+    known = connect_components(distinct.vectors, core, component, left)
+    return tree, component, find_doubt(known, component, bounds)
+
+
+def test_no_edge_that_is_still_to_be_found_is_as_heavy_as_the_doubt() -> None:
     distinct = find_distinct(make_embeddings(400, dim=64, faces_each=60))
-    workers = LocalWorkers(distinct, min_samples=3, k=4)
-    near = near_block(distinct.vectors, distinct.counts, (0, 400), min_samples=3, k=4)
-    reach = find_reach(near.distances, count=400)
-    lists = (near.indices, near.distances)
-    _, grouping = join_lists(near.core, lists, reach)
-    bounds = np.maximum(near.core, reach)
-    heaviest = find_heaviest(distinct.vectors, near.core, bounds, grouping)
-    _, tree = span_vectors(distinct.vectors, workers)
-    is_across = np.diff(grouping.component[tree.edges], axis=1)[:, 0] != 0
-    assert is_across.sum() == grouping.count - 1 > 1
-    assert tree.weights[is_across].max() <= heaviest
+    tree, component, doubt = span_in_parts(distinct, k=4)
+    exact = span(distinct, k=399)
+    assert component.max() > 1
+    assert (tree.edges == exact.edges).all()
+    is_across = np.diff(component[tree.edges], axis=1)[:, 0] != 0
+    assert is_across.sum() == component.max()
+    assert doubt > 0
+
+
+@pytest.mark.parametrize("k", [3, 8, 40])
+def test_the_tree_is_the_same_whatever_the_lists_and_squares(k: int) -> None:
+    distinct = find_distinct(make_embeddings(300, faces_each=60, seed=7))
+    expected = span(distinct, k=299, block_size=300)
+    tree = span(distinct, k=k, block_size=10 * k)
+    assert (tree.edges == expected.edges).all()
+    assert (tree.weights == expected.weights).all()
+
+
+def test_components_without_a_known_edge_are_connected_through_their_densest_points() -> None:
+    vectors = np.concatenate([make_embeddings(30, seed=seed) for seed in range(3)])
+    component = np.repeat(np.arange(3), 30)
+    known = connect_components(vectors, np.zeros(90), component, NO_EDGES)
+    assert len(known) == 2
+    ends = np.stack([component[known.left], component[known.right]], axis=1)
+    assert len(Unions(3).join(ends.tolist())) == 2
