@@ -38,11 +38,19 @@ def _split_roots(value: object) -> object:
     return [os.path.expanduser(part) for part in parts if part]
 
 
+def _split_list(value: object) -> object:
+    """Let a list be written with commas between."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
 def _expand(value: object) -> object:
     return os.path.expanduser(value) if isinstance(value, str | Path) else value
 
 
 ExpandedPath = Annotated[Path, BeforeValidator(_expand)]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/*]+$")]
 
 
 class Settings(BaseSettings):
@@ -59,6 +67,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535)
     api_token: SecretStr | None = None
     allowed_roots: Annotated[list[str], NoDecode, BeforeValidator(_split_roots)] = ["~"]
+    allowed_hosts: Annotated[list[str], NoDecode, BeforeValidator(_split_list)] = []
+    cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_split_list)] = []
     ray_address: str | None = None
     serve_enabled: bool = True
 
@@ -178,7 +188,8 @@ def settings_as_environment(settings: Settings) -> dict[str, str]:
     variables: dict[str, str] = {}
     for name, value in settings_as_options(settings).items():
         if isinstance(value, list | tuple):
-            variables[ENV_PREFIX + name.upper()] = ":".join(value)
+            separator = ":" if name == "allowed_roots" else ","
+            variables[ENV_PREFIX + name.upper()] = separator.join(value)
         elif value is not None:
             variables[ENV_PREFIX + name.upper()] = str(value)
     return variables

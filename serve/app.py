@@ -11,11 +11,14 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
+from starlette.middleware.cors import CORSMiddleware
 
 from cluster.store.phases import load_snapshots
-from serve.errors import PROBLEM_JSON, add_problem_answers
+from serve.answers import ANYWHERE, problems
+from serve.errors import METHODS, TokenMissing, add_problem_answers
 from serve.guards import AddSecurityHeaders, LimitBody, RequireToken
 from serve.live import Live
+from serve.origins import CheckHost, RefuseOtherSites
 from serve.parts import AppParts
 from serve.routes import (
     control,
@@ -27,18 +30,17 @@ from serve.routes import (
     progress,
     training,
 )
-from serve.schemas import ProblemBody
 
 logger = logging.getLogger(__name__)
 
 __all__ = ["AppParts", "build_app"]
 
-_PROBLEM = {"content": {PROBLEM_JSON: {"schema": ProblemBody.model_json_schema()}}}
-PROBLEM_ANSWERS: dict[int | str, dict[str, Any]] = {
-    "default": {"description": "What went wrong (RFC 9457)", **_PROBLEM},
-    422: {"description": "What was sent cannot be used (RFC 9457)", **_PROBLEM},
+CORS: dict[str, Any] = {
+    "allow_methods": METHODS,
+    "allow_headers": ["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID"],
+    "expose_headers": ["ETag", "Location", "Retry-After"],
 }
-"""How each route is documented to fail."""
+"""What the pages of `cors_origins` may send and read; no cookies, there are none."""
 
 
 def build_app(parts: AppParts) -> FastAPI:
@@ -66,11 +68,12 @@ def build_app(parts: AppParts) -> FastAPI:
 def _add_routes(app: FastAPI, *, has_token: bool) -> None:
     # RequireToken asks for the token; this only says so in the OpenAPI document.
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
-    api = APIRouter(prefix="/api/v1", responses=PROBLEM_ANSWERS, dependencies=documented)
+    anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
+    api = APIRouter(prefix="/api/v1", responses=anywhere, dependencies=documented)
     for routes in (training, control, progress, people_changes, people, pictures):
         api.include_router(routes.router)
     app.include_router(api)
-    app.include_router(health.router, responses=PROBLEM_ANSWERS)
+    app.include_router(health.router)
     app.include_router(pages.router)
     app.mount("/static", pages.static_files)
 
@@ -78,8 +81,14 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
 def _add_guards(app: FastAPI, parts: AppParts) -> None:
     # The last one added is the first that a request meets.
     app.add_middleware(LimitBody)
+    app.add_middleware(RefuseOtherSites, origins=parts.cors_origins)
     if parts.api_token is not None:
         app.add_middleware(RequireToken, token=parts.api_token)
+    else:
+        # With a token, a page that does not know it gets nothing, whatever the name it comes under.
+        app.add_middleware(CheckHost, names=parts.allowed_hosts)
+    if parts.cors_origins:
+        app.add_middleware(CORSMiddleware, **CORS, allow_origins=parts.cors_origins)
     app.add_middleware(AddSecurityHeaders)
 
 

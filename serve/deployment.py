@@ -67,6 +67,8 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         submit=submit,
         allowed_roots=tuple(str(root) for root in settings.allowed_roots),
         api_token=token,
+        allowed_hosts=(settings.host, *settings.allowed_hosts),
+        cors_origins=tuple(settings.cors_origins),
         pack=settings.pack,
         choose_pack=partial(choose_pack, models_dir=settings.models_dir),
         dashboard_url=submit.address or None,

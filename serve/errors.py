@@ -3,7 +3,9 @@
 HeadcountError
 ├── LiveViewUnavailable        the ProgressActor does not answer
 ├── JobNotSubmitted            the Ray cluster took no job
-└── TokenMissing               an /api route was called without the right bearer token
+├── TokenMissing               an /api route was called without the right bearer token
+├── UnknownHost                the request is for a host of another name
+└── OtherSite                  the page of another site asks for a change
 
 The table goes from exception type to status; the nearest type in the method resolution order wins.
 What is not in it is a defect: 500, without a word about its inside.
@@ -20,6 +22,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from cluster.core.errors import (
     BadRoot,
@@ -41,6 +44,7 @@ from cluster.core.errors import (
 from serve.people_bodies import PersonBody
 
 PROBLEM_JSON = "application/problem+json"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class LiveViewUnavailable(HeadcountError):
@@ -53,6 +57,14 @@ class JobNotSubmitted(HeadcountError):
 
 class TokenMissing(HeadcountError):
     """The request does not carry the API token that is set."""
+
+
+class UnknownHost(HeadcountError):
+    """The request is for a host that this server is not known as."""
+
+
+class OtherSite(HeadcountError):
+    """The page of another site asks for a change."""
 
 
 class Problem(NamedTuple):
@@ -80,6 +92,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
         HTTPStatus.UNPROCESSABLE_ENTITY, "impossible-change", "That makes no sense"
     ),
     TokenMissing: Problem(HTTPStatus.UNAUTHORIZED, "token-missing", "API token needed"),
+    UnknownHost: Problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown-host", "Not this server's name"),
+    OtherSite: Problem(HTTPStatus.FORBIDDEN, "other-site", "Not from another site"),
     JobNotSubmitted: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "job-not-submitted", "The cluster takes no job"
     ),
@@ -155,7 +169,20 @@ def problem_response(error: Exception, *, path: str) -> Response:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    return problem_response(error, path=request.url.path)
+    answer = problem_response(error, path=request.scope["path"])
+    if "allow" in answer.headers:
+        answer.headers["allow"] = ", ".join(list_methods(request))
+    return answer
+
+
+def list_methods(request: Request) -> list[str]:
+    """Return the methods that the path takes; the router knows those of its first match only."""
+    return [
+        method
+        for method in METHODS
+        for route in request.app.router.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    ]
 
 
 def add_problem_answers(app: FastAPI) -> None:

@@ -26,11 +26,16 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
 
 class AddSecurityHeaders:
-    """Nothing from other hosts, no framing, no guessing of types; no other site may read."""
+    """Nothing from other hosts, no framing, no guessing of types; no other site may read.
+
+    What a route does not allow to be kept, nobody keeps: it is about people.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -40,7 +45,9 @@ class AddSecurityHeaders:
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self.app(scope, receive, send_marked if scope["type"] == "http" else send)
@@ -61,7 +68,8 @@ class RequireToken:
 
     def _is_allowed(self, scope: Scope) -> bool:
         scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-        given = f"{scheme.lower()} {token.strip()}".encode()
+        # The bytes as they came; starlette reads them as Latin-1.
+        given = f"{scheme.lower()} {token.strip()}".encode("latin-1")
         return hmac.compare_digest(given, self.expected)
 
 

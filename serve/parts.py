@@ -47,6 +47,8 @@ class AppParts:
     submit: Callable[[SessionInfo], str]
     allowed_roots: tuple[str, ...]
     api_token: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
     pack: str = "auto"
     choose_pack: Callable[[str], PackChoice] = take_as_named
     dashboard_url: str | None = None
@@ -68,4 +70,5 @@ def get_live(request: Request) -> Live:
 
 Parts = Annotated[AppParts, Depends(get_parts)]
 LiveView = Annotated[Live, Depends(get_live)]
-Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+MAX_ID = 2**63 - 1
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import WithJsonSchema
 
 from cluster.core.people import FaceInfo, PersonSummary
 from serve.schemas import Body
+
+LocalTime = Annotated[
+    datetime,
+    # No "date-time" of RFC 3339, which has a zone.
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"}),
+]
 
 
 class PersonBody(Body):
@@ -70,7 +79,7 @@ class FaceBody(Body):
     score: float
     quality: float
     is_placed_by_user: bool
-    taken_at: datetime | None
+    taken_at: LocalTime | None
     crop_url: str
     thumbnail_url: str
     duplicates: int

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 
 from cluster.core.changes import Changed, ChangeKind, Elsewhere, LastChange, Moved, PersonEdit
 from cluster.core.people import MAX_NAME_CHARACTERS
@@ -40,7 +40,7 @@ class EditBody(Body):
     model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
-    is_hidden: bool | None = None
+    is_hidden: StrictBool | None = None
     version: Version
 
     def to_edit(self) -> PersonEdit:

@@ -19,6 +19,8 @@ def resolve_root(root: str, *, allowed_roots: Sequence[str]) -> str:
     if is_url(root):
         return _allow_url(root, allowed_roots=allowed_roots)
     path = text_to_path(root)
+    if "\0" in path:
+        raise RootNotAllowed(root, "no path has a zero byte.")
     if not os.path.isabs(path):
         raise RootNotAllowed(root, "name a folder by its absolute path, or a URL.")
     resolved = os.path.realpath(path)

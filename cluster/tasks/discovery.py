@@ -2,8 +2,9 @@
 
 Discovery streams: its memory grows with the number of folders, not with that of photos. Files are
 told by their names; one without an extension is asked for its first bytes. Hidden files and folders
-(a leading dot, `@eaDir`) are left out, as are files of other kinds. Symbolic links are followed,
-each folder is entered once, and a link that leaves `confined_to` is not followed.
+(a leading dot, `@eaDir`) are left out, as are files of other kinds, and the kernel's own file
+systems (/proc, /sys, /dev), where reading may wait for ever or do something. Symbolic links are
+followed, each folder is entered once, and a link that leaves `confined_to` is not followed.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ REFUSED_SUFFIXES = frozenset({*_JPEG_2000, *_NETPBM, *_RARE})
 
 PHOTO_SUFFIXES = READ_SUFFIXES | REFUSED_SUFFIXES
 _SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX"})
+_KERNELS_OWN = ("/proc", "/sys", "/dev")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 
 
@@ -72,9 +74,9 @@ def _check_folder(root: str) -> None:
 
 
 def _walk_folder(top: str, allowed: list[str] | None) -> Iterator[FoundPhoto]:
-    waiting, entered = [top], set[tuple[int, int]]()
+    waiting, entered, left_out = [top], set[tuple[int, int]](), _find_kernels_own()
     while waiting:
-        for entry in _list_folder(waiting.pop(), entered):
+        for entry in _list_folder(waiting.pop(), entered, left_out):
             if _is_hidden(entry.name) or not _may_follow(entry, allowed):
                 continue
             if _is_folder(entry):
@@ -83,10 +85,18 @@ def _walk_folder(top: str, allowed: list[str] | None) -> Iterator[FoundPhoto]:
                 yield found
 
 
-def _list_folder(folder: str, entered: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
+def _find_kernels_own() -> frozenset[int]:
+    """Return the devices of file systems whose files are no files; folders of a disk are none."""
+    devices = {os.stat(path).st_dev for path in _KERNELS_OWN if os.path.isdir(path)}
+    return frozenset(devices - {os.stat("/").st_dev})
+
+
+def _list_folder(
+    folder: str, entered: set[tuple[int, int]], left_out: frozenset[int]
+) -> Iterator[os.DirEntry[str]]:
     try:
         stat = os.stat(folder)
-        if (stat.st_dev, stat.st_ino) in entered:
+        if (stat.st_dev, stat.st_ino) in entered or stat.st_dev in left_out:
             return
         entered.add((stat.st_dev, stat.st_ino))
         with os.scandir(folder) as entries:

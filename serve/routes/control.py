@@ -14,10 +14,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, status
 
+from cluster.core.errors import IllegalMove, NotFound, SessionBusy
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.sessions import SessionInfo
+from serve.answers import changes
 from serve.control import restart_phase, resume_session, retry_failed, stop_session
-from serve.errors import LiveViewUnavailable
+from serve.errors import JobNotSubmitted, LiveViewUnavailable
 from serve.parts import AppParts, Id, Parts
 from serve.routes.training import show_body
 from serve.schemas import SessionBody
@@ -25,28 +27,31 @@ from serve.schemas import SessionBody
 router = APIRouter(prefix="/training/{session_id}", tags=["training"])
 
 PhotoPhase = Literal[PhaseName.TRAINING, PhaseName.FACE_DETECTION]
+_REFUSED = (NotFound, IllegalMove, SessionBusy)
+_NOT_STARTED = changes(*_REFUSED, JobNotSubmitted)
+
 FailedOnly = Annotated[bool, Query(alias="failedOnly", description="only the photos that failed")]
 
 
-@router.post("/pause")
+@router.post("/pause", responses=changes(*_REFUSED))
 async def pause(session_id: Id, parts: Parts) -> SessionBody:
     """Start no more work; what is in flight is settled, and what is finished stays so."""
     return await _do(parts, partial(stop_session, parts, session_id, Move.PAUSE))
 
 
-@router.post("/cancel")
+@router.post("/cancel", responses=changes(*_REFUSED))
 async def cancel(session_id: Id, parts: Parts) -> SessionBody:
     """Start no more work, and do not wait for more; what is finished stays so."""
     return await _do(parts, partial(stop_session, parts, session_id, Move.CANCEL))
 
 
-@router.post("/resume", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/resume", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
 async def resume(session_id: Id, parts: Parts) -> SessionBody:
     """Go on with what is pending, as a new Ray job if the last one has ended."""
     return await _do(parts, partial(resume_session, parts, session_id))
 
 
-@router.post("/restart", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/restart", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
 async def restart(
     session_id: Id, parts: Parts, phase: PhaseName, failed_only: FailedOnly = False
 ) -> SessionBody:
@@ -59,7 +64,7 @@ async def restart(
     return await _do(parts, again)
 
 
-@router.post("/retry", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/retry", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
 async def retry(session_id: Id, parts: Parts, phase: PhotoPhase | None = None) -> SessionBody:
     """Try the photos again that failed, in both photo phases or in one."""
     return await _do(parts, partial(retry_failed, parts, session_id, phase))

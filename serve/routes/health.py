@@ -6,7 +6,9 @@ import asyncio
 
 from fastapi import APIRouter, Request
 
+from cluster.core.errors import DatabaseUnavailable
 from cluster.store.engine import check_database
+from serve.answers import problems
 from serve.errors import LiveViewUnavailable
 from serve.parts import Parts
 from serve.schemas import HealthBody
@@ -20,7 +22,7 @@ async def is_alive() -> HealthBody:
     return HealthBody(status="alive")
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=problems(DatabaseUnavailable, LiveViewUnavailable))
 async def is_ready(parts: Parts, request: Request) -> HealthBody:
     """Answer 200 when the database and the live view answer, else 503 saying which does not."""
     await asyncio.to_thread(check_database, parts.engine)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
+from cluster.core.errors import NotFound
 from cluster.core.people import FaceInfo
 from cluster.store.engine import begin
 from cluster.store.people_list import PeopleFilter, get_person, page_people
@@ -15,13 +16,12 @@ from cluster.store.pictures import (
     list_faces_of_nobody,
     list_faces_of_person,
 )
+from serve.answers import problems
 from serve.packs import PackName
-from serve.parts import Id, Parts
+from serve.parts import MAX_ID, Id, Parts
 from serve.people_bodies import FaceBody, FacesBody, PeopleBody, PersonBody
 
 router = APIRouter(prefix="/people", tags=["people"])
-
-MAX_ID = 2**63 - 1
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=MAX_ID)]
@@ -69,14 +69,14 @@ def show_faces_of_nobody(
     return _page(faces, total=total, limit=limit)
 
 
-@router.get("/{person_id}")
+@router.get("/{person_id}", responses=problems(NotFound))
 def show_person(person_id: Id, parts: Parts) -> PersonBody:
     """Show one person, hidden or not."""
     with begin(parts.engine) as db:
         return PersonBody.from_person(get_person(db, person_id))
 
 
-@router.get("/{person_id}/faces")
+@router.get("/{person_id}/faces", responses=problems(NotFound))
 def show_faces(person_id: Id, parts: Parts, limit: Limit = 60, after: After = 0) -> FacesBody:
     """List a person's faces, each with its photo."""
     with begin(parts.engine) as db:

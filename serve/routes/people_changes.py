@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from cluster.core.errors import (
+    FacesElsewhere,
+    ImpossibleChange,
+    NameTaken,
+    NotFound,
+    NotLastChange,
+    StaleVersion,
+)
 from cluster.store.engine import begin
 from cluster.store.face_moves import place_faces_of_nobody, take_faces
 from cluster.store.journal import find_last_change, undo_change
 from cluster.store.people_changes import edit_person, merge_people
 from cluster.store.people_list import load_people
+from serve.answers import bodies, changes
 from serve.packs import PackName
 from serve.parts import Id, Parts
 from serve.people_bodies import PersonBody
@@ -25,6 +34,8 @@ from serve.people_change_bodies import (
 
 router = APIRouter(prefix="/people", tags=["people"])
 
+_MOVES = (NotFound, FacesElsewhere, ImpossibleChange)
+
 
 @router.get("/changes/last")
 def show_last_change(parts: Parts, pack: PackName) -> LastChangeBody | None:
@@ -37,7 +48,7 @@ def show_last_change(parts: Parts, pack: PackName) -> LastChangeBody | None:
     return None if change is None else LastChangeBody.from_change(change)
 
 
-@router.post("/changes/{change_id}/undo")
+@router.post("/changes/{change_id}/undo", responses=changes(NotFound, NotLastChange))
 def undo(change_id: Id, parts: Parts) -> UndoneBody:
     """Undo a change, if it is the last one of its pack and was not undone; else 409.
 
@@ -52,7 +63,7 @@ def undo(change_id: Id, parts: Parts) -> UndoneBody:
     )
 
 
-@router.post("/ungrouped/split")
+@router.post("/ungrouped/split", responses=bodies(*_MOVES))
 def place_faces(body: PlaceBody, parts: Parts, pack: PackName) -> MovedBody:
     """Give faces of nobody to a person, or to a new one. Clustering leaves them there."""
     with begin(parts.engine) as db:
@@ -60,7 +71,7 @@ def place_faces(body: PlaceBody, parts: Parts, pack: PackName) -> MovedBody:
     return MovedBody.from_move(moved)
 
 
-@router.patch("/{person_id}")
+@router.patch("/{person_id}", responses=bodies(NotFound, StaleVersion, NameTaken, ImpossibleChange))
 def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
     """Name a person, take the name away, hide or show.
 
@@ -72,7 +83,7 @@ def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
     return ChangedBody.from_change(changed)
 
 
-@router.post("/{person_id}/merge")
+@router.post("/{person_id}/merge", responses=bodies(NotFound, StaleVersion, ImpossibleChange))
 def merge(person_id: Id, body: MergeBody, parts: Parts) -> ChangedBody:
     """Give all faces of the others to this person; the others are gone until that is undone.
 
@@ -86,7 +97,7 @@ def merge(person_id: Id, body: MergeBody, parts: Parts) -> ChangedBody:
     return ChangedBody.from_change(changed)
 
 
-@router.post("/{person_id}/split")
+@router.post("/{person_id}/split", responses=bodies(*_MOVES, StaleVersion))
 def split(person_id: Id, body: SplitBody, parts: Parts) -> MovedBody:
     """Move faces of this person to another, to a new one, or to nobody. Clustering leaves them.
 

@@ -7,9 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response, status
 
+from cluster.core.errors import NotFound
 from cluster.core.people import TAG_CHARACTERS
 from cluster.store.engine import begin
 from cluster.store.pictures import get_crop, get_thumbnail
+from serve.answers import Answers, problems
 from serve.etags import matches
 from serve.parts import Id, Parts
 
@@ -24,9 +26,10 @@ Tag = Annotated[
     Query(alias="v", max_length=64, description="as in the URLs that are given: cached for ever"),
 ]
 
-_ANSWERS: dict[int | str, dict[str, object]] = {
+_ANSWERS: Answers = {
     200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
     304: {"description": "The picture is the one of If-None-Match."},
+    **problems(NotFound),
 }
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response, status
 
+from cluster.core.errors import NotFound
+from serve.answers import problems
 from serve.etags import matches
 from serve.events import EventStream, stream_events
 from serve.parts import Id, LiveView
@@ -18,6 +20,20 @@ router = APIRouter(prefix="/training/{session_id}", tags=["progress"])
 _NO_CACHE = {"Cache-Control": "no-cache"}
 _STREAM = {**_NO_CACHE, "X-Accel-Buffering": "no"}
 
+_EVENT = {
+    "title": "an event",
+    "type": "object",
+    "properties": {
+        "event": {"const": "progress"},
+        "id": {"type": "string", "description": "the version"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/ProgressBody"},
+        },
+    },
+}
+
 IfNoneMatch = Annotated[str | None, Header()]
 LastEventId = Annotated[str | None, Header()]
 
@@ -25,7 +41,10 @@ LastEventId = Annotated[str | None, Header()]
 @router.get(
     "/progress/unified",
     response_model=ProgressBody,
-    responses={304: {"description": "The version is the one of If-None-Match."}},
+    responses={
+        304: {"description": "The version is the one of If-None-Match."},
+        **problems(NotFound),
+    },
 )
 async def show_progress(
     session_id: Id,
@@ -54,7 +73,11 @@ async def show_progress(
 @router.get(
     "/events",
     response_class=EventStream,
-    responses={204: {"description": "Over, and Last-Event-ID knows it: do not connect again."}},
+    responses={
+        200: {"content": {EventStream.media_type: {"schema": _EVENT}}},
+        204: {"description": "Over, and Last-Event-ID knows it: do not connect again."},
+        **problems(NotFound),
+    },
 )
 async def stream_progress(
     session_id: Id, live: LiveView, last_event_id: LastEventId = None

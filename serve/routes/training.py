@@ -6,6 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
+from cluster.core.errors import (
+    BadRoot,
+    NotFound,
+    PackNotFound,
+    RootEmpty,
+    RootNotAllowed,
+    RootNotFound,
+)
 from cluster.core.paths import path_to_text
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import begin
@@ -18,17 +26,27 @@ from cluster.store.sessions import (
     list_sessions,
 )
 from cluster.tasks.discovery import check_root
+from serve.answers import bodies, problems
 from serve.control import submit_session
-from serve.parts import AppParts, Id, PackChoice, Parts
+from serve.errors import JobNotSubmitted
+from serve.parts import MAX_ID, AppParts, Id, PackChoice, Parts
 from serve.roots import allowed_folders, resolve_root
 from serve.schemas import FailureBody, FailuresBody, SessionBody, SessionsBody, StartBody
 
 router = APIRouter(prefix="/training", tags=["training"])
 
 Limit = Annotated[int, Query(ge=1, le=500)]
+Before = Annotated[int | None, Query(ge=1, le=MAX_ID)]
+After = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    responses=bodies(
+        RootNotAllowed, RootNotFound, RootEmpty, BadRoot, PackNotFound, JobNotSubmitted
+    ),
+)
 def start_training(start: StartBody, parts: Parts, response: Response) -> SessionBody:
     """Create a session for a folder or URL and submit it to the cluster as a Ray job."""
     root = resolve_root(start.root_path, allowed_roots=parts.allowed_roots)
@@ -56,9 +74,7 @@ def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -
 
 
 @router.get("")
-def show_sessions(
-    parts: Parts, limit: Limit = 50, before: Annotated[int | None, Query(ge=1)] = None
-) -> SessionsBody:
+def show_sessions(parts: Parts, limit: Limit = 50, before: Before = None) -> SessionsBody:
     """List sessions, newest first; `before` is the `nextBefore` of the page before."""
     with begin(parts.engine) as db:
         sessions = list_sessions(db, limit=limit, before_id=before)
@@ -71,20 +87,20 @@ def show_sessions(
     )
 
 
-@router.get("/{session_id}")
+@router.get("/{session_id}", responses=problems(NotFound))
 def show_session(session_id: Id, parts: Parts) -> SessionBody:
     """Show one session."""
     with begin(parts.engine) as db:
         return show_body(get_session(db, session_id), parts)
 
 
-@router.get("/{session_id}/failures")
+@router.get("/{session_id}/failures", responses=problems(NotFound))
 def show_failures(
     session_id: Id,
     parts: Parts,
     phase: PhaseName | None = None,
     limit: Limit = 100,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: After = 0,
 ) -> FailuresBody:
     """List the photos that failed, each with its reason; `after` is the `nextAfter` of a page."""
     with begin(parts.engine) as db:

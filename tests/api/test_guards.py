@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +75,10 @@ def test_every_answer_carries_the_security_headers(api: httpx.Client, path: str)
     assert headers["content-security-policy"].startswith("default-src 'self'")
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
     assert "access-control-allow-origin" not in headers
 
 
@@ -150,3 +156,69 @@ def test_ready_when_database_and_live_view_answer(api: httpx.Client) -> None:
 def test_not_ready_when_the_live_view_is_gone(api: httpx.Client, running: RunningApp) -> None:
     running.loop.call_soon_threadsafe(running.app.state.follower.cancel)
     check_problem(api.get("/readyz"), 503)
+
+
+def test_the_token_is_compared_in_constant_time_and_by_nothing_else(
+    guarded: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the one comparison says is what counts."""
+    asked: list[tuple[bytes, bytes]] = []
+
+    def compare(given: bytes, expected: bytes) -> bool:
+        asked.append((given, expected))
+        return given.endswith(b"wrong")
+
+    monkeypatch.setattr("serve.guards.hmac.compare_digest", compare)
+    for token, status in ((TOKEN, 401), ("wrong", 200)):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert guarded.get(ROUTE, headers=headers).status_code == status
+    assert len(asked) == 2
+
+
+def test_answers_about_people_are_kept_by_nobody(api: httpx.Client) -> None:
+    for path in (ROUTE, "/api/v1/people", f"{ROUTE}/4711", "/api/v1/none"):
+        assert api.get(path).headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "announced", [b"Content-Length: 9999999999", b"Transfer-Encoding: chunked"]
+)
+def test_a_body_that_never_ends_is_refused_before_it_is_read(
+    api: httpx.Client, announced: bytes
+) -> None:
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n"
+    chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+    sent = 0
+    with socket.create_connection((api.base_url.host, api.base_url.port), timeout=20) as client:
+        client.sendall(head % (ROUTE.encode(), announced))
+        client.settimeout(0.2)
+        answer = b""
+        while not answer and sent < 100 * MAX_BODY_BYTES:
+            if b"chunked" in announced:
+                client.sendall(chunk)
+                sent += len(chunk)
+            with suppress(TimeoutError):
+                answer = client.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert sent < 10 * MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe", b'{"rootPath": "\xed\xa0\x80"}', b"[" * 60_000, b"9" * 60_000, b"null"]
+)
+def test_a_body_that_is_no_json_of_ours_is_a_problem(api: httpx.Client, body: bytes) -> None:
+    answer = api.post(ROUTE, content=body, headers={"Content-Type": "application/json"})
+    check_problem(answer, 400 if answer.status_code == 400 else 422)
+
+
+def test_the_document_says_how_each_route_can_fail(guarded: httpx.Client) -> None:
+    silent = []
+    for path, methods in guarded.get("/openapi.json").json()["paths"].items():
+        for method, route in methods.items():
+            expected = {"401", "421", "422", "503"} if path.startswith("/api/") else set()
+            expected |= {"404"} if "_id}" in path else set()
+            expected |= {"403"} if method != "get" else set()
+            expected |= {"400", "413"} if "requestBody" in route else set()
+            if expected - set(route["responses"]) or "default" in route["responses"]:
+                silent.append(f"{method} {path}: {sorted(expected - set(route['responses']))}")
+    assert not silent

@@ -1,0 +1,50 @@
+"""Whatever is sent, valid or not: the answer is one that the OpenAPI document knows, and no 5xx."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from cluster.core.sessions import Move
+from cluster.store.engine import begin
+from cluster.store.sessions import SessionInfo, move_session
+from serve.app import AppParts, build_app
+from tests.api.running import RunningApp, now
+from tests.people import fill_people
+
+TOKEN = "correct-horse"
+EXAMPLES = "10"
+"""For each route; a new route deserves a run with 500."""
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+def test_every_answer_is_in_the_document(parts: AppParts, engine: Engine, library: Path) -> None:
+    """Schemathesis reads the document and sends what it allows, and what it does not."""
+
+    def cancel(session: SessionInfo) -> str:
+        # Streams of a session that is over end by themselves.
+        with begin(engine) as db:
+            move_session(db, session.id, Move.CANCEL, now=now())
+        return f"job-{session.id}"
+
+    config = library.with_name("schemathesis.toml")
+    config.write_text(CONFIG.read_text().replace("LIBRARY", str(library)))
+    fill_people(engine, 3, 2, nobody=2)
+    app = build_app(replace(parts, api_token=TOKEN, submit=cancel))
+    with RunningApp(app).listen() as url:
+        done = subprocess.run(
+            [
+                *[sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)],
+                *["run", f"{url}/openapi.json", "--seed", "1", "--max-examples", EXAMPLES],
+            ],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "DOCUMENT_TOKEN": TOKEN},
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
