@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test lint models bench soak lock clean
+.PHONY: help run test lint models bench soak mutations lock clean
 
 # Paths go to the recipes through the environment, as they were typed: spaces, quotes and $ stay.
 override PHOTOS := $(value PHOTOS)
@@ -30,6 +30,7 @@ help:
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
 	@echo 'make bench PACK=PACK [PHOTOS=DIR]   the measurements behind the numbers in README'
 	@echo 'make soak [MINUTES=10] [SEED=1]   kill processes of real runs, compare with undisturbed ones'
+	@echo 'make mutations [COUNT=10000] [SEED=1] [PHOTOS=DIR]   damaged photos through the reader'
 	@echo 'make lock                 resolve requirements/*.in again'
 	@echo 'make clean                remove the environment, caches and the demo library'
 	@echo 'LOCK=cpu or LOCK=gpu      overrides the choice of ONNX Runtime (here: $(LOCK))'
@@ -68,6 +69,10 @@ bench: $(VENV)/.$(LOCK)
 
 soak: $(VENV)/.dev
 	@$(PYTHON) -m tests.drills --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
+mutations: $(VENV)/.$(LOCK)
+	@set --; if [ -n "$$PHOTOS" ]; then set -- --photos "$$PHOTOS"; fi; \
+	$(PYTHON) -m bench.mutations --count $(or $(COUNT),10000) --seed $(or $(SEED),1) "$$@"
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -45,6 +45,7 @@ def test_every_answer_is_in_the_document(parts: AppParts, engine: Engine, librar
             ],
             capture_output=True,
             text=True,
+            cwd=library.parent,  # It leaves notes.
             env={**os.environ, "DOCUMENT_TOKEN": TOKEN},
         )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -18,6 +18,7 @@ CATCH_ALL: dict[str, str] = {
     "cluster/feed.py:_walk": "nothing is handled: the pipeline's own thread raises it again",
     "cluster/vision/deadlines.py:run": "nothing is handled: the caller's thread raises it again",
     "jobs/train.py:run_watched": "per session",
+    "bench/mutations.py:read_mutation": "a check: any other error is what it looks for",
 }
 """Per photo in the workers, per session in jobs/, and the table of HTTP errors. Nowhere else."""
 

@@ -1,0 +1,174 @@
+"""Good photos, and what becomes of them when bytes are lost, changed or mixed up.
+
+A mutation is known by its seed and number: the same two give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+import pillow_heif
+from PIL import ExifTags, Image
+
+pillow_heif.register_heif_opener()
+
+SIDE = (120, 90)
+EXTREMES = (b"\0\0", b"\xff\xff", b"\x7f\xff", b"\x80\0", b"\0\0\0\0", b"\xff\xff\xff\xff")
+"""What a length or a size should not be."""
+
+HEADER_BYTES = 512
+"""Most that a decoder believes stands here; every second place of a change is one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A good file and its name."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """What became of a photo; `kinds` are what was done to it, in order."""
+
+    number: int
+    photo: str
+    kinds: tuple[str, ...]
+    data: bytes
+
+
+def make_photos() -> list[Photo]:
+    """Return a small photo of each format and variant that is read."""
+    return [
+        Photo(name, _encode(picture, kind, options))
+        for name, picture, kind, options in _variants(_draw())
+    ]
+
+
+def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:
+    """Return mutation `number` of the series `seed`: one to three changes to one of `photos`."""
+    random = Random(f"{seed}-{number}")
+    photo = random.choice(photos)
+    kinds = tuple(random.choice(list(CHANGES)) for _ in range(random.randint(1, 3)))
+    data = photo.data
+    for kind in kinds:
+        data = CHANGES[kind](data or b"\0", random, random.choice(photos).data)
+    return Mutation(number, photo.name, kinds, data)
+
+
+def flip_bits(data: bytes, random: Random, _other: bytes) -> bytes:
+    """Turn over up to 16 single bits."""
+    changed = bytearray(data)
+    for _ in range(random.randint(1, 16)):
+        changed[_place(data, random)] ^= 1 << random.randrange(8)
+    return bytes(changed)
+
+
+def overwrite(data: bytes, random: Random, _other: bytes) -> bytes:
+    """Write noise over up to 32 bytes in a row."""
+    at = _place(data, random)
+    noise = random.randbytes(random.randint(1, 32))
+    return data[:at] + noise + data[at + len(noise) :]
+
+
+def claim(data: bytes, random: Random, _other: bytes) -> bytes:
+    """Write the largest, smallest and oddest numbers where sizes may stand."""
+    for _ in range(random.randint(1, 4)):
+        at, number = _place(data, random), random.choice(EXTREMES)
+        data = data[:at] + number + data[at + len(number) :]
+    return data
+
+
+def cut_end(data: bytes, random: Random, _other: bytes) -> bytes:
+    """Lose the end."""
+    return data[: random.randrange(1, len(data) + 1)]
+
+
+def cut_out(data: bytes, random: Random, _other: bytes) -> bytes:
+    """Lose a piece."""
+    at = _place(data, random)
+    return data[:at] + data[at + random.randint(1, 256) :]
+
+
+def repeat(data: bytes, random: Random, _other: bytes) -> bytes:
+    """Have a piece twice or many times."""
+    at = _place(data, random)
+    piece = data[at : at + random.randint(1, 256)]
+    return data[:at] + piece * random.choice((2, 3, 50)) + data[at:]
+
+
+def splice(data: bytes, random: Random, other: bytes) -> bytes:
+    """Have a piece of another file in between."""
+    at, start = _place(data, random), _place(other, random)
+    return data[:at] + other[start : start + random.randint(1, 1024)] + data[at:]
+
+
+def change_heads(data: bytes, random: Random, other: bytes) -> bytes:
+    """Begin as one file and go on as another."""
+    return data[: _place(data, random) + 1] + other[_place(other, random) :]
+
+
+CHANGES: Mapping[str, Callable[[bytes, Random, bytes], bytes]] = {
+    change.__name__: change
+    for change in (flip_bits, overwrite, claim, cut_end, cut_out, repeat, splice, change_heads)
+}
+
+
+def _place(data: bytes, random: Random) -> int:
+    end = len(data) if random.random() < 0.5 else min(len(data), HEADER_BYTES)
+    return random.randrange(max(1, end))
+
+
+def _draw() -> Image.Image:
+    x, y = np.meshgrid(np.linspace(0, 1, SIDE[0]), np.linspace(0, 1, SIDE[1]))
+    noise = np.random.default_rng(1).integers(0, 40, (SIDE[1], SIDE[0], 3))
+    smooth = np.stack([40 + 170 * x, 30 + 150 * y, 200 - 150 * x * y], axis=2)
+    return Image.fromarray((smooth + noise).astype(np.uint8))
+
+
+def _variants(picture: Image.Image) -> list[tuple[str, Image.Image, str, dict[str, object]]]:
+    grey = picture.convert("L")
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    frames: dict[str, object] = {"save_all": True, "append_images": [picture.rotate(90)] * 2}
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.DateTime] = "2009:07:31 15:42:01"
+    return [
+        ("jpeg", picture, "JPEG", {"quality": 80, "exif": exif}),
+        ("jpeg progressive", picture, "JPEG", {"progressive": True}),
+        ("jpeg restarts", picture, "JPEG", {"restart_marker_rows": 1}),
+        ("jpeg grey", grey, "JPEG", {}),
+        ("jpeg cmyk", picture.convert("CMYK"), "JPEG", {}),
+        ("mpo", picture, "MPO", frames),
+        ("png", picture, "PNG", {"exif": exif}),
+        ("png palette", picture.convert("P"), "PNG", {"transparency": 3}),
+        ("png 16 bit", deep, "PNG", {}),
+        ("png bits", grey.convert("1"), "PNG", {}),
+        ("png animated", picture, "PNG", frames),
+        ("webp", picture, "WEBP", {"exif": exif}),
+        ("webp lossless", picture.convert("RGBA"), "WEBP", {"lossless": True}),
+        ("webp animated", picture, "WEBP", frames),
+        ("heic", picture, "HEIF", {"exif": exif.tobytes()}),
+        ("heic alpha", picture.convert("RGBA"), "HEIF", {}),
+        ("avif", picture, "AVIF", {"exif": exif}),
+        ("tiff", picture, "TIFF", {}),
+        ("tiff lzw", picture, "TIFF", {"compression": "tiff_lzw"}),
+        ("tiff deflate", deep, "TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("tiff jpeg", picture, "TIFF", {"compression": "jpeg"}),
+        ("tiff group 4", grey.convert("1"), "TIFF", {"compression": "group4"}),
+        ("bmp", picture, "BMP", {}),
+        ("bmp palette", picture.convert("P"), "BMP", {}),
+        ("gif", picture, "GIF", {}),
+        ("gif animated", picture, "GIF", frames),
+    ]
+
+
+def _encode(picture: Image.Image, kind: str, options: dict[str, object]) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
