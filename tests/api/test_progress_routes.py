@@ -38,7 +38,7 @@ def test_the_answer_has_exactly_the_names_of_the_contract(
     counts = {"current", "total", "percentage", "etaSeconds", "imagesPerMinute"}
     counts |= {"processed", "skipped", "failed"}
     assert set(answer) == {
-        "sessionId", "overallStatus", "version", "overallProgress", "phases"
+        "sessionId", "overallStatus", "version", "overallProgress", "phases", "waitingFor"
     }  # fmt: skip
     assert set(answer["overallProgress"]) == {"percentage", "etaSeconds", "currentPhase"}
     assert set(answer["phases"]["training"]) == phase
