@@ -22,6 +22,7 @@ export function growingList({ list, load, tile, key, signal, empty }) {
 
   async function loadNext() {
     setText(wrong, "");
+    setText(more, "Show more");
     try {
       const page = await load(next);
       if (signal.aborted) return;
@@ -29,7 +30,9 @@ export function growingList({ list, load, tile, key, signal, empty }) {
       page.items.forEach(add);
       settle();
     } catch (error) {
-      if (!signal.aborted) setText(wrong, error.message);
+      if (signal.aborted) return;
+      setText(wrong, error.message);
+      setText(more, "Try again");
       setHidden(more, false);
     }
   }

@@ -39,11 +39,5 @@ export function selection({ say, actions }) {
     return make("label", { class: "tick" }, box);
   }
 
-  // What is no longer there is no longer ticked.
-  function keepOnly(keys) {
-    [...chosen.keys()].filter((key) => !keys.has(key)).forEach((key) => chosen.delete(key));
-    show();
-  }
-
-  return { bar, checkbox, clear, keepOnly, items: () => [...chosen.values()] };
+  return { bar, checkbox, clear, items: () => [...chosen.values()] };
 }

@@ -29,5 +29,5 @@ function describe({ changeId, summary, canUndo }, isFresh) {
   }), { "aria-label": `Undo: ${summary}` });
   const hide = button("×", () => place.replaceChildren(), { class: "icon", "aria-label": "Leave it so" });
   return make("div", { class: isFresh ? "undo fresh" : "undo" },
-    make("span", {}, summary), canUndo ? undo : null, hide, wrong);
+    make("span", {}, isFresh ? summary : `Last change: ${summary}`), canUndo ? undo : null, hide, wrong);
 }

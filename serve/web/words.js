@@ -41,4 +41,5 @@ export const STATUS_WORDS = {
   cancelled: "Cancelled",
 };
 
-export const fileName = (path) => decodeURI(path.split("/").filter(Boolean).pop() ?? path);
+// The last part of a path; a path that is no UTF-8 comes as a file:// URL and stays as it came.
+export const fileName = (path) => path.split("/").filter(Boolean).pop() ?? path;

@@ -29,7 +29,7 @@ export async function showPeople({ query, signal }) {
   });
   view.search.addEventListener("input", () => afterTyping(view, signal));
   view.filter.addEventListener("change", view.people.refresh);
-  onChange((kind) => { if (kind !== "rename") view.people.refresh(); }, signal);
+  onChange((kind) => kind !== "rename" && showChanged(view), signal);
   await view.people.grow();
   watchChanges(view.pack, signal);
   return make("div", {}, view.head, view.people.node, view.ticks.bar);
@@ -77,6 +77,11 @@ function describeEmpty(isFiltered) {
   ];
 }
 
+async function showChanged(view) {
+  view.ticks.clear();
+  await view.people.refresh();
+}
+
 async function afterTyping(view, signal) {
   const typed = view.search.value;
   await pause(TYPING_MS, signal);
@@ -88,11 +93,10 @@ function peopleTicks() {
     const choice = await askMerge(ticks.items());
     if (!choice) return;
     await mergePeople(choice.kept, choice.others);
-    ticks.clear();
   }), { class: "primary" });
   const hide = button("Hide", () => attempt(hide, async () => {
-    for (const person of ticks.items()) await hidePerson(person, !person.isHidden);
-    ticks.clear();
+    const areHidden = ticks.items().every(({ isHidden }) => isHidden);
+    for (const person of ticks.items()) await hidePerson(person, !areHidden);
   }));
   const ticks = selection({ say: (n) => `${count(n, "person", "people")} chosen`, actions: [merge, hide] });
   ticks.bar.addEventListener("select", ({ detail }) => {

@@ -4,7 +4,7 @@ import { button, busy, make, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
 import { getPerson, hidePerson, listFaces, mergePeople, onChange } from "/static/people.js";
 import { picture } from "/static/pictures.js";
-import { goTo, reload, setNotice, setTitle } from "/static/router.js";
+import { goTo, setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
 import { choosePerson } from "/static/views/choosing.js";
@@ -23,7 +23,7 @@ export async function showPerson({ params: [id], signal }) {
     actions: [button("Move …", () => move(view.ticks.items()), { class: "primary" })],
   });
   const head = personHead(view);
-  const faces = growingList({
+  view.faces = growingList({
     list: make("ul", { class: "photos", "aria-label": "Photos" }), signal,
     empty: make("p", { class: "empty", hidden: true }, "No photo is left."),
     key: ({ faceId }) => faceId,
@@ -31,9 +31,9 @@ export async function showPerson({ params: [id], signal }) {
     tile: (face) => photoTile(face, { ticks: view.ticks, move }),
   });
   onChange((kind, answer) => follow(view, kind, answer), signal);
-  await faces.grow();
+  await view.faces.grow();
   watchChanges(view.person.pack, signal);
-  return make("div", {}, head, faces.node, view.ticks.bar);
+  return make("div", {}, head, view.faces.node, view.ticks.bar);
 }
 
 function personHead(view) {
@@ -41,6 +41,7 @@ function personHead(view) {
   const hide = button("", () => attempt(hide, () => hidePerson(view.person, !view.person.isHidden)));
   const merge = button("Merge with …", () => attempt(merge, () => mergeWith(view.person)));
   const name = nameField({ person: () => view.person, changed: (after) => view.take(after) });
+  let cover = picture(null);
   view.take = (person) => {
     if (person.personId !== view.person.personId) return goTo(`#/people/${person.personId}`);
     view.person = person;
@@ -49,14 +50,15 @@ function personHead(view) {
     setText(facts, [...numbers, person.isHidden ? "hidden" : null].filter(Boolean).join(" · "));
     setText(hide, person.isHidden ? "Show again" : "Hide");
     name.update();
+    cover.replaceWith(cover = picture(person.coverUrl, { class: "face", width: 112, height: 112 }));
   };
-  view.take(view.person);
-  return make("header", { class: "person-head" },
-    picture(view.person.coverUrl, { class: "face", width: 112, height: 112 }),
+  const head = make("header", { class: "person-head" }, cover,
     make("div", {},
       make("p", { class: "crumbs" }, make("a", { href: "#/people" }, "People")),
       make("h1", {}, name.node), facts),
     make("div", { class: "actions" }, merge, hide));
+  view.take(view.person);
+  return head;
 }
 
 async function mergeWith(person) {
@@ -70,13 +72,15 @@ async function moveAway(view, faces) {
   await attempt(null, () => askMove(view.person, faces, { pack, except: personId }));
 }
 
-// What this person became; after a merge, a move or an undo the photos are looked up anew.
+// What this person became: after a merge, a move or an undo with other photos, or another person.
 function follow(view, kind, answer) {
-  const { personId } = view.person;
-  if (kind === "rename" || kind === "hide") return view.take(answer.person);
-  const here = kind === "undo" ? answer.people.find((p) => p.personId === personId) ?? answer.people[0] : answer.person;
+  const after = answer.people ?? [answer.person, answer.target].filter(Boolean);
+  const here = after.find(({ personId }) => personId === view.person.personId) ?? after[0];
   if (!here) return goTo("#/people");
-  return here.personId === personId ? reload() : goTo(`#/people/${here.personId}`);
+  view.take(here);
+  if (here.personId !== view.person.personId || kind === "rename" || kind === "hide") return null;
+  view.ticks.clear();
+  return view.faces.refresh();
 }
 
 async function attempt(control, work) {
