@@ -69,7 +69,7 @@ function figuresOf(phase) {
     processed: number(progress.processed),
     skipped: number(progress.skipped),
     failed: number(progress.failed),
-    rate: rate === null ? null : `${number(rate)} a minute`,
+    rate: rate === null ? null : `${number(rate)}/min`,
     left: isRunning && progress.etaSeconds !== null ? roughly(progress.etaSeconds) : null,
     started: startedAt && time(startedAt),
     finished: completedAt && time(completedAt),
