@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     api_token: SecretStr | None = None
+    search_max_bytes: int = Field(25_000_000, ge=1)
     allowed_roots: Annotated[list[str], NoDecode, BeforeValidator(_split_roots)] = ["~"]
     allowed_hosts: Annotated[list[str], NoDecode, BeforeValidator(_split_list)] = []
     cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_split_list)] = []

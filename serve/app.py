@@ -28,6 +28,7 @@ from serve.routes import (
     people_changes,
     pictures,
     progress,
+    search,
     training,
 )
 
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 __all__ = ["AppParts", "build_app"]
 
+API = "/api/v1"
 CORS: dict[str, Any] = {
     "allow_methods": METHODS,
     "allow_headers": ["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID"],
@@ -69,8 +71,8 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
     # RequireToken asks for the token; this only says so in the OpenAPI document.
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
-    api = APIRouter(prefix="/api/v1", responses=anywhere, dependencies=documented)
-    for routes in (training, control, progress, people_changes, people, pictures):
+    api = APIRouter(prefix=API, responses=anywhere, dependencies=documented)
+    for routes in (training, control, progress, people_changes, people, pictures, search):
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -80,7 +82,7 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
 
 def _add_guards(app: FastAPI, parts: AppParts) -> None:
     # The last one added is the first that a request meets.
-    app.add_middleware(LimitBody)
+    app.add_middleware(LimitBody, limits={API + search.PATH: parts.search_max_bytes})
     app.add_middleware(RefuseOtherSites, origins=parts.cors_origins)
     if parts.api_token is not None:
         app.add_middleware(RequireToken, token=parts.api_token)

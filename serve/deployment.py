@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any, cast
 
 from ray import serve
+from ray.actor import ActorHandle
 
 from cluster.actors.progress import start_progress_actor
-from cluster.core.errors import BadSetting
+from cluster.actors.search import start_face_search
+from cluster.core.errors import BadSetting, PackNotFound
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.logs import bind, log_to_stderr
 from cluster.settings import Settings
 from cluster.store.engine import build_engine
+from cluster.vision.options import DetectorOptions
 from cluster.vision.packs import AUTO, resolve_pack
 from serve.app import AppParts, build_app
 from serve.parts import PackChoice
 from serve.ray_progress import RayProgress
+from serve.ray_search import RaySearch
 from serve.submit import JobSubmitter
 
 APP_NAME = "headcount"
@@ -60,6 +64,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
     database_url = settings.database_url.get_secret_value()
     weights = {name: getattr(settings, f"weight_{name.value}") for name in DEFAULT_WEIGHTS}
     token = settings.api_token.get_secret_value() if settings.api_token else None
+    hire = partial(hire_search, models_dir=settings.models_dir, options=search_options(settings))
     connect = partial(start_progress_actor, database_url, weights=weights, namespace=namespace)
     return AppParts(
         engine=build_engine(database_url, pool_size=POOL_SIZE),
@@ -72,7 +77,32 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         pack=settings.pack,
         choose_pack=partial(choose_pack, models_dir=settings.models_dir),
         dashboard_url=submit.address or None,
+        search=RaySearch(hire).find_faces,
+        search_max_bytes=settings.search_max_bytes,
         weights=weights,
+    )
+
+
+def hire_search(pack: PackChoice, *, models_dir: Path, options: DetectorOptions) -> ActorHandle:
+    """Start an actor with the models of `pack`; PackNotFound when they are not there any more."""
+    opened = resolve_pack(pack.wanted, models_dir=models_dir)
+    if opened.name != pack.name:
+        raise PackNotFound(pack.name, f"{pack.wanted} holds {opened.name} now.")
+    return start_face_search(opened, options)
+
+
+def search_options(settings: Settings) -> DetectorOptions:
+    """Return how faces are looked for in a photo that is sent: as in the library, on the CPU.
+
+    GPUs are for sessions.
+    """
+    return DetectorOptions(
+        min_score=settings.min_score,
+        min_size_px=settings.min_face_px,
+        provider="cpu",
+        threads=settings.detector_threads,
+        max_pixels=settings.max_pixels,
+        max_bytes=settings.search_max_bytes,
     )
 
 

@@ -2,6 +2,8 @@
 
 HeadcountError
 ├── LiveViewUnavailable        the ProgressActor does not answer
+├── UnsupportedBody            the body of a request is of a type that its route does not take
+├── SearchUnavailable          no actor can look for faces in a photo now
 ├── JobNotSubmitted            the Ray cluster took no job
 ├── TokenMissing               an /api route was called without the right bearer token
 ├── UnknownHost                the request is for a host of another name
@@ -40,6 +42,7 @@ from cluster.core.errors import (
     RootNotFound,
     SessionBusy,
     StaleVersion,
+    UnreadableImage,
 )
 from serve.people_bodies import PersonBody
 
@@ -53,6 +56,14 @@ class LiveViewUnavailable(HeadcountError):
 
 class JobNotSubmitted(HeadcountError):
     """The Ray cluster did not take the session's job."""
+
+
+class UnsupportedBody(HeadcountError):
+    """The body of a request is of a type that its route does not take."""
+
+
+class SearchUnavailable(HeadcountError):
+    """No actor can look for faces in a photo now."""
 
 
 class TokenMissing(HeadcountError):
@@ -84,6 +95,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotFound: Problem(HTTPStatus.NOT_FOUND, "not-found", "Not found"),
     IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Not possible from this status"),
     SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Somebody runs this session"),
+    UnreadableImage: Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-image", "Photo cannot be read"
+    ),
     StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed meanwhile"),
     NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name taken"),
     FacesElsewhere: Problem(HTTPStatus.CONFLICT, "faces-elsewhere", "Faces were moved meanwhile"),
@@ -96,6 +110,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
     OtherSite: Problem(HTTPStatus.FORBIDDEN, "other-site", "Not from another site"),
     JobNotSubmitted: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "job-not-submitted", "The cluster takes no job"
+    ),
+    UnsupportedBody: Problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-body", "Not this type of body"
+    ),
+    SearchUnavailable: Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "search-unavailable", "Search not available"
     ),
     LiveViewUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view not available"
@@ -141,6 +161,8 @@ def _more_members(error: Exception) -> dict[str, object]:
     if isinstance(error, NameTaken):
         other = error.other
         return {"otherPersonId": other.id, "otherName": other.name, "version": other.version}
+    if isinstance(error, UnreadableImage):
+        return {"reason": error.reason}
     if isinstance(error, FacesElsewhere):
         return {"faceIds": list(error.face_ids)}
     if isinstance(error, RequestValidationError):

@@ -6,6 +6,7 @@ Plain ASGI, so that streams pass through unbuffered.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -74,18 +75,22 @@ class RequireToken:
 
 
 class LimitBody:
-    """A request body larger than the limit is refused, announced or not."""
+    """A request body larger than the limit is refused, announced or not.
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int = MAX_BODY_BYTES) -> None:
-        self.app, self.limit_bytes = app, limit_bytes
+    `limits` are those of paths that take more than JSON.
+    """
+
+    def __init__(self, app: ASGIApp, *, limits: Mapping[str, int]) -> None:
+        self.app, self.limits = app, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what arrives; raise 413 into the route that reads too much."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        limit_bytes = self.limits.get(scope["path"], MAX_BODY_BYTES)
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdecimal() and int(announced) > self.limit_bytes:
-            answer = problem_response(_too_large(self.limit_bytes), path=scope["path"])
+        if announced.isdecimal() and int(announced) > limit_bytes:
+            answer = problem_response(_too_large(limit_bytes), path=scope["path"])
             return await answer(scope, receive, send)
         seen = 0
 
@@ -93,8 +98,8 @@ class LimitBody:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.limit_bytes:
-                raise _too_large(self.limit_bytes)
+            if seen > limit_bytes:
+                raise _too_large(limit_bytes)
             return message
 
         await self.app(scope, receive_counted, send)

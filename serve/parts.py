@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Request
 
+from cluster.core.faces import PhotoFaces
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import Engine
 from cluster.store.sessions import SessionInfo
+from serve.errors import SearchUnavailable
 from serve.live import Live, ProgressSource
 
 
@@ -33,6 +35,14 @@ def take_as_named(wanted: str) -> PackChoice:
     return PackChoice(wanted, wanted)
 
 
+Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
+
+
+async def refuse_search(photo: bytes, pack: PackChoice) -> PhotoFaces:
+    """Search where nothing can."""
+    raise SearchUnavailable("This server cannot look for faces.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class AppParts:
     """All that the routes need; no model, and nothing that is made anew per request.
@@ -40,6 +50,7 @@ class AppParts:
     `submit` sends a session to the cluster as a Ray job and returns the job's id, or raises
     JobNotSubmitted; `choose_pack` turns a wish such as "auto" into a pack, or raises PackNotFound.
     Both may block: they are called in a thread. `dashboard_url` is where a browser finds Ray's.
+    `search` finds the faces in a photo of at most `search_max_bytes`.
     """
 
     engine: Engine
@@ -52,6 +63,8 @@ class AppParts:
     pack: str = "auto"
     choose_pack: Callable[[str], PackChoice] = take_as_named
     dashboard_url: str | None = None
+    search: Search = refuse_search
+    search_max_bytes: int = 25_000_000
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     now: Callable[[], datetime] = utc_now
 

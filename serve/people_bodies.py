@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import WithJsonSchema
 
-from cluster.core.people import FaceInfo, PersonSummary
+from cluster.core.faces import BoundingBox, PhotoFaces
+from cluster.core.people import FaceInfo, Match, PersonSummary
 from serve.schemas import Body
 
 LocalTime = Annotated[
@@ -65,6 +67,11 @@ class BoxBody(Body):
     right: float
     bottom: float
 
+    @classmethod
+    def from_box(cls, box: BoundingBox) -> BoxBody:
+        """Return `box`."""
+        return cls(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
+
 
 class FaceBody(Body):
     """A face and its photo; `takenAt` is the camera's local time, without a zone."""
@@ -92,9 +99,7 @@ class FaceBody(Body):
             image_id=face.image_id,
             path=face.path,
             person_id=face.person_id,
-            box=BoxBody(
-                left=face.box.left, top=face.box.top, right=face.box.right, bottom=face.box.bottom
-            ),
+            box=BoxBody.from_box(face.box),
             image_width=face.width,
             image_height=face.height,
             score=face.score,
@@ -113,6 +118,50 @@ class FacesBody(Body):
     faces: list[FaceBody]
     total: int
     next_after: int | None
+
+
+class MatchBody(Body):
+    """A person who looks like the face; `similarity` is at most 1."""
+
+    person: PersonBody
+    similarity: float
+
+
+class FoundFaceBody(Body):
+    """A face in the photo, and the people most similar to it, best first."""
+
+    box: BoxBody
+    score: float
+    quality: float
+    matches: list[MatchBody]
+
+
+class SearchBody(Body):
+    """The faces in a photo, which is upright `imageWidth` x `imageHeight`."""
+
+    faces: list[FoundFaceBody]
+    image_width: int
+    image_height: int
+    pack: str
+
+    @classmethod
+    def from_faces(
+        cls, photo: PhotoFaces, matches: Sequence[Sequence[Match]], *, pack: str
+    ) -> SearchBody:
+        """Return the faces of `photo`, each with its matches."""
+        faces = [
+            FoundFaceBody(
+                box=BoxBody.from_box(face.box),
+                score=face.score,
+                quality=face.quality,
+                matches=[
+                    MatchBody(person=PersonBody.from_person(m.person), similarity=m.similarity)
+                    for m in of_face
+                ],
+            )
+            for face, of_face in zip(photo.faces, matches, strict=True)
+        ]
+        return cls(faces=faces, image_width=photo.width, image_height=photo.height, pack=pack)
 
 
 def crop_url(face_id: int, *, tag: str | None) -> str:

@@ -93,6 +93,15 @@ class Face:
     crop: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class PhotoFaces:
+    """The faces of one photo, best first; upright and of full size it is `width` x `height`."""
+
+    width: int
+    height: int
+    faces: tuple[Face, ...]
+
+
 def face_quality(*, score: float, box: BoundingBox, landmarks: Landmarks) -> float:
     """Return how far a face can be trusted for recognition, 0.0 to 1.0.
 

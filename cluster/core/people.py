@@ -33,6 +33,14 @@ class PersonSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A person who looks like a face; `similarity` is a cosine, -1 to 1."""
+
+    person: PersonSummary
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class FaceInfo:
     """One face and the photo that it is in; the photo has so many `duplicates`.
 

@@ -125,6 +125,17 @@ def find_newest_pack(db: Session) -> str | None:
     return db.execute(newest).scalar()
 
 
+def find_pack_source(db: Session, pack: str) -> str:
+    """Return what the newest session of a pack opened, a name or a folder; else the pack's name."""
+    newest = (
+        select(TrainingSession.options["pack"].astext)
+        .where(TrainingSession.pack == pack)
+        .order_by(TrainingSession.id.desc())
+        .limit(1)
+    )
+    return db.execute(newest).scalar() or pack
+
+
 def find_unfinished_session(db: Session, *, root: str, pack: str) -> SessionInfo | None:
     """Return the newest session of this root and pack when there is work left in it, else None."""
     statement = (

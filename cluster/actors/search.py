@@ -1,0 +1,57 @@
+"""Search: an actor that finds the faces in one photo that was sent, and keeps nothing of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any, cast
+
+import ray
+from ray.actor import ActorHandle
+
+from cluster.core.faces import PhotoFaces
+from cluster.vision.detector import DetectorOptions, FaceDetector, load_detector
+from cluster.vision.images import open_image
+from cluster.vision.options import PreparedPhoto
+from cluster.vision.packs import Pack
+
+PHOTO = "The photo"
+MAX_WAITING = 16
+"""More callers than this are turned away: each holds a photo in memory."""
+
+
+class FaceSearch:
+    """Finds the faces of photos that are sent, with one detector."""
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
+
+    def find_faces(self, data: bytes) -> PhotoFaces:
+        """Return the faces in a photo's bytes, best first, without their crops.
+
+        Raises UnreadableImage.
+        """
+        options = self._detector.options
+        image = open_image(
+            data,
+            path=PHOTO,
+            long_side_px=options.decode_long_side_px,
+            max_pixels=options.max_pixels,
+        )
+        (faces,) = self._detector.detect([PreparedPhoto(PHOTO, data, image)])
+        return PhotoFaces(image.width, image.height, tuple(replace(f, crop=b"") for f in faces))
+
+
+@ray.remote(max_restarts=0, num_cpus=0, max_pending_calls=MAX_WAITING)
+class FaceSearchActor(FaceSearch):
+    """`FaceSearch` as a Ray actor that loads its models when it starts."""
+
+    def __init__(self, pack: Pack, options: DetectorOptions) -> None:
+        super().__init__(load_detector(pack, options))
+
+
+def start_face_search(pack: Pack, options: DetectorOptions) -> ActorHandle:
+    """Return a new actor; it ends when nobody holds its handle any more."""
+    named = cast(Any, FaceSearchActor).options(name=f"search[{pack.name}]#{time.time_ns()}")
+    handle: ActorHandle = named.remote(pack, options)
+    return handle

@@ -1,0 +1,86 @@
+"""The faces in a photo that was sent, found by an actor: a replica never loads a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from ray.actor import ActorHandle
+from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayError, RayTaskError
+
+from cluster.core.errors import HeadcountError
+from cluster.core.faces import PhotoFaces
+from serve.errors import SearchUnavailable
+from serve.parts import PackChoice
+
+ANSWER_S = 90.0
+"""Time for models to be loaded on a busy machine, and for those who came before."""
+
+IDLE_S = 300.0
+
+Hire = Callable[[PackChoice], ActorHandle]
+
+
+class RaySearch:
+    """Sends photos to an actor that is hired for the first one, and let go after the last.
+
+    One actor is kept, for the pack that was asked for last.
+    """
+
+    def __init__(self, hire: Hire, *, idle_s: float = IDLE_S) -> None:
+        self._hire, self._idle_s = hire, idle_s
+        self._pack: PackChoice | None = None
+        self._handle: ActorHandle | None = None
+        self._hiring = asyncio.Lock()
+        self._waiting = 0
+        self._going: asyncio.TimerHandle | None = None
+
+    async def find_faces(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
+        """Return the faces in `photo`; raise UnreadableImage, PackNotFound, SearchUnavailable."""
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await self._ask(photo, pack)
+        except TimeoutError as error:
+            raise SearchUnavailable("The search takes too long.") from error
+        finally:
+            self._waiting -= 1
+            self._let_go_when_idle()
+
+    async def _ask(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
+        handle = await self._hired(pack)
+        try:
+            return cast(PhotoFaces, await handle.find_faces.remote(photo))
+        except RayTaskError as error:
+            if isinstance(error.cause, HeadcountError):
+                raise error.cause from None
+            raise
+        except PendingCallsLimitExceeded as error:
+            raise SearchUnavailable("Too many photos are being searched.") from error
+        except RayActorError as error:
+            self._forget(handle)
+            raise SearchUnavailable("The search ended before it had an answer.") from error
+        except RayError as error:
+            raise SearchUnavailable("The Ray cluster does not answer.") from error
+
+    async def _hired(self, pack: PackChoice) -> ActorHandle:
+        async with self._hiring:
+            if self._handle is None or self._pack != pack:
+                self._handle = await asyncio.to_thread(self._hire, pack)
+                self._pack = pack
+            return self._handle
+
+    def _let_go_when_idle(self) -> None:
+        if self._going is not None:
+            self._going.cancel()
+        loop = asyncio.get_running_loop()
+        self._going = loop.call_later(self._idle_s, self._let_go)
+
+    def _let_go(self) -> None:
+        if not self._waiting:
+            self._handle = None  # Ray ends an actor that nobody holds.
+
+    def _forget(self, handle: ActorHandle) -> None:
+        if self._handle is handle:
+            self._handle = None

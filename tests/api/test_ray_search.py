@@ -1,0 +1,106 @@
+"""The search actor is hired for a photo, kept for the next, and let go when nobody asks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from ray.exceptions import PendingCallsLimitExceeded, RayActorError
+
+from cluster.core.errors import PackNotFound
+from cluster.core.faces import PhotoFaces
+from serve.errors import SearchUnavailable
+from serve.parts import PackChoice
+from serve.ray_search import RaySearch
+
+ONE, OTHER = PackChoice("one", "one"), PackChoice("other", "/folder/other")
+NO_FACES = PhotoFaces(1, 1, ())
+
+
+class Agency:
+    """Hires actors that answer with what is set, and counts them."""
+
+    def __init__(self) -> None:
+        self.hired: list[PackChoice] = []
+        self.answer: PhotoFaces | Exception = NO_FACES
+
+    def __call__(self, pack: PackChoice) -> Any:
+        if isinstance(self.answer, PackNotFound):
+            raise self.answer
+        self.hired.append(pack)
+        return FakeActor(self)
+
+
+@dataclass
+class FakeActor:
+    """A handle: `await handle.find_faces.remote(photo)`."""
+
+    agency: Agency
+    find_faces: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.find_faces = self
+
+    async def remote(self, photo: bytes) -> PhotoFaces:
+        if isinstance(self.agency.answer, Exception):
+            raise self.agency.answer
+        return self.agency.answer
+
+
+def ask(search: RaySearch, *packs: PackChoice) -> None:
+    async def ask_all() -> None:
+        for pack in packs:
+            assert await search.find_faces(b"photo", pack) == NO_FACES
+
+    asyncio.run(ask_all())
+
+
+def test_one_actor_serves_all_photos_of_a_pack() -> None:
+    agency = Agency()
+    ask(RaySearch(agency), ONE, ONE, OTHER, OTHER, ONE)
+    assert agency.hired == [ONE, OTHER, ONE]
+
+
+def test_photos_that_come_together_hire_one_actor() -> None:
+    agency = Agency()
+    search = RaySearch(agency)
+
+    async def ask_at_once() -> None:
+        await asyncio.gather(*(search.find_faces(b"photo", ONE) for _ in range(5)))
+
+    asyncio.run(ask_at_once())
+    assert agency.hired == [ONE]
+
+
+def test_an_actor_that_nobody_asks_is_let_go() -> None:
+    agency = Agency()
+    search = RaySearch(agency, idle_s=0.01)
+
+    async def ask_with_a_pause() -> None:
+        await search.find_faces(b"photo", ONE)
+        await asyncio.sleep(0.1)
+        await search.find_faces(b"photo", ONE)
+
+    asyncio.run(ask_with_a_pause())
+    assert agency.hired == [ONE, ONE]
+
+
+@pytest.mark.parametrize("error", [RayActorError(), PendingCallsLimitExceeded()])
+def test_a_search_that_fails_is_unavailable_and_the_next_one_works(error: Exception) -> None:
+    agency = Agency()
+    search = RaySearch(agency)
+    agency.answer = error
+    with pytest.raises(SearchUnavailable):
+        ask(search, ONE)
+    agency.answer = NO_FACES
+    ask(search, ONE)
+    assert len(agency.hired) == (2 if isinstance(error, RayActorError) else 1)
+
+
+def test_a_pack_that_is_gone_is_said_to_be() -> None:
+    agency = Agency()
+    agency.answer = PackNotFound("one", "its files are gone")
+    with pytest.raises(PackNotFound):
+        ask(RaySearch(agency), ONE)
