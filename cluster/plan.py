@@ -24,13 +24,18 @@ from cluster.vision.packs import Pack
 class CrewOptions:
     """How many workers, how large their batches, what each takes of the cluster.
 
-    `detectors` None means as many as the cluster's GPUs, or without any its CPUs, allow.
+    `detectors` None means as many as the cluster's GPUs, or without any its CPUs, allow, at most
+    `detectors_max`; the autoscaler, if there is one, is asked for room for `detectors_min`. With
+    `detector_resource` only nodes that have this resource of Ray's get detectors.
     """
 
     training_batch: int = 16
     detection_batch: int = 16
     batches_in_flight: int = 2
     detectors: int | None = None
+    detectors_min: int = 1
+    detectors_max: int | None = None
+    detector_resource: str | None = None
     detector_cpus: float = 1.0
     detector_gpus: float = 0.0
     decode_threads: int = 0

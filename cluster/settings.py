@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     provider: Literal["auto", "cpu", "cuda"] = "auto"
 
     detectors: int | None = Field(None, ge=1, le=1024)
+    detectors_min: int = Field(1, ge=1, le=1024)
+    detectors_max: int | None = Field(None, ge=1, le=1024)
+    detector_resource: str | None = None
     detector_cpus: float = Field(1.0, gt=0)
     detector_gpus: float | None = Field(None, ge=0)
     detector_threads: int = Field(1, ge=1)
@@ -100,6 +103,12 @@ class Settings(BaseSettings):
     weight_training: float = Field(0.30, ge=0, le=1)
     weight_face_detection: float = Field(0.65, ge=0, le=1)
     weight_clustering: float = Field(0.05, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _detectors_have_room(self) -> Settings:
+        if self.detectors_max is not None and self.detectors_min > self.detectors_max:
+            raise ValueError("detectors_min must not be above detectors_max")
+        return self
 
     @model_validator(mode="after")
     def _weights_add_up(self) -> Settings:
@@ -127,7 +136,11 @@ class Settings(BaseSettings):
 def load_settings(
     *, config: Path | None = None, options: Mapping[str, object] | None = None
 ) -> Settings:
-    """Return the settings; raise BadSetting naming the first one that is unknown or wrong."""
+    """Return the settings; raise BadSetting naming the first one that is unknown or wrong.
+
+    Without `config`, HEADCOUNT_CONFIG names the file, else it is configs/local.yaml.
+    """
+    config = config or _config_from_environment()
     if config is not None and not config.is_file():
         raise BadSetting("--config", f"there is no file {config}.")
     _refuse_unknown_variables(os.environ)
@@ -138,6 +151,11 @@ def load_settings(
         return Settings.model_construct(**dict(reader(**given)))
     except ValidationError as error:
         raise _bad_setting(error) from None
+
+
+def _config_from_environment() -> Path | None:
+    named = os.environ.get(f"{ENV_PREFIX}CONFIG")
+    return Path(named).expanduser() if named else None
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
@@ -152,7 +170,7 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
 
 
 _OTHER_VARIABLES = frozenset({"HEADCOUNT_SHARED", "HEADCOUNT_CONFIG"})
-"""Read by the tests, and by the Serve replica to find the file that its starter was given."""
+"""Read by the tests, and by `load_settings` to find its file."""
 
 
 _SECRETS = frozenset({"database_url", "api_token"})
@@ -194,6 +212,16 @@ def settings_as_environment(settings: Settings) -> dict[str, str]:
         elif value is not None:
             variables[ENV_PREFIX + name.upper()] = str(value)
     return variables
+
+
+def settings_for_jobs(settings: Settings) -> dict[str, str]:
+    """Return the variables that a Ray job needs to read the same settings on this cluster.
+
+    Those that the nodes have in their own environment are left out, secrets above all: what is
+    given to a job can be seen in Ray's dashboard.
+    """
+    wanted = settings_as_environment(settings)
+    return {name: value for name, value in wanted.items() if os.environ.get(name) != value}
 
 
 def ray_address_from_environment() -> str | None:

@@ -7,6 +7,7 @@ ever; phases follow each other, so that nothing is used twice.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
+from ray.autoscaler.sdk import request_resources
 from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -88,9 +90,12 @@ class DetectorWorkers:
         # An actor's name must be free in its namespace: that of a run that was killed may not be.
         self._namespace = f"headcount-run-{time.time_ns()}"
         self._log = bind(__name__, session=plan.session_id)
+        self._most = plan.crew.detectors or plan.crew.detectors_max or math.inf
+        self._asked_autoscaler = False
 
     def hire(self) -> ray.ObjectRef:
         """Start all detectors; what is returned is there when the first one has loaded."""
+        self._asked_autoscaler = ask_autoscaler(self._plan.crew)
         self._resize()
         reference: ray.ObjectRef = self._detectors[0].actor.describe.remote()
         return reference
@@ -128,6 +133,9 @@ class DetectorWorkers:
         for detector in self._detectors:
             ray.kill(detector.actor)
         self._detectors.clear()
+        if self._asked_autoscaler:
+            request_resources(bundles=[])
+            self._asked_autoscaler = False
 
     def _resize(self) -> None:
         if time.monotonic() - self._resized_at < RESIZE_INTERVAL_S:
@@ -136,7 +144,8 @@ class DetectorWorkers:
         there = Counter(detector.node_id for detector in self._detectors)
         for node_id, wanted in count_detectors_by_node(self._plan.crew).items():
             for _ in range(wanted - there[node_id]):
-                self._add(node_id)
+                if len(self._detectors) < self._most:
+                    self._add(node_id)
         session = str(self._plan.session_id)
         self._plan.meter.record(DETECTORS, len(self._detectors), session=session)
 
@@ -220,17 +229,45 @@ def count_detectors_by_node(crew: CrewOptions) -> dict[str, int]:
     room = {node_id: _count_room(resources, crew) for node_id, resources in nodes.items()}
     if not any(room.values()):
         room[next(iter(nodes))] = 1
-    return room if crew.detectors is None else _share_out(room, crew.detectors)
+    if crew.detectors is not None:
+        return share_out(room, crew.detectors, is_bounded=False)
+    return share_out(room, min(sum(room.values()), crew.detectors_max or math.inf))
 
 
 def _count_room(resources: Mapping[str, float], crew: CrewOptions) -> int:
+    if crew.detector_resource is not None and not resources.get(crew.detector_resource):
+        return 0
     if crew.detector_gpus > 0:
         return math.floor(resources.get("GPU", 0) / crew.detector_gpus)
     return math.floor(resources.get("CPU", 0) / crew.detector_cpus)
 
 
-def _share_out(room: Mapping[str, int], detectors: int) -> dict[str, int]:
-    """Give so many detectors to the nodes in turn, those with the most room first."""
+def share_out(
+    room: Mapping[str, int], detectors: float, *, is_bounded: bool = True
+) -> dict[str, int]:
+    """Give so many detectors to the nodes in turn, those with the most room first.
+
+    `is_bounded` gives no node more than it has room for.
+    """
+    given: Counter[str] = Counter()
     order = sorted(room, key=lambda node_id: -room[node_id])
-    turns = (order[n % len(order)] for n in range(detectors))
-    return dict(Counter(turns))
+    turns = itertools.cycle(order)
+    while given.total() < detectors:
+        node_id = next(turns)
+        if not is_bounded or given[node_id] < room[node_id]:
+            given[node_id] += 1
+    return dict(given)
+
+
+def ask_autoscaler(crew: CrewOptions) -> bool:
+    """Ask for nodes with room for `detectors_min`, if there is less; True when it was asked.
+
+    Detectors reserve nothing that the autoscaler would see. Without one, nobody listens.
+    """
+    if sum(count_detectors_by_node(crew).values()) >= crew.detectors_min:
+        return False
+    bundle = {"GPU": crew.detector_gpus} if crew.detector_gpus > 0 else {"CPU": crew.detector_cpus}
+    if crew.detector_resource is not None:
+        bundle[crew.detector_resource] = 0.001
+    request_resources(bundles=[bundle] * crew.detectors_min)
+    return True

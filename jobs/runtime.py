@@ -6,7 +6,6 @@ address is given, Ray and the HTTP application belong to the cluster and are lef
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import socket
 import tempfile
@@ -23,7 +22,6 @@ from ray.actor import ActorHandle
 
 from cluster.actors.progress import start_progress_actor
 from cluster.core.errors import BadSetting
-from cluster.core.sessions import PhaseName
 from cluster.logs import log_to_file, log_to_stderr
 from cluster.settings import (
     Settings,
@@ -35,7 +33,7 @@ from cluster.settings import (
 from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
 from cluster.store.engine import Engine, build_engine, check_database
 from cluster.store.schema import upgrade_schema
-from serve.deployment import deploy
+from serve.deployment import deploy, name_namespace, phase_weights
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
     context = start_ray(address, namespace=namespace)
     try:
         _refuse_embedded_on_many_nodes(settings)
-        progress = start_progress_actor(url, weights=weights(settings), namespace=namespace)
+        progress = start_progress_actor(url, weights=phase_weights(settings), namespace=namespace)
         runtime = Runtime(
             settings=settings,
             engine=engine,
@@ -163,20 +161,6 @@ def start_serve(runtime: Runtime) -> None:
         dashboard_address=runtime.dashboard_url or "",
         job_runtime_env={"env_vars": settings_as_environment(for_jobs)},
     )
-
-
-def weights(settings: Settings) -> dict[PhaseName, float]:
-    """Return the weight of each phase in the overall percentage."""
-    return {
-        PhaseName.TRAINING: settings.weight_training,
-        PhaseName.FACE_DETECTION: settings.weight_face_detection,
-        PhaseName.CLUSTERING: settings.weight_clustering,
-    }
-
-
-def name_namespace(database_url: str) -> str:
-    """Return the Ray namespace of a library: two libraries on one cluster do not meet."""
-    return "headcount-" + hashlib.sha256(database_url.encode()).hexdigest()[:12]
 
 
 def check_port(host: str, port: int) -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import ray
 from ray import serve
 from ray.actor import ActorHandle
+from ray.serve import Application
 
 from cluster.actors.progress import start_progress_actor
 from cluster.actors.search import start_face_search
 from cluster.core.errors import BadSetting, PackNotFound
-from cluster.core.progress import DEFAULT_WEIGHTS
+from cluster.core.sessions import PhaseName
 from cluster.logs import bind, log_to_stderr
-from cluster.settings import Settings
-from cluster.store.engine import build_engine
+from cluster.settings import Settings, load_settings, settings_as_options, settings_for_jobs
+from cluster.store.engine import build_engine, check_database
+from cluster.store.schema import upgrade_schema
 from cluster.vision.options import DetectorOptions
 from cluster.vision.packs import AUTO, resolve_pack
 from serve.app import AppParts, build_app
@@ -51,18 +55,23 @@ class Http:
         log_to_stderr()
         bind(__name__).info("replica started")
         self.parts = build_parts(Settings(**settings_options), namespace=namespace, submit=submit)
+        self.application = build_app(self.parts)
 
     def __serve_build_asgi_app__(self) -> Any:
         """Return the application; Ray Serve asks for it once, in the replica."""
-        return build_app(self.parts)
+        return self.application
+
+    def check_health(self) -> None:
+        """Raise when this replica hears nothing of progress any more: Serve starts another."""
+        follower = getattr(self.application.state, "follower", None)
+        if follower is not None and follower.done():
+            raise RuntimeError("The subscription to the live view has ended.")
 
 
 def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> AppParts:
     """Return the parts of a replica: an engine of its own, and the one ProgressActor."""
-    if settings.database_url is None:
-        raise BadSetting("database_url", "a replica needs the URL of the running database.")
-    database_url = settings.database_url.get_secret_value()
-    weights = {name: getattr(settings, f"weight_{name.value}") for name in DEFAULT_WEIGHTS}
+    database_url = require_database_url(settings)
+    weights = phase_weights(settings)
     token = settings.api_token.get_secret_value() if settings.api_token else None
     hire = partial(hire_search, models_dir=settings.models_dir, options=search_options(settings))
     connect = partial(start_progress_actor, database_url, weights=weights, namespace=namespace)
@@ -106,6 +115,23 @@ def search_options(settings: Settings) -> DetectorOptions:
     )
 
 
+def require_database_url(settings: Settings) -> str:
+    """Return the URL of the running database; raise BadSetting when none is named."""
+    if settings.database_url is None:
+        raise BadSetting("database_url", "a replica needs the URL of the running database.")
+    return settings.database_url.get_secret_value()
+
+
+def phase_weights(settings: Settings) -> dict[PhaseName, float]:
+    """Return the weight of each phase in the overall percentage."""
+    return {name: getattr(settings, f"weight_{name.value}") for name in PhaseName}
+
+
+def name_namespace(database_url: str) -> str:
+    """Return the Ray namespace of a library: two libraries on one cluster do not meet."""
+    return "headcount-" + hashlib.sha256(database_url.encode()).hexdigest()[:12]
+
+
 def choose_pack(wanted: str, *, models_dir: Path) -> PackChoice:
     """Return the pack that `wanted` means on this machine; "auto" is decided here and now."""
     pack = resolve_pack(wanted, models_dir=models_dir)
@@ -127,6 +153,36 @@ def deploy(
     submit = JobSubmitter(
         address=dashboard_address, python=sys.executable, runtime_env=dict(job_runtime_env or {})
     )
-    http = cast(serve.Deployment, Http)
-    app = http.bind(dict(settings_options), namespace, submit)
+    app = bind_http(settings_options, namespace=namespace, submit=submit)
     serve.run(app, name=APP_NAME, route_prefix="/")
+
+
+def build_application(arguments: Mapping[str, Any]) -> Application:
+    """Return the application for `serve deploy`: what configs/serve.yaml imports.
+
+    `arguments` are settings by name, and `config`, the path of a file of settings; both go before
+    the environment. The tables of the database are brought to this version.
+    """
+    options = dict(arguments)
+    config = options.pop("config", None)
+    settings = load_settings(config=None if config is None else Path(config), options=options)
+    url = require_database_url(settings)
+    engine = build_engine(url)
+    check_database(engine)
+    upgrade_schema(engine)
+    engine.dispose()
+    address = ray.get_runtime_context().gcs_address
+    for_jobs = settings.model_copy(update={"ray_address": address, "serve_enabled": False})
+    submit = JobSubmitter(
+        address=address,
+        python=sys.executable,
+        runtime_env={"env_vars": settings_for_jobs(for_jobs)},
+    )
+    return bind_http(settings_as_options(settings), namespace=name_namespace(url), submit=submit)
+
+
+def bind_http(
+    settings_options: Mapping[str, Any], *, namespace: str, submit: JobSubmitter
+) -> Application:
+    """Return the application with what its replicas are built from."""
+    return cast(serve.Deployment, Http).bind(dict(settings_options), namespace, submit)
