@@ -12,7 +12,7 @@ from typing import Literal
 import ray
 
 from cluster.core.errors import BadSetting, DatabaseUnavailable, PackNotFound
-from cluster.core.paths import is_url
+from cluster.core.paths import decoded_folder, is_url
 from cluster.plan import CrewOptions, Plan
 from cluster.ray_meter import RayMeter
 from cluster.settings import Settings
@@ -128,7 +128,7 @@ def find_copies_place(settings: Settings, session: SessionInfo, pack: Pack) -> D
     nodes = sum(1 for node in ray.nodes() if node["Alive"])
     if settings.detector_sizes != "auto" or not settings.decoded_copies_bytes or nodes > 1:
         return None
-    folder = settings.data_dir / "decoded" / f"session-{session.id}"
+    folder = decoded_folder(settings.data_dir, session.id)
     return DecodedCopies(folder, None if pack.kind == BUNDLED else DECODE_LONG_SIDE_PX)
 
 

@@ -22,6 +22,7 @@ from serve.origins import CheckHost, RefuseOtherSites
 from serve.parts import AppParts
 from serve.routes import (
     control,
+    erasing,
     health,
     pages,
     people,
@@ -72,7 +73,7 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
     api = APIRouter(prefix=API, responses=anywhere, dependencies=documented)
-    for routes in (training, control, progress, people_changes, people, pictures, search):
+    for routes in (training, control, erasing, progress, people_changes, people, pictures, search):
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -88,6 +88,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         dashboard_url=submit.address or None,
         search=RaySearch(hire).find_faces,
         search_max_bytes=settings.search_max_bytes,
+        data_dir=settings.data_dir,
         weights=weights,
     )
 

@@ -26,11 +26,13 @@ class EventStream(StreamingResponse):
 async def stream_events(live: Live, session_id: int, *, since: int) -> AsyncIterator[bytes]:
     """Yield an event for each version above `since`, skipping those a client was too slow for.
 
-    Ends after the event of a terminal status.
+    Ends after the event of a terminal status, or when the session was erased.
     """
     while True:
         progress = await live.wait(session_id, since=since, timeout_s=KEEP_ALIVE_S)
         if progress is None:
+            if not await live.has_session(session_id):
+                return
             yield KEEPALIVE_COMMENT
             continue
         yield format_event(progress)

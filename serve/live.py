@@ -86,6 +86,14 @@ class Live:
         except TimeoutError:
             return None
 
+    async def has_session(self, session_id: int) -> bool:
+        """Tell whether the session was not erased meanwhile."""
+        try:
+            await self.show(session_id)
+        except NotFound:
+            return False
+        return True
+
     async def follow(self) -> None:
         """Be the one subscriber of the live view, for ever; outages are bridged from the rows."""
         since = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path as FolderPath
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Request
@@ -14,6 +15,7 @@ from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import Engine
 from cluster.store.sessions import SessionInfo
+from serve.control import SessionControl
 from serve.errors import SearchUnavailable
 from serve.live import Live, ProgressSource
 
@@ -50,7 +52,8 @@ class AppParts:
     `submit` sends a session to the cluster as a Ray job and returns the job's id, or raises
     JobNotSubmitted; `choose_pack` turns a wish such as "auto" into a pack, or raises PackNotFound.
     Both may block: they are called in a thread. `dashboard_url` is where a browser finds Ray's.
-    `search` finds the faces in a photo of at most `search_max_bytes`.
+    `search` finds the faces in a photo of at most `search_max_bytes`. `data_dir` is where runs on
+    this machine keep decoded photos.
     """
 
     engine: Engine
@@ -65,8 +68,14 @@ class AppParts:
     dashboard_url: str | None = None
     search: Search = refuse_search
     search_max_bytes: int = 25_000_000
+    data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     now: Callable[[], datetime] = utc_now
+
+    @property
+    def control(self) -> SessionControl:
+        """What moves sessions for users."""
+        return SessionControl(self.engine, self.submit, self.now)
 
 
 def get_parts(request: Request) -> AppParts:

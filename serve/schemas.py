@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from cluster.core.sessions import Move, PhaseName, SessionStatus, users_moves
+from cluster.store.erasing import Erased
 from cluster.store.items import Failure
 from cluster.store.sessions import SessionInfo
 
@@ -126,6 +127,19 @@ class FailuresBody(Body):
     failures: list[FailureBody]
     total: int
     next_after: int | None
+
+
+class ErasedBody(Body):
+    """How much was erased."""
+
+    photos: int
+    faces: int
+    people: int
+
+    @classmethod
+    def from_erased(cls, erased: Erased) -> ErasedBody:
+        """Return `erased`."""
+        return cls(photos=erased.photos, faces=erased.faces, people=erased.people)
 
 
 class HealthBody(Body):

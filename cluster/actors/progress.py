@@ -25,6 +25,7 @@ from ray.actor import ActorHandle
 
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
 from cluster.actors.watching import Watch, is_job_alive
+from cluster.core.errors import NotFound
 from cluster.core.eta import RateWindow
 from cluster.core.metrics import Meter, NoMeter
 from cluster.core.progress import (
@@ -196,8 +197,15 @@ class Progress:
             await self._announce(session_id, session)
 
     async def reload(self, session_id: int, *, drop_in_flight: bool = False) -> None:
-        """Read the rows again, after a status changed; optionally forget what was in flight."""
-        rows = await asyncio.to_thread(self._load, session_id)
+        """Read the rows again, after a status changed; optionally forget what was in flight.
+
+        Raises NotFound when the session was erased; nothing is known of it then.
+        """
+        try:
+            rows = await asyncio.to_thread(self._load, session_id)
+        except NotFound:
+            self._sessions.pop(session_id, None)
+            raise
         session = self._sessions.setdefault(session_id, LiveSession.from_rows(rows))
         session.waiting_for = None
         for row in rows:

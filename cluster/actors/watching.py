@@ -68,8 +68,9 @@ class Watch:
         shown = self.shown()
         with begin(self.engine) as db:
             revisions = list_revisions(db, list(shown))
-        for session_id, revision in revisions.items():
-            if revision > shown[session_id]:
+        for session_id, revision in shown.items():
+            is_erased = session_id not in revisions
+            if is_erased or revisions[session_id] > revision:
                 self.reload(session_id)
 
 

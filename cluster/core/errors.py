@@ -13,6 +13,7 @@ HeadcountError
 ├── IllegalMove                a session cannot make this move from where it is
 │   └── NothingFailed
 ├── SessionBusy                another process is running this session
+│   └── SessionRunning         it runs, and must be cancelled first
 ├── StaleVersion               a person was changed since the client read it
 ├── NameTaken                  another person of the pack has this name
 ├── FacesElsewhere             faces are no longer where the client saw them
@@ -167,6 +168,14 @@ class NotLastChange(HeadcountError):
 
 class ImpossibleChange(HeadcountError):
     """What is asked of people makes no sense; the message says why."""
+
+
+class SessionRunning(SessionBusy):
+    """A session that runs cannot be erased."""
+
+    def __init__(self, session_id: int) -> None:
+        super().__init__(session_id)
+        self.args = (f"Session {session_id} is running; cancel it first.",)
 
 
 class PhaseFailed(HeadcountError):

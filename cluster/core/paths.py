@@ -7,6 +7,7 @@ which no UTF-8 column accepts; such a path is written as its percent-encoded fil
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _FILE_URL = "file://"
@@ -32,3 +33,8 @@ def is_url(path: str) -> bool:
     """Tell a URL that fsspec opens (s3://, memory://) from a local path."""
     scheme, separator, _ = path.partition("://")
     return bool(separator) and scheme.isidentifier() and scheme != "file"
+
+
+def decoded_folder(data_dir: Path, session_id: int) -> Path:
+    """Return where the decoded photos of a session wait while it runs."""
+    return data_dir / "decoded" / f"session-{session_id}"

@@ -13,6 +13,7 @@ from cluster.core.sessions import PhaseName
 from cluster.store.attempts import is_current_attempt
 from cluster.store.copying import driver_connection
 from cluster.store.counts import add_counts
+from cluster.store.erased_faces import leave_out_erased
 from cluster.store.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
 from cluster.store.refound import keep_refound
 from cluster.store.storable import storable_text
@@ -47,6 +48,8 @@ _NOTE = text(
     ON CONFLICT DO NOTHING
     RETURNING image_id, EXISTS (
         SELECT FROM face f WHERE f.image_id = detection.image_id AND f.pack = detection.pack
+    ) OR EXISTS (
+        SELECT FROM erased_face e WHERE e.image_id = detection.image_id
     ) AS had_faces
     """
 )
@@ -103,10 +106,13 @@ def _keep_faces(db: Session, seen: Sequence[DetectionOutcome], *, pack: str, now
     fresh = [outcome for outcome in seen if outcome.image_id in had_faces]
     again = [outcome for outcome in fresh if had_faces[outcome.image_id]]
     first = [outcome for outcome in fresh if not had_faces[outcome.image_id]]
-    new = keep_refound(db, again, pack=pack) if again else []
+    new: Sequence[DetectionOutcome] = ()
+    if again:
+        again = leave_out_erased(db, again, pack=pack)
+        new = keep_refound(db, again, pack=pack)
     _copy_faces(db, [*first, *new], pack=pack)
     known = [outcome.image_id for outcome in seen if outcome.image_id not in had_faces]
-    count = sum(len(outcome.faces) for outcome in fresh)
+    count = sum(len(outcome.faces) for outcome in (*first, *again))
     if known:
         count += int(db.execute(_COUNT_KNOWN, {"pack": pack, "ids": known}).scalar_one())
     return count

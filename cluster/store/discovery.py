@@ -53,7 +53,8 @@ _FIND_CHANGED = text(
 _FORGET = text(
     """
     WITH faces AS (DELETE FROM face WHERE image_id = ANY(:ids)),
-        detections AS (DELETE FROM detection WHERE image_id = ANY(:ids))
+        detections AS (DELETE FROM detection WHERE image_id = ANY(:ids)),
+        erased AS (DELETE FROM erased_face WHERE image_id = ANY(:ids))
     UPDATE image SET size = f.size, modified_ns = f.modified_ns,
         sha256 = NULL, width = NULL, height = NULL, taken_at = NULL, phash = NULL, dhash = NULL,
         thumbnail = NULL, unreadable = NULL, duplicate_of = NULL

@@ -34,13 +34,11 @@ GLANCE_S = 0.5
 _TAKE = text("SELECT pg_try_advisory_lock(:key)")
 _TAKE_BRIEFLY = text("SELECT pg_try_advisory_xact_lock(:key)")
 
-_IS_HELD = text(
+_LIST_HELD = text(
     """
-    SELECT EXISTS (
-        SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND classid = :class AND objid = :session_id AND objsubid = 1
-    )
+    SELECT objid::bigint AS session_id FROM pg_locks WHERE locktype = 'advisory' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND classid = :class AND objsubid = 1 ORDER BY objid
     """
 )
 
@@ -138,8 +136,12 @@ def _take_when_free(
 
 def is_session_held(db: Session, session_id: int) -> bool:
     """Tell whether a living process runs the session."""
-    key = {"class": _CLASS, "session_id": session_id}
-    return bool(db.execute(_IS_HELD, key).scalar_one())
+    return session_id in list_held_sessions(db)
+
+
+def list_held_sessions(db: Session) -> list[int]:
+    """Return the sessions that living processes run."""
+    return list(db.execute(_LIST_HELD, {"class": _CLASS}).scalars())
 
 
 def keep_drivers_out(db: Session, session_id: int) -> None:

@@ -270,6 +270,22 @@ class Face(Table):
     )
 
 
+class ErasedFace(Table):
+    """Where a face was that a user erased with its person: nothing but a rectangle.
+
+    Nobody finds a face there again, with whatever pack, until the photo changes.
+    """
+
+    __tablename__ = "erased_face"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"), index=True)
+    box_left: Mapped[float]
+    box_top: Mapped[float]
+    box_right: Mapped[float]
+    box_bottom: Mapped[float]
+
+
 class PersonChange(Table):
     """The last change that a user made to the people of a pack, so that it can be undone.
 

@@ -18,7 +18,6 @@ from cluster.core.errors import IllegalMove, NotFound, SessionBusy
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.sessions import SessionInfo
 from serve.answers import changes
-from serve.control import restart_phase, resume_session, retry_failed, stop_session
 from serve.errors import JobNotSubmitted, LiveViewUnavailable
 from serve.parts import AppParts, Id, Parts
 from serve.routes.training import show_body
@@ -36,19 +35,19 @@ FailedOnly = Annotated[bool, Query(alias="failedOnly", description="only the pho
 @router.post("/pause", responses=changes(*_REFUSED))
 async def pause(session_id: Id, parts: Parts) -> SessionBody:
     """Start no more work; what is in flight is settled, and what is finished stays so."""
-    return await _do(parts, partial(stop_session, parts, session_id, Move.PAUSE))
+    return await _do(parts, partial(parts.control.stop, session_id, Move.PAUSE))
 
 
 @router.post("/cancel", responses=changes(*_REFUSED))
 async def cancel(session_id: Id, parts: Parts) -> SessionBody:
     """Start no more work, and do not wait for more; what is finished stays so."""
-    return await _do(parts, partial(stop_session, parts, session_id, Move.CANCEL))
+    return await _do(parts, partial(parts.control.stop, session_id, Move.CANCEL))
 
 
 @router.post("/resume", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
 async def resume(session_id: Id, parts: Parts) -> SessionBody:
     """Go on with what is pending, as a new Ray job if the last one has ended."""
-    return await _do(parts, partial(resume_session, parts, session_id))
+    return await _do(parts, partial(parts.control.resume, session_id))
 
 
 @router.post("/restart", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
@@ -60,14 +59,14 @@ async def restart(
     Restarting training also looks for new photos in the folder. Faces that are found again keep
     their person. Clustering has no photos of its own: `failedOnly` makes no difference to it.
     """
-    again = partial(restart_phase, parts, session_id, phase, failed_only=failed_only)
+    again = partial(parts.control.restart, session_id, phase, failed_only=failed_only)
     return await _do(parts, again)
 
 
 @router.post("/retry", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
 async def retry(session_id: Id, parts: Parts, phase: PhotoPhase | None = None) -> SessionBody:
     """Try the photos again that failed, in both photo phases or in one."""
-    return await _do(parts, partial(retry_failed, parts, session_id, phase))
+    return await _do(parts, partial(parts.control.retry, session_id, phase))
 
 
 async def _do(parts: AppParts, change: Callable[[], SessionInfo]) -> SessionBody:

@@ -27,7 +27,6 @@ from cluster.store.sessions import (
 )
 from cluster.tasks.discovery import check_root
 from serve.answers import bodies, problems
-from serve.control import submit_session
 from serve.errors import JobNotSubmitted
 from serve.parts import MAX_ID, AppParts, Id, PackChoice, Parts
 from serve.roots import allowed_folders, resolve_root
@@ -53,7 +52,7 @@ def start_training(start: StartBody, parts: Parts, response: Response) -> Sessio
     check_root(root, confined_to=allowed_folders(parts.allowed_roots))
     pack = parts.choose_pack(start.options.pack or parts.pack)
     session = _create(start, root=path_to_text(root), pack=pack, parts=parts)
-    submitted = submit_session(parts, session)
+    submitted = parts.control.submit_job(session)
     response.headers["Location"] = f"/api/v1/training/{session.id}"
     return show_body(submitted, parts)
 

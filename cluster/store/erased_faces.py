@@ -1,0 +1,71 @@
+"""Where erased faces were: a rectangle in a photo, kept so that they are not found again there.
+
+The rectangle tells nothing about the face. It holds for every pack, and goes with the photo, or
+when the photo changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from cluster.core.faces import BoundingBox, match_boxes
+from cluster.core.photos import DetectionOutcome
+from cluster.store.tables import ErasedFace
+
+# The same picture in other files: one of them may stand for the others one day.
+_MARK = text(
+    """
+    INSERT INTO erased_face (image_id, box_left, box_top, box_right, box_bottom)
+    SELECT i.id, f.box_left * k.scale, f.box_top * k.scale, f.box_right * k.scale,
+        f.box_bottom * k.scale
+    FROM face f JOIN image r ON r.id = f.image_id
+        JOIN image i ON i.id = r.id OR i.duplicate_of = r.id
+        CROSS JOIN LATERAL (SELECT coalesce(i.width::real / nullif(r.width, 0), 1) AS scale) k
+    WHERE f.person_id = :person_id
+    """
+)
+
+_RECOUNT = text("UPDATE detection SET faces = :faces WHERE image_id = :image_id AND pack = :pack")
+
+
+def mark_erased(db: Session, person_id: int) -> None:
+    """Keep where the faces of a person are, in their photos and in the duplicates of these."""
+    db.execute(_MARK, {"person_id": person_id})
+
+
+def leave_out_erased(
+    db: Session, outcomes: Sequence[DetectionOutcome], *, pack: str
+) -> list[DetectionOutcome]:
+    """Return the outcomes without the faces that lie where erased ones were.
+
+    What is noted of these photos counts the others only.
+    """
+    erased = _list_erased(db, [outcome.image_id for outcome in outcomes])
+    kept = [_without(outcome, erased[outcome.image_id]) for outcome in outcomes]
+    counts = [
+        {"image_id": after.image_id, "pack": pack, "faces": len(after.faces)}
+        for before, after in zip(outcomes, kept, strict=True)
+        if len(after.faces) < len(before.faces)
+    ]
+    if counts:
+        db.execute(_RECOUNT, counts)
+    return kept
+
+
+def _list_erased(db: Session, image_ids: Sequence[int]) -> dict[int, list[BoundingBox]]:
+    sides = (ErasedFace.box_left, ErasedFace.box_top, ErasedFace.box_right, ErasedFace.box_bottom)
+    statement = select(ErasedFace.image_id, *sides).where(ErasedFace.image_id.in_(image_ids))
+    erased: dict[int, list[BoundingBox]] = defaultdict(list)
+    for image_id, *box in db.execute(statement):
+        erased[image_id].append(BoundingBox(*box))
+    return erased
+
+
+def _without(outcome: DetectionOutcome, erased: Sequence[BoundingBox]) -> DetectionOutcome:
+    matches = match_boxes(erased, [face.box for face in outcome.faces])
+    faces = tuple(face for n, face in enumerate(outcome.faces) if n not in matches)
+    return DetectionOutcome(outcome.image_id, faces)

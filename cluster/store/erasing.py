@@ -1,0 +1,197 @@
+"""Erasing: what is known of a session, of a person, or of everybody goes for good.
+
+What belongs to a session: its items and phases, and the photos that no other session has found,
+with their thumbnails, fingerprints, faces and what was noted of looking for them. A photo that
+stands for a duplicate in another session stays until that one goes. People that are left without a
+face go too, named or not.
+
+Deleted rows are gone for every query at once. PostgreSQL keeps their bytes in its files until it
+uses the space again; `compact_tables` does that at once.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Engine, TextClause, text
+from sqlalchemy.orm import Session
+
+from cluster.core.errors import NotFound, SessionBusy, SessionRunning
+from cluster.core.sessions import SessionStatus
+from cluster.store.attempts import hold_attempts_closed
+from cluster.store.discovery import LIBRARY_LOCK
+from cluster.store.engine import begin
+from cluster.store.erased_faces import mark_erased
+from cluster.store.holds import keep_drivers_out, list_held_sessions
+from cluster.store.people_claims import lock_people
+from cluster.store.sessions import get_session
+from cluster.store.tables import Table
+
+ENDING_S = 20.0
+"""A cancelled session settles what is in flight before its driver ends."""
+
+POLL_S = 0.2
+
+_TABLES = ", ".join(table.name for table in Table.metadata.sorted_tables)
+
+_BEGIN = text("DROP TABLE IF EXISTS orphan, left_person")
+_FIND_ORPHANS = text(
+    """
+    CREATE TEMP TABLE orphan ON COMMIT DROP AS SELECT i.id FROM image i
+    WHERE NOT EXISTS (SELECT FROM session_item s WHERE s.image_id = i.id)
+        AND NOT EXISTS (
+            SELECT FROM image d JOIN session_item s ON s.image_id = d.id WHERE d.duplicate_of = i.id
+        )
+    """
+)
+_FIND_LEFT = text(
+    """
+    CREATE TEMP TABLE left_person ON COMMIT DROP AS
+    SELECT DISTINCT person_id AS id FROM face JOIN orphan ON orphan.id = face.image_id
+    WHERE person_id IS NOT NULL
+    """
+)
+_COUNT_FACES = text("SELECT count(*) FROM face WHERE image_id IN (SELECT id FROM orphan)")
+_DELETE_SESSION = text("DELETE FROM training_session WHERE id = :session_id")
+_DELETE_ORPHANS = text("DELETE FROM image WHERE id IN (SELECT id FROM orphan)")
+
+# Also the journal's copy of a name: the change goes in which the person took part.
+_FORGET_CHANGES = text(
+    """
+    DELETE FROM person_change WHERE id IN (
+        SELECT change_id FROM person_change_person WHERE person_id = ANY(:ids)
+    )
+    """
+)
+_FIND_FACELESS = text(
+    """
+    SELECT id FROM left_person
+    WHERE NOT EXISTS (SELECT FROM face WHERE face.person_id = left_person.id)
+    """
+)
+_DELETE_PEOPLE = text("DELETE FROM person WHERE id = ANY(:ids)")
+
+_DELETE_FACES = text("DELETE FROM face WHERE person_id = :person_id RETURNING image_id, pack")
+_RECOUNT = text(
+    """
+    UPDATE detection d SET faces = (
+        SELECT count(*) FROM face f WHERE f.image_id = d.image_id AND f.pack = d.pack
+    )
+    WHERE d.image_id = ANY(:image_ids) AND d.pack = ANY(:packs)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How much is gone."""
+
+    photos: int
+    faces: int
+    people: int
+
+
+def erase_session(db: Session, session_id: int) -> Erased:
+    """Erase a session and what belongs to it alone.
+
+    Raises NotFound, SessionRunning while it runs, SessionBusy while its driver is still ending.
+    """
+    _stand_still(db)
+    if get_session(db, session_id, for_change=True).status is SessionStatus.RUNNING:
+        raise SessionRunning(session_id)
+    keep_drivers_out(db, session_id)
+    db.execute(_DELETE_SESSION, {"session_id": session_id})
+    db.execute(_BEGIN)
+    db.execute(_FIND_ORPHANS)
+    db.execute(_FIND_LEFT)
+    faces = int(db.execute(_COUNT_FACES).scalar_one())
+    photos = _count_rows(db, _DELETE_ORPHANS)
+    people = _delete_people(db, list(db.execute(_FIND_FACELESS).scalars()))
+    return Erased(photos, faces, people)
+
+
+def erase_ended_session(engine: Engine, session_id: int) -> Erased:
+    """Erase a session in a transaction of its own; a driver that is ending is waited for.
+
+    Raises as `erase_session` does.
+    """
+    deadline = time.monotonic() + ENDING_S
+    while True:
+        try:
+            with begin(engine) as db:
+                return erase_session(db, session_id)
+        except SessionRunning:
+            raise
+        except SessionBusy:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(POLL_S)
+
+
+def erase_person(db: Session, person_id: int) -> Erased:
+    """Erase a person with all faces; the photos stay. Raises NotFound.
+
+    The photos count as looked at, and where the faces were none is found again until a photo
+    changes. Faces of the same human that belong to nobody, or to another person, are not known to
+    be the same, and stay.
+    """
+    lock_people(db)
+    mark_erased(db, person_id)
+    rows = db.execute(_DELETE_FACES, {"person_id": person_id}).all()
+    image_ids, packs = {row.image_id for row in rows}, {row.pack for row in rows}
+    db.execute(_RECOUNT, {"image_ids": list(image_ids), "packs": list(packs)})
+    if not _delete_people(db, [person_id]):
+        raise NotFound("person", person_id)
+    return Erased(photos=0, faces=len(rows), people=1)
+
+
+def erase_all(db: Session) -> Erased:
+    """Erase every session, photo, face and person.
+
+    Their files are emptied as well. Raises SessionRunning or SessionBusy while a session runs.
+    """
+    _stand_still(db)
+    query = text("SELECT id FROM training_session WHERE status = 'running' LIMIT 1")
+    running = db.execute(query).scalar()
+    if running is not None:
+        raise SessionRunning(running)
+    for session_id in list_held_sessions(db):
+        keep_drivers_out(db, session_id)
+    photos, faces, people = db.execute(
+        text(
+            "SELECT (SELECT count(*) FROM image), (SELECT count(*) FROM face),"
+            " (SELECT count(*) FROM person)"
+        )
+    ).one()
+    db.execute(text(f"TRUNCATE {_TABLES}"))
+    return Erased(int(photos), int(faces), int(people))
+
+
+def compact_tables(engine: Engine) -> None:
+    """Write the tables anew, so that nothing that was deleted is left in their files.
+
+    Each table is locked meanwhile, and needs its size again on the disk.
+    """
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text(f"VACUUM (FULL) {_TABLES}"))
+        connection.execute(text("CHECKPOINT"))
+
+
+def _stand_still(db: Session) -> None:
+    """Let nobody find photos, settle batches or change people until the transaction ends."""
+    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LIBRARY_LOCK})
+    for session_id in list_held_sessions(db):
+        hold_attempts_closed(db, session_id)
+    lock_people(db)
+
+
+def _delete_people(db: Session, ids: list[int]) -> int:
+    db.execute(_FORGET_CHANGES, {"ids": ids})
+    return _count_rows(db, _DELETE_PEOPLE, ids=ids)
+
+
+def _count_rows(db: Session, statement: TextClause, **key: object) -> int:
+    return int(cast(CursorResult[Any], db.execute(statement, key)).rowcount)
