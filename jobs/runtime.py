@@ -18,6 +18,8 @@ from typing import Any
 import ray
 from pydantic import SecretStr
 from ray import serve
+from ray._private.parameter import RayParams
+from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 from ray.actor import ActorHandle
 
 from cluster.actors.progress import start_progress_actor
@@ -34,6 +36,11 @@ from cluster.store.embedded import is_embedded_running, start_embedded, stop_emb
 from cluster.store.engine import Engine, build_engine, check_database
 from cluster.store.schema import upgrade_schema
 from serve.deployment import deploy, name_namespace, phase_weights
+
+ADDRESS_FILE = "ray_current_cluster"
+
+STOP_WAIT = {"RAY_JOB_STOP_WAIT_TIME_S": "20"}
+"""Seconds after which a job that was stopped is killed: time to settle what is in flight."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,8 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
         yield runtime
     finally:
         ray.shutdown()
+        if is_local:
+            (_local_folder(namespace) / ADDRESS_FILE).unlink(missing_ok=True)
 
 
 def start_ray(address: str | None, *, namespace: str) -> Any:
@@ -127,8 +136,9 @@ def start_ray(address: str | None, *, namespace: str) -> Any:
     """
     if address is not None:
         return ray.init(address=address, namespace=namespace, log_to_driver=False)
-    folder = Path(tempfile.gettempdir()) / namespace
+    folder = _local_folder(namespace)
     folder.mkdir(mode=0o700, exist_ok=True)
+    _let_agent_choose_its_port()
     context = ray.init(
         address="local",
         namespace=namespace,
@@ -137,8 +147,41 @@ def start_ray(address: str | None, *, namespace: str) -> Any:
         logging_level=logging.ERROR,
         _temp_dir=str(folder),
     )
-    (folder / "ray_current_cluster").write_text(ray.get_runtime_context().gcs_address)
+    (folder / ADDRESS_FILE).write_text(ray.get_runtime_context().gcs_address)
     return context
+
+
+def _let_agent_choose_its_port() -> None:
+    """Let several Rays on one machine take jobs.
+
+    The agent that starts them listens on one fixed port, for which `ray.init` has no option; where
+    it is taken, no job can be submitted. Ray's own test clusters give None as well.
+    """
+    start = RayParams.__init__
+    fixed = DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
+    start.__defaults__ = tuple(None if v == fixed else v for v in start.__defaults__ or ())
+
+
+def _local_folder(namespace: str) -> Path:
+    return Path(tempfile.gettempdir()) / namespace
+
+
+def find_cluster(settings: Settings, *, namespace: str) -> str | None:
+    """Return the address of the Ray cluster that runs for this library; None when there is none.
+
+    It is the one that the settings or Ray's own environment name, or the one that another process
+    started on this machine.
+    """
+    named = settings.ray_address or ray_address_from_environment()
+    if named is not None:
+        return named
+    try:
+        address = (_local_folder(namespace) / ADDRESS_FILE).read_text()
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except (OSError, ValueError):
+        return None
+    return address
 
 
 def start_serve(runtime: Runtime) -> None:
@@ -147,7 +190,6 @@ def start_serve(runtime: Runtime) -> None:
         return
     settings = runtime.settings.model_copy(update={"database_url": SecretStr(runtime.database_url)})
     address = ray.get_runtime_context().gcs_address
-    for_jobs = runtime.settings.model_copy(update={"ray_address": address})
     quiet = {"enable_access_log": False, "log_level": "ERROR"}
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     serve.start(
@@ -159,8 +201,14 @@ def start_serve(runtime: Runtime) -> None:
         settings_as_options(settings),
         namespace=runtime.namespace,
         dashboard_address=runtime.dashboard_url or "",
-        job_runtime_env={"env_vars": settings_as_environment(for_jobs)},
+        job_runtime_env=make_job_environment(runtime.settings, address=address),
     )
+
+
+def make_job_environment(settings: Settings, *, address: str) -> dict[str, Any]:
+    """Return the runtime environment of a session's job on the cluster at `address`."""
+    for_job = settings.model_copy(update={"ray_address": address})
+    return {"env_vars": settings_as_environment(for_job) | STOP_WAIT}
 
 
 def check_port(host: str, port: int) -> None:

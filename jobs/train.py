@@ -70,12 +70,12 @@ WAITING = (SessionStatus.PENDING, SessionStatus.RUNNING)
 class Request:
     """What was asked for on the command line, checked."""
 
-    root: str | None
-    name: str | None
-    resume: int | None
-    if_waiting: bool
-    keep: bool
-    pack: Pack | None
+    root: str | None = None
+    name: str | None = None
+    resume: int | None = None
+    if_waiting: bool = False
+    keep: bool = False
+    pack: Pack | None = None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -124,13 +124,13 @@ def check_request(options: argparse.Namespace, settings: Settings) -> Request:
     root = None if options.root is None else normalise_root(options.root)
     if options.resume is not None:
         return Request(
-            root, options.name, options.resume, options.if_waiting, options.keep, pack=None
+            root, resume=options.resume, if_waiting=options.if_waiting, keep=options.keep
         )
     if root is None:
         raise BadSetting("--root", "name the folder that holds the photos.")
     check_root(root)
     pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
-    return Request(root, options.name, None, False, options.keep, pack)
+    return Request(root, options.name, keep=options.keep, pack=pack)
 
 
 def run(settings: Settings, request: Request) -> int:
@@ -151,7 +151,11 @@ def run(settings: Settings, request: Request) -> int:
                 console.print(f"Session {session.id} is {status}; it does not wait for this job.")
                 return EXIT_CODES[status]
             interrupt = Interrupt()
-            with interrupt.caught(), open_runtime(settings, url=url, engine=engine) as runtime:
+            with (
+                interrupt.caught(),
+                open_runtime(settings, url=url, engine=engine) as runtime,
+                interrupt.caught(),  # Once more: Ray takes SIGTERM for itself when it starts.
+            ):
                 return run_to_the_end(session, request, runtime, interrupt, hold, console)
 
 

@@ -118,6 +118,10 @@ class Headcount:
         data = json.dumps(body).encode()
         return self._request("POST", path, data, {"Content-Type": "application/json", **headers})
 
+    def delete(self, path: str, **headers: str) -> Answer:
+        """Send a DELETE request."""
+        return self._request("DELETE", path, None, headers)
+
     def _request(
         self, method: str, path: str, data: bytes | None, headers: dict[str, str]
     ) -> Answer:

@@ -1,0 +1,132 @@
+"""`python -m jobs.control MOVE ID`: pause, resume, cancel, restart or retry a session.
+
+Works on the database, with or without a server. A session that is to go on is submitted to the Ray
+cluster of its library; when none is running it runs here, as with `python -m jobs.train --resume
+ID`, and the exit code is as there. Otherwise: 0 done, 1 the cluster took no job, 2 not possible.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound
+from cluster.core.sessions import Move, PhaseName
+from cluster.settings import Settings, load_settings
+from cluster.store.engine import Engine, begin
+from cluster.store.resets import restart_session, retry_session
+from cluster.store.sessions import SessionInfo, check_move
+from jobs.runtime import find_cluster, make_job_environment, open_database
+from jobs.train import BAD_ARGUMENTS, Request
+from jobs.train import run as run_here
+from serve.control import SessionControl
+from serve.deployment import name_namespace
+from serve.submit import JobSubmitter
+
+DONE, NOT_TAKEN = 0, 1
+STOPS = (Move.PAUSE, Move.CANCEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for on the command line."""
+
+    session_id: int
+    move: Move
+    phase: PhaseName | None
+    failed_only: bool
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the move and return the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return run(load_settings(config=options.config), check_wish(options))
+    except (BadSetting, NotFound, IllegalMove) as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    except HeadcountError as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return NOT_TAKEN
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    moves = [move.value for move in Move if move.is_users]
+    parser = argparse.ArgumentParser(prog="python -m jobs.control", description=__doc__)
+    parser.add_argument("move", choices=moves)
+    parser.add_argument("session", type=int, metavar="ID")
+    parser.add_argument("--phase", choices=list(PhaseName), help="what to restart, or to retry")
+    parser.add_argument("--failed-only", action="store_true", help="restart only failed photos")
+    parser.add_argument("--config", type=Path, help="a YAML file with settings")
+    return parser
+
+
+def check_wish(options: argparse.Namespace) -> Wish:
+    """Return what is asked for; raise BadSetting when it cannot be meant."""
+    move = Move(options.move)
+    phase = PhaseName(options.phase) if options.phase else None
+    if move is Move.RESTART and phase is None:
+        raise BadSetting("--phase", "name the phase that is to be done again.")
+    if move is Move.RETRY and phase is PhaseName.CLUSTERING:
+        raise BadSetting("--phase", "no photo fails in clustering; restart it.")
+    return Wish(options.session, move, phase, options.failed_only)
+
+
+def run(settings: Settings, wish: Wish) -> int:
+    """Make the move where the session lives, or run it here when there is no cluster for it."""
+    with open_database(settings) as (url, engine):
+        address = find_cluster(settings, namespace=name_namespace(url))
+        if address is not None or wish.move in STOPS:
+            control = SessionControl(engine, make_submitter(settings, address), _now)
+            print(describe(make_move(control, wish)))
+            return DONE
+        prepare(engine, wish)
+    print(f"No Ray cluster runs for this library: session {wish.session_id} runs here.")
+    return run_here(settings, Request(resume=wish.session_id))
+
+
+def make_submitter(settings: Settings, address: str | None) -> JobSubmitter:
+    """Return what sends sessions to the cluster at `address`; without one nothing is sent."""
+    environment = make_job_environment(settings, address=address) if address else {}
+    return JobSubmitter(address=address or "", python=sys.executable, runtime_env=environment)
+
+
+def make_move(control: SessionControl, wish: Wish) -> SessionInfo:
+    """Make a user's move and return the session as it is then."""
+    if wish.move is Move.RESUME:
+        return control.resume(wish.session_id)
+    if wish.move is Move.RETRY:
+        return control.retry(wish.session_id, wish.phase)
+    if wish.move is Move.RESTART and wish.phase is not None:
+        return control.restart(wish.session_id, wish.phase, failed_only=wish.failed_only)
+    return control.stop(wish.session_id, wish.move)
+
+
+def prepare(engine: Engine, wish: Wish) -> None:
+    """Leave the session such that running it does what was asked."""
+    session_id, phase, now = wish.session_id, wish.phase, _now()
+    with begin(engine) as db:
+        if wish.move is Move.RESUME:
+            check_move(db, session_id, wish.move)
+        elif wish.move is Move.RETRY:
+            retry_session(db, session_id, phase=phase, now=now)
+        elif phase is not None:
+            restart_session(db, session_id, phase, failed_only=wish.failed_only, now=now)
+
+
+def describe(session: SessionInfo) -> str:
+    """Say in a line what became of the session."""
+    job = f", Ray job {session.job_id}" if session.job_id else ""
+    return f"Session {session.id} is {session.status}{job}."
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

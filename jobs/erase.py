@@ -1,0 +1,104 @@
+"""`python -m jobs.erase`: erase a session, a person, or all that is known of everybody, for good.
+
+Photo files are never touched. Asks before it erases, unless `--yes` says so already. What was
+deleted is gone for every query; PostgreSQL uses its bytes again in time, or with `--compact` at
+once. Exit codes: 0 erased, 1 not now (a session runs), 2 bad arguments or not confirmed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from cluster.core.errors import BadSetting, HeadcountError, NotFound
+from cluster.core.paths import decoded_folder
+from cluster.settings import Settings, load_settings
+from cluster.store.engine import Engine, begin
+from cluster.store.erasing import (
+    Erased,
+    compact_tables,
+    erase_all,
+    erase_ended_session,
+    erase_person,
+)
+from jobs.runtime import open_database
+
+ERASED, NOT_NOW, NOT_DONE = 0, 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Erase what was named and return the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        settings = load_settings(config=options.config)
+        if not (options.yes or is_confirmed(describe(options))):
+            print("Nothing was erased.")
+            return NOT_DONE
+        return run(settings, options)
+    except (BadSetting, NotFound) as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return NOT_DONE
+    except HeadcountError as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return NOT_NOW
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.erase", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--session", type=int, metavar="ID", help="a session, and its photos")
+    what.add_argument("--person", type=int, metavar="ID", help="a person, with all faces")
+    what.add_argument("--all", action="store_true", help="everything: as on the first day")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--compact", action="store_true", help="leave nothing in the files")
+    parser.add_argument("--config", type=Path, help="a YAML file with settings")
+    return parser
+
+
+def describe(options: argparse.Namespace) -> str:
+    """Say what would be erased."""
+    if options.all:
+        return "all sessions, photos, faces and people"
+    if options.person is not None:
+        return f"person {options.person} and all faces of this person"
+    return f"session {options.session} and what only it has found"
+
+
+def is_confirmed(what: str) -> bool:
+    """Ask; nobody at the terminal is a no."""
+    try:
+        return input(f"Erase {what}, for good? Type yes: ").strip().lower() == "yes"
+    except EOFError:
+        return False
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Erase, and say how much is gone."""
+    with open_database(settings) as (_, engine):
+        erased = erase(engine, settings, options)
+        if options.compact:
+            compact_tables(engine)
+    print(f"Erased: {erased.photos} photos, {erased.faces} faces, {erased.people} people.")
+    return ERASED
+
+
+def erase(engine: Engine, settings: Settings, options: argparse.Namespace) -> Erased:
+    """Erase from the tables, and the decoded photos that a killed run left behind."""
+    if options.person is not None:
+        with begin(engine) as db:
+            return erase_person(db, options.person)
+    if options.session is not None:
+        erased = erase_ended_session(engine, options.session)
+        shutil.rmtree(decoded_folder(settings.data_dir, options.session), ignore_errors=True)
+        return erased
+    with begin(engine) as db:
+        erased = erase_all(db)
+    shutil.rmtree(decoded_folder(settings.data_dir, 0).parent, ignore_errors=True)
+    return erased
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""`python -m jobs.status ID`: how far a session is, as the HTTP interface says it.
+
+The live view answers when a Ray cluster runs for the library, else the database. `--json` prints
+the very body of `GET /api/v1/training/ID/progress/unified`. Exit codes: 0, 2 no such session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import ray
+from ray.exceptions import RayError
+from rich.console import Console
+
+from cluster.actors.progress import ACTOR_NAME
+from cluster.core.errors import HeadcountError
+from cluster.core.progress import PhaseProgress, UnifiedProgress, unify
+from cluster.settings import Settings, load_settings, prepare_environment
+from cluster.store.phases import load_snapshots
+from jobs.runtime import find_cluster, open_database, start_ray
+from jobs.terminal import TITLES, write_line
+from jobs.train import BAD_ARGUMENTS
+from serve.deployment import name_namespace, phase_weights
+from serve.progress_body import ProgressBody
+
+ANSWER_S = 5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the progress and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.status", description=__doc__)
+    parser.add_argument("session", type=int, metavar="ID")
+    parser.add_argument("--json", action="store_true", help="print what the HTTP interface answers")
+    parser.add_argument("--config", type=Path, help="a YAML file with settings")
+    options = parser.parse_args(arguments)
+    try:
+        progress = read_progress(load_settings(config=options.config), options.session)
+    except HeadcountError as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    if options.json:
+        print(ProgressBody.from_progress(progress).model_dump_json(indent=2))
+    else:
+        print_progress(progress, Console(highlight=False))
+    return 0
+
+
+def read_progress(settings: Settings, session_id: int) -> UnifiedProgress:
+    """Return the progress from the live view, or from the rows. Raises NotFound."""
+    with open_database(settings) as (url, engine):
+        namespace = name_namespace(url)
+        phases = load_snapshots(engine, session_id)
+        address = find_cluster(settings, namespace=namespace)
+    live = ask_live_view(settings, address, session_id, namespace=namespace) if address else None
+    return live or unify(session_id, phases, version=0, weights=phase_weights(settings))
+
+
+def ask_live_view(
+    settings: Settings, address: str, session_id: int, *, namespace: str
+) -> UnifiedProgress | None:
+    """Return what the ProgressActor says; None when it cannot be asked."""
+    prepare_environment(settings)
+    try:
+        start_ray(address, namespace=namespace)
+        actor = ray.get_actor(ACTOR_NAME, namespace=namespace)
+        answer: UnifiedProgress = ray.get(actor.show.remote(session_id), timeout=ANSWER_S)
+    except (RayError, ConnectionError, ValueError, TimeoutError):
+        return None
+    finally:
+        ray.shutdown()
+    return answer
+
+
+def print_progress(progress: UnifiedProgress, console: Console) -> None:
+    """Print the whole in a line, and each phase in one."""
+    console.print(f"Session {progress.session_id}: {write_line(progress)}", soft_wrap=True)
+    for phase in progress.phases:
+        console.print(f"  {TITLES[phase.name]:<15} {describe_phase(phase)}", soft_wrap=True)
+
+
+def describe_phase(phase: PhaseProgress) -> str:
+    """Say in a line where a phase is."""
+    counts = f"{phase.processed} processed, {phase.skipped} skipped, {phase.failed} failed"
+    parts = [f"{phase.status:<10} {phase.percentage:6.2f} %", f"{phase.current} of {phase.total}"]
+    parts += [counts, *([f"attempt {phase.attempt}"] if phase.attempt > 1 else [])]
+    return "  ".join([*parts, *([phase.error] if phase.error else [])])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
