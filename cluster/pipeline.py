@@ -31,7 +31,7 @@ from cluster.workers import Staff
 STATUS_INTERVAL_S = 0.5
 
 BEGINNINGS = {SessionStatus.PENDING: Move.START, SessionStatus.RUNNING: Move.TAKE_OVER}
-"""How a driver begins with a session of this status; any other is resumed."""
+"""How a driver begins with a session of this status; any other waits for no driver."""
 
 
 @dataclass(slots=True)
@@ -71,12 +71,14 @@ def run_session(
 ) -> SessionStatus:
     """Run a session's phases in their order and return the status that it ends with.
 
-    An interruption settles what is in flight and leaves the session paused. When a user resumes
-    a session that has not stopped yet, it goes on. `hold` is released in the transaction that ends
-    the run: whoever moves the session knows from then on that it needs another driver.
+    One that a user has stopped since it was claimed is left alone. An interruption settles what is
+    in flight and leaves the session paused. When a user resumes a session that has not stopped yet,
+    it goes on. `hold` is released in the transaction that ends the run: whoever moves the session
+    knows from then on that it needs another driver.
     """
     log = bind(__name__, session=plan.session_id)
-    _begin(plan)
+    if not _begin(plan):
+        return _end(plan, hold)
     log.info("session began", pack=plan.pack.name)
     while True:
         control = Control(plan, is_interrupted, hold)
@@ -88,6 +90,19 @@ def run_session(
         log.info("session stopped", status=status.value)
         if status is not SessionStatus.RUNNING:
             return status
+
+
+def claim_session(engine: Engine, session_id: int, *, if_waiting: bool = False) -> SessionStatus:
+    """Return a session's status: pending or running when its holder is to run it.
+
+    A session that was stopped is resumed, unless it is to be run only `if_waiting`. Raises
+    IllegalMove for a complete one.
+    """
+    with begin(engine) as db:
+        status = get_session(db, session_id, for_change=True).status
+        if status in BEGINNINGS or if_waiting:
+            return status
+        return move_session(db, session_id, Move.RESUME, now=_now())
 
 
 def fail_run(engine: Engine, session_id: int, reason: str, *, hold: SessionHold | None) -> None:
@@ -108,11 +123,14 @@ PHASES: tuple[tuple[PhaseName, Work], ...] = (
 
 
 @waits_for_database
-def _begin(plan: Plan) -> None:
+def _begin(plan: Plan) -> bool:
     with begin(plan.engine) as db:
         status = get_session(db, plan.session_id, for_change=True).status
-        move_session(db, plan.session_id, BEGINNINGS.get(status, Move.RESUME), now=_now())
+        if status not in BEGINNINGS:
+            return False
+        move_session(db, plan.session_id, BEGINNINGS[status], now=_now())
     _tell(plan, drop_in_flight=True)
+    return True
 
 
 def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: Control) -> bool:

@@ -15,7 +15,7 @@ from rich.console import Console
 from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound, SessionBusy
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
-from cluster.pipeline import fail_run
+from cluster.pipeline import claim_session, fail_run
 from cluster.settings import Settings, load_settings
 from cluster.store.engine import Engine, begin
 from cluster.store.holds import hold_session
@@ -62,6 +62,7 @@ def run(settings: Settings, session_id: int | None) -> int:
             restart(engine, session)
             ask = ask_progress(runtime.progress, session.id)
             try:
+                claim_session(engine, session.id)
                 plan = make_plan(runtime, session, pack)
                 status = run_staffed(plan, runtime, ask, interrupt, hold)
             except SessionBusy:

@@ -30,7 +30,7 @@ from cluster.core.errors import (
 )
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
-from cluster.pipeline import fail_run, run_session
+from cluster.pipeline import BEGINNINGS, claim_session, fail_run, run_session
 from cluster.plan import Plan
 from cluster.settings import Settings, load_settings, submission_id_from_environment
 from cluster.store.engine import Engine, begin
@@ -61,9 +61,6 @@ EXIT_CODES = {
 }
 BAD_ARGUMENTS = 2
 READY_POLL_S = 0.2
-
-WAITING = (SessionStatus.PENDING, SessionStatus.RUNNING)
-"""A session of this status waits for a driver, if nobody runs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +144,7 @@ def run(settings: Settings, request: Request) -> int:
         )
         with hold_session(engine, session.id) as hold:
             status = check_can_run(engine, session.id, if_waiting=request.if_waiting)
-            if status is not None:
+            if request.if_waiting and status not in BEGINNINGS:
                 console.print(f"Session {session.id} is {status}; it does not wait for this job.")
                 return EXIT_CODES[status]
             interrupt = Interrupt()
@@ -159,18 +156,13 @@ def run(settings: Settings, request: Request) -> int:
                 return run_to_the_end(session, request, runtime, interrupt, hold, console)
 
 
-def check_can_run(engine: Engine, session_id: int, *, if_waiting: bool) -> SessionStatus | None:
-    """Return None when the session may be run, else its status, for which nobody waits any more.
-
-    Raises IllegalMove for a complete session, unless `if_waiting`.
-    """
+def check_can_run(engine: Engine, session_id: int, *, if_waiting: bool) -> SessionStatus:
+    """Return the session's status; raise IllegalMove for a complete one, unless `if_waiting`."""
     with begin(engine) as db:
         status = get_session(db, session_id).status
-    if if_waiting:
-        return None if status in WAITING else status
-    if status not in WAITING:
+    if status not in BEGINNINGS and not if_waiting:
         apply_move(status, Move.RESUME)
-    return None
+    return status
 
 
 def run_to_the_end(
@@ -184,7 +176,7 @@ def run_to_the_end(
     """Run the session, keep serving if that is wanted, and return the exit code."""
     with begin(runtime.engine) as db:
         set_job(db, session.id, submission_id_from_environment())
-    status = run_watched(session, request.pack, runtime, interrupt, hold, console)
+    status = run_watched(session, request, runtime, interrupt, hold, console)
     if (request.keep or console.is_terminal) and not interrupt.is_set:
         wait_for_interrupt(runtime, interrupt, console)
     elif interrupt.is_set and status is SessionStatus.PAUSED:
@@ -194,7 +186,7 @@ def run_to_the_end(
 
 def run_watched(
     session: SessionInfo,
-    pack: Pack | None,
+    request: Request,
     runtime: Runtime,
     interrupt: Interrupt,
     hold: SessionHold,
@@ -203,7 +195,8 @@ def run_watched(
     """Run the session while a person watches, and print its summary."""
     ask = ask_progress(runtime.progress, session.id)
     try:
-        pack = open_pack(session, runtime.settings, chosen=pack)
+        claim_session(runtime.engine, session.id, if_waiting=request.if_waiting)
+        pack = open_pack(session, runtime.settings, chosen=request.pack)
         plan = make_plan(runtime, session, pack)
         console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
         status = run_staffed(plan, runtime, ask, interrupt, hold)
