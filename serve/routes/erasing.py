@@ -8,10 +8,11 @@ from contextlib import suppress
 
 from fastapi import APIRouter
 
-from cluster.core.errors import NotFound
+from cluster.core.errors import NotFound, SessionBusy
 from cluster.core.paths import decoded_folder
 from cluster.store.engine import begin
 from cluster.store.erasing import Erased, erase_ended_session, erase_person
+from serve.answers import changes
 from serve.errors import LiveViewUnavailable
 from serve.parts import AppParts, Id, Parts
 from serve.schemas import ErasedBody
@@ -19,7 +20,7 @@ from serve.schemas import ErasedBody
 router = APIRouter(tags=["erasing"])
 
 
-@router.delete("/training/{session_id}")
+@router.delete("/training/{session_id}", responses=changes(NotFound, SessionBusy))
 async def delete_session(session_id: Id, parts: Parts) -> ErasedBody:
     """Erase a session, and the photos that no other session has found: their thumbnails, faces,
     vectors and crops. People who are left without a face go too. The photo files stay.
@@ -39,7 +40,7 @@ def _erase_session(parts: AppParts, session_id: int) -> Erased:
     return erased
 
 
-@router.delete("/people/{person_id}")
+@router.delete("/people/{person_id}", responses=changes(NotFound))
 def delete_person(person_id: Id, parts: Parts) -> ErasedBody:
     """Erase a person: the name, and all faces with their vectors and crops. The photos stay, and so
     do their thumbnails.
