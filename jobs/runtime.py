@@ -39,9 +39,6 @@ from serve.deployment import deploy, name_namespace, phase_weights
 
 ADDRESS_FILE = "ray_current_cluster"
 
-STOP_WAIT = {"RAY_JOB_STOP_WAIT_TIME_S": "20"}
-"""Seconds after which a job that was stopped is killed: time to settle what is in flight."""
-
 
 @dataclass(frozen=True)
 class Runtime:
@@ -208,7 +205,7 @@ def start_serve(runtime: Runtime) -> None:
 def make_job_environment(settings: Settings, *, address: str) -> dict[str, Any]:
     """Return the runtime environment of a session's job on the cluster at `address`."""
     for_job = settings.model_copy(update={"ray_address": address})
-    return {"env_vars": settings_as_environment(for_job) | STOP_WAIT}
+    return {"env_vars": settings_as_environment(for_job)}
 
 
 def check_port(host: str, port: int) -> None:

@@ -85,7 +85,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         cors_origins=tuple(settings.cors_origins),
         pack=settings.pack,
         choose_pack=partial(choose_pack, models_dir=settings.models_dir),
-        dashboard_url=submit.address or None,
+        dashboard_url=submit.dashboard_url,
         search=RaySearch(hire).find_faces,
         search_max_bytes=settings.search_max_bytes,
         data_dir=settings.data_dir,

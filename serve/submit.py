@@ -14,6 +14,8 @@ from ray.job_submission import JobSubmissionClient
 from cluster.store.sessions import SessionInfo
 from serve.errors import JobNotSubmitted
 
+STOP_WAIT_S = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSubmitter:
@@ -27,6 +29,11 @@ class JobSubmitter:
     python: str
     runtime_env: Mapping[str, Any]
 
+    @property
+    def dashboard_url(self) -> str | None:
+        """Where a browser finds the dashboard; None when only the cluster's address is known."""
+        return self.address if self.address.startswith("http") else None
+
     def __call__(self, session: SessionInfo) -> str:
         """Submit `session` and return the id of its job; raise JobNotSubmitted."""
         try:
@@ -35,7 +42,7 @@ class JobSubmitter:
                 client.submit_job(
                     entrypoint=entrypoint(session, python=self.python),
                     submission_id=_free_id(client, session),
-                    runtime_env=dict(self.runtime_env),
+                    runtime_env=give_time_to_stop(self.runtime_env),
                     metadata=metadata(session),
                 )
             )
@@ -43,6 +50,15 @@ class JobSubmitter:
             raise JobNotSubmitted(
                 f"Session {session.id} could not be submitted to the Ray cluster."
             ) from error
+
+
+def give_time_to_stop(runtime_env: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the environment of a job that is killed some seconds after it was stopped.
+
+    Ray's own patience is three seconds; what is in flight may take longer to settle.
+    """
+    variables = {"RAY_JOB_STOP_WAIT_TIME_S": f"{STOP_WAIT_S}", **runtime_env.get("env_vars", {})}
+    return {**runtime_env, "env_vars": variables}
 
 
 def entrypoint(session: SessionInfo, *, python: str) -> str:

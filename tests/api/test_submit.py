@@ -88,7 +88,8 @@ def test_the_job_is_named_after_its_session(client: type[FakeClient]) -> None:
         "root": SESSION.root,
         "pack": "bundled",
     }
-    assert client.submitted["runtime_env"] == {"env_vars": {}}
+    # Ray would kill a job three seconds after it was stopped.
+    assert client.submitted["runtime_env"] == {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": "20"}}
 
 
 def test_a_session_that_is_submitted_again_gets_the_next_free_name(
