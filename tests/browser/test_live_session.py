@@ -154,3 +154,21 @@ def test_where_streams_are_held_back_the_page_polls(
     worker.report_in_flight(PhaseName.TRAINING, batch_id=1, count=2)
     expect(sentence(page)).to_contain_text("2 of 5 photos")
     assert watcher.api_requests().count(f"/api/v1/training/{worker.session_id}/events") == 1
+
+
+def test_a_phase_that_is_started_again_is_followed_again(page: Page, worker: Worker) -> None:
+    worker.find(3)
+    worker.finish_photos()
+    worker.finish_clustering(ClusteringResult(1, 3, 0))
+    expect(page.locator("#overall")).to_have_text("100.00 %")
+    again = phase(page, "Finding faces").get_by_role("button", name="Start again from here")
+    again.click()
+    page.get_by_role("dialog").get_by_role("button", name="Leave it").click()
+    expect(page.locator("#overall")).to_have_text("100.00 %")
+    again.click()
+    page.get_by_role("dialog").get_by_role("button", name="Start again").click()
+    expect(page.locator("#overall")).to_have_text("30.00 %")
+    expect(again).to_be_hidden()
+    worker.start(PhaseName.FACE_DETECTION)
+    expect(phase(page, "Finding faces")).to_contain_text("0 of 3 photos")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
