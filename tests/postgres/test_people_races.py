@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from cluster.core.changes import Elsewhere, PersonEdit
-from cluster.core.errors import NotFound, NotLastChange, StaleVersion
+from cluster.core.errors import FacesElsewhere, NotFound, NotLastChange, StaleVersion
 from cluster.store.engine import begin
 from cluster.store.face_moves import take_faces
 from cluster.store.faces import load_vectors
@@ -20,9 +22,10 @@ from cluster.store.items import add_found
 from cluster.store.journal import undo_change
 from cluster.store.people import assign_people
 from cluster.store.people_changes import edit_person, merge_people
+from cluster.store.people_claims import lock_people
 from cluster.store.people_list import get_person, load_people
 from tests.library import NOW, PACK, found, start_session
-from tests.people import Grouped, fill_people, people_of_faces
+from tests.people import Grouped, fill_people, group, people_of_faces
 
 Work = Callable[[Session], object]
 
@@ -41,7 +44,7 @@ def run_at_once(engine: Engine, *works: Work) -> list[object]:
         try:
             with begin(engine) as db:
                 return work(db)
-        except (StaleVersion, NotFound, NotLastChange) as error:
+        except (StaleVersion, NotFound, NotLastChange, FacesElsewhere) as error:
             return error
 
     with ThreadPoolExecutor(len(works)) as threads:
@@ -157,25 +160,65 @@ def test_people_named_or_hidden_while_clustering_runs_stay(
     assert (hidden.hidden, hidden.faces) == (True, 20)
 
 
-def test_users_clustering_and_discovery_at_once_never_wait_for_each_other(
-    engine: Engine, grouped: Grouped
+def merge_first_two(db: Session, grouped: Grouped) -> object:
+    one, two, _ = grouped.ids
+    return merge_people(db, one, [two], versions={one: 1, two: 1}, now=NOW)
+
+
+def move_one_face(db: Session, grouped: Grouped) -> object:
+    one, faces = next(iter(grouped.people.items()))
+    return take_faces(db, one, faces[:1], to=Elsewhere.NEW, version=1, now=NOW)
+
+
+def name_third(db: Session, grouped: Grouped) -> object:
+    return name(grouped.ids[2], "Anna")(db)
+
+
+def write_clustering(db: Session, grouped: Grouped) -> object:
+    return group(db, [-1] * 70)
+
+
+def find_changed_photos(db: Session, grouped: Grouped) -> object:
+    """Forget the faces of photos that changed."""
+    changed = [found(f"{n:04}", modified_ns=200) for n in reversed(range(40))]
+    return add_found(db, start_session(db), changed, pack=PACK)
+
+
+WORKS = [merge_first_two, move_one_face, name_third, write_clustering, find_changed_photos]
+
+
+@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.__name__)
+def test_who_changes_people_or_deletes_faces_comes_one_after_the_other(
+    engine: Engine, grouped: Grouped, work: Callable[[Session, Grouped], object]
 ) -> None:
-    """Faces of changed photos go, in the other direction, while people are merged and grouped."""
-    one, two, three = grouped.ids
-    clustering = Clustering(engine)
-    changed = [found(f"{n:04}", modified_ns=200) for n in reversed(range(70))]
+    """Two who took rows in different orders would wait for each other."""
+    with ThreadPoolExecutor(1) as threads:
+        with begin(engine) as db:
+            lock_people(db)
+            done = threads.submit(run_at_once, engine, lambda db: work(db, grouped))
+            wait_until_somebody_waits(engine)
+            assert not done.done()
+        (answer,) = done.result(timeout=20)
+    assert not isinstance(answer, Exception)
 
-    def discover(db: Session) -> object:
-        return add_found(db, start_session(db), changed[:40], pack=PACK)
 
-    answers = run_at_once(
-        engine,
-        lambda db: merge_people(db, one, [two], versions={one: 1, two: 1}, now=NOW),
-        lambda db: clustering.write(db, [-1] * 70),
-        discover,
-        name(three, "Anna"),
+def wait_until_somebody_waits(engine: Engine) -> None:
+    is_waiting = text(
+        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())"
     )
-    assert not [answer for answer in answers if isinstance(answer, StaleVersion)]
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with begin(engine) as db:
+            if db.execute(is_waiting).scalar_one():
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+def test_all_of_them_at_once_come_to_an_end(engine: Engine, grouped: Grouped) -> None:
+    works = [partial(work, grouped=grouped) for work in WORKS]
+    run_at_once(engine, *works)
     with begin(engine) as db:
         count = text("SELECT count(*) FROM face WHERE person_id NOT IN (SELECT id FROM person)")
         assert db.execute(count).scalar_one() == 0
