@@ -38,7 +38,7 @@ POOL_SIZE = 10
     name="http",
     num_replicas=1,
     # An event stream is a request for as long as it is open; the default of 5 shuts others out.
-    max_ongoing_requests=1000,
+    max_ongoing_requests=10_000,
     ray_actor_options={"num_cpus": 0},
     # Open streams would otherwise hold up the end of the program.
     graceful_shutdown_timeout_s=2,

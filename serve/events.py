@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import lru_cache
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
 
 from cluster.core.progress import UnifiedProgress
 from serve.live import Live
-from serve.progress_body import ProgressBody
+from serve.progress_body import render_progress
 
 MIN_INTERVAL_S = 0.5
 KEEP_ALIVE_S = 15.0
@@ -42,7 +43,8 @@ async def stream_events(live: Live, session_id: int, *, since: int) -> AsyncIter
         await asyncio.sleep(MIN_INTERVAL_S)
 
 
+@lru_cache(maxsize=64)
 def format_event(progress: UnifiedProgress) -> bytes:
     """Return one event of type `progress`; its id is the version."""
-    data = ProgressBody.from_progress(progress).model_dump_json()
+    data = render_progress(progress).decode()
     return format_sse_event(data_str=data, event="progress", id=str(progress.version))

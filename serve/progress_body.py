@@ -7,6 +7,7 @@ cannot read one that does not exist.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from cluster.core.progress import PhaseProgress, UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
@@ -146,3 +147,9 @@ class ProgressBody(Body):
             ),
             phases=phases,
         )
+
+
+@lru_cache(maxsize=64)
+def render_progress(progress: UnifiedProgress) -> bytes:
+    """Return the JSON of a ProgressBody, made once for all who are shown the same."""
+    return ProgressBody.from_progress(progress).model_dump_json().encode()

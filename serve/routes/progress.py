@@ -11,7 +11,7 @@ from serve.answers import problems
 from serve.etags import matches
 from serve.events import EventStream, stream_events
 from serve.parts import Id, LiveView
-from serve.progress_body import ProgressBody
+from serve.progress_body import ProgressBody, render_progress
 
 MAX_WAIT_S = 60.0
 
@@ -49,11 +49,10 @@ LastEventId = Annotated[str | None, Header()]
 async def show_progress(
     session_id: Id,
     live: LiveView,
-    response: Response,
     wait: Annotated[float, Query(ge=0, description="seconds to hold the answer; at most 60")] = 0,
     since: Annotated[int | None, Query(description="the version that is known already")] = None,
     if_none_match: IfNoneMatch = None,
-) -> ProgressBody | Response:
+) -> Response:
     """Show the progress; with `wait` and `since`, once its version is above `since`.
 
     A session in a terminal status is answered at once: nothing more comes by itself.
@@ -66,8 +65,7 @@ async def show_progress(
     headers = {"ETag": f'W/"{progress.version}"', **_NO_CACHE}
     if matches(if_none_match, tag=progress.version):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    response.headers.update(headers)
-    return ProgressBody.from_progress(progress)
+    return Response(render_progress(progress), headers=headers, media_type="application/json")
 
 
 @router.get(
