@@ -49,6 +49,10 @@ MakeSieve = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64] | None], Si
 
 OnProgress = Callable[[str, int, int], None]
 
+PARTS = 1000
+LISTED, CORES_FOUND, CONNECTED = 100, 200, 400
+"""What of the spanning tree's count is reached when; the rest is the search."""
+
 
 class Workers(Protocol):
     """Computes pieces of work, anywhere; gives the results in the order of the pieces."""
@@ -150,25 +154,33 @@ def span_vectors(
     """Return the core distances, float64 (m,), and the spanning tree of m distinct vectors.
 
     `on_progress(step, done, total)` is called after each piece with the step, "neighbours" and then
-    "spanning_tree" (not if the lists were enough), and how many pairs of vectors were compared, of
-    those to be compared in it. Without a vector, or with one, the tree is empty.
+    "spanning_tree", and how much of it is done; a step's total stays what it is. Without a vector,
+    or with one, the tree is empty.
     """
     vectors = distinct.vectors
     sample = plan_sample(len(vectors), min_samples=min_samples, k=k)
     pairs, radii = _find_near(vectors, workers, sample, block_size, on_progress)
+    count = _Count("spanning_tree", PARTS, on_progress)
     lists = list_pairs(pairs, radii)
+    count.reach(LISTED)
     core = find_core_distances(vectors, distinct.counts, lists, min_samples=min_samples)
     bounds = np.maximum(core, lists.reach)
     del lists
-    listed, component, left = join_lists(weigh_pairs(pairs, core), bounds)
+    count.reach(CORES_FOUND)
+    edges = weigh_pairs(pairs, core)
     del pairs
+    listed, component, left = join_lists(edges, bounds, on_round=count.advance)
+    del edges
     known = connect_components(vectors, core, component, left)
+    del left
+    count.reach(CONNECTED)
     search = plan_search(component, core, bounds, find_doubt(known, component, bounds))
     squares = split_squares(len(search.points), size=block_size)
-    count = _Count("spanning_tree", sum(map(_cost, squares)), on_progress)
-    found = count.follow(workers.map_search(squares, search=search), map(_cost, squares))
+    found = count.follow(workers.map_search(squares, search=search), _shares(squares))
     crossing = thin_edges(join_edges([known, *found]), component)
-    return core, finish_tree(vectors, core, join_edges([listed, crossing]))
+    tree = finish_tree(vectors, core, join_edges([listed, crossing]))
+    count.reach(PARTS)
+    return core, tree
 
 
 def _find_near(
@@ -195,21 +207,36 @@ def _find_near(
 
 @dataclass
 class _Count:
-    """Tells how many pairs were compared in a step."""
+    """Tells how much of a step is done."""
 
     step: str
     total: int
     on_progress: OnProgress
     done: int = 0
 
+    def advance(self, by: int = 1) -> None:
+        """Count a piece."""
+        self.done += by
+        self.on_progress(self.step, self.done, self.total)
+
+    def reach(self, done: int) -> None:
+        """Count whatever is missing to `done`."""
+        self.advance(max(0, done - self.done))
+
     def follow(self, results: Iterable[Result], costs: Iterable[int]) -> Iterator[Result]:
         """Give the results, counting each when it is asked for."""
         for result, cost in zip(results, costs, strict=True):
-            self.done += cost
-            self.on_progress(self.step, self.done, self.total)
+            self.advance(cost)
             yield result
 
 
 def _cost(square: Square) -> int:
+    """Return how many pairs there are to compare."""
     (first, last), (left, right) = square
     return (last - first) * (right - left)
+
+
+def _shares(squares: Sequence[Square]) -> list[int]:
+    """Return each square's part in the search, of the PARTS of the spanning tree."""
+    done = np.cumsum([0, *map(_cost, squares)])
+    return np.diff(done * (PARTS - CONNECTED) // max(1, int(done[-1]))).tolist()

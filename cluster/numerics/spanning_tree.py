@@ -12,6 +12,7 @@ photos than a list is long). The tree's weights are computed anew from differenc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +32,16 @@ class SpanningTree:
 
 
 def join_lists(
-    edges: Edges, bounds: npt.NDArray[np.float64]
+    edges: Edges,
+    bounds: npt.NDArray[np.float64],
+    *,
+    on_round: Callable[[], None] = lambda: None,
 ) -> tuple[Edges, npt.NDArray[np.int64], Edges]:
     """Return the edges of the tree that the lists settle, the components, and edges between them.
 
     Components are numbered 0 to p - 1 in order of their first points, int64 (n,).
     """
-    return _grow(edges, np.arange(len(bounds)), bounds)
+    return _grow(edges, np.arange(len(bounds)), bounds, on_round=on_round)
 
 
 def thin_edges(edges: Edges, component: npt.NDArray[np.int64]) -> Edges:
@@ -66,12 +70,17 @@ def finish_tree(
 
 
 def _grow(
-    edges: Edges, component: npt.NDArray[np.int64], bounds: npt.NDArray[np.float64]
+    edges: Edges,
+    component: npt.NDArray[np.int64],
+    bounds: npt.NDArray[np.float64],
+    *,
+    on_round: Callable[[], None] = lambda: None,
 ) -> tuple[Edges, npt.NDArray[np.int64], Edges]:
     """Join components by settled edges, round by round; return those, the components, the rest."""
     unions, names, chosen = Unions(int(component.max(initial=-1)) + 1), component, [NO_EDGES]
     while True:
-        edges = edges.take(component[edges.left] != component[edges.right])
+        is_across = component[edges.left] != component[edges.right]
+        edges = edges if is_across.all() else edges.take(is_across)
         settled = _settle(edges, component, bounds)
         ends = np.stack([names[settled.left], names[settled.right]], axis=1)
         joined = unions.join(ends.tolist())
@@ -79,6 +88,7 @@ def _grow(
             return join_edges(chosen), component, edges
         chosen.append(settled.take(joined))
         component = unions.components()[names]
+        on_round()
 
 
 def _settle(

@@ -64,13 +64,16 @@ class ClusteringProgress:
     attempt: int
     faces: int
     throttle: Throttle = field(default_factory=lambda: Throttle(WRITE_INTERVAL_S))
+    current: int = 0
 
     def step_done(self, step: str, done: int, total: int) -> None:
-        """Show that `done` of a step's `total` rows are done, at most twenty times a second."""
+        """Show how much of a step is done: each percent, and up to twenty times a second."""
         begins, ends = SHARES[step]
-        if self.throttle.is_due(now=time.monotonic()):
-            share = begins + (ends - begins) * done / max(1, total)
-            self.show(int(self.faces * share), step=step)
+        current = int(self.faces * (begins + (ends - begins) * done / max(1, total)))
+        is_due = self.throttle.is_due(now=time.monotonic())
+        if is_due or current - self.current >= self.faces / 100:
+            self.current = current
+            self.show(current, step=step)
 
     def show(self, current: int, *, step: str | None) -> None:
         """Show a count, and what is being done."""

@@ -37,8 +37,8 @@ Floors = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 PANEL = 512
-TILE_ROWS = 1024
-"""A tile's products, int32, fit into a processor's second cache together with its vectors."""
+TILE_ROWS = 512
+"""A tile's products, int32, and its vectors as bytes stay in a processor's second cache."""
 
 ROW_LEVELS, COLUMN_LEVELS, ZERO = 127, 63, 128
 LANES = 32
