@@ -23,7 +23,13 @@ class LoopResult:
         return sum(len(boxes) for boxes in self.boxes.values())
 
 
-def run_insightface_loop(paths: Sequence[str], pack: str, *, modules: Sequence[str]) -> LoopResult:
+def run_insightface_loop(
+    paths: Sequence[str],
+    pack: str,
+    *,
+    modules: Sequence[str],
+    provider: str = "CPUExecutionProvider",
+) -> LoopResult:
     """Find and embed faces as InsightFace's documentation shows it, one photo after the other.
 
     `cv2.imread` and `FaceAnalysis.get`, prepared with its default automatic sizes and ONNX
@@ -35,9 +41,11 @@ def run_insightface_loop(paths: Sequence[str], pack: str, *, modules: Sequence[s
     app = FaceAnalysis(
         name=os.path.expanduser(pack),
         allowed_modules=list(modules),
-        providers=["CPUExecutionProvider"],
+        providers=[provider],
     )
-    app.prepare(ctx_id=-1)
+    app.prepare(ctx_id=-1 if provider.startswith("CPU") else 0)
+    if paths and not provider.startswith("CPU"):
+        app.get(cv2.imread(paths[0]))  # CUDA sets itself up with the first photo
     boxes: dict[str, tuple[BoundingBox, ...]] = {}
     started = time.perf_counter()
     for path in paths:

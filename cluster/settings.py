@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     detector_gpus: float | None = Field(None, ge=0)
     detector_threads: int = Field(1, ge=1)
     detector_sizes: str = "auto"
+    detector_precision: Literal["fp32", "fp16"] = "fp32"
+    model_batch: int | None = Field(None, ge=1, le=256)
     decode_threads: int | None = Field(None, ge=0, le=64)
     decoded_copies_bytes: int = Field(2_000_000_000, ge=0)
     detection_batch: int = Field(16, ge=1, le=1024)

@@ -140,6 +140,8 @@ def make_detector_options(settings: Settings) -> DetectorOptions:
         sizes=parse_sizes(settings.detector_sizes),
         threads=settings.detector_threads,
         provider=settings.provider,
+        batch=settings.model_batch,
+        precision=settings.detector_precision,
         max_pixels=settings.max_pixels,
         max_bytes=settings.max_file_bytes,
         timeout_s=settings.photo_timeout_s,

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from insightface.utils.face_align import arcface_dst
 
 from cluster.vision.onnx_models import (
+    Precision,
     free_batch_axis,
+    halve_precision,
     load_graph,
     open_session,
     provider_of,
@@ -25,7 +27,9 @@ Pixels = npt.NDArray[np.uint8]
 class ArcFace:
     """A loaded recogniser."""
 
-    def __init__(self, model: Any, *, threads: int, batch: int) -> None:
+    def __init__(
+        self, model: Any, *, threads: int, batch: int, precision: Precision = "fp32"
+    ) -> None:
         """Take over InsightFace's `model`; embed at most `batch` faces at once."""
         self._model = model
         self._batch = batch
@@ -33,6 +37,8 @@ class ArcFace:
         provider = provider_of(model.session)
         if provider == "CPU":
             graph = split_prelu(graph)
+        elif precision == "fp16":
+            graph = halve_precision(graph)
         self._session = open_session(graph, provider=provider, threads=threads)
         self.side_px: int = model.input_size[0]
         self.dimension = int(model.output_shape[-1])

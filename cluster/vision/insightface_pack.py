@@ -71,10 +71,17 @@ class InsightFaceDetector:
         self.provider: Provider = provider_of(models["detection"].session)
         batch = options.batch or (_BATCH_ON_CPU if self.provider == "CPU" else _BATCH_ON_GPU)
         # One photo at a time is as fast on CPU, where a batch only falls out of the cache.
-        self.photos_at_once = 1 if self.provider == "CPU" else batch
+        self.photos_at_once = options.batch or (1 if self.provider == "CPU" else batch)
         self.times = StepTimes(time.perf_counter)
-        self._scrfd = Scrfd(models["detection"], threads=options.threads)
-        self._arcface = ArcFace(models["recognition"], threads=options.threads, batch=batch)
+        self._scrfd = Scrfd(
+            models["detection"], threads=options.threads, precision=options.precision
+        )
+        self._arcface = ArcFace(
+            models["recognition"],
+            threads=options.threads,
+            batch=batch,
+            precision=options.precision,
+        )
 
     def prepare(self, path: str) -> PreparedPhoto:
         """Read and decode a photo. Raises UnreachableImage or UnreadableImage."""

@@ -13,7 +13,7 @@ from cluster.vision.images import (
     OpenedImage,
     open_image,
 )
-from cluster.vision.onnx_models import Requested
+from cluster.vision.onnx_models import Precision, Requested
 from cluster.vision.sources import DEFAULT_MAX_BYTES, read_photo
 
 Sizes = tuple[tuple[int, int], ...]
@@ -30,7 +30,8 @@ class DetectorOptions:
     detector's input sizes (width, height), "auto" chooses them by the photo. `provider` is what
     computes, "auto" takes CUDA where it is. `threads` are ONNX
     Runtime's, in one model; `batch` is how many photos, and faces, a model sees at once (None: by
-    the provider). `decode_long_side_px` is what a photo keeps when it is decoded for detection,
+    the provider). `precision` is that of the models on CUDA; on CPU they keep their 32 bits.
+    `decode_long_side_px` is what a photo keeps when it is decoded for detection,
     None for its full size. A photo that is not read within `timeout_s` has failed.
     """
 
@@ -40,6 +41,7 @@ class DetectorOptions:
     provider: Requested = "auto"
     threads: int = 1
     batch: int | None = None
+    precision: Precision = "fp32"
     decode_long_side_px: int | None = DECODE_LONG_SIDE_PX
     max_pixels: int = DEFAULT_MAX_PIXELS
     max_bytes: int = DEFAULT_MAX_BYTES

@@ -14,7 +14,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cluster.vision.onnx_models import free_batch_axis, load_graph, open_session, provider_of
+from cluster.vision.onnx_models import (
+    Precision,
+    free_batch_axis,
+    halve_precision,
+    load_graph,
+    open_session,
+    provider_of,
+)
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -43,11 +50,13 @@ class Candidates:
 class Scrfd:
     """A loaded detector."""
 
-    def __init__(self, model: Any, *, threads: int) -> None:
+    def __init__(self, model: Any, *, threads: int, precision: Precision = "fp32") -> None:
         """Take over InsightFace's `model` (anchors, mean, NMS) with a batched session."""
         self._model = model
         graph = free_batch_axis(load_graph(model.model_file))
         provider = provider_of(model.session)
+        if provider != "CPU" and precision == "fp16":
+            graph = halve_precision(graph)
         self._session = open_session(graph, provider=provider, threads=threads)
         self.fixed_size: Size | None = model.static_input_size
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,23 @@ def test_several_photos_in_one_run_of_the_model_keep_their_own_faces(
         assert len(faces) == len(expected)
         for face, same in zip(faces, expected, strict=True):
             assert face.box.overlap(same.box) > 0.99
+
+
+def test_a_batch_of_real_photos_gives_what_one_by_one_gives(shared_dir: Path) -> None:
+    pack = resolve_pack(str(shared_dir / "models" / "buffalo_s_standin"))
+    folders = (shared_dir / "photos" / "group", shared_dir / "photos" / "people")
+    photos = [photo for folder in folders for photo in sorted(folder.rglob("*.jpg"))[:16]]
+    alone = find(load_detector(pack, DetectorOptions(batch=1)), *photos)
+    together = find(load_detector(pack, DetectorOptions(batch=8)), *photos)
+    assert [len(faces) for faces in together] == [len(faces) for faces in alone]
+    for one, other in zip(itertools.chain(*alone), itertools.chain(*together), strict=True):
+        assert np.allclose(sides(one), sides(other), atol=0.5)
+        assert one.score == pytest.approx(other.score, abs=1e-3)
+        assert np.allclose(vector(one), vector(other), atol=1e-3)
+
+
+def sides(face: Face) -> tuple[float, ...]:
+    return (face.box.left, face.box.top, face.box.right, face.box.bottom)
 
 
 def test_boxes_are_in_pixels_of_the_upright_full_size_photo(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,6 +12,7 @@ import pytest
 from cluster.core.errors import BadSetting
 from cluster.vision.onnx_models import (
     free_batch_axis,
+    halve_precision,
     open_session,
     pick_provider,
     split_prelu,
@@ -41,6 +44,34 @@ def test_a_detector_takes_a_batch_once_its_batch_axis_is_free() -> None:
         run(tiny_detector(), blob)
     outputs = run(free_batch_axis(tiny_detector()), blob)
     assert outputs[0].shape == (3 * 2 * (64 // 8) * (96 // 8), 1)
+
+
+def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return (one * other).sum(axis=1) / lengths
+
+
+def test_vectors_in_half_precision_point_the_same_way() -> None:
+    blob = np.random.default_rng(3).normal(size=(8, 3, 112, 112)).astype(np.float32)
+    full = run(tiny_recogniser(), blob)[0]
+    half = run(halve_precision(tiny_recogniser()), blob)[0]
+    assert half.dtype == np.float32
+    assert cosines(full, half).min() >= 0.999
+
+
+def test_vectors_of_a_real_model_in_half_precision_point_the_same_way(shared_dir: Path) -> None:
+    folder = shared_dir / "models" / "buffalo_s_standin"
+    for file in sorted(folder.glob("*.onnx")):
+        graph = free_batch_axis(onnx.load(file))
+        if len(graph.graph.output) == 1:
+            break
+    name = graph.graph.input[0].name
+    blob = np.random.default_rng(3).uniform(-1, 1, size=(4, 3, 112, 112)).astype(np.float32)
+    full = open_session(graph, provider="CPU", threads=1).run(None, {name: blob})[0]
+    half = open_session(halve_precision(graph), provider="CPU", threads=1).run(None, {name: blob})[
+        0
+    ]
+    assert cosines(full, half).min() >= 0.999
 
 
 def test_cuda_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
