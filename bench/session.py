@@ -26,6 +26,7 @@ from cluster.pipeline import run_session
 from cluster.settings import load_settings
 from cluster.store.engine import Engine, begin
 from cluster.store.faces import list_boxes
+from cluster.store.holds import hold_session
 from cluster.store.sessions import get_session
 from cluster.vision.packs import resolve_pack
 from cluster.workers import Staff
@@ -84,7 +85,8 @@ def run_headcount(library: Path, data_dir: Path, pack_name: str, *, read: Read) 
         staff = Staff(plan)
         while not staff.is_ready(timeout_s=1.0):
             pass
-        status = run_session(plan, staff, is_interrupted=lambda: False)
+        with hold_session(engine, session.id) as hold:
+            status = run_session(plan, staff, is_interrupted=lambda: False, hold=hold)
         assert status is SessionStatus.COMPLETED, status
         return read(engine, session.id, pack.name)
 

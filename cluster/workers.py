@@ -25,6 +25,7 @@ from cluster.actors.detection import DetectionBatch, FaceDetectorActor
 from cluster.core.errors import PhaseFailed
 from cluster.core.metrics import DETECTORS
 from cluster.core.photos import Settled
+from cluster.core.reports import report_interval_s
 from cluster.logs import bind
 from cluster.plan import CrewOptions, Plan
 from cluster.tasks.clustering import cluster_faces
@@ -53,7 +54,14 @@ class TrainingWorkers:
         plan = self._plan
         named = ingest.options(name=f"train[session={batch.session_id}]")
         copies = plan.copies if self._kept_bytes < plan.crew.decoded_copies_bytes else None
-        return named.remote(batch, plan.database_url, plan.limits, plan.progress, copies)
+        return named.remote(
+            batch,
+            plan.database_url,
+            plan.limits,
+            plan.progress,
+            copies,
+            report_interval_s(self._capacity // plan.crew.batches_in_flight),
+        )
 
     def end(self, reference: ray.ObjectRef) -> None:
         """Kill the worker that holds a batch."""
@@ -86,7 +94,7 @@ class DetectorWorkers:
         self._detectors: list[Detector] = []
         self._holders: dict[ray.ObjectRef, Detector] = {}
         self._resized_at = float("-inf")
-        self._started = 0
+        self._started, self._wanted = 0, 1
         # An actor's name must be free in its namespace: that of a run that was killed may not be.
         self._namespace = f"headcount-run-{time.time_ns()}"
         self._log = bind(__name__, session=plan.session_id)
@@ -142,7 +150,9 @@ class DetectorWorkers:
             return
         self._resized_at = time.monotonic()
         there = Counter(detector.node_id for detector in self._detectors)
-        for node_id, wanted in count_detectors_by_node(self._plan.crew).items():
+        by_node = count_detectors_by_node(self._plan.crew)
+        self._wanted = sum(by_node.values())
+        for node_id, wanted in by_node.items():
             for _ in range(wanted - there[node_id]):
                 if len(self._detectors) < self._most:
                     self._add(node_id)
@@ -168,6 +178,7 @@ class DetectorWorkers:
             progress=plan.progress,
             decode_threads=plan.crew.decode_threads,
             copies=plan.copies,
+            report_interval_s=report_interval_s(self._wanted),
         )
         self._detectors.append(Detector(actor, name, node_id))
         self._log.info("detector hired", name=name, node=node_id)

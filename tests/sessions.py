@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.core.sessions import SessionStatus
 from cluster.pipeline import run_session
+from cluster.plan import Plan
 from cluster.settings import Settings
 from cluster.store.engine import begin
+from cluster.store.holds import hold_session
 from cluster.store.sessions import SessionInfo, create_session
 from cluster.vision.packs import BUNDLED, resolve_pack
 from cluster.workers import Staff
@@ -35,13 +37,16 @@ def add_session(runtime: Runtime, root: Path | str) -> SessionInfo:
         return create_session(db, root=str(root), name=None, pack=BUNDLED, options={}, now=now)
 
 
-def run(runtime: Runtime, session: SessionInfo) -> SessionStatus:
-    """Run a session to its end; may be called in a thread."""
-    plan = make_plan(runtime, session, resolve_pack(BUNDLED))
-    staff = Staff(plan)
-    try:
-        while not staff.is_ready(timeout_s=1.0):
-            pass
-        return run_session(plan, staff, is_interrupted=lambda: False)
-    finally:
-        staff.dismiss()
+def run(
+    runtime: Runtime, session: SessionInfo, *, change: Callable[[Plan], Plan] = lambda plan: plan
+) -> SessionStatus:
+    """Run a session to its end, its plan changed; may be called in a thread."""
+    with hold_session(runtime.engine, session.id) as hold:
+        plan = change(make_plan(runtime, session, resolve_pack(BUNDLED)))
+        staff = Staff(plan)
+        try:
+            while not staff.is_ready(timeout_s=1.0):
+                pass
+            return run_session(plan, staff, is_interrupted=lambda: False, hold=hold)
+        finally:
+            staff.dismiss()

@@ -24,7 +24,13 @@ from ray.actor import ActorHandle
 from cluster.core.errors import UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
 from cluster.core.photos import DetectionOutcome, Item, Settled
-from cluster.core.reports import BatchReporter, InFlight, SettledReport, Throttle
+from cluster.core.reports import (
+    MIN_INTERVAL_S,
+    BatchReporter,
+    InFlight,
+    SettledReport,
+    Throttle,
+)
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
 from cluster.logs import bind, log_to_stderr
@@ -72,13 +78,14 @@ class Detection:
         decode_threads: int = 0,
         copies: DecodedCopies | None = None,
         meter: Meter | None = None,
+        report_interval_s: float = MIN_INTERVAL_S,
     ) -> None:
         self._meter = meter or NoMeter()
         self._times = StepTimes(time.perf_counter)
         self._detector, self._settle, self._send, self._done = detector, settle, send, done
         self._copies = copies
         self._model = threading.Lock()
-        self._throttle = Throttle()
+        self._throttle = Throttle(report_interval_s)
         self._ahead = decode_threads + detector.photos_at_once
         self._decoders = ThreadPoolExecutor(decode_threads) if decode_threads else None
 
@@ -202,6 +209,7 @@ class FaceDetectorActor(Detection):
         progress: ActorHandle,
         decode_threads: int,
         copies: DecodedCopies | None,
+        report_interval_s: float,
     ) -> None:
         self._name = name
         log_to_stderr()
@@ -213,6 +221,7 @@ class FaceDetectorActor(Detection):
             decode_threads=decode_threads,
             copies=copies,
             meter=RayMeter(),
+            report_interval_s=report_interval_s,
         )
         bind(__name__).info("detector ready", name=name, pack=pack.name, provider=self.describe())
 

@@ -14,6 +14,14 @@ from cluster.core.sessions import PhaseName
 MIN_INTERVAL_S = 0.1
 """A worker reports at most ten times a second; a client is told at most twice a second."""
 
+MAX_REPORTS_PER_S = 200
+"""All workers together: each report takes the live view about a millisecond."""
+
+
+def report_interval_s(workers: int) -> float:
+    """Return how long each of so many workers waits between two reports of what is in flight."""
+    return max(MIN_INTERVAL_S, workers / MAX_REPORTS_PER_S)
+
 
 @dataclass(frozen=True, slots=True)
 class InFlight:

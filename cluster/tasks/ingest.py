@@ -18,7 +18,7 @@ from ray.actor import ActorHandle
 from cluster.core.errors import UnreachableImage, UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter
 from cluster.core.photos import Item, PhotoRecord, Settled, TrainingOutcome
-from cluster.core.reports import BatchReporter, SettledReport, Throttle
+from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
 from cluster.ray_meter import RayMeter
@@ -121,6 +121,7 @@ def ingest(
     limits: ReadLimits,
     progress: ActorHandle,
     copies: DecodedCopies | None,
+    report_interval_s: float = MIN_INTERVAL_S,
 ) -> Trained:
     """Train one batch on the cluster, telling `progress` photo by photo.
 
@@ -140,7 +141,7 @@ def ingest(
             batch.batch_id,
             send=progress.in_flight.remote,
             clock=time.monotonic,
-            throttle=Throttle(),
+            throttle=Throttle(report_interval_s),
         ),
         meter=RayMeter(),
     )

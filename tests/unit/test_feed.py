@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import pytest
 
 from cluster.core.photos import FoundPhoto, Item
-from cluster.feed import CHUNK, FIRST_CHUNK, PAGE, Discovery, Feed
+from cluster.core.reports import MAX_REPORTS_PER_S, MIN_INTERVAL_S, report_interval_s
+from cluster.feed import (
+    CHUNK,
+    FIRST_CHUNK,
+    LARGEST_BATCH,
+    MAX_BATCHES_PER_S,
+    PAGE,
+    Discovery,
+    Feed,
+)
 
 
 def make_items(count: int) -> list[Item]:
@@ -45,6 +54,32 @@ def test_an_empty_page_is_not_the_end_while_discovery_runs() -> None:
     growing[0] = False
     assert drain(feed) == items[3:]
     assert feed.is_exhausted
+
+
+def test_batches_grow_where_photos_are_done_fast_and_only_there() -> None:
+    items, now = make_items(20 * PAGE), [0.0]
+    sizes = {}
+    for photos_per_s in (100, 4000, 10**6):
+        feed = Feed(
+            lambda after, limit: items[after : after + limit],
+            batch_size=16,
+            more_may_come=lambda: True,
+            clock=lambda: now[0],
+        )
+        given, started, largest = 0, now[0], 0
+        while given < 15_000 and now[0] - started < 10:
+            size = len(feed.next_items())
+            given, largest = given + size, max(largest, size)
+            now[0] += size / photos_per_s + 0.001
+        sizes[photos_per_s] = largest
+    assert sizes[100] == 16
+    assert 16 < sizes[4000] <= 4000 // MAX_BATCHES_PER_S
+    assert sizes[10**6] <= LARGEST_BATCH
+
+
+def test_many_workers_report_no_more_often_than_the_live_view_can_take() -> None:
+    assert report_interval_s(2) == MIN_INTERVAL_S
+    assert report_interval_s(1000) == 1000 / MAX_REPORTS_PER_S
 
 
 def run_discovery(count: int, *, fail: bool = False) -> tuple[list[int], list[str], Discovery]:

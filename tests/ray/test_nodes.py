@@ -1,0 +1,236 @@
+"""Sessions on clusters of several nodes, with a PostgreSQL of its own that is reached over TCP."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+from sqlalchemy import text
+
+from bench.libraries import list_photos, make_library
+from cluster.core.metrics import DETECTORS, Metric
+from cluster.core.progress import UnifiedProgress
+from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.settings import Settings, prepare_environment
+from cluster.store.embedded import start_embedded, stop_embedded
+from cluster.store.engine import Engine, begin
+from cluster.store.items import check_session
+from cluster.store.phases import load_snapshots
+from cluster.store.postmaster import find_programs, shut_down
+from cluster.store.server_files import ServerFiles
+from cluster.store.server_user import process_options
+from jobs.runtime import Runtime
+from tests.headcount import find_free_port
+from tests.sessions import add_session, run, running
+
+START_S = 60
+
+FACES = text(
+    """
+    SELECT i.path, f.person_id, round(f.box_left), round(f.box_top)
+    FROM face f JOIN image i ON i.id = f.image_id
+    """
+)
+ITEMS = text(
+    """
+    SELECT i.path, s.training_state, s.detection_state
+    FROM session_item s JOIN image i ON i.id = s.image_id WHERE s.session_id = :id
+    """
+)
+
+
+@pytest.fixture(scope="module")
+def server_url() -> Iterator[str]:
+    """A PostgreSQL that listens on TCP, as one that an operator runs."""
+    folder = Path(tempfile.mkdtemp(prefix="headcount-tcp-"))
+    start_embedded(folder)
+    stop_embedded(folder)
+    files = ServerFiles.under(folder)
+    shut_down(files)
+    port = find_free_port()
+    command = [find_programs() / "postgres", "-D", files.data, "-p", str(port), "-c", "fsync=off"]
+    command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={files.data}"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, **{**process_options(files), **quiet})
+    url = f"postgresql://postgres@127.0.0.1:{port}"
+    wait_for_server(url)
+    yield url
+    process.terminate()
+    process.wait(timeout=30)
+
+
+def wait_for_server(url: str) -> None:
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            psycopg.connect(f"{url}/postgres").close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@contextmanager
+def nodes(count: int) -> Iterator[Cluster]:
+    """A cluster of so many nodes of one CPU, all on this machine."""
+    prepare_environment(Settings())
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        for _ in range(count - 1):
+            cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def settings_on(cluster: Cluster, server_url: str, *, database: str, data_dir: Path) -> Settings:
+    with psycopg.connect(f"{server_url}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {database}".encode())
+    return Settings(
+        data_dir=data_dir,
+        database_url=f"{server_url}/{database}",
+        ray_address=cluster.address,
+        serve_enabled=False,
+        pack="bundled",
+    )
+
+
+def read_results(engine: Engine, session_id: int, root: str) -> tuple[Any, ...]:
+    """What a session came to, without ids: items, faces, and who is with whom."""
+    with begin(engine) as db:
+        check_session(db, session_id)
+        faces = [(path.removeprefix(root), *rest) for path, *rest in db.execute(FACES)]
+        items = {
+            (path.removeprefix(root), *states)
+            for path, *states in db.execute(ITEMS, {"id": session_id})
+        }
+    people: dict[int, set[tuple[Any, ...]]] = {}
+    for path, person, *place in faces:
+        if person is not None:
+            people.setdefault(person, set()).add((path, *place))
+    places = sorted((path, *place) for path, _, *place in faces)
+    return items, places, {frozenset(faces) for faces in people.values()}
+
+
+def test_one_two_and_four_nodes_find_the_same_people(
+    server_url: str, demo_library: Path, tmp_path: Path
+) -> None:
+    results = []
+    for count in (1, 2, 4):
+        with nodes(count) as cluster:
+            settings = settings_on(
+                cluster, server_url, database=f"nodes_{count}", data_dir=tmp_path
+            )
+            with running(settings) as runtime:
+                session = add_session(runtime, demo_library)
+                assert run(runtime, session) is SessionStatus.COMPLETED
+                results.append(read_results(runtime.engine, session.id, str(demo_library)))
+    assert results[0][2], "there are people in the demo library"
+    assert results[1] == results[0]
+    assert results[2] == results[0]
+
+
+class MostDetectors:
+    """Remembers the largest number of detectors that were there at once."""
+
+    def __init__(self) -> None:
+        self.most = 0.0
+
+    def record(self, metric: Metric, value: float, **_: str) -> None:
+        if metric is DETECTORS:
+            self.most = max(self.most, value)
+
+
+def test_a_node_that_joins_gets_detectors_and_one_that_leaves_loses_no_photo(
+    server_url: str, demo_library: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    make_library(list_photos(str(demo_library), limit=None), library, at_least=240)
+    meter = MostDetectors()
+    with nodes(1) as cluster, ThreadPoolExecutor(1) as thread:
+        settings = settings_on(cluster, server_url, database="joining", data_dir=tmp_path / "data")
+        with running(settings) as runtime:
+            session = add_session(runtime, library)
+            change = partial(replace, meter=meter)
+            ended = thread.submit(run, runtime, session, change=change)
+            wait_until(lambda: is_detecting(runtime.engine, session.id, at_least=10))
+            node = cluster.add_node(num_cpus=2)
+            wait_until(lambda: meter.most >= 3)
+            finished = count_finished(runtime.engine, session.id)
+            wait_until(lambda: count_finished(runtime.engine, session.id) > finished)
+            cluster.remove_node(node, allow_graceful=False)
+            assert ended.result(timeout=120) is SessionStatus.COMPLETED
+            with begin(runtime.engine) as db:
+                check_session(db, session.id)
+            counts = load_snapshots(runtime.engine, session.id)[1].counts
+            assert counts.finished == counts.total >= 240
+            assert meter.most == 3
+
+
+def wait_until(is_so: Any, *, timeout_s: float = START_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_detecting(engine: Engine, session_id: int, *, at_least: int) -> bool:
+    phase = load_snapshots(engine, session_id)[1]
+    return phase.status is PhaseStatus.RUNNING and phase.counts.processed >= at_least
+
+
+def count_finished(engine: Engine, session_id: int) -> int:
+    return load_snapshots(engine, session_id)[1].counts.finished
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Lists and serves a folder without a word."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def web_server(demo_library: Path) -> Iterator[str]:
+    """The demo library behind HTTP, folders as lists of links."""
+    serve_folder = partial(Quiet, directory=str(demo_library))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), serve_folder)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+def test_photos_behind_a_url_are_found_on_every_node(
+    server_url: str, web_server: str, tmp_path: Path
+) -> None:
+    with nodes(2) as cluster:
+        settings = settings_on(cluster, server_url, database="remote", data_dir=tmp_path)
+        with running(settings) as runtime:
+            session = add_session(runtime, web_server)
+            assert run(runtime, session) is SessionStatus.COMPLETED
+            shown: UnifiedProgress = show(runtime, session.id)
+            detection = shown.phase(PhaseName.FACE_DETECTION)
+            assert detection.total == 60
+            assert detection.faces_detected == 59
+
+
+def show(runtime: Runtime, session_id: int) -> UnifiedProgress:
+    answer: UnifiedProgress = ray.get(runtime.progress.show.remote(session_id))
+    return answer
