@@ -22,7 +22,7 @@ import numpy.typing as npt
 from cluster.numerics.crossings import (
     Search,
     connect_components,
-    find_doubt,
+    find_limits,
     plan_search,
     search_square,
 )
@@ -174,8 +174,9 @@ def span_vectors(
     known = connect_components(vectors, core, component, left)
     del left
     count.reach(CONNECTED)
-    search = plan_search(component, core, bounds, find_doubt(known, component, bounds))
+    search = plan_search(component, core, bounds, find_limits(known, component, bounds))
     squares = split_squares(len(search.points), size=block_size)
+    squares = [square for square in squares if search.is_needed(square)]
     found = count.follow(workers.map_search(squares, search=search), _shares(squares))
     crossing = thin_edges(join_edges([known, *found]), component)
     tree = finish_tree(vectors, core, join_edges([listed, crossing]))

@@ -24,11 +24,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from hdbscan._hdbscan_linkage import label as link_edges
 from hdbscan.hdbscan_ import _tree_to_labels
 
 from cluster.numerics.blocks import LocalWorkers, span_vectors
 from cluster.numerics.distinct import DistinctVectors, find_distinct
+from cluster.numerics.linkage import link_edges
 from cluster.numerics.spanning_tree import SpanningTree
 
 NOBODY = -1

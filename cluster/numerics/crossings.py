@@ -7,13 +7,15 @@ Method:
 1. `connect_components`: whatever edges are known, with a few more that come from comparing the
    densest points of each component, make a tree of the components. It is made of real edges, so
    the true one is nowhere heavier; most of its edges are already right.
-2. `find_doubt`: Kruskal (1956) over the known edges. An edge joins two parts, and is right if one
+2. `find_limits`: Kruskal (1956) over the known edges. An edge joins two parts, and is right if one
    of them has no point with a bound below the edge's weight: whatever leaves that part by an edge
-   that is not in a list is no lighter. The heaviest edge that is not proven in this way is a
-   limit: an unknown edge of that weight or more would join points that lighter known edges have
-   joined already.
-3. `search_square`: points whose bounds are below the limit are compared, each pair once, with a
-   `Sieve`, and the edges below the limit kept. These, and the known ones, hold the whole tree.
+   that is not in a list is no lighter. If both have, a lighter edge may lead from the smaller part
+   to anywhere: its components are to be searched up to that weight, their limit. A better edge that
+   is still unknown is lighter than the heaviest known one between its ends, and so it starts at one
+   of these points, below its limit.
+3. `search_square`: points with limits are compared with all whose bounds are below them, each pair
+   once, with a `Sieve`, and the edges below a limit kept. These, and the known ones, hold the whole
+   tree.
 
 Strangers, and people with few photos, have high bounds and drop out: often most of a library.
 """
@@ -41,16 +43,26 @@ SAMPLED = 4096
 
 @dataclass(frozen=True)
 class Search:
-    """Which edges are still wanted: those below `limit` between points of different components.
+    """Which edges are still wanted: between components, and lighter than the limit of one end's.
 
-    `points` int64 (o,), component by component; `component` int64 (n,) and `core` float64 (n,) of
-    all points.
+    `points` int64 (o,), component by component; `ranks` int64 (o,) number the components of these
+    points in rising order, highest limit first; `limits` float64 (o,), 0 for points that no unknown
+    edge starts at; `bounds` float64 (o,). Of all points, `component` int64 (n,) and `core` float64
+    (n,).
     """
 
     points: npt.NDArray[np.int64]
+    ranks: npt.NDArray[np.int64]
+    limits: npt.NDArray[np.float64]
+    bounds: npt.NDArray[np.float64]
     component: npt.NDArray[np.int64]
     core: npt.NDArray[np.float64]
-    limit: float
+
+    def is_needed(self, square: Square) -> bool:
+        """Tell whether a square can hold an edge that is wanted."""
+        (first, last), (left, right) = square
+        limit = self.limits[[first, left]].max()
+        return bool(self.bounds[first:last].min() < limit > self.bounds[left:right].min())
 
 
 def connect_components(
@@ -69,52 +81,68 @@ def connect_components(
         known = thin_edges(join_edges([known, found]), component)
 
 
-def find_doubt(
+def find_limits(
     known: Edges, component: npt.NDArray[np.int64], bounds: npt.NDArray[np.float64]
-) -> float:
-    """Return the weight of the heaviest edge of a tree of components that is not proven, or 0.
+) -> npt.NDArray[np.float64]:
+    """Return the weight below which edges from each component may be missing, float64 (p,), or 0.
 
-    `known` is in order. Edges that are not in a list matter only if they are lighter.
+    `known` is a tree of the components, in order.
     """
     lowest = find_lowest(component, bounds).tolist()
-    unions, doubt = Unions(len(lowest)), 0.0
+    limits, sizes = np.zeros(len(lowest)), np.bincount(component).tolist()
+    parts = {name: [name] for name in range(len(lowest))}
+    unions = Unions(len(lowest))
     ends = np.stack([component[known.left], component[known.right]], axis=1).tolist()
     for (left, right), weight in zip(ends, known.weights.tolist(), strict=True):
-        one, other = unions.find(left), unions.find(right)
-        if lowest[one] < weight and lowest[other] < weight:
-            doubt = weight
-        unions.join([(left, right)])
-        lowest[unions.find(left)] = min(lowest[one], lowest[other])
-    return doubt
+        small, large = sorted((unions.find(left), unions.find(right)), key=sizes.__getitem__)
+        if lowest[small] < weight and lowest[large] < weight:
+            limits[parts[small]] = weight
+        unions.join([(small, large)])
+        joined = unions.find(small)
+        lowest[joined] = min(lowest[small], lowest[large])
+        sizes[joined] = sizes[small] + sizes[large]
+        parts[joined] = _join_lists(parts.pop(small), parts.pop(large))
+    return limits
 
 
 def plan_search(
     component: npt.NDArray[np.int64],
     core: npt.NDArray[np.float64],
     bounds: npt.NDArray[np.float64],
-    limit: float,
+    limits: npt.NDArray[np.float64],
 ) -> Search:
-    """Return the points that an unknown edge below `limit` may join, component by component."""
-    points = np.flatnonzero(bounds < limit)
-    points = points[np.argsort(component[points], kind="stable")]
-    return Search(points, component, core, limit)
+    """Return the points that an unknown edge below a limit may join, component by component."""
+    points = np.flatnonzero(bounds < limits.max(initial=0))
+    ranks = np.argsort(np.argsort(-limits, kind="stable"))[component[points]]
+    points = points[np.lexsort((bounds[points], ranks))]
+    return Search(
+        points, np.sort(ranks), limits[component[points]], bounds[points], component, core
+    )
 
 
 def search_square(
     vectors: npt.NDArray[np.float32], sieve: Sieve, search: Search, square: Square
 ) -> Edges:
-    """Return the forest of the edges below the limit in a square of the searched points.
+    """Return the forest of the wanted edges in a square of the searched points.
 
     `sieve` holds `vectors[search.points]`.
     """
-    groups = search.component[search.points]
-    farthest = search.limit**2 * (1 + MEASURE_SLACK)
-    floors = np.full(len(groups), 1 - farthest / 2 - PRODUCT_SLACK)
+    is_limited = search.limits > 0
+    farthest = search.limits**2 * (1 + MEASURE_SLACK)
+    floors = np.where(is_limited, 1 - farthest / 2 - PRODUCT_SLACK, np.inf)
     kept = [NO_EDGES]
-    for rows, columns in sieve.sift(*square, floors=floors, groups=groups):
+    for rows, columns in sieve.sift(*square, floors=floors, groups=search.ranks):
         edges = _weigh(vectors, search.core, search.points[rows], search.points[columns])
-        kept.append(edges.take(edges.weights < search.limit))
+        limits = np.maximum(search.limits[rows], search.limits[columns])
+        kept.append(edges.take(edges.weights < limits))
     return thin_edges(join_edges(kept), search.component)
+
+
+def _join_lists(one: list[int], other: list[int]) -> list[int]:
+    """Return both lists as one, the longer of them made longer."""
+    longer, shorter = (one, other) if len(one) > len(other) else (other, one)
+    longer += shorter
+    return longer
 
 
 def _weigh(

@@ -6,8 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cluster.numerics.blocks import LocalWorkers, span_vectors
-from cluster.numerics.crossings import connect_components, find_doubt
+from cluster.numerics.blocks import LocalWorkers, span_vectors, split_squares
+from cluster.numerics.crossings import (
+    Search,
+    connect_components,
+    find_limits,
+    plan_search,
+    search_square,
+)
 from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.edges import NO_EDGES, Edges, weigh_pairs
 from cluster.numerics.neighbours import compare_square, find_radii, plan_sample
@@ -150,11 +156,9 @@ def test_unions_number_components_by_their_first_point() -> None:
     assert unions.components().tolist() == [0, 1, 2, 1, 1]
 
 
-def span_in_parts(
-    distinct: DistinctVectors, *, k: int
-) -> tuple[SpanningTree, npt.NDArray[np.int64], float]:
-    """The tree, the components that lists of k leave, and the limit of what is searched then."""
-    core, tree = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=3, k=k)
+def plan_in_parts(distinct: DistinctVectors, *, k: int) -> tuple[Search, Edges]:
+    """What is to be searched after lists of k, and the edges known until then."""
+    core, _ = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=3, k=k)
     sieve, whole = FloatSieve(distinct.vectors), (0, len(core))
     sample = plan_sample(len(core), min_samples=3, k=k)
     radii = find_radii(distinct.vectors, sieve, whole, sample=sample)
@@ -162,18 +166,37 @@ def span_in_parts(
     bounds = np.maximum(core, list_pairs(pairs, radii).reach)
     _, component, left = join_lists(weigh_pairs(pairs, core), bounds)
     known = connect_components(distinct.vectors, core, component, left)
-    return tree, component, find_doubt(known, component, bounds)
+    limits = find_limits(known, component, bounds)
+    return plan_search(component, core, bounds, limits), known
 
 
-def test_no_edge_that_is_still_to_be_found_is_as_heavy_as_the_doubt() -> None:
-    distinct = find_distinct(make_embeddings(400, dim=64, faces_each=60))
-    tree, component, doubt = span_in_parts(distinct, k=4)
-    exact = span(distinct, k=399)
-    assert component.max() > 1
-    assert (tree.edges == exact.edges).all()
-    is_across = np.diff(component[tree.edges], axis=1)[:, 0] != 0
-    assert is_across.sum() == component.max()
-    assert doubt > 0
+def test_edges_of_the_tree_that_are_not_known_start_below_the_limit_of_a_searched_point() -> None:
+    distinct = find_distinct(make_embeddings(600, dim=64, faces_each=60, seed=2))
+    search, known = plan_in_parts(distinct, k=4)
+    tree = span(distinct, k=599)
+    limits, bounds = np.zeros(600), np.full(600, np.inf)
+    limits[search.points], bounds[search.points] = search.limits, search.bounds
+    is_known = set(zip(known.left.tolist(), known.right.tolist(), strict=True))
+    unknown = 0
+    for (left, right), weight in zip(tree.edges.tolist(), tree.weights.tolist(), strict=True):
+        if search.component[left] != search.component[right] and (left, right) not in is_known:
+            assert weight < max(limits[left], limits[right])
+            assert max(bounds[left], bounds[right]) <= weight
+            unknown += 1
+    assert unknown
+
+
+def test_squares_that_are_not_needed_hold_no_edge_that_is_wanted() -> None:
+    distinct = find_distinct(make_embeddings(600, dim=64, faces_each=60, seed=2))
+    search, _ = plan_in_parts(distinct, k=4)
+    assert (np.diff(search.ranks) >= 0).all()
+    assert (np.diff(search.limits) <= 0).all()
+    sieve = FloatSieve(distinct.vectors[search.points])
+    squares = split_squares(len(search.points), size=16)
+    spared = [square for square in squares if not search.is_needed(square)]
+    assert spared
+    for square in spared:
+        assert not len(search_square(distinct.vectors, sieve, search, square))
 
 
 @pytest.mark.parametrize("k", [3, 8, 40])
