@@ -39,7 +39,7 @@ PAUSE_S = (0.4, 2.0)
 
 TITLES = {
     "training worker": "ray::train[",
-    "detector": "ray::FaceDetectorActor",
+    "detector": "ray::detect[",
     "clustering": "ray::cluster[",
     "live view": "ray::ProgressActor",
     "replica": "ray::ServeReplica",
