@@ -19,8 +19,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from cluster.core.errors import NotFound
-from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, apply_move
+from cluster.core.errors import IllegalMove, NotFound
+from cluster.core.sessions import (
+    LEGAL_MOVES,
+    Move,
+    PhaseName,
+    PhaseStatus,
+    SessionStatus,
+    apply_move,
+    users_moves,
+)
 from cluster.store.storable import storable_text
 from cluster.store.tables import SessionPhase, TrainingSession
 
@@ -197,7 +205,10 @@ def check_move(db: Session, session_id: int, move: Move) -> SessionStatus:
     Raises NotFound or IllegalMove.
     """
     status = _lock_status(db, session_id)
-    apply_move(status, move)
+    if move not in LEGAL_MOVES[status]:
+        has_failed = get_session(db, session_id).failed > 0
+        legal = users_moves(status, has_failed=has_failed)
+        raise IllegalMove(status=status, move=move, legal=legal)
     return status
 
 

@@ -55,7 +55,7 @@ def test_a_session_is_paused_and_cancelled_without_a_server(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["resume", "{id}"], "completed cannot resume; legal moves: restart, retry"),
+        (["resume", "{id}"], "completed cannot resume; legal moves: restart."),
         (["retry", "{id}"], "No photo failed"),
         (["restart", "{id}"], "name the phase"),
         (["retry", "{id}", "--phase", "clustering"], "no photo fails in clustering"),

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from sqlalchemy import Engine
 
 from cluster.actors.progress import start_progress_actor
 from cluster.core.photos import DetectionOutcome
-from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress
+from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress, PhaseSnapshot
 from cluster.core.sessions import PhaseName
 from cluster.numerics.clusters import cluster_vectors
+from cluster.phases import cluster_people
 from cluster.settings import load_settings, prepare_environment
 from cluster.store.engine import begin
 from cluster.store.faces import load_vectors
@@ -160,3 +162,30 @@ def test_people_keep_their_ids_when_clustering_runs_again(library: Library) -> N
     ray.get(library.start())
     with begin(library.engine) as db:
         assert {person.id for person in list_people(db, pack=PACK, limit=FACES)} == before
+
+
+def running_tasks() -> list[psutil.Process]:
+    """The worker processes that cluster at this moment, blocks included."""
+    titles = ((p, " ".join(p.info["cmdline"] or ())) for p in psutil.process_iter(["cmdline"]))
+    return [process for process, title in titles if title.startswith("ray::cluster[")]
+
+
+def test_stopping_ends_the_task_and_its_blocks_and_commits_nothing(library: Library) -> None:
+    plan: Any = SimpleNamespace(
+        session_id=library.session_id,
+        pack=SimpleNamespace(name=PACK),
+        clustering=ClusteringOptions(min_quality=0.0),
+        database_url=library.url,
+        progress=library.progress,
+    )
+    phase = PhaseSnapshot(PhaseName.CLUSTERING)
+    staff: Any = None
+    assert not cluster_people(plan, staff, phase, should_stop=lambda: len(running_tasks()) > 1)
+    deadline = time.monotonic() + 30
+    while running_tasks():
+        assert time.monotonic() < deadline, "blocks go on though nobody wants them"
+        time.sleep(0.05)
+    assert library.groups() == set()
+    assert library.ask().result is None
+    assert cluster_people(plan, staff, phase, should_stop=lambda: False)
+    assert library.groups() == library.expected_groups()
