@@ -47,9 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium of this machine; its tests are skipped without one."""
+    """A headless Chromium of this machine; its tests are skipped without one.
+
+    Playwright keeps an event loop running in this thread, which must end before other tests begin.
+    """
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         pytest.skip(f"needs a browser; none of {', '.join(PROGRAMS)} is installed")

