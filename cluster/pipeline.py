@@ -140,10 +140,21 @@ def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: C
         return True
     if control.should_stop() or not _change_phase(plan, name, start_phase):
         return False
-    if not work(plan, staff, phase, control.should_stop):
-        return False
+    while True:
+        if not work(plan, staff, phase, control.should_stop):
+            return False
+        before, phase = phase, _read_phase(plan, name)
+        if not is_any_left(before, phase):
+            break
     _check_not_all_failed(plan, name)
     return _change_phase(plan, name, complete_phase)
+
+
+def is_any_left(before: PhaseSnapshot, phase: PhaseSnapshot) -> bool:
+    """Tell whether photos came back: from a worker that saw the session paused for a moment."""
+    counts = phase.counts
+    is_progress = counts.finished > before.counts.finished
+    return phase.name is not PhaseName.CLUSTERING and is_progress and counts.finished < counts.total
 
 
 class PhaseChange(Protocol):

@@ -38,6 +38,7 @@ from cluster.ray_meter import RayMeter
 from cluster.store.engine import Engine, begin, build_engine
 from cluster.store.items import settle_detection
 from cluster.store.patience import Patience
+from cluster.store.stops import worker_stop_sign
 from cluster.vision.copies import DecodedCopies
 from cluster.vision.detector import DetectorOptions, FaceDetector, PreparedPhoto, load_detector
 from cluster.vision.packs import Pack
@@ -65,7 +66,7 @@ class Detection:
 
     `settle` commits a batch's outcomes and returns the phase's new counts; `send` and `done` tell
     the live view what is in flight and what has settled; `meter` takes how long the steps of a
-    batch took.
+    batch took; `is_stopped` tells whether a user has stopped a session.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class Detection:
         copies: DecodedCopies | None = None,
         meter: Meter | None = None,
         report_interval_s: float = MIN_INTERVAL_S,
+        is_stopped: Callable[[int], bool] = lambda session_id: False,
     ) -> None:
+        self._is_stopped = is_stopped
         self._meter = meter or NoMeter()
         self._times = StepTimes(time.perf_counter)
         self._detector, self._settle, self._send, self._done = detector, settle, send, done
@@ -90,11 +93,14 @@ class Detection:
         self._decoders = ThreadPoolExecutor(decode_threads) if decode_threads else None
 
     def detect_batch(self, batch: DetectionBatch) -> Settled:
-        """Find the faces of a batch, commit them in one transaction, return the new counts."""
+        """Find the faces of a batch, commit them in one transaction, return the new counts.
+
+        When the session was stopped, the photos that are left stay pending.
+        """
         reporter = self._reporter(batch)
         outcomes: list[DetectionOutcome] = []
         with self._model:
-            photos = self._prepare_ahead(batch.items)
+            photos = self._prepare_ahead(self._until_stopped(batch))
             while some := list(itertools.islice(photos, self._detector.photos_at_once)):
                 for outcome in self._detect_some(some):
                     outcomes.append(outcome)
@@ -111,15 +117,18 @@ class Detection:
         """Say on what the model runs: CPU or CUDA."""
         return self._detector.provider
 
-    def _prepare_ahead(self, items: Sequence[Item]) -> Iterator[Prepared]:
+    def _until_stopped(self, batch: DetectionBatch) -> Iterator[Item]:
+        session_id = batch.session_id
+        return itertools.takewhile(lambda _: not self._is_stopped(session_id), batch.items)
+
+    def _prepare_ahead(self, items: Iterator[Item]) -> Iterator[Prepared]:
         """Yield each item with its decoded photo, or with its outcome when there is none."""
         if self._decoders is None:
             yield from ((item, self._prepare(item)) for item in items)
             return
         waiting: deque[tuple[Item, Future[PreparedPhoto | DetectionOutcome]]] = deque()
-        coming = iter(items)
         while True:
-            for item in itertools.islice(coming, self._ahead - len(waiting)):
+            for item in itertools.islice(items, self._ahead - len(waiting)):
                 waiting.append((item, self._decoders.submit(self._prepare, item)))
             if not waiting:
                 return
@@ -222,6 +231,7 @@ class FaceDetectorActor(Detection):
             copies=copies,
             meter=RayMeter(),
             report_interval_s=report_interval_s,
+            is_stopped=lambda session_id: worker_stop_sign(database_url, session_id).is_set(),
         )
         bind(__name__).info("detector ready", name=name, pack=pack.name, provider=self.describe())
 

@@ -7,6 +7,7 @@ raises out of its batch.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from cluster.ray_meter import RayMeter
 from cluster.store.engine import begin, worker_engine
 from cluster.store.items import settle_training
 from cluster.store.patience import Patience
+from cluster.store.stops import worker_stop_sign
 from cluster.vision.copies import DecodedCopies
 from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, within
 from cluster.vision.fingerprints import read_record_and_image
@@ -65,12 +67,16 @@ def train_batch(
     settle: Callable[[Sequence[TrainingOutcome]], Settled],
     reporter: BatchReporter,
     meter: Meter,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Settled:
-    """Read every photo, commit the outcomes in one transaction, return the phase's new counts."""
+    """Read every photo, commit the outcomes in one transaction, return the phase's new counts.
+
+    When the session `is_stopped`, the photos that are left stay pending.
+    """
     times = StepTimes(time.perf_counter)
     outcomes = []
     with times.timing("decode"):
-        for item in batch.items:
+        for item in itertools.takewhile(lambda _: not is_stopped(), batch.items):
             outcomes.append(read_item(item, read=read))
             reporter.photo_done()
     with times.timing("commit"):
@@ -144,6 +150,7 @@ def ingest(
             throttle=Throttle(report_interval_s),
         ),
         meter=RayMeter(),
+        is_stopped=worker_stop_sign(database_url, batch.session_id).is_set,
     )
     report = SettledReport(
         batch.session_id, PhaseName.TRAINING, batch.attempt, batch.batch_id, settled

@@ -1,0 +1,115 @@
+"""A batch whose session is stopped commits what is done; the rest comes again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cluster.actors.detection import Detection, DetectionBatch
+from cluster.core.metrics import NoMeter
+from cluster.core.photos import (
+    DetectionOutcome,
+    Item,
+    PhotoRecord,
+    Settled,
+    TrainingOutcome,
+)
+from cluster.core.progress import PhaseCounts, PhaseSnapshot
+from cluster.core.reports import BatchReporter, Throttle
+from cluster.core.sessions import PhaseName
+from cluster.core.steps import StepTimes
+from cluster.pipeline import is_any_left
+from cluster.tasks.ingest import TrainingBatch, train_batch
+from cluster.vision.detector import PreparedPhoto
+from cluster.vision.images import OpenedImage
+
+ITEMS = tuple(Item(n, f"/photos/{n}.jpg") for n in range(8))
+NOTHING = Settled(1, PhaseCounts())
+
+
+def stopping_after(photos: int) -> Callable[..., bool]:
+    """A question that is answered with yes once it was asked so many times."""
+    asked = iter([False] * photos)
+    return lambda *_: next(asked, True)
+
+
+class BlindDetector:
+    """Opens every photo, and finds nobody."""
+
+    provider, photos_at_once = "CPU", 1
+
+    def __init__(self) -> None:
+        self.times = StepTimes(time.perf_counter)
+
+    def prepare(self, path: str) -> PreparedPhoto:
+        return PreparedPhoto(path, None, OpenedImage(np.zeros((1, 1, 3), np.uint8), 1, 1))
+
+    def detect(self, photos: Sequence[PreparedPhoto]) -> list[tuple[()]]:
+        return [() for _ in photos]
+
+
+@pytest.mark.parametrize("done", [0, 3, 8])
+@pytest.mark.parametrize("decode_threads", [0, 2])
+def test_a_detector_commits_what_it_had_begun(done: int, decode_threads: int) -> None:
+    committed: list[DetectionOutcome] = []
+
+    def settle(_: DetectionBatch, outcomes: Sequence[DetectionOutcome]) -> Settled:
+        committed.extend(outcomes)
+        return NOTHING
+
+    detector: Any = BlindDetector()
+    detection = Detection(
+        detector=detector,
+        settle=settle,
+        send=lambda _: None,
+        done=lambda _: None,
+        decode_threads=decode_threads,
+        is_stopped=stopping_after(done),
+    )
+    detection.detect_batch(DetectionBatch(1, 1, 1, "bundled", ITEMS))
+    assert [outcome.image_id for outcome in committed] == [item.image_id for item in ITEMS[:done]]
+
+
+@pytest.mark.parametrize("done", [0, 3, 8])
+def test_a_training_task_commits_what_it_had_read(done: int) -> None:
+    committed: list[TrainingOutcome] = []
+
+    def settle(outcomes: Sequence[TrainingOutcome]) -> Settled:
+        committed.extend(outcomes)
+        return NOTHING
+
+    def read(item: Item) -> PhotoRecord:
+        return PhotoRecord(b"", 1, 1, None, 0, 0, b"")
+
+    train_batch(
+        TrainingBatch(1, 1, 1, "bundled", ITEMS),
+        read=read,
+        settle=settle,
+        reporter=BatchReporter(
+            1, PhaseName.TRAINING, 1, 1, send=lambda _: None, clock=lambda: 0.0, throttle=Throttle()
+        ),
+        meter=NoMeter(),
+        is_stopped=stopping_after(done),
+    )
+    assert [outcome.image_id for outcome in committed] == [item.image_id for item in ITEMS[:done]]
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "now", "expected"),
+    [
+        (PhaseName.TRAINING, 2, 6, True),
+        (PhaseName.TRAINING, 2, 8, False),
+        (PhaseName.FACE_DETECTION, 6, 6, False),
+        (PhaseName.CLUSTERING, 0, 6, False),
+    ],
+)
+def test_what_came_back_is_handed_out_again_as_long_as_something_moves(
+    name: PhaseName, before: int, now: int, expected: bool
+) -> None:
+    earlier = PhaseSnapshot(name, counts=PhaseCounts(8, before))
+    later = PhaseSnapshot(name, counts=PhaseCounts(8, now))
+    assert is_any_left(earlier, later) is expected
