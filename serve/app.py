@@ -14,6 +14,7 @@ from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
 from cluster.store.phases import load_snapshots
+from cluster.store.versions import next_first_version
 from serve.answers import ANYWHERE, problems
 from serve.errors import METHODS, TokenMissing, add_problem_answers
 from serve.guards import AddSecurityHeaders, LimitBody, RequireToken
@@ -60,7 +61,7 @@ def build_app(parts: AppParts) -> FastAPI:
         source=parts.progress,
         load=partial(load_snapshots, parts.engine),
         weights=parts.weights,
-        now=parts.now,
+        first_version=partial(next_first_version, parts.engine),
     )
     add_problem_answers(app)
     _add_routes(app, has_token=parts.api_token is not None)

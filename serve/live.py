@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import Protocol
 
 from cluster.core.errors import DatabaseUnavailable, NotFound
@@ -61,9 +60,10 @@ class Live:
         source: ProgressSource,
         load: Callable[[int], tuple[PhaseSnapshot, ...]],
         weights: Mapping[PhaseName, float],
-        now: Callable[[], datetime],
+        first_version: Callable[[], int],
     ) -> None:
-        self._source, self._load, self._weights, self._now = source, load, weights, now
+        self._source, self._load, self._weights = source, load, weights
+        self._first_version = first_version
         self._feeds: dict[int, Feed] = {}
 
     async def show(self, session_id: int) -> UnifiedProgress:
@@ -135,7 +135,7 @@ class Live:
         feed = self._feeds.get(session_id)
         if feed is None:
             # As ProgressActor counts its versions, so that they go on rising when it is back.
-            version = int(self._now().timestamp() * 1000)
+            version = await asyncio.to_thread(self._first_version)
             feed = self._open(replace(answer, version=version), source_version=FROM_ROWS)
         elif replace(answer, version=feed.newest.version) != feed.newest:
             feed.publish(answer, source_version=FROM_ROWS)
@@ -164,4 +164,5 @@ def _has_fallen(before: UnifiedProgress, now: UnifiedProgress) -> bool:
 
 def _with_floor(row: PhaseSnapshot, before: UnifiedProgress) -> PhaseSnapshot:
     shown = before.phase(row.name)
-    return replace(row, floor=shown.current) if shown.attempt == row.attempt else row
+    is_same = shown.attempt == row.attempt
+    return replace(row, floor=max(row.floor, shown.current)) if is_same else row

@@ -66,16 +66,11 @@ FACES = text(
 
 @dataclass
 class Watcher:
-    """A client that polls a session; it notes what falls, and takes no notice of silence.
-
-    `restarts` are how many answers there were when a driver was killed: a local Ray ends with its
-    driver, and what was in flight in it is not shown by the next one.
-    """
+    """A client that polls a session; it notes what falls, and takes no notice of silence."""
 
     run: Headcount
     session_id: int = 1
     answers: list[dict[str, Any]] = field(default_factory=list)
-    restarts: set[int] = field(default_factory=set)
     _ended: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -98,12 +93,12 @@ class Watcher:
     def falls(self) -> list[str]:
         """Every percentage that fell, and every count that left its bounds."""
         found = []
-        for number, (before, after) in enumerate(itertools.pairwise(self.answers), start=1):
-            if number in self.restarts:
-                continue
+        for before, after in itertools.pairwise(self.answers):
             old, new = (one["overallProgress"]["percentage"] for one in (before, after))
             if new < old:
                 found.append(f"{old} fell to {new}")
+            if after["version"] < before["version"]:
+                found.append(f"version {before['version']} fell to {after['version']}")
         for name, phase in ((n, p) for one in self.answers for n, p in one["phases"].items()):
             progress = phase["progress"]
             if not 0 <= progress["current"] <= progress["total"]:
@@ -166,7 +161,6 @@ def drill(
             if victim == "driver":
                 assert run.process is not None
                 run.process.wait()
-                watcher.restarts.add(len(watcher.answers))
                 run.start("--root", str(library))
         return finish(run, watcher, killed=killed)
 

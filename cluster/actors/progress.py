@@ -1,13 +1,9 @@
 """The live view of every session: settled counts and what is in flight.
 
 PostgreSQL holds the truth; this is what is shown between two commits. `Progress` is a plain class;
-`ProgressActor` makes it a named, detached Ray actor that restarts itself. All of its state can be
-read again from the rows, except the floor below which a count must not fall, which clients hold as
-well.
-
-The counts with the highest revision win, in-flight numbers are kept by batch and only rise, and a
-batch that has settled is never in flight again: every report may arrive twice, late or out of
-order.
+`ProgressActor` makes it a named, detached Ray actor that restarts itself. All that it has shown can
+be read again from the rows: a count that is only in flight is kept there as the floor of its phase
+before anybody sees it, so that nothing falls when this process ends, and all others with it.
 """
 
 from __future__ import annotations
@@ -16,7 +12,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -25,157 +20,71 @@ from ray.actor import ActorHandle
 
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
 from cluster.actors.watching import Watch, is_job_alive
-from cluster.core.errors import NotFound
-from cluster.core.eta import RateWindow
+from cluster.core.errors import DatabaseUnavailable, NotFound
+from cluster.core.live import LivePhase, LiveSession, Snapshots
 from cluster.core.metrics import Meter, NoMeter
 from cluster.core.progress import (
     DEFAULT_WEIGHTS,
-    PhaseSnapshot,
     UnifiedProgress,
-    never_fall,
     unify,
 )
-from cluster.core.reports import InFlight, SettledReport, Throttle
+from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.logs import log_to_stderr
 from cluster.ray_meter import RayMeter
 from cluster.store.engine import build_engine
+from cluster.store.floors import keep_floor
 from cluster.store.phases import load_snapshots
+from cluster.store.versions import next_first_version
 
-Snapshots = tuple[PhaseSnapshot, ...]
+KeepFloor = Callable[[int, PhaseName, int, int], object]
+"""Session, phase, attempt, count."""
+
 MAX_SESSIONS = 256
 """Finished sessions beyond this many are forgotten, and read again when asked for."""
 
 COALESCE_S = 0.05
-SAMPLE_INTERVAL_S = 0.2
-
-
-@dataclass(slots=True)
-class LivePhase:
-    """One phase: its row, the reports that came after it, and its recent rate."""
-
-    row: PhaseSnapshot
-    shown: PhaseSnapshot
-    in_flight: dict[int, int] = field(default_factory=dict)
-    settled_batches: set[int] = field(default_factory=set)
-    rate: RateWindow = field(default_factory=RateWindow)
-    sampling: Throttle = field(default_factory=lambda: Throttle(SAMPLE_INTERVAL_S))
-
-    def apply_row(self, row: PhaseSnapshot) -> None:
-        """Take over what the database says, unless something newer is known."""
-        if row.attempt > self.row.attempt:
-            self.row, self.shown = row, row
-            self.in_flight.clear()
-            self.settled_batches.clear()
-            self.rate.samples.clear()
-        elif row.attempt == self.row.attempt and row.revision >= self.row.revision:
-            newest = row if row.revision >= self.shown.revision else self.shown
-            self.row = row
-            self._show(
-                replace(
-                    row,
-                    counts=newest.counts,
-                    revision=newest.revision,
-                    faces_detected=newest.faces_detected,
-                    step=newest.step,
-                )
-            )
-
-    def apply_in_flight(self, report: InFlight) -> bool:
-        """Remember that a batch has come this far; False when that is old news."""
-        is_old = report.batch_id in self.settled_batches or report.attempt != self.row.attempt
-        if is_old or report.count <= self.in_flight.get(report.batch_id, 0):
-            return False
-        self.in_flight[report.batch_id] = report.count
-        self._show(self.shown)
-        return True
-
-    def apply_settled(self, report: SettledReport) -> bool:
-        """Take over committed counts; False when that is old news."""
-        if report.attempt != self.row.attempt or report.batch_id in self.settled_batches:
-            return False
-        if report.batch_id is not None:
-            self.settled_batches.add(report.batch_id)
-            self.in_flight.pop(report.batch_id, None)
-        settled, shown = report.settled, self.shown
-        if settled.revision > shown.revision:
-            shown = replace(
-                shown,
-                counts=settled.counts,
-                revision=settled.revision,
-                faces_detected=settled.faces_detected,
-                step=report.step or shown.step,
-            )
-        self._show(shown)
-        return True
-
-    def apply_returned(self, batch_id: int) -> None:
-        """Forget a batch whose worker was lost; its photos come back in other batches."""
-        self.settled_batches.add(batch_id)
-        self.in_flight.pop(batch_id, None)
-        self._show(self.shown)
-
-    def drop_in_flight(self) -> None:
-        """Forget the batches of workers that are gone; what was shown stays shown."""
-        self.in_flight.clear()
-        self._show(self.shown)
-
-    def _show(self, snapshot: PhaseSnapshot) -> None:
-        live = replace(snapshot, in_flight=sum(self.in_flight.values()))
-        self.shown = never_fall(self.shown, live)
-
-    def sample(self, *, now: float) -> None:
-        """Note the shown count for the rate."""
-        if self.shown.status is PhaseStatus.RUNNING and self.sampling.is_due(now=now):
-            self.rate.add_sample(now=now, count=self.shown.shown)
-
-    def snapshot(self, *, now: float) -> PhaseSnapshot:
-        """Return the phase as it is to be shown at `now`."""
-        return replace(self.shown, rate_per_s=self.rate.rate_per_s(now=now))
-
-
-@dataclass(slots=True)
-class LiveSession:
-    """One session's phases, in their order, and the version of its latest change."""
-
-    phases: dict[PhaseName, LivePhase]
-    version: int = 0
-    waiting_for: str | None = None
-
-    @classmethod
-    def from_rows(cls, rows: Snapshots) -> LiveSession:
-        """Begin with what the database says."""
-        return cls({row.name: LivePhase(row, row) for row in rows})
+KEEP_INTERVAL_S = 0.1
+"""Between two floors of a phase: what is in flight is shown as often."""
 
 
 class Progress:
     """The live view, without Ray: reports in, answers out.
 
-    `load` reads the phases of a session from the database and raises NotFound; `clock` gives
-    seconds that never jump; versions start after `first_version`, so that a restarted view never
-    repeats one; `meter` takes what is measured for those who run it.
+    `load` reads the phases of a session from the database and raises NotFound; `keep` writes the
+    floor of a phase, which comes before it is shown; both raise DatabaseUnavailable. `clock` gives
+    seconds that never jump; `first_version` gives a number above all versions of earlier views;
+    `meter` takes what is measured for those who run it.
     """
 
     def __init__(
         self,
         *,
         load: Callable[[int], Snapshots],
+        keep: KeepFloor,
+        first_version: Callable[[], int],
         clock: Callable[[], float],
-        first_version: int = 0,
         weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
         meter: Meter | None = None,
+        keep_interval_s: float = KEEP_INTERVAL_S,
     ) -> None:
-        self._load, self._clock, self._weights = load, clock, weights
+        self._load, self._keep, self._first_version = load, keep, first_version
+        self._clock, self._weights, self._keep_interval_s = clock, weights, keep_interval_s
         self._measures = LiveMeasures(meter or NoMeter())
-        self._version = first_version
+        self._version = 0
         self._sessions: dict[int, LiveSession] = {}
         self._changed = asyncio.Condition()
 
     async def in_flight(self, report: InFlight) -> None:
         """Show photos that are done but not committed."""
         session = await self._session(report.session_id)
-        if session.phases[report.phase].apply_in_flight(report):
-            await self._announce(report.session_id, session)
+        phase = session.phases[report.phase]
+        if phase.apply_in_flight(report) and not phase.is_being_kept:
+            phase.is_being_kept = True
+            try:
+                await self._keep_and_show(report.session_id, session, phase)
+            finally:
+                phase.is_being_kept = False
 
     async def settled(self, report: SettledReport) -> None:
         """Show counts that were committed."""
@@ -202,7 +111,7 @@ class Progress:
         Raises NotFound when the session was erased; nothing is known of it then.
         """
         try:
-            rows = await asyncio.to_thread(self._load, session_id)
+            rows = await asyncio.to_thread(self._read, session_id)
         except NotFound:
             self._sessions.pop(session_id, None)
             raise
@@ -257,6 +166,22 @@ class Progress:
         """Return the newest version: the view is alive."""
         return self._version
 
+    async def _keep_and_show(self, session_id: int, session: LiveSession, phase: LivePhase) -> None:
+        while phase.is_ahead:
+            name, attempt, count = phase.row.name, phase.row.attempt, phase.live
+            try:
+                await asyncio.to_thread(self._keep, session_id, name, attempt, count)
+            except DatabaseUnavailable:
+                return  # What is in flight cannot be committed now either; the next report tries.
+            phase.apply_kept(attempt, count)
+            await self._announce(session_id, session)
+            await asyncio.sleep(self._keep_interval_s)
+
+    def _read(self, session_id: int) -> Snapshots:
+        if not self._version:
+            self._version = self._first_version()
+        return self._load(session_id)
+
     async def _session(self, session_id: int) -> LiveSession:
         if session_id not in self._sessions:
             await self.reload(session_id)
@@ -308,8 +233,9 @@ class ProgressActor(Progress):
         engine = build_engine(database_url, pool_size=2)
         super().__init__(
             load=partial(load_snapshots, engine),
+            keep=partial(keep_floor, engine),
+            first_version=partial(next_first_version, engine),
             clock=time.monotonic,
-            first_version=int(time.time() * 1000),
             weights=weights,
             meter=RayMeter(),
         )

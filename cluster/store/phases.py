@@ -57,7 +57,8 @@ def complete_phase(db: Session, session_id: int, phase: PhaseName, *, now: datet
         phase,
         status=PhaseStatus.COMPLETED,
         started_at=func.coalesce(SessionPhase.started_at, now),
-        completed_at=now,
+        # A clock that was set back does not make it end before it began.
+        completed_at=func.greatest(SessionPhase.started_at, now),
         error=None,
         step=None,
     )
@@ -156,6 +157,7 @@ def restart_clustering(db: Session, session_id: int) -> None:
         attempt=SessionPhase.attempt + 1,
         total=0,
         processed=0,
+        floor=0,
         faces_ungrouped=None,
         **nothing,
     )

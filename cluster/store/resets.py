@@ -78,7 +78,7 @@ _RECOUNT = text(
         WHERE t.id = :session_id AND :phase = 'face_detection' AND s.detection_state = 'processed'
     )
     UPDATE session_phase p SET processed = c.processed, skipped = c.skipped, failed = c.failed,
-        unchanged = c.processed + c.skipped + c.failed, faces_detected = f.faces,
+        unchanged = c.processed + c.skipped + c.failed, faces_detected = f.faces, floor = 0,
         status = 'pending', attempt = attempt + 1, revision = revision + 1,
         started_at = NULL, completed_at = NULL, error = NULL, step = NULL
     FROM counts c, found f WHERE p.session_id = :session_id AND p.phase = :phase

@@ -190,7 +190,9 @@ def move_session(
     values: dict[str, Any] = {
         "status": after,
         "error": storable_text(error),
-        "completed_at": now if after.is_terminal else None,
+        "completed_at": func.greatest(TrainingSession.started_at, now)
+        if after.is_terminal
+        else None,
     }
     if after is SessionStatus.RUNNING:
         values["started_at"] = func.coalesce(TrainingSession.started_at, now)

@@ -127,6 +127,7 @@ class SessionPhase(Table):
     """The truth about one phase. The checks are the law of progress, held by the database too.
 
     `unchanged` is how many of the skipped ones needed no work: they say nothing about speed.
+    `floor` is the highest count that was shown in this attempt while a part of it was in flight.
     """
 
     __tablename__ = "session_phase"
@@ -141,6 +142,7 @@ class SessionPhase(Table):
     skipped: Mapped[int] = mapped_column(server_default="0")
     failed: Mapped[int] = mapped_column(server_default="0")
     unchanged: Mapped[int] = mapped_column(server_default="0")
+    floor: Mapped[int] = mapped_column(server_default="0")
     revision: Mapped[int] = mapped_column(server_default="0")
     attempt: Mapped[int] = mapped_column(server_default="1")
     discovering: Mapped[bool]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,10 @@ import pytest
 from sqlalchemy import Engine
 
 from cluster.actors.progress import Progress
-from cluster.store.phases import load_snapshots
 from cluster.store.sessions import SessionInfo
 from serve.app import AppParts, build_app
 from tests.api.running import RunningApp, Worker
+from tests.views import view_of
 
 Start = Callable[..., httpx.Client]
 
@@ -52,11 +50,7 @@ def jobs() -> FakeCluster:
 
 @pytest.fixture
 def progress(engine: Engine) -> Progress:
-    return Progress(
-        load=partial(load_snapshots, engine),
-        clock=time.monotonic,
-        first_version=int(time.time() * 1000),
-    )
+    return view_of(engine)
 
 
 @pytest.fixture

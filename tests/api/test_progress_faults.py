@@ -5,7 +5,6 @@ The number in brackets is that of the fault in ARCHITECTURE.md.
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from typing import Any
 
@@ -13,13 +12,13 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from cluster.actors import progress as live_view
-from cluster.actors.progress import Progress
+from cluster.core.live import SAMPLE_INTERVAL_S
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.engine import begin
 from cluster.store.items import check_session
 from tests.api.running import NOBODY, Worker, get_progress, readable, unreadable
+from tests.views import view_of
 
 TRAINING, DETECTION, CLUSTERING = PhaseName
 
@@ -250,7 +249,7 @@ def test_a_live_view_that_starts_anew_answers_what_the_rows_say(
     worker.end_discovery()
     worker.train([readable(item) for item in worker.pending(TRAINING, limit=6)])
     shown(api, worker)
-    fresh = Progress(load=worker.progress._load, clock=time.monotonic)
+    fresh = view_of(worker.engine)
     view = worker.app.run(fresh.show(worker.session_id))
     assert view.phase(TRAINING).current == 6
     assert counts_of(shown(api, worker), "training") == (6, 8, 6, 0, 0)
@@ -298,7 +297,7 @@ def test_the_eta_is_null_until_a_rate_was_measured(
     worker.end_discovery()
     phase = shown(api, worker)["phases"]["training"]["progress"]
     assert (phase["etaSeconds"], phase["imagesPerMinute"]) == (None, None)
-    assert live_view.SAMPLE_INTERVAL_S < 2
+    assert SAMPLE_INTERVAL_S < 2
     for done in (10, 20):
         seconds[0] += 2.0
         worker.report_in_flight(TRAINING, batch_id=1, count=done)

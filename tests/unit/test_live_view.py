@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.actors.progress import Progress
+from cluster.core.errors import DatabaseUnavailable
 from cluster.core.photos import Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, UnifiedProgress
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from tests.views import view_without_database
 
 SESSION = 7
 DETECTION = PhaseName.FACE_DETECTION
@@ -26,6 +28,7 @@ class Rows:
     """The rows of one session, as the database would give them."""
 
     def __init__(self, total: int = 100) -> None:
+        self.is_unreachable = False
         self.rows = {name: PhaseSnapshot(name, counts=PhaseCounts(total)) for name in PhaseName}
         self.change(DETECTION, status=PhaseStatus.RUNNING, revision=1)
 
@@ -35,9 +38,15 @@ class Rows:
     def load(self, session_id: int) -> tuple[PhaseSnapshot, ...]:
         return tuple(self.rows.values())
 
+    def keep(self, session_id: int, name: PhaseName, attempt: int, count: int) -> None:
+        if self.is_unreachable:
+            raise DatabaseUnavailable("gone")
+        if self.rows[name].attempt == attempt and self.rows[name].floor < count:
+            self.change(name, floor=count)
+
 
 def build_progress(rows: Rows, clock: Callable[[], float] = lambda: 0.0) -> Progress:
-    return Progress(load=rows.load, clock=clock, first_version=1000)
+    return view_without_database(load=rows.load, keep=rows.keep, clock=clock)
 
 
 def in_flight(batch_id: int, count: int, attempt: int = 1) -> InFlight:
@@ -69,6 +78,45 @@ def test_face_detection_moves_per_photo_and_is_running_from_its_first_second() -
         assert first.phase(DETECTION).status is PhaseStatus.RUNNING
         seen = [(await send(progress, in_flight(1, n))).phase(DETECTION).current for n in range(17)]
         assert seen == list(range(17))
+
+    run(scenario())
+
+
+def test_what_is_in_flight_is_kept_in_the_row_before_it_is_shown() -> None:
+    async def scenario() -> None:
+        rows = Rows()
+        progress = build_progress(rows)
+        rows.is_unreachable = True
+        assert (await send(progress, in_flight(1, 5))).phase(DETECTION).current == 0
+        rows.is_unreachable = False
+        assert (await send(progress, in_flight(1, 6))).phase(DETECTION).current == 6
+        assert rows.rows[DETECTION].floor == 6
+
+    run(scenario())
+
+
+@given(st.lists(st.one_of(st.integers(1, 8), st.sampled_from(["settle", "end"])), max_size=40))
+def test_a_view_that_begins_anew_never_shows_less_than_the_one_before(
+    events: list[int | str],
+) -> None:
+    async def scenario() -> None:
+        rows, batch, shown = Rows(total=1_000), 1, [0]
+        progress = build_progress(rows)
+        for event in events:
+            row = rows.rows[DETECTION]
+            if event == "settle":
+                counts = row.counts.plus(processed=8)
+                rows.change(DETECTION, counts=counts, revision=row.revision + 1)
+                report = settled(batch, row.revision + 1, counts.processed, total=1_000)
+                batch += 1
+            elif event == "end":
+                progress, batch = build_progress(rows), batch + 1
+                shown.append((await progress.show(SESSION)).phase(DETECTION).current)
+                continue
+            else:
+                report = in_flight(batch, int(event))
+            shown.append((await send(progress, report)).phase(DETECTION).current)
+        assert shown == sorted(shown)
 
     run(scenario())
 

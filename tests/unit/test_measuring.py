@@ -25,6 +25,7 @@ from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.steps import StepTimes
 from cluster.core.tally import Tally
+from tests.views import view_without_database
 
 DETECTION = PhaseName.FACE_DETECTION
 
@@ -54,7 +55,9 @@ class Watched:
         self.view = self.restarted()
 
     def restarted(self) -> Progress:
-        return Progress(load=lambda _: self.rows, clock=lambda: self.now, meter=self.meter)
+        return view_without_database(
+            load=lambda _: self.rows, clock=lambda: self.now, meter=self.meter
+        )
 
     def begin(self, *, total: int, attempt: int = 1, revision: int = 1) -> None:
         row = PhaseSnapshot(

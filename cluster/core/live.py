@@ -1,0 +1,139 @@
+"""One session as the live view holds it: its rows, and the reports that came after them.
+
+The counts with the highest revision win, in-flight numbers are kept by batch and only rise, and a
+batch that has settled is never in flight again: every report may arrive twice, late or out of
+order. Pure: rows and reports in, what is to be shown out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from cluster.core.eta import RateWindow
+from cluster.core.progress import PhaseSnapshot, never_fall
+from cluster.core.reports import InFlight, SettledReport, Throttle
+from cluster.core.sessions import PhaseName, PhaseStatus
+
+Snapshots = tuple[PhaseSnapshot, ...]
+SAMPLE_INTERVAL_S = 0.2
+
+
+@dataclass(slots=True)
+class LivePhase:
+    """One phase: its row, the reports that came after it, and its recent rate.
+
+    `kept` is the highest count of this attempt that the row keeps as its floor: of what is in
+    flight no more is shown. `is_being_kept` while somebody writes a higher one.
+    """
+
+    row: PhaseSnapshot
+    shown: PhaseSnapshot
+    kept: int = 0
+    is_being_kept: bool = False
+    in_flight: dict[int, int] = field(default_factory=dict)
+    settled_batches: set[int] = field(default_factory=set)
+    rate: RateWindow = field(default_factory=RateWindow)
+    sampling: Throttle = field(default_factory=lambda: Throttle(SAMPLE_INTERVAL_S))
+
+    def apply_row(self, row: PhaseSnapshot) -> None:
+        """Take over what the database says, unless something newer is known."""
+        if row.attempt > self.row.attempt:
+            self.row, self.shown, self.kept = row, row, row.floor
+            self.in_flight.clear()
+            self.settled_batches.clear()
+            self.rate.samples.clear()
+        elif row.attempt == self.row.attempt and row.revision >= self.row.revision:
+            newest = row if row.revision >= self.shown.revision else self.shown
+            self.row = row
+            self._show(
+                replace(
+                    row,
+                    counts=newest.counts,
+                    revision=newest.revision,
+                    faces_detected=newest.faces_detected,
+                    step=newest.step,
+                )
+            )
+
+    def apply_in_flight(self, report: InFlight) -> bool:
+        """Remember that a batch has come this far; False when that is old news."""
+        is_old = report.batch_id in self.settled_batches or report.attempt != self.row.attempt
+        if is_old or report.count <= self.in_flight.get(report.batch_id, 0):
+            return False
+        self.in_flight[report.batch_id] = report.count
+        return True
+
+    @property
+    def live(self) -> int:
+        """The finished count with all that is in flight, kept or not."""
+        counts = self.shown.counts
+        return min(counts.total, counts.finished + sum(self.in_flight.values()))
+
+    @property
+    def is_ahead(self) -> bool:
+        """Tell whether more is in flight than may be shown."""
+        return self.live > max(self.kept, self.shown.counts.finished)
+
+    def apply_kept(self, attempt: int, count: int) -> None:
+        """Show what is in flight up to `count`: the row of this attempt keeps it now."""
+        if attempt == self.row.attempt:
+            self.kept = max(self.kept, count)
+            self._show(self.shown)
+
+    def apply_settled(self, report: SettledReport) -> bool:
+        """Take over committed counts; False when that is old news."""
+        if report.attempt != self.row.attempt or report.batch_id in self.settled_batches:
+            return False
+        if report.batch_id is not None:
+            self.settled_batches.add(report.batch_id)
+            self.in_flight.pop(report.batch_id, None)
+        settled, shown = report.settled, self.shown
+        if settled.revision > shown.revision:
+            shown = replace(
+                shown,
+                counts=settled.counts,
+                revision=settled.revision,
+                faces_detected=settled.faces_detected,
+                step=report.step or shown.step,
+            )
+        self._show(shown)
+        return True
+
+    def apply_returned(self, batch_id: int) -> None:
+        """Forget a batch whose worker was lost; its photos come back in other batches."""
+        self.settled_batches.add(batch_id)
+        self.in_flight.pop(batch_id, None)
+        self._show(self.shown)
+
+    def drop_in_flight(self) -> None:
+        """Forget the batches of workers that are gone; what was shown stays shown."""
+        self.in_flight.clear()
+        self._show(self.shown)
+
+    def _show(self, snapshot: PhaseSnapshot) -> None:
+        in_flight = min(sum(self.in_flight.values()), self.kept - snapshot.counts.finished)
+        live = replace(snapshot, in_flight=max(0, in_flight))
+        self.shown = never_fall(self.shown, live)
+
+    def sample(self, *, now: float) -> None:
+        """Note the shown count for the rate."""
+        if self.shown.status is PhaseStatus.RUNNING and self.sampling.is_due(now=now):
+            self.rate.add_sample(now=now, count=self.shown.shown)
+
+    def snapshot(self, *, now: float) -> PhaseSnapshot:
+        """Return the phase as it is to be shown at `now`."""
+        return replace(self.shown, rate_per_s=self.rate.rate_per_s(now=now))
+
+
+@dataclass(slots=True)
+class LiveSession:
+    """One session's phases, in their order, and the version of its latest change."""
+
+    phases: dict[PhaseName, LivePhase]
+    version: int = 0
+    waiting_for: str | None = None
+
+    @classmethod
+    def from_rows(cls, rows: Snapshots) -> LiveSession:
+        """Begin with what the database says."""
+        return cls({row.name: LivePhase(row, row, kept=row.floor) for row in rows})

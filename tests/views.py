@@ -1,0 +1,36 @@
+"""Live views for tests that have no Ray."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Engine
+
+from cluster.actors.progress import Progress
+from cluster.store.floors import keep_floor
+from cluster.store.phases import load_snapshots
+from cluster.store.versions import next_first_version
+
+
+def view_of(engine: Engine) -> Progress:
+    """Return a live view of a library, as ProgressActor makes one."""
+    return Progress(
+        load=partial(load_snapshots, engine),
+        keep=partial(keep_floor, engine),
+        first_version=partial(next_first_version, engine),
+        clock=time.monotonic,
+        keep_interval_s=0,
+    )
+
+
+def view_without_database(**options: Any) -> Progress:
+    """Return a live view whose floors are kept nowhere, unless `options` say where."""
+    nowhere: dict[str, Any] = {
+        "keep": lambda *floor: None,
+        "first_version": lambda: 1000,
+        "clock": lambda: 0.0,
+        "keep_interval_s": 0,
+    }
+    return Progress(**nowhere | options)
