@@ -7,6 +7,7 @@ is also the only module that reads the environment.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from pydantic_settings import (
 )
 
 from cluster.core.errors import BadSetting
+from cluster.core.sessions import PhaseName
 
 ENV_PREFIX = "HEADCOUNT_"
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -252,3 +254,13 @@ def prepare_environment(settings: Settings) -> None:
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     paths = [str(PROJECT_DIR), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
+
+
+def phase_weights(settings: Settings) -> dict[PhaseName, float]:
+    """Return the weight of each phase in the overall percentage."""
+    return {name: getattr(settings, f"weight_{name.value}") for name in PhaseName}
+
+
+def name_namespace(database_url: str) -> str:
+    """Return the Ray namespace of a library: two libraries on one cluster do not meet."""
+    return "headcount-" + hashlib.sha256(database_url.encode()).hexdigest()[:12]

@@ -27,6 +27,7 @@ from cluster.core.metrics import DETECTORS
 from cluster.core.photos import Settled
 from cluster.core.reports import report_interval_s
 from cluster.logs import bind
+from cluster.numerics.clusters import load_tree_code
 from cluster.plan import CrewOptions, Plan
 from cluster.tasks.clustering import cluster_faces
 from cluster.tasks.ingest import Trained, TrainingBatch, ingest
@@ -226,6 +227,7 @@ def warm_up() -> None:
     """Leave a worker process that has loaded what the tasks need: Ray gives it the next ones."""
     assert ingest is not None
     assert cluster_faces is not None
+    load_tree_code()
     time.sleep(0.1)  # Long enough for each CPU to get one of its own.
 
 

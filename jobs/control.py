@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound
 from cluster.core.sessions import Move, PhaseName
-from cluster.settings import Settings, load_settings
+from cluster.settings import Settings, load_settings, name_namespace
 from cluster.store.engine import Engine, begin
 from cluster.store.resets import restart_session, retry_session
 from cluster.store.sessions import SessionInfo, check_move
@@ -23,7 +23,6 @@ from jobs.runtime import find_cluster, make_job_environment, open_database
 from jobs.train import BAD_ARGUMENTS, Request
 from jobs.train import run as run_here
 from serve.control import SessionControl
-from serve.deployment import name_namespace
 from serve.submit import JobSubmitter
 
 DONE, NOT_TAKEN = 0, 1

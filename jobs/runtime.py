@@ -17,7 +17,6 @@ from typing import Any
 
 import ray
 from pydantic import SecretStr
-from ray import serve
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 from ray.actor import ActorHandle
@@ -27,6 +26,8 @@ from cluster.core.errors import BadSetting
 from cluster.logs import log_to_file, log_to_stderr
 from cluster.settings import (
     Settings,
+    name_namespace,
+    phase_weights,
     prepare_environment,
     ray_address_from_environment,
     settings_as_environment,
@@ -35,7 +36,6 @@ from cluster.settings import (
 from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
 from cluster.store.engine import Engine, build_engine, check_database
 from cluster.store.schema import upgrade_schema
-from serve.deployment import deploy, name_namespace, phase_weights
 
 ADDRESS_FILE = "ray_current_cluster"
 
@@ -185,6 +185,11 @@ def start_serve(runtime: Runtime) -> None:
     """Deploy the HTTP application, if it is ours to start, and wait until it answers."""
     if runtime.page_url is None:
         return
+    # A job on a cluster, which serves nothing, does not wait for these to be imported.
+    from ray import serve  # noqa: PLC0415
+
+    from serve.deployment import deploy  # noqa: PLC0415
+
     settings = runtime.settings.model_copy(update={"database_url": SecretStr(runtime.database_url)})
     address = ray.get_runtime_context().gcs_address
     quiet = {"enable_access_log": False, "log_level": "ERROR"}

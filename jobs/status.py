@@ -17,12 +17,17 @@ from rich.console import Console
 from cluster.actors.progress import ACTOR_NAME
 from cluster.core.errors import HeadcountError
 from cluster.core.progress import PhaseProgress, UnifiedProgress, unify
-from cluster.settings import Settings, load_settings, prepare_environment
+from cluster.settings import (
+    Settings,
+    load_settings,
+    name_namespace,
+    phase_weights,
+    prepare_environment,
+)
 from cluster.store.phases import load_snapshots
 from jobs.runtime import find_cluster, open_database, start_ray
 from jobs.terminal import TITLES, write_line
 from jobs.train import BAD_ARGUMENTS
-from serve.deployment import name_namespace, phase_weights
 from serve.progress_body import ProgressBody
 
 ANSWER_S = 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -17,9 +16,15 @@ from ray.serve import Application
 from cluster.actors.progress import start_progress_actor
 from cluster.actors.search import start_face_search
 from cluster.core.errors import BadSetting, PackNotFound
-from cluster.core.sessions import PhaseName
 from cluster.logs import bind, log_to_stderr
-from cluster.settings import Settings, load_settings, settings_as_options, settings_for_jobs
+from cluster.settings import (
+    Settings,
+    load_settings,
+    name_namespace,
+    phase_weights,
+    settings_as_options,
+    settings_for_jobs,
+)
 from cluster.store.engine import build_engine, check_database
 from cluster.store.schema import upgrade_schema
 from cluster.vision.options import DetectorOptions
@@ -121,16 +126,6 @@ def require_database_url(settings: Settings) -> str:
     if settings.database_url is None:
         raise BadSetting("database_url", "a replica needs the URL of the running database.")
     return settings.database_url.get_secret_value()
-
-
-def phase_weights(settings: Settings) -> dict[PhaseName, float]:
-    """Return the weight of each phase in the overall percentage."""
-    return {name: getattr(settings, f"weight_{name.value}") for name in PhaseName}
-
-
-def name_namespace(database_url: str) -> str:
-    """Return the Ray namespace of a library: two libraries on one cluster do not meet."""
-    return "headcount-" + hashlib.sha256(database_url.encode()).hexdigest()[:12]
 
 
 def choose_pack(wanted: str, *, models_dir: Path) -> PackChoice:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.headcount import FinishedLibrary
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
@@ -31,6 +37,21 @@ def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     make_demo_library(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_library(
+    demo_library: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FinishedLibrary]:
+    """The data directory of a run over the demo library that nobody disturbed."""
+    from tests.headcount import FinishedLibrary, Headcount
+
+    folder = tmp_path_factory.mktemp("finished")
+    run = Headcount(folder / "data", extra={"HEADCOUNT_SERVE_ENABLED": "false"})
+    code, output = run.run("--root", str(demo_library))
+    assert code == 0, output
+    yield FinishedLibrary(run.data_dir, output)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -151,6 +151,19 @@ class Headcount:
             self.process.wait()
 
 
+@dataclass(frozen=True)
+class FinishedLibrary:
+    """A data directory with one completed session, and what its run printed. Nobody changes it."""
+
+    data_dir: Path
+    output: str
+
+    def copy_to(self, data_dir: Path) -> None:
+        """Give `data_dir` the same library; the database's files keep their owner."""
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", str(self.data_dir), str(data_dir)], check=True)
+
+
 def _read(status: int, headers: Any, content: bytes) -> Answer:
     kind = headers.get("Content-Type", "")
     body = json.loads(content) if "json" in kind and content else content

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from ray.job_submission import JobSubmissionClient
-
 from cluster.core.drivers import DriverWatch, Unattended
 from cluster.core.errors import DatabaseUnavailable
 from cluster.logs import bind
@@ -79,6 +77,8 @@ def is_job_alive(job_id: str, *, address: str) -> bool:
 
     One that cannot be asked about counts as alive: its session must not fail for that.
     """
+    from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 (slow, and rarely wanted)
+
     try:
         return not JobSubmissionClient(address).get_job_status(job_id).is_terminal()
     except ConnectionError:

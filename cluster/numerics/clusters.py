@@ -20,11 +20,12 @@ Decided:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from hdbscan.hdbscan_ import _tree_to_labels
 
 from cluster.numerics.blocks import LocalWorkers, span_vectors
 from cluster.numerics.distinct import DistinctVectors, find_distinct
@@ -134,11 +135,21 @@ def _select(
     return lone
 
 
+def load_tree_code() -> Callable[..., Any]:
+    """Return hdbscan's own step from a linkage to labels.
+
+    hdbscan brings scikit-learn, half a second that only who groups faces pays for: once.
+    """
+    from hdbscan.hdbscan_ import _tree_to_labels  # noqa: PLC0415
+
+    return cast(Callable[..., Any], _tree_to_labels)
+
+
 def _run_hdbscan(
     linked: npt.NDArray[np.float64], selection: Selection, *, epsilon: float, allow_single: bool
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.void]]:
     with np.errstate(invalid="ignore", divide="ignore"):
-        labels, strengths, _, condensed, _ = _tree_to_labels(
+        labels, strengths, _, condensed, _ = load_tree_code()(
             None,
             linked,
             selection.min_cluster_size,

@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from insightface.utils.face_align import arcface_dst
 
+from cluster.vision.mean_face import MEAN_FACE
 from cluster.vision.onnx_models import (
     Precision,
     free_batch_axis,
@@ -71,7 +71,7 @@ def alignment(landmarks: Floats, *, side_px: int) -> npt.NDArray[np.float64]:
     """
     unit = side_px / (112 if side_px % 112 == 0 else 128)
     shift = 0.0 if side_px % 112 == 0 else 8.0 * unit
-    wanted = _complex(arcface_dst * unit) + shift
+    wanted = _complex(MEAN_FACE * unit) + shift
     points = _complex(landmarks)
     around = points - points.mean()
     spread = float((np.abs(around) ** 2).sum()) or 1.0

@@ -11,8 +11,6 @@ from typing import Protocol
 
 from cluster.core.faces import Face
 from cluster.core.steps import StepTimes
-from cluster.vision.dlib_pack import DlibDetector
-from cluster.vision.insightface_pack import InsightFaceDetector
 from cluster.vision.onnx_models import Provider, Requested, pick_provider
 from cluster.vision.options import INSIGHTFACE_SIZES, DetectorOptions, PreparedPhoto
 from cluster.vision.packs import BUNDLED, Pack
@@ -59,8 +57,15 @@ def choose_provider(pack: Pack, requested: Requested = "auto") -> Provider:
 
 
 def load_detector(pack: Pack, options: DetectorOptions | None = None) -> FaceDetector:
-    """Load a pack's models. Raises PackNotFound when its files are not there."""
+    """Load a pack's models. Raises PackNotFound when its files are not there.
+
+    Each kind of pack brings the library that it needs: none pays for the other's.
+    """
     options = options or DetectorOptions()
     if pack.kind == BUNDLED:
+        from cluster.vision.dlib_pack import DlibDetector  # noqa: PLC0415
+
         return DlibDetector(pack, options)
+    from cluster.vision.insightface_pack import InsightFaceDetector  # noqa: PLC0415
+
     return InsightFaceDetector(pack, options)

@@ -10,12 +10,12 @@ import cv2
 import dlib
 import numpy as np
 import numpy.typing as npt
-from insightface.utils.face_align import arcface_dst
 
 from cluster.core.errors import PackNotFound
 from cluster.core.faces import BoundingBox, Face, face_quality
 from cluster.core.steps import StepTimes
 from cluster.vision.crops import cut_crop
+from cluster.vision.mean_face import MEAN_FACE
 from cluster.vision.onnx_models import Provider
 from cluster.vision.options import DetectorOptions, PreparedPhoto, prepare_photo
 from cluster.vision.packs import Pack
@@ -122,7 +122,7 @@ def _five_points(shape: dlib.full_object_detection) -> npt.NDArray[np.float64]:
     corners = np.array([(shape.part(i).x, shape.part(i).y) for i in range(5)], dtype=float)
     pairs = sorted((corners[0:2].mean(axis=0), corners[2:4].mean(axis=0)), key=lambda eye: eye[0])
     eyes = np.array(pairs) @ (1, 1j)
-    mean_face = arcface_dst.astype(float) @ (1, 1j)
+    mean_face = MEAN_FACE.astype(float) @ (1, 1j)
     turn = (eyes[1] - eyes[0]) / (mean_face[1] - mean_face[0])
     mouth = eyes[0] + turn * (mean_face[3:] - mean_face[0])
     points = np.concatenate([eyes, [corners[4] @ (1, 1j)], mouth])

@@ -13,7 +13,6 @@ from typing import Literal
 
 import onnx
 from google.protobuf.message import DecodeError
-from insightface.utils import ensure_available
 
 from cluster.core.errors import PackNotFound
 
@@ -68,6 +67,8 @@ def resolve_pack(requested: str = AUTO, *, models_dir: Path | None = None) -> Pa
 
 def download_pack(name: str, *, models_dir: Path | None = None) -> Path:
     """Let InsightFace download one of its packs into `models_dir`; return the pack's folder."""
+    from insightface.utils import ensure_available  # noqa: PLC0415 (slow, and for this only)
+
     root = (models_dir or DEFAULT_MODELS_DIR).expanduser().absolute()
     return Path(ensure_available(root.name, name, root=str(root.parent)))
 

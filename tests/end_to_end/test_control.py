@@ -22,7 +22,7 @@ from cluster.store.embedded import start_embedded, stop_embedded
 from cluster.store.engine import begin, build_engine
 from cluster.store.items import check_session
 from tests.end_to_end.pictures import make_pictures
-from tests.headcount import PROJECT_DIR, Headcount
+from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
 
 ROUTE = "/api/v1/training"
 TERMINAL = {"completed", "failed", "cancelled"}
@@ -129,20 +129,18 @@ def outcome(engine: Engine, root: Path) -> set[tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(server: Headcount, demo_library: Path) -> set[tuple[object, ...]]:
+def undisturbed(
+    finished_library: FinishedLibrary, demo_library: Path, tmp_path_factory: pytest.TempPathFactory
+) -> set[tuple[object, ...]]:
     """What the demo library comes to when nobody disturbs."""
-    folder = Path(tempfile.mkdtemp(prefix="headcount-quiet-"))
-    quiet = Headcount(folder / "data", extra={"HEADCOUNT_SERVE_ENABLED": "false"})
+    data_dir = tmp_path_factory.mktemp("undisturbed") / "data"
+    finished_library.copy_to(data_dir)
+    engine = build_engine(start_embedded(data_dir))
     try:
-        code, output = quiet.run("--root", str(demo_library))
-        assert code == 0, output
-        engine = build_engine(start_embedded(quiet.data_dir))
-        result = outcome(engine, demo_library)
-        engine.dispose()
-        return result
+        return outcome(engine, demo_library)
     finally:
-        stop_embedded(quiet.data_dir)
-        shutil.rmtree(folder, ignore_errors=True)
+        engine.dispose()
+        stop_embedded(data_dir)
 
 
 def test_a_session_paused_and_resumed_over_http_ends_as_if_nobody_had_touched_it(
@@ -220,6 +218,7 @@ def test_a_cancelled_session_can_be_restarted_at_once(
     wait_until_settled(server, session_id, tables)
 
 
+@pytest.mark.long
 def test_a_driver_that_is_killed_is_missed_and_the_session_can_be_resumed(
     server: Headcount,
     tables: Engine,

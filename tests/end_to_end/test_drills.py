@@ -12,14 +12,18 @@ import pytest
 
 from cluster.store.postmaster import connect
 from cluster.store.server_files import ServerFiles
-from tests.drills import Outcome, Watcher, drill, finish, wait
-from tests.headcount import Headcount
+from tests.drills import Outcome, Watcher, drill, finish, read_tables, wait
+from tests.headcount import FinishedLibrary, Headcount
 
 
 @pytest.fixture(scope="module")
-def undisturbed(demo_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    return drill(demo_library, folder, [], draw=random.Random(1))
+def undisturbed(
+    finished_library: FinishedLibrary, tmp_path_factory: pytest.TempPathFactory
+) -> Outcome:
+    data_dir = tmp_path_factory.mktemp("undisturbed") / "data"
+    finished_library.copy_to(data_dir)
+    items, faces, people = read_tables(data_dir)
+    return Outcome(code=0, output=finished_library.output, items=items, faces=faces, people=people)
 
 
 def test_workers_live_view_replica_and_database_are_killed_several_times_in_one_run(

@@ -27,14 +27,14 @@ from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
 from cluster.settings import Settings, prepare_environment
 from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import Engine, begin
+from cluster.store.engine import Engine, begin, build_engine
 from cluster.store.items import check_session
 from cluster.store.phases import load_snapshots
 from cluster.store.postmaster import find_programs, shut_down
 from cluster.store.server_files import ServerFiles
 from cluster.store.server_user import process_options
 from jobs.runtime import Runtime
-from tests.headcount import find_free_port
+from tests.headcount import FinishedLibrary, find_free_port
 from tests.sessions import add_session, run, running
 
 START_S = 60
@@ -128,22 +128,34 @@ def read_results(engine: Engine, session_id: int, root: str) -> tuple[Any, ...]:
     return items, places, {frozenset(faces) for faces in people.values()}
 
 
-def test_one_two_and_four_nodes_find_the_same_people(
-    server_url: str, demo_library: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def at_home(
+    finished_library: FinishedLibrary, demo_library: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[object, ...]:
+    """What the demo library comes to on one machine with the embedded database."""
+    data_dir = tmp_path_factory.mktemp("at-home") / "data"
+    finished_library.copy_to(data_dir)
+    engine = build_engine(start_embedded(data_dir))
+    try:
+        return read_results(engine, 1, str(demo_library))
+    finally:
+        engine.dispose()
+        stop_embedded(data_dir)
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(1, marks=pytest.mark.long), pytest.param(2, marks=pytest.mark.long), 4]
+)
+def test_any_number_of_nodes_finds_the_same_people(
+    server_url: str, demo_library: Path, tmp_path: Path, at_home: tuple[object, ...], count: int
 ) -> None:
-    results = []
-    for count in (1, 2, 4):
-        with nodes(count) as cluster:
-            settings = settings_on(
-                cluster, server_url, database=f"nodes_{count}", data_dir=tmp_path
-            )
-            with running(settings) as runtime:
-                session = add_session(runtime, demo_library)
-                assert run(runtime, session) is SessionStatus.COMPLETED
-                results.append(read_results(runtime.engine, session.id, str(demo_library)))
-    assert results[0][2], "there are people in the demo library"
-    assert results[1] == results[0]
-    assert results[2] == results[0]
+    assert at_home[2], "there are people in the demo library"
+    with nodes(count) as cluster:
+        settings = settings_on(cluster, server_url, database=f"nodes_{count}", data_dir=tmp_path)
+        with running(settings) as runtime:
+            session = add_session(runtime, demo_library)
+            assert run(runtime, session) is SessionStatus.COMPLETED
+            assert read_results(runtime.engine, session.id, str(demo_library)) == at_home
 
 
 class MostDetectors:

@@ -25,6 +25,7 @@ from cluster.vision.detector import (
     load_detector,
 )
 from cluster.vision.insightface_pack import InsightFaceDetector
+from cluster.vision.mean_face import MEAN_FACE
 from cluster.vision.packs import resolve_pack
 from tests.unit.tiny_packs import write_tiny_pack
 
@@ -233,3 +234,9 @@ def test_the_bundled_pack_finds_a_face_that_fills_the_frame(
 
 def test_the_bundled_pack_runs_on_cpu() -> None:
     assert choose_provider(resolve_pack("bundled"), "auto") == "CPU"
+
+
+def test_the_mean_face_is_insightfaces() -> None:
+    from insightface.utils.face_align import arcface_dst
+
+    np.testing.assert_array_equal(MEAN_FACE, arcface_dst)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import insightface.utils
 import onnx
 import pytest
 
 from cluster.core.errors import PackNotFound
-from cluster.vision import packs
 from cluster.vision.packs import download_pack, resolve_pack
 from tests.unit.tiny_packs import tiny_detector, write_tiny_pack
 
@@ -81,7 +81,7 @@ def test_only_download_pack_downloads(tmp_path: Path, monkeypatch: pytest.Monkey
         asked.append((sub_dir, name, root))
         return str(write_tiny_pack(Path(root) / sub_dir / name))
 
-    monkeypatch.setattr(packs, "ensure_available", ensure_available)
+    monkeypatch.setattr(insightface.utils, "ensure_available", ensure_available)
     models_dir = tmp_path / "models"
     with pytest.raises(PackNotFound):
         resolve_pack("buffalo_l", models_dir=models_dir)
