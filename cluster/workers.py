@@ -12,6 +12,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -22,15 +23,17 @@ from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.actors.detection import DetectionBatch, FaceDetectorActor
-from cluster.core.errors import PhaseFailed
+from cluster.core.errors import DatabaseUnavailable, PhaseFailed
 from cluster.core.metrics import DETECTORS
 from cluster.core.photos import Settled
 from cluster.core.reports import report_interval_s
 from cluster.logs import bind
 from cluster.numerics.clusters import load_tree_code
 from cluster.plan import CrewOptions, Plan
+from cluster.store.engine import check_database, worker_engine
 from cluster.tasks.clustering import cluster_faces
 from cluster.tasks.ingest import Trained, TrainingBatch, ingest
+from cluster.vision.fingerprints import rehearse
 
 RESIZE_INTERVAL_S = 2.0
 
@@ -199,7 +202,7 @@ class Staff:
         self.detectors = DetectorWorkers(plan)
         self._waiting: list[ray.ObjectRef] = []
         if reads_photos:
-            self._waiting = [warm_up.remote() for _ in range(count_cpus())]
+            self._waiting = [warm_up.remote(plan.database_url) for _ in range(count_cpus())]
             self._waiting.append(self.detectors.hire())
 
     def is_ready(self, *, timeout_s: float) -> bool:
@@ -223,11 +226,14 @@ class Staff:
 
 
 @ray.remote(max_retries=1)
-def warm_up() -> None:
+def warm_up(database_url: str) -> None:
     """Leave a worker process that has loaded what the tasks need: Ray gives it the next ones."""
     assert ingest is not None
     assert cluster_faces is not None
     load_tree_code()
+    rehearse()
+    with suppress(DatabaseUnavailable):  # Its batches wait for it.
+        check_database(worker_engine(database_url))
     time.sleep(0.1)  # Long enough for each CPU to get one of its own.
 
 

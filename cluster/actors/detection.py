@@ -14,14 +14,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+import numpy as np
 import ray
 from ray.actor import ActorHandle
 
-from cluster.core.errors import UnreadableImage
+from cluster.core.errors import DatabaseUnavailable, UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
 from cluster.core.photos import DetectionOutcome, Item, Settled
 from cluster.core.reports import (
@@ -35,12 +37,13 @@ from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
 from cluster.logs import bind, log_to_stderr
 from cluster.ray_meter import RayMeter
-from cluster.store.engine import Engine, begin, build_engine
+from cluster.store.engine import Engine, begin, build_engine, check_database
 from cluster.store.items import settle_detection
 from cluster.store.patience import Patience
 from cluster.store.stops import worker_stop_sign
 from cluster.vision.copies import DecodedCopies
 from cluster.vision.detector import DetectorOptions, FaceDetector, PreparedPhoto, load_detector
+from cluster.vision.images import OpenedImage
 from cluster.vision.packs import Pack
 
 
@@ -204,6 +207,13 @@ def _commit_patiently(
     return Patience().run(lambda: commit_detection(batch, outcomes, engine=engine))
 
 
+def rehearse(detector: FaceDetector) -> None:
+    """Look at an empty picture once, so that no photo waits for what the models set up."""
+    empty = np.zeros((480, 640, 3), dtype=np.uint8)
+    detector.detect([PreparedPhoto("rehearsal", None, OpenedImage(empty, 640, 480))])
+    detector.times.take()
+
+
 @ray.remote(max_restarts=0, max_concurrency=2)
 class FaceDetectorActor(Detection):
     """`Detection` as a Ray actor; the pipeline starts a new one when it dies."""
@@ -222,9 +232,13 @@ class FaceDetectorActor(Detection):
     ) -> None:
         self._name = name
         log_to_stderr()
+        detector, engine = load_detector(pack, options), build_engine(database_url, pool_size=2)
+        rehearse(detector)
+        with suppress(DatabaseUnavailable):  # Its batches wait for it.
+            check_database(engine)
         super().__init__(
-            detector=load_detector(pack, options),
-            settle=partial(_commit_patiently, engine=build_engine(database_url, pool_size=2)),
+            detector=detector,
+            settle=partial(_commit_patiently, engine=engine),
             send=progress.in_flight.remote,
             done=progress.settled.remote,
             decode_threads=decode_threads,

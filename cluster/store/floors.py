@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text
 
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import begin
-from cluster.store.tables import SessionPhase
+
+_KEEP = text(
+    """
+    UPDATE session_phase SET floor = :count
+    WHERE session_id = :session_id AND phase = :phase AND attempt = :attempt AND floor < :count
+    """
+)
 
 
 def keep_floor(engine: Engine, session_id: int, phase: PhaseName, attempt: int, count: int) -> None:
@@ -15,15 +21,6 @@ def keep_floor(engine: Engine, session_id: int, phase: PhaseName, attempt: int, 
     Lower ones, and those of another attempt, change nothing. The revision stays: the counts are
     what they were. Raises DatabaseUnavailable.
     """
-    statement = (
-        update(SessionPhase)
-        .where(
-            SessionPhase.session_id == session_id,
-            SessionPhase.phase == phase,
-            SessionPhase.attempt == attempt,
-            SessionPhase.floor < count,
-        )
-        .values(floor=count)
-    )
+    key = {"session_id": session_id, "phase": phase.value, "attempt": attempt, "count": count}
     with begin(engine) as db:
-        db.execute(statement)
+        db.execute(_KEEP, key)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     true,
     update,
 )
@@ -31,6 +32,8 @@ from cluster.core.sessions import (
 )
 from cluster.store.storable import storable_text
 from cluster.store.tables import SessionPhase, TrainingSession
+
+_STATUS = text("SELECT status FROM training_session WHERE id = :id")
 
 _UNFINISHED = (
     SessionStatus.PENDING,
@@ -199,6 +202,14 @@ def move_session(
     _update(db, session_id, values)
     _carry_phases(db, session_id, move, now=now)
     return after
+
+
+def get_status(db: Session, session_id: int) -> SessionStatus:
+    """Return a session's status and nothing else; raise NotFound when there is no such session."""
+    status = db.execute(_STATUS, {"id": session_id}).scalar()
+    if status is None:
+        raise NotFound("session", session_id)
+    return SessionStatus(status)
 
 
 def check_move(db: Session, session_id: int, move: Move) -> SessionStatus:

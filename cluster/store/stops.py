@@ -17,7 +17,7 @@ from cluster.core.errors import DatabaseUnavailable, NotFound
 from cluster.core.reports import Throttle
 from cluster.core.sessions import SessionStatus
 from cluster.store.engine import begin, worker_engine
-from cluster.store.sessions import get_session
+from cluster.store.sessions import get_status
 
 INTERVAL_S = 0.5
 
@@ -37,7 +37,7 @@ class StopSign:
         if self.throttle.is_due(now=self.clock()):
             try:
                 with begin(self.engine) as db:
-                    status = get_session(db, self.session_id).status
+                    status = get_status(db, self.session_id)
                 self._is_set = status is not SessionStatus.RUNNING
             except DatabaseUnavailable:
                 return self._is_set

@@ -78,6 +78,15 @@ def read_record_and_image(
     return record, image
 
 
+def rehearse() -> None:
+    """Do all of it once with a picture of our own, so that no photo waits for what it loads."""
+    out = io.BytesIO()
+    Image.new("RGB", (2 * DECODE_LONG_SIDE_PX, DECODE_LONG_SIDE_PX), "grey").save(out, "JPEG")
+    image = open_image(out.getvalue(), path="rehearsal", long_side_px=DECODE_LONG_SIDE_PX)
+    _hash(_average(image.pixels))
+    make_thumbnail(image)
+
+
 def fingerprint(image: OpenedImage) -> tuple[int, int]:
     """Return (pHash, dHash) of an opened photo: 64 and 256 bits, most significant bit first."""
     return _hash(_average(image.pixels))
@@ -116,6 +125,6 @@ def _shrink(picture: Pixels) -> bytes:
     # Down to a half, four neighbours leave no pixel out; OpenCV's mean of broken squares is slow.
     method = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
     small = cv2.resize(picture, (width, height), interpolation=method)
-    out = io.BytesIO()
-    Image.fromarray(small).save(out, "JPEG", quality=THUMBNAIL_QUALITY)
-    return out.getvalue()
+    quality = (cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY)
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)
+    return encoded.tobytes()
