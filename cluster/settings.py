@@ -29,8 +29,13 @@ from cluster.core.sessions import PhaseName
 
 ENV_PREFIX = "HEADCOUNT_"
 PROJECT_DIR = Path(__file__).resolve().parent.parent
-KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": 32 << 20, "MALLOC_TRIM_THRESHOLD_": 128 << 20}
-"""glibc's: blocks up to 32 MiB come from memory of which up to 128 MiB is kept when it is free."""
+KEPT_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": 32 << 20,
+    "MALLOC_TRIM_THRESHOLD_": 128 << 20,
+    "MALLOC_ARENA_MAX": 1,
+}
+"""glibc's: blocks up to 32 MiB come from memory of which up to 128 MiB is kept when it is free, and
+which all threads share: an arena of their own goes back to the kernel with each photo."""
 
 LOCAL_CONFIG = PROJECT_DIR / "configs" / "local.yaml"
 
