@@ -8,7 +8,7 @@ made: people with a few photos each (or, with `few`, a few people with thousands
 and one face in five a stranger's. Both cluster with `min_cluster_size` 3 and `min_samples` 3.
 hdbscan's time grows with the square of the faces: where there are more than `--baseline-faces`, it
 is measured on so many, and its time for all of them is worked out from that, and called so.
-The memory is the peak of the process before hdbscan was imported into the measurement.
+The memory is the peak of the process before hdbscan was run in it.
 `--photos` and `--pack` are taken, so that `make bench` can hand them to every script, and not used.
 """
 
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.numerics.blocks import LocalWorkers, span_vectors
-from cluster.numerics.clusters import Clustering, Selection, label_tree
+from cluster.numerics.clusters import Clustering, Selection, label_tree, load_tree_code
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.vision.products import integer_sieve
@@ -49,6 +49,7 @@ def main() -> None:
     given = None if options.vectors is None else np.load(options.vectors).astype(np.float32)
     sizes = options.faces or [10_000 if given is None else len(given)]
     results = []
+    load_tree_code()  # Headcount's workers have loaded it before a session starts.
     for faces in sorted(sizes):
         vectors = make_faces(faces, people=options.people) if given is None else given[:faces]
         results.append(measure(vectors))

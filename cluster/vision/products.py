@@ -19,6 +19,7 @@ add two products of unsigned and signed bytes in 16 bits, and 2 * 255 * 63 is th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -124,8 +125,11 @@ class IntegerSieve:
 def integer_sieve(vectors: Floats, places: Places | None = None) -> IntegerSieve:
     """Return vectors, or those at `places`, in that order, as bytes."""
     places = np.arange(len(vectors)) if places is None else places
-    rows = round_vectors(vectors, places, levels=ROW_LEVELS)
-    columns = round_vectors(vectors, places, levels=COLUMN_LEVELS)
+    with ThreadPoolExecutor(2) as threads:
+        rows, columns = threads.map(
+            lambda levels: round_vectors(vectors, places, levels=levels),
+            (ROW_LEVELS, COLUMN_LEVELS),
+        )
     scale = rows.step * columns.step
     of_columns = split_slack(
         columns.lost * rows.longest / scale, digit=COLUMN_LEVELS, weight=ROW_LEVELS
