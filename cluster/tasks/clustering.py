@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import ray
 from ray.actor import ActorHandle
 
+from cluster.core.errors import DatabaseUnavailable
 from cluster.core.photos import Settled
 from cluster.core.progress import ClusteringResult
 from cluster.core.reports import SettledReport, Throttle
@@ -27,7 +29,8 @@ from cluster.numerics.distinct import find_distinct
 from cluster.numerics.identities import match_identities
 from cluster.store.attempts import is_current_attempt
 from cluster.store.engine import Engine, begin, worker_engine
-from cluster.store.faces import load_vectors
+from cluster.store.faces import FaceVectors, load_vectors
+from cluster.store.patience import Patience
 from cluster.store.people import assign_people
 from cluster.store.phases import record_clustering, set_clustering
 from cluster.tasks.blocks import CPU_PLACE, RayWorkers, choose_place
@@ -76,16 +79,19 @@ class ClusteringProgress:
             self.show(current, step=step)
 
     def show(self, current: int, *, step: str | None) -> None:
-        """Show a count, and what is being done."""
-        with begin(self.engine) as db:
-            settled = set_clustering(
-                db,
-                self.session_id,
-                current=current,
-                total=self.faces,
-                step=step,
-                attempt=self.attempt,
-            )
+        """Show a count, and what is being done; a database that is away hears of it later."""
+        try:
+            with begin(self.engine) as db:
+                settled = set_clustering(
+                    db,
+                    self.session_id,
+                    current=current,
+                    total=self.faces,
+                    step=step,
+                    attempt=self.attempt,
+                )
+        except DatabaseUnavailable:
+            return
         self.report(settled, step=step)
 
     def report(self, settled: Settled, *, step: str | None = None) -> None:
@@ -109,8 +115,7 @@ def cluster_faces(
     """Group the faces, give the groups to people, record what came of it."""
     log_to_stderr()
     engine = worker_engine(database_url)
-    with begin(engine) as db:
-        faces = load_vectors(db, pack=pack, min_quality=options.min_quality)
+    faces = Patience().run(partial(_load, engine, pack=pack, min_quality=options.min_quality))
     shown = ClusteringProgress(engine, progress, session_id, attempt, len(faces.face_ids))
     shown.show(0, step="neighbours")
     labels = group_vectors(
@@ -122,24 +127,41 @@ def cluster_faces(
         faces_clustered=int((labels >= 0).sum()),
         faces_ungrouped=int((labels < 0).sum()),
     )
-    now = datetime.now(UTC)
+    settled = Patience().run(partial(_commit, shown, faces, person_ids, result, pack=pack))
+    if settled is not None:
+        shown.report(settled)
+    bind(__name__, session=session_id).info("faces grouped", **asdict(result))
+    return result
+
+
+def _load(engine: Engine, *, pack: str, min_quality: float) -> FaceVectors:
     with begin(engine) as db:
-        if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, attempt):
-            return result
+        return load_vectors(db, pack=pack, min_quality=min_quality)
+
+
+def _commit(
+    shown: ClusteringProgress,
+    faces: FaceVectors,
+    person_ids: npt.NDArray[np.int64],
+    result: ClusteringResult,
+    *,
+    pack: str,
+) -> Settled | None:
+    """Write people and result in one transaction; None when the attempt is no longer current."""
+    session_id, total = shown.session_id, len(faces.face_ids)
+    with begin(shown.engine) as db:
+        if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, shown.attempt):
+            return None
         assign_people(
             db,
             pack=pack,
             face_ids=faces.face_ids,
             seen_person_ids=faces.person_ids,
             person_ids=person_ids,
-            now=now,
+            now=datetime.now(UTC),
         )
         record_clustering(db, session_id, result)
-        total = len(faces.face_ids)
-        settled = set_clustering(db, session_id, current=total, total=total, step=None)
-    shown.report(settled)
-    bind(__name__, session=session_id).info("faces grouped", **asdict(result))
-    return result
+        return set_clustering(db, session_id, current=total, total=total, step=None)
 
 
 def group_vectors(

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import ray
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from cluster.actors.progress import start_progress_actor
 from cluster.core.photos import DetectionOutcome
@@ -152,6 +152,22 @@ def test_a_lost_worker_costs_its_block_only(library: Library) -> None:
                 killed += 1
     ray.get(task)
     assert killed
+    assert library.groups() == library.expected_groups()
+
+
+def test_a_database_that_hangs_up_again_and_again_is_waited_for(library: Library) -> None:
+    task = library.start()
+    hang_up = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    cut = 0
+    with library.engine.connect() as connection:
+        while not ray.wait([task], timeout=0.05)[0] and cut < 60:
+            cut += len(connection.execute(hang_up).all())
+            connection.commit()
+    ray.get(task)
+    assert cut
     assert library.groups() == library.expected_groups()
 
 
