@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +64,60 @@ def test_a_database_that_refuses_everybody_for_ten_seconds_is_waited_for_in_sigh
     waited = {answer["waitingFor"] for answer in watcher.answers} - {None}
     assert "database unreachable, retrying for 8 s" in waited
     assert watcher.answers[-1]["waitingFor"] is None
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_disk_that_is_full_is_waited_for_in_sight(
+    demo_library: Path, tmp_path: Path, undisturbed: Outcome
+) -> None:
+    with small_disk(tmp_path / "disk", megabytes=600) as disk:
+        run = Headcount(disk / "data")
+        with Watcher(run).watching() as watcher:
+            run.start("--root", str(demo_library))
+            wait(run, watcher, 0.5)
+            with filled(disk):
+                time.sleep(8)
+            outcome = finish(run, watcher)
+    assert outcome.differences(undisturbed) == []
+    assert any(answer["waitingFor"] for answer in watcher.answers)
+    assert watcher.answers[-1]["waitingFor"] is None
+
+
+@contextmanager
+def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
+    """A file system of its own, in memory."""
+    folder.mkdir()
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", folder], check=True
+    )
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """Take all the room that is left, again and again, and give it back at the end."""
+    ballast, is_over = disk / "ballast", threading.Event()
+
+    def fill() -> None:
+        with ballast.open("wb", buffering=0) as file:
+            while not is_over.is_set():
+                try:
+                    file.write(bytes(1 << 16))
+                except OSError:
+                    time.sleep(0.01)
+
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+        ballast.unlink()
 
 
 @contextmanager
