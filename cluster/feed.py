@@ -11,7 +11,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cluster.core.eta import RateWindow
 from cluster.core.photos import FoundPhoto, Item
@@ -32,18 +32,25 @@ STOP_TIMEOUT_S = 10.0
 class Discovery:
     """Walks a library in a thread and stores what it finds, chunk by chunk.
 
-    `store` takes a chunk of photos into the session; `finish` is called once after the last one.
-    An error of either ends the walk and is raised again by `check`.
+    `walk` yields photos and calls what it is given for everything that it meets. `store` takes a
+    chunk of photos into the session; `finish` is called once after the last one. An error of any of
+    them ends the walk and is raised again by `check`. So is `unreachable`, when the walk meets
+    nothing for `silence_s`: a mount that died blocks whoever lists it.
     """
 
     def __init__(
         self,
-        found: Iterable[FoundPhoto],
+        walk: Callable[[Callable[[], None]], Iterable[FoundPhoto]],
         *,
         store: Callable[[Sequence[FoundPhoto]], None],
         finish: Callable[[], None],
+        silence_s: float,
+        unreachable: Exception,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._found, self._store, self._finish = found, store, finish
+        self._found, self._store, self._finish = walk(self._hear), store, finish
+        self._silence_s, self._unreachable, self._clock = silence_s, unreachable, clock
+        self._heard_at: float | None = None
         self._error: Exception | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._walk, name="discovery", daemon=True)
@@ -66,7 +73,11 @@ class Discovery:
 
     @property
     def is_running(self) -> bool:
-        """More photos may be found."""
+        """More photos may be found. Raises `unreachable` when the walk hangs."""
+        heard_at = self._heard_at
+        if heard_at is not None and self._clock() - heard_at > self._silence_s:
+            self._stopping.set()
+            raise self._unreachable
         return self._thread.is_alive()
 
     def check(self) -> None:
@@ -78,7 +89,7 @@ class Discovery:
         try:
             found = iter(self._found)
             size = FIRST_CHUNK
-            while chunk := list(itertools.islice(found, size)):
+            while chunk := self._list_next(found, size):
                 self._store(chunk)
                 size = CHUNK
                 if self._stopping.is_set():
@@ -86,6 +97,17 @@ class Discovery:
             self._finish()
         except Exception as error:  # Carried to the pipeline's own thread, which raises it.
             self._error = error
+
+    def _list_next(self, found: Iterator[FoundPhoto], size: int) -> list[FoundPhoto]:
+        """Return the next photos; only meanwhile is silence a sign of a storage that hangs."""
+        self._hear()
+        try:
+            return list(itertools.islice(found, size))
+        finally:
+            self._heard_at = None
+
+    def _hear(self) -> None:
+        self._heard_at = self._clock()
 
 
 class Feed:

@@ -15,6 +15,7 @@ from functools import partial
 import ray
 
 from cluster.actors.detection import DetectionBatch
+from cluster.core.errors import RootUnreachable
 from cluster.core.photos import DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.reports import SettledReport
@@ -201,8 +202,14 @@ def _fill(crew: Crew, feed: Feed) -> None:
 
 def _build_discovery(plan: Plan, attempt: int) -> Discovery:
     work = partial(_store_found, plan, attempt)
-    found = walk_photos(plan.root, confined_to=plan.confined_to)
-    return Discovery(found, store=work, finish=partial(_finish_discovery, plan))
+    silence_s = plan.limits.timeout_s
+    return Discovery(
+        lambda hear: walk_photos(plan.root, confined_to=plan.confined_to, on_entry=hear),
+        store=work,
+        finish=partial(_finish_discovery, plan),
+        silence_s=silence_s,
+        unreachable=RootUnreachable(plan.root, silence_s),
+    )
 
 
 def _store_found(plan: Plan, attempt: int, chunk: Sequence[FoundPhoto]) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import ray
 
-from cluster.core.errors import PhaseFailed
+from cluster.core.errors import PhaseFailed, SessionBusy
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
 from cluster.logs import bind
@@ -141,13 +141,30 @@ def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: C
     if control.should_stop() or not _change_phase(plan, name, start_phase):
         return False
     while True:
-        if not work(plan, staff, phase, control.should_stop):
+        if not _work(work, plan, staff, phase, control):
             return False
         before, phase = phase, _read_phase(plan, name)
         if not is_any_left(before, phase):
             break
     _check_not_all_failed(plan, name)
     return _change_phase(plan, name, complete_phase)
+
+
+def _work(work: Work, plan: Plan, staff: Staff, phase: PhaseSnapshot, control: Control) -> bool:
+    """Do what is left of an attempt; False when it is to stop, or when there is a newer one.
+
+    What goes wrong then, while the work of a cancelled attempt ends, is no fault of the new one.
+    """
+    try:
+        return work(plan, staff, phase, control.should_stop)
+    except SessionBusy:
+        raise
+    except Exception as error:
+        if _read_phase(plan, phase.name).attempt == phase.attempt:
+            raise
+        log = bind(__name__, session=plan.session_id)
+        log.warning("old attempt ended", phase=phase.name.value, reason=str(error))
+        return False
 
 
 def is_any_left(before: PhaseSnapshot, phase: PhaseSnapshot) -> bool:

@@ -29,6 +29,7 @@ from cluster.store.engine import build_engine, check_database
 from cluster.store.schema import upgrade_schema
 from cluster.vision.options import DetectorOptions
 from cluster.vision.packs import AUTO, resolve_pack
+from cluster.vision.previews import make_preview
 from serve.app import AppParts, build_app
 from serve.parts import PackChoice
 from serve.ray_progress import RayProgress
@@ -93,6 +94,12 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         dashboard_url=submit.dashboard_url,
         search=RaySearch(hire).find_faces,
         search_max_bytes=settings.search_max_bytes,
+        make_preview=partial(
+            make_preview,
+            max_bytes=settings.max_file_bytes,
+            max_pixels=settings.max_pixels,
+            timeout_s=settings.photo_timeout_s,
+        ),
         data_dir=settings.data_dir,
         weights=weights,
     )

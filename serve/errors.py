@@ -40,8 +40,10 @@ from cluster.core.errors import (
     RootEmpty,
     RootNotAllowed,
     RootNotFound,
+    RootUnreachable,
     SessionBusy,
     StaleVersion,
+    UnreachableImage,
     UnreadableImage,
 )
 from serve.people_bodies import PersonBody
@@ -88,6 +90,9 @@ class Problem(NamedTuple):
 
 PROBLEMS: dict[type[Exception], Problem] = {
     RootNotFound: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "root-not-found", "No such folder"),
+    RootUnreachable: Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "root-unreachable", "The storage does not answer"
+    ),
     RootEmpty: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "root-empty", "No photo in this folder"),
     RootNotAllowed: Problem(HTTPStatus.FORBIDDEN, "root-not-allowed", "Folder not allowed"),
     BadRoot: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-root", "Folder cannot be used"),
@@ -95,6 +100,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotFound: Problem(HTTPStatus.NOT_FOUND, "not-found", "Not found"),
     IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Not possible from this status"),
     SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Somebody runs this session"),
+    UnreachableImage: Problem(HTTPStatus.NOT_FOUND, "photo-not-there", "Photo not to be had now"),
     UnreadableImage: Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-image", "Photo cannot be read"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import Engine
 from cluster.store.sessions import SessionInfo
+from cluster.vision.previews import make_preview
 from serve.control import SessionControl
 from serve.errors import SearchUnavailable
 from serve.live import Live, ProgressSource
@@ -37,6 +39,11 @@ def take_as_named(wanted: str) -> PackChoice:
     return PackChoice(wanted, wanted)
 
 
+MakePreview = Callable[[str, bytes], bytes]
+"""A photo's path and the SHA-256 of its content -> a JPEG; UnreachableImage, UnreadableImage."""
+
+PREVIEWS_AT_ONCE = 2
+
 Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
 
 
@@ -52,7 +59,8 @@ class AppParts:
     `submit` sends a session to the cluster as a Ray job and returns the job's id, or raises
     JobNotSubmitted; `choose_pack` turns a wish such as "auto" into a pack, or raises PackNotFound.
     Both may block: they are called in a thread. `dashboard_url` is where a browser finds Ray's.
-    `search` finds the faces in a photo of at most `search_max_bytes`. `data_dir` is where runs on
+    `search` finds the faces in a photo of at most `search_max_bytes`; `make_preview` opens one of
+    the library's, as many at once as `previewing` lets through. `data_dir` is where runs on
     this machine keep decoded photos.
     """
 
@@ -68,6 +76,10 @@ class AppParts:
     dashboard_url: str | None = None
     search: Search = refuse_search
     search_max_bytes: int = 25_000_000
+    make_preview: MakePreview = make_preview
+    previewing: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(PREVIEWS_AT_ONCE)
+    )
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     now: Callable[[], datetime] = utc_now

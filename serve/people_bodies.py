@@ -89,6 +89,7 @@ class FaceBody(Body):
     taken_at: LocalTime | None
     crop_url: str
     thumbnail_url: str
+    preview_url: str
     duplicates: int
 
     @classmethod
@@ -108,6 +109,7 @@ class FaceBody(Body):
             taken_at=face.taken_at,
             crop_url=crop_url(face.id, tag=face.crop_tag),
             thumbnail_url=thumbnail_url(face.image_id, tag=face.thumbnail_tag),
+            preview_url=preview_url(face.image_id, tag=face.photo_tag),
             duplicates=face.duplicates,
         )
 
@@ -172,6 +174,11 @@ def crop_url(face_id: int, *, tag: str | None) -> str:
 def thumbnail_url(image_id: int, *, tag: str | None) -> str:
     """Return where a photo's thumbnail is; when the photo changes, so does the address."""
     return _tagged(f"/api/v1/images/{image_id}/thumbnail", tag)
+
+
+def preview_url(image_id: int, *, tag: str | None) -> str:
+    """Return where the photo is, large."""
+    return _tagged(f"/api/v1/images/{image_id}/preview", tag)
 
 
 def _tagged(path: str, tag: str | None) -> str:

@@ -74,6 +74,14 @@ class RootEmpty(BadRoot):
     """The folder holds no photo."""
 
 
+class RootUnreachable(BadRoot):
+    """The storage that holds the folder does not answer."""
+
+    def __init__(self, root: str, timeout_s: float) -> None:
+        cure = "Is the server or the disk behind it away? Try again when it is back."
+        super().__init__(root, f"no answer for {timeout_s:g} seconds. {cure}")
+
+
 class RootNotAllowed(BadRoot):
     """The folder lies outside the roots that may be indexed over HTTP."""
 

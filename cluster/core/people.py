@@ -60,6 +60,7 @@ class FaceInfo:
     is_placed_by_user: bool
     taken_at: datetime | None
     thumbnail_tag: str | None
+    photo_tag: str | None
     crop_tag: str
     duplicates: int
 

@@ -16,6 +16,7 @@ def _page_of(which: str) -> TextClause:
         f"""
         SELECT f.*, i.path, i.width, i.height, i.taken_at,
             left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag,
+            left(encode(i.sha256, 'hex'), {TAG_CHARACTERS}) AS photo_tag,
             (SELECT count(*) FROM image d WHERE d.duplicate_of = f.image_id) AS duplicates
         FROM (
             SELECT id, image_id, person_id, box_left, box_top, box_right, box_bottom, score,
@@ -33,6 +34,9 @@ _FACES_OF_NOBODY = _page_of("pack = :pack AND person_id IS NULL")
 _COUNT_OF_PERSON = text("SELECT count(*) FROM face WHERE person_id = :person_id")
 _COUNT_OF_NOBODY = text("SELECT count(*) FROM face WHERE pack = :pack AND person_id IS NULL")
 
+_SOURCE = text(
+    "SELECT path, sha256 FROM image WHERE id = :id AND sha256 IS NOT NULL AND unreadable IS NULL"
+)
 _THUMBNAIL = text("SELECT thumbnail FROM image WHERE id = :id")
 _CROP = text("SELECT crop FROM face WHERE id = :id")
 
@@ -59,6 +63,14 @@ def count_faces_of_person(db: Session, person_id: int) -> int:
 def count_faces_of_nobody(db: Session, *, pack: str) -> int:
     """Return how many faces of a pack belong to nobody."""
     return int(db.execute(_COUNT_OF_NOBODY, {"pack": pack}).scalar_one())
+
+
+def get_source(db: Session, image_id: int) -> tuple[str, bytes]:
+    """Return a photo's path and the SHA-256 of its content; NotFound for one that was not read."""
+    row = db.execute(_SOURCE, {"id": image_id}).one_or_none()
+    if row is None:
+        raise NotFound("photo", image_id)
+    return str(row.path), bytes(row.sha256)
 
 
 def get_thumbnail(db: Session, image_id: int) -> bytes:
@@ -92,6 +104,7 @@ def _to_face(row: Row[tuple[object, ...]]) -> FaceInfo:
         is_placed_by_user=row.placed_by_user,
         taken_at=row.taken_at,
         thumbnail_tag=row.thumbnail_tag,
+        photo_tag=row.photo_tag,
         crop_tag=row.crop_tag,
         duplicates=row.duplicates,
     )

@@ -10,14 +10,19 @@ followed, each folder is entered once, and a link that leaves `confined_to` is n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import fsspec
 
-from cluster.core.errors import RootEmpty, RootNotFound
+from cluster.core.errors import RootEmpty, RootNotFound, RootUnreachable
 from cluster.core.paths import is_url, path_to_text
 from cluster.core.photos import FoundPhoto
+from cluster.vision.deadlines import TimeOver, wait_for
+
+Answer = TypeVar("Answer")
 
 _JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"}
 _HEIF = {".heic", ".heif", ".hif", ".avif"}
@@ -35,24 +40,49 @@ REFUSED_SUFFIXES = frozenset({*_JPEG_2000, *_NETPBM, *_RARE})
 PHOTO_SUFFIXES = READ_SUFFIXES | REFUSED_SUFFIXES
 _SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX"})
 _KERNELS_OWN = ("/proc", "/sys", "/dev")
+ROOT_TIMEOUT_S = 30.0
+"""Time for a disk that sleeps to start turning."""
+
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 
 
-def walk_photos(root: str, *, confined_to: Sequence[Path] | None = None) -> Iterator[FoundPhoto]:
+def walk_photos(
+    root: str,
+    *,
+    confined_to: Sequence[Path] | None = None,
+    on_entry: Callable[[], None] = lambda: None,
+) -> Iterator[FoundPhoto]:
     """Yield every photo below `root` once, in no particular order.
 
     `confined_to` lists the folders that links may not leave; None follows them anywhere. A folder
-    that cannot be listed is passed over; a root that is missing yields nothing.
+    that cannot be listed is passed over; a root that is missing yields nothing. `on_entry` is
+    called for everything that is met, photo or not.
     """
     if is_url(root):
-        yield from _walk_url(root)
+        yield from _walk_url(root, on_entry)
     else:
         allowed = None if confined_to is None else [os.path.realpath(p) for p in confined_to]
-        yield from _walk_folder(os.path.abspath(root), allowed)
+        yield from _walk_folder(os.path.abspath(root), allowed, on_entry)
 
 
-def check_root(root: str, *, confined_to: Sequence[Path] | None = None) -> None:
-    """Raise RootNotFound or RootEmpty unless `root` holds at least one photo."""
+def check_root(
+    root: str, *, confined_to: Sequence[Path] | None = None, timeout_s: float = ROOT_TIMEOUT_S
+) -> None:
+    """Raise RootNotFound, RootEmpty or RootUnreachable unless `root` holds at least one photo."""
+    ask_storage(root, partial(_check_root, root, confined_to), timeout_s=timeout_s)
+
+
+def ask_storage(
+    root: str, question: Callable[[], Answer], *, timeout_s: float = ROOT_TIMEOUT_S
+) -> Answer:
+    """Return the answer to a question about `root`. Raises RootUnreachable when none comes."""
+    try:
+        return wait_for(timeout_s, question)
+    except TimeOver:
+        raise RootUnreachable(root, timeout_s) from None
+
+
+def _check_root(root: str, confined_to: Sequence[Path] | None) -> None:
     if not is_url(root):
         _check_folder(root)
     try:
@@ -73,10 +103,13 @@ def _check_folder(root: str) -> None:
         raise RootNotFound(root, "this folder may not be read by the user that runs Headcount.")
 
 
-def _walk_folder(top: str, allowed: list[str] | None) -> Iterator[FoundPhoto]:
+def _walk_folder(
+    top: str, allowed: list[str] | None, on_entry: Callable[[], None]
+) -> Iterator[FoundPhoto]:
     waiting, entered, left_out = [top], set[tuple[int, int]](), _find_kernels_own()
     while waiting:
         for entry in _list_folder(waiting.pop(), entered, left_out):
+            on_entry()
             if _is_hidden(entry.name) or not _may_follow(entry, allowed):
                 continue
             if _is_folder(entry):
@@ -151,9 +184,10 @@ def _has_photo_magic(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in {b"heic", b"heix", b"mif1", b"avif", b"msf1"}
 
 
-def _walk_url(root: str) -> Iterator[FoundPhoto]:
+def _walk_url(root: str, on_entry: Callable[[], None]) -> Iterator[FoundPhoto]:
     filesystem, start = fsspec.core.url_to_fs(root)
     for _, _, files in filesystem.walk(start, detail=True):
+        on_entry()
         for name, info in sorted(files.items()):
             if not _is_hidden(name) and PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES:
                 path = filesystem.unstrip_protocol(info["name"])

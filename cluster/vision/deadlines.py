@@ -23,12 +23,24 @@ DEFAULT_TIMEOUT_S = 60.0
 _own = threading.local()
 
 
+class TimeOver(Exception):
+    """The work is still going on."""
+
+
 def within(timeout_s: float, path: str, work: Callable[[], Result]) -> Result:
     """Return what `work` returns, or raise what it raises.
 
     Raises UnreachableImage for `path` when that takes longer than `timeout_s`: a later try may find
     the mount alive.
     """
+    try:
+        return wait_for(timeout_s, work)
+    except TimeOver:
+        raise UnreachableImage(path, f"it could not be read within {timeout_s:g} seconds") from None
+
+
+def wait_for(timeout_s: float, work: Callable[[], Result]) -> Result:
+    """Return what `work` returns, or raise what it raises; raise TimeOver after `timeout_s`."""
     reader: _Reader | None = getattr(_own, "reader", None)
     if reader is None:
         reader = _own.reader = _Reader()
@@ -36,7 +48,7 @@ def within(timeout_s: float, path: str, work: Callable[[], Result]) -> Result:
     if not attempt.is_over.wait(timeout_s):
         reader.leave_behind()
         _own.reader = None
-        raise UnreachableImage(path, f"it could not be read within {timeout_s:g} seconds")
+        raise TimeOver
     if attempt.error is not None:
         raise attempt.error
     return attempt.result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
@@ -13,6 +14,7 @@ from cluster.core.errors import (
     RootEmpty,
     RootNotAllowed,
     RootNotFound,
+    RootUnreachable,
 )
 from cluster.core.paths import path_to_text
 from cluster.core.sessions import PhaseName
@@ -25,7 +27,7 @@ from cluster.store.sessions import (
     get_session,
     list_sessions,
 )
-from cluster.tasks.discovery import check_root
+from cluster.tasks.discovery import ask_storage, check_root
 from serve.answers import bodies, problems
 from serve.errors import JobNotSubmitted
 from serve.parts import MAX_ID, AppParts, Id, PackChoice, Parts
@@ -43,12 +45,19 @@ After = Annotated[int, Query(ge=0, le=MAX_ID)]
     "",
     status_code=status.HTTP_201_CREATED,
     responses=bodies(
-        RootNotAllowed, RootNotFound, RootEmpty, BadRoot, PackNotFound, JobNotSubmitted
+        RootNotAllowed,
+        RootNotFound,
+        RootUnreachable,
+        RootEmpty,
+        BadRoot,
+        PackNotFound,
+        JobNotSubmitted,
     ),
 )
 def start_training(start: StartBody, parts: Parts, response: Response) -> SessionBody:
     """Create a session for a folder or URL and submit it to the cluster as a Ray job."""
-    root = resolve_root(start.root_path, allowed_roots=parts.allowed_roots)
+    resolve = partial(resolve_root, start.root_path, allowed_roots=parts.allowed_roots)
+    root = ask_storage(start.root_path, resolve)
     check_root(root, confined_to=allowed_folders(parts.allowed_roots))
     pack = parts.choose_pack(start.options.pack or parts.pack)
     session = _create(start, root=path_to_text(root), pack=pack, parts=parts)

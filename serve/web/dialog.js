@@ -30,10 +30,10 @@ export function openDialog(title, fill, { size = "" } = {}) {
 }
 
 // Resolves true only when `verb` was pressed.
-export async function confirm(title, text, verb) {
+export async function confirm(title, text, verb, { style = "primary" } = {}) {
   return (await openDialog(title, (close) => make("div", {},
     make("p", {}, text),
     make("div", { class: "actions" },
       button("Leave it", () => close(false)),
-      button(verb, () => close(true), { class: "primary" }))))) === true;
+      button(verb, () => close(true), { class: style }))))) === true;
 }

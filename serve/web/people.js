@@ -40,6 +40,9 @@ export function moveFaces(from, faceIds, toPersonId) {
   return change("move", "POST", `/people/${source}/split`, { faceIds, toPersonId, ...version });
 }
 
+// For good: this is no change that can be undone.
+export const erasePerson = ({ personId }) => sendJson("DELETE", `/people/${personId}`);
+
 export const undoChange = (changeId) => change("undo", "POST", `/people/changes/${changeId}/undo`);
 
 async function change(kind, method, path, body) {

@@ -11,15 +11,22 @@ const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
     seen.unobserve(target);
-    load(target);
+    fetchPicture(target);
   }
 }, { rootMargin: AHEAD });
 
 // `alt` is empty for a picture that stands beside its own words; without `url` there is only its place.
-export function picture(url, { alt = "", ...attributes } = {}) {
+// What cannot be had is pale, or what lost(image) makes of it.
+export function picture(url, { alt = "", lost = paleAway, ...attributes } = {}) {
   if (url === null) return make("span", { class: attributes.class });
   const image = make("img", { alt, decoding: "async", draggable: "false", ...attributes });
-  image.addEventListener("error", () => image.classList.add("missing"));
+  image.addEventListener("error", () => lost(image), { once: true });
+  load(image, url);
+  return image;
+}
+
+// Shows another picture in the same place.
+export function load(image, url) {
   if (!currentToken()) {
     image.loading = "lazy"; // before src, or it is fetched at once
     image.src = url;
@@ -27,15 +34,16 @@ export function picture(url, { alt = "", ...attributes } = {}) {
     image.dataset.url = url;
     seen.observe(image);
   }
-  return image;
 }
 
-async function load(image) {
+const paleAway = (image) => image.classList.add("missing");
+
+async function fetchPicture(image) {
   try {
     const address = URL.createObjectURL(await (await request(image.dataset.url)).blob());
     image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
     image.src = address;
   } catch {
-    image.classList.add("missing");
+    image.dispatchEvent(new Event("error"));
   }
 }

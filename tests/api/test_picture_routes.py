@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from sqlalchemy import Engine, text
 
+from cluster.core.people import TAG_CHARACTERS
 from cluster.store.engine import begin
 from tests.api.test_guards import check_problem
 from tests.people import fill_people
@@ -50,6 +55,51 @@ def test_an_address_that_does_not_name_the_picture_is_asked_again(
     assert answer.headers["cache-control"] == "private, no-cache"
 
 
-@pytest.mark.parametrize("path", ["images/4711/thumbnail", "faces/4711/crop"])
+@pytest.mark.parametrize(
+    "path", ["images/4711/thumbnail", "images/4711/preview", "faces/4711/crop"]
+)
 def test_a_picture_that_is_not_there_is_a_404(api: httpx.Client, path: str) -> None:
     check_problem(api.get(f"/api/v1/{path}"), 404)
+
+
+@pytest.fixture
+def photo(face: dict[str, Any], engine: Engine, tmp_path: Path) -> Path:
+    """The file of the face's photo: 2,000 pixels wide, and to be turned by a quarter."""
+    file = tmp_path / "large.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (2000, 1000), "navy").save(file, exif=exif)
+    found = {"path": str(file), "sha256": hashlib.sha256(file.read_bytes()).digest()}
+    with begin(engine) as db:
+        row = text("UPDATE image SET path = :path, sha256 = :sha256 WHERE id = :id")
+        db.execute(row, {**found, "id": face["imageId"]})
+    return file
+
+
+def test_a_photo_is_shown_upright_and_as_large_as_a_screen(
+    api: httpx.Client, face: dict[str, Any], photo: Path
+) -> None:
+    address = f"/api/v1/images/{face['imageId']}/preview"
+    answer = api.get(address)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(answer.content)).size == (800, 1600)
+    tag = hashlib.sha256(photo.read_bytes()).hexdigest()
+    assert answer.headers["etag"] == f'"{tag}"'
+    named = api.get(f"{address}?v={tag[:TAG_CHARACTERS]}")
+    assert named.headers["cache-control"] == "private, max-age=31536000, immutable"
+    photo.unlink()
+    again = api.get(address, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_file_that_is_gone_or_another_is_not_shown(
+    api: httpx.Client, face: dict[str, Any], photo: Path, tmp_path: Path
+) -> None:
+    """Nothing is read over HTTP but what was indexed, whatever lies at its path by now."""
+    secret = tmp_path / "secret.jpg"
+    Image.new("RGB", (8, 8)).save(secret)
+    photo.unlink()
+    address = f"/api/v1/images/{face['imageId']}/preview"
+    assert "no longer there" in str(check_problem(api.get(address), 404)["reason"])
+    photo.symlink_to(secret)
+    assert "has changed" in str(check_problem(api.get(address), 404)["reason"])

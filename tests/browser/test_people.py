@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import insightface
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
@@ -13,6 +15,7 @@ from tests.browser.watching import Watcher
 from tests.headcount import Headcount
 
 VIEWS = ("", "#/sessions/1", "#/people", "#/people/1", "#/people/nobody", "#/nowhere", "docs")
+GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 SERIOUS = {"serious", "critical"}
 
 
@@ -179,6 +182,69 @@ def test_every_dialog_can_be_used_by_everybody(
         page.wait_for_load_state("networkidle")
         check_access(page)
         page.keyboard.press("Escape")
+
+
+def test_who_is_in_a_photo_from_elsewhere_is_asked_with_a_file(people: Page) -> None:
+    people.get_by_label("Find the people of a photo").set_input_files(GROUP_PHOTO)
+    dialog = people.get_by_role("dialog", name="Who is in this photo?")
+    faces = dialog.locator("ol.found > li")
+    expect(faces).to_have_count(6, timeout=60_000)
+    expect(dialog.locator(".mark")).to_have_count(6)
+    check_access(people)
+    faces.first.get_by_role("link").first.click()
+    expect(dialog).to_be_hidden()
+    expect(people.locator("ul.photos > li").first).to_be_visible()
+
+
+def test_a_file_that_is_no_photo_is_said_to_be_none(people: Page, watcher: Watcher) -> None:
+    watcher.expect("422")
+    letter = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"Dear Anna,"}
+    people.get_by_label("Find the people of a photo").set_input_files(letter)
+    expect(people.get_by_role("dialog").get_by_role("status")).to_contain_text("The photo:")
+
+
+def test_a_photo_is_shown_as_large_as_the_screen_and_small_when_its_file_is_gone(
+    people: Page, demo_library: Path, watcher: Watcher
+) -> None:
+    tiles(people).first.locator("a").click()
+    people.get_by_role("button", name="show it larger").first.click()
+    dialog = people.get_by_role("dialog")
+    width = "image => image.decode().then(() => image.naturalWidth)"
+    assert dialog.get_by_role("img").evaluate(width) > 256
+    photo = Path(dialog.locator(".path").inner_text())
+    people.keyboard.press("Escape")
+    watcher.expect("404")
+    moved = photo.rename(photo.with_suffix(".moved"))
+    try:
+        people.reload()
+        people.get_by_role("button", name="show it larger").first.click()
+        expect(dialog.get_by_role("status")).to_contain_text("is gone or has changed")
+        assert 0 < dialog.get_by_role("img").evaluate(width) <= 256
+    finally:
+        moved.rename(photo)
+
+
+def test_a_person_is_erased_for_good_after_a_question(people: Page) -> None:
+    before = ids(people)
+    tiles(people).last.locator("a").click()
+    people.get_by_role("button", name="Erase …").click()
+    check_access(people)
+    people.get_by_role("button", name="Leave it").click()
+    people.get_by_role("button", name="Erase …").click()
+    people.get_by_role("button", name="Erase for good").click()
+    expect(tiles(people)).to_have_count(len(before) - 1)
+    assert ids(people) == before[:-1]
+
+
+def test_a_session_is_erased_with_all_that_was_known_of_its_photos(
+    server: Headcount, open_page: Open
+) -> None:
+    page = open_page(f"http://127.0.0.1:{server.port}/#/sessions/1")
+    page.get_by_role("button", name="Erase this session …").click()
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.get_by_text("None yet.")).to_be_visible()
+    page.get_by_role("link", name="People").click()
+    expect(page.get_by_text("Nobody yet")).to_be_visible()
 
 
 def check_access(page: Page) -> None:

@@ -17,6 +17,7 @@ CATCH_ALL: dict[str, str] = {
     "cluster/tasks/ingest.py:read_item": "per photo",
     "cluster/feed.py:_walk": "nothing is handled: the pipeline's own thread raises it again",
     "cluster/vision/deadlines.py:run": "nothing is handled: the caller's thread raises it again",
+    "cluster/pipeline.py:_work": "per session: one of an attempt that is over is told, no more",
     "jobs/train.py:run_watched": "per session",
     "bench/mutations.py:read_mutation": "a check: any other error is what it looks for",
 }

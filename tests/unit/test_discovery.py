@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import fsspec
 import pytest
 
-from cluster.core.errors import RootEmpty, RootNotFound
+from cluster.core.errors import RootEmpty, RootNotFound, RootUnreachable
 from cluster.core.paths import text_to_path
 from cluster.tasks.discovery import check_root, walk_photos
 
@@ -121,3 +122,21 @@ def test_a_root_without_photos_says_which_kinds_are_read(tmp_path: Path) -> None
 def test_a_root_with_a_nul_byte_is_no_folder() -> None:
     with pytest.raises(RootNotFound):
         check_root("/photos\0/etc")
+
+
+def test_a_root_on_a_dead_mount_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_alive_again = threading.Event()
+    monkeypatch.setattr(os, "scandir", lambda folder: is_alive_again.wait())
+    with pytest.raises(RootUnreachable, match=r"no answer for 0\.1 seconds"):
+        check_root(str(tmp_path), timeout_s=0.1)
+    is_alive_again.set()
+
+
+def test_everything_that_is_met_is_told_photo_or_not(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.txt", "c.doc"):
+        make_file(tmp_path / name)
+    met: list[int] = []
+    assert len(list(walk_photos(str(tmp_path), on_entry=lambda: met.append(1)))) == 1
+    assert len(met) == 3

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from cluster.core.errors import RootUnreachable
 from cluster.core.photos import FoundPhoto, Item
 from cluster.core.reports import MAX_REPORTS_PER_S, MIN_INTERVAL_S, report_interval_s
 from cluster.feed import (
@@ -92,7 +94,13 @@ def run_discovery(count: int, *, fail: bool = False) -> tuple[list[int], list[st
         chunks.append(len(chunk))
 
     found = (FoundPhoto(f"/{n}", 1, 1) for n in range(count))
-    discovery = Discovery(found, store=store, finish=lambda: ends.append("finished"))
+    discovery = Discovery(
+        lambda hear: found,
+        store=store,
+        finish=lambda: ends.append("finished"),
+        silence_s=60,
+        unreachable=RootUnreachable("/photos", 60),
+    )
     discovery.start()
     discovery.join()
     return chunks, ends, discovery
@@ -110,3 +118,62 @@ def test_discovery_that_fails_is_not_finished_and_says_why() -> None:
     assert ends == []
     with pytest.raises(OSError, match="no space left"):
         discovery.check()
+
+
+class DeadMount:
+    """Two photos are found; whoever lists what comes after them waits."""
+
+    def __init__(self) -> None:
+        self.is_alive_again = threading.Event()
+        self.is_hanging = threading.Event()
+
+    def walk(self, hear: Callable[[], None]) -> Iterator[FoundPhoto]:
+        for n in range(2):
+            hear()
+            yield FoundPhoto(f"/{n}", 1, 1)
+        self.is_hanging.set()
+        self.is_alive_again.wait()
+
+
+def test_a_walk_that_hangs_in_a_dead_mount_ends_with_a_clear_error() -> None:
+    mount, now = DeadMount(), [0.0]
+    discovery = Discovery(
+        mount.walk,
+        store=lambda chunk: None,
+        finish=lambda: None,
+        silence_s=60,
+        unreachable=RootUnreachable("/photos", 60),
+        clock=lambda: now[0],
+    )
+    discovery.start()
+    mount.is_hanging.wait()
+    now[0] = 59.0
+    assert discovery.is_running
+    now[0] = 61.0
+    with pytest.raises(RootUnreachable, match="/photos: no answer for 60 seconds"):
+        assert discovery.is_running
+    mount.is_alive_again.set()
+
+
+def test_a_database_that_takes_long_is_no_dead_mount() -> None:
+    now, is_stored, is_storing = [0.0], threading.Event(), threading.Event()
+
+    def store(chunk: Sequence[FoundPhoto]) -> None:
+        is_storing.set()
+        is_stored.wait()
+
+    discovery = Discovery(
+        lambda hear: [FoundPhoto("/1", 1, 1)],
+        store=store,
+        finish=lambda: None,
+        silence_s=60,
+        unreachable=RootUnreachable("/photos", 60),
+        clock=lambda: now[0],
+    )
+    discovery.start()
+    is_storing.wait()
+    now[0] = 3600.0
+    assert discovery.is_running
+    is_stored.set()
+    discovery.join(timeout_s=60)
+    assert not discovery.is_running

@@ -7,6 +7,7 @@ import { setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
 import { askMerge } from "/static/views/merging.js";
+import { searchButton } from "/static/views/search.js";
 import { personTile } from "/static/views/tile.js";
 import { count } from "/static/words.js";
 
@@ -48,7 +49,7 @@ function buildView(pack) {
   view.ticks = peopleTicks();
   view.head = make("header", { class: "people-head" },
     make("div", {}, make("h1", {}, "People"), view.summary),
-    make("div", { class: "filters" }, view.search, view.filter));
+    make("div", { class: "filters" }, view.search, view.filter, searchButton(() => view.pack)));
   return view;
 }
 

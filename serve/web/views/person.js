@@ -1,8 +1,9 @@
 // One person: the photos with the face marked, the name, and what can be changed.
 
+import { confirm } from "/static/dialog.js";
 import { button, busy, make, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
-import { getPerson, hidePerson, listFaces, mergePeople, onChange } from "/static/people.js";
+import { erasePerson, getPerson, hidePerson, listFaces, mergePeople, onChange } from "/static/people.js";
 import { picture } from "/static/pictures.js";
 import { goTo, setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
@@ -40,6 +41,7 @@ function personHead(view) {
   const facts = make("p", { class: "quiet" });
   const hide = button("", () => attempt(hide, () => hidePerson(view.person, !view.person.isHidden)));
   const merge = button("Merge with …", () => attempt(merge, () => mergeWith(view.person)));
+  const erase = button("Erase …", () => attempt(erase, () => askErase(view.person)), { class: "danger" });
   const name = nameField({ person: () => view.person, changed: (after) => view.take(after) });
   let cover = picture(null);
   view.take = (person) => {
@@ -56,9 +58,19 @@ function personHead(view) {
     make("div", {},
       make("p", { class: "crumbs" }, make("a", { href: "#/people" }, "People")),
       make("h1", {}, name.node), facts),
-    make("div", { class: "actions" }, merge, hide));
+    make("div", { class: "actions" }, merge, hide, erase));
   view.take(view.person);
   return head;
+}
+
+async function askErase(person) {
+  const faces = count(person.faceCount, "face");
+  const text = `The name goes, and ${faces} with all that was computed from them. The photos stay, `
+    + "and these faces are not looked for in them again. This cannot be undone.";
+  const isMeant = await confirm(`Erase ${titleOf(person)}?`, text, "Erase for good", { style: "danger" });
+  if (!isMeant) return;
+  await erasePerson(person);
+  goTo("#/people");
 }
 
 async function mergeWith(person) {

@@ -1,18 +1,21 @@
 // A photo with the face marked: small in a list, large in a dialog.
 
 import { openDialog } from "/static/dialog.js";
-import { button, make } from "/static/dom.js";
-import { picture } from "/static/pictures.js";
+import { button, make, setText } from "/static/dom.js";
+import { load, picture } from "/static/pictures.js";
 import { count, day, fileName, number } from "/static/words.js";
 
-// The picture with a frame around the face; `imageWidth` and the box are in the photo's own pixels.
-export function markedPhoto({ thumbnailUrl, box, imageWidth, imageHeight }, { alt = "" } = {}) {
-  const mark = make("span", { class: "mark" });
-  mark.style.setProperty("left", share(box.left, imageWidth));
-  mark.style.setProperty("top", share(box.top, imageHeight));
-  mark.style.setProperty("width", share(box.right - box.left, imageWidth));
-  mark.style.setProperty("height", share(box.bottom - box.top, imageHeight));
-  const frame = make("span", { class: "frame" }, picture(thumbnailUrl, { alt }), mark);
+// A picture with a frame around each box; boxes, width and height are in the photo's own pixels.
+export function markedPicture(image, boxes, { imageWidth, imageHeight }) {
+  const marks = boxes.map((box) => {
+    const mark = make("span", { class: "mark" });
+    mark.style.setProperty("left", share(box.left, imageWidth));
+    mark.style.setProperty("top", share(box.top, imageHeight));
+    mark.style.setProperty("width", share(box.right - box.left, imageWidth));
+    mark.style.setProperty("height", share(box.bottom - box.top, imageHeight));
+    return mark;
+  });
+  const frame = make("span", { class: "frame" }, image, marks);
   frame.style.setProperty("--ratio", imageWidth / imageHeight);
   return frame;
 }
@@ -23,7 +26,7 @@ export function photoTile(face, { ticks, move }) {
   const name = fileName(face.path);
   const open = make("button", {
     type: "button", class: "open", "aria-label": `${name}: show it larger`, onclick: () => openPhoto(face, move),
-  }, markedPhoto(face), copiesOf(face));
+  }, markedPicture(picture(face.thumbnailUrl), [face.box], face), copiesOf(face));
   const tile = make("li", { "data-face": face.faceId },
     make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)), open);
   tile.style.setProperty("--ratio", face.imageWidth / face.imageHeight);
@@ -34,8 +37,16 @@ const copiesOf = ({ duplicates }) =>
   (duplicates ? make("span", { class: "copies" }, `+ ${count(duplicates, "copy", "copies")}`) : null);
 
 export async function openPhoto(face, move) {
+  const lack = make("p", { class: "wrong", role: "status" });
+  const large = picture(face.previewUrl, {
+    alt: `The photo ${fileName(face.path)}`,
+    lost: (image) => {
+      setText(lack, "The file cannot be shown: it is gone or has changed. This is what was kept of it.");
+      load(image, face.thumbnailUrl);
+    },
+  });
   const wants = await openDialog(fileName(face.path), (close) => make("div", { class: "large" },
-    markedPhoto(face, { alt: `The photo ${fileName(face.path)}` }),
+    markedPicture(large, [face.box], face), lack,
     make("p", { class: "path" }, face.path),
     make("p", { class: "quiet" }, describe(face)),
     make("div", { class: "actions" }, button("Somebody else …", () => close("move")))), { size: "wide" });

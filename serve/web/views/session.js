@@ -2,9 +2,9 @@
 
 import { Unreachable, getJson, sendJson } from "/static/api.js";
 import { confirm } from "/static/dialog.js";
-import { make, setHidden, setText } from "/static/dom.js";
+import { button, busy, make, setHidden, setText } from "/static/dom.js";
 import { follow } from "/static/follow.js";
-import { reload, setNotice, setTitle } from "/static/router.js";
+import { goTo, reload, setNotice, setTitle } from "/static/router.js";
 import { PHASES, isOver, say } from "/static/say.js";
 import { failureTable } from "/static/views/failures.js";
 import { moveButtons } from "/static/views/moves.js";
@@ -17,6 +17,8 @@ const EXPLAIN = {
   face_detection: "Faces are found and described. Skipped: duplicates, photos known from before or unreadable.",
   clustering: "Faces that look alike become people. People that have a name keep it.",
 };
+
+const WORKING = new Set(["pending", "running"]);
 
 export async function showSession({ params: [id], signal }) {
   const session = await getJson(`/training/${id}`, { signal });
@@ -41,14 +43,25 @@ function buildView(session, { signal }) {
       ...phase, explain: EXPLAIN[phase.name], restart: () => askRestart(phase, parts.moves.attempt, move),
     })),
     failures: failureTable(session, { retry: () => parts.moves.attempt(() => move("retry")), signal }),
+    erase: button("Erase this session …", () => askErase(session, parts), { class: "danger", hidden: true }),
     spoken: make("p", { class: "spoken", role: "status" }),
   };
   parts.node = make("div", { class: "session" },
     parts.overview.node, parts.moves.node, parts.spoken,
     make("section", { "aria-label": "The three phases", class: "phases" }, parts.phases.map(({ node }) => node)),
-    parts.failures.node);
+    parts.failures.node, make("p", { class: "last" }, parts.erase));
   allow(parts, session);
   return parts;
+}
+
+async function askErase({ sessionId }, { title, erase, moves }) {
+  const text = "What is known of its photos goes, unless another session has found them as well: thumbnails, "
+    + "faces, and people who are in no other photo. The photos themselves stay. This cannot be undone.";
+  if (!await confirm(`Erase the session ${title}?`, text, "Erase for good", { style: "danger" })) return;
+  await moves.attempt(async () => {
+    await busy(erase, () => sendJson("DELETE", `/training/${sessionId}`));
+    goTo("#/");
+  });
 }
 
 async function askRestart({ name, title }, attempt, move) {
@@ -114,6 +127,7 @@ function allow(view, session) {
   view.moves.allow(legal);
   view.phases.forEach((phase) => phase.offerRestart(legal.has("restart")));
   view.failures.offerRetry(legal.has("retry"));
+  setHidden(view.erase, WORKING.has(session.status));
   view.overview.showJob(session);
   setHidden(view.moves.node, view.moves.isEmpty());
 }

@@ -1,0 +1,63 @@
+// Who is in a photo that is not in the library: it is sent, looked at, and kept nowhere.
+
+import { API, queryOf, request } from "/static/api.js";
+import { openDialog } from "/static/dialog.js";
+import { make, setText } from "/static/dom.js";
+import { picture } from "/static/pictures.js";
+import { markedPicture } from "/static/views/photo.js";
+import { titleOf } from "/static/views/tile.js";
+import { count } from "/static/words.js";
+
+const SHOWN = 3;
+
+// A button that asks for a file; `pack()` says whose faces it is compared with.
+export function searchButton(pack) {
+  const file = make("input", { type: "file", accept: "image/*,.heic,.heif", "aria-label": "Find the people of a photo" });
+  file.addEventListener("change", async () => {
+    const [photo] = file.files;
+    file.value = ""; // the same file may be chosen again
+    if (photo) await showFound(photo, pack());
+  });
+  return make("label", { class: "button file" }, "Find by photo …", file);
+}
+
+async function showFound(photo, pack) {
+  const address = URL.createObjectURL(photo);
+  const leaving = new AbortController();
+  const said = make("p", { role: "status" }, "Looking for faces …");
+  const place = make("div", { class: "large" }, said);
+  const dialog = openDialog("Who is in this photo?", () => place, { size: "wide" });
+  search(photo, pack, leaving.signal).then((found) => {
+    setText(said, describe(found.faces));
+    const marked = markedPicture(make("img", { src: address, alt: "The photo that was sent" }), found.faces.map(({ box }) => box), found);
+    marked.querySelectorAll(".mark").forEach((mark, i) => { mark.dataset.number = i + 1; });
+    place.append(marked, make("ol", { class: "found" }, found.faces.map(faceEntry)));
+  }).catch((error) => {
+    if (error.name === "AbortError") return;
+    said.className = "wrong";
+    setText(said, error.message);
+  });
+  await dialog;
+  leaving.abort();
+  URL.revokeObjectURL(address);
+}
+
+async function search(photo, pack, signal) {
+  const headers = { "Content-Type": photo.type.startsWith("image/") ? photo.type : "application/octet-stream" };
+  const path = `${API}/faces/search${queryOf({ pack, limit: SHOWN })}`;
+  return (await request(path, { method: "POST", body: photo, headers, signal })).json();
+}
+
+const describe = (faces) =>
+  (faces.length ? `${count(faces.length, "face")}, and who is most like each of them` : "There is no face in this photo.");
+
+const faceEntry = ({ matches }, i) => make("li", {},
+  make("h3", {}, `Face ${i + 1}`),
+  matches.length
+    ? make("ul", { class: "choices" }, matches.map(matchEntry))
+    : make("p", { class: "quiet" }, "There is nobody to compare it with."));
+
+const matchEntry = ({ person, similarity }) => make("li", {},
+  make("a", { href: `#/people/${person.personId}` },
+    picture(person.coverUrl, { class: "face", width: 44, height: 44 }),
+    make("span", {}, titleOf(person), make("small", { class: "quiet" }, `similarity ${similarity.toFixed(2)}`))));

@@ -1,0 +1,77 @@
+"""A user cancels a session and starts it again while its driver is still ending the old attempt."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from sqlalchemy import Engine
+
+from cluster import pipeline
+from cluster.core.progress import PhaseSnapshot
+from cluster.core.sessions import Move, PhaseName, SessionStatus
+from cluster.phases import ShouldStop
+from cluster.pipeline import run_session
+from cluster.plan import Plan
+from cluster.store.engine import begin
+from cluster.store.patience import Patience
+from cluster.store.phases import finish_discovery
+from cluster.store.resets import restart_session
+from cluster.store.sessions import move_session
+from cluster.workers import Staff
+from tests.library import NOW, PACK, start_session
+
+
+@pytest.fixture
+def plan(engine: Engine) -> Plan:
+    """As much of a plan as a session without photos needs."""
+    with begin(engine) as db:
+        session_id = start_session(db)
+    pack = SimpleNamespace(name=PACK)
+    parts = {"engine": engine, "session_id": session_id, "pack": pack, "patience": Patience()}
+    return cast(Plan, SimpleNamespace(**parts))
+
+
+class Phase:
+    """Work that fails as often as it is told, and is restarted by a user while it does."""
+
+    def __init__(self, *, is_restarted: bool) -> None:
+        self.attempts: list[int] = []
+        self.is_restarted = is_restarted
+
+    def work(self, plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+        self.attempts.append(phase.attempt)
+        if len(self.attempts) > 1:
+            with begin(plan.engine) as db:
+                finish_discovery(db, plan.session_id)
+            return True
+        if self.is_restarted:
+            with begin(plan.engine) as db:
+                move_session(db, plan.session_id, Move.CANCEL, now=NOW)
+                restart_session(db, session_id=plan.session_id, phase=PhaseName.TRAINING, now=NOW)
+        raise OSError("the worker is gone")
+
+
+def run(plan: Plan, phase: Phase, monkeypatch: pytest.MonkeyPatch) -> SessionStatus:
+    phases = [(PhaseName.TRAINING, phase.work)]
+    phases += [(name, lambda *given: True) for name in list(PhaseName)[1:]]  # type: ignore[misc]
+    monkeypatch.setattr(pipeline, "PHASES", phases)
+    monkeypatch.setattr(pipeline, "_tell", lambda plan, drop_in_flight=False: None)
+    return run_session(plan, cast(Staff, None), is_interrupted=lambda: False)
+
+
+def test_an_error_of_an_attempt_that_is_over_does_not_fail_the_next(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = Phase(is_restarted=True)
+    assert run(plan, phase, monkeypatch) is SessionStatus.PENDING
+    assert run(plan, phase, monkeypatch) is SessionStatus.COMPLETED
+    assert phase.attempts == [1, 2]
+
+
+def test_an_error_of_the_attempt_itself_fails_it(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OSError, match="worker is gone"):
+        run(plan, Phase(is_restarted=False), monkeypatch)
