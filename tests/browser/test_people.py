@@ -188,8 +188,8 @@ def test_who_is_in_a_photo_from_elsewhere_is_asked_with_a_file(people: Page) -> 
     people.get_by_label("Find the people of a photo").set_input_files(GROUP_PHOTO)
     dialog = people.get_by_role("dialog", name="Who is in this photo?")
     faces = dialog.locator("ol.found > li")
-    expect(faces).to_have_count(6, timeout=60_000)
-    expect(dialog.locator(".mark")).to_have_count(6)
+    expect(faces).to_have_count(5, timeout=60_000)
+    expect(dialog.locator(".mark")).to_have_count(5)
     check_access(people)
     faces.first.get_by_role("link").first.click()
     expect(dialog).to_be_hidden()
@@ -204,24 +204,31 @@ def test_a_file_that_is_no_photo_is_said_to_be_none(people: Page, watcher: Watch
 
 
 def test_a_photo_is_shown_as_large_as_the_screen_and_small_when_its_file_is_gone(
-    people: Page, demo_library: Path, watcher: Watcher
+    people: Page, open_page: Open, watcher: Watcher
 ) -> None:
     tiles(people).first.locator("a").click()
-    people.get_by_role("button", name="show it larger").first.click()
-    dialog = people.get_by_role("dialog")
-    width = "image => image.decode().then(() => image.naturalWidth)"
-    assert dialog.get_by_role("img").evaluate(width) > 256
-    photo = Path(dialog.locator(".path").inner_text())
-    people.keyboard.press("Escape")
+    assert shown_width(people) > 256
+    photo = Path(people.get_by_role("dialog").locator(".path").inner_text())
     watcher.expect("404")
     moved = photo.rename(photo.with_suffix(".moved"))
     try:
-        people.reload()
-        people.get_by_role("button", name="show it larger").first.click()
-        expect(dialog.get_by_role("status")).to_contain_text("is gone or has changed")
-        assert 0 < dialog.get_by_role("img").evaluate(width) <= 256
+        # Another browser: this one keeps the picture.
+        other = open_page(people.url)
+        assert 0 < shown_width(other) <= 256
+        note = other.get_by_role("dialog").get_by_role("status")
+        expect(note).to_contain_text("is gone or has changed")
     finally:
         moved.rename(photo)
+
+
+def shown_width(page: Page) -> int:
+    """Open the first photo of a person's page; return how many pixels wide its picture is."""
+    page.get_by_role("button", name="show it larger").first.click()
+    image = page.get_by_role("dialog").get_by_role("img")
+    page.wait_for_load_state("networkidle")
+    expect(image).to_have_js_property("complete", value=True)
+    width: int = image.evaluate("image => image.naturalWidth")
+    return width
 
 
 def test_a_person_is_erased_for_good_after_a_question(people: Page) -> None:
@@ -229,7 +236,7 @@ def test_a_person_is_erased_for_good_after_a_question(people: Page) -> None:
     tiles(people).last.locator("a").click()
     people.get_by_role("button", name="Erase …").click()
     check_access(people)
-    people.get_by_role("button", name="Leave it").click()
+    people.get_by_role("button", name="Leave it", exact=True).click()
     people.get_by_role("button", name="Erase …").click()
     people.get_by_role("button", name="Erase for good").click()
     expect(tiles(people)).to_have_count(len(before) - 1)
