@@ -88,9 +88,12 @@ def open_page(chromium: Browser, watcher: Watcher) -> Iterator[Open]:
     watcher.check()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(demo_library: Path) -> Iterator[Headcount]:
-    """Headcount that has looked through the demo library and keeps serving."""
+    """Headcount that has looked through the demo library and keeps serving.
+
+    The modules that use it follow each other; what they leave is erased by the last tests.
+    """
     folder = Path(tempfile.mkdtemp(prefix="headcount-browser-"))
     run = Headcount(folder / "data", extra={"HEADCOUNT_ALLOWED_ROOTS": tempfile.gettempdir()})
     run.start("--root", str(demo_library), "--keep")

@@ -231,29 +231,6 @@ def shown_width(page: Page) -> int:
     return width
 
 
-def test_a_person_is_erased_for_good_after_a_question(people: Page) -> None:
-    before = ids(people)
-    tiles(people).last.locator("a").click()
-    people.get_by_role("button", name="Erase …").click()
-    check_access(people)
-    people.get_by_role("button", name="Leave it", exact=True).click()
-    people.get_by_role("button", name="Erase …").click()
-    people.get_by_role("button", name="Erase for good").click()
-    expect(tiles(people)).to_have_count(len(before) - 1)
-    assert ids(people) == before[:-1]
-
-
-def test_a_session_is_erased_with_all_that_was_known_of_its_photos(
-    server: Headcount, open_page: Open
-) -> None:
-    page = open_page(f"http://127.0.0.1:{server.port}/#/sessions/1")
-    page.get_by_role("button", name="Erase this session …").click()
-    page.get_by_role("button", name="Erase for good").click()
-    expect(page.get_by_text("None yet.")).to_be_visible()
-    page.get_by_role("link", name="People").click()
-    expect(page.get_by_text("Nobody yet")).to_be_visible()
-
-
 def check_access(page: Page) -> None:
     """Nothing that axe-core calls serious or critical."""
     violations = Axe().run(page).response["violations"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
+from tests.browser.test_people import check_access, tiles
 from tests.browser.watching import Watcher
 from tests.browser.wires import lay_wire
 from tests.end_to_end.pictures import make_pictures
@@ -126,3 +127,28 @@ def test_the_list_of_sessions_shows_what_each_came_to(server: Headcount, open_pa
     expect(row).to_contain_text("Completed")
     expect(row.locator("[data-title=Photos]")).to_have_text("60")
     expect(row.locator("[data-title=People]")).to_have_text("6")
+
+
+def test_a_person_is_erased_for_good_after_a_question(server: Headcount, open_page: Open) -> None:
+    people = open_page(f"http://127.0.0.1:{server.port}/#/people")
+    expect(tiles(people).first).to_be_visible()
+    before = tiles(people).count()
+    tiles(people).last.locator("a").click()
+    people.get_by_role("button", name="Erase …").click()
+    check_access(people)
+    people.get_by_role("button", name="Leave it", exact=True).click()
+    people.get_by_role("button", name="Erase …").click()
+    people.get_by_role("button", name="Erase for good").click()
+    expect(tiles(people)).to_have_count(before - 1)
+
+
+def test_a_session_is_erased_with_all_that_was_known_of_its_photos(
+    server: Headcount, open_page: Open
+) -> None:
+    page = open_page(f"http://127.0.0.1:{server.port}/#/sessions/1")
+    page.get_by_role("button", name="Erase this session …").click()
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.get_by_role("heading", name="Who is in your photos?")).to_be_visible()
+    expect(page.locator("table.sessions a[href='#/sessions/1']")).to_have_count(0)
+    page.get_by_role("link", name="People").click()
+    expect(page.get_by_text("Nobody yet")).to_be_visible()
