@@ -8,7 +8,8 @@ made: people with a few photos each (or, with `few`, a few people with thousands
 and one face in five a stranger's. Both cluster with `min_cluster_size` 3 and `min_samples` 3.
 hdbscan's time grows with the square of the faces: where there are more than `--baseline-faces`, it
 is measured on so many, and its time for all of them is worked out from that, and called so.
-The memory is the peak of the process before hdbscan was run in it.
+The memory is the peak of the process before hdbscan ran in it; its allocator is set like that of
+Headcount's workers.
 `--photos` and `--pack` are taken, so that `make bench` can hand them to every script, and not used.
 """
 
@@ -18,6 +19,7 @@ import argparse
 import json
 import os
 import resource
+import sys
 import time
 
 import numpy as np
@@ -27,6 +29,7 @@ from cluster.numerics.blocks import LocalWorkers, span_vectors
 from cluster.numerics.clusters import Clustering, Selection, label_tree, load_tree_code
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.spanning_tree import SpanningTree
+from cluster.settings import KEPT_MEMORY
 from cluster.vision.products import integer_sieve
 
 MIN_SAMPLES = 3
@@ -46,6 +49,7 @@ def main() -> None:
     parser.add_argument("--pack", metavar="PACK", help="not used")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     options = parser.parse_args()
+    keep_memory_as_workers_do()
     given = None if options.vectors is None else np.load(options.vectors).astype(np.float32)
     sizes = options.faces or [10_000 if given is None else len(given)]
     results = []
@@ -59,6 +63,14 @@ def main() -> None:
     print_result(compared)
     if options.json:
         print(json.dumps({"people": options.people, "runs": results, **compared}))
+
+
+def keep_memory_as_workers_do() -> None:
+    """Start again with what Headcount's workers are started with; hdbscan has it as well."""
+    wanted = {name: str(value) for name, value in KEPT_MEMORY.items()}
+    if not wanted.items() <= os.environ.items():
+        line = [sys.executable, "-m", "bench.clustering", *sys.argv[1:]]
+        os.execve(sys.executable, line, os.environ | wanted)
 
 
 def make_faces(count: int, *, people: str, dim: int = 512) -> npt.NDArray[np.float32]:

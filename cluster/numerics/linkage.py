@@ -6,6 +6,8 @@ That the two give the same is tested (tests/unit/test_linkage.py).
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,14 +20,17 @@ def link_edges(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """
     count = len(edges) + 1
     parents, sizes = list(range(2 * count - 1)), [1] * count
-    merges = []
-    for made, (left, right) in enumerate(edges[:, :2].astype(np.int64).tolist(), start=count):
+    # Lists of plain numbers: 100,000 pairs would wake the garbage collector.
+    ones: list[int] = []
+    others: list[int] = []
+    lefts, rights = edges[:, :2].T.astype(np.int64)
+    for made, left, right in zip(itertools.count(count), lefts.tolist(), rights.tolist()):
         one, other = _find(parents, left), _find(parents, right)
         parents[one] = parents[other] = made
         sizes.append(sizes[one] + sizes[other])
-        merges.append((one, other))
-    parts = np.array(merges, dtype=np.float64).reshape(-1, 2)
-    return np.column_stack([parts, edges[:, 2], sizes[count:]])
+        ones.append(one)
+        others.append(other)
+    return np.column_stack([ones, others, edges[:, 2], sizes[count:]]).astype(np.float64)
 
 
 def _find(parents: list[int], part: int) -> int:
