@@ -143,9 +143,8 @@ def at_home(
         stop_embedded(data_dir)
 
 
-@pytest.mark.parametrize(
-    "count", [pytest.param(1, marks=pytest.mark.long), pytest.param(2, marks=pytest.mark.long), 4]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("count", [1, 2, 4])
 def test_any_number_of_nodes_finds_the_same_people(
     server_url: str, demo_library: Path, tmp_path: Path, at_home: tuple[object, ...], count: int
 ) -> None:
