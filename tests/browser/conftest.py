@@ -23,7 +23,7 @@ from tests.api.conftest import (  # noqa: F401  (the same application, seen thro
     worker,
 )
 from tests.browser.watching import Watcher
-from tests.headcount import Headcount
+from tests.headcount import FinishedLibrary, Headcount
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -89,16 +89,17 @@ def open_page(chromium: Browser, watcher: Watcher) -> Iterator[Open]:
 
 
 @pytest.fixture(scope="package")
-def server(demo_library: Path) -> Iterator[Headcount]:
+def server(finished_library: FinishedLibrary, demo_library: Path) -> Iterator[Headcount]:
     """Headcount that has looked through the demo library and keeps serving.
 
     The modules that use it follow each other; what they leave is erased by the last tests.
     """
     folder = Path(tempfile.mkdtemp(prefix="headcount-browser-"))
     run = Headcount(folder / "data", extra={"HEADCOUNT_ALLOWED_ROOTS": tempfile.gettempdir()})
+    finished_library.copy_to(run.data_dir)
     run.start("--root", str(demo_library), "--keep")
     run.wait_until_ready()
-    wait_until_over(run, 1)
+    wait_until_over(run, 2)
     yield run
     run.end()
     stop_embedded(run.data_dir)

@@ -145,10 +145,12 @@ def test_a_person_is_erased_for_good_after_a_question(server: Headcount, open_pa
 def test_a_session_is_erased_with_all_that_was_known_of_its_photos(
     server: Headcount, open_page: Open
 ) -> None:
-    page = open_page(f"http://127.0.0.1:{server.port}/#/sessions/1")
-    page.get_by_role("button", name="Erase this session …").click()
-    page.get_by_role("button", name="Erase for good").click()
-    expect(page.get_by_role("heading", name="Who is in your photos?")).to_be_visible()
-    expect(page.locator("table.sessions a[href='#/sessions/1']")).to_have_count(0)
+    page = open_page(f"http://127.0.0.1:{server.port}/")
+    for address in ("#/sessions/1", "#/sessions/2"):  # Both have found the same photos.
+        page.locator(f"table.sessions a[href='{address}']").click()
+        page.get_by_role("button", name="Erase this session …").click()
+        page.get_by_role("button", name="Erase for good").click()
+        expect(page.get_by_role("heading", name="Who is in your photos?")).to_be_visible()
+        expect(page.locator(f"table.sessions a[href='{address}']")).to_have_count(0)
     page.get_by_role("link", name="People").click()
     expect(page.get_by_text("Nobody yet")).to_be_visible()

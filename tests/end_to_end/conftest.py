@@ -12,7 +12,7 @@ import pytest
 
 from cluster.store.embedded import start_embedded, stop_embedded
 from cluster.store.engine import Engine, build_engine
-from tests.headcount import Headcount
+from tests.headcount import FinishedLibrary, Headcount
 
 
 @pytest.fixture
@@ -26,10 +26,11 @@ def headcount(tmp_path: Path) -> Iterator[Headcount]:
 
 
 @pytest.fixture(scope="module")
-def server(demo_library: Path) -> Iterator[Headcount]:
-    """Headcount that has indexed the demo library and keeps serving."""
+def server(finished_library: FinishedLibrary, demo_library: Path) -> Iterator[Headcount]:
+    """Headcount that has indexed the demo library, sees nothing new in it, and keeps serving."""
     folder = Path(tempfile.mkdtemp(prefix="headcount-e2e-"))
     run = Headcount(folder / "data", extra={"HEADCOUNT_ALLOWED_ROOTS": tempfile.gettempdir()})
+    finished_library.copy_to(run.data_dir)
     run.start("--root", str(demo_library), "--keep")
     run.wait_until_ready()
     yield run

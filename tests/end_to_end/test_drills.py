@@ -41,10 +41,11 @@ def test_workers_live_view_replica_and_database_are_killed_several_times_in_one_
     assert len(outcome.killed) >= 3
 
 
-def test_a_driver_is_killed_several_times_and_started_again(
-    demo_library: Path, tmp_path: Path, undisturbed: Outcome
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.long)])
+def test_a_driver_is_killed_and_started_again(
+    demo_library: Path, tmp_path: Path, undisturbed: Outcome, times: int
 ) -> None:
-    outcome = drill(demo_library, tmp_path, ["driver", "driver"], draw=random.Random(3))
+    outcome = drill(demo_library, tmp_path, ["driver"] * times, draw=random.Random(3))
     assert outcome.differences(undisturbed) == []
     assert "driver" in outcome.killed
 

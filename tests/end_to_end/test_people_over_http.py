@@ -19,7 +19,7 @@ PEOPLE = "/api/v1/people"
 @pytest.fixture(scope="module")
 def api(server: Headcount) -> Iterator[httpx.Client]:
     """A client of a server that has indexed the demo library."""
-    poll_to_the_end(server, 1, every_s=0.3)
+    poll_to_the_end(server, 2, every_s=0.3)
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=100) as client:
         yield client
 

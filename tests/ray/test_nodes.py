@@ -228,6 +228,7 @@ def web_server(demo_library: Path) -> Iterator[str]:
     server.shutdown()
 
 
+@pytest.mark.long
 def test_photos_behind_a_url_are_found_on_every_node(
     server_url: str, web_server: str, tmp_path: Path
 ) -> None:
