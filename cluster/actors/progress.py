@@ -44,7 +44,7 @@ MAX_SESSIONS = 256
 """Finished sessions beyond this many are forgotten, and read again when asked for."""
 
 COALESCE_S = 0.05
-KEEP_INTERVAL_S = 0.2
+KEEP_INTERVAL_S = 0.15
 """Between two floors of a phase: what is in flight is shown as often."""
 
 

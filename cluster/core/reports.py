@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from cluster.core.photos import Settled
 from cluster.core.sessions import PhaseName
 
-MIN_INTERVAL_S = 0.25
-"""A worker reports at most four times a second; a client is told at most twice a second."""
+MIN_INTERVAL_S = 0.125
+"""A worker reports at most eight times a second; a client is told at most twice a second."""
 
 MAX_REPORTS_PER_S = 200
 """All workers together: each report takes the live view about a millisecond."""
