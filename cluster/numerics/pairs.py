@@ -7,6 +7,7 @@ loses a small distance in rounding.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import faiss
@@ -56,17 +57,32 @@ def list_pairs(pairs: Pairs, radii: npt.NDArray[np.float32]) -> Lists:
 
     A list of all other rows is complete, however far they are.
     """
-    is_left = pairs.squared <= radii[pairs.left]
-    is_right = pairs.squared <= radii[pairs.right]
-    rows = np.concatenate([pairs.left[is_left], pairs.right[is_right]])
-    indices = np.concatenate([pairs.right[is_left], pairs.left[is_right]])
-    squared = np.concatenate([pairs.squared[is_left], pairs.squared[is_right]])
+    half = len(radii) // 2
+    with ThreadPoolExecutor(2) as threads:
+        halves = threads.map(
+            lambda block: _list_rows(pairs, radii, *block), [(0, half), (half, len(radii))]
+        )
+        lengths, indices, distances = map(np.concatenate, zip(*halves, strict=True))
+    starts = np.concatenate([[0], lengths.cumsum()])
+    is_whole = lengths >= len(radii) - 1
+    reach = np.where(is_whole, np.inf, np.sqrt(radii.astype(np.float64)))
+    return Lists(starts, indices, distances, reach)
+
+
+def _list_rows(
+    pairs: Pairs, radii: npt.NDArray[np.float32], start: int, stop: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Return the lists of a block of rows: their lengths, and all of them behind each other."""
+    parts = []
+    for rows, others in ((pairs.left, pairs.right), (pairs.right, pairs.left)):
+        mine = np.flatnonzero((rows >= start) & (rows < stop))
+        mine = mine[pairs.squared[mine] <= radii[rows[mine]]]
+        parts.append((rows[mine] - np.int32(start), others[mine], pairs.squared[mine]))
+    rows, indices, squared = map(np.concatenate, zip(*parts, strict=True))
     # Of floats that are not negative, the bits are in the same order; sorting integers is fast.
     order = np.argsort(rows.astype(np.int64) << 32 | squared.view(np.uint32))
-    starts = np.concatenate([[0], np.bincount(rows, minlength=len(radii)).cumsum()])
-    is_whole = np.diff(starts) >= len(radii) - 1
-    reach = np.where(is_whole, np.inf, np.sqrt(radii.astype(np.float64)))
-    return Lists(starts, indices[order], np.sqrt(squared[order]), reach)
+    lengths = np.bincount(rows, minlength=stop - start)
+    return lengths, indices[order], np.sqrt(squared[order])
 
 
 def measure_squared(

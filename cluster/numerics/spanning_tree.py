@@ -78,25 +78,35 @@ def _grow(
 ) -> tuple[Edges, npt.NDArray[np.int64], Edges]:
     """Join components by settled edges, round by round; return those, the components, the rest."""
     unions, names, chosen = Unions(int(component.max(initial=-1)) + 1), component, [NO_EDGES]
+    set_aside = [NO_EDGES]
     while True:
-        is_across = component[edges.left] != component[edges.right]
-        edges = edges if is_across.all() else edges.take(is_across)
-        settled = _settle(edges, component, bounds)
+        near, far = component[edges.left], component[edges.right]
+        lowest = find_lowest(component, bounds)
+        is_across = near != far
+        # Bounds of components only fall: what is above both now is never settled.
+        is_heavy = (edges.weights > lowest[near]) & (edges.weights > lowest[far])
+        set_aside.append(edges.take(is_across & is_heavy))
+        edges = edges.take(is_across & ~is_heavy)
+        settled = _settle(edges, component, lowest)
         ends = np.stack([names[settled.left], names[settled.right]], axis=1)
         joined = unions.join(ends.tolist())
         if not len(joined):
-            return join_edges(chosen), component, edges
+            left = join_edges([edges, *set_aside])
+            is_across = component[left.left] != component[left.right]
+            return join_edges(chosen), component, left.take(is_across)
         chosen.append(settled.take(joined))
         component = unions.components()[names]
         on_round()
 
 
 def _settle(
-    edges: Edges, component: npt.NDArray[np.int64], bounds: npt.NDArray[np.float64]
+    edges: Edges, component: npt.NDArray[np.int64], lowest: npt.NDArray[np.float64]
 ) -> Edges:
-    """Return each component's lightest outgoing edge if none of its points has a lower bound."""
+    """Return each component's lightest outgoing edge, unless it is above the component's bound.
+
+    `lowest` float64 (p,) are the bounds of the components: the lowest of their points'.
+    """
     near, far = component[edges.left], component[edges.right]
-    lowest = find_lowest(component, bounds)
     lightest = np.full(len(lowest), np.inf)
     np.minimum.at(lightest, near, edges.weights)
     np.minimum.at(lightest, far, edges.weights)
