@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from cluster.core.photos import Settled
 from cluster.core.sessions import PhaseName
 
-MIN_INTERVAL_S = 0.125
-"""A worker reports at most eight times a second; a client is told at most twice a second."""
+MIN_INTERVAL_S = 0.25
+"""A worker reports about four times a second, and slow photos one by one; a client is told at most
+twice a second."""
 
 MAX_REPORTS_PER_S = 200
 """All workers together: each report takes the live view about a millisecond."""
@@ -53,9 +54,12 @@ class Throttle:
     interval_s: float = MIN_INTERVAL_S
     _last: float | None = field(default=None)
 
-    def is_due(self, *, now: float) -> bool:
-        """Tell whether an event at `now` may pass, and remember it when it does."""
-        if self._last is not None and 0 <= now - self._last < self.interval_s:
+    def is_due(self, *, now: float, next_in_s: float = 0.0) -> bool:
+        """Tell whether an event at `now` may pass, and remember it when it does.
+
+        It may a little early when the next one, expected in `next_in_s`, would be late.
+        """
+        if self._last is not None and 0 <= now - self._last < self.interval_s - next_in_s:
             return False
         self._last = now
         return True
@@ -73,10 +77,14 @@ class BatchReporter:
     clock: Callable[[], float]
     throttle: Throttle
     count: int = 0
+    _done_at: float | None = None
 
     def photo_done(self) -> None:
         """Count one more photo as in flight."""
         self.count += 1
-        if self.throttle.is_due(now=self.clock()):
+        now = self.clock()
+        took_s = 0.0 if self._done_at is None else max(0.0, now - self._done_at)
+        self._done_at = now
+        if self.throttle.is_due(now=now, next_in_s=took_s):
             report = InFlight(self.session_id, self.phase, self.attempt, self.batch_id, self.count)
             self.send(report)
