@@ -83,10 +83,8 @@ def test_face_detection_moves_in_many_steps_and_never_back(
     make_pictures(tmp_path, 200, seed=2, side=1000)
     answers = poll_to_the_end(server, start_session(server, tmp_path), every_s=0.2)
     check_the_law(answers)
-    phases = [answer["phases"]["faceDetection"] for answer in answers]
-    counts = {phase["progress"]["current"] for phase in phases}
-    looks = sum(phase["status"] == "running" for phase in phases)
-    assert len(counts) >= min(50, 0.8 * looks), "nearly every look sees another count"
+    counts = [answer["phases"]["faceDetection"]["progress"]["current"] for answer in answers]
+    assert len(set(counts)) >= 50
 
 
 @pytest.mark.long
