@@ -36,6 +36,7 @@ from cluster.settings import (
 from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
 from cluster.store.engine import Engine, build_engine, check_database
 from cluster.store.schema import upgrade_schema
+from jobs.ports import wait_for_port
 
 ADDRESS_FILE = "ray_current_cluster"
 
@@ -97,9 +98,10 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
     address = settings.ray_address or ray_address_from_environment()
     is_local = address is None
     serves = is_local and settings.serve_enabled
-    if serves:
-        check_port(settings.host, settings.port)
     namespace = name_namespace(url)
+    if serves:
+        trace = _local_folder(namespace) / ADDRESS_FILE
+        wait_for_port(settings.host, settings.port, trace=trace)
     prepare_environment(settings)
     if is_local:
         log_to_file(settings.data_dir / "logs" / "headcount.jsonl")
@@ -211,17 +213,6 @@ def make_job_environment(settings: Settings, *, address: str) -> dict[str, Any]:
     """Return the runtime environment of a session's job on the cluster at `address`."""
     for_job = settings.model_copy(update={"ray_address": address})
     return {"env_vars": settings_as_environment(for_job)}
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise BadSetting when something else already listens where Serve is to listen."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            cure = "set HEADCOUNT_PORT to another port"
-            raise BadSetting("port", f"{host}:{port} is not free ({error}); {cure}.") from error
 
 
 def _refuse_embedded_on_many_nodes(settings: Settings) -> None:

@@ -1,0 +1,46 @@
+"""The port of the HTTP application: free, soon free, or somebody else's."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from cluster.core.errors import BadSetting
+
+LEFTOVERS_S = 15.0
+POLL_S = 0.2
+
+
+def wait_for_port(
+    host: str,
+    port: int,
+    *,
+    trace: Path,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Return once the port is free; raise BadSetting when something else listens there.
+
+    `trace` is a file that a run takes away when it ends: as long as it is there, a run was killed,
+    and the processes that it had started may listen for some seconds more.
+    """
+    deadline = clock() + LEFTOVERS_S
+    while trace.exists() and clock() < deadline:
+        with suppress(BadSetting):
+            return check_port(host, port)
+        sleep(POLL_S)
+    check_port(host, port)
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise BadSetting when something else already listens where Serve is to listen."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            cure = "set HEADCOUNT_PORT to another port"
+            raise BadSetting("port", f"{host}:{port} is not free ({error}); {cure}.") from error

@@ -1,0 +1,70 @@
+"""The port of a run that was killed is waited for; anybody else's is not."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cluster.core.errors import BadSetting
+from jobs.ports import LEFTOVERS_S, wait_for_port
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server((HOST, 0)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """What a killed run could not take away."""
+    file = tmp_path / "address"
+    file.touch()
+    return file
+
+
+@dataclass
+class Pauses:
+    """A clock that only moves while somebody sleeps; at `closes_at` the listener goes away."""
+
+    listener: socket.socket
+    closes_at: float = float("inf")
+    now: float = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now >= self.closes_at:
+            self.listener.close()
+
+
+def test_what_a_killed_run_left_listening_is_waited_for(
+    listener: socket.socket, trace: Path
+) -> None:
+    pauses = Pauses(listener, closes_at=3.0)
+    port = listener.getsockname()[1]
+    wait_for_port(HOST, port, trace=trace, clock=pauses.clock, sleep=pauses.sleep)
+    assert pauses.now == pytest.approx(3.0)
+
+
+def test_whoever_goes_on_listening_is_told(listener: socket.socket, trace: Path) -> None:
+    pauses = Pauses(listener)
+    port = listener.getsockname()[1]
+    with pytest.raises(BadSetting, match="is not free"):
+        wait_for_port(HOST, port, trace=trace, clock=pauses.clock, sleep=pauses.sleep)
+    assert pauses.now >= LEFTOVERS_S
+
+
+def test_where_no_run_was_killed_nothing_is_waited_for(
+    listener: socket.socket, tmp_path: Path
+) -> None:
+    with pytest.raises(BadSetting, match="is not free"):
+        wait_for_port(HOST, listener.getsockname()[1], trace=tmp_path / "none")
