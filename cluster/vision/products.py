@@ -11,15 +11,14 @@ With q(x) for x rounded to whole steps, and e(x) = x - q(x),
 and the two products of lengths are written behind the vectors as a few dimensions more, rounded up.
 So the integer product of the lengthened vectors is itself a bound, to be compared with the floor.
 
-Rows are unsigned with a zero point of 128, columns have 7 bits (-63 to 63): processors without VNNI
-add two products of unsigned and signed bytes in 16 bits, and 2 * 255 * 63 is the most that fits
-(ONNX Runtime's documentation on quantization, "U8S8 saturation").
+Rows are unsigned with a zero point of 128. Processors without VNNI add two products of unsigned
+and signed bytes in 16 bits, which 2 * 255 * 64 fits into and 2 * 255 * 65 does not (ONNX Runtime's
+documentation on quantization, "U8S8 saturation"): there, columns are multiplied half by half.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,7 +40,7 @@ PANEL = 512
 TILE_ROWS = 512
 """A tile's products, int32, and its vectors as bytes stay in a processor's second cache."""
 
-ROW_LEVELS, COLUMN_LEVELS, ZERO = 127, 63, 128
+LEVELS, ZERO = 127, 128
 LANES = 32
 PICKED_FROM = 8
 """So many representatives for each column that is picked, at least."""
@@ -118,36 +117,27 @@ class IntegerSieve:
         return np.concatenate(best, axis=1)
 
     def _multiply(self, row: Block, panel: int) -> npt.NDArray[np.int32]:
-        session = _open_integers(self.rows.shape[1])
-        return session.run(None, {"a": self.rows[slice(*row)], "b": self.panels[panel]})[0]
+        return multiply_bytes(self.rows[slice(*row)], self.panels[panel])
 
 
 def integer_sieve(vectors: Floats, places: Places | None = None) -> IntegerSieve:
     """Return vectors, or those at `places`, in that order, as bytes."""
     places = np.arange(len(vectors)) if places is None else places
-    with ThreadPoolExecutor(2) as threads:
-        rows, columns = threads.map(
-            lambda levels: round_vectors(vectors, places, levels=levels),
-            (ROW_LEVELS, COLUMN_LEVELS),
-        )
-    scale = rows.step * columns.step
-    of_columns = split_slack(
-        columns.lost * rows.longest / scale, digit=COLUMN_LEVELS, weight=ROW_LEVELS
-    )
-    of_rows = split_slack(
-        rows.lost * columns.longest / scale, digit=ROW_LEVELS, weight=COLUMN_LEVELS
-    )
-    dim, width = vectors.shape[1], vectors.shape[1] + of_columns.shape[1] + of_rows.shape[1]
-    left = np.full((len(places), width), ZERO + ROW_LEVELS, dtype=np.uint8)
-    left[:, :dim] = rows.values.view(np.uint8) + np.uint8(ZERO)
-    left[:, width - of_rows.shape[1] :] = of_rows + ZERO
+    rounded = round_vectors(vectors, places, levels=LEVELS)
+    scale = rounded.step**2
+    slack = split_slack(rounded.lost * rounded.longest / scale, digit=LEVELS, weight=LEVELS)
+    dim, digits = vectors.shape[1], slack.shape[1]
+    width = dim + 2 * digits
+    rows = np.full((len(places), width), ZERO + LEVELS, dtype=np.uint8)
+    rows[:, :dim] = rounded.values.view(np.uint8) + np.uint8(ZERO)
+    rows[:, width - digits :] = slack + ZERO
     panels = np.zeros((-(-len(places) // PANEL), width, PANEL), dtype=np.int8)
     for panel, at in zip(panels, range(0, len(places), PANEL), strict=True):
-        part = columns.values[at : at + PANEL]
+        part = rounded.values[at : at + PANEL]
         panel[:dim, : len(part)] = part.T
-        panel[dim : dim + of_columns.shape[1], : len(part)] = of_columns[at : at + PANEL].T
-        panel[dim + of_columns.shape[1] :, : len(part)] = COLUMN_LEVELS
-    return IntegerSieve(left, panels, scale)
+        panel[dim : dim + digits, : len(part)] = slack[at : at + PANEL].T
+        panel[dim + digits :, : len(part)] = LEVELS
+    return IntegerSieve(rows, panels, scale)
 
 
 def list_tiles(rows: Block, columns: Block, *, tile: Block) -> Iterator[tuple[Block, Block]]:
@@ -171,6 +161,36 @@ def _share_a_group(groups: Places, rows: Block, columns: Block) -> bool:
     """Tell whether two blocks of groups in rising order may have one in common."""
     is_before = groups[rows[1] - 1] < groups[columns[0]]
     return not (is_before or groups[columns[1] - 1] < groups[rows[0]])
+
+
+def multiply_bytes(
+    rows: npt.NDArray[np.uint8], panel: npt.NDArray[np.int8], *, halves: bool | None = None
+) -> npt.NDArray[np.int32]:
+    """Return (rows - ZERO) times a panel, int32 (m, PANEL); rows (m, w), the panel (w, PANEL).
+
+    With `halves`, where 16 bits would be too few, which is asked of the processor by default.
+    """
+    if halves is None:
+        halves = not _has_wide_sums()
+    if not halves:
+        return _run_product(rows, panel)
+    half = panel >> 1
+    products = _run_product(rows, half)
+    products += _run_product(rows, panel - half)
+    return products
+
+
+def _run_product(rows: npt.NDArray[np.uint8], panel: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
+    return _open_integers(rows.shape[1]).run(None, {"a": rows, "b": panel})[0]
+
+
+@lru_cache
+def _has_wide_sums() -> bool:
+    """Tell whether the largest products are added up right."""
+    width = 64
+    rows = np.full((width, width), 2 * ZERO - 1, dtype=np.uint8)
+    panel = np.full((width, PANEL), LEVELS, dtype=np.int8)
+    return bool((_run_product(rows, panel) == width * (ZERO - 1) * LEVELS).all())
 
 
 @lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ from cluster.numerics.distinct import find_distinct
 from cluster.numerics.sieve import Block, Sieve
 from cluster.vision import gpu_products
 from cluster.vision.gpu_products import GpuSieve
-from cluster.vision.products import PANEL, integer_sieve
+from cluster.vision.products import PANEL, integer_sieve, multiply_bytes
 from cluster.vision.rounding import round_vectors, split_slack
 from tests.unit.embeddings import make_embeddings, normalize
 
@@ -194,6 +194,17 @@ def test_few_vectors_make_a_sieve(count: int) -> None:
     assert sift(sieve, (0, count), (0, count), floors=np.full(count, -2.0)) == (
         {(0, 1)} if count == 2 else set()
     )
+
+
+@pytest.mark.parametrize("halves", [False, True])
+def test_bytes_are_multiplied_right_whole_and_half_by_half(halves: bool) -> None:
+    random = np.random.default_rng(0)
+    rows = random.integers(0, 256, (70, 517), dtype=np.uint8)
+    panel = random.integers(-127, 128, (517, PANEL), dtype=np.int8)
+    rows[0], panel[:, 0], panel[:, 1] = 255, 127, -127
+    rows[1] = 0
+    expected = (rows.astype(np.int64) - 128) @ panel.astype(np.int64)
+    assert (multiply_bytes(rows, panel, halves=halves or None) == expected).all()
 
 
 @pytest.mark.parametrize("levels", [63, 127])
