@@ -59,7 +59,11 @@ class ClusteringOptions:
 
 @dataclass
 class ClusteringProgress:
-    """Writes how far clustering is into its phase row, and tells the live view."""
+    """Writes how far clustering is into its phase row, and tells the live view.
+
+    Clustering that was stopped begins again, but its count does not: it stands where it stood, and
+    what is left of it is this run's.
+    """
 
     engine: Engine
     actor: ActorHandle
@@ -67,19 +71,30 @@ class ClusteringProgress:
     attempt: int
     faces: int
     throttle: Throttle = field(default_factory=lambda: Throttle(WRITE_INTERVAL_S))
+    begun_at: int = 0
     current: int = 0
+
+    def begin(self) -> None:
+        """Show the first step, and learn what an earlier run of this attempt has shown."""
+        settled = self.show(0, step="neighbours")
+        if settled is not None:
+            self.begun_at = self.current = settled.counts.processed
 
     def step_done(self, step: str, done: int, total: int) -> None:
         """Show how much of a step is done: each percent, and up to twenty times a second."""
         begins, ends = SHARES[step]
-        current = int(self.faces * (begins + (ends - begins) * done / max(1, total)))
+        share = begins + (ends - begins) * done / max(1, total)
+        current = self.begun_at + int((self.faces - self.begun_at) * share)
         is_due = self.throttle.is_due(now=time.monotonic())
         if is_due or current - self.current >= self.faces / 100:
             self.current = current
             self.show(current, step=step)
 
-    def show(self, current: int, *, step: str | None) -> None:
-        """Show a count, and what is being done; a database that is away hears of it later."""
+    def show(self, current: int, *, step: str | None) -> Settled | None:
+        """Show a count, and what is being done; a database that is away hears of it later (None).
+
+        What is shown may be more: it never falls.
+        """
         try:
             with begin(self.engine) as db:
                 settled = set_clustering(
@@ -91,8 +106,9 @@ class ClusteringProgress:
                     attempt=self.attempt,
                 )
         except DatabaseUnavailable:
-            return
+            return None
         self.report(settled, step=step)
+        return settled
 
     def report(self, settled: Settled, *, step: str | None = None) -> None:
         """Tell the live view what the row says now."""
@@ -117,7 +133,7 @@ def cluster_faces(
     engine = worker_engine(database_url)
     faces = Patience().run(partial(_load, engine, pack=pack, min_quality=options.min_quality))
     shown = ClusteringProgress(engine, progress, session_id, attempt, len(faces.face_ids))
-    shown.show(0, step="neighbours")
+    shown.begin()
     labels = group_vectors(
         faces.vectors, options, shown=shown, name=f"cluster[session={session_id}]"
     )

@@ -28,7 +28,7 @@ from cluster.store.engine import begin
 from cluster.store.faces import load_vectors
 from cluster.store.items import add_found, settle_detection
 from cluster.store.people import list_people
-from cluster.store.phases import finish_discovery, start_phase
+from cluster.store.phases import finish_discovery, set_clustering, start_phase
 from cluster.tasks.clustering import ClusteringOptions, cluster_faces
 from tests.library import NOW, PACK, found, ids_of, make_face, start_session
 from tests.unit.embeddings import make_embeddings
@@ -139,6 +139,19 @@ def test_blocks_on_ray_give_the_same_people_as_one_process_and_a_count_that_neve
     assert result.faces_clustered + result.faces_ungrouped == FACES
     with begin(library.engine) as db:
         assert len(list_people(db, pack=PACK, limit=FACES)) == result.clusters_found
+
+
+def test_the_count_of_clustering_that_was_stopped_goes_on_from_where_it_stood(
+    library: Library,
+) -> None:
+    with begin(library.engine) as db:
+        set_clustering(db, library.session_id, current=FACES // 2, total=FACES, step="neighbours")
+    ray.get(library.progress.reload.remote(library.session_id))
+    counts = [phase.current for phase in watch(library, library.start())]
+    assert counts[0] >= FACES // 2
+    assert all(later >= earlier for earlier, later in itertools.pairwise(counts))
+    assert len(set(counts)) > 10
+    assert library.groups() == library.expected_groups()
 
 
 def test_a_lost_worker_costs_its_block_only(library: Library) -> None:
