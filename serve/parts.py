@@ -90,13 +90,14 @@ class AppParts:
         return SessionControl(self.engine, self.submit, self.now)
 
 
-def get_parts(request: Request) -> AppParts:
+# Coroutines, though they wait for nothing: FastAPI would run functions in a thread each.
+async def get_parts(request: Request) -> AppParts:
     """Return the parts of the application that serves this request."""
     parts: AppParts = request.app.state.parts
     return parts
 
 
-def get_live(request: Request) -> Live:
+async def get_live(request: Request) -> Live:
     """Return the live view of the application that serves this request."""
     live: Live = request.app.state.live
     return live

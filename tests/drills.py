@@ -34,6 +34,7 @@ from tests.headcount import Headcount
 
 TERMINAL = {"completed", "failed", "cancelled"}
 POLL_S = 0.1
+MAX_SAID = 500
 PAUSE_S = (0.4, 2.0)
 """Between two kills."""
 
@@ -300,10 +301,15 @@ def soak(folder: Path, *, minutes: float, seed: int, say: Callable[[str], object
         outcome = drill(folder / "library", folder / f"round-{turn}", victims, draw=draw)
         differences = outcome.differences(undisturbed)
         photos, found = photos + len(outcome.items), found + len(differences)
-        say(f"seed {turn}: killed {', '.join(outcome.killed) or 'nobody'}; {differences or 'same'}")
+        say(f"seed {turn}: killed {', '.join(outcome.killed) or 'nobody'}; {shorten(differences)}")
         shutil.rmtree(folder / f"round-{turn}", ignore_errors=True)
     say(f"{photos} photos, {found} differences")
     return 1 if found else 0
+
+
+def shorten(differences: Sequence[str]) -> str:
+    """Say what differs in a few lines; faces come with their vectors."""
+    return "; ".join(one[:MAX_SAID] for one in differences) or "same"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import psycopg
+
 from cluster.core.errors import DatabaseUnavailable
 from cluster.store.engine import APPLICATION_NAME
 from cluster.store.postmaster import (
@@ -43,6 +45,8 @@ START_LIMIT_S = 600.0
 ORPHAN_LIMIT_S = 10.0
 """Processes of a server whose first process was killed end by themselves, unless they are busy."""
 
+MAX_STARTS = 3
+
 _uses: dict[Path, int] = {}
 
 
@@ -56,8 +60,7 @@ def start_embedded(data_dir: Path, *, options: Mapping[str, str] = MappingProxyT
     try:
         prepare_folders(files, programs=find_programs().parent)
         with hold_lock(files.start_lock):
-            _bring_up(files, options=options)
-            _ensure_database(files)
+            _start(files, options=options)
             _note_use(files)
     except OSError as error:
         raise DatabaseUnavailable(f"PostgreSQL cannot live in {files.home}: {error}") from error
@@ -85,6 +88,21 @@ def stop_embedded(data_dir: Path) -> bool:
         return shut_down(files)
 
 
+class _ServerDied(DatabaseUnavailable):
+    """The server came to its end before it could be used."""
+
+
+def _start(files: ServerFiles, *, options: Mapping[str, str]) -> None:
+    """Return once the server has the database; one that is killed meanwhile is started again."""
+    for left in reversed(range(MAX_STARTS)):
+        try:
+            _bring_up(files, options=options)
+            return _ensure_database(files)
+        except _ServerDied:
+            if not left:
+                raise
+
+
 def _bring_up(files: ServerFiles, *, options: Mapping[str, str]) -> None:
     """Return once the server answers, having waited for one that is starting or ending."""
     deadline = time.monotonic() + START_LIMIT_S
@@ -93,7 +111,7 @@ def _bring_up(files: ServerFiles, *, options: Mapping[str, str]) -> None:
         if is_lock_held(files.server_lock):
             _end_orphans(files)
         elif is_launched:
-            raise DatabaseUnavailable(f"PostgreSQL did not start: {last_words(files)}")
+            raise _ServerDied(f"PostgreSQL did not start: {last_words(files)}")
         else:
             ensure_cluster(files)
             launch(files, options=options)
@@ -115,10 +133,13 @@ def _end_orphans(files: ServerFiles) -> None:
 
 
 def _ensure_database(files: ServerFiles) -> None:
-    with connect(files, database="postgres") as connection:
-        query = "SELECT 1 FROM pg_database WHERE datname = %s"
-        if connection.execute(query, [DATABASE]).fetchone() is None:
-            connection.execute(f'CREATE DATABASE "{DATABASE}"'.encode())
+    try:
+        with connect(files, database="postgres") as connection:
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if connection.execute(query, [DATABASE]).fetchone() is None:
+                connection.execute(f'CREATE DATABASE "{DATABASE}"'.encode())
+    except psycopg.OperationalError as error:
+        raise _ServerDied(f"PostgreSQL went away: {error}") from error
 
 
 def _has_clients(files: ServerFiles) -> bool:

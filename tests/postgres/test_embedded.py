@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,27 @@ def test_a_killed_server_comes_back_with_what_was_committed(folder: Path) -> Non
         postmaster.send_signal(signal.SIGKILL)
         assert start_embedded(folder) == url
         assert ask(url, b"SELECT n FROM kept") == 7
+
+
+def test_a_server_that_is_killed_while_it_starts_is_started_again(folder: Path) -> None:
+    url = start_embedded(folder)
+    assert stop_embedded(folder)
+    killed: list[int] = []
+
+    def kill_twice() -> None:
+        while len(killed) < 2:
+            postmaster = find_postmaster(ServerFiles.under(folder))
+            if postmaster is not None and postmaster.pid not in killed:
+                postmaster.kill()
+                killed.append(postmaster.pid)
+
+    killer = threading.Thread(target=kill_twice, daemon=True)
+    killer.start()
+    assert start_embedded(folder) == url
+    # Killed late, it had started: whoever uses it starts it again, as in the test above.
+    while killer.is_alive():
+        start_embedded(folder)
+    assert ask(start_embedded(folder)) == 1
 
 
 def test_a_stale_pid_file_of_a_living_stranger_does_not_mislead(folder: Path) -> None:
