@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -60,7 +61,7 @@ def run(settings: Settings, session_id: int | None) -> int:
             interrupt.caught(),
         ):
             restart(engine, session)
-            ask = ask_progress(runtime.progress, session.id)
+            ask = runtime.patience.run(partial(ask_progress, runtime.progress, session.id))
             try:
                 claim_session(engine, session.id)
                 plan = make_plan(runtime, session, pack)

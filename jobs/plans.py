@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Literal
 
 import ray
 
-from cluster.core.errors import BadSetting, DatabaseUnavailable, PackNotFound
+from cluster.core.errors import BadSetting, PackNotFound
 from cluster.core.paths import decoded_folder, is_url
 from cluster.plan import CrewOptions, Plan
 from cluster.ray_meter import RayMeter
@@ -118,9 +117,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
 def wait_for_database(runtime: Runtime, session_id: int, waiting_for: str | None) -> None:
     """Show that the session waits for its database, and bring an embedded one back."""
     runtime.progress.waiting.remote(session_id, waiting_for)
-    if waiting_for is not None:
-        with suppress(DatabaseUnavailable):
-            runtime.revive_database()
+    runtime.patience.on_wait(waiting_for)
 
 
 def find_copies_place(settings: Settings, session: SessionInfo, pack: Pack) -> DecodedCopies | None:

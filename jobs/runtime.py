@@ -10,8 +10,9 @@ import logging
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 from ray.actor import ActorHandle
 
 from cluster.actors.progress import start_progress_actor
-from cluster.core.errors import BadSetting
+from cluster.core.errors import BadSetting, DatabaseUnavailable
 from cluster.logs import log_to_file, log_to_stderr
 from cluster.settings import (
     Settings,
@@ -35,6 +36,7 @@ from cluster.settings import (
 )
 from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
 from cluster.store.engine import Engine, build_engine, check_database
+from cluster.store.patience import Patience
 from cluster.store.schema import upgrade_schema
 from jobs.ports import wait_for_port
 
@@ -65,8 +67,12 @@ class Runtime:
 
     def revive_database(self) -> None:
         """Bring the embedded database back when it died; an external one is not ours."""
-        if self.settings.database_url is None and not is_embedded_running(self.settings.data_dir):
-            start_embedded(self.settings.data_dir)
+        revive_database(self.settings)
+
+    @property
+    def patience(self) -> Patience:
+        """How what comes before and after a session's phases waits for the database."""
+        return build_patience(self.settings)
 
 
 @contextmanager
@@ -83,13 +89,36 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
         url = settings.database_url.get_secret_value()
     engine = build_engine(url)
     try:
-        check_database(engine)
-        upgrade_schema(engine)
+        if is_embedded:
+            build_patience(settings).run(partial(check_database, engine))
+        else:
+            check_database(engine)
+        build_patience(settings).run(partial(upgrade_schema, engine))
         yield url, engine
     finally:
         engine.dispose()
         if is_embedded:
             stop_embedded(settings.data_dir)
+
+
+def build_patience(settings: Settings) -> Patience:
+    """Return how a command waits for a database that has answered and is gone.
+
+    Meanwhile an embedded one is brought back.
+    """
+
+    def revive(waiting_for: str | None) -> None:
+        if waiting_for is not None:
+            with suppress(DatabaseUnavailable):
+                revive_database(settings)
+
+    return Patience(on_wait=revive)
+
+
+def revive_database(settings: Settings) -> None:
+    """Bring the embedded database back when it died; an external one is not ours."""
+    if settings.database_url is None and not is_embedded_running(settings.data_dir):
+        start_embedded(settings.data_dir)
 
 
 @contextmanager

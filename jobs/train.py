@@ -11,8 +11,10 @@ import argparse
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import ray
@@ -48,7 +50,7 @@ from jobs.plans import (
     normalise_root,
     open_pack,
 )
-from jobs.runtime import Runtime, open_database, open_runtime, start_serve
+from jobs.runtime import Runtime, build_patience, open_database, open_runtime, start_serve
 from jobs.summary import print_summary, read_summary
 from jobs.terminal import ask_progress, show_live
 
@@ -133,27 +135,34 @@ def check_request(options: argparse.Namespace, settings: Settings) -> Request:
 def run(settings: Settings, request: Request) -> int:
     """Start what a session runs on, run it, and say what came of it."""
     console = Console(highlight=False)
-    with open_database(settings) as (url, engine):
-        session = choose_session(
-            engine,
-            root=request.root,
-            name=request.name,
-            resume=request.resume,
-            pack=request.pack,
-            now=datetime.now(UTC),
+    patience, interrupt = build_patience(settings), Interrupt()
+    with ExitStack() as stack:
+        url, engine = stack.enter_context(open_database(settings))
+        session = patience.run(partial(find_session, engine, request))
+        hold = patience.run(lambda: stack.enter_context(hold_session(engine, session.id)))
+        status = patience.run(
+            partial(check_can_run, engine, session.id, if_waiting=request.if_waiting)
         )
-        with hold_session(engine, session.id) as hold:
-            status = check_can_run(engine, session.id, if_waiting=request.if_waiting)
-            if request.if_waiting and status not in BEGINNINGS:
-                console.print(f"Session {session.id} is {status}; it does not wait for this job.")
-                return EXIT_CODES[status]
-            interrupt = Interrupt()
-            with (
-                interrupt.caught(),
-                open_runtime(settings, url=url, engine=engine) as runtime,
-                interrupt.caught(),  # Once more: Ray takes SIGTERM for itself when it starts.
-            ):
-                return run_to_the_end(session, request, runtime, interrupt, hold, console)
+        if request.if_waiting and status not in BEGINNINGS:
+            console.print(f"Session {session.id} is {status}; it does not wait for this job.")
+            return EXIT_CODES[status]
+        stack.enter_context(interrupt.caught())
+        runtime = stack.enter_context(open_runtime(settings, url=url, engine=engine))
+        # Once more: Ray takes SIGTERM for itself when it starts.
+        stack.enter_context(interrupt.caught())
+        return run_to_the_end(session, request, runtime, interrupt, hold, console)
+
+
+def find_session(engine: Engine, request: Request) -> SessionInfo:
+    """Return the session that was asked for: a new one, or one that waits to go on."""
+    return choose_session(
+        engine,
+        root=request.root,
+        name=request.name,
+        resume=request.resume,
+        pack=request.pack,
+        now=datetime.now(UTC),
+    )
 
 
 def check_can_run(engine: Engine, session_id: int, *, if_waiting: bool) -> SessionStatus:
@@ -174,14 +183,19 @@ def run_to_the_end(
     console: Console,
 ) -> int:
     """Run the session, keep serving if that is wanted, and return the exit code."""
-    with begin(runtime.engine) as db:
-        set_job(db, session.id, submission_id_from_environment())
+    runtime.patience.run(partial(name_job, runtime.engine, session.id))
     status = run_watched(session, request, runtime, interrupt, hold, console)
     if (request.keep or console.is_terminal) and not interrupt.is_set:
         wait_for_interrupt(runtime, interrupt, console)
     elif interrupt.is_set and status is SessionStatus.PAUSED:
         return interrupt.exit_code
     return EXIT_CODES[status]
+
+
+def name_job(engine: Engine, session_id: int) -> None:
+    """Write down which Ray job runs the session; None when it is none."""
+    with begin(engine) as db:
+        set_job(db, session_id, submission_id_from_environment())
 
 
 def run_watched(
@@ -193,9 +207,10 @@ def run_watched(
     console: Console,
 ) -> SessionStatus:
     """Run the session while a person watches, and print its summary."""
-    ask = ask_progress(runtime.progress, session.id)
+    ask = runtime.patience.run(partial(ask_progress, runtime.progress, session.id))
     try:
-        claim_session(runtime.engine, session.id, if_waiting=request.if_waiting)
+        claim = partial(claim_session, runtime.engine, session.id, if_waiting=request.if_waiting)
+        runtime.patience.run(claim)
         pack = open_pack(session, runtime.settings, chosen=request.pack)
         plan = make_plan(runtime, session, pack)
         console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
@@ -208,7 +223,7 @@ def run_watched(
         fail_run(runtime.engine, session.id, describe_error(error), hold=hold)
         ray.get(runtime.progress.reload.remote(session.id))
         status = SessionStatus.FAILED
-    summary = read_summary(runtime.engine, session.id, ask())
+    summary = runtime.patience.run(partial(read_summary, runtime.engine, session.id, ask()))
     print_summary(summary, console, urls=runtime.urls)
     return status
 
@@ -227,7 +242,7 @@ def run_staffed(
     hold: SessionHold,
 ) -> SessionStatus:
     """Hire the workers while the HTTP application starts, then run the session."""
-    staff = Staff(plan, reads_photos=reads_photos(plan))
+    staff = Staff(plan, reads_photos=runtime.patience.run(partial(reads_photos, plan)))
     try:
         start_serve(runtime)
         while not interrupt.is_set and not staff.is_ready(timeout_s=READY_POLL_S):

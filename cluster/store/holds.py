@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from cluster.core.errors import SessionBusy
+from cluster.core.errors import DatabaseUnavailable, SessionBusy
 from cluster.core.sessions import SessionStatus
-from cluster.store.engine import begin
+from cluster.store.engine import begin, say_unreachable
 from cluster.store.sessions import get_session
 
 _CLASS = 0x48435300
@@ -111,7 +111,8 @@ def hold_session(
 ) -> Iterator[SessionHold]:
     """Be the only one who runs the session; raise SessionBusy when somebody else does.
 
-    A holder that was told to stop is waited for. Raises NotFound when there is no such session.
+    A holder that was told to stop is waited for. Raises NotFound when there is no such session, and
+    DatabaseUnavailable when the database is away.
     """
     hold = SessionHold(engine, session_id)
     _take_when_free(hold, engine, session_id, patience_s=patience_s)
@@ -126,12 +127,19 @@ def _take_when_free(
     hold: SessionHold, engine: Engine, session_id: int, *, patience_s: float
 ) -> None:
     began = time.monotonic()
-    while not hold.take():
+    while not _take(hold, engine):
         with begin(engine) as db:
             is_running = get_session(db, session_id).status is SessionStatus.RUNNING
         if time.monotonic() - began > (min(GLANCE_S, patience_s) if is_running else patience_s):
             raise SessionBusy(session_id)
         time.sleep(POLL_S)
+
+
+def _take(hold: SessionHold, engine: Engine) -> bool:
+    try:
+        return hold.take()
+    except OperationalError as error:
+        raise DatabaseUnavailable(say_unreachable(engine, error)) from error
 
 
 def is_session_held(db: Session, session_id: int) -> bool:
