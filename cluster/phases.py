@@ -6,6 +6,7 @@ handing out work; it returns False when it was stopped, and raises PhaseFailed w
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import ray
 
 from cluster.actors.detection import DetectionBatch
 from cluster.core.errors import RootUnreachable
+from cluster.core.paths import is_url
 from cluster.core.photos import DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.reports import SettledReport
@@ -202,7 +204,8 @@ def _fill(crew: Crew, feed: Feed) -> None:
 
 def _build_discovery(plan: Plan, attempt: int) -> Discovery:
     work = partial(_store_found, plan, attempt)
-    silence_s = plan.limits.timeout_s
+    # A driver has limits of its own, and lists a million objects before it names the first.
+    silence_s = math.inf if is_url(plan.root) else plan.limits.timeout_s
     return Discovery(
         lambda hear: walk_photos(plan.root, confined_to=plan.confined_to, on_entry=hear),
         store=work,

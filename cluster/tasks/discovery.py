@@ -10,17 +10,16 @@ followed, each folder is entered once, and a link that leaves `confined_to` is n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
-
-import fsspec
+from typing import Any, TypeVar
 
 from cluster.core.errors import RootEmpty, RootNotFound, RootUnreachable
 from cluster.core.paths import is_url, path_to_text
 from cluster.core.photos import FoundPhoto
 from cluster.vision.deadlines import TimeOver, wait_for
+from cluster.vision.storage import is_there, walk_url
 
 Answer = TypeVar("Answer")
 
@@ -68,8 +67,17 @@ def walk_photos(
 def check_root(
     root: str, *, confined_to: Sequence[Path] | None = None, timeout_s: float = ROOT_TIMEOUT_S
 ) -> None:
-    """Raise RootNotFound, RootEmpty or RootUnreachable unless `root` holds at least one photo."""
-    ask_storage(root, partial(_check_root, root, confined_to), timeout_s=timeout_s)
+    """Raise RootNotFound, RootEmpty or RootUnreachable unless `root` holds at least one photo.
+
+    An object store lists a folder whole before it names one file: a URL that is there, and takes
+    longer than `timeout_s` to say what it holds, passes.
+    """
+    ask_storage(root, partial(_check_folder, root), timeout_s=timeout_s)
+    try:
+        ask_storage(root, partial(_check_photos, root, confined_to), timeout_s=timeout_s)
+    except RootUnreachable:
+        if not is_url(root):
+            raise
 
 
 def ask_storage(
@@ -82,9 +90,7 @@ def ask_storage(
         raise RootUnreachable(root, timeout_s) from None
 
 
-def _check_root(root: str, confined_to: Sequence[Path] | None) -> None:
-    if not is_url(root):
-        _check_folder(root)
+def _check_photos(root: str, confined_to: Sequence[Path] | None) -> None:
     try:
         first = next(iter(walk_photos(root, confined_to=confined_to)), None)
     except (OSError, ValueError, ImportError) as error:
@@ -95,12 +101,23 @@ def _check_root(root: str, confined_to: Sequence[Path] | None) -> None:
 
 
 def _check_folder(root: str) -> None:
+    if is_url(root):
+        return _check_url(root)
     if "\0" in root or not os.path.exists(root):
         raise RootNotFound(root.replace("\0", "\\0"), "there is no such folder.")
     if not os.path.isdir(root):
         raise RootNotFound(root, "this is a file; name the folder that holds the photos.")
     if not os.access(root, os.R_OK | os.X_OK):
         raise RootNotFound(root, "this folder may not be read by the user that runs Headcount.")
+
+
+def _check_url(root: str) -> None:
+    try:
+        if is_there(root):
+            return
+    except (OSError, ValueError, ImportError) as error:
+        raise RootNotFound(root, f"it cannot be listed: {error}.") from error
+    raise RootNotFound(root, "there is no such folder.")
 
 
 def _walk_folder(
@@ -185,19 +202,15 @@ def _has_photo_magic(head: bytes) -> bool:
 
 
 def _walk_url(root: str, on_entry: Callable[[], None]) -> Iterator[FoundPhoto]:
-    filesystem, start = fsspec.core.url_to_fs(root)
-    for _, _, files in filesystem.walk(start, detail=True):
-        on_entry()
-        for name, info in sorted(files.items()):
-            if not _is_hidden(name) and PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES:
-                path = filesystem.unstrip_protocol(info["name"])
-                yield FoundPhoto(path, int(info.get("size") or 0), _modified_ns(info))
+    for url, info in walk_url(root, is_hidden=_is_hidden, on_entry=on_entry):
+        if PurePosixPath(str(info["name"])).suffix.lower() in PHOTO_SUFFIXES:
+            yield FoundPhoto(url, int(info.get("size") or 0), _modified_ns(info))
 
 
-def _modified_ns(info: dict[str, object]) -> int:
+def _modified_ns(info: Mapping[str, Any]) -> int:
     """Return the time of a remote object in nanoseconds; 0 when the store does not tell one."""
     for key in ("LastModified", "mtime", "updated", "last_modified", "created"):
-        value = info.get(key)
+        value: Any = info.get(key)
         if hasattr(value, "timestamp"):
             return int(value.timestamp() * 1_000_000_000)
         if isinstance(value, int | float):

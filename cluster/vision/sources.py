@@ -6,10 +6,9 @@ import errno
 import os
 import stat
 
-import fsspec
-
 from cluster.core.errors import UnreachableImage, UnreadableImage
 from cluster.core.paths import is_url, text_to_path
+from cluster.vision.storage import StorageError, read_url
 
 DEFAULT_MAX_BYTES = 1 << 30
 """A photo is read whole; a file of more than a gibibyte is not a photo."""
@@ -23,7 +22,7 @@ def read_photo(path: str, *, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
     when its bytes cannot be had now (gone, no permission, connection lost).
     """
     try:
-        data = _read_url(path, max_bytes) if is_url(path) else _read_local(path, max_bytes)
+        data = read_url(path, max_bytes=max_bytes) if is_url(path) else _read_local(path, max_bytes)
     except (OSError, ValueError, ImportError) as error:
         raise UnreachableImage(path, _say(error)) from error
     if not data:
@@ -46,12 +45,6 @@ def _read_local(path: str, max_bytes: int) -> bytes:
         return file.read(status.st_size)
 
 
-def _read_url(url: str, max_bytes: int) -> bytes:
-    with fsspec.open(url, "rb") as file:
-        data: bytes = file.read(max_bytes + 1)
-    return data
-
-
 def _too_large(max_bytes: int) -> str:
     return f"the file is larger than the limit of {max_bytes / 1e6:.0f} MB"
 
@@ -65,4 +58,6 @@ def _say(error: Exception) -> str:
         return "a folder, not a file"
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return "the path is too long"
+    if isinstance(error, StorageError):
+        return f"the file cannot be read ({error})"
     return f"the file cannot be read ({type(error).__name__}: {error})"

@@ -16,6 +16,7 @@ CATCH_ALL: dict[str, str] = {
     "cluster/actors/detection.py:_detect_some": "per photo",
     "cluster/tasks/ingest.py:read_item": "per photo",
     "cluster/feed.py:_walk": "nothing is handled: the pipeline's own thread raises it again",
+    "cluster/vision/storage.py:_as_os_errors": "nothing is handled: raised again as an OSError",
     "cluster/vision/deadlines.py:run": "nothing is handled: the caller's thread raises it again",
     "cluster/pipeline.py:_work": "per session: one of an attempt that is over is told, no more",
     "jobs/train.py:run_watched": "per session",
