@@ -17,7 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -291,7 +291,11 @@ def find_postmaster(runtime: Runtime) -> int:
 
 def sum_cpu(processes: Sequence[psutil.Process]) -> float:
     """Return the CPU seconds that these processes, and their children that ended, have spent."""
-    return sum(sum(process.cpu_times()) for process in processes)
+    spent = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # It ended just now: it is its parent's ended child.
+            spent += sum(process.cpu_times())
+    return spent
 
 
 if __name__ == "__main__":

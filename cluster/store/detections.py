@@ -74,7 +74,7 @@ def settle_detection(
     items that are gone, or of another `attempt` than the present one (None is whichever it is)
     adds nothing.
     """
-    is_current = is_current_attempt(db, session_id, PhaseName.FACE_DETECTION, attempt)
+    is_current = is_current_attempt(db, session_id, PhaseName.FACE_DETECTION, attempt, in_turn=True)
     by_id = {outcome.image_id: outcome for outcome in outcomes}
     key = {
         "session_id": session_id,

@@ -77,7 +77,7 @@ def settle_training(
     `attempt` than the present one (None is whichever it is) adds nothing. Of each group of
     duplicates exactly one is processed, whatever the order of the batches.
     """
-    is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, attempt)
+    is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, attempt, in_turn=True)
     by_id = {outcome.image_id: outcome for outcome in outcomes}
     _OUTCOMES.fill(db, (_to_row(outcome) for outcome in by_id.values()))
     key = {"session_id": session_id, "ids": list(by_id), "is_current": is_current}

@@ -1,0 +1,51 @@
+"""Hundreds of workers may commit; only so many do at the same time, and all get their turn."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine, text
+
+from cluster.core.sessions import PhaseName
+from cluster.store.attempts import TURN_CLASS, TURNS, is_current_attempt
+from cluster.store.engine import begin, build_engine
+from tests.library import start_session
+
+WORKERS = 3 * TURNS
+_TURNS_NOW = text(
+    "SELECT count(*) FILTER (WHERE granted), count(*) FILTER (WHERE NOT granted)"
+    " FROM pg_locks WHERE locktype = 'advisory' AND classid = :class"
+)
+
+
+@pytest.fixture
+def many(database_url: str) -> Engine:
+    return build_engine(database_url, pool_size=WORKERS)
+
+
+def test_workers_commit_in_turn(engine: Engine, many: Engine) -> None:
+    with begin(engine) as db:
+        session_id = start_session(db)
+    go_on = threading.Event()
+
+    def settle() -> bool:
+        with begin(many) as db:
+            is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, 1, in_turn=True)
+            return go_on.wait(60) and is_current
+
+    with ThreadPoolExecutor(WORKERS) as threads:
+        settled = [threads.submit(settle) for _ in range(WORKERS)]
+        deadline = time.monotonic() + 30
+        while True:
+            with begin(engine) as db:
+                taken, waiting = db.execute(_TURNS_NOW, {"class": TURN_CLASS}).one()
+            assert taken <= TURNS
+            if taken + waiting == WORKERS or time.monotonic() > deadline:
+                break
+        assert waiting >= WORKERS - TURNS
+        go_on.set()
+        assert all(future.result() for future in settled)
+    many.dispose()
