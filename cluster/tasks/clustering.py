@@ -39,8 +39,8 @@ SHARES = {"neighbours": (0.0, 0.90), "spanning_tree": (0.90, 0.99), "labels": (0
 """Which part of the count each step moves: from, to."""
 
 WRITE_INTERVAL_S = 0.05
-ALONE_UP_TO = 2_000
-"""So few faces are grouped before a second process has been asked."""
+ALONE_UP_TO = 5_000
+"""So few faces are grouped before a second process has been asked: in less than half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def group_vectors(
 def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int]:
     """Return who compares so many faces, and the side of the squares that they do it in."""
     if len(vectors) <= ALONE_UP_TO:
-        return LocalWorkers(vectors), CPU_PLACE.smallest
+        return LocalWorkers(vectors, CPU_PLACE.make_sieve), CPU_PLACE.smallest
     cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
     place = choose_place()
     workers = RayWorkers(vectors, place, in_flight=2 * cpus, name=name)
