@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,16 +55,10 @@ def test_a_database_that_refuses_everybody_for_ten_seconds_is_waited_for_in_sigh
     demo_library: Path, tmp_path: Path, undisturbed: Outcome
 ) -> None:
     run = Headcount(tmp_path / "data")
-    with Watcher(run).watching() as watcher:
-        run.start("--root", str(demo_library))
-        wait(run, watcher, 0.5)
-        with refusing_everybody(run):
-            time.sleep(10)
-        outcome = finish(run, watcher)
+    outcome, waited = run_through(run, demo_library, refusing_everybody(run), seconds=10)
     assert outcome.differences(undisturbed) == []
-    waited = {answer["waitingFor"] for answer in watcher.answers} - {None}
     assert "database unreachable, retrying for 8 s" in waited
-    assert watcher.answers[-1]["waitingFor"] is None
+    assert waited[-1] is None
 
 
 @pytest.mark.long
@@ -74,15 +68,23 @@ def test_a_disk_that_is_full_is_waited_for_in_sight(
 ) -> None:
     with small_disk(tmp_path / "disk", megabytes=600) as disk:
         run = Headcount(disk / "data")
-        with Watcher(run).watching() as watcher:
-            run.start("--root", str(demo_library))
-            wait(run, watcher, 0.5)
-            with filled(disk):
-                time.sleep(8)
-            outcome = finish(run, watcher)
+        outcome, waited = run_through(run, demo_library, filled(disk), seconds=8)
     assert outcome.differences(undisturbed) == []
-    assert any(answer["waitingFor"] for answer in watcher.answers)
-    assert watcher.answers[-1]["waitingFor"] is None
+    assert any(waited)
+    assert waited[-1] is None
+
+
+def run_through(
+    run: Headcount, library: Path, trouble: AbstractContextManager[None], *, seconds: float
+) -> tuple[Outcome, list[str | None]]:
+    """Run a session that has this trouble for so long; return also what it waited for."""
+    with Watcher(run).watching() as watcher:
+        run.start("--root", str(library))
+        wait(run, watcher, 0.5)
+        with trouble:
+            time.sleep(seconds)
+        outcome = finish(run, watcher)
+    return outcome, [answer["waitingFor"] for answer in watcher.answers]
 
 
 @contextmanager

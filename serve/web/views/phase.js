@@ -57,7 +57,7 @@ function sayFound({ facesDetected, step, clustersFound, facesUngrouped }) {
     facesDetected != null && `${count(facesDetected, "face")} found`,
     stepWords(step),
     clustersFound != null && `${count(clustersFound, "person", "people")} found`,
-    facesUngrouped && `${count(facesUngrouped, "face")} of nobody`,
+    facesUngrouped && `${count(facesUngrouped, "face")} in no group`,
   ].filter(Boolean).join(" · ");
 }
 
