@@ -84,7 +84,7 @@ def test_face_detection_moves_in_many_steps_and_never_back(
     answers = poll_to_the_end(server, start_session(server, tmp_path), every_s=0.2)
     check_the_law(answers)
     counts = [answer["phases"]["faceDetection"]["progress"]["current"] for answer in answers]
-    assert len(set(counts)) >= 50
+    assert len(set(counts)) >= 50, counts
 
 
 @pytest.mark.long
