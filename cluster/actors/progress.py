@@ -225,7 +225,14 @@ class Progress:
 ACTOR_NAME = "progress"
 
 
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000)
+# Its calls are hundreds a second: the dashboard's list of tasks would show little else.
+@ray.remote(
+    num_cpus=0,
+    max_restarts=-1,
+    max_task_retries=-1,
+    max_concurrency=1000,
+    enable_task_events=False,
+)
 class ProgressActor(Progress):
     """`Progress` as a Ray actor that reads its truth from PostgreSQL, and misses lost drivers."""
 
