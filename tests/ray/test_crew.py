@@ -100,6 +100,7 @@ def test_a_photo_that_its_worker_never_comes_back_from_is_given_up_too(tmp_path:
     assert (seen, given_up) == ([6, 8, 10], [SLEEPER])
 
 
+@pytest.mark.long
 def test_a_phase_whose_workers_all_die_ends_with_what_the_last_one_said(tmp_path: Path) -> None:
     with pytest.raises(PhaseFailed, match="Workers keep dying"):
         run([POISON] * (MAX_CRASHES_IN_A_ROW + 5), tmp_path / "log")
