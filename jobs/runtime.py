@@ -87,13 +87,12 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
         url = start_embedded(settings.data_dir)
     else:
         url = settings.database_url.get_secret_value()
-    engine = build_engine(url)
+    engine, patience = build_engine(url), build_patience(settings)
     try:
-        if is_embedded:
-            build_patience(settings).run(partial(check_database, engine))
-        else:
-            check_database(engine)
-        build_patience(settings).run(partial(upgrade_schema, engine))
+        # The embedded one has answered just now; any other may have been named wrongly.
+        check = partial(check_database, engine)
+        patience.run(check) if is_embedded else check()
+        patience.run(partial(upgrade_schema, engine))
         yield url, engine
     finally:
         engine.dispose()

@@ -62,10 +62,10 @@ class Headcount:
             **self.extra,
         }
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start `python -m jobs.train` with these arguments."""
+    def start(self, *arguments: str, job: str = "train") -> subprocess.Popen[str]:
+        """Start `python -m jobs.train`, or another job, with these arguments."""
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "jobs.train", *arguments],
+            [sys.executable, "-u", "-m", f"jobs.{job}", *arguments],
             cwd=PROJECT_DIR,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +22,7 @@ from cluster.store.phases import complete_phase, finish_discovery, get_snapshots
 from cluster.store.sessions import move_session
 from tests.drills import Watcher, find_left_behind, find_victims, title_of
 from tests.end_to_end.conftest import open_tables
-from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
+from tests.headcount import FinishedLibrary, Headcount
 from tests.library import NOW, PACK, found, ids_of, make_face, start_session, train
 from tests.unit.embeddings import make_embeddings
 
@@ -68,19 +66,6 @@ def faces_to_group(
     return FinishedLibrary(run.data_dir, ""), session_id
 
 
-def start_clustering(run: Headcount, session_id: int) -> None:
-    """Start `python -m jobs.cluster` as a user types it."""
-    run.process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "jobs.cluster", "--session", str(session_id)],
-        cwd=PROJECT_DIR,
-        env=run.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def find_tasks(victim: str, run: Headcount) -> list[psutil.Process]:
     """Return the processes of this kind; a driver is ready when its clustering task runs."""
     clustering = find_victims("clustering", run)
@@ -102,7 +87,7 @@ def cluster_killing(
     run, killed, draw = Headcount(folder / "data"), [], random.Random(7)
     library.copy_to(run.data_dir)
     with Watcher(run, session_id).watching() as watcher:
-        start_clustering(run, session_id)
+        run.start("--session", str(session_id), job="cluster")
         for victim in victims:
             wait_for(victim, run)
             time.sleep(draw.uniform(0.0, 0.6))
@@ -110,7 +95,7 @@ def cluster_killing(
             if victim == "driver":
                 run.process.kill()
                 run.process.wait()
-                start_clustering(run, session_id)
+                run.start("--session", str(session_id), job="cluster")
                 killed.append(victim)
             elif tasks := find_tasks(victim, run):
                 tasks[0].kill()
