@@ -251,13 +251,15 @@ def submission_id_from_environment() -> str | None:
 def prepare_environment(settings: Settings) -> None:
     """Set what Ray and its workers read from the environment, before Ray starts.
 
-    No usage statistics leave the machine; workers find this project's packages; a worker's BLAS
+    No usage statistics leave the machine; workers start at the usual priority and lower theirs when
+    they work on photos (cluster/priority.py); they find this project's packages; a worker's BLAS
     takes one thread, because Headcount runs one worker a core, and a worker keeps the memory of one
     photo for the next: a tenth of the time went into pages that the kernel cleared again. Ray asks
     for a token where Headcount does: without `api_token`, on loopback, the dashboard and `ray job
     submit` are open as the API is.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name, value in KEPT_MEMORY.items():
         os.environ.setdefault(name, str(value))

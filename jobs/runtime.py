@@ -138,7 +138,12 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
     context = start_ray(address, namespace=namespace)
     try:
         _refuse_embedded_on_many_nodes(settings)
-        progress = start_progress_actor(url, weights=phase_weights(settings), namespace=namespace)
+        progress = start_progress_actor(
+            url,
+            weights=phase_weights(settings),
+            namespace=namespace,
+            data_dir=settings.data_dir,
+        )
         runtime = Runtime(
             settings=settings,
             engine=engine,

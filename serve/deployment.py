@@ -13,6 +13,7 @@ from ray import serve
 from ray.actor import ActorHandle
 from ray.serve import Application
 
+from cluster.actors.board import board_path, read_board
 from cluster.actors.progress import start_progress_actor
 from cluster.actors.search import start_face_search
 from cluster.core.errors import BadSetting, PackNotFound
@@ -80,10 +81,18 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
     weights = phase_weights(settings)
     token = settings.api_token.get_secret_value() if settings.api_token else None
     hire = partial(hire_search, models_dir=settings.models_dir, options=search_options(settings))
-    connect = partial(start_progress_actor, database_url, weights=weights, namespace=namespace)
+    connect = partial(
+        start_progress_actor,
+        database_url,
+        weights=weights,
+        namespace=namespace,
+        data_dir=settings.data_dir,
+    )
+    node_id = ray.get_runtime_context().get_node_id()
+    board = board_path(settings.data_dir, namespace=namespace, node_id=node_id)
     return AppParts(
         engine=build_engine(database_url, pool_size=POOL_SIZE),
-        progress=RayProgress(connect),
+        progress=RayProgress(connect, read_board=partial(read_board, board)),
         submit=submit,
         allowed_roots=tuple(str(root) for root in settings.allowed_roots),
         api_token=token,

@@ -18,15 +18,24 @@ ANSWER_S = 3.0
 
 
 class RayProgress:
-    """`Progress` at the other end of an actor handle, found again by `connect` when it is lost."""
+    """`Progress` at the other end of an actor handle, found again by `connect` when it is lost.
 
-    def __init__(self, connect: Callable[[], ActorHandle]) -> None:
-        self._connect = connect
+    `read_board` gives what the actor shows of a session to its own node, or None.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], ActorHandle],
+        *,
+        read_board: Callable[[int], UnifiedProgress | None],
+    ) -> None:
+        self._connect, self._read_board = connect, read_board
         self._handle: ActorHandle | None = None
 
     async def show(self, session_id: int) -> UnifiedProgress:
         """Return a session's progress; NotFound when there is no such session."""
-        return cast(UnifiedProgress, await self._ask("show", session_id))
+        shown = self._read_board(session_id)
+        return cast(UnifiedProgress, shown or await self._ask("show", session_id))
 
     async def reload(self, session_id: int) -> None:
         """Read the session's rows again."""

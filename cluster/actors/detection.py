@@ -36,6 +36,7 @@ from cluster.core.reports import (
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
 from cluster.logs import bind, log_to_stderr
+from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
 from cluster.store.engine import Engine, begin, build_engine, check_database
 from cluster.store.items import settle_detection
@@ -230,6 +231,7 @@ class FaceDetectorActor(Detection):
         copies: DecodedCopies | None,
         report_interval_s: float,
     ) -> None:
+        work_in_background()
         self._name = name
         log_to_stderr()
         detector, engine = load_detector(pack, options), build_engine(database_url, pool_size=2)

@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
 
+from cluster.actors.board import Board, board_path
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
 from cluster.actors.watching import Watch, is_job_alive
 from cluster.core.errors import DatabaseUnavailable, NotFound
@@ -54,7 +56,7 @@ class Progress:
     `load` reads the phases of a session from the database and raises NotFound; `keep` writes the
     floor of a phase, which comes before it is shown; both raise DatabaseUnavailable. `clock` gives
     seconds that never jump; `first_version` gives a number above all versions of earlier views;
-    `meter` takes what is measured for those who run it.
+    `meter` takes what is measured for those who run it; `board` shows each change to this node.
     """
 
     def __init__(
@@ -66,11 +68,12 @@ class Progress:
         clock: Callable[[], float],
         weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
         meter: Meter | None = None,
+        board: Board | None = None,
         keep_interval_s: float = KEEP_INTERVAL_S,
     ) -> None:
         self._load, self._keep, self._first_version = load, keep, first_version
         self._clock, self._weights, self._keep_interval_s = clock, weights, keep_interval_s
-        self._measures = LiveMeasures(meter or NoMeter())
+        self._measures, self._board = LiveMeasures(meter or NoMeter()), board
         self._version = 0
         self._sessions: dict[int, LiveSession] = {}
         self._changed = asyncio.Condition()
@@ -114,6 +117,8 @@ class Progress:
             rows = await asyncio.to_thread(self._read, session_id)
         except NotFound:
             self._sessions.pop(session_id, None)
+            if self._board is not None:
+                self._board.wipe(session_id)
             raise
         session = self._sessions.setdefault(session_id, LiveSession.from_rows(rows))
         session.waiting_for = None
@@ -193,6 +198,8 @@ class Progress:
             self._measures.count(session_id, phase.shown)
         self._version += 1
         session.version = self._version
+        if self._board is not None:
+            self._board.show(self._unify(session_id, session))
         self._forget_old_sessions()
         async with self._changed:
             self._changed.notify_all()
@@ -236,8 +243,18 @@ ACTOR_NAME = "progress"
 class ProgressActor(Progress):
     """`Progress` as a Ray actor that reads its truth from PostgreSQL, and misses lost drivers."""
 
-    def __init__(self, database_url: str, weights: Mapping[PhaseName, float]) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        weights: Mapping[PhaseName, float],
+        *,
+        namespace: str,
+        data_dir: Path,
+    ) -> None:
+        log_to_stderr()
         engine = build_engine(database_url, pool_size=2)
+        context = ray.get_runtime_context()
+        board = board_path(data_dir, namespace=namespace, node_id=context.get_node_id())
         super().__init__(
             load=partial(load_snapshots, engine),
             keep=partial(keep_floor, engine),
@@ -245,9 +262,8 @@ class ProgressActor(Progress):
             clock=time.monotonic,
             weights=weights,
             meter=RayMeter(),
+            board=Board(board),
         )
-        log_to_stderr()
-        context = ray.get_runtime_context()
         watch = Watch(
             engine,
             is_job_alive=partial(is_job_alive, address=context.gcs_address),
@@ -267,11 +283,16 @@ def measure_for_ever(measure: Callable[[], object]) -> None:
 
 
 def start_progress_actor(
-    database_url: str, *, weights: Mapping[PhaseName, float], namespace: str
+    database_url: str, *, weights: Mapping[PhaseName, float], namespace: str, data_dir: Path
 ) -> ActorHandle:
-    """Return the one ProgressActor of this library, started when there is none yet."""
+    """Return the one ProgressActor of this library, started when there is none yet.
+
+    Its board is below `data_dir`.
+    """
     actor = cast(Any, ProgressActor).options(
         name=ACTOR_NAME, namespace=namespace, lifetime="detached", get_if_exists=True
     )
-    handle: ActorHandle = actor.remote(database_url, dict(weights))
+    handle: ActorHandle = actor.remote(
+        database_url, dict(weights), namespace=namespace, data_dir=data_dir
+    )
     return handle

@@ -27,6 +27,7 @@ from cluster.numerics.edges import Edges
 from cluster.numerics.neighbours import Sample, Square, compare_square, find_radii
 from cluster.numerics.pairs import Pairs
 from cluster.numerics.sieve import Block, Sieve
+from cluster.priority import work_in_background
 from cluster.vision.gpu_products import gpu_sieve
 from cluster.vision.onnx_models import pick_provider
 from cluster.vision.products import PANEL, integer_sieve
@@ -130,6 +131,7 @@ def compute_radii(
     vectors: npt.NDArray[np.float32], sieve: Sieve, sample: Sample, rows: Block
 ) -> npt.NDArray[np.float32]:
     """Return the radii of one block of rows."""
+    work_in_background()
     return find_radii(vectors, sieve, rows, sample=sample)
 
 
@@ -141,6 +143,7 @@ def compute_near(
     square: Square,
 ) -> Pairs:
     """Return the pairs of one square that are near."""
+    work_in_background()
     return compare_square(vectors, sieve, radii, square)
 
 
@@ -149,4 +152,5 @@ def compute_search(
     vectors: npt.NDArray[np.float32], sieve: Sieve, search: Search, square: Square
 ) -> Edges:
     """Return the lightest edges between components in one square."""
+    work_in_background()
     return search_square(vectors, sieve, search, square)

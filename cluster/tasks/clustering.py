@@ -27,6 +27,7 @@ from cluster.numerics.blocks import LocalWorkers, Workers, span_vectors
 from cluster.numerics.clusters import Selection, label_tree
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.identities import match_identities
+from cluster.priority import work_in_background
 from cluster.store.attempts import is_current_attempt
 from cluster.store.engine import Engine, begin, worker_engine
 from cluster.store.faces import FaceVectors, load_vectors
@@ -129,6 +130,7 @@ def cluster_faces(
     progress: ActorHandle,
 ) -> ClusteringResult:
     """Group the faces, give the groups to people, record what came of it."""
+    work_in_background()
     log_to_stderr()
     engine = worker_engine(database_url)
     faces = Patience().run(partial(_load, engine, pack=pack, min_quality=options.min_quality))

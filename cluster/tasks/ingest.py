@@ -22,6 +22,7 @@ from cluster.core.photos import Item, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
+from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
 from cluster.store.engine import begin, worker_engine
 from cluster.store.items import settle_training
@@ -133,6 +134,7 @@ def ingest(
 
     Retries are the pipeline's: it knows which photos a crashed worker held.
     """
+    work_in_background()
     reader = PhotoReader(limits, copies)
     settled = train_batch(
         batch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from cluster.priority import NICENESS
+from tests.drills import find_victims
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, Headcount
 
@@ -85,6 +89,27 @@ def test_face_detection_moves_in_many_steps_and_never_back(
     check_the_law(answers)
     counts = [answer["phases"]["faceDetection"]["progress"]["current"] for answer in answers]
     assert len(set(counts)) >= 50, counts
+
+
+def test_those_who_work_on_photos_give_way_to_those_who_answer(
+    server: Headcount, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path, 60, seed=4, side=1000)
+    session_id = start_session(server, tmp_path)
+    progress = f"/api/v1/training/{session_id}/progress/unified"
+    while not server.get(progress).body["phases"]["faceDetection"]["progress"]["current"]:
+        time.sleep(0.1)
+    detectors = find_victims("detector", server)
+    assert detectors
+    for victim in ("live view", "replica"):
+        assert max(map(max, map(read_niceness, find_victims(victim, server)))) == 0
+    assert all(min(read_niceness(detector)) == NICENESS for detector in detectors)
+    check_the_law(poll_to_the_end(server, session_id, every_s=0.2))
+
+
+def read_niceness(process: psutil.Process) -> list[int]:
+    """Return the niceness of each thread."""
+    return [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in process.threads()]
 
 
 @pytest.mark.long

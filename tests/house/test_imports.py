@@ -12,8 +12,14 @@ from tests.house.sources import PROJECT_DIR, code_sources
 
 CLUSTER_ROOMS = {"core", "vision", "numerics", "store", "actors", "tasks"}
 PIPELINE_MODULES = {"pipeline.py", "phases.py", "crew.py", "feed.py", "workers.py", "plan.py"}
-OPERATORS_MODULES = {"logs.py", "ray_meter.py"}
-CLUSTER_MODULES = {"__init__.py", "settings.py", *PIPELINE_MODULES, *OPERATORS_MODULES}
+OPERATORS_MODULES = {"logs.py", "ray_meter.py", "priority.py"}
+CLUSTER_MODULES = {
+    "__init__.py",
+    "settings.py",
+    "priority.py",
+    *PIPELINE_MODULES,
+    *OPERATORS_MODULES,
+}
 
 LATE_IMPORTS: dict[str, str] = {
     # "path:function": why it cannot be at the top of the file

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -93,7 +94,7 @@ def as_groups(face_ids: np.ndarray, labels: np.ndarray) -> set[frozenset[int]]:
 
 
 @pytest.fixture
-def library(local_ray: None, engine: Engine, database_url: str) -> Library:
+def library(local_ray: None, engine: Engine, database_url: str, tmp_path: Path) -> Library:
     vectors = make_embeddings(FACES, dim=64, seed=3)
     with begin(engine) as db:
         session_id = start_session(db)
@@ -111,7 +112,10 @@ def library(local_ray: None, engine: Engine, database_url: str) -> Library:
         settle_detection(db, session_id, outcomes, pack=PACK, now=NOW)
         start_phase(db, session_id, PhaseName.CLUSTERING, now=NOW)
     progress = start_progress_actor(
-        database_url, weights=DEFAULT_WEIGHTS, namespace=f"test-{time.time_ns()}"
+        database_url,
+        weights=DEFAULT_WEIGHTS,
+        namespace=f"test-{time.time_ns()}",
+        data_dir=tmp_path,
     )
     return Library(engine, database_url, session_id, progress)
 
