@@ -30,7 +30,7 @@ from cluster.vision.detector import DetectorOptions, choose_provider
 from cluster.vision.images import DECODE_LONG_SIDE_PX
 from cluster.vision.packs import BUNDLED, LONE_REACH, Pack, resolve_pack
 from cluster.workers import count_detectors_by_node
-from jobs.runtime import Runtime
+from jobs.runtime import Runtime, revive_database
 
 DECODE_THREADS = 4
 
@@ -117,7 +117,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
 def wait_for_database(runtime: Runtime, session_id: int, waiting_for: str | None) -> None:
     """Show that the session waits for its database, and bring an embedded one back."""
     runtime.progress.waiting.remote(session_id, waiting_for)
-    runtime.patience.on_wait(waiting_for)
+    revive_database(runtime.settings, waiting_for)
 
 
 def find_copies_place(settings: Settings, session: SessionInfo, pack: Pack) -> DecodedCopies | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from ray.actor import ActorHandle
 
 from cluster.actors.progress import start_progress_actor
 from cluster.core.errors import BadSetting, DatabaseUnavailable
+from cluster.core.reports import Throttle
 from cluster.logs import log_to_file, log_to_stderr
 from cluster.settings import (
     Settings,
@@ -41,6 +44,7 @@ from cluster.store.schema import upgrade_schema
 from jobs.ports import wait_for_port
 
 ADDRESS_FILE = "ray_current_cluster"
+SAY_INTERVAL_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,9 @@ class Runtime:
             urls["Ray dashboard"] = self.dashboard_url
         return urls
 
-    def revive_database(self) -> None:
-        """Bring the embedded database back when it died; an external one is not ours."""
-        revive_database(self.settings)
+    def ensure_database(self) -> None:
+        """Start the embedded database again if it died; an external one is not ours."""
+        ensure_embedded(self.settings)
 
     @property
     def patience(self) -> Patience:
@@ -103,19 +107,28 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
 def build_patience(settings: Settings) -> Patience:
     """Return how a command waits for a database that has answered and is gone.
 
-    Meanwhile an embedded one is brought back.
+    It says so on stderr; meanwhile an embedded one is brought back.
     """
+    throttle = Throttle(SAY_INTERVAL_S)
 
-    def revive(waiting_for: str | None) -> None:
-        if waiting_for is not None:
-            with suppress(DatabaseUnavailable):
-                revive_database(settings)
+    def wait(waiting_for: str | None) -> None:
+        revive_database(settings, waiting_for)
+        if waiting_for is not None and throttle.is_due(now=time.monotonic()):
+            print(f"headcount: {waiting_for}", file=sys.stderr, flush=True)
 
-    return Patience(on_wait=revive)
+    return Patience(on_wait=wait)
 
 
-def revive_database(settings: Settings) -> None:
-    """Bring the embedded database back when it died; an external one is not ours."""
+def revive_database(settings: Settings, waiting_for: str | None) -> None:
+    """Try to bring the embedded database back when it died; an external one is not ours."""
+    if waiting_for is None:
+        return
+    with suppress(DatabaseUnavailable):
+        ensure_embedded(settings)
+
+
+def ensure_embedded(settings: Settings) -> None:
+    """Start the embedded database if it does not run; raise DatabaseUnavailable if it cannot."""
     if settings.database_url is None and not is_embedded_running(settings.data_dir):
         start_embedded(settings.data_dir)
 

@@ -264,7 +264,7 @@ def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console)
     """Keep serving until Ctrl-C, bringing the embedded database back if it dies."""
     console.print(f"Serving at {runtime.page_url or runtime.dashboard_url}; Ctrl-C ends.")
     while not interrupt.wait(5.0):
-        runtime.revive_database()
+        runtime.ensure_database()
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
+from pydantic import SecretStr
 
 from cluster.core.errors import DatabaseUnavailable, PhaseFailed
+from cluster.settings import Settings
 from cluster.store.patience import RETRY_INTERVAL_S, Patience
+from jobs.runtime import build_patience
 
 
 @dataclass
@@ -59,3 +62,11 @@ def test_any_other_error_is_raised_at_once() -> None:
     with pytest.raises(PhaseFailed):
         outage.patience().run(fail)
     assert outage.said == []
+
+
+def test_a_command_says_what_it_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
+    outage = Outage(attempts=3)
+    settings = Settings(database_url=SecretStr("postgresql://db/headcount"))
+    patience = replace(build_patience(settings), sleep=outage.sleep)
+    assert patience.run(outage.work) == "done"
+    assert capsys.readouterr().err == "headcount: database unreachable, retrying for 0 s\n"
