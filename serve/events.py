@@ -1,8 +1,12 @@
-"""A session's progress as server-sent events: the newest state, at most twice a second."""
+"""A session's progress as server-sent events: the newest state, at most twice a second.
+
+So many clients that a replica could not keep up get fewer events each; none is left behind.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from functools import lru_cache
 
@@ -14,6 +18,10 @@ from serve.live import Live
 from serve.progress_body import render_progress
 
 MIN_INTERVAL_S = 0.5
+MAX_EVENTS_PER_S = 1000
+"""Of one replica: with 1,600 two cores are full (bench/progress.py), and every answer is late."""
+
+SPREAD = (0.75, 1.25)
 KEEP_ALIVE_S = 15.0
 """Proxies cut a connection that is silent for longer than half a minute or so."""
 
@@ -29,18 +37,28 @@ async def stream_events(live: Live, session_id: int, *, since: int) -> AsyncIter
 
     Ends after the event of a terminal status, or when the session was erased.
     """
-    while True:
-        progress = await live.wait(session_id, since=since, timeout_s=KEEP_ALIVE_S)
-        if progress is None:
-            if not await live.has_session(session_id):
+    with live.streaming():
+        while True:
+            progress = await live.wait(session_id, since=since, timeout_s=KEEP_ALIVE_S)
+            if progress is None:
+                if not await live.has_session(session_id):
+                    return
+                yield KEEPALIVE_COMMENT
+                continue
+            yield format_event(progress)
+            if progress.status.is_terminal:
                 return
-            yield KEEPALIVE_COMMENT
-            continue
-        yield format_event(progress)
-        if progress.status.is_terminal:
-            return
-        since = progress.version
-        await asyncio.sleep(MIN_INTERVAL_S)
+            since = progress.version
+            await asyncio.sleep(choose_interval_s(live.streams))
+
+
+def choose_interval_s(streams: int) -> float:
+    """Return how long one of so many streams of a replica waits between two events.
+
+    In a crowd each waits for a time of its own: those that a change woke together would otherwise
+    stay together, and all come at once.
+    """
+    return max(MIN_INTERVAL_S, random.uniform(*SPREAD) * streams / MAX_EVENTS_PER_S)
 
 
 @lru_cache(maxsize=64)

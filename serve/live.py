@@ -8,8 +8,8 @@ the database rows answer). Nothing here is a truth of its own: a floor, and what
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -65,6 +65,16 @@ class Live:
         self._source, self._load, self._weights = source, load, weights
         self._first_version = first_version
         self._feeds: dict[int, Feed] = {}
+        self.streams = 0
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Count a stream of events for as long as it is open."""
+        self.streams += 1
+        try:
+            yield
+        finally:
+            self.streams -= 1
 
     async def show(self, session_id: int) -> UnifiedProgress:
         """Return a session's progress as it is now; NotFound when there is no such session."""

@@ -20,6 +20,7 @@ from cluster.core.progress import (
 from cluster.core.sessions import PhaseName, PhaseStatus
 from serve import live as live_module
 from serve.errors import LiveViewUnavailable
+from serve.events import MIN_INTERVAL_S, choose_interval_s, stream_events
 from serve.live import Live
 
 SESSION = 3
@@ -132,6 +133,27 @@ def test_many_clients_share_one_subscription() -> None:
 
         await following(live, ask())
         assert view.subscriptions == 1
+
+    run(scenario())
+
+
+def test_a_crowd_of_streams_gets_fewer_events_each_and_not_all_at_once() -> None:
+    assert {choose_interval_s(streams) for streams in range(400)} == {MIN_INTERVAL_S}
+    intervals = [choose_interval_s(3000) for _ in range(100)]
+    assert len(set(intervals)) > 50
+    assert all(2 < interval < 4 for interval in intervals)
+
+
+def test_a_stream_counts_for_as_long_as_it_is_open() -> None:
+    async def scenario() -> None:
+        live = build_live(LiveView())
+        streams = [stream_events(live, SESSION, since=0) for _ in range(3)]
+        for stream in streams:
+            await anext(stream)
+        assert live.streams == 3
+        for stream in streams:
+            await stream.aclose()
+        assert live.streams == 0
 
     run(scenario())
 
