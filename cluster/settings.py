@@ -269,6 +269,16 @@ def prepare_environment(settings: Settings) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
 
 
+def prepare_loopback_environment() -> None:
+    """Set what a Ray that is for this machine alone reads besides: it listens on loopback.
+
+    There Ray Serve may speak gRPC to its replicas, which takes a third off a request's time; on a
+    network that would be one more way in.
+    """
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    os.environ.setdefault("RAY_SERVE_USE_GRPC_BY_DEFAULT", "1")
+
+
 def phase_weights(settings: Settings) -> dict[PhaseName, float]:
     """Return the weight of each phase in the overall percentage."""
     return {name: getattr(settings, f"weight_{name.value}") for name in PhaseName}

@@ -20,6 +20,7 @@ from typing import Any
 
 import ray
 from pydantic import SecretStr
+from ray._private import ray_constants
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 from ray.actor import ActorHandle
@@ -33,6 +34,7 @@ from cluster.settings import (
     name_namespace,
     phase_weights,
     prepare_environment,
+    prepare_loopback_environment,
     ray_address_from_environment,
     settings_as_environment,
     settings_as_options,
@@ -183,6 +185,7 @@ def start_ray(address: str | None, *, namespace: str) -> Any:
         return ray.init(address=address, namespace=namespace, log_to_driver=False)
     folder = _local_folder(namespace)
     folder.mkdir(mode=0o700, exist_ok=True)
+    _stay_on_this_machine()
     _let_agent_choose_its_port()
     context = ray.init(
         address="local",
@@ -194,6 +197,16 @@ def start_ray(address: str | None, *, namespace: str) -> Any:
     )
     (folder / ADDRESS_FILE).write_text(ray.get_runtime_context().gcs_address)
     return context
+
+
+def _stay_on_this_machine() -> None:
+    """Let a local Ray listen on loopback alone: who reaches its ports runs what code he likes.
+
+    Ray does so on macOS and Windows; elsewhere it takes the address of the network, whatever it is
+    told. The processes that it starts read it from the environment, this one has read it.
+    """
+    prepare_loopback_environment()
+    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def _let_agent_choose_its_port() -> None:

@@ -12,6 +12,7 @@ import ray
 from ray import serve
 from ray.actor import ActorHandle
 from ray.serve import Application
+from ray.serve._private import replica
 
 from cluster.actors.board import board_path, read_board
 from cluster.actors.progress import start_progress_actor
@@ -39,6 +40,7 @@ from serve.submit import JobSubmitter
 
 APP_NAME = "headcount"
 POOL_SIZE = 10
+LOOPBACK = "127.0.0.1"
 
 
 @serve.deployment(
@@ -60,6 +62,7 @@ class Http:
         self, settings_options: Mapping[str, Any], namespace: str, submit: JobSubmitter
     ) -> None:
         log_to_stderr()
+        listen_as_ray_does()
         bind(__name__).info("replica started")
         self.parts = build_parts(Settings(**settings_options), namespace=namespace, submit=submit)
         self.application = build_app(self.parts)
@@ -73,6 +76,16 @@ class Http:
         follower = getattr(self.application.state, "follower", None)
         if follower is not None and follower.done():
             raise RuntimeError("The subscription to the live view has ended.")
+
+
+def listen_as_ray_does() -> None:
+    """Let this replica's port for other replicas be on loopback where all of Ray is.
+
+    Ray Serve opens it on all interfaces, and what comes in is unpickled.
+    """
+    if ray.util.get_node_ip_address() == LOOPBACK:
+        add_port = replica.add_port_to_grpc_server
+        replica.add_port_to_grpc_server = lambda server, _: add_port(server, f"{LOOPBACK}:0")
 
 
 def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> AppParts:

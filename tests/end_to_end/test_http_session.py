@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from cluster.priority import NICENESS
-from tests.drills import find_victims
+from tests.drills import find_victims, list_children
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, Headcount
 
@@ -105,6 +106,20 @@ def test_those_who_work_on_photos_give_way_to_those_who_answer(
         assert max(map(max, map(read_niceness, find_victims(victim, server)))) == 0
     assert all(min(read_niceness(detector)) == NICENESS for detector in detectors)
     check_the_law(poll_to_the_end(server, session_id, every_s=0.2))
+
+
+def test_nobody_but_this_machine_reaches_any_of_its_ports(server: Headcount) -> None:
+    assert server.process is not None
+    listening: set[tuple[str, str]] = set()
+    for process in list_children(server.process.pid):
+        with suppress(psutil.NoSuchProcess):
+            listening |= {
+                (process.name(), connection.laddr.ip.removeprefix("::ffff:"))
+                for connection in process.net_connections()
+                if connection.status == psutil.CONN_LISTEN
+            }
+    assert len(listening) > 5
+    assert {address for _, address in listening} <= {"127.0.0.1", "::1"}, listening
 
 
 def read_niceness(process: psutil.Process) -> list[int]:

@@ -68,12 +68,23 @@ class Deployed:
         raise AssertionError(str(serve.status()))
 
 
-@pytest.fixture
-def deployed(database_url: str, tmp_path: Path) -> Iterator[Deployed]:
+HAPROXY = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_HAPROXY_METRICS_PORT": str(find_free_port()),
+    "RAY_SERVE_HAPROXY_STATS_PORT": str(find_free_port()),
+}
+
+
+@pytest.fixture(params=[{}, pytest.param(HAPROXY, marks=pytest.mark.long)], ids=["", "haproxy"])
+def deployed(
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Deployed]:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="hc-") as folder:
         # The nodes' environment, as the image or the manifest would set it.
         patch.setenv("HEADCOUNT_DATABASE_URL", database_url)
         patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+        for name, value in request.param.items():
+            patch.setenv(name, value)
         prepare_environment(load_settings())
         context = ray.init(
             address="local",
