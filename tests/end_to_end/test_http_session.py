@@ -92,6 +92,7 @@ def test_face_detection_moves_in_many_steps_and_never_back(
     assert len(set(counts)) >= 50, counts
 
 
+@pytest.mark.long
 def test_those_who_work_on_photos_give_way_to_those_who_answer(
     server: Headcount, tmp_path: Path
 ) -> None:
