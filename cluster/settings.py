@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -273,8 +274,11 @@ def prepare_loopback_environment() -> None:
     """Set what a Ray that is for this machine alone reads besides: it listens on loopback.
 
     There Ray Serve may speak gRPC to its replicas, which takes a third off a request's time; on a
-    network that would be one more way in.
+    network that would be one more way in. `python` in a job is the Python that started it.
     """
+    bin_dir, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if path.split(os.pathsep)[0] != bin_dir:
+        os.environ["PATH"] = f"{bin_dir}{os.pathsep}{path}"
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     os.environ.setdefault("RAY_SERVE_USE_GRPC_BY_DEFAULT", "1")
 

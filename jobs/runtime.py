@@ -182,7 +182,12 @@ def start_ray(address: str | None, *, namespace: str) -> Any:
     the cluster that they belong to, and would find a neighbour's in the folder that all share.
     """
     if address is not None:
-        return ray.init(address=address, namespace=namespace, log_to_driver=False)
+        return ray.init(
+            address=address,
+            namespace=namespace,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     folder = _local_folder(namespace)
     folder.mkdir(mode=0o700, exist_ok=True)
     _stay_on_this_machine()
@@ -200,7 +205,9 @@ def start_ray(address: str | None, *, namespace: str) -> Any:
 
 
 def _stay_on_this_machine() -> None:
-    """Let a local Ray listen on loopback alone: who reaches its ports runs what code he likes.
+    """Let a local Ray listen on loopback alone, and be found there.
+
+    Who reaches its ports runs what code he likes.
 
     Ray does so on macOS and Windows; elsewhere it takes the address of the network, whatever it is
     told. The processes that it starts read it from the environment, this one has read it.
@@ -239,6 +246,7 @@ def find_cluster(settings: Settings, *, namespace: str) -> str | None:
         socket.create_connection((host, int(port)), timeout=2).close()
     except (OSError, ValueError):
         return None
+    _stay_on_this_machine()
     return address
 
 

@@ -157,7 +157,7 @@ def submit(server: Headcount, *arguments: str) -> str:
     )
     ray = Path(sys.executable).with_name("ray")
     line = [str(ray), "job", "submit", "--address", server.dashboard_url, "--working-dir", "."]
-    line += ["--runtime-env-json", environment, "--", sys.executable, "-m", "jobs.train"]
+    line += ["--runtime-env-json", environment, "--", "python", "-m", "jobs.train"]
     done = subprocess.run(
         [*line, *arguments],
         cwd=PROJECT_DIR,
