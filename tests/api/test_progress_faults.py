@@ -337,17 +337,3 @@ def test_both_photo_phases_have_the_same_total_and_say_what_became_of_it(
     answer = shown(api, worker)
     assert counts_of(answer, "training") == (5, 5, 3, 1, 1)
     assert counts_of(answer, "faceDetection") == (5, 5, 3, 2, 0)
-
-
-def test_while_photos_are_discovered_the_count_moves_and_the_percentage_waits(
-    api: httpx.Client, worker: Worker
-) -> None:
-    worker.find(10)
-    worker.train_all()
-    phase = shown(api, worker)["phases"]["training"]
-    assert phase["discovering"] is True
-    assert (phase["progress"]["current"], phase["progress"]["percentage"]) == (10, 0)
-    worker.find(10, first=11)
-    worker.end_discovery()
-    phase = shown(api, worker)["phases"]["training"]
-    assert (phase["progress"]["total"], phase["progress"]["percentage"]) == (20, 50)

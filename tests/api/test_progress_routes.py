@@ -161,3 +161,17 @@ def test_a_browser_that_knows_the_end_is_told_not_to_come_back(
     last_id = first.split("id: ")[1].split("\n")[0]
     again = api.get(path_of(worker, "events"), headers={"Last-Event-ID": last_id})
     assert again.status_code == 204
+
+
+def test_while_photos_are_discovered_the_count_moves_and_the_percentage_waits(
+    api: httpx.Client, worker: Worker
+) -> None:
+    worker.find(10)
+    worker.train_all()
+    phase = get_progress(api, worker.session_id)["phases"]["training"]
+    assert phase["discovering"] is True
+    assert (phase["progress"]["current"], phase["progress"]["percentage"]) == (10, 0)
+    worker.find(10, first=11)
+    worker.end_discovery()
+    phase = get_progress(api, worker.session_id)["phases"]["training"]
+    assert (phase["progress"]["total"], phase["progress"]["percentage"]) == (20, 50)

@@ -85,14 +85,13 @@ def test_331_photos_and_335_copies_end_at_666_of_666_and_100_percent(
 def test_face_detection_moves_in_many_steps_and_never_back(
     server: Headcount, tmp_path: Path
 ) -> None:
-    make_pictures(tmp_path, 200, seed=2, side=1000)
+    # So many that a quick machine, too, can be looked at fifty times before it is done.
+    make_pictures(tmp_path, 400, seed=2, side=1000)
     answers = poll_to_the_end(server, start_session(server, tmp_path), every_s=0.2)
     check_the_law(answers)
     phases = [answer["phases"]["faceDetection"] for answer in answers]
     counts = [phase["progress"]["current"] for phase in phases if phase["status"] == "running"]
-    # A quick machine is done before anybody can look fifty times.
-    assert len(set(counts)) >= min(50, 0.75 * len(counts)), counts
-    assert len(counts) > 20
+    assert len(set(counts)) >= max(50, 0.75 * len(counts)), counts
 
 
 @pytest.mark.long

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import IllegalMove, NotFound, NothingFailed
@@ -15,8 +14,6 @@ from cluster.core.faces import BoundingBox
 from cluster.core.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
-from cluster.store.attempts import hold_attempts_open
-from cluster.store.engine import begin
 from cluster.store.items import (
     add_found,
     check_session,
@@ -295,56 +292,6 @@ def test_a_late_worker_of_an_earlier_attempt_changes_nothing(db: Session) -> Non
     assert get_snapshots(db, session_id) == before
     check_session(db, session_id)
     assert settle_training(db, session_id, late, pack=PACK, attempt=2).counts.processed == 2
-
-
-def test_a_batch_that_commits_while_a_restart_begins_counts_before_it_or_not_at_all(
-    engine: Engine,
-) -> None:
-    with begin(engine) as db:
-        session_id = run_session(db, {"a": found("a"), "b": found("b")})
-    restarted = threading.Event()
-
-    def restart() -> None:
-        with begin(engine) as db:
-            restart_session(db, session_id, TRAINING, now=LATER)
-        restarted.set()
-
-    thread = threading.Thread(target=restart)
-    with begin(engine) as db:
-        hold_attempts_open(db, session_id)
-        thread.start()
-        assert not restarted.wait(0.3), "a restart waits for the batch that is being committed"
-    thread.join(timeout=10)
-    with begin(engine) as db:
-        ids = ids_of(db, session_id)
-        late = [TrainingOutcome(image_id, record(name)) for name, image_id in ids.items()]
-        assert settle_training(db, session_id, late, pack=PACK, attempt=1).counts.finished == 0
-        check_session(db, session_id)
-
-
-def test_of_two_restarts_at_once_one_wins_and_the_other_is_told(engine: Engine) -> None:
-    with begin(engine) as db:
-        session_id = run_session(db, {"a": found("a")})
-    told: list[Exception | None] = []
-
-    def restart() -> None:
-        try:
-            with begin(engine) as db:
-                restart_session(db, session_id, DETECTION, now=LATER)
-            told.append(None)
-        except IllegalMove as error:
-            told.append(error)
-
-    threads = [threading.Thread(target=restart) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=10)
-    assert told.count(None) == 1
-    assert len(told) == 4
-    with begin(engine) as db:
-        assert attempts(db, session_id) == [1, 2, 2]
-        check_session(db, session_id)
 
 
 def test_photos_that_a_retry_leaves_alone_say_nothing_about_speed(db: Session) -> None:

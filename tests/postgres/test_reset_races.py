@@ -1,0 +1,71 @@
+"""Doing a phase again while others commit, or ask for the same."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from cluster.core.errors import IllegalMove
+from cluster.core.photos import TrainingOutcome
+from cluster.core.sessions import PhaseName
+from cluster.store.attempts import hold_attempts_open
+from cluster.store.engine import begin
+from cluster.store.items import check_session, settle_training
+from cluster.store.phases import get_snapshots
+from cluster.store.resets import restart_session
+from tests.library import NOW, PACK, found, ids_of, record, run_session
+
+TRAINING, DETECTION, CLUSTERING = PhaseName
+LATER = NOW + timedelta(hours=1)
+
+
+def test_a_batch_that_commits_while_a_restart_begins_counts_before_it_or_not_at_all(
+    engine: Engine,
+) -> None:
+    with begin(engine) as db:
+        session_id = run_session(db, {"a": found("a"), "b": found("b")})
+    restarted = threading.Event()
+
+    def restart() -> None:
+        with begin(engine) as db:
+            restart_session(db, session_id, TRAINING, now=LATER)
+        restarted.set()
+
+    thread = threading.Thread(target=restart)
+    with begin(engine) as db:
+        hold_attempts_open(db, session_id)
+        thread.start()
+        assert not restarted.wait(0.3), "a restart waits for the batch that is being committed"
+    thread.join(timeout=10)
+    with begin(engine) as db:
+        ids = ids_of(db, session_id)
+        late = [TrainingOutcome(image_id, record(name)) for name, image_id in ids.items()]
+        assert settle_training(db, session_id, late, pack=PACK, attempt=1).counts.finished == 0
+        check_session(db, session_id)
+
+
+def test_of_two_restarts_at_once_one_wins_and_the_other_is_told(engine: Engine) -> None:
+    with begin(engine) as db:
+        session_id = run_session(db, {"a": found("a")})
+    told: list[Exception | None] = []
+
+    def restart() -> None:
+        try:
+            with begin(engine) as db:
+                restart_session(db, session_id, DETECTION, now=LATER)
+            told.append(None)
+        except IllegalMove as error:
+            told.append(error)
+
+    threads = [threading.Thread(target=restart) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert told.count(None) == 1
+    assert len(told) == 4
+    with begin(engine) as db:
+        assert [phase.attempt for phase in get_snapshots(db, session_id)] == [1, 2, 2]
+        check_session(db, session_id)
