@@ -1,7 +1,8 @@
 """`python -m jobs.models PACK` downloads a pack of face models; `make models PACK=...` calls it.
 
-This is the only thing in Headcount that downloads, and it does so only when it is asked to. Exit
-codes: 0 the pack is there, 1 it could not be had, 2 bad arguments.
+This is the only thing in Headcount that downloads, and it does so only when it is asked to. What
+comes is compared with a known SHA-256 before it is unpacked. Exit codes: 0 the pack is there, 1 it
+could not be had, 2 bad arguments.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.settings import load_settings
-from cluster.vision.packs import download_pack, resolve_pack
+from cluster.vision.archives import INSIGHTFACE, Release, download_pack
+from cluster.vision.packs import resolve_pack
+from jobs.command import as_command
 
 LICENCE = (
     "InsightFace publishes its packs for non-commercial research only: "
@@ -34,18 +39,33 @@ def main(arguments: list[str] | None = None) -> int:
     return get_pack(options.pack, models_dir=models_dir)
 
 
-def get_pack(name: str, *, models_dir: Path) -> int:
+def get_pack(name: str, *, models_dir: Path, release: Release = INSIGHTFACE) -> int:
     """See that the pack is in `models_dir`; return 0, or 1 when it cannot be had."""
     print(LICENCE)
     try:
-        download_pack(name, models_dir=models_dir)
+        _download(name, models_dir=models_dir, release=release)
         print(resolve_pack(name, models_dir=models_dir).explanation)
-    # InsightFace raises RuntimeError for a pack it does not have; requests' errors are OSErrors.
-    except (OSError, RuntimeError, PackNotFound) as error:
+    except PackNotFound as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # requests' errors too
         print(f"headcount: {name} could not be downloaded: {error}", file=sys.stderr)
         return 1
     return 0
 
 
+def _download(name: str, *, models_dir: Path, release: Release) -> None:
+    archive = release.archives.get(name)
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
+    with Progress(*columns, transient=True) as progress:
+        shown = progress.add_task(name, total=archive.length_bytes if archive else None)
+        download_pack(
+            name,
+            models_dir=models_dir,
+            release=release,
+            on_bytes=lambda count: progress.advance(shown, count),
+        )
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -1,6 +1,6 @@
 """Which pack of face models is used, where its files are, and how to get a better one.
 
-Nothing here loads a model; nothing is downloaded unless `download_pack` is called.
+Nothing here loads a model or downloads one; `archives.py` does, when it is asked to.
 """
 
 from __future__ import annotations
@@ -63,14 +63,6 @@ def resolve_pack(requested: str = AUTO, *, models_dir: Path | None = None) -> Pa
         cure = f"its files are not in {root}; get them with: make models PACK={requested}"
         raise PackNotFound(requested, cure)
     return _open_folder(root / requested, root=root, requested=requested)
-
-
-def download_pack(name: str, *, models_dir: Path | None = None) -> Path:
-    """Let InsightFace download one of its packs into `models_dir`; return the pack's folder."""
-    from insightface.utils import ensure_available  # noqa: PLC0415 (slow, and for this only)
-
-    root = (models_dir or DEFAULT_MODELS_DIR).expanduser().absolute()
-    return Path(ensure_available(root.name, name, root=str(root.parent)))
 
 
 def _is_folder(requested: str) -> bool:

@@ -24,7 +24,6 @@ CLUSTER_MODULES = {
 LATE_IMPORTS: dict[str, str] = {
     # "path:function": why it cannot be at the top of the file
     "cluster/vision/detector.py:load_detector": "each kind of pack brings a library of its own",
-    "cluster/vision/packs.py:download_pack": "insightface is slow to import, and downloads rarely",
     "cluster/numerics/clusters.py:load_tree_code": "hdbscan brings scikit-learn",
     "cluster/actors/watching.py:is_job_alive": "Ray's job client is slow to import",
     "jobs/runtime.py:start_serve": "a job on a cluster serves nothing",

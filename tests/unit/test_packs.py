@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import insightface.utils
 import onnx
 import pytest
 
 from cluster.core.errors import PackNotFound
-from cluster.vision.packs import download_pack, resolve_pack
+from cluster.vision.packs import resolve_pack
 from tests.unit.tiny_packs import tiny_detector, write_tiny_pack
 
 
@@ -72,20 +71,3 @@ def test_a_pack_has_one_name_whether_it_is_asked_for_by_name_or_folder(tmp_path:
     folder = write_tiny_pack(tmp_path / "buffalo_s")
     by_folder = resolve_pack(str(folder), models_dir=tmp_path)
     assert by_folder.name == resolve_pack("buffalo_s", models_dir=tmp_path).name == "buffalo_s"
-
-
-def test_only_download_pack_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, str, str]] = []
-
-    def ensure_available(sub_dir: str, name: str, root: str) -> str:
-        asked.append((sub_dir, name, root))
-        return str(write_tiny_pack(Path(root) / sub_dir / name))
-
-    monkeypatch.setattr(insightface.utils, "ensure_available", ensure_available)
-    models_dir = tmp_path / "models"
-    with pytest.raises(PackNotFound):
-        resolve_pack("buffalo_l", models_dir=models_dir)
-    assert not asked
-    assert download_pack("buffalo_l", models_dir=models_dir) == models_dir / "buffalo_l"
-    assert asked == [("models", "buffalo_l", str(tmp_path))]
-    assert resolve_pack("auto", models_dir=models_dir).name == "buffalo_l"
