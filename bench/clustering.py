@@ -25,11 +25,11 @@ import time
 import numpy as np
 import numpy.typing as npt
 
+from cluster.environment import KEPT_MEMORY
 from cluster.numerics.blocks import LocalWorkers, span_vectors
 from cluster.numerics.clusters import Clustering, Selection, label_tree, load_tree_code
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.spanning_tree import SpanningTree
-from cluster.settings import KEPT_MEMORY
 from cluster.vision.products import integer_sieve
 
 MIN_SAMPLES = 3

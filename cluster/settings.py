@@ -1,21 +1,22 @@
 """Settings, from one place: defaults, a YAML file, HEADCOUNT_* variables, options; later ones win.
 
-Only entry points (jobs/, serve/app.py) call `load_settings`; everything else is given values. This
-is also the only module that reads the environment.
+Only entry points (jobs/, serve/app.py) call `load_settings`; everything else is given values. What
+other programs read from the environment is in cluster/environment.py.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import json
+import ipaddress
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit, urlunsplit
 
+import yaml
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -27,17 +28,9 @@ from pydantic_settings import (
 
 from cluster.core.errors import BadSetting
 from cluster.core.sessions import PhaseName
+from cluster.environment import PROJECT_DIR
 
 ENV_PREFIX = "HEADCOUNT_"
-PROJECT_DIR = Path(__file__).resolve().parent.parent
-KEPT_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": 32 << 20,
-    "MALLOC_TRIM_THRESHOLD_": 128 << 20,
-    "MALLOC_ARENA_MAX": 1,
-}
-"""glibc's: blocks up to 32 MiB come from memory of which up to 128 MiB is kept when it is free, and
-which all threads share: an arena of their own goes back to the kernel with each photo."""
-
 LOCAL_CONFIG = PROJECT_DIR / "configs" / "local.yaml"
 
 
@@ -72,11 +65,13 @@ class Settings(BaseSettings):
     )
     config_file: ClassVar[Path | None] = None
 
+    config: ExpandedPath | None = None
     data_dir: ExpandedPath = Path("~/.local/share/headcount")
     database_url: SecretStr | None = None
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     api_token: SecretStr | None = None
+    allow_without_token: bool = False
     search_max_bytes: int = Field(25_000_000, ge=1)
     allowed_roots: Annotated[list[str], NoDecode, BeforeValidator(_split_roots)] = ["~"]
     allowed_hosts: Annotated[list[str], NoDecode, BeforeValidator(_split_list)] = []
@@ -154,16 +149,60 @@ def load_settings(
     Without `config`, HEADCOUNT_CONFIG names the file, else it is configs/local.yaml.
     """
     config = config or _config_from_environment()
-    if config is not None and not config.is_file():
+    if config is not None and not os.path.isfile(config):
         raise BadSetting("--config", f"there is no file {config}.")
     _refuse_unknown_variables(os.environ)
     chosen = config or (LOCAL_CONFIG if LOCAL_CONFIG.is_file() else None)
     given = {name: value for name, value in (options or {}).items() if value is not None}
+    given["config"] = None if config is None else config.absolute()
     reader = type("Settings", (Settings,), {"config_file": chosen, "__module__": __name__})
     try:
-        return Settings.model_construct(**dict(reader(**given)))
+        settings = Settings.model_construct(**dict(reader(**given)))
     except ValidationError as error:
         raise _bad_setting(error) from None
+    except (yaml.YAMLError, OSError, ValueError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BadSetting("--config", f"{chosen} cannot be read as settings: {reason}.") from error
+    return _check_token(settings)
+
+
+def _check_token(settings: Settings) -> Settings:
+    """Return the settings with a token that can be sent, or without one."""
+    if settings.api_token is None:
+        return settings
+    token = settings.api_token.get_secret_value()
+    if token.strip() and token.isascii() and token.isprintable() and " " not in token:
+        return settings
+    if token.strip():
+        raise BadSetting("api_token", "a token is made of visible ASCII characters, no spaces.")
+    if not settings.allow_without_token:
+        raise BadSetting(
+            "api_token",
+            "it is empty, and would keep nobody out. Give it a value, or do not set it; "
+            "HEADCOUNT_ALLOW_WITHOUT_TOKEN=true says that no token is wanted.",
+        )
+    return settings.model_copy(update={"api_token": None})
+
+
+def check_exposure(settings: Settings, *, is_cluster: bool = False) -> None:
+    """Raise BadSetting when other machines could reach the HTTP server, and no token is set."""
+    if settings.api_token is not None or settings.allow_without_token:
+        return
+    if is_cluster or not is_loopback(settings.host):
+        where = "a cluster" if is_cluster else settings.host
+        raise BadSetting(
+            "api_token",
+            f"the HTTP server would show all faces to everybody who reaches {where}. Set "
+            "HEADCOUNT_API_TOKEN, or say HEADCOUNT_ALLOW_WITHOUT_TOKEN=true outright.",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _config_from_environment() -> Path | None:
@@ -186,7 +225,8 @@ _OTHER_VARIABLES = frozenset({"HEADCOUNT_SHARED", "HEADCOUNT_CONFIG"})
 """Read by the tests, and by `load_settings` to find its file."""
 
 
-_SECRETS = frozenset({"database_url", "api_token"})
+SECRETS = frozenset({"database_url", "api_token"})
+"""Settings that neither Ray nor a log may be told."""
 
 
 def _bad_setting(error: ValidationError) -> BadSetting:
@@ -196,26 +236,25 @@ def _bad_setting(error: ValidationError) -> BadSetting:
         close = difflib.get_close_matches(name, Settings.model_fields, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         return BadSetting(name, f"there is no such setting.{hint}")
-    is_nameless_or_secret = not first["loc"] or name in _SECRETS
+    is_nameless_or_secret = not first["loc"] or name in SECRETS
     value = "" if is_nameless_or_secret else f" (it is {first.get('input')!r})"
     return BadSetting(name, f"{first['msg']}{value}.")
 
 
 def settings_as_options(settings: Settings) -> dict[str, Any]:
-    """Return the settings as plain values that cross a process border, secrets in the clear.
+    """Return the settings as plain values that cross a process border, without the secrets.
 
-    The result must not be logged or stored.
+    What Ray is given, it logs and shows: another process reads the secrets from its environment, or
+    from the file that `config` names.
     """
-    plain: dict[str, Any] = {}
-    for name, value in settings.model_dump().items():
-        plain[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
-    return plain
+    return {name: value for name, value in settings.model_dump().items() if name not in SECRETS}
 
 
 def settings_as_environment(settings: Settings) -> dict[str, str]:
-    """Return the settings as HEADCOUNT_* variables, so that another process reads the same.
+    """Return the settings as HEADCOUNT_* variables, without the secrets.
 
-    The result holds secrets and must not be logged.
+    Another process reads the same from them, and the secrets from its own environment or from the
+    file that HEADCOUNT_CONFIG names.
     """
     variables: dict[str, str] = {}
     for name, value in settings_as_options(settings).items():
@@ -230,57 +269,10 @@ def settings_as_environment(settings: Settings) -> dict[str, str]:
 def settings_for_jobs(settings: Settings) -> dict[str, str]:
     """Return the variables that a Ray job needs to read the same settings on this cluster.
 
-    Those that the nodes have in their own environment are left out, secrets above all: what is
-    given to a job can be seen in Ray's dashboard.
+    Those that the nodes have in their own environment are left out; secrets they must have there.
     """
     wanted = settings_as_environment(settings)
     return {name: value for name, value in wanted.items() if os.environ.get(name) != value}
-
-
-def ray_address_from_environment() -> str | None:
-    """Return the cluster that Ray itself was told of, as inside `ray job submit`."""
-    return os.environ.get("RAY_ADDRESS")
-
-
-def submission_id_from_environment() -> str | None:
-    """Return the id of the submitted Ray job that this process drives; None when it drives none."""
-    config = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}"))
-    submission_id = config.get("metadata", {}).get("job_submission_id")
-    return None if submission_id is None else str(submission_id)
-
-
-def prepare_environment(settings: Settings) -> None:
-    """Set what Ray and its workers read from the environment, before Ray starts.
-
-    No usage statistics leave the machine; workers start at the usual priority and lower theirs when
-    they work on photos (cluster/priority.py); they find this project's packages; a worker's BLAS
-    takes one thread, because Headcount runs one worker a core, and a worker keeps the memory of one
-    photo for the next: a tenth of the time went into pages that the kernel cleared again. Ray asks
-    for a token where Headcount does: without `api_token`, on loopback, the dashboard and `ray job
-    submit` are open as the API is.
-    """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_worker_niceness", "0")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    for name, value in KEPT_MEMORY.items():
-        os.environ.setdefault(name, str(value))
-    if settings.api_token is None:
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    paths = [str(PROJECT_DIR), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
-
-
-def prepare_loopback_environment() -> None:
-    """Set what a Ray that is for this machine alone reads besides: it listens on loopback.
-
-    There Ray Serve may speak gRPC to its replicas, which takes a third off a request's time; on a
-    network that would be one more way in. `python` in a job is the Python that started it.
-    """
-    bin_dir, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
-    if path.split(os.pathsep)[0] != bin_dir:
-        os.environ["PATH"] = f"{bin_dir}{os.pathsep}{path}"
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    os.environ.setdefault("RAY_SERVE_USE_GRPC_BY_DEFAULT", "1")
 
 
 def phase_weights(settings: Settings) -> dict[PhaseName, float]:
@@ -290,4 +282,14 @@ def phase_weights(settings: Settings) -> dict[PhaseName, float]:
 
 def name_namespace(database_url: str) -> str:
     """Return the Ray namespace of a library: two libraries on one cluster do not meet."""
-    return "headcount-" + hashlib.sha256(database_url.encode()).hexdigest()[:12]
+    named = without_password(database_url)
+    return "headcount-" + hashlib.sha256(named.encode()).hexdigest()[:12]
+
+
+def without_password(url: str) -> str:
+    """Return a URL without the password that stands before its host, or among its parameters."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    parameters = [p for p in parts.query.split("&") if not p.lower().startswith("password=")]
+    netloc = user.partition(":")[0] + at + host
+    return urlunsplit(parts._replace(netloc=netloc, query="&".join(parameters)))

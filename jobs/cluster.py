@@ -23,6 +23,7 @@ from cluster.store.holds import hold_session
 from cluster.store.phases import get_snapshots
 from cluster.store.resets import restart_session
 from cluster.store.sessions import SessionInfo, get_session, list_sessions
+from jobs.command import as_command
 from jobs.interrupts import Interrupt
 from jobs.plans import make_plan, open_pack
 from jobs.runtime import open_database, open_runtime
@@ -111,4 +112,4 @@ def describe_result(progress: UnifiedProgress) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -15,11 +15,13 @@ from pathlib import Path
 
 from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound
 from cluster.core.sessions import Move, PhaseName
-from cluster.settings import Settings, load_settings, name_namespace
+from cluster.settings import Settings, load_settings
 from cluster.store.engine import Engine, begin
 from cluster.store.resets import restart_session, retry_session
 from cluster.store.sessions import SessionInfo, check_move
-from jobs.runtime import find_cluster, make_job_environment, open_database
+from jobs.command import as_command
+from jobs.local_ray import find_clusters
+from jobs.runtime import make_job_environment, open_database
 from jobs.train import BAD_ARGUMENTS, Request
 from jobs.train import run as run_here
 from serve.control import SessionControl
@@ -77,8 +79,8 @@ def check_wish(options: argparse.Namespace) -> Wish:
 
 def run(settings: Settings, wish: Wish) -> int:
     """Make the move where the session lives, or run it here when there is no cluster for it."""
-    with open_database(settings) as (url, engine):
-        address = find_cluster(settings, namespace=name_namespace(url))
+    with open_database(settings) as (_, engine):
+        address = next(iter(find_clusters(settings)), None)
         if address is not None or wish.move in STOPS:
             control = SessionControl(engine, make_submitter(settings, address), _now)
             print(describe(make_move(control, wish)))
@@ -128,4 +130,4 @@ def _now() -> datetime:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

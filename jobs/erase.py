@@ -23,6 +23,7 @@ from cluster.store.erasing import (
     erase_ended_session,
     erase_person,
 )
+from jobs.command import as_command
 from jobs.runtime import open_database
 
 ERASED, NOT_NOW, NOT_DONE = 0, 1, 2
@@ -101,4 +102,4 @@ def erase(engine: Engine, settings: Settings, options: argparse.Namespace) -> Er
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -1,12 +1,22 @@
-"""Ctrl-C and SIGTERM: the first one pauses the session cleanly, a second one ends the process."""
+"""Ctrl-C and SIGTERM: the first pauses the session cleanly, the second ends everything at once."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+import psutil
+
+HURRY_S = 30.0
+"""Time for what was started to be ended in order after the second signal; then it is killed."""
+
+INTERRUPTED = 130
+SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interrupt:
@@ -15,6 +25,7 @@ class Interrupt:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._signal: int | None = None
+        self._signals = 0
 
     @property
     def is_set(self) -> bool:
@@ -42,7 +53,25 @@ class Interrupt:
                 signal.signal(kind, previous)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        if self.is_set:
+        self._signals += 1
+        if self._signals == 1:
+            self._signal = number
+            self._event.set()
+        elif self._signals == 2:
+            print("headcount: ending at once", file=sys.stderr, flush=True)
+            limit = threading.Timer(HURRY_S, end_at_once)
+            limit.daemon = True
+            limit.start()
             raise KeyboardInterrupt
-        self._signal = number
-        self._event.set()
+        else:
+            end_at_once()
+
+
+def end_at_once() -> None:
+    """Kill what this process has started, and end it: nothing finished is lost by that."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    if sys.stdout.isatty():
+        print(SHOW_CURSOR, end="", flush=True)
+    os._exit(INTERRUPTED)

@@ -56,7 +56,8 @@ def choose_session(
     with begin(engine) as db:
         if resume is not None:
             session = get_session(db, resume)
-            if root is not None and root != session.root:
+            # The root may have become a link since; where it leads is checked when it is walked.
+            if root not in (None, session.root, normalise_root(session.root)):
                 raise BadSetting("--root", f"session {session.id} is over {session.root}.")
             return session
         if root is None or pack is None:

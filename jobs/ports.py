@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from cluster.core.errors import BadSetting
 
@@ -18,17 +17,17 @@ def wait_for_port(
     host: str,
     port: int,
     *,
-    trace: Path,
+    has_leftovers: Callable[[], bool],
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Return once the port is free; raise BadSetting when something else listens there.
 
-    `trace` is a file that a run takes away when it ends: as long as it is there, a run was killed,
-    and the processes that it had started may listen for some seconds more.
+    `has_leftovers` tells whether a run was killed: the processes that it had started may listen for
+    some seconds more.
     """
     deadline = clock() + LEFTOVERS_S
-    while trace.exists() and clock() < deadline:
+    while has_leftovers() and clock() < deadline:
         with suppress(BadSetting):
             return check_port(host, port)
         sleep(POLL_S)

@@ -7,22 +7,15 @@ address is given, Ray and the HTTP application belong to the cluster and are lef
 from __future__ import annotations
 
 import logging
-import socket
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ray
-from pydantic import SecretStr
-from ray._private import ray_constants
-from ray._private.parameter import RayParams
-from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 from ray.actor import ActorHandle
 
 from cluster.actors.progress import start_progress_actor
@@ -31,11 +24,9 @@ from cluster.core.reports import Throttle
 from cluster.logs import log_to_file, log_to_stderr
 from cluster.settings import (
     Settings,
+    check_exposure,
     name_namespace,
     phase_weights,
-    prepare_environment,
-    prepare_loopback_environment,
-    ray_address_from_environment,
     settings_as_environment,
     settings_as_options,
 )
@@ -43,9 +34,11 @@ from cluster.store.embedded import is_embedded_running, start_embedded, stop_emb
 from cluster.store.engine import Engine, build_engine, check_database
 from cluster.store.patience import Patience
 from cluster.store.schema import upgrade_schema
+from jobs.exposure import warn_of_others
+from jobs.local_ray import connected, named_address, say
 from jobs.ports import wait_for_port
+from jobs.ray_files import was_killed
 
-ADDRESS_FILE = "ray_current_cluster"
 SAY_INTERVAL_S = 2.0
 
 
@@ -138,20 +131,20 @@ def ensure_embedded(settings: Settings) -> None:
 @contextmanager
 def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Runtime]:
     """Give a running Ray with the live view; `start_serve` adds the HTTP application."""
-    address = settings.ray_address or ray_address_from_environment()
+    address = named_address(settings)
     is_local = address is None
     serves = is_local and settings.serve_enabled
     namespace = name_namespace(url)
     if serves:
-        trace = _local_folder(namespace) / ADDRESS_FILE
-        wait_for_port(settings.host, settings.port, trace=trace)
-    prepare_environment(settings)
+        check_exposure(settings)
+        wait_for_port(
+            settings.host, settings.port, has_leftovers=partial(was_killed, settings.data_dir)
+        )
     if is_local:
         log_to_file(settings.data_dir / "logs" / "headcount.jsonl")
     else:
         log_to_stderr()
-    context = start_ray(address, namespace=namespace)
-    try:
+    with connected(address, settings=settings, namespace=namespace) as context:
         _refuse_embedded_on_many_nodes(settings)
         progress = start_progress_actor(
             url,
@@ -159,7 +152,7 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
             namespace=namespace,
             data_dir=settings.data_dir,
         )
-        runtime = Runtime(
+        yield Runtime(
             settings=settings,
             engine=engine,
             database_url=url,
@@ -168,86 +161,6 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
             dashboard_url=f"http://{context.dashboard_url}" if context.dashboard_url else None,
             page_url=f"http://{settings.host}:{settings.port}" if serves else None,
         )
-        yield runtime
-    finally:
-        ray.shutdown()
-        if is_local:
-            (_local_folder(namespace) / ADDRESS_FILE).unlink(missing_ok=True)
-
-
-def start_ray(address: str | None, *, namespace: str) -> Any:
-    """Connect to the cluster at `address`, or start one on this machine when it is None.
-
-    A local Ray has a folder of its own, in which its address is written: Ray's jobs look there for
-    the cluster that they belong to, and would find a neighbour's in the folder that all share.
-    """
-    if address is not None:
-        return ray.init(
-            address=address,
-            namespace=namespace,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    folder = _local_folder(namespace)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _stay_on_this_machine()
-    _let_agent_choose_its_port()
-    context = ray.init(
-        address="local",
-        namespace=namespace,
-        include_dashboard=True,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _temp_dir=str(folder),
-    )
-    (folder / ADDRESS_FILE).write_text(ray.get_runtime_context().gcs_address)
-    return context
-
-
-def _stay_on_this_machine() -> None:
-    """Let a local Ray listen on loopback alone, and be found there.
-
-    Who reaches its ports runs what code he likes.
-
-    Ray does so on macOS and Windows; elsewhere it takes the address of the network, whatever it is
-    told. The processes that it starts read it from the environment, this one has read it.
-    """
-    prepare_loopback_environment()
-    ray_constants.ENABLE_RAY_CLUSTER = False
-
-
-def _let_agent_choose_its_port() -> None:
-    """Let several Rays on one machine take jobs.
-
-    The agent that starts them listens on one fixed port, for which `ray.init` has no option; where
-    it is taken, no job can be submitted. Ray's own test clusters give None as well.
-    """
-    start = RayParams.__init__
-    fixed = DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
-    start.__defaults__ = tuple(None if v == fixed else v for v in start.__defaults__ or ())
-
-
-def _local_folder(namespace: str) -> Path:
-    return Path(tempfile.gettempdir()) / namespace
-
-
-def find_cluster(settings: Settings, *, namespace: str) -> str | None:
-    """Return the address of the Ray cluster that runs for this library; None when there is none.
-
-    It is the one that the settings or Ray's own environment name, or the one that another process
-    started on this machine.
-    """
-    named = settings.ray_address or ray_address_from_environment()
-    if named is not None:
-        return named
-    try:
-        address = (_local_folder(namespace) / ADDRESS_FILE).read_text()
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), timeout=2).close()
-    except (OSError, ValueError):
-        return None
-    _stay_on_this_machine()
-    return address
 
 
 def start_serve(runtime: Runtime) -> None:
@@ -259,7 +172,7 @@ def start_serve(runtime: Runtime) -> None:
 
     from serve.deployment import deploy  # noqa: PLC0415
 
-    settings = runtime.settings.model_copy(update={"database_url": SecretStr(runtime.database_url)})
+    settings = runtime.settings
     address = ray.get_runtime_context().gcs_address
     quiet = {"enable_access_log": False, "log_level": "ERROR"}
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
@@ -268,8 +181,15 @@ def start_serve(runtime: Runtime) -> None:
         proxy_location="HeadOnly",
         logging_config=quiet,
     )
+    warning = warn_of_others(settings, page_url=runtime.page_url)
+    if warning is not None:
+        say(warning)
+    options = settings_as_options(settings)
+    if settings.database_url is None:
+        # The embedded one has no password: its socket lets nobody else in.
+        options["database_url"] = runtime.database_url
     deploy(
-        settings_as_options(settings),
+        options,
         namespace=runtime.namespace,
         dashboard_address=runtime.dashboard_url or "",
         job_runtime_env=make_job_environment(runtime.settings, address=address),

@@ -15,17 +15,19 @@ from ray.exceptions import RayError
 from rich.console import Console
 
 from cluster.actors.progress import ACTOR_NAME
-from cluster.core.errors import HeadcountError
+from cluster.core.errors import HeadcountError, RayUnavailable
 from cluster.core.progress import PhaseProgress, UnifiedProgress, unify
+from cluster.environment import prepare_environment
 from cluster.settings import (
     Settings,
     load_settings,
     name_namespace,
     phase_weights,
-    prepare_environment,
 )
 from cluster.store.phases import load_snapshots
-from jobs.runtime import find_cluster, open_database, start_ray
+from jobs.command import as_command
+from jobs.local_ray import connect, find_clusters
+from jobs.runtime import open_database
 from jobs.terminal import TITLES, write_line
 from jobs.train import BAD_ARGUMENTS
 from serve.progress_body import ProgressBody
@@ -57,21 +59,21 @@ def read_progress(settings: Settings, session_id: int) -> UnifiedProgress:
     with open_database(settings) as (url, engine):
         namespace = name_namespace(url)
         phases = load_snapshots(engine, session_id)
-        address = find_cluster(settings, namespace=namespace)
-    live = ask_live_view(settings, address, session_id, namespace=namespace) if address else None
-    return live or unify(session_id, phases, version=0, weights=phase_weights(settings))
+        addresses = find_clusters(settings)
+    rows = unify(session_id, phases, version=0, weights=phase_weights(settings))
+    live = (ask_live_view(a, session_id, namespace=namespace) for a in addresses)
+    # Of several runs over one library, the live view of that which runs the session is ahead.
+    return max([rows, *filter(None, live)], key=lambda shown: shown.percentage)
 
 
-def ask_live_view(
-    settings: Settings, address: str, session_id: int, *, namespace: str
-) -> UnifiedProgress | None:
+def ask_live_view(address: str, session_id: int, *, namespace: str) -> UnifiedProgress | None:
     """Return what the ProgressActor says; None when it cannot be asked."""
-    prepare_environment(settings)
+    prepare_environment()
     try:
-        start_ray(address, namespace=namespace)
+        connect(address, namespace=namespace)
         actor = ray.get_actor(ACTOR_NAME, namespace=namespace)
         answer: UnifiedProgress = ray.get(actor.show.remote(session_id), timeout=ANSWER_S)
-    except (RayError, ConnectionError, ValueError, TimeoutError):
+    except (RayError, RayUnavailable, ConnectionError, ValueError, TimeoutError):
         return None
     finally:
         ray.shutdown()
@@ -94,4 +96,4 @@ def describe_phase(phase: PhaseProgress) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

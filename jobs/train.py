@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -32,9 +32,10 @@ from cluster.core.errors import (
 )
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
+from cluster.environment import submission_id_from_environment
 from cluster.pipeline import BEGINNINGS, claim_session, fail_run, run_session
 from cluster.plan import Plan
-from cluster.settings import Settings, load_settings, submission_id_from_environment
+from cluster.settings import Settings, check_exposure, load_settings
 from cluster.store.engine import Engine, begin
 from cluster.store.holds import SessionHold, hold_session
 from cluster.store.phases import get_snapshots
@@ -42,7 +43,9 @@ from cluster.store.sessions import SessionInfo, get_session, set_job
 from cluster.tasks.discovery import check_root
 from cluster.vision.packs import Pack, resolve_pack
 from cluster.workers import Staff
+from jobs.command import as_command
 from jobs.interrupts import Interrupt
+from jobs.local_ray import named_address
 from jobs.plans import (
     choose_session,
     describe_plan,
@@ -82,6 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         settings = load_settings(config=options.config, options={"pack": options.pack})
+        if named_address(settings) is None and settings.serve_enabled:
+            check_exposure(settings)
         return run(settings, check_request(options, settings))
     except SessionBusy as error:
         print(f"headcount: {error}", file=sys.stderr)
@@ -139,6 +144,7 @@ def run(settings: Settings, request: Request) -> int:
     with ExitStack() as stack:
         url, engine = stack.enter_context(open_database(settings))
         session = patience.run(partial(find_session, engine, request))
+        stack.enter_context(told_to_session(engine, session.id))
         hold = patience.run(lambda: stack.enter_context(hold_session(engine, session.id)))
         status = patience.run(
             partial(check_can_run, engine, session.id, if_waiting=request.if_waiting)
@@ -151,6 +157,22 @@ def run(settings: Settings, request: Request) -> int:
         # Once more: Ray takes SIGTERM for itself when it starts.
         stack.enter_context(interrupt.caught())
         return run_to_the_end(session, request, runtime, interrupt, hold, console)
+
+
+@contextmanager
+def told_to_session(engine: Engine, session_id: int) -> Iterator[None]:
+    """Let whatever keeps a Ray job from beginning its session become the session's error.
+
+    Nobody sees what a job prints. Whoever typed a command reads it, and the session waits.
+    """
+    try:
+        yield
+    except (SessionBusy, IllegalMove):
+        raise
+    except HeadcountError as error:
+        if submission_id_from_environment() is not None:
+            fail_run(engine, session_id, str(error), hold=None)
+        raise
 
 
 def find_session(engine: Engine, request: Request) -> SessionInfo:
@@ -268,4 +290,4 @@ def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

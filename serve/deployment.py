@@ -20,7 +20,10 @@ from cluster.actors.search import start_face_search
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.logs import bind, log_to_stderr
 from cluster.settings import (
+    ENV_PREFIX,
+    SECRETS,
     Settings,
+    check_exposure,
     load_settings,
     name_namespace,
     phase_weights,
@@ -64,7 +67,8 @@ class Http:
         log_to_stderr()
         listen_as_ray_does()
         bind(__name__).info("replica started")
-        self.parts = build_parts(Settings(**settings_options), namespace=namespace, submit=submit)
+        settings = read_settings(settings_options)
+        self.parts = build_parts(settings, namespace=namespace, submit=submit)
         self.application = build_app(self.parts)
 
     def __serve_build_asgi_app__(self) -> Any:
@@ -76,6 +80,16 @@ class Http:
         follower = getattr(self.application.state, "follower", None)
         if follower is not None and follower.done():
             raise RuntimeError("The subscription to the live view has ended.")
+
+
+def read_settings(options: Mapping[str, Any]) -> Settings:
+    """Return the settings of this process: `options` first, the secrets from its environment.
+
+    `config`, among the options, names the file of settings. Raises BadSetting.
+    """
+    others = {name: value for name, value in options.items() if name != "config"}
+    config = options.get("config")
+    return load_settings(config=None if config is None else Path(config), options=others)
 
 
 def listen_as_ray_does() -> None:
@@ -147,6 +161,7 @@ def search_options(settings: Settings) -> DetectorOptions:
         threads=settings.detector_threads,
         max_pixels=settings.max_pixels,
         max_bytes=settings.search_max_bytes,
+        timeout_s=settings.photo_timeout_s,
     )
 
 
@@ -172,8 +187,9 @@ def deploy(
 ) -> None:
     """Put the application at / of the running Serve instance, and wait until it answers.
 
-    `settings_options` are those of `settings_as_options`, with the URL of the running database.
-    Jobs that are started over HTTP go to `dashboard_address` with `job_runtime_env`.
+    `settings_options` are those of `settings_as_options`, and the URL of a running database that
+    asks for no password. Jobs that are started over HTTP go to `dashboard_address` with
+    `job_runtime_env`.
     """
     submit = JobSubmitter(
         address=dashboard_address, python=sys.executable, runtime_env=dict(job_runtime_env or {})
@@ -186,11 +202,13 @@ def build_application(arguments: Mapping[str, Any]) -> Application:
     """Return the application for `serve deploy`: what configs/serve.yaml imports.
 
     `arguments` are settings by name, and `config`, the path of a file of settings; both go before
-    the environment. The tables of the database are brought to this version.
+    the environment. Secrets come from the environment of the nodes or from that file: what stands
+    among the arguments, Ray shows. The tables of the database are brought to this version. Raises
+    BadSetting, without a token too: the server of a cluster is open to the network.
     """
-    options = dict(arguments)
-    config = options.pop("config", None)
-    settings = load_settings(config=None if config is None else Path(config), options=options)
+    refuse_secrets(arguments)
+    settings = read_settings(arguments)
+    check_exposure(settings, is_cluster=True)
     url = require_database_url(settings)
     engine = build_engine(url)
     check_database(engine)
@@ -204,6 +222,16 @@ def build_application(arguments: Mapping[str, Any]) -> Application:
         runtime_env={"env_vars": settings_for_jobs(for_jobs)},
     )
     return bind_http(settings_as_options(settings), namespace=name_namespace(url), submit=submit)
+
+
+def refuse_secrets(arguments: Mapping[str, Any]) -> None:
+    """Raise BadSetting when a secret stands among the arguments of an application."""
+    for name in SECRETS & arguments.keys():
+        raise BadSetting(
+            name,
+            f"Ray shows the arguments of an application. Set {ENV_PREFIX}{name.upper()} in the "
+            "environment of the nodes, or name a file of settings by `config`.",
+        )
 
 
 def bind_http(

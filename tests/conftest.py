@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import cluster  # noqa: F401 (it turns off what ONNX Runtime would send, before that is imported)
+
 if TYPE_CHECKING:
     from tests.headcount import FinishedLibrary
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
-pytest_plugins = ["tests.databases"] if importlib.util.find_spec("tests.databases") else []
+pytest_plugins = [
+    plugin
+    for plugin in ("tests.databases", "tests.slow_machines")
+    if importlib.util.find_spec(plugin)
+]
 
 
 @pytest.fixture(scope="session")

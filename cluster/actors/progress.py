@@ -21,7 +21,7 @@ from ray.actor import ActorHandle
 
 from cluster.actors.board import Board, board_path
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
-from cluster.actors.watching import Watch, is_job_alive
+from cluster.actors.watching import Watch, find_last_words, is_job_alive
 from cluster.core.errors import DatabaseUnavailable, NotFound
 from cluster.core.live import LivePhase, LiveSession, Snapshots
 from cluster.core.metrics import Meter, NoMeter
@@ -267,6 +267,7 @@ class ProgressActor(Progress):
         watch = Watch(
             engine,
             is_job_alive=partial(is_job_alive, address=context.gcs_address),
+            last_words=partial(find_last_words, address=context.gcs_address),
             shown=self.revisions,
             reload=context.current_actor.reload.remote,
         )

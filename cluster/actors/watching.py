@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from cluster.core.drivers import DriverWatch, Unattended
+from cluster.core.drivers import DriverWatch, Unattended, describe_lost
 from cluster.core.errors import DatabaseUnavailable
 from cluster.logs import bind
 from cluster.store.drivers import fail_lost_session, list_unattended
@@ -20,6 +20,8 @@ from cluster.store.engine import Engine, begin
 from cluster.store.phases import list_revisions
 
 INTERVAL_S = 3.0
+OURS = "headcount: "
+"""How each line begins that a command says to a person."""
 
 logger = bind(__name__)
 
@@ -28,12 +30,13 @@ logger = bind(__name__)
 class Watch:
     """Looks at the rows every few seconds.
 
-    `is_job_alive` asks Ray about a submitted job; `shown` gives the revision of each session that
+    `is_job_alive` asks Ray about a submitted job, and `last_words` what it said when it ended; `shown` gives the revision of each session that
     the live view knows, and `reload` makes it read one again.
     """
 
     engine: Engine
     is_job_alive: Callable[[str], bool]
+    last_words: Callable[[str], str | None]
     shown: Callable[[], Mapping[int, int]]
     reload: Callable[[int], object]
     clock: Callable[[], float] = time.monotonic
@@ -53,9 +56,14 @@ class Watch:
         with begin(self.engine) as db:
             unattended = list_unattended(db)
         sightings = [self._ask_ray(one) for one in unattended]
+        jobs = {one.session_id: one.job_id for one in unattended}
         for session_id in self.drivers.find_lost(sightings, now=self.clock()):
+            job_id = jobs[session_id]
+            words = None if job_id is None else self.last_words(job_id)
             with begin(self.engine) as db:
-                fail_lost_session(db, session_id, now=datetime.now(UTC))
+                fail_lost_session(
+                    db, session_id, reason=describe_lost(words), now=datetime.now(UTC)
+                )
         self._catch_up()
 
     def _ask_ray(self, one: Unattended) -> Unattended:
@@ -85,3 +93,21 @@ def is_job_alive(job_id: str, *, address: str) -> bool:
         return True
     except RuntimeError:
         return False  # Ray knows no such job.
+
+
+def find_last_words(job_id: str, *, address: str) -> str | None:
+    """Return the last line that Headcount, or else Ray, said of a submitted job that has ended."""
+    from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 (slow, and rarely wanted)
+
+    try:
+        message = JobSubmissionClient(address).get_job_info(job_id).message or ""
+    except (ConnectionError, RuntimeError):
+        return None
+    return choose_last_words(message)
+
+
+def choose_last_words(message: str) -> str | None:
+    """Return the line of a job's last output that says why it ended: ours, else the first."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    ours = [line.removeprefix(OURS) for line in lines if line.startswith(OURS)]
+    return next(iter(ours[-1:] or lines[:1]), None)

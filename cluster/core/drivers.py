@@ -17,10 +17,17 @@ connection to the database is back sooner, and so is the job of a session that w
 NEVER_CAME_AFTER_S = 60.0
 """The same for a new session without a job: a busy cluster takes its time to take one."""
 
+_NOTHING_LOST = "Nothing that was finished is lost; resume goes on from there."
 DRIVER_LOST = (
-    "driver lost: the process that ran this session ended without a word. "
-    "Nothing that was finished is lost; resume goes on from there."
+    f"driver lost: the process that ran this session ended without a word. {_NOTHING_LOST}"
 )
+
+
+def describe_lost(words: str | None) -> str:
+    """Return the error of a session whose driver is lost, with the job's last words if any."""
+    if words is None:
+        return DRIVER_LOST
+    return f"driver lost: its Ray job ended: {words} {_NOTHING_LOST}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ HeadcountError
 ├── ImpossibleChange           what is asked of people makes no sense
 ├── PhaseFailed                a phase could not go on
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
+├── RayUnavailable             Ray cannot be reached or started
+├── UnsafeFolder               a folder that must be ours alone is not
 └── InvariantBroken            the law of progress does not hold: a defect in Headcount
 
 The message of an error is a sentence that names the thing and, where there is one, the cure.
@@ -192,6 +194,19 @@ class PhaseFailed(HeadcountError):
 
 class DatabaseUnavailable(HeadcountError):
     """PostgreSQL cannot be reached, or could not be started."""
+
+
+class RayUnavailable(HeadcountError):
+    """Ray cannot be reached, or could not be started; the message says where and what to do."""
+
+
+class UnsafeFolder(HeadcountError):
+    """A folder that must belong to this user alone belongs to others too."""
+
+    def __init__(self, folder: object, reason: str) -> None:
+        cure = "Remove it, or set TMPDIR to a folder of your own."
+        super().__init__(f"The temporary folder {folder} is not safe to use: {reason}. {cure}")
+        self.folder, self.reason = folder, reason
 
 
 class InvariantBroken(HeadcountError):

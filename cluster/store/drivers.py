@@ -48,11 +48,13 @@ def fail_session(db: Session, session_id: int, reason: str, *, now: datetime) ->
     return True
 
 
-def fail_lost_session(db: Session, session_id: int, *, now: datetime) -> bool:
+def fail_lost_session(
+    db: Session, session_id: int, *, now: datetime, reason: str = DRIVER_LOST
+) -> bool:
     """Fail a session whose driver is lost; False when somebody runs it after all."""
     try:
         keep_drivers_out(db, session_id)
     except SessionBusy:
         return False
     is_waited_for = get_session(db, session_id).status in _ATTENDED
-    return is_waited_for and fail_session(db, session_id, DRIVER_LOST, now=now)
+    return is_waited_for and fail_session(db, session_id, reason, now=now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,15 +20,10 @@ from cluster.store.items import add_found
 from cluster.store.sessions import create_session, move_session
 from serve.deployment import deploy
 from tests.api.running import PACK, get_progress, now
+from tests.headcount import find_free_port
+from tests.waiting import PATIENT_S
 
 NAMESPACE = "headcount-test"
-
-
-def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +47,10 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def api(port: int, database_url: str, library: Path) -> Iterator[httpx.Client]:
-    settings = Settings(database_url=database_url, port=port, allowed_roots=[library])
-    deploy(
-        settings_as_options(settings), namespace=NAMESPACE, dashboard_address="http://127.0.0.1:1"
-    )
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    settings = Settings(port=port, allowed_roots=[library])
+    options = {**settings_as_options(settings), "database_url": database_url}
+    deploy(options, namespace=NAMESPACE, dashboard_address="http://127.0.0.1:1")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENT_S) as client:
         yield client
     ray.kill(ray.get_actor(ACTOR_NAME, namespace=NAMESPACE))
 

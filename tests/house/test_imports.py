@@ -16,6 +16,8 @@ OPERATORS_MODULES = {"logs.py", "ray_meter.py", "priority.py"}
 CLUSTER_MODULES = {
     "__init__.py",
     "settings.py",
+    "environment.py",
+    "private_folder.py",
     "priority.py",
     *PIPELINE_MODULES,
     *OPERATORS_MODULES,
@@ -26,6 +28,7 @@ LATE_IMPORTS: dict[str, str] = {
     "cluster/vision/detector.py:load_detector": "each kind of pack brings a library of its own",
     "cluster/numerics/clusters.py:load_tree_code": "hdbscan brings scikit-learn",
     "cluster/actors/watching.py:is_job_alive": "Ray's job client is slow to import",
+    "cluster/actors/watching.py:find_last_words": "Ray's job client is slow to import",
     "jobs/runtime.py:start_serve": "a job on a cluster serves nothing",
 }
 

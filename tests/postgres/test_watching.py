@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import Engine
 
-from cluster.actors.watching import Watch
+from cluster.actors.watching import Watch, choose_last_words
 from cluster.core.drivers import LOST_AFTER_S
 from cluster.core.sessions import Move, PhaseName, SessionStatus
 from cluster.store.engine import begin
@@ -23,6 +23,7 @@ class Ray:
     """The jobs that live, the time, and what the live view shows."""
 
     alive: set[str] = field(default_factory=set)
+    words: dict[str, str] = field(default_factory=dict)
     now: float = 0.0
     shown: dict[int, int] = field(default_factory=dict)
     reloaded: list[int] = field(default_factory=list)
@@ -38,6 +39,7 @@ def watch(engine: Engine, ray: Ray) -> Watch:
     return Watch(
         engine,
         is_job_alive=lambda job_id: job_id in ray.alive,
+        last_words=ray.words.get,
         shown=lambda: dict(ray.shown),
         reload=ray.reloaded.append,
         clock=lambda: ray.now,
@@ -87,6 +89,28 @@ def test_a_session_whose_job_died_before_it_began_fails_too(
     ray.alive.clear()
     look_for(watch, ray, LOST_AFTER_S + 6)
     assert status(engine, session_id) is SessionStatus.FAILED
+
+
+def test_what_a_job_said_when_it_ended_is_written_into_its_session(
+    engine: Engine, watch: Watch, ray: Ray
+) -> None:
+    session_id = create_submitted(engine, "job-1")
+    ray.words["job-1"] = "Setting pack: there is no such pack."
+    look_for(watch, ray, LOST_AFTER_S + 6)
+    with begin(engine) as db:
+        error = get_session(db, session_id).error
+    assert error is not None
+    assert "Setting pack: there is no such pack." in error
+    assert "resume goes on" in error
+
+
+def test_the_last_line_of_ours_is_what_a_job_said() -> None:
+    output = (
+        "Job failed with exit code 2, last logs:\nheadcount: first\nheadcount: the cause.\nNoise"
+    )
+    assert choose_last_words(output) == "the cause."
+    assert choose_last_words("Job was stopped.\n") == "Job was stopped."
+    assert choose_last_words(" \n") is None
 
 
 def test_a_session_that_is_run_by_a_command_is_left_alone(

@@ -22,9 +22,9 @@ from cluster.actors.progress import start_progress_actor
 from cluster.core.photos import DetectionOutcome
 from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress, PhaseSnapshot
 from cluster.core.sessions import PhaseName
+from cluster.environment import prepare_environment
 from cluster.numerics.clusters import cluster_vectors
 from cluster.phases import cluster_people
-from cluster.settings import load_settings, prepare_environment
 from cluster.store.engine import begin
 from cluster.store.faces import load_vectors
 from cluster.store.items import add_found, settle_detection
@@ -39,7 +39,7 @@ FACES, PHOTOS = 6_000, 60
 
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
-    prepare_environment(load_settings())
+    prepare_environment()
     with tempfile.TemporaryDirectory(prefix="hc-ray-") as folder:
         ray.init(
             address="local",

@@ -25,14 +25,16 @@ from bench.libraries import list_photos, make_library
 from cluster.core.metrics import DETECTORS, Metric
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
-from cluster.settings import Settings, prepare_environment
+from cluster.environment import prepare_environment
+from cluster.settings import Settings
 from cluster.store.embedded import start_embedded, stop_embedded
 from cluster.store.engine import Engine, begin, build_engine
 from cluster.store.items import check_session
 from cluster.store.phases import load_snapshots
-from cluster.store.postmaster import find_programs, shut_down
+from cluster.store.postmaster import shut_down
 from cluster.store.server_files import ServerFiles
-from cluster.store.server_user import process_options
+from cluster.store.server_programs import reach_programs
+from cluster.store.server_user import HERE, process_options
 from jobs.runtime import Runtime
 from tests.headcount import FinishedLibrary, find_free_port
 from tests.sessions import add_session, run, running
@@ -62,8 +64,8 @@ def server_url() -> Iterator[str]:
     files = ServerFiles.under(folder)
     shut_down(files)
     port = find_free_port()
-    command = [find_programs() / "postgres", "-D", files.data, "-p", str(port), "-c", "fsync=off"]
-    command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={files.data}"]
+    command = [reach_programs(files) / "postgres", "-D", HERE, "-p", str(port), "-c", "fsync=off"]
+    command += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=."]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, **{**process_options(files), **quiet})
     url = f"postgresql://postgres@127.0.0.1:{port}"
@@ -88,7 +90,7 @@ def wait_for_server(url: str) -> None:
 @contextmanager
 def nodes(count: int) -> Iterator[Cluster]:
     """A cluster of so many nodes of one CPU, all on this machine."""
-    prepare_environment(Settings())
+    prepare_environment()
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         for _ in range(count - 1):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -21,12 +20,8 @@ def listener() -> Iterator[socket.socket]:
         yield listening
 
 
-@pytest.fixture
-def trace(tmp_path: Path) -> Path:
-    """What a killed run could not take away."""
-    file = tmp_path / "address"
-    file.touch()
-    return file
+def was_killed() -> bool:
+    return True
 
 
 @dataclass
@@ -47,24 +42,22 @@ class Pauses:
 
 
 def test_what_a_killed_run_left_listening_is_waited_for(
-    listener: socket.socket, trace: Path
+    listener: socket.socket,
 ) -> None:
     pauses = Pauses(listener, closes_at=3.0)
     port = listener.getsockname()[1]
-    wait_for_port(HOST, port, trace=trace, clock=pauses.clock, sleep=pauses.sleep)
+    wait_for_port(HOST, port, has_leftovers=was_killed, clock=pauses.clock, sleep=pauses.sleep)
     assert pauses.now == pytest.approx(3.0)
 
 
-def test_whoever_goes_on_listening_is_told(listener: socket.socket, trace: Path) -> None:
+def test_whoever_goes_on_listening_is_told(listener: socket.socket) -> None:
     pauses = Pauses(listener)
     port = listener.getsockname()[1]
     with pytest.raises(BadSetting, match="is not free"):
-        wait_for_port(HOST, port, trace=trace, clock=pauses.clock, sleep=pauses.sleep)
+        wait_for_port(HOST, port, has_leftovers=was_killed, clock=pauses.clock, sleep=pauses.sleep)
     assert pauses.now >= LEFTOVERS_S
 
 
-def test_where_no_run_was_killed_nothing_is_waited_for(
-    listener: socket.socket, tmp_path: Path
-) -> None:
+def test_where_no_run_was_killed_nothing_is_waited_for(listener: socket.socket) -> None:
     with pytest.raises(BadSetting, match="is not free"):
-        wait_for_port(HOST, listener.getsockname()[1], trace=tmp_path / "none")
+        wait_for_port(HOST, listener.getsockname()[1], has_leftovers=lambda: False)

@@ -1,0 +1,268 @@
+"""Ray for a run: the cluster that was named, or one of our own on this machine.
+
+A Ray of our own listens on loopback alone and asks everybody for its token, which only this user
+can read. The commands of the same user find both in `data_dir/ray` (jobs/ray_files.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import grpc
+import psutil
+import ray
+from ray import _raylet
+from ray._private import ray_constants
+from ray._private.parameter import RayParams
+from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
+from ray.exceptions import AuthenticationError, RayError
+
+from cluster.core.errors import RayUnavailable
+from cluster.environment import (
+    ask_for_ray_token,
+    is_ray_open,
+    is_ray_token_named,
+    name_ray_token,
+    prepare_environment,
+    prepare_loopback_environment,
+    ray_address_from_environment,
+)
+from cluster.settings import Settings
+from jobs.ray_files import (
+    RunningRay,
+    announced,
+    find_token,
+    list_running,
+    open_ray_folder,
+    provide_token,
+)
+
+ADDRESS_FILE = "ray_current_cluster"
+"""Ray's own name for it: the processes of a Ray look there, in its folder, for their cluster."""
+
+STARTS = 4
+SAY_INTERVAL_S = 10.0
+REACH_S = 10.0
+NO_PROXY = (("grpc.enable_http_proxy", 0),)
+FAILURES = (RayError, RuntimeError, ConnectionError, TimeoutError, ValueError, OSError)
+"""What `ray.init` raises when it cannot connect. When it gives up a start it raises `Exception`."""
+
+
+def named_address(settings: Settings) -> str | None:
+    """Return the address of the cluster that the settings or Ray's environment name; else None."""
+    return settings.ray_address or ray_address_from_environment()
+
+
+@contextmanager
+def connected(address: str | None, *, settings: Settings, namespace: str) -> Iterator[Any]:
+    """Give Ray's context, connected to the cluster at `address`, or to one that is started here.
+
+    Raises RayUnavailable.
+    """
+    prepare_environment()
+    with ExitStack() as stack:
+        if address is not None:
+            context = connect(address, namespace=namespace)
+        else:
+            folder = stack.enter_context(open_ray_folder())
+            context = start(folder, settings=settings, namespace=namespace)
+            gcs_address = ray.get_runtime_context().gcs_address
+            (folder / ADDRESS_FILE).write_text(gcs_address)
+            running = RunningRay(gcs_address, context.dashboard_url or "", str(folder))
+            stack.enter_context(announced(running, data_dir=settings.data_dir))
+        stack.callback(ray.shutdown)
+        yield context
+
+
+def connect(address: str, *, namespace: str) -> Any:
+    """Connect to the Ray cluster at `address`; RayUnavailable names it when that fails."""
+    check_reachable(address)
+    try:
+        return ray.init(
+            address=address, namespace=namespace, log_to_driver=False, logging_level=logging.FATAL
+        )
+    except FAILURES as error:
+        ray.shutdown()
+        reason = describe_refusal(error)
+        raise RayUnavailable(f"The Ray cluster at {address} does not take us: {reason}") from error
+
+
+def describe_refusal(error: Exception) -> str:
+    """Say in a sentence why a cluster was not joined, and what to do."""
+    if isinstance(error, AuthenticationError):
+        return (
+            "it asks for a token. Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with "
+            "the cluster's token."
+        )
+    said = str(error).strip().partition("\n")[0] or type(error).__name__
+    return f"{said} Is it running, and of Ray's version {ray.__version__}?"
+
+
+def check_reachable(address: str) -> None:
+    """Raise RayUnavailable unless a gRPC server listens at `address`, HOST:PORT or ray://HOST:PORT.
+
+    Ray itself would try for two minutes, and write down each try.
+    """
+    if address == "auto":
+        return
+    cure = "Start the cluster, or unset RAY_ADDRESS and HEADCOUNT_RAY_ADDRESS to use this machine."
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        host, port = parts.hostname, parts.port
+        if not host or not port:
+            raise ValueError("write it as HOST:PORT")
+        with grpc.insecure_channel(f"{host}:{port}", options=NO_PROXY) as channel:
+            grpc.channel_ready_future(channel).result(timeout=REACH_S)
+    except (grpc.FutureTimeoutError, ValueError) as error:
+        reason = str(error) or f"nothing in {REACH_S:g} seconds"
+        said = f"No Ray cluster answers at {address}: {reason}. {cure}"
+        raise RayUnavailable(said) from error
+
+
+def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
+    """Start a Ray on this machine whose files lie in `folder`; RayUnavailable when it will not.
+
+    On a machine that is very busy it is waited for in sight, and tried again.
+    """
+    prepare_loopback_environment()
+    use_token(provide_token(settings.data_dir) if needs_own_token() else None)
+    stay_on_this_machine()
+    let_agent_choose_its_port()
+    for left in reversed(range(STARTS)):
+        try:
+            with said_while_waiting("waiting for Ray to start"):
+                return init(folder, namespace=namespace)
+        except Exception as error:  # A start: Ray raises Exception itself when it took too long.
+            ray.shutdown()
+            end_processes(folder)
+            said = str(error).strip().partition("\n")[0]
+            if not left or not takes_too_long(said):
+                raise RayUnavailable(
+                    f"Ray could not be started on this machine: {said} Its logs are in "
+                    f"{folder}; `python -m jobs.doctor` looks for the cause."
+                ) from error
+            say(f"Ray did not start in time ({said}) Trying again.")
+    raise AssertionError("the last start returns or raises")
+
+
+def init(folder: Path, *, namespace: str) -> Any:
+    """Start Ray with its files in `folder`, and connect to it."""
+    return ray.init(
+        address="local",
+        namespace=namespace,
+        include_dashboard=True,
+        log_to_driver=False,
+        logging_level=logging.FATAL,
+        _temp_dir=str(folder),
+    )
+
+
+def takes_too_long(said: str) -> bool:
+    """Tell a start that a busy machine has held up from one that cannot succeed."""
+    return any(word in said.lower() for word in ("timed out", "timeout", "time out", "failed to"))
+
+
+def end_processes(folder: Path) -> None:
+    """End what a start that failed has left running: processes that were told of `folder`."""
+    mark = str(folder)
+    left = [p for p in psutil.Process().children(recursive=True) if mark in " ".join(_line(p))]
+    for process in left:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(left, timeout=10)
+
+
+def _line(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def needs_own_token() -> bool:
+    """Tell whether a Ray of ours is to get a token from us: the user has said nothing else."""
+    return not is_ray_open() and not is_ray_token_named()
+
+
+def use_token(file: Path | None) -> None:
+    """Let Ray ask for the token in `file`, or for the one that the environment names."""
+    if file is not None:
+        name_ray_token(file)
+    elif not is_ray_open():
+        ask_for_ray_token()
+    # Ray has read the environment when it was imported.
+    raylet = cast(Any, _raylet)
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
+
+
+def stay_on_this_machine() -> None:
+    """Let a local Ray listen on loopback alone, and be found there.
+
+    Who reaches its ports runs what code he likes.
+
+    Ray does so on macOS and Windows; elsewhere it takes the address of the network, whatever it is
+    told. The processes that it starts read it from the environment, this one has read it.
+    """
+    ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+def let_agent_choose_its_port() -> None:
+    """Let several Rays on one machine take jobs.
+
+    The agent that starts them listens on one fixed port, for which `ray.init` has no option; where
+    it is taken, no job can be submitted. Ray's own test clusters give None as well.
+    """
+    begin = RayParams.__init__
+    fixed = DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
+    begin.__defaults__ = tuple(None if v == fixed else v for v in begin.__defaults__ or ())
+
+
+def find_clusters(settings: Settings) -> list[str]:
+    """Return the addresses of the Ray clusters that run for this library, best first.
+
+    It is the one that the settings or Ray's own environment name, or those that other processes of
+    this user started on this machine. This process can talk to them afterwards.
+    """
+    named = named_address(settings)
+    if named is not None:
+        return [named]
+    running = list_running(settings.data_dir)
+    if running:
+        prepare_loopback_environment()
+        use_token(find_token(settings.data_dir) if needs_own_token() else None)
+        stay_on_this_machine()
+    return [ray.address for ray in running]
+
+
+@contextmanager
+def said_while_waiting(what: str, *, interval_s: float = SAY_INTERVAL_S) -> Iterator[None]:
+    """Say every few seconds on stderr what is waited for, until the block ends."""
+    over, began = threading.Event(), time.monotonic()
+
+    def repeat() -> None:
+        while not over.wait(interval_s):
+            say(f"{what} ({time.monotonic() - began:.0f} s)")
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def say(text: str) -> None:
+    """Write a line for the person at the terminal."""
+    print(f"headcount: {text}", file=sys.stderr, flush=True)
