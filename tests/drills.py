@@ -31,6 +31,7 @@ from cluster.store.invariants import check_session
 from cluster.store.postmaster import find_postmaster, find_processes
 from cluster.store.server_files import ServerFiles
 from tests.headcount import Headcount
+from tests.waiting import PATIENT_S, comes_true
 
 TERMINAL = {"completed", "failed", "cancelled"}
 POLL_S = 0.1
@@ -169,7 +170,7 @@ def drill(
 def finish(run: Headcount, watcher: Watcher, *, killed: Sequence[str] = ()) -> Outcome:
     """Wait for the run to end, and look at what there is then."""
     assert run.process is not None
-    output, _ = run.process.communicate(timeout=170)
+    output, _ = run.process.communicate(timeout=PATIENT_S)
     items, faces, people = read_tables(run.data_dir)
     return Outcome(
         code=run.process.returncode,
@@ -233,18 +234,19 @@ def title_of(process: psutil.Process) -> str:
 
 
 def find_left_behind(run: Headcount) -> list[str]:
-    """Return what still lives of a run that has ended, a few seconds later at most."""
-    deadline = time.monotonic() + 20
-    while True:
-        alive = [
-            " ".join(process.cmdline())[:200]
-            for process in psutil.process_iter()
-            if is_of(process, run)
-        ]
-        alive += [str(process) for process in find_processes(ServerFiles.under(run.data_dir))]
-        if not alive or time.monotonic() > deadline:
-            return alive
-        time.sleep(POLL_S)
+    """Return what still lives of a run that has ended, and does not end either."""
+    comes_true(lambda: not list_alive(run), every_s=POLL_S)
+    return list_alive(run)
+
+
+def list_alive(run: Headcount) -> list[str]:
+    """Return the processes of a run and of its database."""
+    alive = [
+        " ".join(process.cmdline())[:200]
+        for process in psutil.process_iter()
+        if is_of(process, run)
+    ]
+    return alive + [str(process) for process in find_processes(ServerFiles.under(run.data_dir))]
 
 
 def is_of(process: psutil.Process, run: Headcount) -> bool:

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENT_S, wait_until
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
-START_S = 120
+PORTS = range(20_000, 32_000)
+"""Above those of Ray's workers, and below those that kernels hand out to whoever wants any: a port
+that is found here is still free when the run that it is for begins to listen."""
+
+_given: set[int] = set()
 
 
 def find_free_port() -> int:
-    """Return a port on which nothing listens now."""
+    """Return a port on which nothing listens, and which was not returned before."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @dataclass
@@ -75,7 +88,7 @@ class Headcount:
         )
         return self.process
 
-    def run(self, *arguments: str, timeout_s: float = 170) -> tuple[int, str]:
+    def run(self, *arguments: str, timeout_s: float = PATIENT_S) -> tuple[int, str]:
         """Run it to its end; return the exit code and what it printed."""
         process = self.start(*arguments)
         try:
@@ -87,18 +100,16 @@ class Headcount:
 
     def wait_until_ready(self) -> None:
         """Wait until the HTTP application answers that it is ready."""
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
-            try:
-                if self.get("/readyz").status == 200:
-                    return
-            except OSError:
-                pass
-            assert self.process is not None
-            if self.process.poll() is not None:
-                raise AssertionError(f"It ended: {self.process.communicate()[0]}")
-            time.sleep(0.2)
-        raise AssertionError("It did not become ready")
+        wait_until(self._is_ready, "Headcount answers that it is ready", every_s=0.2)
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"It ended: {self.process.communicate()[0]}")
+        try:
+            return self.get("/readyz").status == 200
+        except OSError:
+            return False
 
     @property
     def dashboard_url(self) -> str:
@@ -129,18 +140,18 @@ class Headcount:
             f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=PATIENT_S) as response:
                 return _read(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             return _read(error.code, error.headers, error.read())
 
-    def end(self, *, number: int = signal.SIGINT, timeout_s: float = 60) -> str:
+    def end(self, *, number: int = signal.SIGINT) -> str:
         """End the run with a signal and return what it printed."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.communicate(timeout=timeout_s)[0]
+            return self.process.communicate(timeout=PATIENT_S)[0]
         finally:
             self.kill()
 

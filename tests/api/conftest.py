@@ -16,6 +16,7 @@ from cluster.store.sessions import SessionInfo
 from serve.app import AppParts, build_app
 from tests.api.running import RunningApp, Worker
 from tests.views import view_of
+from tests.waiting import PATIENT_S
 
 Start = Callable[..., httpx.Client]
 
@@ -68,7 +69,7 @@ def start(parts: AppParts) -> Iterator[Start]:
         def start_app(running: RunningApp | None = None, **options: Any) -> httpx.Client:
             app = running or RunningApp(build_app(parts))
             url = stack.enter_context(app.listen())
-            return stack.enter_context(httpx.Client(base_url=url, timeout=30, **options))
+            return stack.enter_context(httpx.Client(base_url=url, timeout=PATIENT_S, **options))
 
         yield start_app
 

@@ -47,6 +47,7 @@ from cluster.store.phases import (
     start_phase,
 )
 from cluster.store.sessions import SessionInfo, create_session, move_session
+from tests.waiting import PATIENT_S
 
 PACK = "bundled"
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class RunningApp:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` in the application's loop, where its asyncio objects live."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=PATIENT_S)
 
     @contextmanager
     def listen(self) -> Iterator[str]:

@@ -22,6 +22,7 @@ from serve import live as live_module
 from serve.errors import LiveViewUnavailable
 from serve.events import MIN_INTERVAL_S, choose_interval_s, stream_events
 from serve.live import Live
+from tests.waiting import PATIENT_S
 
 SESSION = 3
 TOTAL = 100
@@ -80,10 +81,11 @@ class Rows:
     """The database: how many photos are settled, or unreachable."""
 
     def __init__(self, finished: int = 0) -> None:
-        self.finished, self.is_gone = finished, False
+        self.finished, self.is_gone, self.refused = finished, False, 0
 
     def load(self, session_id: int) -> tuple[PhaseSnapshot, ...]:
         if self.is_gone:
+            self.refused += 1
             raise DatabaseUnavailable("gone")
         return rows(self.finished)
 
@@ -107,7 +109,7 @@ def current(progress: UnifiedProgress | None) -> int:
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, timeout=10))
+    asyncio.run(asyncio.wait_for(scenario, timeout=PATIENT_S))
 
 
 async def following(live: Live, scenario: Coroutine[Any, Any, None]) -> None:
@@ -125,7 +127,7 @@ def test_many_clients_share_one_subscription() -> None:
         live = build_live(view)
 
         async def ask() -> None:
-            waits = (live.wait(SESSION, since=1000, timeout_s=5) for _ in range(50))
+            waits = (live.wait(SESSION, since=1000, timeout_s=PATIENT_S) for _ in range(50))
             clients = asyncio.gather(*waits)
             await asyncio.sleep(0.05)
             view.say(7)
@@ -232,7 +234,7 @@ def test_a_waiting_client_is_served_from_the_rows_while_the_view_is_gone() -> No
             view.is_gone = True
             view.news.set()
             database.finished = 24
-            news = await live.wait(SESSION, since=shown.version, timeout_s=5)
+            news = await live.wait(SESSION, since=shown.version, timeout_s=PATIENT_S)
             assert current(news) == 24
 
         await following(live, wait())
@@ -247,10 +249,13 @@ def test_the_loop_survives_that_view_and_database_are_both_gone() -> None:
 
         async def wait() -> None:
             shown = await live.show(SESSION)
-            waiting = asyncio.create_task(live.wait(SESSION, since=shown.version, timeout_s=5))
+            waiting = asyncio.create_task(
+                live.wait(SESSION, since=shown.version, timeout_s=PATIENT_S)
+            )
             view.is_gone = database.is_gone = True
             view.news.set()
-            await asyncio.sleep(0.1)
+            while not database.refused:
+                await asyncio.sleep(0.01)
             view.is_gone = database.is_gone = False
             view.say(16)
             assert current(await waiting) == 16
@@ -266,8 +271,8 @@ def test_rows_of_a_watched_session_are_read_again_when_no_report_comes() -> None
         live = build_live(view)
 
         async def wait() -> None:
-            assert await live.wait(SESSION, since=view.version, timeout_s=0.1) is None
-            assert SESSION in view.reloaded
+            while SESSION not in view.reloaded:
+                assert await live.wait(SESSION, since=view.version, timeout_s=0.1) is None
 
         await following(live, wait())
 

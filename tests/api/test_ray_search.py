@@ -80,7 +80,8 @@ def test_an_actor_that_nobody_asks_is_let_go() -> None:
 
     async def ask_with_a_pause() -> None:
         await search.find_faces(b"photo", ONE)
-        await asyncio.sleep(0.1)
+        while search._handle is not None:
+            await asyncio.sleep(0.01)
         await search.find_faces(b"photo", ONE)
 
     asyncio.run(ask_with_a_pause())

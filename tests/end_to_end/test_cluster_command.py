@@ -20,6 +20,7 @@ from cluster.store.people_list import get_person
 from cluster.store.phases import get_snapshots
 from tests.end_to_end.conftest import open_tables
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
+from tests.waiting import PATIENT_S
 
 PACK = "bundled"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,7 +33,7 @@ def cluster_again(headcount: Headcount) -> str:
         env=headcount.environment,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=PATIENT_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,6 +12,7 @@ import pytest
 
 from tests.end_to_end.test_http_session import poll_to_the_end, start_session
 from tests.headcount import Headcount
+from tests.waiting import PATIENT_S
 
 PEOPLE = "/api/v1/people"
 
@@ -20,7 +21,7 @@ PEOPLE = "/api/v1/people"
 def api(server: Headcount) -> Iterator[httpx.Client]:
     """A client of a server that has indexed the demo library."""
     poll_to_the_end(server, 2, every_s=0.3)
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=100) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENT_S) as client:
         yield client
 
 

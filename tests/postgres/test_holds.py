@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from sqlalchemy import Engine, text
@@ -17,6 +16,7 @@ from cluster.store.holds import SessionHold, hold_session, is_session_held, keep
 from cluster.store.phases import get_snapshots
 from cluster.store.sessions import create_session, get_session, move_session
 from tests.library import NOW, start_session
+from tests.waiting import PATIENT_S, wait_until
 
 
 def start(engine: Engine) -> int:
@@ -59,7 +59,7 @@ def test_a_driver_that_was_told_to_stop_is_waited_for(engine: Engine) -> None:
     with begin(engine) as db:
         move_session(db, session_id, Move.CANCEL, now=NOW)
     threading.Timer(0.5, settling.release).start()
-    with hold_session(engine, session_id):
+    with hold_session(engine, session_id, patience_s=PATIENT_S):
         assert is_held(engine, session_id)
 
 
@@ -86,28 +86,19 @@ def cut_connections(engine: Engine) -> None:
         )
 
 
-def wait_for_check(hold: SessionHold, *, lost: bool) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            hold.check()
-        except SessionBusy:
-            if lost:
-                return
-        time.sleep(0.1)
-        if not lost:
-            return
-    raise AssertionError("The driver did not learn that it has lost the session")
+def has_lost(hold: SessionHold) -> bool:
+    try:
+        hold.check()
+    except SessionBusy:
+        return True
+    return False
 
 
 def test_a_driver_that_lost_only_its_connection_takes_the_session_again(engine: Engine) -> None:
     session_id = start(engine)
     with hold_session(engine, session_id) as hold:
         cut_connections(engine)
-        deadline = time.monotonic() + 20
-        while not is_held(engine, session_id):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: is_held(engine, session_id), "the driver has taken it again")
         hold.check()
 
 
@@ -115,10 +106,10 @@ def test_a_driver_that_was_replaced_meanwhile_learns_of_it(engine: Engine) -> No
     session_id = start(engine)
     with hold_session(engine, session_id) as hold:
         other = SessionHold(engine, session_id)
-        cut_connections(engine)
-        while not other.take():
-            time.sleep(0.01)
-        wait_for_check(hold, lost=True)
+        with hold._mutex:  # It would be its own successor, were it the first to look.
+            cut_connections(engine)
+            wait_until(other.take, "another driver takes the session")
+        wait_until(lambda: has_lost(hold), "the driver knows that it has lost the session")
         other.release()
 
 

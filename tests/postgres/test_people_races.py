@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,6 +25,7 @@ from cluster.store.people_claims import lock_people
 from cluster.store.people_list import get_person, load_people
 from tests.library import NOW, PACK, found, start_session
 from tests.people import Grouped, fill_people, group, people_of_faces
+from tests.waiting import PATIENT_S, wait_until
 
 Work = Callable[[Session], object]
 
@@ -198,7 +198,7 @@ def test_who_changes_people_or_deletes_faces_comes_one_after_the_other(
             done = threads.submit(run_at_once, engine, lambda db: work(db, grouped))
             wait_until_somebody_waits(engine)
             assert not done.done()
-        (answer,) = done.result(timeout=20)
+        (answer,) = done.result(timeout=PATIENT_S)
     assert not isinstance(answer, Exception)
 
 
@@ -207,13 +207,12 @@ def wait_until_somebody_waits(engine: Engine) -> None:
         "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
         " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())"
     )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def does_somebody_wait() -> bool:
         with begin(engine) as db:
-            if db.execute(is_waiting).scalar_one():
-                return
-        time.sleep(0.01)
-    raise AssertionError("nobody waits")
+            return bool(db.execute(is_waiting).scalar_one())
+
+    wait_until(does_somebody_wait, "somebody waits for a lock")
 
 
 def test_all_of_them_at_once_come_to_an_end(engine: Engine, grouped: Grouped) -> None:

@@ -16,6 +16,7 @@ from cluster.store.items import check_session, settle_training
 from cluster.store.phases import get_snapshots
 from cluster.store.resets import restart_session
 from tests.library import NOW, PACK, found, ids_of, record, run_session
+from tests.waiting import PATIENT_S
 
 TRAINING, DETECTION, CLUSTERING = PhaseName
 LATER = NOW + timedelta(hours=1)
@@ -38,7 +39,7 @@ def test_a_batch_that_commits_while_a_restart_begins_counts_before_it_or_not_at_
         hold_attempts_open(db, session_id)
         thread.start()
         assert not restarted.wait(0.3), "a restart waits for the batch that is being committed"
-    thread.join(timeout=10)
+    thread.join(timeout=PATIENT_S)
     with begin(engine) as db:
         ids = ids_of(db, session_id)
         late = [TrainingOutcome(image_id, record(name)) for name, image_id in ids.items()]
@@ -63,7 +64,7 @@ def test_of_two_restarts_at_once_one_wins_and_the_other_is_told(engine: Engine) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENT_S)
     assert told.count(None) == 1
     assert len(told) == 4
     with begin(engine) as db:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +12,7 @@ from cluster.core.sessions import PhaseName
 from cluster.store.attempts import TURN_CLASS, TURNS, is_current_attempt
 from cluster.store.engine import begin, build_engine
 from tests.library import start_session
+from tests.waiting import PATIENT_S, wait_until
 
 WORKERS = 3 * TURNS
 _TURNS_NOW = text(
@@ -26,6 +26,14 @@ def many(database_url: str) -> Engine:
     return build_engine(database_url, pool_size=WORKERS)
 
 
+def count_turns(engine: Engine) -> tuple[int, int]:
+    """Return how many workers have their turn, never more than there are, and how many wait."""
+    with begin(engine) as db:
+        taken, waiting = db.execute(_TURNS_NOW, {"class": TURN_CLASS}).one()
+    assert taken <= TURNS
+    return taken, waiting
+
+
 def test_workers_commit_in_turn(engine: Engine, many: Engine) -> None:
     with begin(engine) as db:
         session_id = start_session(db)
@@ -34,18 +42,12 @@ def test_workers_commit_in_turn(engine: Engine, many: Engine) -> None:
     def settle() -> bool:
         with begin(many) as db:
             is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, 1, in_turn=True)
-            return go_on.wait(60) and is_current
+            return go_on.wait(PATIENT_S) and is_current
 
     with ThreadPoolExecutor(WORKERS) as threads:
         settled = [threads.submit(settle) for _ in range(WORKERS)]
-        deadline = time.monotonic() + 30
-        while True:
-            with begin(engine) as db:
-                taken, waiting = db.execute(_TURNS_NOW, {"class": TURN_CLASS}).one()
-            assert taken <= TURNS
-            if taken + waiting == WORKERS or time.monotonic() > deadline:
-                break
-        assert waiting >= WORKERS - TURNS
+        wait_until(lambda: sum(count_turns(engine)) == WORKERS, "all have come to commit")
+        assert count_turns(engine)[1] >= WORKERS - TURNS
         go_on.set()
         assert all(future.result() for future in settled)
     many.dispose()

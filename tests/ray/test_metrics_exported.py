@@ -20,9 +20,9 @@ from cluster.ray_meter import RayMeter
 from cluster.settings import Settings
 from tests.house.sources import read_text
 from tests.sessions import add_session, run, running
+from tests.waiting import PATIENT_S, comes_true
 
 DASHBOARD = "configs/grafana/headcount.json"
-EXPORT_S = 60
 
 Series = dict[str, list[dict[str, str]]]
 """The labels of each series, by the name of its metric."""
@@ -50,13 +50,16 @@ def wait_for_export() -> str:
     """Scrape the node until everything is there: its processes report every ten seconds."""
     address = ray.nodes()[0]
     url = f"http://{address['NodeManagerAddress']}:{address['MetricsExportPort']}/metrics"
-    deadline = time.monotonic() + EXPORT_S
-    while True:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            text: str = answer.read().decode()
-        if all(metric.name in text for metric in METRICS) or time.monotonic() > deadline:
-            return text
-        time.sleep(1)
+    text = ""
+
+    def is_complete() -> bool:
+        nonlocal text
+        with urllib.request.urlopen(url, timeout=PATIENT_S) as answer:
+            text = answer.read().decode()
+        return all(metric.name in text for metric in METRICS)
+
+    comes_true(is_complete, every_s=1)
+    return text
 
 
 def parse(text: str) -> Series:

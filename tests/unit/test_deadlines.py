@@ -14,15 +14,16 @@ from cluster.vision import sources
 from cluster.vision.deadlines import within
 from cluster.vision.detector import DetectorOptions
 from cluster.vision.options import prepare_photo
+from tests.waiting import PATIENT_S
 
 
 def test_what_is_done_in_time_is_returned() -> None:
-    assert within(60, "a.jpg", lambda: 1) == 1
+    assert within(PATIENT_S, "a.jpg", lambda: 1) == 1
 
 
 def test_an_error_is_raised_as_it_is() -> None:
     with pytest.raises(KeyError, match="lost"):
-        within(60, "a.jpg", lambda: {}["lost"])
+        within(PATIENT_S, "a.jpg", lambda: {}["lost"])
 
 
 def test_a_timeout_that_the_work_itself_raises_is_its_own() -> None:
@@ -30,28 +31,30 @@ def test_a_timeout_that_the_work_itself_raises_is_its_own() -> None:
         raise TimeoutError("the server does not answer")
 
     with pytest.raises(TimeoutError, match="does not answer"):
-        within(60, "a.jpg", fail)
+        within(PATIENT_S, "a.jpg", fail)
 
 
 def test_what_hangs_is_left_behind_and_the_next_is_read() -> None:
     is_alive_again = threading.Event()
     with pytest.raises(UnreachableImage, match=r"could not be read within 0\.01 seconds"):
         within(0.01, "/dead/mount.jpg", is_alive_again.wait)
-    assert within(60, "b.jpg", lambda: 2) == 2
+    assert within(PATIENT_S, "b.jpg", lambda: 2) == 2
     is_alive_again.set()
 
 
 def test_a_reader_that_was_left_behind_ends_with_its_work() -> None:
-    is_alive_again, readers = threading.Event(), []
+    is_alive_again, is_hanging, readers = threading.Event(), threading.Event(), []
 
     def hang() -> None:
         readers.append(threading.current_thread())
+        is_hanging.set()
         is_alive_again.wait()
 
     with pytest.raises(UnreachableImage):
         within(0.01, "/dead/mount.jpg", hang)
+    assert is_hanging.wait(PATIENT_S)
     is_alive_again.set()
-    readers[0].join(timeout=60)
+    readers[0].join(timeout=PATIENT_S)
     assert not readers[0].is_alive()
 
 

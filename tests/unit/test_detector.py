@@ -87,7 +87,6 @@ def test_faces_equal_those_of_insightface(pack_dir: Path) -> None:
     assert_equals_insightface(str(pack_dir), [GROUP_PHOTO])
 
 
-@pytest.mark.timeout(600)
 def test_faces_of_real_models_equal_those_of_insightface(shared_dir: Path) -> None:
     photos = shared_dir / "photos"
     people = sorted((photos / "people").rglob("*.jpg"))

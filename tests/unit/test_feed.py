@@ -19,6 +19,7 @@ from cluster.feed import (
     Discovery,
     Feed,
 )
+from tests.waiting import PATIENT_S
 
 
 def make_items(count: int) -> list[Item]:
@@ -175,5 +176,5 @@ def test_a_database_that_takes_long_is_no_dead_mount() -> None:
     now[0] = 3600.0
     assert discovery.is_running
     is_stored.set()
-    discovery.join(timeout_s=60)
+    discovery.join(timeout_s=PATIENT_S)
     assert not discovery.is_running

@@ -19,6 +19,7 @@ from cluster.core.progress import PhaseCounts, PhaseSnapshot, UnifiedProgress
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
 from tests.views import view_without_database
+from tests.waiting import PATIENT_S
 
 SESSION = 7
 DETECTION = PhaseName.FACE_DETECTION
@@ -246,7 +247,7 @@ def test_waiting_for_a_change_ends_with_the_change_or_with_nothing() -> None:
         progress = build_progress(Rows())
         version = (await progress.show(SESSION)).version
         assert await progress.changes(version, timeout_s=0.01) == (version, ())
-        waiting = asyncio.create_task(progress.changes(version, timeout_s=5))
+        waiting = asyncio.create_task(progress.changes(version, timeout_s=PATIENT_S))
         await asyncio.sleep(0)
         await progress.in_flight(in_flight(1, 1))
         newest, (changed,) = await waiting

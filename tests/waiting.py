@@ -1,0 +1,36 @@
+"""Waiting for other processes and threads, however slow or busy the machine is.
+
+A deadline is only there so that a hang ends. It never decides whether a test passes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENT_S = 600.0
+"""A hundred times what anything here takes on a quiet machine. pytest's own limit is longer."""
+
+POLL_S = 0.05
+
+
+def wait_until(holds: Callable[[], T], what: str, *, every_s: float = POLL_S) -> T:
+    """Return what `holds` returns as soon as that is true; `what` names it in the error."""
+    deadline = time.monotonic() + PATIENT_S
+    while not (found := holds()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Not within {PATIENT_S:.0f} seconds: {what} (now: {found!r})")
+        time.sleep(every_s)
+    return found
+
+
+def comes_true(holds: Callable[[], object], *, every_s: float = POLL_S) -> bool:
+    """Tell whether `holds` becomes true in the end."""
+    try:
+        wait_until(holds, "", every_s=every_s)
+    except AssertionError:
+        return False
+    return True
