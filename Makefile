@@ -10,6 +10,10 @@ override PHOTOS := $(value PHOTOS)
 override PACK := $(value PACK)
 export PHOTOS PACK
 
+# What packages would send of their use, they do not.
+export ORT_DISABLE_TELEMETRY := 1
+export RAY_USAGE_STATS_ENABLED := 0
+
 # The lock of this machine: onnxruntime-gpu where there is an NVIDIA driver, else onnxruntime.
 ifndef LOCK
 LOCK := $(shell if nvidia-smi -L >/dev/null 2>&1 || [ -e /proc/driver/nvidia/version ]; \
@@ -35,7 +39,7 @@ help:
 	@echo 'make clean                remove the environment, caches and the demo library'
 	@echo 'LOCK=cpu or LOCK=gpu      overrides the choice of ONNX Runtime (here: $(LOCK))'
 
-run: $(VENV)/.$(LOCK)
+run: $(VENV)/.commands
 	@set -e; root=$$PHOTOS; \
 	if [ -z "$$root" ]; then root=$(DEMO); $(PYTHON) -m jobs.demo "$$root"; fi; \
 	set -- --root "$$root"; \
@@ -52,11 +56,11 @@ lint: $(VENV)/.dev
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports
 
-models: $(VENV)/.$(LOCK)
+models: $(VENV)/.commands
 	@if [ -z "$$PACK" ]; then echo 'Name the pack: make models PACK=buffalo_l' >&2; exit 2; fi
 	@$(PYTHON) -m jobs.models "$$PACK"
 
-bench: $(VENV)/.$(LOCK)
+bench: $(VENV)/.commands
 	@set -e; root=$$PHOTOS; \
 	if [ -z "$$PACK" ]; then \
 		echo 'Name the InsightFace pack, or its folder: make bench PACK=buffalo_l' >&2; exit 2; \
@@ -70,7 +74,7 @@ bench: $(VENV)/.$(LOCK)
 soak: $(VENV)/.dev
 	@$(PYTHON) -m tests.drills --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
-mutations: $(VENV)/.$(LOCK)
+mutations: $(VENV)/.commands
 	@set --; if [ -n "$$PHOTOS" ]; then set -- --photos "$$PHOTOS"; fi; \
 	$(PYTHON) -m bench.mutations --count $(or $(COUNT),10000) --seed $(or $(SEED),1) "$$@"
 
@@ -107,7 +111,12 @@ $(VENV)/.cpu $(VENV)/.gpu: $(VENV)/.%: requirements/%.txt requirements/build.txt
 	@$(PIP_INSTALL) -r requirements/$*.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt $(VENV)/.$(LOCK)
+# Ray's own commands find the token of the Ray that Headcount has started.
+$(VENV)/.commands: jobs/ray_cli.py $(VENV)/.$(LOCK)
+	@$(PYTHON) -m jobs.ray_cli --install
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.commands
 	@echo "Installing requirements/dev.txt"
 	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@

@@ -73,6 +73,7 @@ def connected(address: str | None, *, settings: Settings, namespace: str) -> Ite
             context = connect(address, namespace=namespace)
         else:
             folder = stack.enter_context(open_ray_folder())
+            stack.callback(end_processes, folder)
             context = start(folder, settings=settings, namespace=namespace)
             gcs_address = ray.get_runtime_context().gcs_address
             (folder / ADDRESS_FILE).write_text(gcs_address)

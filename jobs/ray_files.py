@@ -92,8 +92,9 @@ def remove_all_but_logs(folder: Path) -> None:
 
 @contextmanager
 def announced(ray: RunningRay, *, data_dir: Path) -> Iterator[None]:
-    """Let other commands of this library find a Ray until the block ends."""
+    """Let other commands of this user find a Ray and its token until the block ends."""
     remove_stale(data_dir)
+    (Path(ray.folder) / TOKEN_FILE).symlink_to((ray_files(data_dir) / TOKEN_FILE).absolute())
     file = ray_files(data_dir) / f"{Path(ray.folder).name}.json"
     new = file.with_suffix(".new")
     with _held(new) as descriptor:
@@ -147,6 +148,22 @@ def find_token(data_dir: Path) -> Path | None:
     """Return the token file of a library whose Ray this user has started; None without any."""
     file = ray_files(data_dir) / TOKEN_FILE
     return file if _is_token(file) else None
+
+
+def find_any_token(data_dir: Path) -> Path | None:
+    """Return the token file of a Ray that runs for this library, else of any that this user runs.
+
+    None when there is none; a Ray that has ended has left its token for the next one.
+    """
+    own = find_token(data_dir)
+    if own is not None and list_running(data_dir):
+        return own
+    locks = [lock for lock in open_private_folder().glob("????.lock") if is_held(lock)]
+    for lock in sorted(locks, key=_modified, reverse=True):
+        linked = lock.with_suffix("") / TOKEN_FILE
+        if linked.exists() and _is_token(linked.resolve()):
+            return linked.resolve()
+    return own
 
 
 def _is_token(file: Path) -> bool:

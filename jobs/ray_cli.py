@@ -1,0 +1,69 @@
+"""Ray's own commands, `ray` and `serve`, with the token of the Ray that this user has started.
+
+`python -m jobs.ray_cli --install`, which `make` runs, puts both into the environment's bin folder
+in the place of Ray's: `ray job submit`, `ray list` and the others then work as on a Ray that asks
+nobody. What the user has set for Ray goes first.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import sys
+from pathlib import Path
+
+from cluster.environment import PROJECT_DIR, prepare_loopback_environment
+from cluster.settings import load_settings
+from jobs.command import as_command
+from jobs.local_ray import needs_own_token, stay_on_this_machine, use_token
+from jobs.ray_files import find_any_token, list_running
+
+COMMANDS = {"ray": ("ray.scripts.scripts", "main"), "serve": ("ray.serve.scripts", "cli")}
+INSTALL = "--install"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one of Ray's commands; it ends the process with an exit status of its own."""
+    name, *rest = sys.argv[1:] if arguments is None else arguments
+    if name == INSTALL:
+        install(Path(sys.executable).parent)
+        return 0
+    sys.argv = [name, *rest]
+    find_the_token()
+    module, function = COMMANDS[name]
+    getattr(importlib.import_module(module), function)()
+    return 0
+
+
+def install(bin_dir: Path) -> None:
+    """Put a script for each command into `bin_dir`."""
+    python = shlex.quote(str(bin_dir / "python"))
+    path = shlex.quote(str(PROJECT_DIR))
+    for name in COMMANDS:
+        script = bin_dir / name
+        new = script.with_name(f"{name}.new")
+        new.write_text(
+            f"#!/bin/sh\n# Ray's own command: see jobs/ray_cli.py.\n"
+            f'PYTHONPATH={path}"${{PYTHONPATH:+:$PYTHONPATH}}" exec {python} -m jobs.ray_cli '
+            f'{name} "$@"\n'
+        )
+        new.chmod(0o755)
+        new.replace(script)
+
+
+def find_the_token() -> None:
+    """Let this process send the token of this user's Ray, when there is one."""
+    if not needs_own_token():
+        return
+    data_dir = load_settings().data_dir
+    token = find_any_token(data_dir)
+    if token is None:
+        return
+    use_token(token)
+    if list_running(data_dir):
+        prepare_loopback_environment()
+        stay_on_this_machine()
+
+
+if __name__ == "__main__":
+    sys.exit(as_command(main))
