@@ -14,7 +14,6 @@ from pathlib import Path
 
 from cluster.environment import PROJECT_DIR, prepare_loopback_environment
 from cluster.settings import load_settings
-from jobs.command import as_command
 from jobs.local_ray import needs_own_token, stay_on_this_machine, use_token
 from jobs.ray_files import find_any_token, list_running
 
@@ -44,8 +43,8 @@ def install(bin_dir: Path) -> None:
         new = script.with_name(f"{name}.new")
         new.write_text(
             f"#!/bin/sh\n# Ray's own command: see jobs/ray_cli.py.\n"
-            f'PYTHONPATH={path}"${{PYTHONPATH:+:$PYTHONPATH}}" exec {python} -m jobs.ray_cli '
-            f'{name} "$@"\n'
+            f'PYTHONPATH={path}"${{PYTHONPATH:+:$PYTHONPATH}}" exec {python} -P -c '
+            f"'from jobs.ray_cli import main; main()' {name} \"$@\"\n"
         )
         new.chmod(0o755)
         new.replace(script)
@@ -66,4 +65,4 @@ def find_the_token() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(as_command(main))
+    sys.exit(main())
