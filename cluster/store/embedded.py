@@ -1,7 +1,8 @@
 """The embedded PostgreSQL: nothing to install, started when asked for, brought back when it died.
 
 The server outlives the process that started it. Any number of processes may ask for it at the same
-time: the first starts it and the others join.
+time: the first starts it and the others join. The last one stops it; when that one is killed, a
+process beside the server does (server_watch.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import fcntl
 import os
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,8 +24,8 @@ from cluster.store.postmaster import (
     connect,
     does_answer,
     ensure_cluster,
+    ensure_watch,
     find_postmaster,
-    find_programs,
     kill_processes,
     last_words,
     launch,
@@ -45,6 +47,8 @@ START_LIMIT_S = 600.0
 ORPHAN_LIMIT_S = 10.0
 """Processes of a server whose first process was killed end by themselves, unless they are busy."""
 
+CLIENTS_LIMIT_S = 5.0
+
 MAX_STARTS = 3
 
 _uses: dict[Path, int] = {}
@@ -58,8 +62,10 @@ def start_embedded(data_dir: Path, *, options: Mapping[str, str] = MappingProxyT
     """
     files = ServerFiles.under(data_dir)
     try:
-        prepare_folders(files, programs=find_programs().parent)
+        prepare_folders(files)
         with hold_lock(files.start_lock):
+            files.link_address()
+            ensure_watch(files)
             _start(files, options=options)
             _note_use(files)
     except OSError as error:
@@ -75,17 +81,22 @@ def is_embedded_running(data_dir: Path) -> bool:
 def stop_embedded(data_dir: Path) -> bool:
     """Stop the server of `data_dir` unless somebody else uses it; tell whether it is down now.
 
-    Others are the living processes that called start_embedded, and every client that calls itself
-    headcount. The caller closes its own connections first.
+    Others are the living processes that called start_embedded. Clients called headcount that none
+    of them has left, such as workers on their last commit, are waited for some seconds.
     """
     files = ServerFiles.under(data_dir)
     if not files.home.exists():
         return True
     with hold_lock(files.start_lock):
         _forget_use(files)
-        if is_lock_held(files.use_lock) or (does_answer(files) and _has_clients(files)):
+        if is_lock_held(files.use_lock):
             return False
-        return shut_down(files)
+    _wait_for_clients(files)
+    with hold_lock(files.start_lock):
+        if is_lock_held(files.use_lock) or not shut_down(files):
+            return False
+        files.unlink_address()
+    return True
 
 
 class _ServerDied(DatabaseUnavailable):
@@ -142,15 +153,25 @@ def _ensure_database(files: ServerFiles) -> None:
         raise _ServerDied(f"PostgreSQL went away: {error}") from error
 
 
+def _wait_for_clients(files: ServerFiles) -> None:
+    deadline = time.monotonic() + CLIENTS_LIMIT_S
+    while does_answer(files) and _has_clients(files) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
 def _has_clients(files: ServerFiles) -> bool:
     query = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s LIMIT 1"
-    with connect(files, database="postgres") as connection:
-        return connection.execute(query, [APPLICATION_NAME]).fetchone() is not None
+    try:
+        with connect(files, database="postgres") as connection:
+            return connection.execute(query, [APPLICATION_NAME]).fetchone() is not None
+    except psycopg.OperationalError:
+        return False  # It ended just now, or has no connection to spare.
 
 
 def _note_use(files: ServerFiles) -> None:
     """Share the use lock until this process ends, however it ends."""
     if files.home not in _uses:
+        _leave_uses_to_parents()
         descriptor = open_lock(files.use_lock)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         _uses[files.home] = descriptor
@@ -160,3 +181,14 @@ def _forget_use(files: ServerFiles) -> None:
     descriptor = _uses.pop(files.home, None)
     if descriptor is not None:
         os.close(descriptor)
+
+
+@cache
+def _leave_uses_to_parents() -> None:
+    """Let a forked process give up what it inherits: it may live longer than the one that asked."""
+
+    def give_up() -> None:
+        while _uses:
+            os.close(_uses.popitem()[1])
+
+    os.register_at_fork(after_in_child=give_up)

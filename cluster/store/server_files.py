@@ -1,19 +1,24 @@
 """Where the embedded PostgreSQL lives: its folders, its locks, its address.
 
 Everything lies in one folder that only the server's user may enter. Locks are taken with flock,
-so the kernel gives them back whatever way their holder dies.
+so the kernel gives them back whatever way their holder dies. No link is followed: the files may
+belong to another user than the one who opens them.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from cluster.private_folder import open_private_folder
 
 DATABASE = "headcount"
 PORT = 5432
@@ -58,23 +63,52 @@ class ServerFiles:
         return self.home / "use.lock"
 
     @property
+    def watch_lock(self) -> Path:
+        """Held by the process that stops the server when nobody uses it."""
+        return self.home / "watch.lock"
+
+    @property
     def name(self) -> str:
         """PostgreSQL's cluster_name, which its processes show in their titles."""
         return "headcount-" + hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
 
     @property
-    def socket_dir(self) -> Path:
-        """The folder of the socket: home, or one in /tmp when home's path cannot be an address."""
+    def address(self) -> Path:
+        """The folder where clients look for the socket: home, or a link to it.
+
+        Home's path may be too long for the address of a socket. The server itself has no such
+        limit: it is in home when it binds its socket.
+        """
         path = os.fsencode(self.home / f".s.PGSQL.{PORT}")
         # libpq reads a comma as the start of the next host.
         if len(path) > MAX_SOCKET_PATH_BYTES or b"," in path:
-            return Path("/tmp") / self.name
+            return open_private_folder() / self.name
         return self.home
+
+    def link_address(self) -> None:
+        """Make the link to home, where clients need one. Raises UnsafeFolder."""
+        address = self.address
+        if address == self.home or _points_to(address, self.home):
+            return
+        fresh = address.with_name(f"{self.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(self.home)
+        fresh.replace(address)
+
+    def unlink_address(self) -> None:
+        """Remove the link to home; that of another home stays."""
+        address = self.address
+        if address != self.home and _points_to(address, self.home):
+            address.unlink(missing_ok=True)
 
     def url(self, database: str = DATABASE) -> str:
         """Return the URL of one database; it stays the same when the server is started again."""
-        host = quote(os.fsencode(self.socket_dir), safe="/")
+        host = quote(os.fsencode(self.address), safe="/")
         return f"postgresql://postgres@/{database}?host={host}&port={PORT}"
+
+
+def _points_to(link: Path, place: Path) -> bool:
+    return link.is_symlink() and link.readlink() == place
 
 
 @contextmanager
@@ -90,7 +124,32 @@ def hold_lock(path: Path) -> Iterator[int]:
 
 def open_lock(path: Path) -> int:
     """Return a descriptor of the lock file `path`, made if need be; nothing is locked yet."""
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    return open_own(path, os.O_RDWR)
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Return a descriptor of a file in the server's folder, made with mode 0600 if need be.
+
+    What root makes in somebody's folder belongs to its owner, who may use the server as well.
+    Raises OSError when `path` is a link: its owner could let root write to any file.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _open_existing(path, flags)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
+def _open_existing(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.ELOOP, "it has a second name, or is no file; remove it", str(path))
 
 
 def is_lock_held(path: Path) -> bool:

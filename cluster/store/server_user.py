@@ -1,7 +1,9 @@
 """Who runs the embedded PostgreSQL: whoever runs Headcount, unless that is root.
 
 PostgreSQL refuses to run as root. Root's server runs as the owner of its data directory, at first
-as the system user `pgserver`, which needs to get through the folders above its files.
+as the system user `pgserver`. The folders above may be closed to that user, and stay so: the server
+is started in its data directory and calls it `/proc/self/cwd`, a link of the kernel that leads
+there whoever may pass the folders on the way.
 """
 
 from __future__ import annotations
@@ -19,50 +21,67 @@ from cluster.store.server_files import ServerFiles
 
 SYSTEM_USER = "pgserver"
 
-_ENVIRONMENT = MappingProxyType({"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"})
+HERE = "/proc/self/cwd"
+"""What PostgreSQL's programs, started by `process_options`, call their data directory."""
+
+ENVIRONMENT = MappingProxyType({"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"})
 
 
-def process_options(files: ServerFiles) -> dict[str, Any]:
-    """Return what subprocess needs to run PostgreSQL's programs: user, folder, environment."""
-    options: dict[str, Any] = {"cwd": "/", "env": dict(_ENVIRONMENT), "stdin": subprocess.DEVNULL}
+def process_options(files: ServerFiles, *, data: Path | None = None) -> dict[str, Any]:
+    """Return what subprocess needs to run PostgreSQL's programs: user, folder, environment.
+
+    They run in `data`, which is the server's data directory unless another one is named.
+    """
+    options: dict[str, Any] = {
+        "cwd": data or files.data,
+        "env": dict(ENVIRONMENT),
+        "stdin": subprocess.DEVNULL,
+        "umask": 0o077,
+    }
     if os.geteuid() == 0:
         owner = files.home.stat()
         options |= {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
     return options
 
 
-def prepare_folders(files: ServerFiles, *, programs: Path) -> None:
-    """Leave the server's folders made, owned by its user and closed to everyone else.
+def prepare_folders(files: ServerFiles) -> None:
+    """Leave the server's folder made, owned by its user and closed to everyone else.
 
-    As root, the folders above them and above `programs` may afterwards be passed through by
-    others, but not listed.
+    A folder above it that has to be made gets mode 0700; one that is there is left as it is. Raises
+    DatabaseUnavailable when the server's folder holds something else and is not closed yet.
     """
-    files.home.mkdir(parents=True, exist_ok=True)
-    _take(files.home)
-    if files.socket_dir != files.home:
-        files.socket_dir.mkdir(exist_ok=True)
-        _check_owner(files.socket_dir, expected=files.home.stat().st_uid)
-        _take(files.socket_dir)
+    for folder in (*reversed(files.home.parents), files.home):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+    _take(files)
+
+
+def make_data_folder(files: ServerFiles, folder: Path) -> None:
+    """Make an empty folder in the server's, owned by its user, mode 0700."""
+    folder.mkdir(mode=0o700)
     if os.geteuid() == 0:
-        for path in (files.home, programs):
-            _let_pass(path)
-        _let_read(programs)
+        owner = files.home.stat()
+        os.chown(folder, owner.st_uid, owner.st_gid)
 
 
-def _take(folder: Path) -> None:
-    """Close `folder` to others; as root, give it to the server's user unless it has an owner."""
-    if os.geteuid() == 0 and folder.stat().st_uid == 0:
+def _take(files: ServerFiles) -> None:
+    """Close the server's folder to others; root gives it to `pgserver` unless it has an owner."""
+    found = files.home.lstat()
+    if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
+        raise DatabaseUnavailable(f"{files.home} is somebody else's link; remove it and try again.")
+    found = files.home.stat()
+    is_roots = os.geteuid() == 0 and found.st_uid == 0
+    is_closed = stat.S_IMODE(found.st_mode) == 0o700
+    if is_closed and not is_roots:
+        return
+    if any(files.home.iterdir()) and not files.start_lock.exists():
+        raise DatabaseUnavailable(
+            f"{files.home} was not made by Headcount; name another data_dir, or move it away."
+        )
+    if is_roots:
         entry = _system_user()
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
-    if stat.S_IMODE(folder.stat().st_mode) != 0o700:
-        folder.chmod(0o700)
-
-
-def _check_owner(folder: Path, *, expected: int) -> None:
-    """Raise unless `folder`, in /tmp where anyone may have made it, is ours and no link."""
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (expected, os.geteuid()):
-        raise DatabaseUnavailable(f"{folder} belongs to someone else; remove it and try again.")
+        os.chown(files.home, entry.pw_uid, entry.pw_gid)
+    files.home.chmod(0o700)
 
 
 def _system_user() -> pwd.struct_passwd:
@@ -80,23 +99,3 @@ def _system_user() -> pwd.struct_passwd:
             f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be made; "
             f"run Headcount as an ordinary user, or name a database server."
         ) from error
-
-
-def _let_pass(path: Path) -> None:
-    for folder in path.parents:
-        _add_mode(folder, stat.S_IXOTH)
-
-
-def _let_read(programs: Path) -> None:
-    """Make PostgreSQL's own files readable, as they are unless root's umask hid them."""
-    if programs.stat().st_mode & stat.S_IROTH:
-        return
-    for path in (programs, *programs.rglob("*")):
-        is_program = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
-        _add_mode(path, stat.S_IROTH | (stat.S_IXOTH if is_program else 0))
-
-
-def _add_mode(path: Path, bits: int) -> None:
-    mode = path.stat().st_mode
-    if mode & bits != bits:
-        path.chmod(stat.S_IMODE(mode) | bits)

@@ -3,56 +3,21 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import signal
 import stat
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cluster.core.errors import DatabaseUnavailable
 from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
 from cluster.store.engine import build_engine, check_database
-from cluster.store.postmaster import find_postmaster, find_processes, shut_down
+from cluster.store.postmaster import find_postmaster, find_processes
 from cluster.store.server_files import ServerFiles, hold_lock
-
-START = (
-    "import sys, time; from pathlib import Path; from cluster.store.embedded import start_embedded;"
-    "print(start_embedded(Path(sys.argv[1])), flush=True); time.sleep(float(sys.argv[2]))"
-)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """An empty folder; servers of data directories in it are stopped after the test."""
-    path = Path(tempfile.mkdtemp(prefix="headcount-embedded-"))
-    yield path
-    for home in path.rglob("postgres"):
-        if (home / "start.lock").exists():
-            stop_embedded(home.parent)
-            shut_down(ServerFiles(home))
-            shutil.rmtree(ServerFiles(home).socket_dir, ignore_errors=True)
-    shutil.rmtree(path)
-
-
-def start_elsewhere(data_dir: Path, *, stays_s: float = 0) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", START, str(data_dir), str(stays_s)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def ask(url: str, query: bytes = b"SELECT 1") -> object:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(query)
-        row = cursor.fetchone() if cursor.description else None
-    return row[0] if row else None
+from tests.embedded import START, ask, run_python
+from tests.waiting import PATIENT_S
 
 
 def test_a_started_server_answers_and_starting_again_changes_nothing(folder: Path) -> None:
@@ -85,26 +50,16 @@ def test_a_data_directory_may_have_any_name(folder: Path, name: str) -> None:
 
 
 def test_processes_that_start_it_at_the_same_time_share_one_server(folder: Path) -> None:
-    starters = [start_elsewhere(folder) for _ in range(4)]
-    answers = {starter.communicate(timeout=120)[0] for starter in starters}
+    starters = [run_python(START, folder) for _ in range(4)]
+    answers = {starter.communicate(timeout=PATIENT_S)[0] for starter in starters}
     assert len(answers) == 1
     assert [starter.returncode for starter in starters] == [0] * 4
     assert ask(answers.pop().strip()) == 1
 
 
-def test_the_server_outlives_a_killed_starter(folder: Path) -> None:
-    starter = start_elsewhere(folder, stays_s=60)
-    assert starter.stdout is not None
-    url = starter.stdout.readline().strip()
-    starter.kill()
-    starter.wait()
-    assert ask(url) == 1
-    assert stop_embedded(folder)
-
-
 def test_a_starter_killed_on_the_way_leaves_nothing_in_the_way(folder: Path) -> None:
     for wait_s in (0.3, 0.6, 0.9):
-        starter = start_elsewhere(folder, stays_s=60)
+        starter = run_python(START, folder)
         time.sleep(wait_s)
         starter.kill()
         starter.communicate()
@@ -157,31 +112,9 @@ def test_a_stale_pid_file_of_a_living_stranger_does_not_mislead(folder: Path) ->
 
 def test_an_unfinished_data_directory_is_made_anew(folder: Path) -> None:
     (folder / "postgres" / "data.new").mkdir(parents=True)
+    (folder / "postgres" / "start.lock").touch()
     (folder / "postgres" / "data.new" / "PG_VERSION").write_text("18\n")
     assert ask(start_embedded(folder)) == 1
-
-
-def test_it_is_not_stopped_while_another_process_uses_it(folder: Path) -> None:
-    start_embedded(folder)
-    other = start_elsewhere(folder, stays_s=60)
-    assert other.stdout is not None
-    other.stdout.readline()
-    assert not stop_embedded(folder)
-    assert is_embedded_running(folder)
-    other.kill()
-    other.wait()
-    assert stop_embedded(folder)
-
-
-def test_it_is_not_stopped_while_a_worker_is_connected(folder: Path) -> None:
-    engine = build_engine(start_embedded(folder))
-    check_database(engine)
-    assert not stop_embedded(folder)
-    engine.dispose()
-    deadline = time.monotonic() + 10
-    while not stop_embedded(folder) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_embedded_running(folder)
 
 
 def test_a_failed_start_names_the_log(folder: Path) -> None:
@@ -192,6 +125,7 @@ def test_a_failed_start_names_the_log(folder: Path) -> None:
 def test_data_of_another_version_is_refused(folder: Path) -> None:
     data = folder / "postgres" / "data"
     data.mkdir(parents=True)
+    (folder / "postgres" / "start.lock").touch()
     (data / "PG_VERSION").write_text("12\n")
     with pytest.raises(DatabaseUnavailable, match="PostgreSQL 12"):
         start_embedded(folder)
@@ -201,28 +135,6 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(folder: Path) -> None:
     (folder / "file").write_text("")
     with pytest.raises(DatabaseUnavailable, match="cannot live in"):
         start_embedded(folder / "file" / "inside")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
-def test_an_ordinary_user_starts_it_as_himself(folder: Path) -> None:
-    user = pwd.getpwnam("nobody")
-    own = folder / "own"
-    own.mkdir()
-    os.chown(own, user.pw_uid, user.pw_gid)
-    folder.chmod(0o711)
-    child = os.fork()
-    if child == 0:
-        os.setgroups([])
-        os.setgid(user.pw_gid)
-        os.setuid(user.pw_uid)
-        status = 1
-        try:
-            status = 0 if ask(start_embedded(own)) == 1 else 2
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert (own / "postgres" / "data").stat().st_uid == user.pw_uid
-    assert ask(start_embedded(own)) == 1
 
 
 def test_a_lock_is_free_again_when_its_block_ends(folder: Path) -> None:

@@ -1,0 +1,26 @@
+"""Fixtures: an embedded PostgreSQL of the test's own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.store.embedded import stop_embedded
+from cluster.store.postmaster import shut_down
+from cluster.store.server_files import ServerFiles
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder; servers of data directories in it are stopped after the test."""
+    path = Path(tempfile.mkdtemp(prefix="headcount-embedded-"))
+    yield path
+    for home in path.rglob("postgres"):
+        if (home / "start.lock").exists():
+            stop_embedded(home.parent)
+            shut_down(ServerFiles(home))
+    shutil.rmtree(path)
