@@ -1,0 +1,83 @@
+"""Sessions that are certain to be still at work: a test holds back what their workers commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from cluster.store.attempts import TURN_CLASS, TURNS
+from cluster.store.embedded import start_embedded, stop_embedded
+from tests.waiting import wait_until
+
+FIRST = TURN_CLASS << 32
+_WAITING = """
+    SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND NOT granted
+"""
+_HAS_TABLES = "SELECT to_regclass('session_phase') IS NOT NULL"
+_IS_RUNNING = """
+    SELECT EXISTS (
+        SELECT FROM session_phase WHERE session_id = %s AND phase = %s AND status = 'running'
+    )
+"""
+_COMMITTED = """
+    SELECT processed + skipped + failed FROM session_phase WHERE session_id = %s AND phase = %s
+"""
+
+
+class Turns:
+    """Every turn to commit (cluster/store/attempts.py), taken from the workers of a library.
+
+    While a test has them no batch is committed, so that no phase of photos ends, however quick the
+    machine is. Workers go on with what they hold, and what is in flight is shown.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+        for turn in range(TURNS):
+            self._take(turn)
+
+    def let_through(self, session_id: int, *, until: str) -> None:
+        """Let batches be committed until the phase of this name is running, and none of its own."""
+        wait_until(lambda: self._step(session_id, until), f"{until} is running")
+
+    def count_committed(self, session_id: int, phase: str) -> object:
+        """Return how many photos of a phase are committed."""
+        return self._ask(_COMMITTED, session_id, phase)
+
+    def give_back(self) -> None:
+        """Let everybody commit. May be called again, and when the database has gone."""
+        self._connection.close()
+
+    def _step(self, session_id: int, until: str) -> bool:
+        # In this order: who waits while an earlier phase is running has no batch of a later one.
+        is_somebody_waiting = self._ask(_WAITING, TURN_CLASS)
+        if self._ask(_HAS_TABLES) and self._ask(_IS_RUNNING, session_id, until):
+            return True
+        if is_somebody_waiting:
+            for turn in range(TURNS):
+                # Those who wait come first, those who come later do so after us.
+                self._connection.execute("SELECT pg_advisory_unlock(%s)", [FIRST + turn])
+                self._take(turn)
+        return False
+
+    def _take(self, turn: int) -> None:
+        self._connection.execute("SELECT pg_advisory_lock(%s)", [FIRST + turn])
+
+    def _ask(self, query: str, *values: object) -> object:
+        row = self._connection.execute(query.encode(), values).fetchone()
+        assert row is not None
+        return row[0]
+
+
+@contextmanager
+def turns_taken(data_dir: Path) -> Iterator[Turns]:
+    """Start the database of a library and take all turns; they are given back with the block."""
+    turns = Turns(start_embedded(data_dir))
+    try:
+        yield turns
+    finally:
+        turns.give_back()
+        stop_embedded(data_dir)
