@@ -6,12 +6,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.core.errors import RootNotAllowed
+from cluster.core.errors import BadRoot, RootNotAllowed
 from cluster.core.paths import is_url, text_to_path
+from cluster.core.urls import is_below, normalise_url
 
 
 def resolve_root(root: str, *, allowed_roots: Sequence[str]) -> str:
-    """Return `root` as it will be walked: a URL as it is, a local path absolute and resolved.
+    """Return `root` as it will be walked: a URL in normal form, a local path absolute and resolved.
 
     Raise RootNotAllowed when it lies outside `allowed_roots`. Whether it exists is not asked
     before that, so that nobody can feel their way through the disk.
@@ -36,9 +37,19 @@ def allowed_folders(allowed_roots: Sequence[str]) -> list[Path]:
 
 
 def _allow_url(url: str, *, allowed_roots: Sequence[str]) -> str:
-    # "a::b" chains file systems and ".." climbs: either could lead out of an allowed prefix.
-    is_plain = "::" not in url and ".." not in url.split("/")
-    prefixes = (root.rstrip("/") for root in allowed_roots if is_url(root))
-    if is_plain and any(url == p or url.startswith(p + "/") for p in prefixes):
-        return url.rstrip("/")
+    try:
+        wanted = normalise_url(url)
+    except BadRoot as error:
+        raise RootNotAllowed(error.root, error.reason) from None
+    listed = [_normalise_listed(root) for root in allowed_roots if is_url(root)]
+    if any(root is not None and is_below(wanted, root) for root in listed):
+        return wanted
     raise RootNotAllowed(url, "this URL is not below one that may be indexed over HTTP.")
+
+
+def _normalise_listed(root: str) -> str | None:
+    """Nothing is below a URL that has no normal form; the settings refuse it."""
+    try:
+        return normalise_url(root)
+    except BadRoot:
+        return None

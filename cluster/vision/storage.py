@@ -1,6 +1,7 @@
 """Photos behind fsspec URLs: whether they are there, what there is, and their bytes.
 
 Drivers raise errors of their own beside OSError, botocore's for example; here they are all OSError.
+The web has a driver of ours (cluster/vision/web_storage.py), which goes nowhere else.
 """
 
 from __future__ import annotations
@@ -11,9 +12,21 @@ from typing import Any
 
 import fsspec
 
+from cluster.core.urls import find_place, normalise_place
+
+# By its name: aiohttp takes a third of a second to import, which a library on a disk need not wait.
+for _scheme in ("http", "https"):
+    fsspec.register_implementation(
+        _scheme, "cluster.vision.web_storage.WebFileSystem", clobber=True
+    )
+
 
 class StorageError(OSError):
     """What a driver said, with the name that it has there."""
+
+
+class LeadsElsewhere(StorageError):
+    """The server sends whoever asks for this to another place."""
 
 
 def is_there(url: str) -> bool:
@@ -28,22 +41,26 @@ def walk_url(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the URL of every file below `root`, and what the store says of it.
 
-    Files and folders whose names are hidden are left out. A folder that has gone or may not be read
-    is passed over; if the store fails, so does the walk. `on_entry` is called for each folder.
+    Files and folders whose names are hidden are left out, as is what the store names but does not
+    lie below `root`: a link upwards or to another server, a symbolic link, a key with `..` in it. A
+    folder that has gone or may not be read is passed over; if the store fails, so does the walk.
+    `on_entry` is called for each folder.
     """
     with _as_os_errors():
         filesystem, start = fsspec.core.url_to_fs(root)
-        waiting = [start]
+        top = normalise_place(start)
+        waiting, entered = [start], {top}
         # Not fsspec's own walk: below the first folder, it passes over whatever goes wrong.
         while waiting:
-            folder = waiting.pop()
             on_entry()
-            for info in _list_folder(filesystem, folder):
+            for info in _list_folder(filesystem, waiting.pop()):
                 name = info["name"].rstrip("/")
-                if name == folder or is_hidden(name.rpartition("/")[2]):
+                place = find_place(name, top=top)
+                if place is None or place in entered or _is_left_out(info, place, is_hidden):
                     continue
                 if info["type"] == "directory":
                     waiting.append(name)
+                    entered.add(place)
                 else:
                     yield filesystem.unstrip_protocol(name), info
 
@@ -55,10 +72,16 @@ def read_url(url: str, *, max_bytes: int) -> bytes:
     return data
 
 
+def _is_left_out(info: Mapping[str, Any], place: str, is_hidden: Callable[[str], bool]) -> bool:
+    # Where a link leads is the store's secret.
+    is_link = info["type"] == "link" or bool(info.get("islink"))
+    return is_link or is_hidden(place.rpartition("/")[2])
+
+
 def _list_folder(filesystem: Any, folder: str) -> list[dict[str, Any]]:
     try:
         listed = filesystem.ls(folder, detail=True)
-    except (FileNotFoundError, PermissionError):
+    except (FileNotFoundError, PermissionError, LeadsElsewhere):
         return []
     # Drivers keep what they have listed, and would keep the whole library.
     filesystem.invalidate_cache(folder)

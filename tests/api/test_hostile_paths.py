@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cluster.core.errors import RootEmpty, UnreadableImage
+from cluster.core.errors import RootEmpty, RootNotAllowed, UnreadableImage
 from cluster.tasks.discovery import check_root, walk_photos
 from cluster.vision.sources import read_photo
 from tests.api.conftest import FakeCluster
@@ -122,6 +122,41 @@ def test_the_walker_leaves_links_out_that_lead_out(library: Path, outside: Path)
     (library / "root").symlink_to("/", target_is_directory=True)
     found = [Path(photo.path).name for photo in walk_photos(str(library), confined_to=[library])]
     assert found == ["one.jpg"]
+
+
+def test_a_root_that_has_become_a_link_is_not_walked(library: Path, outside: Path) -> None:
+    (library / "2024").mkdir()
+    (library / "2024" / "two.jpg").write_bytes(b"\xff\xd8\xff")
+    root = str(library / "2024")
+    check_root(root, confined_to=[library])
+    (library / "2024").rename(library / "2025")
+    (library / "2024").symlink_to(outside, target_is_directory=True)
+    for confined_to in ([library], []):
+        with pytest.raises(RootNotAllowed, match="has become a link") as caught:
+            check_root(root, confined_to=confined_to)
+        with pytest.raises(RootNotAllowed, match="has become a link"):
+            list(walk_photos(root, confined_to=confined_to))
+        assert "outside/" not in str(caught.value), "where it leads is not told"
+    assert [photo.path for photo in walk_photos(root)] == [f"{root}/secret.jpg"]
+
+
+def test_a_root_that_has_become_a_link_to_an_allowed_place_is_walked(library: Path) -> None:
+    (library / "moved").symlink_to(library, target_is_directory=True)
+    assert list(walk_photos(str(library / "moved"), confined_to=[library]))
+
+
+def test_a_folder_that_becomes_a_link_while_it_waits_is_not_entered(
+    library: Path, outside: Path
+) -> None:
+    (library / "sub").mkdir()
+
+    def swap() -> None:
+        if not (library / "sub").is_symlink():
+            (library / "sub").rmdir()
+            (library / "sub").symlink_to(outside, target_is_directory=True)
+
+    found = walk_photos(str(library), confined_to=[library], on_entry=swap)
+    assert [Path(photo.path).name for photo in found] == ["one.jpg"]
 
 
 def test_the_walker_finds_no_photo_among_the_kernels_own_files() -> None:

@@ -58,6 +58,16 @@ def test_photos_are_found_in_all_folders_with_size_and_time(store: s3fs.S3FileSy
     assert read_photo("s3://album/photos/2020/05/c d é.png") == b"pixels"
 
 
+def test_a_key_that_might_be_read_elsewhere_is_left_out(store: s3fs.S3FileSystem) -> None:
+    for name in ("../up.jpg", "%2e%2e/up.jpg", "x::file:///etc/up.jpg"):
+        store.pipe(f"album/odd/{name}", b"pixels")
+    store.pipe("album/odd/100%25 #1.jpg", b"pixels")
+    assert {photo.path for photo in walk_photos("s3://album/odd")} == {
+        "s3://album/odd/100%25 #1.jpg"
+    }
+    assert read_photo("s3://album/odd/100%25 #1.jpg") == b"pixels"
+
+
 def test_a_listing_is_not_kept_and_so_always_new(store: s3fs.S3FileSystem) -> None:
     before = {photo.path for photo in walk_photos("s3://album/photos")}
     with fsspec.open("s3://album/photos/new.jpg", "wb") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
@@ -11,6 +12,7 @@ import pytest
 
 from cluster.core.errors import RootEmpty, RootNotFound, RootUnreachable
 from cluster.core.paths import text_to_path
+from cluster.tasks import discovery
 from cluster.tasks.discovery import check_root, walk_photos
 
 JPEG_HEAD = b"\xff\xd8\xff\xe0"
@@ -101,6 +103,27 @@ def test_a_url_is_walked_like_a_folder() -> None:
     (found,) = walk_photos("memory://library")
     assert found.path == "memory:///library/2020/a.jpg"
     assert (found.size, found.modified_ns > 0) == (4, True)
+
+
+def test_a_time_that_no_database_holds_is_the_nearest_that_it_does(tmp_path: Path) -> None:
+    os.utime(make_file(tmp_path / "a.jpg"), (10**11, 10**11))
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/future/b.jpg", JPEG_HEAD)
+    memory.store["/future/b.jpg"].created = datetime(9999, 1, 1, tzinfo=UTC)
+    for root in (str(tmp_path), "memory://future"):
+        (found,) = walk_photos(root)
+        assert 0 < found.modified_ns < 2**63
+
+
+@pytest.mark.parametrize("told", [float("nan"), float("inf"), 10**30, -(10**30), 1e300])
+def test_what_a_store_says_of_size_and_time_fits_into_the_database(
+    monkeypatch: pytest.MonkeyPatch, told: float
+) -> None:
+    entry = {"name": "/library/a.jpg", "size": told, "mtime": told}
+    monkeypatch.setattr(discovery, "walk_url", lambda *_, **__: iter([("memory:///a.jpg", entry)]))
+    (found,) = walk_photos("memory://library")
+    assert abs(found.size) < 2**63
+    assert abs(found.modified_ns) < 2**63
 
 
 def test_a_root_that_does_not_exist_says_so(tmp_path: Path) -> None:

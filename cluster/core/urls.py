@@ -1,0 +1,149 @@
+"""URLs of photo libraries in one normal form, and which lies below which.
+
+What is allowed is decided by comparing, and a server or a driver may read a URL in another way:
+`%2e%2e` is `..`, and `HOST:80` is `host`. So a root is used, stored and compared in one form, which
+nobody can read in two ways; a URL that has no such form is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote, urlsplit
+
+from cluster.core.errors import BadRoot
+
+MAX_URL_CHARACTERS = 4096
+"""As many as a root over HTTP has, and more than any object store's key."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_UNRESERVED = re.compile(r"%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE)
+_NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_AS_WRITTEN = "%/:@!$&'()*+,;=~"
+_SEPARATORS = re.compile(r"[/\\]")
+_MOST_DECODINGS = 5
+_SECRET = (
+    "a URL with a password or token in it would be stored and shown. Leave it out, and give it to "
+    "the driver: set FSSPEC_{scheme}_... (fsspec's documentation, Configuration), or AWS_... for "
+    "s3, in the environment of Headcount."
+)
+
+
+def normalise_url(url: str) -> str:
+    """Return `url` in its normal form; raise BadRoot, without any password, where it has none.
+
+    The scheme is in lower case, and nothing is at its end. Of http and https so is the host, the
+    port is left out where it is the usual one, and of the percent-encodings only those stay that
+    mean something (RFC 3986, 6.2.2). The names in other stores are literal, and stay as they are.
+    """
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    _refuse_secrets(url, scheme, rest)
+    if "::" in url:
+        raise BadRoot(url, "a chain of file systems (::) cannot be read; name the folder itself.")
+    if len(url) > MAX_URL_CHARACTERS or not _is_text(url):
+        raise BadRoot(url[:80], "no folder has such a URL: it is too long, or no text.")
+    if _climbs(rest):
+        raise BadRoot(url, "write the URL without `.` and `..` in it, encoded or not.")
+    if scheme in _DEFAULT_PORTS:
+        rest = _normalise_web(url, scheme, rest)
+    return f"{scheme}://{rest}".rstrip("/") if rest.strip("/") else f"{scheme}://"
+
+
+def is_below(place: str, root: str) -> bool:
+    """Tell whether a URL or a driver's path is `root` or lies below it, segment by segment.
+
+    Both are in normal form. `s3://photos2` is not below `s3://photos`.
+    """
+    top = root.rstrip("/").split("/")
+    return top == [""] or place.rstrip("/").split("/")[: len(top)] == top
+
+
+def find_place(name: str, *, top: str) -> str | None:
+    """Return where a file or folder really lies that a driver calls `name`; None unless that is
+    below `top`, whoever reads it, and can be stored.
+
+    A driver's names are URLs for the web, and paths for all other stores; so is `top`, in its
+    normal form.
+    """
+    try:
+        place = normalise_url(name) if _is_web(name) else name
+    except BadRoot:
+        return None
+    is_plain = "::" not in name and _is_text(name) and not _climbs(_path_of(name))
+    fits = len(name) <= MAX_URL_CHARACTERS
+    return place if is_plain and fits and is_below(place, top) else None
+
+
+def normalise_place(name: str) -> str:
+    """Return a driver's name of a root in its normal form; raise BadRoot where it has none."""
+    return normalise_url(name) if _is_web(name) else name.rstrip("/")
+
+
+def leads_to_itself(url: str, target: str) -> bool:
+    """Tell whether a redirect from `url` to `target` changes nothing but the slash at the end, or
+    http to https.
+    """
+    try:
+        before, after = normalise_url(url), normalise_url(target)
+    except BadRoot:
+        return False
+    is_the_same = after == before
+    return is_the_same or after == before.replace("http://", "https://", 1)
+
+
+def _is_web(name: str) -> bool:
+    return name.partition("://")[0].lower() in _DEFAULT_PORTS
+
+
+def _path_of(name: str) -> str:
+    return name.partition("://")[2] or name
+
+
+def _normalise_web(url: str, scheme: str, rest: str) -> str:
+    if re.search(r"[?#]", rest):
+        raise BadRoot(url, "the URL of a folder ends before any `?` or `#`.")
+    authority, slash, path = rest.partition("/")
+    encoded = _NOT_ENCODED.sub("%25", path)
+    encoded = _UNRESERVED.sub(lambda found: unquote(found.group()), encoded)
+    encoded = quote(encoded, safe=_AS_WRITTEN)
+    upper = re.sub(r"%[0-9a-f]{2}", lambda found: found.group().upper(), encoded, flags=re.I)
+    return _normalise_host(url, scheme, authority) + slash + upper
+
+
+def _normalise_host(url: str, scheme: str, authority: str) -> str:
+    try:
+        parts = urlsplit(f"//{authority}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or re.search(r"[\\%\s]", authority):
+        raise BadRoot(url, "there is no such host.")
+    named = f"[{host}]" if ":" in host else host
+    return named if port in (None, _DEFAULT_PORTS[scheme]) else f"{named}:{port}"
+
+
+def _refuse_secrets(url: str, scheme: str, rest: str) -> None:
+    """A user's name alone is none, but for the web: there it may be a token."""
+    user, at, _ = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")
+    if at and (":" in user or scheme in _DEFAULT_PORTS):
+        shown = url.replace(f"{user}@", "***@", 1)
+        raise BadRoot(shown, _SECRET.format(scheme=scheme.upper()))
+
+
+def _climbs(path: str) -> bool:
+    """Tell whether somebody might read a segment as `.` or `..`: decoded once more, with another
+    separator, or without what follows a `;`.
+    """
+    for _ in range(_MOST_DECODINGS):
+        segments = (s.partition(";")[0].strip() for s in _SEPARATORS.split(path))
+        if any(segment in (".", "..") for segment in segments):
+            return True
+        path, before = unquote(path, errors="replace"), path
+        if path == before:
+            return False
+    return True
+
+
+def _is_text(text: str) -> bool:
+    decoded = unquote(text, errors="replace")
+    return not any(ord(c) < 32 or c == "\x7f" or 0xD800 <= ord(c) < 0xE000 for c in text + decoded)
