@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test lint models bench soak mutations lock clean
+.PHONY: help run test lint models bench soak mutations audit lock clean
 
 # Paths go to the recipes through the environment, as they were typed: spaces, quotes and $ stay.
 override PHOTOS := $(value PHOTOS)
@@ -26,6 +26,7 @@ PYTHON_CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check \
 	--no-deps --require-hashes --no-build-isolation
 DEMO := data/demo
+AUDIT := $(VENV)/audit
 
 help:
 	@echo 'make run [PHOTOS=DIR or URL] [PACK=PACK] [KEEP=1]   index a library (else a demo library)'
@@ -35,7 +36,8 @@ help:
 	@echo 'make bench PACK=PACK [PHOTOS=DIR]   the measurements behind the numbers in README'
 	@echo 'make soak [MINUTES=10] [SEED=1]   kill processes of real runs, compare with undisturbed ones'
 	@echo 'make mutations [COUNT=10000] [SEED=1] [PHOTOS=DIR]   damaged photos through the reader'
-	@echo 'make lock                 resolve requirements/*.in again'
+	@echo 'make audit                the locked packages: vulnerabilities, licences, what they would send'
+	@echo 'make lock                 resolve requirements/*.in again, and audit'
 	@echo 'make clean                remove the environment, caches and the demo library'
 	@echo 'LOCK=cpu or LOCK=gpu      overrides the choice of ONNX Runtime (here: $(LOCK))'
 
@@ -77,6 +79,9 @@ soak: $(VENV)/.dev
 mutations: $(VENV)/.commands
 	@set --; if [ -n "$$PHOTOS" ]; then set -- --photos "$$PHOTOS"; fi; \
 	$(PYTHON) -m bench.mutations --count $(or $(COUNT),10000) --seed $(or $(SEED),1) "$$@"
+
+audit: $(VENV)/.dev $(AUDIT)/.done
+	@$(PYTHON) -m jobs.audit --pip-audit $(AUDIT)/bin/pip-audit
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -121,6 +126,14 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.commands
 	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@
 
+# pip-audit has an environment of its own, because it brings a pip and much else. Where it cannot be
+# installed, as without a network, the audit goes on and says so.
+$(AUDIT)/.done: requirements/audit.txt | $(VENV)/bin/python
+	@rm -rf $(AUDIT)
+	@$(PYTHON) -m venv $(AUDIT) && $(AUDIT)/bin/python -m pip install --quiet \
+		--disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt \
+		&& touch $@ || { rm -rf $(AUDIT); echo 'pip-audit could not be installed'; }
+
 
 # The locks: one resolution for every platform and Python version, by version and hash. Versions
 # stay as they are unless UPGRADE=--upgrade, or UPGRADE='--upgrade-package NAME'.
@@ -134,3 +147,5 @@ lock: $(VENV)/bin/python
 	$(UV_COMPILE) --override overrides-gpu.txt --output-file gpu.txt gpu.in >/dev/null
 	$(UV_COMPILE) --constraint cpu.txt --output-file dev.txt dev.in >/dev/null
 	$(UV_COMPILE) --output-file build.txt build.in >/dev/null
+	$(UV_COMPILE) --output-file audit.txt audit.in >/dev/null
+	@$(MAKE) --no-print-directory audit

@@ -1,0 +1,78 @@
+"""`python -m jobs.audit` looks through the locked packages; `make audit` calls it.
+
+Exit codes: 0 nothing new, 1 something to decide on, 2 bad arguments. What cannot be looked at here,
+such as vulnerabilities without a network, is said and does not fail it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+from jobs.audit.licences import check_licences
+from jobs.audit.senders import check_senders, check_sources
+from jobs.audit.table import Locked, Report, normalise, read_lock, read_table
+from jobs.audit.vulnerabilities import check_vulnerabilities
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
+REQUIREMENTS = PROJECT_DIR / "requirements"
+LOCKS = [REQUIREMENTS / f"{name}.txt" for name in ("build", "cpu", "gpu", "dev", "audit")]
+"""The smallest first: an index that tells nothing of it is asked about no other."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what each part found, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.audit", description=__doc__)
+    parser.add_argument(
+        "--pip-audit", type=Path, metavar="PROGRAM", help="asks for vulnerabilities"
+    )
+    options = parser.parse_args(arguments)
+    problems = []
+    for report in run_audit(pip_audit=options.pip_audit):
+        print(f"\n{report.title}")
+        for line in report.lines:
+            print(f"  {line}")
+        problems += [f"{report.title}: {problem}" for problem in report.problems]
+    for problem in problems:
+        print(f"headcount: {problem}", file=sys.stderr)
+    if problems:
+        print("headcount: decide on each in requirements/audit.toml", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def run_audit(*, pip_audit: Path | None) -> list[Report]:
+    """Look through all locks, and through what of them is installed here."""
+    table = read_table(REQUIREMENTS / "audit.toml")
+    locked = sorted({one for lock in LOCKS for one in read_lock(lock)}, key=_by_name)
+    places = [*map(Path, sys.path), *_places_beside(pip_audit)]
+    installed = find_installed(places)
+    return [
+        check_vulnerabilities(LOCKS, table, program=pip_audit),
+        check_licences(locked, table, installed=installed),
+        check_senders(locked, table, project_dir=PROJECT_DIR),
+        check_sources(locked, table, installed=installed),
+    ]
+
+
+def find_installed(places: Sequence[Path]) -> dict[str, Distribution]:
+    """Return what is installed in `places`, by normalised name; the first place wins."""
+    found: dict[str, Distribution] = {}
+    for one in distributions(path=[str(place) for place in places]):
+        found.setdefault(normalise(one.metadata["Name"]), one)
+    return found
+
+
+def _places_beside(program: Path | None) -> list[Path]:
+    """Where the packages of a program lie that has an environment of its own."""
+    return [] if program is None else list(program.parent.parent.glob("lib/python*/site-packages"))
+
+
+def _by_name(package: Locked) -> tuple[str, str]:
+    return package.name, package.version
+
+
+if __name__ == "__main__":
+    sys.exit(main())

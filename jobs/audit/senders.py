@@ -1,0 +1,78 @@
+"""The packages that can send or fetch something: how each is kept from it, and any that is new."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import Distribution
+from pathlib import Path
+
+from jobs.audit.table import Locked, Report, Sender, Table
+
+OUR_CODE = ("cluster", "serve", "jobs")
+SCANNED = {".py", ".js", ".mjs", ".html", ".so", ".dylib", ".dll", ".node", ""}
+"""Files of code; a program has no suffix, and a library may have a version behind its own."""
+
+
+def check_senders(locked: Iterable[Locked], table: Table, *, project_dir: Path) -> Report:
+    """Tell what each of the known ones would send; it is a problem when it is not kept from it."""
+    names = {package.name for package in locked}
+    code = _our_code(project_dir)
+    lines, problems = [], []
+    for sender in table.senders:
+        lines.append(f"{sender.package}: {sender.sends} When: {sender.when} Off: {sender.off}")
+        problems += [f"{sender.package}: {fault}" for fault in _faults(sender, code, names)]
+    return Report("What could be sent or fetched, and why it is not", tuple(lines), tuple(problems))
+
+
+def _faults(sender: Sender, code: str, locked: set[str]) -> Iterable[str]:
+    for variable, value in sender.variables.items():
+        if f'environ["{variable}"] = "{value}"' not in code:
+            yield f"no line of the code sets {variable}={value}"
+    for name in sender.not_locked:
+        if name in locked:
+            yield f"{name} is locked, and would let it send"
+    for call in sender.not_called:
+        if re.search(rf"(?<!\w){re.escape(call)}", code):
+            yield f"{call} stands in the code"
+
+
+def _our_code(project_dir: Path) -> str:
+    """All our code as one text, but for this package: its table names what must not be called."""
+    files = [file for room in OUR_CODE for file in sorted((project_dir / room).rglob("*.py"))]
+    audit = project_dir / "jobs" / "audit"
+    return "\n".join(file.read_text() for file in files if not file.is_relative_to(audit))
+
+
+def check_sources(
+    locked: Iterable[Locked], table: Table, *, installed: Mapping[str, Distribution]
+) -> Report:
+    """Look through the installed files for words of telemetry; a hit is to be reviewed once."""
+    lines, problems = [], []
+    for package in locked:
+        found = installed.get(package.name)
+        hits = find_words(found, table.words) if found else {}
+        fresh = sorted(set(hits) - table.reviewed.get(package.name, frozenset()))
+        problems += [f"{package.name}: {word!r} stands in {hits[word]}" for word in fresh]
+        if hits:
+            lines.append(f"{package.name}: {', '.join(sorted(hits))}")
+    return Report("Words of telemetry in the packages' files", tuple(lines), tuple(problems))
+
+
+def find_words(found: Distribution, words: tuple[str, ...]) -> dict[str, str]:
+    """Return the words that stand in a package's files, each with the first file that has it."""
+    hits: dict[str, str] = {}
+    for name in found.files or []:
+        file = Path(str(found.locate_file(name)))
+        if not _is_code(file) or not file.is_file():
+            continue
+        content = file.read_bytes().lower().replace(b"opentelemetry", b"")
+        for word in words:
+            if word.encode() in content:
+                hits.setdefault(word, str(name))
+    return hits
+
+
+def _is_code(file: Path) -> bool:
+    is_metadata = file.parent.suffix == ".dist-info"
+    return not is_metadata and (file.suffix in SCANNED or ".so." in file.name)

@@ -1,0 +1,102 @@
+"""What was decided about the locked packages, as requirements/audit.toml says it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A package in a lock; its name is normalised."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A licence that is accepted for one package, and why."""
+
+    licence: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A package that can send or fetch something, and what keeps it from doing so.
+
+    `variables` are set by Headcount's code to the value given; none of `not_locked` is in a lock;
+    no line of Headcount's code contains one of `not_called`.
+    """
+
+    package: str
+    sends: str
+    when: str
+    off: str
+    variables: dict[str, str]
+    not_locked: tuple[str, ...]
+    not_called: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All that was decided. Names of packages are normalised."""
+
+    allowed: frozenset[str]
+    decided: dict[str, Decision]
+    senders: tuple[Sender, ...]
+    words: tuple[str, ...]
+    reviewed: dict[str, frozenset[str]]
+    ignored: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a part of the audit found: `lines` to read, and `problems` that make it fail."""
+
+    title: str
+    lines: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+def normalise(name: str) -> str:
+    """Return a package's name as the index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_lock(file: Path) -> list[Locked]:
+    """Return the packages of a lock, as `NAME==VERSION` begins its lines."""
+    pinned = re.findall(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", file.read_text(), re.M)
+    return [Locked(normalise(name), version) for name, version in pinned]
+
+
+def read_table(file: Path) -> Table:
+    """Read the decisions; KeyError and TypeError when the file is not of this form."""
+    content = tomllib.loads(file.read_text())
+    licences, sources = content["licences"], content["sources"]
+    return Table(
+        allowed=frozenset(licences["allowed"]),
+        decided={normalise(name): Decision(**one) for name, one in licences["decided"].items()},
+        senders=tuple(_sender(one) for one in content["sender"]),
+        words=tuple(sources["words"]),
+        reviewed={
+            normalise(one["package"]): frozenset(one["words"]) for one in sources["reviewed"]
+        },
+        ignored={one["id"]: one["why"] for one in content.get("ignored", [])},
+    )
+
+
+def _sender(one: dict[str, Any]) -> Sender:
+    return Sender(
+        package=normalise(one["package"]),
+        sends=one["sends"],
+        when=one["when"],
+        off=one["off"],
+        variables=one.get("variables", {}),
+        not_locked=tuple(map(normalise, one.get("not_locked", ()))),
+        not_called=tuple(one.get("not_called", ())),
+    )
