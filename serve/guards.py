@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.errors import TokenMissing, problem_response
+from serve.etags import MOST_DIGITS
 
 MAX_BODY_BYTES = 65_536
 """More than any JSON that a route here takes."""
@@ -62,7 +63,7 @@ class RequireToken:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 unless the request carries the token; compared in constant time."""
-        if scope["type"] == "http" and _is_api(scope["path"]) and not self._is_allowed(scope):
+        if scope["type"] == "http" and _is_api(scope) and not self._is_allowed(scope):
             error = TokenMissing("Send the API token as `Authorization: Bearer TOKEN`.")
             return await problem_response(error, path=scope["path"])(scope, receive, send)
         await self.app(scope, receive, send)
@@ -89,7 +90,7 @@ class LimitBody:
             return await self.app(scope, receive, send)
         limit_bytes = self.limits.get(scope["path"], MAX_BODY_BYTES)
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdecimal() and int(announced) > limit_bytes:
+        if _is_above(announced, limit_bytes):
             answer = problem_response(_too_large(limit_bytes), path=scope["path"])
             return await answer(scope, receive, send)
         seen = 0
@@ -109,5 +110,12 @@ def _too_large(limit_bytes: int) -> HTTPException:
     return HTTPException(413, f"A request body may have at most {limit_bytes:,} bytes.")
 
 
-def _is_api(path: str) -> bool:
-    return path == "/api" or path.startswith("/api/")
+def _is_above(announced: str, limit_bytes: int) -> bool:
+    # Python refuses to read a number of thousands of digits.
+    return announced.isdecimal() and (len(announced) > MOST_DIGITS or int(announced) > limit_bytes)
+
+
+def _is_api(scope: Scope) -> bool:
+    # Behind a prefix (Ray Serve's route_prefix, root_path) the router takes that off first.
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return any(p == "/api" or p.startswith("/api/") for p in (path, scope["path"]))

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Header, Query, Response, status
 
 from cluster.core.errors import NotFound
 from serve.answers import problems
-from serve.etags import matches
+from serve.etags import matches, read_version
 from serve.events import EventStream, stream_events
-from serve.parts import Id, LiveView
+from serve.parts import MAX_ID, Id, LiveView
 from serve.progress_body import ProgressBody, render_progress
 
 MAX_WAIT_S = 60.0
@@ -50,7 +50,9 @@ async def show_progress(
     session_id: Id,
     live: LiveView,
     wait: Annotated[float, Query(ge=0, description="seconds to hold the answer; at most 60")] = 0,
-    since: Annotated[int | None, Query(description="the version that is known already")] = None,
+    since: Annotated[
+        int | None, Query(le=MAX_ID, description="the version that is known already")
+    ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Show the progress; with `wait` and `since`, once its version is above `since`.
@@ -82,7 +84,7 @@ async def stream_progress(
 ) -> Response:
     """Stream the progress as server-sent events of type `progress`, ending with the session."""
     progress = await live.show(session_id)
-    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
+    seen = read_version(last_event_id)
     if progress.status.is_terminal and seen >= progress.version:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     return EventStream(stream_events(live, session_id, since=seen), headers=_STREAM)
