@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import PATIENT_S, wait_until
+from tests.waiting import PATIENT_RAY, PATIENT_S, wait_until
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 PORTS = range(20_000, 32_000)
@@ -69,6 +69,7 @@ class Headcount:
             if not name.startswith(("HEADCOUNT_", "RAY_"))
         }
         return kept | {
+            **PATIENT_RAY,
             "HEADCOUNT_DATA_DIR": str(self.data_dir),
             "HEADCOUNT_PORT": str(self.port),
             "HEADCOUNT_PACK": self.pack,
@@ -122,20 +123,19 @@ class Headcount:
 
     def get(self, path: str, **headers: str) -> Answer:
         """Send a GET request."""
-        return self._request("GET", path, None, headers)
+        return self.send("GET", path, None, headers)
 
     def post(self, path: str, body: object, **headers: str) -> Answer:
         """Send a POST request with a JSON body."""
         data = json.dumps(body).encode()
-        return self._request("POST", path, data, {"Content-Type": "application/json", **headers})
+        return self.send("POST", path, data, {"Content-Type": "application/json", **headers})
 
     def delete(self, path: str, **headers: str) -> Answer:
         """Send a DELETE request."""
-        return self._request("DELETE", path, None, headers)
+        return self.send("DELETE", path, None, headers)
 
-    def _request(
-        self, method: str, path: str, data: bytes | None, headers: dict[str, str]
-    ) -> Answer:
+    def send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Answer:
+        """Send a request."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers, method=method
         )

@@ -9,15 +9,7 @@ import hypothesis
 import pytest
 from ray._private import services
 
-from tests.waiting import PATIENT_S, wait_until
-
-PATIENT_RAY = {
-    "RAY_gcs_server_port_wait_time_s": f"{PATIENT_S:.0f}",
-    "RAY_raylet_start_wait_time_s": f"{PATIENT_S:.0f}",
-    "RAY_worker_register_timeout_seconds": f"{PATIENT_S:.0f}",
-    "RAY_agent_register_timeout_ms": f"{1000 * PATIENT_S:.0f}",
-}
-"""How long the parts of a Ray wait for each other when they start."""
+from tests.waiting import PATIENT_RAY, wait_until
 
 # An example may take as long as it likes.
 hypothesis.settings.register_profile(

@@ -43,6 +43,11 @@ class Turns:
         """Let batches be committed until the phase of this name is running, and none of its own."""
         wait_until(lambda: self._step(session_id, until), f"{until} is running")
 
+    def let_some_through(self) -> None:
+        """Let those commit who wait for it, one at the least."""
+        wait_until(lambda: self._ask(_WAITING, TURN_CLASS), "somebody waits for his turn")
+        self._let_in()
+
     def count_committed(self, session_id: int, phase: str) -> object:
         """Return how many photos of a phase are committed."""
         return self._ask(_COMMITTED, session_id, phase)
@@ -57,11 +62,14 @@ class Turns:
         if self._ask(_HAS_TABLES) and self._ask(_IS_RUNNING, session_id, until):
             return True
         if is_somebody_waiting:
-            for turn in range(TURNS):
-                # Those who wait come first, those who come later do so after us.
-                self._connection.execute("SELECT pg_advisory_unlock(%s)", [FIRST + turn])
-                self._take(turn)
+            self._let_in()
         return False
+
+    def _let_in(self) -> None:
+        for turn in range(TURNS):
+            # Those who wait come first, those who come later do so after us.
+            self._connection.execute("SELECT pg_advisory_unlock(%s)", [FIRST + turn])
+            self._take(turn)
 
     def _take(self, turn: int) -> None:
         self._connection.execute("SELECT pg_advisory_lock(%s)", [FIRST + turn])

@@ -16,6 +16,15 @@ PATIENT_S = 600.0
 
 POLL_S = 0.05
 
+PATIENT_RAY = {
+    "RAY_gcs_server_port_wait_time_s": f"{PATIENT_S:.0f}",
+    "RAY_raylet_start_wait_time_s": f"{PATIENT_S:.0f}",
+    "RAY_worker_register_timeout_seconds": f"{PATIENT_S:.0f}",
+    "RAY_agent_register_timeout_ms": f"{1000 * PATIENT_S:.0f}",
+    "RAY_JOB_STOP_WAIT_TIME_S": f"{PATIENT_S:.0f}",
+}
+"""How long the parts of a Ray wait for each other when they start, and for a job that stops."""
+
 
 def wait_until(holds: Callable[[], T], what: str, *, every_s: float = POLL_S) -> T:
     """Return what `holds` returns as soon as that is true; `what` names it in the error."""
