@@ -21,6 +21,8 @@ HeadcountError
 ├── ImpossibleChange           what is asked of people makes no sense
 ├── PhaseFailed                a phase could not go on
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
+│   └── DatabaseDiskFull       its disk is full
+├── DatabaseUnusable           the database answers, and this version cannot use what is in it
 ├── RayUnavailable             Ray cannot be reached or started
 ├── UnsafeFolder               a folder that must be ours alone is not
 └── InvariantBroken            the law of progress does not hold: a defect in Headcount
@@ -194,6 +196,19 @@ class PhaseFailed(HeadcountError):
 
 class DatabaseUnavailable(HeadcountError):
     """PostgreSQL cannot be reached, or could not be started."""
+
+    trouble = "database unreachable"
+    """What is said while it is waited for."""
+
+
+class DatabaseDiskFull(DatabaseUnavailable):
+    """PostgreSQL has no room left on its disk."""
+
+    trouble = "the disk of the database is full"
+
+
+class DatabaseUnusable(HeadcountError):
+    """PostgreSQL answers, but what is in it is not for this version; waiting does not help."""
 
 
 class RayUnavailable(HeadcountError):

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+import psycopg
 from sqlalchemy import URL, Engine, create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import DatabaseUnavailable
+from cluster.store.libpq import forget_libpq_environment
+from cluster.store.outages import describe_outage, find_outage
+from cluster.store.server_files import find_home
 
 __all__ = [
     "Db",
@@ -18,6 +22,7 @@ __all__ = [
     "begin",
     "build_engine",
     "check_database",
+    "tell_outages",
     "worker_engine",
 ]
 
@@ -34,9 +39,13 @@ def build_engine(url: str, *, pool_size: int = 5) -> Engine:
     """Return an engine for `url`, a postgresql:// or postgres:// URL, through psycopg 3.
 
     Nothing is connected yet. Each of its transactions is READ COMMITTED, which the locks in
-    items.py count on; its times are UTC. A pooled connection that died is replaced before use.
+    items.py count on; its times are UTC. A pooled connection that died is replaced before use. For
+    the embedded server, what the environment says about servers is forgotten first. Raises
+    DatabaseUnavailable when `url` is none.
     """
     parsed = _with_driver(url)
+    if find_home(parsed.query.get("host")) is not None:
+        forget_libpq_environment()
     options = [str(parsed.query["options"])] if "options" in parsed.query else []
     return create_engine(
         parsed,
@@ -56,24 +65,23 @@ def build_engine(url: str, *, pool_size: int = 5) -> Engine:
 def begin(engine: Engine) -> Iterator[Db]:
     """Give an open transaction; it is committed at the end, or rolled back by an exception.
 
-    Raises DatabaseUnavailable, naming the server, when it cannot be reached or hangs up.
+    Raises DatabaseUnavailable, naming the server, when it cannot be reached, hangs up, or has no
+    room.
     """
+    with tell_outages(engine), Session(engine) as db, db.begin():
+        yield db
+
+
+@contextmanager
+def tell_outages(engine: Engine) -> Iterator[None]:
+    """Raise DatabaseUnavailable in place of an error within that means the database is away."""
     try:
-        with Session(engine) as db, db.begin():
-            yield db
-    except OperationalError as error:
-        if not _is_connection_lost(error):
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        outage = find_outage(engine.url, error)
+        if outage is None:
             raise
-        raise DatabaseUnavailable(say_unreachable(engine, error)) from error
-
-
-def _is_connection_lost(error: OperationalError) -> bool:
-    """Tell a server that is gone from one that answered with an error, such as a deadlock.
-
-    Class 53 is a server that has no room: its disk is full, or it has too many connections.
-    """
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or not state or state.startswith(("08", "53", "57P"))
+        raise outage from error
 
 
 @cache
@@ -86,14 +94,13 @@ def _with_driver(url: str) -> URL:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
         raise DatabaseUnavailable("The database URL must begin with postgresql://.")
-    return make_url(f"postgresql+psycopg://{rest}")
-
-
-def describe_url(url: URL) -> str:
-    """Return host, port and database of `url`, and nothing that must stay secret."""
-    host = url.host or url.query.get("host") or "the local socket"
-    port = f":{url.port}" if url.port else ""
-    return f"{host}{port}, database {url.database or 'default'}"
+    try:
+        return make_url(f"postgresql+psycopg://{rest}")
+    except (ArgumentError, ValueError):  # Their messages show the URL, with its password.
+        raise DatabaseUnavailable(
+            "The database URL cannot be read; it is postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+            "with signs such as @ and / in a password percent-encoded."
+        ) from None
 
 
 def check_database(engine: Engine) -> None:
@@ -101,12 +108,5 @@ def check_database(engine: Engine) -> None:
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
-    except OperationalError as error:
-        raise DatabaseUnavailable(say_unreachable(engine, error)) from None
-
-
-def say_unreachable(engine: Engine, error: OperationalError) -> str:
-    reason = str(error.orig).strip().partition("\n")[0]
-    if engine.url.password:
-        reason = reason.replace(str(engine.url.password), "***")
-    return f"PostgreSQL at {describe_url(engine.url)} does not answer: {reason}"
+    except DBAPIError as error:
+        raise describe_outage(engine.url, error) from None

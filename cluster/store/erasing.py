@@ -22,7 +22,7 @@ from cluster.core.errors import NotFound, SessionBusy, SessionRunning
 from cluster.core.sessions import SessionStatus
 from cluster.store.attempts import hold_attempts_closed
 from cluster.store.discovery import LIBRARY_LOCK
-from cluster.store.engine import begin
+from cluster.store.engine import begin, tell_outages
 from cluster.store.erased_faces import mark_erased
 from cluster.store.holds import keep_drivers_out, list_held_sessions
 from cluster.store.people_claims import lock_people
@@ -172,9 +172,9 @@ def erase_all(db: Session) -> Erased:
 def compact_tables(engine: Engine) -> None:
     """Write the tables anew, so that nothing that was deleted is left in their files.
 
-    Each table is locked meanwhile, and needs its size again on the disk.
+    Each table is locked meanwhile, and needs its size again on the disk: DatabaseDiskFull without.
     """
-    with engine.connect() as connection:
+    with tell_outages(engine), engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(text(f"VACUUM (FULL) {_TABLES}"))
         connection.execute(text("CHECKPOINT"))

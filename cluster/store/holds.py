@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cluster.core.errors import DatabaseUnavailable, SessionBusy
+from cluster.core.errors import SessionBusy
 from cluster.core.sessions import SessionStatus
-from cluster.store.engine import begin, say_unreachable
+from cluster.store.engine import begin, tell_outages
 from cluster.store.sessions import get_session
 
 _CLASS = 0x48435300
@@ -91,11 +91,11 @@ class SessionHold:
             if self._connection is not None:
                 self._connection.execute(text("SELECT 1"))
                 return
-        except DBAPIError:
+        except SQLAlchemyError:
             self._drop_connection()
         try:
             self._is_lost = not self.take()
-        except DBAPIError:
+        except SQLAlchemyError:
             return  # The database is not back yet; the next round asks again.
 
     def _drop_connection(self) -> None:
@@ -136,10 +136,8 @@ def _take_when_free(
 
 
 def _take(hold: SessionHold, engine: Engine) -> bool:
-    try:
+    with tell_outages(engine):
         return hold.take()
-    except OperationalError as error:
-        raise DatabaseUnavailable(say_unreachable(engine, error)) from error
 
 
 def is_session_held(db: Session, session_id: int) -> bool:

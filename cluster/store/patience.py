@@ -47,7 +47,7 @@ class Patience:
         except DatabaseUnavailable as error:
             began, last = self.clock(), error
         while (waited_s := self.clock() - began) < self.timeout_s:
-            self.on_wait(f"database unreachable, retrying for {waited_s:.0f} s")
+            self.on_wait(f"{last.trouble}, retrying for {waited_s:.0f} s")
             self.sleep(RETRY_INTERVAL_S)
             try:
                 result = work()
@@ -57,6 +57,6 @@ class Patience:
                 self.on_wait(None)
                 return result
         raise DatabaseUnavailable(
-            f"{last} It did not come back within {self.timeout_s:.0f} seconds; "
-            "when it has, resume the session."
+            f"{str(last).removesuffix('.')}. That did not change within {self.timeout_s:.0f} "
+            "seconds; when it has, resume the session."
         ) from last

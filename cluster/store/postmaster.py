@@ -21,8 +21,16 @@ from types import MappingProxyType
 import psutil
 import psycopg
 
-from cluster.core.errors import DatabaseUnavailable
-from cluster.store.server_files import PORT, ServerFiles, is_lock_held, open_lock, open_own
+from cluster.core.errors import DatabaseUnavailable, DatabaseUnusable
+from cluster.store.libpq import forget_libpq_environment
+from cluster.store.server_files import (
+    PORT,
+    ServerFiles,
+    is_disk_full,
+    is_lock_held,
+    open_lock,
+    open_own,
+)
 from cluster.store.server_programs import VERSION, reach_programs
 from cluster.store.server_user import ENVIRONMENT, HERE, make_data_folder, process_options
 
@@ -54,6 +62,7 @@ TUNING: Mapping[str, str] = MappingProxyType(
 
 def connect(files: ServerFiles, *, database: str) -> psycopg.Connection:
     """Return a connection to one database of the server, in autocommit."""
+    forget_libpq_environment()
     return psycopg.connect(files.url(database), autocommit=True, connect_timeout=10)
 
 
@@ -73,8 +82,9 @@ def ensure_cluster(files: ServerFiles) -> None:
     if (files.data / "PG_VERSION").exists():
         found = (files.data / "PG_VERSION").read_text().strip()
         if found != str(VERSION):
-            raise DatabaseUnavailable(
-                f"{files.data} was made by PostgreSQL {found}; this Headcount brings {VERSION}."
+            raise DatabaseUnusable(
+                f"{files.data} was made by PostgreSQL {found}; this Headcount brings {VERSION}. "
+                "Use the Headcount that made it, or name another data_dir."
             )
         return
     fresh = files.home / "data.new"
@@ -232,6 +242,8 @@ def wait_until_down(files: ServerFiles, *, limit_s: float) -> bool:
 
 def last_words(files: ServerFiles) -> str:
     """Return the last line of the log that tells of a trouble, and where the log is."""
+    if is_disk_full(files.home):
+        return f"the disk is full; make room for {files.home}."  # The log could not say it.
     lines = files.log.read_text(errors="replace").splitlines() if files.log.exists() else []
     troubles = [line for line in lines if any(word in line for word in _TROUBLES)]
     said = (troubles or lines or ["nothing was said"])[-1]

@@ -6,11 +6,16 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from cluster.core.errors import DatabaseUnavailable
-from cluster.store.engine import check_database, describe_url
+from cluster.core.errors import DatabaseUnusable
+from cluster.store.engine import check_database, tell_outages
+from cluster.store.outages import describe_url
+from cluster.store.tables import TrainingSession
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -21,17 +26,44 @@ _MIGRATION_LOCK = 0x48434D47
 def upgrade_schema(engine: Engine) -> None:
     """Bring the schema to the newest revision; processes that ask at once take turns.
 
-    Raises DatabaseUnavailable when the schema cannot be made, for example without pgvector.
+    Raises DatabaseUnavailable, and DatabaseUnusable when the schema cannot be made, for example
+    without pgvector, or is not one of this version's.
     """
     check_database(engine)
+    place = describe_url(engine.url)
     try:
-        with engine.begin() as connection:
+        with tell_outages(engine), engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            command.upgrade(migration_config(connection), "head")
-    except SQLAlchemyError as error:
-        raise DatabaseUnavailable(
-            f"The schema at {describe_url(engine.url)} could not be brought to date: {error}"
+            config = migration_config(connection)
+            _check_revision(connection, config, place=place)
+            command.upgrade(config, "head")
+    except (SQLAlchemyError, CommandError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = str(cause).strip().partition("\n")[0]
+        raise DatabaseUnusable(
+            f"The tables of the database at {place} could not be brought to date: {reason}. "
+            "Correct that, or name another database."
         ) from error
+
+
+def _check_revision(connection: Connection, config: Config, *, place: str) -> None:
+    """Raise DatabaseUnusable unless the tables are of this version or an earlier one, or none."""
+    found = MigrationContext.configure(connection).get_current_heads()
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    if len(found) == 1 and found[0] in known:
+        return
+    if len(found) == 1 and found[0].isdigit() and found[0] > known[0]:
+        raise DatabaseUnusable(
+            f"The database at {place} was made by a newer Headcount (revision {found[0]}; this one "
+            f"knows {known[0]}). Use that version or a later one, or name another data_dir or "
+            "database_url."
+        )
+    if found or inspect(connection).has_table(TrainingSession.__tablename__):
+        named = ", ".join(found) or "nothing"
+        raise DatabaseUnusable(
+            f"The table alembic_version of the database at {place} names {named}, which no "
+            "Headcount wrote: it is damaged. Restore the database from a backup, or name another."
+        )
 
 
 def migration_config(connection: Connection | None = None) -> Config:

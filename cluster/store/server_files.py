@@ -11,6 +11,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ DATABASE = "headcount"
 PORT = 5432
 MAX_SOCKET_PATH_BYTES = 103
 """sockaddr_un holds 107 bytes on Linux and 103 on macOS."""
+
+LOG_PIECE_BYTES = 16 << 20
+"""PostgreSQL's wal_segment_size: a server that cannot make the next one stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,19 @@ class ServerFiles:
         """Return the URL of one database; it stays the same when the server is started again."""
         host = quote(os.fsencode(self.address), safe="/")
         return f"postgresql://postgres@/{database}?host={host}&port={PORT}"
+
+
+def find_home(host: object) -> Path | None:
+    """Return the folder of the embedded server that `host` leads to; None when it is another."""
+    is_folder = isinstance(host, str) and host.startswith("/")
+    if is_folder and os.path.exists(os.path.join(str(host), "server.lock")):
+        return Path(str(host)).resolve()
+    return None
+
+
+def is_disk_full(folder: Path) -> bool:
+    """Tell whether PostgreSQL has no room for the next piece of its log."""
+    return shutil.disk_usage(folder).free < LOG_PIECE_BYTES
 
 
 def _points_to(link: Path, place: Path) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Engine, select, text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from cluster.core.errors import DatabaseUnavailable, NotFound
+from cluster.core.errors import NotFound
 from cluster.core.progress import ClusteringResult, PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import PhaseName
-from cluster.store.engine import begin, describe_url
+from cluster.store.engine import begin
 from cluster.store.tables import SessionPhase
 
 # Photos that were skipped because they had not changed took no time and say nothing about speed.
@@ -53,13 +52,8 @@ def load_snapshots(engine: Engine, session_id: int) -> tuple[PhaseSnapshot, ...]
 
     Raises NotFound, or DatabaseUnavailable when the database does not answer.
     """
-    try:
-        with begin(engine) as db:
-            return get_snapshots(db, session_id)
-    except OperationalError as error:
-        raise DatabaseUnavailable(
-            f"PostgreSQL at {describe_url(engine.url)} does not answer."
-        ) from error
+    with begin(engine) as db:
+        return get_snapshots(db, session_id)
 
 
 def _to_snapshot(row: Any, *, past_rate_per_s: float | None) -> PhaseSnapshot:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.core.errors import DatabaseUnavailable
+from cluster.core.errors import DatabaseUnavailable, DatabaseUnusable
 from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
 from cluster.store.engine import build_engine, check_database
 from cluster.store.postmaster import find_postmaster, find_processes
@@ -127,7 +127,7 @@ def test_data_of_another_version_is_refused(folder: Path) -> None:
     data.mkdir(parents=True)
     (folder / "postgres" / "start.lock").touch()
     (data / "PG_VERSION").write_text("12\n")
-    with pytest.raises(DatabaseUnavailable, match="PostgreSQL 12"):
+    with pytest.raises(DatabaseUnusable, match=r"PostgreSQL 12.*another data_dir"):
         start_embedded(folder)
 
 
