@@ -92,3 +92,16 @@ def submission_id_from_environment() -> str | None:
     config = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}"))
     submission_id = config.get("metadata", {}).get("job_submission_id")
     return None if submission_id is None else str(submission_id)
+
+
+def environment_at_start() -> dict[str, str]:
+    """Return the environment that this process was given, as it was before any of it was changed.
+
+    Where the kernel does not tell, it is the environment as it is now.
+    """
+    try:
+        content = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return dict(os.environ)
+    pairs = (os.fsdecode(pair).partition("=") for pair in content.split(b"\0") if pair)
+    return {name: value for name, _, value in pairs}

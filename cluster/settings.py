@@ -26,17 +26,23 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from cluster.core.errors import BadSetting
+from cluster.core.errors import BadRoot, BadSetting
+from cluster.core.paths import is_url
 from cluster.core.sessions import PhaseName
+from cluster.core.urls import normalise_url
 from cluster.environment import PROJECT_DIR
 
 ENV_PREFIX = "HEADCOUNT_"
 LOCAL_CONFIG = PROJECT_DIR / "configs" / "local.yaml"
 
 
+_BETWEEN_ROOTS = re.compile(r":(?=$|/(?!/)|~|\.|[A-Za-z][\w+.-]*://)")
+"""A colon before a path or a URL: not the one of a scheme, a port or a password."""
+
+
 def _split_roots(value: object) -> object:
     """Let HEADCOUNT_ALLOWED_ROOTS be written as a PATH is: folders and URLs with colons between."""
-    parts = re.split(r":(?!//)", value) if isinstance(value, str) else value
+    parts = _BETWEEN_ROOTS.split(value) if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         return value
     return [os.path.expanduser(part) for part in parts if part]
@@ -163,7 +169,18 @@ def load_settings(
     except (yaml.YAMLError, OSError, ValueError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise BadSetting("--config", f"{chosen} cannot be read as settings: {reason}.") from error
+    _check_roots(settings)
     return _check_token(settings)
+
+
+def _check_roots(settings: Settings) -> None:
+    """Raise BadSetting for a root whose URL has no normal form: one with a password above all."""
+    for root in settings.allowed_roots:
+        try:
+            if is_url(root):
+                normalise_url(root)
+        except BadRoot as error:
+            raise BadSetting("allowed_roots", str(error)) from None
 
 
 def _check_token(settings: Settings) -> Settings:

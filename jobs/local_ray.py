@@ -13,16 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
 import psutil
 import ray
-from ray import _raylet
-from ray._private import ray_constants
-from ray._private.parameter import RayParams
-from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 from ray.exceptions import AuthenticationError, RayError
 
 from cluster.core.errors import RayUnavailable
@@ -43,6 +39,12 @@ from jobs.ray_files import (
     list_running,
     open_ray_folder,
     provide_token,
+)
+from jobs.ray_internals import (
+    leave_out_usage_statistics,
+    let_agent_choose_its_port,
+    read_token_settings_again,
+    stay_on_this_machine,
 )
 
 ADDRESS_FILE = "ray_current_cluster"
@@ -137,6 +139,7 @@ def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
     use_token(provide_token(settings.data_dir) if needs_own_token() else None)
     stay_on_this_machine()
     let_agent_choose_its_port()
+    leave_out_usage_statistics()
     for left in reversed(range(STARTS)):
         try:
             with said_while_waiting("waiting for Ray to start"):
@@ -201,32 +204,7 @@ def use_token(file: Path | None) -> None:
         name_ray_token(file)
     elif not is_ray_open():
         ask_for_ray_token()
-    # Ray has read the environment when it was imported.
-    raylet = cast(Any, _raylet)
-    raylet.Config.initialize("")
-    raylet.AuthenticationTokenLoader.instance().reset_cache()
-
-
-def stay_on_this_machine() -> None:
-    """Let a local Ray listen on loopback alone, and be found there.
-
-    Who reaches its ports runs what code he likes.
-
-    Ray does so on macOS and Windows; elsewhere it takes the address of the network, whatever it is
-    told. The processes that it starts read it from the environment, this one has read it.
-    """
-    ray_constants.ENABLE_RAY_CLUSTER = False
-
-
-def let_agent_choose_its_port() -> None:
-    """Let several Rays on one machine take jobs.
-
-    The agent that starts them listens on one fixed port, for which `ray.init` has no option; where
-    it is taken, no job can be submitted. Ray's own test clusters give None as well.
-    """
-    begin = RayParams.__init__
-    fixed = DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
-    begin.__defaults__ = tuple(None if v == fixed else v for v in begin.__defaults__ or ())
+    read_token_settings_again()
 
 
 def find_clusters(settings: Settings) -> list[str]:

@@ -12,6 +12,7 @@ import ray
 
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.core.paths import decoded_folder, is_url
+from cluster.core.urls import normalise_url
 from cluster.plan import CrewOptions, Plan
 from cluster.ray_meter import RayMeter
 from cluster.settings import Settings
@@ -36,8 +37,11 @@ DECODE_THREADS = 4
 
 
 def normalise_root(root: str) -> str:
-    """Return a URL as it is, and a folder as its absolute path, links resolved."""
-    return root if is_url(root) else os.path.realpath(os.path.expanduser(root))
+    """Return a URL in its normal form, and a folder as its absolute path, links resolved.
+
+    Raises BadRoot for a URL without such a form, or with a password in it.
+    """
+    return normalise_url(root) if is_url(root) else os.path.realpath(os.path.expanduser(root))
 
 
 def choose_session(

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from cluster.environment import PROJECT_DIR, prepare_loopback_environment
 from cluster.settings import load_settings
-from jobs.local_ray import needs_own_token, stay_on_this_machine, use_token
+from jobs.local_ray import needs_own_token, use_token
 from jobs.ray_files import find_any_token, list_running
+from jobs.ray_internals import stay_on_this_machine
 
 COMMANDS = {"ray": ("ray.scripts.scripts", "main"), "serve": ("ray.serve.scripts", "cli")}
 INSTALL = "--install"

@@ -21,6 +21,7 @@ from ray.actor import ActorHandle
 from cluster.actors.progress import start_progress_actor
 from cluster.core.errors import BadSetting, DatabaseUnavailable
 from cluster.core.reports import Throttle
+from cluster.environment import is_ray_open
 from cluster.logs import log_to_file, log_to_stderr
 from cluster.settings import (
     Settings,
@@ -38,6 +39,7 @@ from jobs.exposure import warn_of_others
 from jobs.local_ray import connected, named_address, say
 from jobs.ports import wait_for_port
 from jobs.ray_files import was_killed
+from serve.links import page_link
 
 SAY_INTERVAL_S = 2.0
 
@@ -59,10 +61,19 @@ class Runtime:
         """What a person may open in a browser, by what it is."""
         urls: dict[str, str] = {}
         if self.page_url:
-            urls |= {"page": self.page_url, "API document": f"{self.page_url}/docs"}
+            urls |= {"page": self.link("/"), "API document": self.link("/docs")}
         if self.dashboard_url:
             urls["Ray dashboard"] = self.dashboard_url
+            if not is_ray_open():
+                urls["its token"] = "by .venv/bin/ray get-auth-token"
         return urls
+
+    def link(self, path: str) -> str:
+        """Return the address of a page as a person opens it, with the token when one is set."""
+        token = self.settings.api_token
+        secret = None if token is None else token.get_secret_value()
+        url = self.page_url if secret is None and path == "/" else f"{self.page_url}{path}"
+        return page_link(url or "", secret)
 
     def ensure_database(self) -> None:
         """Start the embedded database again if it died; an external one is not ours."""

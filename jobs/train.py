@@ -284,7 +284,11 @@ def reads_photos(plan: Plan) -> bool:
 
 def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console) -> None:
     """Keep serving until Ctrl-C, bringing the embedded database back if it dies."""
-    console.print(f"Serving at {runtime.page_url or runtime.dashboard_url}; Ctrl-C ends.")
+    console.print(
+        f"Serving at {runtime.urls.get('page') or runtime.dashboard_url}; Ctrl-C ends.",
+        markup=False,
+        soft_wrap=True,
+    )
     while not interrupt.wait(5.0):
         runtime.ensure_database()
 

@@ -30,8 +30,9 @@ logger = bind(__name__)
 class Watch:
     """Looks at the rows every few seconds.
 
-    `is_job_alive` asks Ray about a submitted job, and `last_words` what it said when it ended; `shown` gives the revision of each session that
-    the live view knows, and `reload` makes it read one again.
+    `is_job_alive` asks Ray about a submitted job, and `last_words` what it said when it ended;
+    `shown` gives the revision of each session that the live view knows, and `reload` makes it read
+    one again.
     """
 
     engine: Engine
