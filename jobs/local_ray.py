@@ -117,8 +117,8 @@ def check_reachable(address: str) -> None:
     if address == "auto":
         return
     cure = "Start the cluster, or unset RAY_ADDRESS and HEADCOUNT_RAY_ADDRESS to use this machine."
-    parts = urlsplit(address if "://" in address else f"//{address}")
     try:
+        parts = urlsplit(address if "://" in address else f"//{address}")
         host, port = parts.hostname, parts.port
         if not host or not port:
             raise ValueError("write it as HOST:PORT")

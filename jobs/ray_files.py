@@ -52,7 +52,7 @@ def ray_files(data_dir: Path) -> Path:
 def open_ray_folder() -> Iterator[Path]:
     """Give an empty temporary folder for a Ray, whose parent only this user may enter.
 
-    Folders of Rays that have ended are removed; of the last one the logs stay, until another run.
+    Those of Rays that have ended are removed. When this one ends, its logs stay until the next.
     """
     parent = open_private_folder()
     remove_ended(parent)
@@ -66,14 +66,11 @@ def open_ray_folder() -> Iterator[Path]:
 
 
 def remove_ended(parent: Path) -> None:
-    """Remove the temporary folders of Rays that have ended, but for the logs of the last one."""
-    ended = [lock for lock in parent.glob("????.lock") if not is_held(lock)]
-    ended.sort(key=lambda lock: lock.stat().st_mtime)
-    for lock in ended[:-1]:
-        shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-        lock.unlink(missing_ok=True)
-    for lock in ended[-1:]:
-        remove_all_but_logs(lock.with_suffix(""))
+    """Remove the temporary folders of Rays that have ended."""
+    for lock in parent.glob("????.lock"):
+        if not is_held(lock):
+            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+            lock.unlink(missing_ok=True)
 
 
 def remove_all_but_logs(folder: Path) -> None:
