@@ -1,6 +1,6 @@
 // Talking to the API: the bearer token goes along, and what goes wrong is a typed error.
 
-import { askForToken, currentToken } from "/static/token.js";
+import { currentToken, refuseToken } from "/static/token.js";
 
 export const API = "/api/v1";
 
@@ -21,18 +21,24 @@ export class Unreachable extends Error {
   }
 }
 
+// While the server wants its token, the page asks the user (views/token.js) and nobody else anything:
+// what was under way ends like a view that was left.
 export async function request(path, { method = "GET", body, signal, headers = {} } = {}) {
-  const response = await send(path, { method, body, signal, headers: { ...headers, ...identity() } });
+  const token = currentToken();
+  const response = await send(path, { method, body, signal, headers: { ...headers, ...identity(token) } });
   if (response.status === 401) {
-    await askForToken({ signal });
-    return request(path, { method, body, signal, headers });
+    if (token !== currentToken()) return request(path, { method, body, signal, headers });
+    refuseToken(token);
+    throw new DOMException("The server asks for its token.", "AbortError");
   }
   if (response.ok) return response;
   const isProblem = response.headers.get("Content-Type")?.startsWith("application/problem+json");
   throw isProblem ? new Problem(response.status, await response.json()) : new Unreachable();
 }
 
-const identity = () => (currentToken() ? { Authorization: `Bearer ${currentToken()}` } : {});
+// A header has bytes: those of UTF-8, as the server has them.
+const identity = (token) =>
+  (token ? { Authorization: `Bearer ${String.fromCharCode(...new TextEncoder().encode(token))}` } : {});
 
 async function send(path, options) {
   try {

@@ -1,5 +1,7 @@
 // /openapi.json as a page: each route with its parameters and bodies, then the schemas.
 
+import "/static/token.js"; // a link to this page may carry the token: it is kept for the others
+
 const main = document.querySelector("#main");
 
 function element(tag, properties = {}, ...children) {
@@ -51,6 +53,14 @@ function showSchema([name, schema]) {
     fields.length ? table(fields) : typeOf(schema));
 }
 
+// The document itself is no secret.
+function describeToken({ components }) {
+  if (!components?.securitySchemes?.HTTPBearer) return [];
+  return [element("p", { className: "quiet" }, "This server asks for its token: each route below /api wants the header ",
+    element("code", {}, "Authorization: Bearer TOKEN"), ", where TOKEN is the setting ",
+    element("code", {}, "api_token"), " (", element("code", {}, "HEADCOUNT_API_TOKEN"), ").")];
+}
+
 const response = await fetch("/openapi.json");
 const document_ = await response.json();
 const routes = Object.entries(document_.paths).flatMap(([path, methods]) =>
@@ -58,5 +68,5 @@ const routes = Object.entries(document_.paths).flatMap(([path, methods]) =>
 const schemas = Object.entries(document_.components?.schemas ?? {}).map(showSchema);
 main.replaceChildren(
   element("h1", {}, "The API"), element("p", {}, document_.info.summary ?? ""),
-  element("p", {}, element("a", { href: "/openapi.json" }, "openapi.json")), ...routes,
+  element("p", {}, element("a", { href: "/openapi.json" }, "openapi.json")), ...describeToken(document_), ...routes,
   element("h2", {}, "Schemas"), ...schemas);

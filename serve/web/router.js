@@ -17,6 +17,16 @@ export function startRouting(table) {
 
 export const reload = () => showPlace();
 
+// Ends the view, with all that it asks for and its dialogs, and shows `node` in its place.
+export function showInstead(node) {
+  leaving.abort();
+  isFirst = false;
+  setNotice("");
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+  main.removeAttribute("aria-busy");
+  main.replaceChildren(node);
+}
+
 export function goTo(hash) {
   if (location.hash === hash) return reload();
   location.hash = hash;

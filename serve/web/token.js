@@ -1,37 +1,80 @@
-// The API token, for servers that ask for one: kept for this tab, asked for in a dialog.
-
-import { button, make } from "/static/dom.js";
-import { openDialog } from "/static/dialog.js";
+// The API token, for servers that ask for one. It comes after # in the address that Headcount prints,
+// from another tab of this page, or it is pasted (views/token.js).
+//
+// It is kept in sessionStorage: until the tab is closed, through reloads, and not on the disk, where
+// localStorage would leave it. A tab that is opened from this one has no part in that, and asks.
 
 const KEY = "headcount-token";
-let asking = null;
+const IN_LINK = /#token=(.*)$/;
+
+const news = new EventTarget();
+const tabs = new BroadcastChannel(KEY); // heard by pages of this very server alone
+let refused = null;
 
 export const currentToken = () => sessionStorage.getItem(KEY);
 
+// Calls told() when there is another token, or none any more.
+export const onToken = (told) => news.addEventListener("token", told);
+
+// Calls told(wasWrong) when the server wants a token that is not there.
+export const onTokenWanted = (told) => news.addEventListener("wanted", ({ detail }) => told(detail));
+
+// Takes the token out of the address, and so out of the tab's history.
+function takeFromAddress() {
+  if (!IN_LINK.test(location.hash)) return;
+  const token = readToken(location.hash);
+  history.replaceState(history.state, "", location.pathname + location.search);
+  if (token) setToken(token);
+}
+
+// The token of a link as Headcount prints it, or of what is nothing but a token; "" when it is none.
+export function readToken(text) {
+  const [, encoded] = IN_LINK.exec(text) ?? [];
+  const token = encoded === undefined ? text.trim() : decode(encoded);
+  return /[\0-\x1f\x7f]/.test(token) ? "" : token;
+}
+
+export function setToken(token) {
+  sessionStorage.setItem(KEY, token);
+  news.dispatchEvent(new Event("token"));
+}
+
+// The server did not take `token`, which is null when it was sent none.
+export function refuseToken(token) {
+  refused = token;
+  sessionStorage.removeItem(KEY);
+  news.dispatchEvent(new Event("token"));
+  news.dispatchEvent(new CustomEvent("wanted", { detail: token !== null }));
+  askTabs();
+}
+
+// In every tab: those that still knew it would give it back.
 export function forgetToken() {
+  tabs.postMessage({ forget: true });
+  forgetHere();
+}
+
+function forgetHere() {
   sessionStorage.removeItem(KEY);
   location.reload();
 }
 
-// Resolves once there is another token; many requests that fail together ask once.
-export function askForToken() {
-  asking ??= ask(currentToken() !== null).finally(() => { asking = null; });
-  return asking;
+const askTabs = () => tabs.postMessage({ ask: true });
+
+tabs.addEventListener("message", ({ data: { ask, token, forget } }) => {
+  if (ask && currentToken()) tabs.postMessage({ token: currentToken() });
+  if (token && token !== refused && !currentToken()) setToken(token);
+  if (forget && currentToken()) forgetHere();
+});
+
+function decode(encoded) {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded; // written by hand, with a % of its own
+  }
 }
 
-async function ask(wasWrong) {
-  const token = await openDialog("This server asks for its token", (close) => {
-    const field = make("input", {
-      id: "token", type: "password", autocomplete: "current-password", required: true,
-      "aria-describedby": "token-hint",
-    });
-    return make("form", { onsubmit: (event) => { event.preventDefault(); close(field.value.trim()); } },
-      make("label", { for: "token" }, "API token"), field,
-      make("p", { id: "token-hint", class: wasWrong ? "wrong" : "quiet" }, wasWrong
-        ? "The server did not accept that token."
-        : "It is the api_token that the server was started with. It is kept until you close this tab."),
-      make("div", { class: "actions" }, button("Continue", null, { type: "submit", class: "primary" })));
-  });
-  if (!token) throw new Error("Without its token this server shows nothing. Reload to enter it.");
-  sessionStorage.setItem(KEY, token);
-}
+addEventListener("hashchange", takeFromAddress); // before the router's, for which that is no place
+takeFromAddress();
+if (!currentToken()) askTabs();
