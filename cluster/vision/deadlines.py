@@ -1,15 +1,20 @@
 """A photo that is never read to its end does not hold its worker.
 
-A mount that died blocks whoever reads from it, and a decoder may run for ever on damaged content.
+A mount that died blocks whoever reads from it, and a decoder may run for hours on hostile content.
 Neither can be interrupted from Python, so the work is done by a thread beside the caller, which is
 left behind when the time is over: the caller goes on with a new one. A thread that was left behind
 ends with its work, or with the process.
+
+What was left behind gives back the locks that it holds. While it still computes, its process
+`is_burdened`: whoever runs the process replaces it as soon as what it has done is safe.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +26,7 @@ DEFAULT_TIMEOUT_S = 60.0
 """Ten times what the largest photos take that are within the default limits."""
 
 _own = threading.local()
+_burdens: set[_Attempt[Any]] = set()
 
 
 class TimeOver(Exception):
@@ -36,16 +42,23 @@ def within(timeout_s: float, path: str, work: Callable[[], Result]) -> Result:
     try:
         return wait_for(timeout_s, work)
     except TimeOver:
-        raise UnreachableImage(path, f"it could not be read within {timeout_s:g} seconds") from None
+        raise UnreachableImage(path, say_time_over(timeout_s)) from None
 
 
-def wait_for(timeout_s: float, work: Callable[[], Result]) -> Result:
+def say_time_over(timeout_s: float) -> str:
+    """Say why a photo that took too long has failed."""
+    return f"it could not be read within {timeout_s:g} seconds"
+
+
+def wait_for(
+    timeout_s: float, work: Callable[[], Result], *, clock: Callable[[], float] = time.monotonic
+) -> Result:
     """Return what `work` returns, or raise what it raises; raise TimeOver after `timeout_s`."""
     reader: _Reader | None = getattr(_own, "reader", None)
     if reader is None:
         reader = _own.reader = _Reader()
-    attempt = reader.start(work)
-    if not attempt.is_over.wait(timeout_s):
+    attempt = reader.start(_Attempt(work, clock))
+    if not attempt.wait(timeout_s):
         reader.leave_behind()
         _own.reader = None
         raise TimeOver
@@ -54,22 +67,113 @@ def wait_for(timeout_s: float, work: Callable[[], Result]) -> Result:
     return attempt.result
 
 
+def begin_computing() -> None:
+    """Note that the work of this thread keeps a processor busy from here on.
+
+    Raises TimeOver, which nobody hears, when the work was left behind before.
+    """
+    attempt: _Attempt[Any] | None = getattr(_own, "attempt", None)
+    if attempt is not None:
+        attempt.begin_computing()
+
+
+@contextmanager
+def holding(lock: threading.Lock) -> Iterator[None]:
+    """Hold `lock` until the block ends, or until the work of this thread is left behind.
+
+    The time in which others hold it does not count for the work's time-out.
+    """
+    attempt: _Attempt[Any] | None = getattr(_own, "attempt", None)
+    if attempt is None:
+        with lock:
+            yield
+        return
+    attempt.take(lock)
+    try:
+        yield
+    finally:
+        attempt.give_back(lock)
+
+
+def is_burdened() -> bool:
+    """Tell whether this process still computes what was left behind."""
+    return bool(_burdens)
+
+
 class _Attempt(Generic[Result]):
-    """One piece of work; `is_over` is set when it has a result or an error."""
+    """One piece of work, seen by the thread that does it and by the caller that waits for it."""
 
     result: Result
 
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._work = work
-        self.is_over = threading.Event()
+    def __init__(self, work: Callable[[], Result], clock: Callable[[], float]) -> None:
+        self._work, self._clock = work, clock
+        self._changed = threading.Condition()
+        self._spent_s = 0.0
+        self._runs_since: float | None = clock()
+        self._is_over = self._is_left_behind = self._is_computing = False
+        self._held: list[threading.Lock] = []
         self.error: BaseException | None = None
 
     def run(self) -> None:
+        """Do the work; what it returned or raised is there when it is over."""
         try:
             self.result = self._work()
         except BaseException as error:  # Raised again in the caller's own thread.
             self.error = error
-        self.is_over.set()
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+            _burdens.discard(self)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Tell that the work is over; leave it behind when it has run longer than `timeout_s`."""
+        with self._changed:
+            while not self._is_over:
+                left_s = timeout_s - self._spent()
+                if left_s <= 0:
+                    self._leave_behind()
+                    return False
+                self._changed.wait(None if self._runs_since is None else left_s)
+        return True
+
+    def begin_computing(self) -> None:
+        with self._changed:
+            self._go_on()
+            self._is_computing = True
+
+    def take(self, lock: threading.Lock) -> None:
+        """Hold `lock`. The clock stands meanwhile: each of those in line has a time-out."""
+        with self._changed:
+            self._go_on()
+            self._spent_s, self._runs_since = self._spent(), None
+            self._changed.notify()
+        lock.acquire()
+        with self._changed:
+            self._runs_since = self._clock()
+            self._held.append(lock)
+            self._changed.notify()
+
+    def give_back(self, lock: threading.Lock) -> None:
+        """Let go of `lock`, unless that was done when the work was left behind."""
+        with self._changed:
+            if lock in self._held:
+                self._held.remove(lock)
+                lock.release()
+
+    def _spent(self) -> float:
+        running_s = 0.0 if self._runs_since is None else self._clock() - self._runs_since
+        return self._spent_s + running_s
+
+    def _go_on(self) -> None:
+        if self._is_left_behind:
+            raise TimeOver
+
+    def _leave_behind(self) -> None:
+        self._is_left_behind = True
+        while self._held:
+            self._held.pop().release()
+        if self._is_computing:
+            _burdens.add(self)
 
 
 class _Reader:
@@ -79,8 +183,7 @@ class _Reader:
         self._attempts: SimpleQueue[_Attempt[Any] | None] = SimpleQueue()
         threading.Thread(target=self._run, name="photo-reader", daemon=True).start()
 
-    def start(self, work: Callable[[], Result]) -> _Attempt[Result]:
-        attempt = _Attempt(work)
+    def start(self, attempt: _Attempt[Result]) -> _Attempt[Result]:
         self._attempts.put(attempt)
         return attempt
 
@@ -89,5 +192,7 @@ class _Reader:
 
     def _run(self) -> None:
         while (attempt := self._attempts.get()) is not None:
+            _own.attempt = attempt
             attempt.run()
+            _own.attempt = None
             del attempt

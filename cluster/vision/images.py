@@ -1,8 +1,8 @@
 """Any photo -> upright RGB at the wanted scale, or UnreadableImage with a reason for people.
 
-The pixel limit is checked on the header, before anything is decoded. JPEG is decoded at 1/2, 1/4
-or 1/8 where that leaves enough pixels; everything else is reduced right after decoding. Large
-pictures that need their full size in memory are decoded one at a time in a process.
+The limits of pixels and of scans are checked on the headers, before anything is decoded. JPEG is
+decoded at 1/2, 1/4 or 1/8 where that leaves enough pixels; everything else is reduced right after
+decoding. Large pictures that need their full size in memory are decoded one at a time in a process.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ from PIL import (
 )
 
 from cluster.core.errors import UnreadableImage
+from cluster.vision.deadlines import begin_computing, holding
 from cluster.vision.formats import READ_FORMATS, describe_stranger, find_format
 from cluster.vision.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
 from cluster.vision.pixels import is_dithered, to_rgb
+from cluster.vision.scans import check_scans
 from cluster.vision.truncated import complete, is_whole_progressive, share_decoded
 
 DECODE_LONG_SIDE_PX = 640
@@ -97,6 +99,8 @@ def open_image(
     """
     if find_format(data) is None:
         raise UnreadableImage(path, describe_stranger(data))
+    begin_computing()
+    check_scans(data, path=path)
     try:
         with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
             _check_size(image, path=path, max_pixels=max_pixels)
@@ -135,7 +139,7 @@ def _millions(pixels: int) -> str:
 
 def _in_line(image: Image.Image) -> contextlib.AbstractContextManager[object]:
     is_large = image.width * image.height > LARGE_PIXELS
-    return _large_decode if is_large else contextlib.nullcontext()
+    return holding(_large_decode) if is_large else contextlib.nullcontext()
 
 
 def _decode(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from cluster.core.errors import UnreadableImage
@@ -87,8 +88,13 @@ def reopen(photo: PreparedPhoto, *, long_side_px: int, options: DetectorOptions)
     try:
         if photo.data is None:
             return prepare_photo(photo.path, larger).image
-        return open_image(
-            photo.data, path=photo.path, long_side_px=long_side_px, max_pixels=options.max_pixels
+        work = partial(
+            open_image,
+            photo.data,
+            path=photo.path,
+            long_side_px=long_side_px,
+            max_pixels=options.max_pixels,
         )
+        return within(options.timeout_s, photo.path, work)
     except UnreadableImage:
         return photo.image

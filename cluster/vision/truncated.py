@@ -12,6 +12,8 @@ import io
 import numpy as np
 from PIL import ImageFile
 
+from cluster.vision.scans import PROGRESSIVE, START_OF_SCAN, walk_segments
+
 MAX_MISSING_SHARE = 0.05
 """At most this share of the rows may be missing from a photo that is used."""
 
@@ -20,9 +22,6 @@ MAX_MISSING_ROWS = 32
 
 _MAX_MISSING_SHARE_OF_SMALL = 0.25
 _END_OF_IMAGE = b"\xff\xd9"
-_PROGRESSIVE = 0xC2
-_START_OF_SCAN = 0xDA
-_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 def share_decoded(image: ImageFile.ImageFile, *, full_height: int) -> float:
@@ -51,27 +50,13 @@ def is_whole_progressive(data: bytes) -> bool:
     """
     coefficients: set[tuple[int, int]] = set()
     components: set[int] = set()
-    for marker, segment in _segments(data):
-        if marker == _PROGRESSIVE:
+    for marker, segment in walk_segments(data):
+        if marker in PROGRESSIVE and len(segment) > 5:
             components = {segment[6 + 3 * i] for i in range(segment[5])}
-        elif marker == _START_OF_SCAN and len(segment) >= 6:
+        elif marker == START_OF_SCAN and len(segment) >= 6:
             count = segment[0]
             first, last, precision = segment[1 + 2 * count : 4 + 2 * count]
             if precision & 0x0F == 0:
                 scanned = [segment[1 + 2 * i] for i in range(count)]
                 coefficients |= {(c, k) for c in scanned for k in range(first, last + 1)}
     return bool(components) and len(coefficients) >= 64 * len(components)
-
-
-def _segments(data: bytes) -> list[tuple[int, bytes]]:
-    found: list[tuple[int, bytes]] = []
-    at = 2
-    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 4:
-        marker = data[at + 1]
-        at += 1 if marker == 0xFF else 2
-        if marker in (0x00, 0xFF) or marker in _WITHOUT_LENGTH:
-            continue
-        length = int.from_bytes(data[at : at + 2])
-        found.append((marker, data[at + 2 : at + length]))
-        at += length
-    return found
