@@ -30,9 +30,9 @@ import ray
 from ray.actor import ActorHandle
 from sqlalchemy import text
 
-from cluster.actors.detection import Detection, DetectionBatch, commit_detection
+from cluster.actors.detection import Detected, Detection, DetectionBatch, commit_detection
 from cluster.core.faces import BoundingBox, Face
-from cluster.core.photos import FoundPhoto, Settled
+from cluster.core.photos import FoundPhoto
 from cluster.core.reports import report_interval_s
 from cluster.core.sessions import Move, PhaseName
 from cluster.core.steps import StepTimes
@@ -212,7 +212,7 @@ class DetectorHost:
             for _ in range(count)
         ]
 
-    def detect_batch(self, number: int, batch: DetectionBatch) -> Settled:
+    def detect_batch(self, number: int, batch: DetectionBatch) -> Detected:
         """Let one of the detectors do a batch."""
         return self._detectors[number].detect_batch(batch)
 
@@ -252,7 +252,7 @@ class SimulatedDetectors:
         self._holders[reference] = detector
         return reference
 
-    def finished(self, reference: ray.ObjectRef, answer: Settled | None) -> None:
+    def finished(self, reference: ray.ObjectRef, answer: Detected | None) -> None:
         """Free the detector's place."""
         self._holders.pop(reference).held -= 1
 

@@ -3,7 +3,8 @@
 What a lost worker held is given back, photo by photo, and these are tried again one at a time:
 one of them may be what crashed it. A photo whose worker is lost three times while it is the only
 suspect is given up, with a reason, so that one poisonous file cannot stop a library, and a machine
-that was switched off does not put the blame on a good one.
+that was switched off does not put the blame on a good one. What a worker leaves of its batch,
+because it is to be replaced, is handed out again as it is: nobody is blamed for that.
 """
 
 from __future__ import annotations
@@ -53,6 +54,15 @@ Items = Sequence[Item]
 BatchT = TypeVar("BatchT", TrainingBatch, DetectionBatch, contravariant=True)
 
 
+class Answer(Protocol):
+    """What a batch came back with."""
+
+    @property
+    def left(self) -> tuple[Item, ...]:
+        """Photos of the batch that another worker is to do."""
+        ...
+
+
 class Workers(Protocol[BatchT]):
     """Those who do the batches: Ray tasks, or a pool of actors."""
 
@@ -96,6 +106,7 @@ class Crew:
         self._give_back, self._give_up = give_back, give_up
         self._running: dict[ray.ObjectRef, Batch] = {}
         self._returned: deque[Batch] = deque()
+        self._left: deque[Items] = deque()
         self._suspect: ray.ObjectRef | None = None
         self._crashes: Counter[int] = Counter()
         self._crashes_in_a_row = 0
@@ -105,7 +116,7 @@ class Crew:
     @property
     def is_idle(self) -> bool:
         """Nothing is in flight and nothing was given back."""
-        return not self._running and not self._returned
+        return not (self._running or self._returned or self._left)
 
     @property
     def has_running(self) -> bool:
@@ -122,7 +133,9 @@ class Crew:
         self._start(self._make_batch(items))
 
     def hand_out_returned(self) -> None:
-        """Give the next photo that a lost worker left behind to another, if there is room."""
+        """Hand out, if there is room, what workers left, and the next photo of a lost one."""
+        while self._left and self.has_room:
+            self.hand_out(self._left.popleft())
         if self._returned and self._suspect is None and self.has_room:
             self._suspect = self._start(self._returned.popleft())
 
@@ -163,6 +176,13 @@ class Crew:
         else:
             self._workers.finished(reference, answer)
             self._crashes_in_a_row = 0
+            self._take_left(answer, was_suspect=was_suspect)
+
+    def _take_left(self, answer: Answer, *, was_suspect: bool) -> None:
+        if answer.left and was_suspect:
+            self._returned.appendleft(self._make_batch(answer.left))
+        elif answer.left:
+            self._left.append(answer.left)
 
     def _take_back(self, batch: Batch, error: Exception, *, was_suspect: bool) -> None:
         self._crashes_in_a_row += 1

@@ -22,10 +22,9 @@ from ray.autoscaler.sdk import request_resources
 from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.actors.detection import DetectionBatch, FaceDetectorActor
+from cluster.actors.detection import Detected, DetectionBatch, FaceDetectorActor
 from cluster.core.errors import DatabaseUnavailable, PhaseFailed
 from cluster.core.metrics import DETECTORS
-from cluster.core.photos import Settled
 from cluster.core.reports import report_interval_s
 from cluster.logs import bind
 from cluster.numerics.clusters import load_tree_code
@@ -90,7 +89,8 @@ class Detector:
 class DetectorWorkers:
     """A pool of FaceDetector actors that follows the size of the cluster.
 
-    A detector that dies is replaced; when nodes join, detectors are added. `dismiss` ends them all.
+    A detector that dies is replaced, and so is one that computes what it has left behind; when
+    nodes join, detectors are added. `dismiss` ends them all.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -126,15 +126,20 @@ class DetectorWorkers:
         self._holders[reference] = detector
         return reference
 
-    def finished(self, reference: ray.ObjectRef, answer: Settled | None) -> None:
-        """Free the detector's place; a lost detector is replaced at once."""
+    def finished(self, reference: ray.ObjectRef, answer: Detected | None) -> None:
+        """Free the detector's place; one that is lost or burdened is replaced at once.
+
+        A burdened one gets nothing more, and ends when it has come back with all that it holds.
+        """
         detector = self._holders.pop(reference)
         detector.held.discard(reference)
-        if answer is None and detector in self._detectors:
+        if detector in self._detectors and (answer is None or answer.is_burdened):
             self._detectors.remove(detector)
-            self._log.warning("detector lost", name=detector.name, node=detector.node_id)
-            ray.kill(detector.actor)
+            event = "detector lost" if answer is None else "detector replaced"
+            self._log.warning(event, name=detector.name, node=detector.node_id)
             self._resized_at = float("-inf")
+        if detector not in self._detectors and (answer is None or not detector.held):
+            ray.kill(detector.actor)
 
     def end(self, reference: ray.ObjectRef) -> None:
         """Kill the detector that holds a batch."""
@@ -142,7 +147,7 @@ class DetectorWorkers:
 
     def dismiss(self) -> None:
         """End every detector; what they had not committed stays pending."""
-        for detector in self._detectors:
+        for detector in {*self._detectors, *self._holders.values()}:
             ray.kill(detector.actor)
         self._detectors.clear()
         if self._asked_autoscaler:

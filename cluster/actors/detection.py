@@ -43,6 +43,7 @@ from cluster.store.items import settle_detection
 from cluster.store.patience import Patience
 from cluster.store.stops import worker_stop_sign
 from cluster.vision.copies import DecodedCopies
+from cluster.vision.deadlines import is_burdened
 from cluster.vision.detector import DetectorOptions, FaceDetector, PreparedPhoto, load_detector
 from cluster.vision.images import OpenedImage
 from cluster.vision.packs import Pack
@@ -57,6 +58,19 @@ class DetectionBatch:
     batch_id: int
     pack: str
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a batch came to: the phase's new counts.
+
+    `left` are photos that another process is to look at: this one computes what was left behind,
+    and as long as that goes on it `is_burdened`.
+    """
+
+    settled: Settled
+    left: tuple[Item, ...] = ()
+    is_burdened: bool = False
 
 
 Prepared = tuple[Item, PreparedPhoto | DetectionOutcome]
@@ -96,34 +110,38 @@ class Detection:
         self._ahead = decode_threads + detector.photos_at_once
         self._decoders = ThreadPoolExecutor(decode_threads) if decode_threads else None
 
-    def detect_batch(self, batch: DetectionBatch) -> Settled:
+    def detect_batch(self, batch: DetectionBatch) -> Detected:
         """Find the faces of a batch, commit them in one transaction, return the new counts.
 
-        When the session was stopped, the photos that are left stay pending.
+        When the session was stopped, the photos that are left stay pending. When a photo was left
+        behind and is still being decoded, those after it are given back.
         """
         reporter = self._reporter(batch)
         outcomes: list[DetectionOutcome] = []
         with self._model:
-            photos = self._prepare_ahead(self._until_stopped(batch))
+            photos = self._prepare_ahead(self._until_ended(batch))
             while some := list(itertools.islice(photos, self._detector.photos_at_once)):
                 for outcome in self._detect_some(some):
                     outcomes.append(outcome)
                     reporter.photo_done()
             self._measure(self._times.take() | self._detector.times.take())
+        left = () if self._is_stopped(batch.session_id) else batch.items[len(outcomes) :]
         started = time.perf_counter()
         settled = self._settle(batch, outcomes)
         self._measure({"commit": time.perf_counter() - started})
         phase = PhaseName.FACE_DETECTION
         self._done(SettledReport(batch.session_id, phase, batch.attempt, batch.batch_id, settled))
-        return settled
+        return Detected(settled, left, is_burdened())
 
     def describe(self) -> str:
         """Say on what the model runs: CPU or CUDA."""
         return self._detector.provider
 
-    def _until_stopped(self, batch: DetectionBatch) -> Iterator[Item]:
-        session_id = batch.session_id
-        return itertools.takewhile(lambda _: not self._is_stopped(session_id), batch.items)
+    def _until_ended(self, batch: DetectionBatch) -> Iterator[Item]:
+        def goes_on(_: Item) -> bool:
+            return not (self._is_stopped(batch.session_id) or is_burdened())
+
+        return itertools.takewhile(goes_on, batch.items)
 
     def _prepare_ahead(self, items: Iterator[Item]) -> Iterator[Prepared]:
         """Yield each item with its decoded photo, or with its outcome when there is none."""

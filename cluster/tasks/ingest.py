@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import ray
@@ -22,6 +22,7 @@ from cluster.core.photos import Item, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
+from cluster.leaving import MOST_CALLS, leave_after_this_task
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
 from cluster.store.engine import begin, worker_engine
@@ -29,7 +30,7 @@ from cluster.store.items import settle_training
 from cluster.store.patience import Patience
 from cluster.store.stops import worker_stop_sign
 from cluster.vision.copies import DecodedCopies
-from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, within
+from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, is_burdened, within
 from cluster.vision.fingerprints import read_record_and_image
 
 
@@ -44,10 +45,14 @@ class ReadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a batch came to: the phase's counts, and the bytes of decoded copies that were kept."""
+    """What a batch came to: the phase's counts, and the bytes of decoded copies that were kept.
+
+    `left` are photos that another process is to read: this one computes what was left behind.
+    """
 
     settled: Settled
-    kept_bytes: int
+    kept_bytes: int = 0
+    left: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +74,24 @@ def train_batch(
     reporter: BatchReporter,
     meter: Meter,
     is_stopped: Callable[[], bool] = lambda: False,
-) -> Settled:
+) -> Trained:
     """Read every photo, commit the outcomes in one transaction, return the phase's new counts.
 
-    When the session `is_stopped`, the photos that are left stay pending.
+    When the session `is_stopped`, the photos that are left stay pending. When a photo of the batch
+    was left behind and is still being decoded, those after it are given back.
     """
     times = StepTimes(time.perf_counter)
     outcomes = []
     with times.timing("decode"):
-        for item in itertools.takewhile(lambda _: not is_stopped(), batch.items):
+        for item in itertools.takewhile(lambda _: not (is_stopped() or is_burdened()), batch.items):
             outcomes.append(read_item(item, read=read))
             reporter.photo_done()
+        left = () if is_stopped() else batch.items[len(outcomes) :]
     with times.timing("commit"):
         settled = settle(outcomes)
     for step, seconds in times.take().items():
         meter.record(BATCH_SECONDS, seconds, phase=PhaseName.TRAINING.value, step=step)
-    return settled
+    return Trained(settled, left=left)
 
 
 def read_item(item: Item, *, read: Callable[[Item], PhotoRecord]) -> TrainingOutcome:
@@ -121,7 +128,7 @@ class PhotoReader:
         return record
 
 
-@ray.remote(max_retries=0)
+@ray.remote(max_retries=0, max_calls=MOST_CALLS)
 def ingest(
     batch: TrainingBatch,
     database_url: str,
@@ -132,11 +139,12 @@ def ingest(
 ) -> Trained:
     """Train one batch on the cluster, telling `progress` photo by photo.
 
-    Retries are the pipeline's: it knows which photos a crashed worker held.
+    Retries are the pipeline's: it knows which photos a crashed worker held. The process of a photo
+    that was left behind, and is still being decoded, ends with this task.
     """
     work_in_background()
     reader = PhotoReader(limits, copies)
-    settled = train_batch(
+    trained = train_batch(
         batch,
         read=reader.read,
         settle=lambda outcomes: Patience().run(
@@ -155,10 +163,12 @@ def ingest(
         is_stopped=worker_stop_sign(database_url, batch.session_id).is_set,
     )
     report = SettledReport(
-        batch.session_id, PhaseName.TRAINING, batch.attempt, batch.batch_id, settled
+        batch.session_id, PhaseName.TRAINING, batch.attempt, batch.batch_id, trained.settled
     )
     progress.settled.remote(report)
-    return Trained(settled, reader.kept_bytes)
+    if is_burdened():
+        leave_after_this_task()
+    return replace(trained, kept_bytes=reader.kept_bytes)
 
 
 def commit_training(

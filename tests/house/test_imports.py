@@ -19,6 +19,7 @@ CLUSTER_MODULES = {
     "environment.py",
     "private_folder.py",
     "priority.py",
+    "leaving.py",
     *PIPELINE_MODULES,
     *OPERATORS_MODULES,
 }
