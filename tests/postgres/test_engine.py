@@ -26,6 +26,20 @@ def test_another_database_is_refused() -> None:
         build_engine("sqlite:///photos.db")
 
 
+def test_a_url_that_cannot_be_read_is_refused_without_its_password() -> None:
+    with pytest.raises(DatabaseUnavailable, match="database URL cannot be read") as caught:
+        build_engine("postgresql://me:secret@host:port/library")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_url_with_an_option_that_there_is_not_is_refused_in_one_sentence(
+    database_url: str,
+) -> None:
+    engine = build_engine(f"{database_url}&colour=green")
+    with pytest.raises(DatabaseUnavailable, match="colour"):
+        check_database(engine)
+
+
 def test_an_unreachable_server_is_named_without_its_password() -> None:
     engine = build_engine("postgresql://me:secret@127.0.0.1:1/library")
     with pytest.raises(DatabaseUnavailable) as caught:
