@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -23,6 +25,8 @@ which all threads share: an arena of their own goes back to the kernel with each
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
+NOWHERE = "http://127.0.0.1:9/"
+
 TOKEN_MODE, TOKEN_PATH, TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_TOKEN"
 
 
@@ -35,6 +39,7 @@ def prepare_environment() -> None:
     photo for the next: a tenth of the time went into pages that the kernel cleared again.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_USAGE_STATS_REPORT_URL", NOWHERE)
     os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name, value in KEPT_MEMORY.items():
@@ -58,6 +63,23 @@ def prepare_loopback_environment() -> None:
     for name in ("no_proxy", "NO_PROXY"):
         others = [part for part in os.environ.get(name, "").split(",") if part]
         os.environ[name] = ",".join(dict.fromkeys([*others, *LOOPBACK_NAMES]))
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let the processes that are started meanwhile keep their temporary files in `folder`.
+
+    What they leave when they are killed goes with it.
+    """
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
 
 
 def is_ray_open() -> bool:

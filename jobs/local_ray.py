@@ -30,6 +30,7 @@ from cluster.environment import (
     prepare_environment,
     prepare_loopback_environment,
     ray_address_from_environment,
+    temporary_files_in,
 )
 from cluster.settings import Settings
 from jobs.ray_files import (
@@ -76,6 +77,7 @@ def connected(address: str | None, *, settings: Settings, namespace: str) -> Ite
         else:
             folder = stack.enter_context(open_ray_folder())
             stack.callback(end_processes, folder)
+            stack.enter_context(temporary_files_in(folder))
             context = start(folder, settings=settings, namespace=namespace)
             gcs_address = ray.get_runtime_context().gcs_address
             (folder / ADDRESS_FILE).write_text(gcs_address)

@@ -75,16 +75,23 @@ def remove_ended(parent: Path) -> None:
 
 def remove_all_but_logs(folder: Path) -> None:
     """Leave of a Ray's temporary folder its logs alone: spilled objects may hold faces."""
-    for session in folder.glob("session_*"):
-        if session.is_symlink():
+    for entry in folder.iterdir():
+        if not entry.is_dir() or entry.is_symlink():
+            entry.unlink(missing_ok=True)
+        elif not entry.name.startswith("session_"):
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            _remove_all_but(entry, "logs")
+
+
+def _remove_all_but(folder: Path, kept: str) -> None:
+    for entry in folder.iterdir():
+        if entry.name == kept:
             continue
-        for entry in session.iterdir():
-            if entry.name == "logs":
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -54,6 +54,8 @@ def build_app(parts: AppParts) -> FastAPI:
         summary="Who is in a photo library, and how far the looking is.",
         docs_url=None,
         redoc_url=None,
+        # FastAPI would export traces to wherever the user's environment sends those of others.
+        telemetry={"auto_configure": False},
         lifespan=_follow_live_view,
     )
     app.state.parts = parts

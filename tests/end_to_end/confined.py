@@ -61,6 +61,7 @@ def prepare_network() -> None:
         file.write("nameserver 192.0.2.53\noptions timeout:1 attempts:1\n")
     Path(file.name).chmod(0o644)
     subprocess.run(["mount", "--bind", file.name, "/etc/resolv.conf"], check=True)
+    Path(file.name).unlink()
 
 
 def use_everything(run: Headcount, photos: Path) -> None:

@@ -127,9 +127,11 @@ def test_of_rays_that_ended_the_last_ones_logs_stay_and_nothing_else(temporary: 
                 (session / name).mkdir(parents=True)
                 (session / name / "file").touch()
             (folder / "session_latest").symlink_to(session)
+            (folder / "left-by-a-process").mkdir()
     (parent,) = temporary.iterdir()
     (last,) = [entry for entry in parent.iterdir() if entry.is_dir()]
     assert last == folder
+    assert [entry.name for entry in last.iterdir()] == ["session_1"]
     assert [entry.name for entry in (last / "session_1").iterdir()] == ["logs"]
     assert (last / "session_1/logs/file").exists()
 

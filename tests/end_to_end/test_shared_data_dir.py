@@ -1,0 +1,61 @@
+"""Two runs over one data directory leave each other alone; a job that cannot begin says why."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.ray_files import list_running
+from tests.headcount import Headcount, find_free_port
+from tests.waiting import wait_until
+
+
+@pytest.mark.long
+def test_a_run_that_ends_leaves_the_other_one_visible(
+    headcount: Headcount, demo_library: Path, tmp_path: Path
+) -> None:
+    headcount.start("--root", str(demo_library), "--keep")
+    headcount.wait_until_ready()
+    (first,) = list_running(headcount.data_dir)
+    shutil.copytree(demo_library, tmp_path / "others")
+    second = replace(headcount, port=find_free_port(), process=None, printed=[])
+    code, output = second.run("--root", str(tmp_path / "others"))
+    assert code == 0, output
+    assert list_running(headcount.data_dir) == [first]
+    asked = replace(headcount, process=None, printed=[])
+    code, output = asked.run("2", job="status")
+    assert code == 0
+    assert "completed" in output
+    code, output = asked.run("restart", "2", "--phase", "clustering", job="control")
+    assert code == 0, output
+    assert "Ray job headcount-session-2" in output, "the first run's Ray is found"
+    path = "/api/v1/training/2/progress/unified"
+    wait_until(
+        lambda: headcount.get(path).body["overallStatus"] == "completed", "it is grouped again"
+    )
+    headcount.end()
+
+
+def test_a_root_that_becomes_a_link_to_elsewhere_is_the_sessions_error_and_can_be_resumed(
+    server: Headcount, demo_library: Path, tmp_path: Path
+) -> None:
+    root, away = tmp_path / "photos", tmp_path / "away"
+    shutil.copytree(demo_library, root)
+    session_id = server.post("/api/v1/training", {"rootPath": str(root)}).body["sessionId"]
+    root.rename(away)
+    root.symlink_to("/etc")
+    path = f"/api/v1/training/{session_id}"
+    wait_until(lambda: server.get(path).body["status"] in ("failed", "completed"), "it ends")
+    session = server.get(path).body
+    assert session["status"] == "failed", session
+    assert str(root) in session["error"]
+    assert "without a word" not in session["error"]
+    root.unlink()
+    away.rename(root)
+    assert "resume" in session["legalMoves"]
+    assert server.post(f"{path}/resume", {}).status == 200
+    wait_until(lambda: server.get(path).body["status"] in ("failed", "completed"), "it ends again")
+    assert server.get(path).body["status"] == "completed"
