@@ -31,6 +31,8 @@ LATE_IMPORTS: dict[str, str] = {
     "cluster/actors/watching.py:is_job_alive": "Ray's job client is slow to import",
     "cluster/actors/watching.py:find_last_words": "Ray's job client is slow to import",
     "jobs/runtime.py:start_serve": "a job on a cluster serves nothing",
+    "jobs/doctor/rays.py:check_cluster": "Ray is slow to import, and few name a cluster",
+    "cluster/vision/opening.py:open_pack": "whoever asks another process loads no model library",
 }
 
 

@@ -1,0 +1,153 @@
+"""What a database is like, for whoever asks what is wrong: read, and nothing changed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from cluster.core.errors import DatabaseUnusable
+from cluster.store.drivers import list_unattended
+from cluster.store.engine import Db, begin, build_engine
+from cluster.store.outages import describe_url
+from cluster.store.schema import migration_config
+from cluster.store.server_files import ServerFiles, is_lock_held
+from cluster.store.sessions import SessionInfo, list_sessions
+
+_SERVER = text(
+    """
+    SELECT current_setting('server_version') AS version,
+        current_setting('max_connections')::int AS most_clients,
+        pg_database_size(current_database()) AS size_bytes,
+        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector,
+        to_regclass('alembic_version') IS NOT NULL AS has_revision,
+        to_regclass('training_session') IS NOT NULL AS has_tables
+    """
+)
+
+_CLIENTS = text(
+    """
+    SELECT coalesce(nullif(application_name, ''), 'unnamed') AS name, count(*) AS clients
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND backend_type = 'client backend'
+    GROUP BY 1 ORDER BY 1
+    """
+)
+
+_ROWS = text(
+    """
+    SELECT (SELECT count(*) FROM image) AS photos, (SELECT count(*) FROM face) AS faces,
+        (SELECT count(*) FROM person) AS people
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A database that answers. `revision` is that of its tables, None where there are none.
+
+    `clients` counts the connections of others by the name that they give; `rows` photos, faces and
+    people. `last_sessions` come newest first; `unattended` are those that nobody runs although they
+    are pending or running. `names` of people and sessions are there to be kept out of what is
+    shown. Where the tables are of another version, all of these are empty.
+    """
+
+    version: str
+    most_clients: int
+    size_bytes: int
+    pgvector: str | None
+    revision: str | None
+    newest_revision: str
+    clients: Mapping[str, int]
+    rows: Mapping[str, int]
+    last_sessions: tuple[SessionInfo, ...] = ()
+    unattended: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_current(self) -> bool:
+        """The tables are those of this version."""
+        return self.revision == self.newest_revision
+
+
+def read_condition(engine: Engine, *, sessions: int) -> Condition:
+    """Return what a database is like, with its last `sessions`.
+
+    Raises DatabaseUnavailable, and DatabaseUnusable when it does not let us look.
+    """
+    try:
+        with begin(engine) as db:
+            return _read(db, sessions=sessions)
+    except DBAPIError as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        place = describe_url(engine.url)
+        raise DatabaseUnusable(f"The database at {place} cannot be read: {reason}.") from error
+
+
+def _read(db: Db, *, sessions: int) -> Condition:
+    server = db.execute(_SERVER).one()
+    revision = _find_revision(db) if server.has_revision else None
+    newest = ScriptDirectory.from_config(migration_config()).get_current_head() or ""
+    is_current = revision == newest and server.has_tables
+    last = tuple(list_sessions(db, limit=sessions)) if is_current else ()
+    return Condition(
+        version=server.version,
+        most_clients=server.most_clients,
+        size_bytes=server.size_bytes,
+        pgvector=server.pgvector,
+        revision=revision,
+        newest_revision=newest,
+        clients={row.name: row.clients for row in db.execute(_CLIENTS)},
+        rows=dict(db.execute(_ROWS).mappings().one()) if is_current else {},
+        last_sessions=last,
+        unattended=tuple(one.session_id for one in list_unattended(db)) if is_current else (),
+        names=tuple(_list_names(db)) if is_current else (),
+    )
+
+
+def _find_revision(db: Db) -> str | None:
+    return db.execute(text("SELECT version_num FROM alembic_version LIMIT 1")).scalar()
+
+
+def _list_names(db: Db) -> list[str]:
+    """Return the names of people and sessions, which are kept out of what is shown."""
+    people = db.execute(text("SELECT name FROM person WHERE name IS NOT NULL"))
+    named = db.execute(text("SELECT name FROM training_session WHERE name IS NOT NULL"))
+    return [*people.scalars(), *named.scalars()]
+
+
+def describe_server(database_url: str) -> str:
+    """Return host, port and database of a URL; DatabaseUnavailable when it is none."""
+    engine = build_engine(database_url)
+    try:
+        return describe_url(engine.url)
+    finally:
+        engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedState:
+    """The embedded server before anybody asks for it; `is_made` when it has a data directory."""
+
+    is_made: bool
+    is_running: bool
+    is_watched: bool
+
+
+def look_at_embedded(data_dir: Path) -> EmbeddedState:
+    """Return the state of the server of `data_dir`; OSError when it may not be looked at."""
+    files = ServerFiles.under(data_dir)
+    if files.home.exists() and not os.access(files.home, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(files.home))
+    return EmbeddedState(
+        is_made=(files.data / "PG_VERSION").exists(),
+        is_running=is_lock_held(files.server_lock),
+        is_watched=is_lock_held(files.watch_lock),
+    )

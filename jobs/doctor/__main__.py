@@ -1,0 +1,114 @@
+"""`python -m jobs.doctor`: what is here, what is wrong, and what would go wrong next.
+
+It changes nothing in the library. What it prints is for a bug report: it shows no secret, and
+unless `--paths` is given no folder of photos, no photo and no name of a session or a person. Exit
+codes: 0 no problem was found, 1 a problem was found, 2 bad arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cluster.environment import environment_at_start
+from jobs.command import as_command
+from jobs.doctor.checks import Inquiry, Section, Source, look
+from jobs.doctor.privacy import find_secrets, mask
+from jobs.doctor.report import (
+    TITLES,
+    as_values,
+    list_next,
+    status_of,
+    summarise,
+    write_section,
+)
+
+SOURCES = (
+    Source("versions", "jobs.doctor.versions"),
+    Source("settings", "jobs.doctor.configuration"),
+    Source("pack", "jobs.doctor.pack"),
+    Source("machine", "jobs.doctor.machine"),
+    Source("folders", "jobs.doctor.folders"),
+    Source("ports", "jobs.doctor.network"),
+    Source("ray", "jobs.doctor.rays"),
+    Source("database", "jobs.doctor.library", "check_database"),
+    Source("sessions", "jobs.doctor.library", "check_sessions"),
+)
+"""Those that need no package first. Their modules are imported when their turn comes."""
+
+MAX_COLUMNS = 100
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what was found and return the exit code."""
+    options = build_parser().parse_args(arguments)
+    inquiry = Inquiry(
+        environment_at_start(),
+        config=options.config,
+        shows_paths=options.paths,
+        is_offline=options.offline,
+    )
+    sections = examine(inquiry)
+    if options.json:
+        found = list(sections)
+        found.append(list_next(found))
+        print(json.dumps(as_values(found), indent=2))
+        return status_of(found)
+    return print_report(sections)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.doctor", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--paths", action="store_true", help="show the folders of photos and names of sessions"
+    )
+    parser.add_argument(
+        "--offline", action="store_true", help="start no database, and connect to nothing"
+    )
+    parser.add_argument("--config", type=Path, help="a YAML file with settings")
+    return parser
+
+
+def examine(inquiry: Inquiry, sources: Iterable[Source] = SOURCES) -> Iterator[Section]:
+    """Yield what each check finds, as soon as it has, without secrets."""
+    secrets = find_secrets(inquiry.environment, read_config_text(inquiry.config_file))
+    home = str(Path.home())
+    for source in sources:
+        yield mask(look(source, inquiry, say=say), secrets=secrets, home=home)
+
+
+def read_config_text(file: Path | None) -> str:
+    """Return a file of settings as text; nothing when it cannot be read."""
+    try:
+        return "" if file is None else file.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def print_report(sections: Iterable[Section]) -> int:
+    """Print each section when it is there, then what is wrong once more; return the exit code."""
+    columns = min(shutil.get_terminal_size((MAX_COLUMNS, 24)).columns, MAX_COLUMNS)
+    found: list[Section] = []
+    for section in sections:
+        found.append(section)
+        print(f"{TITLES[section.name]}\n{write_section(section, columns=columns)}\n", flush=True)
+    troubles = list_next(found)
+    if troubles.findings:
+        print(f"{TITLES[troubles.name]}\n{write_section(troubles, columns=columns)}\n")
+    print(summarise(troubles))
+    return status_of(found)
+
+
+def say(text: str) -> None:
+    """Write a line for the person at the terminal, who waits."""
+    print(f"headcount: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(as_command(main))

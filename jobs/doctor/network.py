@@ -1,0 +1,95 @@
+"""Ports: free, taken by a run of this library, or by somebody else; and who reaches the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cluster.core.errors import BadSetting
+from cluster.environment import ray_address_from_environment
+from cluster.settings import Settings, check_exposure, is_loopback
+from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
+from jobs.doctor.configuration import read_settings
+from jobs.doctor.processes import (
+    descends_from,
+    describe_process,
+    find_holders,
+    find_listener,
+)
+from jobs.exposure import warn_of_others
+from jobs.ports import check_port
+from jobs.ray_files import ray_files
+
+DASHBOARD_PORT = 8265
+
+
+def check(inquiry: Inquiry) -> Iterator[Finding]:
+    """Tell whether the ports are free, and who would reach the HTTP server."""
+    settings = read_settings(inquiry).settings
+    if settings.ray_address or ray_address_from_environment():
+        yield note("http", "the HTTP server is the cluster's; none is started here.")
+        return
+    if not settings.serve_enabled:
+        yield note("http", "serve_enabled is false: no HTTP server is started.")
+    else:
+        yield check_http(settings)
+        yield from check_reach(settings)
+    yield check_dashboard(settings)
+
+
+def list_drivers(settings: Settings) -> list[int]:
+    """Return the processes that have started a Ray for this library, and still live."""
+    files = ray_files(settings.data_dir).glob("*.json")
+    return [pid for file in files for pid in find_holders(file)]
+
+
+def check_http(settings: Settings) -> Finding:
+    """Tell whether the server's port is free, or whose it is."""
+    place = f"{settings.host}:{settings.port}"
+    try:
+        check_port(settings.host, settings.port)
+    except BadSetting as error:
+        holder = find_listener(settings.port)
+        if holder is not None and descends_from(holder, list_drivers(settings)):
+            return ok(
+                "http", f"{place}: a run of this library serves there, {describe_process(holder)}"
+            )
+        if holder is None and "in use" not in error.reason:
+            return problem("http", error.reason)
+        says = f"{place} is taken by {describe_process(holder)}."
+        return problem("http", says, "End that process, or set HEADCOUNT_PORT to another port.")
+    return ok("http", f"{place} is free")
+
+
+def check_dashboard(settings: Settings) -> Finding:
+    """Tell whether Ray's dashboard would have its usual port."""
+    place = f"127.0.0.1:{DASHBOARD_PORT}"
+    try:
+        check_port("127.0.0.1", DASHBOARD_PORT)
+    except BadSetting:
+        holder = find_listener(DASHBOARD_PORT)
+        if holder is not None and descends_from(holder, list_drivers(settings)):
+            return ok("dashboard", f"{place}: Ray's, of a run of this library")
+        says = f"{place} is taken by {describe_process(holder)}; Ray takes the next port."
+        return note("dashboard", says)
+    return ok("dashboard", f"{place} is free")
+
+
+def check_reach(settings: Settings) -> Iterator[Finding]:
+    """Tell who would see the faces."""
+    try:
+        check_exposure(settings)
+    except BadSetting as error:
+        yield problem("reach", error.reason)
+        return
+    token = "with a token" if settings.api_token is not None else "without a token"
+    if is_loopback(settings.host):
+        yield ok("reach", f"this machine alone, {token}")
+    elif settings.api_token is None:
+        says = "every machine that reaches it sees all faces: allow_without_token is true."
+        yield warning("reach", says, "Set HEADCOUNT_API_TOKEN.")
+    else:
+        yield ok("reach", f"other machines too, {token}")
+    others = warn_of_others(settings, page_url=f"http://{settings.host}:{settings.port}")
+    if others is not None and is_loopback(settings.host):
+        who, _, cure = others.partition("; ")
+        yield warning("reach", f"{who}.", cure)

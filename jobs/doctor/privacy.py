@@ -1,0 +1,113 @@
+"""What the doctor leaves out: secrets always, and by default whatever tells of photos or people.
+
+A user adds the output to a bug report that everybody reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote
+
+from jobs.doctor.checks import Finding, Section
+
+HIDDEN = "(hidden)"
+MASK = "***"
+MAX_ERROR = 400
+
+_SHORT = 6
+"""A secret of fewer characters is only looked for as a word: it stands in others by chance."""
+
+_TOKENS = ("HEADCOUNT_API_TOKEN", "RAY_AUTH_TOKEN", "PGPASSWORD")
+_SECRET_LINE = re.compile(r"^\s*(?:api_token|database_url)\s*:(.*)$", re.M)
+
+_PICTURE = r"\.(?:jpe?g|jpe|jfif|mpo|png|webp|hei[cf]|hif|avif|tiff?|bmp|dib|gif)\b"
+_PATH_BEGINS = re.compile(r"(?:(?<=[\s(=,:;\[<>])|^)(?:[A-Za-z][\w+.-]*://|~?/|\.{1,2}/)")
+_PATH_GOES_ON = re.compile(rf"[/\\]|{_PICTURE}", re.I)
+_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|“[^”\n]*”|‘[^’\n]*’|`[^`\n]*`")
+_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>[\w<>]+)')
+_OURS = re.compile(r"(?:^|/)((?:cluster|serve|jobs|site-packages)/[\w./-]+\.py)$")
+
+
+def find_secrets(environment: Mapping[str, str], config_text: str) -> frozenset[str]:
+    """Return what must not be shown: tokens, and the passwords in URLs, as they are written.
+
+    They stand in the environment, and in the lines of a file of settings, be it broken or not.
+    """
+    tokens = [v for name, v in environment.items() if name in _TOKENS]
+    lines = [line.strip().strip("'\"") for line in _SECRET_LINE.findall(config_text)]
+    urls = [*environment.values(), *lines]
+    secrets = {*tokens, *(line for line in lines if "://" not in line)}
+    secrets |= {part for url in urls for part in _passwords(url)}
+    return frozenset(s for secret in secrets if secret for s in (secret, unquote(secret)))
+
+
+def _passwords(url: str) -> Iterator[str]:
+    """Yield a URL's password whole and, where one holds an unquoted `@`, in parts."""
+    found = re.match(r"[A-Za-z][\w+.-]*://[^:/?#]*:(?P<password>.*)@", url)
+    if found:
+        yield from (found["password"], *found["password"].split("@"))
+    if "://" in url:
+        yield from re.findall(r"password=([^&\s]+)", url, re.I)
+
+
+def mask(section: Section, *, secrets: Iterable[str], home: str) -> Section:
+    """Return a section without secrets, and with `~` in place of the home directory."""
+    patterns = [_pattern(s) for s in sorted(secrets, key=len, reverse=True)]
+
+    def clean(text: str) -> str:
+        for pattern in patterns:
+            text = pattern.sub(MASK, text)
+        if home and Path(home) != Path("/"):
+            text = re.sub(rf"{re.escape(home.rstrip('/'))}(?=[/\s:;,.)\]]|$)", "~", text)
+        return text
+
+    return replace(section, findings=tuple(_map(clean, f) for f in section.findings))
+
+
+def _pattern(secret: str) -> re.Pattern[str]:
+    escaped = re.escape(secret)
+    return re.compile(rf"(?<!\w){escaped}(?!\w)" if len(secret) < _SHORT else escaped)
+
+
+def _map(clean: Callable[[str], str], finding: Finding) -> Finding:
+    cure = None if finding.cure is None else clean(finding.cure)
+    return replace(finding, subject=clean(finding.subject), says=clean(finding.says), cure=cure)
+
+
+def describe_error(error: str, *, names: Iterable[str], shows_paths: bool) -> str:
+    """Return a session's error in a line: its last one, and where in our code it was raised.
+
+    Unless `shows_paths`, paths, what stands in quotes, and `names` are left out of it.
+    """
+    lines = [line for line in error.splitlines() if line.strip()] or [""]
+    said = lines[-1].strip()
+    frames = [frame for line in lines if (frame := _FRAME.match(line))]
+    said = said if shows_paths else hide(said, names=names)
+    where = _place(frames[-1]) if frames else ""
+    return said[:MAX_ERROR] + where
+
+
+def hide(text: str, *, names: Iterable[str] = ()) -> str:
+    """Return a line without paths, without what stands in quotes, and without `names`.
+
+    A path ends at the colon that follows its last slash or its picture's suffix: names of folders
+    may hold spaces, commas and colons, too.
+    """
+    for name in sorted({n for n in names if n}, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, text)
+    text = _QUOTED.sub(HIDDEN, text)
+    ends = [found.end() for found in _PATH_GOES_ON.finditer(text)]
+    if not ends:
+        return text
+    begins = _PATH_BEGINS.search(text)
+    begin = begins.start() if begins and begins.start() < ends[0] else 0
+    _, colon, after = text[ends[-1] :].partition(": ")
+    return text[:begin] + HIDDEN + colon + after
+
+
+def _place(frame: re.Match[str]) -> str:
+    ours = _OURS.search(frame["file"])
+    return f" ({ours[1]}:{frame['line']} in {frame['function']})" if ours else ""
