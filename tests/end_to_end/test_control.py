@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,14 @@ from sqlalchemy import Engine, text
 from cluster.store.embedded import start_embedded, stop_embedded
 from cluster.store.engine import begin, build_engine
 from cluster.store.items import check_session
+from tests import waiting
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
+from tests.turns import turns_taken
+from tests.waiting import PATIENT_S
 
 ROUTE = "/api/v1/training"
 TERMINAL = {"completed", "failed", "cancelled"}
-LIMIT_S = 150
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +78,15 @@ def show(server: Headcount, session_id: int) -> dict[str, Any]:
 def wait_until(
     server: Headcount, session_id: int, holds: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
-    deadline = time.monotonic() + LIMIT_S
-    while not holds(answer := show(server, session_id)):
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.05)
+    """Return the first answer of which this holds."""
+    answer: dict[str, Any] = {}
+
+    def holds_now() -> bool:
+        nonlocal answer
+        answer = show(server, session_id)
+        return holds(answer)
+
+    waiting.wait_until(holds_now, f"session {session_id} gets so far")
     return answer
 
 
@@ -94,10 +100,7 @@ def is_over(answer: dict[str, Any]) -> bool:
 
 def wait_until_settled(server: Headcount, session_id: int, engine: Engine) -> dict[str, Any]:
     """Wait until the driver has ended; return the progress then."""
-    deadline = time.monotonic() + LIMIT_S
-    while find_drivers(session_id):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    waiting.wait_until(lambda: not find_drivers(session_id), "the driver has ended")
     with begin(engine) as db:
         check_session(db, session_id)
     return show(server, session_id)
@@ -151,10 +154,12 @@ def test_a_session_paused_and_resumed_over_http_ends_as_if_nobody_had_touched_it
     undisturbed: set[tuple[object, ...]],
 ) -> None:
     shutil.copytree(demo_library, tmp_path / "paused")
-    session_id = start_session(server, tmp_path / "paused")
-    wait_until(server, session_id, has_got_as_far_as("faceDetection", 15))
-    assert ask(server, session_id, "pause")["status"] == "paused"
-    assert show(server, session_id)["overallStatus"] == "paused"
+    with turns_taken(server.data_dir) as turns:
+        session_id = start_session(server, tmp_path / "paused")
+        turns.let_through(session_id, until="face_detection")
+        wait_until(server, session_id, has_got_as_far_as("faceDetection", 15))
+        assert ask(server, session_id, "pause")["status"] == "paused"
+        assert show(server, session_id)["overallStatus"] == "paused"
     settled = wait_until_settled(server, session_id, tables)
     assert settled["overallStatus"] == "paused"
     assert ask(server, session_id, "resume", status=202)["status"] == "running"
@@ -187,12 +192,13 @@ def test_a_session_resumed_at_once_goes_on(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
     make_pictures(tmp_path, 300, seed=21, side=160)
-    session_id = start_session(server, tmp_path)
-    wait_until(server, session_id, has_got_as_far_as("training", 5))
-    for _ in range(4):
-        ask(server, session_id, "pause")
-        ask(server, session_id, "resume", status=202)
-        time.sleep(0.4)
+    with turns_taken(server.data_dir) as turns:
+        session_id = start_session(server, tmp_path)
+        for phase in ("training", "face_detection"):
+            turns.let_through(session_id, until=phase)
+            for _ in range(2):
+                ask(server, session_id, "pause")
+                ask(server, session_id, "resume", status=202)
     ended = wait_until(server, session_id, is_over)
     assert ended["overallStatus"] == "completed", ended
     assert ended["phases"]["faceDetection"]["progress"]["processed"] == 300
@@ -204,10 +210,11 @@ def test_a_cancelled_session_can_be_restarted_at_once(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
     make_pictures(tmp_path, 300, seed=22, side=160)
-    session_id = start_session(server, tmp_path)
-    wait_until(server, session_id, has_got_as_far_as("training", 40))
-    assert ask(server, session_id, "cancel")["status"] == "cancelled"
-    assert show(server, session_id)["overallStatus"] == "cancelled"
+    with turns_taken(server.data_dir):
+        session_id = start_session(server, tmp_path)
+        wait_until(server, session_id, has_got_as_far_as("training", 1))
+        assert ask(server, session_id, "cancel")["status"] == "cancelled"
+        assert show(server, session_id)["overallStatus"] == "cancelled"
     restarted = ask(server, session_id, "restart?phase=training", status=202)
     assert restarted["status"] == "pending", "also while the old driver is still settling"
     again = show(server, session_id)["phases"]["training"]
@@ -227,10 +234,12 @@ def test_a_driver_that_is_killed_is_missed_and_the_session_can_be_resumed(
     undisturbed: set[tuple[object, ...]],
 ) -> None:
     shutil.copytree(demo_library, tmp_path / "killed")
-    session_id = start_session(server, tmp_path / "killed")
-    wait_until(server, session_id, has_got_as_far_as("faceDetection", 12))
-    (driver,) = find_drivers(session_id)
-    os.kill(driver.pid, signal.SIGKILL)
+    with turns_taken(server.data_dir) as turns:
+        session_id = start_session(server, tmp_path / "killed")
+        turns.let_through(session_id, until="face_detection")
+        wait_until(server, session_id, has_got_as_far_as("faceDetection", 12))
+        (driver,) = find_drivers(session_id)
+        os.kill(driver.pid, signal.SIGKILL)
     lost = wait_until(server, session_id, is_over)
     assert lost["overallStatus"] == "failed"
     assert lost["phases"]["faceDetection"]["error"].startswith("driver lost")
@@ -246,12 +255,15 @@ def test_a_stopped_ray_job_leaves_its_session_paused(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
     make_pictures(tmp_path, 400, seed=23, side=160)
-    session_id = start_session(server, tmp_path)
-    wait_until(server, session_id, has_got_as_far_as("training", 5))
-    job_id = server.get(f"{ROUTE}/{session_id}").body["jobId"]
     ray = str(Path(sys.executable).with_name("ray"))
-    line = [ray, "job", "stop", "--address", server.dashboard_url, job_id]
-    subprocess.run(line, cwd=PROJECT_DIR, env=server.environment, check=True, capture_output=True)
+    with turns_taken(server.data_dir):
+        session_id = start_session(server, tmp_path)
+        wait_until(server, session_id, has_got_as_far_as("training", 1))
+        job_id = server.get(f"{ROUTE}/{session_id}").body["jobId"]
+        line = [ray, "job", "stop", "--address", server.dashboard_url, job_id]
+        stop = subprocess.Popen(line, cwd=PROJECT_DIR, env=server.environment)
+        wait_until(server, session_id, lambda answer: answer["overallStatus"] == "paused")
+    assert stop.wait(PATIENT_S) == 0
     settled = wait_until_settled(server, session_id, tables)
     assert settled["overallStatus"] == "paused"
     assert command(server, "jobs.control", "pause", session_id) == (2, "")
@@ -279,11 +291,12 @@ def test_a_paused_session_survives_a_restart_of_everything(
     headcount: Headcount, tmp_path: Path
 ) -> None:
     make_pictures(tmp_path / "photos", 300, seed=24, side=160)
-    headcount.start("--root", str(tmp_path / "photos"), "--keep")
-    headcount.wait_until_ready()
-    wait_until(headcount, 1, has_got_as_far_as("training", 5))
-    ask(headcount, 1, "pause")
-    paused = show(headcount, 1)
+    with turns_taken(headcount.data_dir):
+        headcount.start("--root", str(tmp_path / "photos"), "--keep")
+        headcount.wait_until_ready()
+        wait_until(headcount, 1, has_got_as_far_as("training", 1))
+        ask(headcount, 1, "pause")
+        paused = show(headcount, 1)
     headcount.end()
     stop_embedded(headcount.data_dir)
 
