@@ -78,16 +78,17 @@ def _map(clean: Callable[[str], str], finding: Finding) -> Finding:
 
 
 def describe_error(error: str, *, names: Iterable[str], shows_paths: bool) -> str:
-    """Return a session's error in a line: its last one, and where in our code it was raised.
+    """Return a session's error in a line; of a traceback what was raised, and where in our code.
 
-    Unless `shows_paths`, paths, what stands in quotes, and `names` are left out of it.
+    Unless `shows_paths`, paths, what stands in quotes, and `names` are left out of it. The lines
+    that follow in a database's error show the row: they are left out always.
     """
-    lines = [line for line in error.splitlines() if line.strip()] or [""]
-    said = lines[-1].strip()
-    frames = [frame for line in lines if (frame := _FRAME.match(line))]
-    said = said if shows_paths else hide(said, names=names)
-    where = _place(frames[-1]) if frames else ""
-    return said[:MAX_ERROR] + where
+    lines = [line for line in error.splitlines() if line.strip()] or ["no reason was kept"]
+    frames = [number for number, line in enumerate(lines) if _FRAME.match(line)]
+    after = lines[frames[-1] + 1 :] if frames else lines
+    said = next((line for line in after if not line[0].isspace()), lines[-1]).strip()
+    shown = said if shows_paths else hide(said, names=names)
+    return shown[:MAX_ERROR] + (_place(lines[frames[-1]]) if frames else "")
 
 
 def hide(text: str, *, names: Iterable[str] = ()) -> str:
@@ -108,6 +109,7 @@ def hide(text: str, *, names: Iterable[str] = ()) -> str:
     return text[:begin] + HIDDEN + colon + after
 
 
-def _place(frame: re.Match[str]) -> str:
-    ours = _OURS.search(frame["file"])
-    return f" ({ours[1]}:{frame['line']} in {frame['function']})" if ours else ""
+def _place(frame: str) -> str:
+    found = _FRAME.match(frame)
+    ours = _OURS.search(found["file"]) if found else None
+    return f" ({ours[1]}:{found['line']} in {found['function']})" if found and ours else ""

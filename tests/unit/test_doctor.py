@@ -156,6 +156,23 @@ def test_a_traceback_is_told_by_its_last_line_and_our_own_place() -> None:
     assert "/photos/Rosa/a.jpg" in describe_error(error, names=[], shows_paths=True)
 
 
+def test_the_row_that_a_database_complains_of_is_not_told() -> None:
+    error = (
+        "Traceback (most recent call last):\n"
+        '  File "/x/cluster/store/people.py", line 3, in name\n'
+        "    db.execute(statement)\n"
+        "    ~~~~~~~~~~^^^^^^^^^^^\n"
+        'IntegrityError: null value in column "name" of relation "person"\n'
+        "DETAIL:  Failing row contains (1, Rosalinde, f).\n"
+        "[parameters: {'name': 'Rosalinde'}]\n"
+        "(Background on this error at: https://example.org/e)\n"
+    )
+    said = describe_error(error, names=[], shows_paths=True)
+    assert said.startswith("IntegrityError: null value")
+    assert said.endswith("(cluster/store/people.py:3 in name)")
+    assert "Rosalinde" not in said
+
+
 def test_secrets_are_masked_wherever_they_stand() -> None:
     environment = {
         "HEADCOUNT_API_TOKEN": "t0ken/with-slash",
