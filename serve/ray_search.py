@@ -9,6 +9,7 @@ from typing import cast
 from ray.actor import ActorHandle
 from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayError, RayTaskError
 
+from cluster.actors.search import NotReadInTime, SearchBurdened
 from cluster.core.errors import HeadcountError
 from cluster.core.faces import PhotoFaces
 from serve.errors import SearchUnavailable
@@ -25,7 +26,8 @@ Hire = Callable[[PackChoice], ActorHandle]
 class RaySearch:
     """Sends photos to an actor that is hired for the first one, and let go after the last.
 
-    One actor is kept, for the pack that was asked for last.
+    One actor is kept, for the pack that was asked for last. One that decodes a photo for too long
+    is replaced: it still answers those who wait for it, then Ray ends it.
     """
 
     def __init__(self, hire: Hire, *, idle_s: float = IDLE_S) -> None:
@@ -41,18 +43,26 @@ class RaySearch:
         self._waiting += 1
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await self._ask(photo, pack)
+                return await self._ask_unburdened(photo, pack)
         except TimeoutError as error:
             raise SearchUnavailable("The search takes too long.") from error
         finally:
             self._waiting -= 1
             self._let_go_when_idle()
 
+    async def _ask_unburdened(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
+        try:
+            return await self._ask(photo, pack)
+        except SearchBurdened:
+            return await self._ask(photo, pack)
+
     async def _ask(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
         handle = await self._hired(pack)
         try:
             return cast(PhotoFaces, await handle.find_faces.remote(photo))
         except RayTaskError as error:
+            if isinstance(error.cause, NotReadInTime | SearchBurdened):
+                self._forget(handle)
             if isinstance(error.cause, HeadcountError):
                 raise error.cause from None
             raise
@@ -63,6 +73,9 @@ class RaySearch:
             raise SearchUnavailable("The search ended before it had an answer.") from error
         except RayError as error:
             raise SearchUnavailable("The Ray cluster does not answer.") from error
+        finally:
+            # What is raised keeps this frame until garbage is collected, and a handle its actor.
+            del handle
 
     async def _hired(self, pack: PackChoice) -> ActorHandle:
         async with self._hiring:

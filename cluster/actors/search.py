@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
 
+from cluster.core.errors import HeadcountError, UnreadableImage
 from cluster.core.faces import PhotoFaces
+from cluster.vision.deadlines import TimeOver, is_burdened, say_time_over, wait_for
 from cluster.vision.detector import DetectorOptions, FaceDetector, load_detector
-from cluster.vision.images import open_image
+from cluster.vision.images import OpenedImage, open_image
 from cluster.vision.options import PreparedPhoto
 from cluster.vision.packs import Pack
 
 PHOTO = "The photo"
 MAX_WAITING = 16
 """More callers than this are turned away: each holds a photo in memory."""
+
+
+LONGEST_READ_S = 60.0
+"""No photo that is sent gets more, whatever those of the library may take: somebody waits."""
+
+
+class NotReadInTime(UnreadableImage):
+    """A photo that was sent is still being decoded when its time is over."""
+
+
+class SearchBurdened(HeadcountError):
+    """The actor still decodes a photo that it has answered for: ask another one."""
+
+    def __init__(self) -> None:
+        super().__init__("The search is still at a photo that takes too long.")
 
 
 class FaceSearch:
@@ -29,17 +47,29 @@ class FaceSearch:
     def find_faces(self, data: bytes) -> PhotoFaces:
         """Return the faces in a photo's bytes, best first, without their crops.
 
-        Raises UnreadableImage.
+        Raises UnreadableImage; NotReadInTime when the actor must be replaced after it, and
+        SearchBurdened when it should have been.
         """
+        if is_burdened():
+            raise SearchBurdened
+        image = self._open(data)
+        (faces,) = self._detector.detect([PreparedPhoto(PHOTO, data, image)])
+        return PhotoFaces(image.width, image.height, tuple(replace(f, crop=b"") for f in faces))
+
+    def _open(self, data: bytes) -> OpenedImage:
         options = self._detector.options
-        image = open_image(
+        timeout_s = min(options.timeout_s, LONGEST_READ_S)
+        work = partial(
+            open_image,
             data,
             path=PHOTO,
             long_side_px=options.decode_long_side_px,
             max_pixels=options.max_pixels,
         )
-        (faces,) = self._detector.detect([PreparedPhoto(PHOTO, data, image)])
-        return PhotoFaces(image.width, image.height, tuple(replace(f, crop=b"") for f in faces))
+        try:
+            return wait_for(timeout_s, work)
+        except TimeOver:
+            raise NotReadInTime(PHOTO, say_time_over(timeout_s)) from None
 
 
 @ray.remote(max_restarts=0, num_cpus=0, max_pending_calls=MAX_WAITING)

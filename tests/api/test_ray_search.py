@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import gc
+import weakref
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ray.exceptions import PendingCallsLimitExceeded, RayActorError
+from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayTaskError
 
-from cluster.core.errors import PackNotFound
+from cluster.actors.search import NotReadInTime, SearchBurdened
+from cluster.core.errors import PackNotFound, UnreadableImage
 from cluster.core.faces import PhotoFaces
 from serve.errors import SearchUnavailable
 from serve.parts import PackChoice
@@ -24,13 +27,16 @@ class Agency:
 
     def __init__(self) -> None:
         self.hired: list[PackChoice] = []
+        self.actors: list[weakref.ref[FakeActor]] = []
         self.answer: PhotoFaces | Exception = NO_FACES
 
     def __call__(self, pack: PackChoice) -> Any:
         if isinstance(self.answer, PackNotFound):
             raise self.answer
         self.hired.append(pack)
-        return FakeActor(self)
+        actor = FakeActor(self)
+        self.actors.append(weakref.ref(actor))
+        return actor
 
 
 @dataclass
@@ -38,10 +44,17 @@ class FakeActor:
     """A handle: `await handle.find_faces.remote(photo)`."""
 
     agency: Agency
-    find_faces: Any = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.find_faces = self
+    @property
+    def find_faces(self) -> FakeMethod:
+        return FakeMethod(self.agency)
+
+
+@dataclass
+class FakeMethod:
+    """What is called of an actor; it does not hold its handle."""
+
+    agency: Agency
 
     async def remote(self, photo: bytes) -> PhotoFaces:
         if isinstance(self.agency.answer, Exception):
@@ -98,6 +111,59 @@ def test_a_search_that_fails_is_unavailable_and_the_next_one_works(error: Except
     agency.answer = NO_FACES
     ask(search, ONE)
     assert len(agency.hired) == (2 if isinstance(error, RayActorError) else 1)
+
+
+def fail(error: Exception) -> RayTaskError:
+    """An error of the actor's, as Ray raises it here."""
+    return RayTaskError("find_faces", "", error)
+
+
+def test_an_actor_that_was_kept_busy_too_long_is_replaced() -> None:
+    agency = Agency()
+    search = RaySearch(agency)
+    agency.answer = fail(NotReadInTime("The photo", "it could not be read within 60 seconds"))
+    with pytest.raises(UnreadableImage, match="within 60 seconds"):
+        ask(search, ONE)
+    agency.answer = NO_FACES
+    ask(search, ONE)
+    assert agency.hired == [ONE, ONE]
+
+
+def test_an_actor_that_is_replaced_is_held_by_nobody() -> None:
+    """Ray ends it then: not when garbage happens to be collected."""
+    agency = Agency()
+    search = RaySearch(agency)
+    agency.answer = fail(NotReadInTime("The photo", "it could not be read within 60 seconds"))
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(UnreadableImage):
+            ask(search, ONE)
+        assert [actor() for actor in agency.actors] == [None]
+    finally:
+        gc.enable()
+
+
+def test_a_photo_that_comes_to_a_burdened_actor_is_sent_to_another() -> None:
+    class OnceBurdened(Agency):
+        def __call__(self, pack: PackChoice) -> Any:
+            self.answer = NO_FACES if self.hired else fail(SearchBurdened())
+            return super().__call__(pack)
+
+    agency = OnceBurdened()
+    ask(RaySearch(agency), ONE, ONE)
+    assert agency.hired == [ONE, ONE]
+
+
+def test_an_unreadable_photo_costs_nobody_an_actor() -> None:
+    agency = Agency()
+    search = RaySearch(agency)
+    agency.answer = fail(UnreadableImage("The photo", "not a photo"))
+    with pytest.raises(UnreadableImage):
+        ask(search, ONE)
+    agency.answer = NO_FACES
+    ask(search, ONE)
+    assert agency.hired == [ONE]
 
 
 def test_a_pack_that_is_gone_is_said_to_be() -> None:
