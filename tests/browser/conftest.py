@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cluster.store.embedded import stop_embedded
 from tests.api.conftest import (  # noqa: F401  (the same application, seen through a browser)
@@ -24,6 +23,7 @@ from tests.api.conftest import (  # noqa: F401  (the same application, seen thro
 )
 from tests.browser.watching import Watcher
 from tests.headcount import FinishedLibrary, Headcount
+from tests.waiting import PATIENT_S, wait_until
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -36,6 +36,9 @@ FLAGS = (
     "--disable-sync",
 )
 WIDE = {"width": 1280, "height": 800}
+PATIENT_MS = 1000 * PATIENT_S
+
+expect.set_options(timeout=PATIENT_MS)
 
 Open = Callable[..., Page]
 
@@ -77,7 +80,7 @@ def open_page(chromium: Browser, watcher: Watcher) -> Iterator[Open]:
         context = chromium.new_context(viewport=WIDE, **options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENT_MS)
         watcher.watch(page, home=url)
         page.goto(url)
         return page
@@ -107,10 +110,8 @@ def server(finished_library: FinishedLibrary, demo_library: Path) -> Iterator[He
 
 
 def wait_until_over(run: Headcount, session_id: int) -> None:
-    deadline = time.monotonic() + 150
-    while time.monotonic() < deadline:
-        answer = run.get(f"/api/v1/training/{session_id}")
-        if answer.body["status"] in {"completed", "failed", "cancelled"}:
-            return
-        time.sleep(0.3)
-    raise AssertionError(f"The session did not end: {answer.body}")
+    def is_over() -> bool:
+        status = run.get(f"/api/v1/training/{session_id}").body["status"]
+        return status in {"completed", "failed", "cancelled"}
+
+    wait_until(is_over, f"session {session_id} ends", every_s=0.3)

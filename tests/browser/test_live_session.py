@@ -121,10 +121,7 @@ def test_after_the_end_nothing_is_asked_any_more(
     worker.finish_photos()
     worker.finish_clustering(ClusteringResult(3, 9, 1))
     expect(page.get_by_role("link", name="Meet the people")).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    asked = len(watcher.requests)
-    page.wait_for_timeout(5_000)
-    assert watcher.requests[asked:] == []
+    watcher.wait_for_silence(page)
 
 
 def test_failures_are_listed_and_can_be_filtered(page: Page, worker: Worker) -> None:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Page
 
+from tests.waiting import wait_until
+
 
 @dataclass
 class Watcher:
@@ -33,6 +35,16 @@ class Watcher:
         """The paths below /api that were asked for, in their order."""
         paths = [urlsplit(url).path for url in self.requests]
         return [path for path in paths if path.startswith("/api/")]
+
+    def wait_for_silence(self, page: Page) -> None:
+        """Wait until `page` asks for nothing during five seconds."""
+
+        def is_silent() -> bool:
+            asked = len(self.requests)
+            page.wait_for_timeout(5_000)
+            return len(self.requests) == asked
+
+        wait_until(is_silent, "the page asks for nothing any more")
 
     def check(self) -> None:
         """No request went to another host, and nobody complained."""
