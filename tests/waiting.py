@@ -11,7 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENT_S = 600.0
+PATIENT_S = 1200.0
 """A hundred times what anything here takes on a quiet machine. pytest's own limit is longer."""
 
 POLL_S = 0.05
@@ -22,8 +22,11 @@ PATIENT_RAY = {
     "RAY_worker_register_timeout_seconds": f"{PATIENT_S:.0f}",
     "RAY_agent_register_timeout_ms": f"{1000 * PATIENT_S:.0f}",
     "RAY_JOB_STOP_WAIT_TIME_S": f"{PATIENT_S:.0f}",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": f"{PATIENT_S:.0f}",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": f"{PATIENT_S:.0f}",
 }
-"""How long the parts of a Ray wait for each other when they start, and for a job that stops."""
+"""How long the parts of a Ray wait for each other, and for a job that stops. Serve's controller kills
+an HTTP proxy that has not started in five seconds."""
 
 
 def wait_until(holds: Callable[[], T], what: str, *, every_s: float = POLL_S) -> T:
