@@ -1,4 +1,4 @@
-"""The segments of a JPEG, and how many scans it has: known before anything is decoded.
+"""The segments and scans of a JPEG, and how many there may be: known before it is decoded.
 
 Each scan of a progressive JPEG passes over the whole picture, and one of a few bytes may say that
 nothing changes: with 1,500 of them a file of 230 KB keeps a decoder busy for minutes ("Two Issues
@@ -8,6 +8,7 @@ lies within a segment, such as the thumbnail in EXIF, is not taken for a scan of
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -18,6 +19,9 @@ MAX_SCANS = 100
 
 libjpeg writes 10 for a colour picture, and no encoder that is in use more than about 20.
 """
+
+MAX_SEGMENTS = 20_000
+"""A gibibyte in full segments has 16,400. Pillow keeps each: 3 million empty ones took 2 GB."""
 
 START_OF_SCAN = 0xDA
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -43,12 +47,23 @@ def walk_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def check_scans(data: bytes, *, path: str) -> None:
-    """Raise UnreadableImage when a JPEG has more scans than MAX_SCANS; others pass.
+    """Raise UnreadableImage when a JPEG has more scans or segments than the limits; others pass.
 
     Costs the headers alone where the picture is in one scan, as nearly all are.
     """
-    if data.startswith(_START_OF_IMAGE) and count_scans(data, at_most=MAX_SCANS + 1) > MAX_SCANS:
+    if not data.startswith(_START_OF_IMAGE):
+        return
+    if count_headers(data, at_most=MAX_SEGMENTS + 1) > MAX_SEGMENTS:
+        reason = f"a JPEG of more than {MAX_SEGMENTS:,} segments, which is the limit"
+        raise UnreadableImage(path, reason)
+    if count_scans(data, at_most=MAX_SCANS + 1) > MAX_SCANS:
         raise UnreadableImage(path, f"a JPEG of more than {MAX_SCANS} scans, which is the limit")
+
+
+def count_headers(data: bytes, *, at_most: int) -> int:
+    """Return the number of segments before the first scan, counting no further than `at_most`."""
+    headers = itertools.takewhile(lambda found: found[0] != START_OF_SCAN, walk_segments(data))
+    return sum(1 for _ in itertools.islice(headers, at_most))
 
 
 def count_scans(data: bytes, *, at_most: int) -> int:

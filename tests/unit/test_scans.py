@@ -10,7 +10,7 @@ from PIL import Image
 from cluster.core.errors import UnreadableImage
 from cluster.vision import images
 from cluster.vision.images import open_image
-from cluster.vision.scans import MAX_SCANS, count_scans
+from cluster.vision.scans import MAX_SCANS, MAX_SEGMENTS, count_scans
 from tests.hostile import END_OF_IMAGE, SCAN, make_many_scans, make_photo
 
 SMALL = 64
@@ -36,6 +36,14 @@ def test_a_photo_of_1500_scans_is_refused_before_anything_is_decoded(
     monkeypatch.setattr(images.Image, "open", open_it)
     with pytest.raises(UnreadableImage, match="a JPEG of more than 100 scans, which is the limit"):
         open_image(make_many_scans(1500, side_px=SMALL), path="hostile.jpg")
+
+
+def test_a_photo_of_millions_of_empty_segments_is_refused() -> None:
+    """Pillow keeps each: 12 MB of them took it 2 GB."""
+    photo = make_photo(side_px=SMALL)
+    padded = photo[:2] + MAX_SEGMENTS * b"\xff\xe5\x00\x02" + photo[2:]
+    with pytest.raises(UnreadableImage, match="a JPEG of more than 20,000 segments"):
+        open_image(padded, path="hostile.jpg")
 
 
 def test_a_photo_of_as_many_scans_as_may_be_is_read() -> None:
