@@ -25,8 +25,8 @@ PATIENT_RAY = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": f"{PATIENT_S:.0f}",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": f"{PATIENT_S:.0f}",
 }
-"""How long the parts of a Ray wait for each other, and for a job that stops. Serve's controller kills
-an HTTP proxy that has not started in five seconds."""
+"""How long the parts of a Ray wait for each other, and for a job that stops. Left alone, Serve's
+controller kills an HTTP proxy that has not started in five seconds."""
 
 
 def wait_until(holds: Callable[[], T], what: str, *, every_s: float = POLL_S) -> T:

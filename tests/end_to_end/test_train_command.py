@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,8 @@ from jobs.train import main
 from tests.end_to_end.conftest import open_tables
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import FinishedLibrary, Headcount, read_figures
+from tests.turns import turns_taken
+from tests.waiting import PATIENT_S
 
 
 def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
@@ -47,10 +48,11 @@ def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
 @pytest.mark.long
 def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path: Path) -> None:
     make_pictures(tmp_path / "photos", 800)
-    process = headcount.start("--root", str(tmp_path / "photos"))
-    _wait_for_line(process, "photos: ")
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    with turns_taken(headcount.data_dir):
+        process = headcount.start("--root", str(tmp_path / "photos"))
+        _wait_for_line(process, "photos: ")
+        process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 130, output
     with open_tables(headcount) as engine, begin(engine) as db:
         assert get_session(db, 1).status is SessionStatus.PAUSED
@@ -65,15 +67,19 @@ def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("line", ["Reading photos: ", "Finding faces: "])
+@pytest.mark.parametrize(
+    ("phase", "line"), [("training", "Reading photos: "), ("face_detection", "Finding faces: ")]
+)
 def test_a_killed_run_continues_with_nothing_lost_and_nothing_twice(
-    headcount: Headcount, tmp_path: Path, line: str
+    headcount: Headcount, tmp_path: Path, phase: str, line: str
 ) -> None:
     make_pictures(tmp_path / "photos", 300, side=160)
-    process = headcount.start("--root", str(tmp_path / "photos"))
-    _wait_for_line(process, line)
-    process.kill()
-    process.wait()
+    with turns_taken(headcount.data_dir) as turns:
+        process = headcount.start("--root", str(tmp_path / "photos"))
+        turns.let_through(1, until=phase)
+        _wait_for_line(process, line)
+        process.kill()
+        process.wait()
     code, output = headcount.run("--resume", "1", "--root", str(tmp_path / "photos"))
     assert code == 0, output
     with open_tables(headcount) as engine, begin(engine) as db:
@@ -84,10 +90,9 @@ def test_a_killed_run_continues_with_nothing_lost_and_nothing_twice(
 
 
 def _wait_for_line(process, text: str) -> None:  # type: ignore[no-untyped-def]
-    """Read what the process prints until a line holds `text`, and a moment more."""
+    """Read what the process prints until a line holds `text`."""
     for printed in process.stdout:
         if text in printed:
-            time.sleep(0.3)
             return
     raise AssertionError(f"The process ended without a line with {text!r}")
 
@@ -152,7 +157,7 @@ def test_two_runs_with_their_own_data_and_ports_live_side_by_side(tmp_path: Path
             run.start("--root", str(tmp_path / "photos"))
         for run in runs:
             assert run.process is not None
-            output, _ = run.process.communicate(timeout=170)
+            output, _ = run.process.communicate(timeout=PATIENT_S)
             assert run.process.returncode == 0, output
             assert read_figures(output)["photos"] == 40
     finally:
