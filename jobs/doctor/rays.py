@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import stat
 import tempfile
@@ -21,6 +22,8 @@ from jobs.ray_files import RunningRay, is_held, list_running, ray_files
 
 FEWEST_FILES = 4096
 """Each of Ray's processes holds some hundred connections and files open."""
+
+MAX_FATAL = 300
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
@@ -74,6 +77,7 @@ def describe_running(running: RunningRay, files: Path) -> str:
 def check_left_behind() -> Iterator[Finding]:
     """Tell what Rays that have ended have left: processes, and folders."""
     parent = find_private_folder()
+    yield from check_last_words(parent)
     ended = [lock.with_suffix("") for lock in parent.glob("????.lock") if not is_held(lock)]
     alive = sorted(process.pid for process in find_of_folders(ended))
     if alive:
@@ -88,6 +92,22 @@ def check_left_behind() -> Iterator[Finding]:
             f"{count_nouns(len(early), 'folder')} of an earlier version, open to everybody: {named}"
         )
         yield warning("left behind", says, f"rm -r {' '.join(map(str, early))}")
+
+
+def check_last_words(parent: Path) -> Iterator[Finding]:
+    """Tell why the newest Ray's main process has died, where it has."""
+    logs = sorted(parent.glob("????/session_2*/logs/raylet.out"), key=lambda log: log.parts[-3])
+    for log in logs[-1:]:
+        fatal = find_fatal(log.read_text(errors="replace"))
+        if fatal is not None:
+            cure = f"On a busy machine try again when it is quieter; else see {log.parent}."
+            yield warning("last start", f"Ray's raylet died: {fatal}", cure)
+
+
+def find_fatal(text: str) -> str | None:
+    """Return what a process of Ray's wrote last before it ended itself; None when it did not."""
+    found = re.findall(r"^\[[^\]]* C \d+ \d+\] \(\w+\) [\w.]+:\d+:\s*(.+)$", text, re.M)
+    return found[-1].rpartition("Check failed: ")[2][:MAX_FATAL] if found else None
 
 
 def find_open_folders(parent: Path) -> Iterator[Path]:

@@ -36,7 +36,7 @@ from jobs.doctor.machine import check_cores, check_gpus, check_memory, read_limi
 from jobs.doctor.pack import judge as judge_pack
 from jobs.doctor.privacy import describe_error, find_secrets, hide, mask
 from jobs.doctor.processes import parse_locks
-from jobs.doctor.rays import check_open_files
+from jobs.doctor.rays import check_last_words, check_open_files
 from jobs.doctor.report import as_values, list_next, status_of, summarise, write_section
 from jobs.doctor.versions import compare, describe_headcount, read_pins
 
@@ -480,6 +480,24 @@ def test_too_few_open_files_are_a_warning_with_the_command_that_helps() -> None:
     assert check_open_files(1024, 524288).cure == "ulimit -n 524288"
     assert "limits.conf" in (check_open_files(1024, 1024).cure or "")
     assert check_open_files(4096, 4096).level is Level.OK
+
+
+DEATH = (
+    "[2026-11-26 00:09:07,740 C 26799 26799] (raylet) node_manager.cc:3576:  An unexpected system "
+    "state has occurred. Check failed: status.has_value() Timed out waiting for file x/y\n"
+)
+
+
+def test_the_newest_ray_that_died_is_told_by_its_last_words(tmp_path: Path) -> None:
+    for folder, session, text in (("aaaa", "2026-01-01", DEATH), ("bbbb", "2026-01-02", "well\n")):
+        logs = tmp_path / folder / f"session_{session}" / "logs"
+        logs.mkdir(parents=True)
+        (logs / "raylet.out").write_text(text)
+    assert not list(check_last_words(tmp_path))
+    (logs / "raylet.out").write_text(f"well\n{DEATH}\n*** StackTrace ***\n")
+    (found,) = check_last_words(tmp_path)
+    assert found.says.endswith("status.has_value() Timed out waiting for file x/y")
+    assert found.cure
 
 
 # The database and its sessions.
