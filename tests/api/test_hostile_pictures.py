@@ -23,6 +23,7 @@ from cluster.actors.search import start_face_search
 from cluster.store.engine import begin
 from cluster.vision import scans
 from cluster.vision.apart import ProcessLost, SideProcesses
+from cluster.vision.deadlines import is_burdened
 from cluster.vision.detector import DetectorOptions
 from cluster.vision.packs import BUNDLED, resolve_pack
 from cluster.vision.previews import load, make_preview
@@ -114,6 +115,7 @@ def test_nothing_goes_on_decoding_what_took_too_long(
     before = find_side_processes()
     check_problem(previews.get(photos("slow"), timeout=PATIENT_S), 404)
     assert set(find_side_processes()) <= set(before)
+    assert not is_burdened()
 
 
 def test_work_that_ends_its_process_is_lost_and_the_next_is_done() -> None:

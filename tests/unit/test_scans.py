@@ -90,6 +90,13 @@ def test_scans_are_counted_behind_fill_bytes_too() -> None:
     assert count(photo.replace(SCAN, b"\xff\xff\xff" + SCAN)) == 1500
 
 
+@pytest.mark.parametrize("marker", [0x01, *range(0xD0, 0xD8)])
+def test_scans_are_not_hidden_behind_a_marker_without_length(marker: int) -> None:
+    """What follows such a marker is no length, though it may look like one."""
+    photo = make_many_scans(1500, side_px=SMALL)
+    assert count(photo.replace(SCAN, bytes([0xFF, marker, 0x7F, 0x7F]) + SCAN)) == 1500
+
+
 def test_a_sequential_photo_with_its_components_apart_is_counted_to_its_end() -> None:
     """A decoder makes all scans of such a photo, as of a progressive one."""
     photo = make_photo(side_px=SMALL, mode="RGB")
