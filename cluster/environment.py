@@ -25,6 +25,15 @@ which all threads share: an arena of their own goes back to the kernel with each
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
+PATIENCE = {
+    "RAY_worker_register_timeout_seconds": "300",
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+}
+"""How long the parts of Ray wait for each other. Left alone, Serve's controller kills an HTTP proxy
+that has not started in five seconds: on a busy machine it never starts."""
+
 NOWHERE = "http://127.0.0.1:9/"
 
 TOKEN_MODE, TOKEN_PATH, TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_TOKEN"
@@ -60,6 +69,8 @@ def prepare_loopback_environment() -> None:
         os.environ["PATH"] = f"{bin_dir}{os.pathsep}{path}"
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     os.environ.setdefault("RAY_SERVE_USE_GRPC_BY_DEFAULT", "1")
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
     for name in ("no_proxy", "NO_PROXY"):
         others = [part for part in os.environ.get(name, "").split(",") if part]
         os.environ[name] = ",".join(dict.fromkeys([*others, *LOOPBACK_NAMES]))

@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,8 @@ from jobs.ray_files import (
     provide_token,
 )
 from jobs.ray_internals import (
+    give_agents_free_ports,
     leave_out_usage_statistics,
-    let_agent_choose_its_port,
     read_token_settings_again,
     stay_on_this_machine,
 )
@@ -140,10 +140,10 @@ def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
     prepare_loopback_environment()
     use_token(provide_token(settings.data_dir) if needs_own_token() else None)
     stay_on_this_machine()
-    let_agent_choose_its_port()
     leave_out_usage_statistics()
     for left in reversed(range(STARTS)):
         try:
+            give_agents_free_ports()
             with said_while_waiting("waiting for Ray to start"):
                 return init(folder, namespace=namespace)
         except Exception as error:  # A start: Ray raises Exception itself when it took too long.
@@ -157,6 +157,24 @@ def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
                 ) from error
             say(f"Ray did not start in time ({said}) Trying again.")
     raise AssertionError("the last start returns or raises")
+
+
+def try_again(begin: Callable[[], object], *, after: Callable[[], object], what: str) -> None:
+    """Begin something that a busy machine may hold up, in sight; RayUnavailable when it never does.
+
+    `after` cleans up what an attempt that failed has left.
+    """
+    for left in reversed(range(STARTS)):
+        try:
+            with said_while_waiting(f"waiting for {what} to start"):
+                begin()
+            return
+        except FAILURES as error:
+            after()
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            if not left:
+                raise RayUnavailable(f"{what} could not be started: {reason}") from error
+            say(f"{what} did not start ({reason}). Trying again.")
 
 
 def init(folder: Path, *, namespace: str) -> Any:

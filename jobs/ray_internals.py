@@ -5,12 +5,17 @@ Each is used in one place: a new version of Ray fails here and in the tests, not
 
 from __future__ import annotations
 
+import inspect
+import socket
+from contextlib import ExitStack
 from typing import Any, cast
 
 from ray import _raylet
 from ray._private import ray_constants, services
 from ray._private.parameter import RayParams
-from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT, PROCESS_TYPE_DASHBOARD
+from ray._private.ray_constants import PROCESS_TYPE_DASHBOARD
+
+AGENT_PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "runtime_env_agent_port")
 
 DASHBOARD_MODULES = (
     "DataHead",
@@ -39,15 +44,25 @@ def stay_on_this_machine() -> None:
     ray_constants.ENABLE_RAY_CLUSTER = False
 
 
-def let_agent_choose_its_port() -> None:
-    """Let several Rays on one machine take jobs.
+def give_agents_free_ports() -> None:
+    """Let the next Ray of this process be told the ports of its agents, which are free now.
 
-    The agent that starts them listens on one fixed port, for which `ray.init` has no option; where
-    it is taken, no job can be submitted. Ray's own test clusters give None as well.
+    `ray.init` has no option for them. One agent's is fixed, so a second Ray on the machine would
+    take no jobs. For those that choose their own, the raylet waits fifteen seconds, and ends itself
+    on a machine that is too busy to start a Python process in that time.
     """
     begin = RayParams.__init__
-    fixed = DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
-    begin.__defaults__ = tuple(None if v == fixed else v for v in begin.__defaults__ or ())
+    names = list(inspect.signature(begin).parameters)
+    given = begin.__defaults__ or ()
+    defaults = dict(zip(names[-len(given) :], given, strict=True))
+    with ExitStack() as stack:
+        # All are held until the last is found, so that they differ.
+        probes = [stack.enter_context(socket.socket()) for _ in AGENT_PORTS]
+        for name, probe in zip(AGENT_PORTS, probes, strict=True):
+            probe.bind(("127.0.0.1", 0))
+            assert name in defaults, f"Ray's RayParams has no {name}"
+            defaults[name] = probe.getsockname()[1]
+    begin.__defaults__ = tuple(defaults.values())
 
 
 def leave_out_usage_statistics() -> None:

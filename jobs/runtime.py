@@ -36,7 +36,7 @@ from cluster.store.engine import Engine, build_engine, check_database
 from cluster.store.patience import Patience
 from cluster.store.schema import upgrade_schema
 from jobs.exposure import warn_of_others
-from jobs.local_ray import connected, named_address, say
+from jobs.local_ray import connected, named_address, say, try_again
 from jobs.ports import wait_for_port
 from jobs.ray_files import was_killed
 from serve.links import page_link
@@ -187,20 +187,20 @@ def start_serve(runtime: Runtime) -> None:
     address = ray.get_runtime_context().gcs_address
     quiet = {"enable_access_log": False, "log_level": "ERROR"}
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
-    serve.start(
-        http_options={"host": settings.host, "port": settings.port},
-        proxy_location="HeadOnly",
-        logging_config=quiet,
+    options = {"host": settings.host, "port": settings.port}
+    begin = partial(
+        serve.start, http_options=options, proxy_location="HeadOnly", logging_config=quiet
     )
+    try_again(begin, after=serve.shutdown, what="the HTTP server")
     warning = warn_of_others(settings, page_url=runtime.page_url)
     if warning is not None:
         say(warning)
-    options = settings_as_options(settings)
+    for_replicas = settings_as_options(settings)
     if settings.database_url is None:
         # The embedded one has no password: its socket lets nobody else in.
-        options["database_url"] = runtime.database_url
+        for_replicas["database_url"] = runtime.database_url
     deploy(
-        options,
+        for_replicas,
         namespace=runtime.namespace,
         dashboard_address=runtime.dashboard_url or "",
         job_runtime_env=make_job_environment(runtime.settings, address=address),

@@ -17,8 +17,6 @@ PATIENT_S = 1200.0
 POLL_S = 0.05
 
 PATIENT_RAY = {
-    "RAY_gcs_server_port_wait_time_s": f"{PATIENT_S:.0f}",
-    "RAY_raylet_start_wait_time_s": f"{PATIENT_S:.0f}",
     "RAY_worker_register_timeout_seconds": f"{PATIENT_S:.0f}",
     "RAY_agent_register_timeout_ms": f"{1000 * PATIENT_S:.0f}",
     "RAY_JOB_STOP_WAIT_TIME_S": f"{PATIENT_S:.0f}",

@@ -30,7 +30,7 @@ def starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Exc
             raise outcome
         return outcome
 
-    for name in ("prepare_loopback_environment", "let_agent_choose_its_port"):
+    for name in ("prepare_loopback_environment", "give_agents_free_ports"):
         monkeypatch.setattr(local_ray, name, lambda: None)
     monkeypatch.setattr(local_ray, "stay_on_this_machine", lambda: None)
     monkeypatch.setattr(local_ray, "leave_out_usage_statistics", lambda: None)
