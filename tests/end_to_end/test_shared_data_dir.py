@@ -56,6 +56,6 @@ def test_a_root_that_becomes_a_link_to_elsewhere_is_the_sessions_error_and_can_b
     root.unlink()
     away.rename(root)
     assert "resume" in session["legalMoves"]
-    assert server.post(f"{path}/resume", {}).status == 200
+    assert server.post(f"{path}/resume", {}).status == 202
     wait_until(lambda: server.get(path).body["status"] in ("failed", "completed"), "it ends again")
     assert server.get(path).body["status"] == "completed"
