@@ -16,15 +16,15 @@ from cluster.core.errors import PhaseFailed
 from cluster.core.photos import Item
 from cluster.crew import MAX_CRASHES_IN_A_ROW, Crew
 from cluster.tasks.ingest import TrainingBatch
+from tests.local_ray import local_ray
 
 POISON, LEAVER, SLEEPER = 7, 8, 9
 
 
 @pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+def running_ray() -> Iterator[None]:
+    with local_ray(num_cpus=2, include_dashboard=False):
+        yield
 
 
 @dataclass(frozen=True)

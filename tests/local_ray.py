@@ -1,0 +1,49 @@
+"""Rays that tests start themselves: tried again when a busy machine holds one up.
+
+A raylet gives its agents fifteen seconds to start, which nothing prolongs, and then ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import psutil
+import ray
+
+from jobs.local_ray import takes_too_long
+from jobs.ray_internals import give_agents_free_ports
+from tests.waiting import wait_until
+
+T = TypeVar("T")
+
+
+@contextmanager
+def local_ray(**options: Any) -> Iterator[Any]:
+    """Give the context of a Ray on this machine; it ends with the block."""
+    begin = partial(ray.init, address="local", log_to_driver=False, logging_level="ERROR")
+    context = start_surely(partial(begin, **options))
+    try:
+        yield context
+    finally:
+        ray.shutdown()
+
+
+def start_surely(start: Callable[[], T]) -> T:
+    """Return what `start` returns as soon as it does not take too long for Ray."""
+
+    def try_once() -> list[T]:
+        before = set(psutil.Process().children(recursive=True))
+        give_agents_free_ports()
+        try:
+            return [start()]
+        except Exception as error:  # Ray raises Exception itself.
+            for process in set(psutil.Process().children(recursive=True)) - before:
+                process.kill()
+            if not takes_too_long(str(error)):
+                raise
+            return []
+
+    return wait_until(try_once, "a Ray starts")[0]
