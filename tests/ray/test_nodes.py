@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from sqlalchemy import text
 from bench.libraries import list_photos, make_library
 from cluster.core.metrics import DETECTORS, Metric
 from cluster.core.progress import UnifiedProgress
-from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.core.sessions import PhaseName, SessionStatus
 from cluster.environment import prepare_environment
 from cluster.settings import Settings
 from cluster.store.embedded import start_embedded, stop_embedded
@@ -37,9 +36,10 @@ from cluster.store.server_programs import reach_programs
 from cluster.store.server_user import HERE, process_options
 from jobs.runtime import Runtime
 from tests.headcount import FinishedLibrary, find_free_port
+from tests.local_ray import start_surely
 from tests.sessions import add_session, run, running
-
-START_S = 60
+from tests.turns import Turns
+from tests.waiting import PATIENT_S, wait_until
 
 FACES = text(
     """
@@ -72,30 +72,39 @@ def server_url() -> Iterator[str]:
     wait_for_server(url)
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENT_S)
 
 
 def wait_for_server(url: str) -> None:
-    deadline = time.monotonic() + START_S
-    while True:
+    def does_answer() -> bool:
         try:
             psycopg.connect(f"{url}/postgres").close()
-            return
         except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+            return False
+        return True
+
+    wait_until(does_answer, "the server answers")
+
+
+class PatientCluster(Cluster):
+    """A cluster whose nodes may take as long as they need to start and to join."""
+
+    def add_node(self, **options: Any) -> Any:
+        return start_surely(partial(super().add_node, **options))
+
+    def _wait_for_node(self, node: Any, timeout: float = PATIENT_S) -> None:
+        super()._wait_for_node(node, timeout=PATIENT_S)
 
 
 @contextmanager
 def nodes(count: int) -> Iterator[Cluster]:
     """A cluster of so many nodes of one CPU, all on this machine."""
     prepare_environment()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster = PatientCluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         for _ in range(count - 1):
             cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
+        cluster.wait_for_nodes(timeout=PATIENT_S)
         yield cluster
     finally:
         cluster.shutdown()
@@ -182,31 +191,25 @@ def test_a_node_that_joins_gets_detectors_and_one_that_leaves_loses_no_photo(
         with running(settings) as runtime:
             session = add_session(runtime, library)
             change = partial(replace, meter=meter)
+            turns = Turns(settings.database_url.get_secret_value())
             ended = thread.submit(run, runtime, session, change=change)
-            wait_until(lambda: is_detecting(runtime.engine, session.id, at_least=10))
+            turns.let_through(session.id, until="face_detection")
             node = cluster.add_node(num_cpus=2)
-            wait_until(lambda: meter.most >= 3)
+            wait_until(lambda: meter.most >= 3, "the node that joined has detectors")
             finished = count_finished(runtime.engine, session.id)
-            wait_until(lambda: count_finished(runtime.engine, session.id) > finished)
+            turns.let_some_through()
+            wait_until(
+                lambda: count_finished(runtime.engine, session.id) > finished,
+                "photos are finished",
+            )
             cluster.remove_node(node, allow_graceful=False)
-            assert ended.result(timeout=120) is SessionStatus.COMPLETED
+            turns.give_back()
+            assert ended.result(timeout=PATIENT_S) is SessionStatus.COMPLETED
             with begin(runtime.engine) as db:
                 check_session(db, session.id)
             counts = load_snapshots(runtime.engine, session.id)[1].counts
             assert counts.finished == counts.total >= 240
             assert meter.most == 3
-
-
-def wait_until(is_so: Any, *, timeout_s: float = START_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_detecting(engine: Engine, session_id: int, *, at_least: int) -> bool:
-    phase = load_snapshots(engine, session_id)[1]
-    return phase.status is PhaseStatus.RUNNING and phase.counts.processed >= at_least
 
 
 def count_finished(engine: Engine, session_id: int) -> int:
