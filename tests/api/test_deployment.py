@@ -21,7 +21,8 @@ from cluster.store.sessions import create_session, move_session
 from serve.deployment import deploy
 from tests.api.running import PACK, get_progress, now
 from tests.headcount import find_free_port
-from tests.waiting import PATIENT_S
+from tests.local_ray import local_ray
+from tests.waiting import PATIENT_S, wait_until
 
 NAMESPACE = "headcount-test"
 
@@ -32,17 +33,11 @@ def port() -> Iterator[int]:
     port = find_free_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        ray.init(
-            address="local",
-            num_cpus=2,
-            namespace=NAMESPACE,
-            include_dashboard=False,
-            log_to_driver=False,
-        )
-        serve.start(http_options={"host": "127.0.0.1", "port": port})
-        yield port
-        serve.shutdown()
-        ray.shutdown()
+        patch.setattr("ray.serve._private.api.HTTP_PROXY_TIMEOUT", PATIENT_S)
+        with local_ray(num_cpus=2, namespace=NAMESPACE, include_dashboard=False):
+            serve.start(http_options={"host": "127.0.0.1", "port": port})
+            yield port
+            serve.shutdown()
 
 
 @pytest.fixture
@@ -58,7 +53,7 @@ def api(port: int, database_url: str, library: Path) -> Iterator[httpx.Client]:
 def test_a_replica_answers_from_the_progress_actor_and_from_the_rows_while_that_restarts(
     api: httpx.Client, engine: Engine
 ) -> None:
-    assert api.get("/readyz").json() == {"status": "ready"}
+    wait_until(lambda: api.get("/readyz").json() == {"status": "ready"}, "the live view is up")
     assert api.get("/").headers["content-security-policy"]
     with begin(engine) as db:
         session = create_session(db, root="/photos", name=None, pack=PACK, options={}, now=now())
