@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-import ray
 from sqlalchemy import Engine, text
 
 from cluster.actors.search import start_face_search
@@ -35,6 +34,7 @@ from tests.api.running import RunningApp
 from tests.api.test_guards import check_problem
 from tests.conftest import PROJECT_DIR
 from tests.hostile import MANY_SCANS, Unlimited, make_many_scans, make_photo
+from tests.local_ray import local_ray
 from tests.people import fill_people
 from tests.waiting import PATIENT_S, wait_until
 
@@ -147,15 +147,14 @@ def test_a_side_process_ends_with_the_one_that_it_works_for() -> None:
 
 
 @pytest.fixture
-def local_ray() -> Iterator[None]:
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+def running_ray() -> Iterator[None]:
+    with local_ray(num_cpus=1, include_dashboard=False):
+        yield
 
 
 @pytest.fixture
 def search(
-    local_ray: None, start: Start, parts: AppParts, engine: Engine, tmp_path: Path
+    running_ray: None, start: Start, parts: AppParts, engine: Engine, tmp_path: Path
 ) -> httpx.Client:
     """A server that takes photos of any number of scans, and gives them a little time."""
     fill_people(engine, 1)

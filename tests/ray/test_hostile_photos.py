@@ -34,6 +34,7 @@ from cluster.workers import DetectorWorkers, TrainingWorkers
 from tests.conftest import PROJECT_DIR
 from tests.hostile import MANY_SCANS, SIDE_PX, Unlimited, make_many_scans
 from tests.library import NOW, start_session
+from tests.local_ray import local_ray
 from tests.waiting import wait_until
 
 TIMEOUT_S = 15.0
@@ -46,11 +47,10 @@ COUNTED = "UPDATE session_phase SET processed = total WHERE phase = 'training'"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
+def running_ray() -> Iterator[None]:
     """Ray with one CPU: the same process does all tasks, unless it is replaced."""
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+    with local_ray(num_cpus=1, include_dashboard=False):
+        yield
 
 
 @ray.remote(num_cpus=0)
