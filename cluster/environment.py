@@ -98,6 +98,11 @@ def is_ray_open() -> bool:
     return os.environ.get(TOKEN_MODE, "").lower() == "disabled"
 
 
+def is_ray_mode_set() -> bool:
+    """Tell whether the user has said whether Ray asks for a token."""
+    return TOKEN_MODE in os.environ
+
+
 def is_ray_token_named() -> bool:
     """Tell whether the user has given Ray a token, or named its file."""
     return bool(os.environ.get(TOKEN) or os.environ.get(TOKEN_PATH))

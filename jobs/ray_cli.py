@@ -12,9 +12,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from cluster.environment import PROJECT_DIR, prepare_loopback_environment
+from cluster.environment import (
+    PROJECT_DIR,
+    is_ray_mode_set,
+    is_ray_token_named,
+    prepare_loopback_environment,
+)
 from cluster.settings import load_settings
-from jobs.local_ray import needs_own_token, use_token
+from jobs.local_ray import use_token
 from jobs.ray_files import find_any_token, list_running
 from jobs.ray_internals import stay_on_this_machine
 
@@ -53,7 +58,7 @@ def install(bin_dir: Path) -> None:
 
 def find_the_token() -> None:
     """Let this process send the token of this user's Ray, when there is one."""
-    if not needs_own_token():
+    if is_ray_mode_set() or is_ray_token_named():
         return
     data_dir = load_settings().data_dir
     token = find_any_token(data_dir)
