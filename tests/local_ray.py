@@ -5,16 +5,20 @@ A raylet gives its agents fifteen seconds to start, which nothing prolongs, and 
 
 from __future__ import annotations
 
+import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+import pytest
 import ray
 
 from jobs.local_ray import takes_too_long
-from jobs.ray_internals import give_agents_free_ports
+from jobs.ray_internals import give_agents_free_ports, read_token_settings_again
 from tests.waiting import wait_until
 
 T = TypeVar("T")
@@ -22,13 +26,30 @@ T = TypeVar("T")
 
 @contextmanager
 def local_ray(**options: Any) -> Iterator[Any]:
-    """Give the context of a Ray on this machine; it ends with the block."""
+    """Give the context of a Ray on this machine, which has a token of its own and ends here."""
     begin = partial(ray.init, address="local", log_to_driver=False, logging_level="ERROR")
-    context = start_surely(partial(begin, **options))
-    try:
-        yield context
-    finally:
-        ray.shutdown()
+    with own_token():
+        context = start_surely(partial(begin, **options))
+        try:
+            yield context
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def own_token() -> Iterator[None]:
+    """Name a new token to Ray; the user's own may be written anew at any moment."""
+    with tempfile.TemporaryDirectory(prefix="hc-token-") as folder:
+        file = Path(folder, "token")
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAY_AUTH_MODE", "token")
+            patch.setenv("RAY_AUTH_TOKEN_PATH", str(file))
+            patch.delenv("RAY_AUTH_TOKEN", raising=False)
+            read_token_settings_again()
+            yield
+        read_token_settings_again()
 
 
 def start_surely(start: Callable[[], T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from tests.end_to_end.conftest import open_tables
 from tests.headcount import FinishedLibrary, Headcount
 from tests.library import NOW, PACK, found, ids_of, make_face, start_session, train
 from tests.unit.embeddings import make_embeddings
+from tests.waiting import PATIENT_S
 
 FACES, PHOTOS = 20_000, 200
 
@@ -73,35 +73,37 @@ def find_tasks(victim: str, run: Headcount) -> list[psutil.Process]:
     return [process for process in clustering if (" block " in title_of(process)) == is_block]
 
 
-def wait_for(victim: str, run: Headcount) -> None:
-    """Wait until there is such a process, or the run has ended."""
+def wait_for(victim: str, run: Headcount) -> list[psutil.Process]:
+    """Wait until there are such processes; none when the run has ended without."""
     assert run.process is not None
-    while run.process.poll() is None and not find_tasks(victim, run):
+    while run.process.poll() is None:
+        if tasks := find_tasks(victim, run):
+            return tasks
         time.sleep(0.02)
+    return []
 
 
 def cluster_killing(
     library: FinishedLibrary, session_id: int, folder: Path, victims: Sequence[str]
 ) -> tuple[Grouped, list[str]]:
     """Group the faces while victims are killed; return what came of it and who was killed."""
-    run, killed, draw = Headcount(folder / "data"), [], random.Random(7)
+    run, killed = Headcount(folder / "data"), []
     library.copy_to(run.data_dir)
     with Watcher(run, session_id).watching() as watcher:
         run.start("--session", str(session_id), job="cluster")
         for victim in victims:
-            wait_for(victim, run)
-            time.sleep(draw.uniform(0.0, 0.6))
+            tasks = wait_for(victim, run)
             assert run.process is not None
             if victim == "driver":
                 run.process.kill()
                 run.process.wait()
                 run.start("--session", str(session_id), job="cluster")
                 killed.append(victim)
-            elif tasks := find_tasks(victim, run):
+            elif tasks:
                 tasks[0].kill()
                 killed.append(victim)
         assert run.process is not None
-        output, _ = run.process.communicate(timeout=170)
+        output, _ = run.process.communicate(timeout=PATIENT_S)
     assert run.process.returncode == 0, output
     assert watcher.falls == []
     assert find_left_behind(run) == []

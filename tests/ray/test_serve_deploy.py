@@ -27,6 +27,7 @@ from cluster.store.items import add_found
 from cluster.store.sessions import create_session, move_session
 from tests.api.running import PACK, now
 from tests.headcount import PROJECT_DIR, find_free_port
+from tests.local_ray import local_ray
 from tests.waiting import PATIENT_S, wait_until
 
 
@@ -53,7 +54,10 @@ class Deployed:
         deployment["graceful_shutdown_timeout_s"] = 10
         self.file.write_text(yaml.safe_dump(config))
         command = [PROJECT_DIR / ".venv/bin/serve", "deploy", "--address", self.dashboard]
-        subprocess.run([*command, self.file], check=True, capture_output=True, cwd=PROJECT_DIR)
+        done = subprocess.run(
+            [*command, self.file], capture_output=True, text=True, check=False, cwd=PROJECT_DIR
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def wait_until(self, status: str) -> None:
         """Wait until the application has this status, as `serve status` says it."""
@@ -84,19 +88,11 @@ def deployed(
         for name, value in request.param.items():
             patch.setenv(name, value)
         prepare_environment()
-        context = ray.init(
-            address="local",
-            num_cpus=2,
-            include_dashboard=True,
-            dashboard_port=find_free_port(),
-            log_to_driver=False,
-            logging_level="ERROR",
-            _temp_dir=folder,
-        )
-        one = Deployed(f"http://{context.dashboard_url}", tmp_path / "serve.yaml", find_free_port())
-        yield one
-        serve.shutdown()
-        ray.shutdown()
+        options = {"include_dashboard": True, "dashboard_port": find_free_port()}
+        with local_ray(num_cpus=2, _temp_dir=folder, **options) as context:
+            file, port = tmp_path / "serve.yaml", find_free_port()
+            yield Deployed(f"http://{context.dashboard_url}", file, port)
+            serve.shutdown()
 
 
 @dataclass
