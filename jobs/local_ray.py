@@ -42,8 +42,8 @@ from jobs.ray_files import (
     provide_token,
 )
 from jobs.ray_internals import (
+    complete_commands,
     give_agents_free_ports,
-    leave_out_usage_statistics,
     read_token_settings_again,
     stay_on_this_machine,
 )
@@ -140,12 +140,12 @@ def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
     prepare_loopback_environment()
     use_token(provide_token(settings.data_dir) if needs_own_token() else None)
     stay_on_this_machine()
-    leave_out_usage_statistics()
+    complete_commands()
     for left in reversed(range(STARTS)):
         try:
-            give_agents_free_ports()
+            export_port = give_agents_free_ports()
             with said_while_waiting("waiting for Ray to start"):
-                return init(folder, namespace=namespace)
+                return init(folder, namespace=namespace, export_port=export_port)
         except Exception as error:  # A start: Ray raises Exception itself when it took too long.
             ray.shutdown()
             end_processes(folder)
@@ -177,7 +177,7 @@ def try_again(begin: Callable[[], object], *, after: Callable[[], object], what:
             say(f"{what} did not start ({reason}). Trying again.")
 
 
-def init(folder: Path, *, namespace: str) -> Any:
+def init(folder: Path, *, namespace: str, export_port: int) -> Any:
     """Start Ray with its files in `folder`, and connect to it."""
     return ray.init(
         address="local",
@@ -186,6 +186,7 @@ def init(folder: Path, *, namespace: str) -> Any:
         log_to_driver=False,
         logging_level=logging.FATAL,
         _temp_dir=str(folder),
+        _metrics_export_port=export_port,
     )
 
 

@@ -6,6 +6,7 @@ Each is used in one place: a new version of Ray fails here and in the tests, not
 from __future__ import annotations
 
 import inspect
+import re
 import socket
 from contextlib import ExitStack
 from typing import Any, cast
@@ -13,9 +14,11 @@ from typing import Any, cast
 from ray import _raylet
 from ray._private import ray_constants, services
 from ray._private.parameter import RayParams
-from ray._private.ray_constants import PROCESS_TYPE_DASHBOARD
+from ray._private.ray_constants import PROCESS_TYPE_DASHBOARD, PROCESS_TYPE_RAYLET
 
 AGENT_PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "runtime_env_agent_port")
+LISTEN_PORT = re.compile(r"--listen-port=(\d+)")
+"""How services.py tells the dashboard's agent its port, in the raylet's command."""
 
 DASHBOARD_MODULES = (
     "DataHead",
@@ -44,12 +47,13 @@ def stay_on_this_machine() -> None:
     ray_constants.ENABLE_RAY_CLUSTER = False
 
 
-def give_agents_free_ports() -> None:
+def give_agents_free_ports() -> int:
     """Let the next Ray of this process be told the ports of its agents, which are free now.
 
-    `ray.init` has no option for them. One agent's is fixed, so a second Ray on the machine would
-    take no jobs. For those that choose their own, the raylet waits fifteen seconds, and ends itself
-    on a machine that is too busy to start a Python process in that time.
+    Returns the port for `ray.init(_metrics_export_port=...)`; it has no option for the others. One
+    agent's is fixed, so a second Ray on the machine would take no jobs. For those that choose their
+    own, the raylet waits fifteen seconds, and ends itself on a machine that is too busy to start a
+    Python process in that time.
     """
     begin = RayParams.__init__
     names = list(inspect.signature(begin).parameters)
@@ -57,31 +61,45 @@ def give_agents_free_ports() -> None:
     defaults = dict(zip(names[-len(given) :], given, strict=True))
     with ExitStack() as stack:
         # All are held until the last is found, so that they differ.
-        probes = [stack.enter_context(socket.socket()) for _ in AGENT_PORTS]
+        export, *probes = [stack.enter_context(socket.socket()) for _ in (None, *AGENT_PORTS)]
+        export.bind(("127.0.0.1", 0))
         for name, probe in zip(AGENT_PORTS, probes, strict=True):
             probe.bind(("127.0.0.1", 0))
             assert name in defaults, f"Ray's RayParams has no {name}"
             defaults[name] = probe.getsockname()[1]
+        export_port = int(export.getsockname()[1])
     begin.__defaults__ = tuple(defaults.values())
+    return export_port
 
 
-def leave_out_usage_statistics() -> None:
-    """Let the dashboard of a local Ray start without its module for usage statistics.
+def complete_commands() -> None:
+    """Let Ray's own processes start with the options that `ray.init` cannot give them.
 
-    With usage statistics off, that module still asks the metadata services of Azure, Google and
-    Amazon where it is (`get_cloud_from_metadata_requests` in Ray's usage_lib.py).
+    The dashboard leaves out its module for usage statistics: with these off, it still asks the
+    metadata services of Azure, Google and Amazon where it is (`get_cloud_from_metadata_requests` in
+    Ray's usage_lib.py). The raylet is told the port of the dashboard's agent, for which it would
+    otherwise wait; Ray tells only the agent.
     """
     start = services.start_ray_process
-    if getattr(start, "leaves_out_usage_statistics", False):
+    if getattr(start, "completes_commands", False):
         return
 
-    def start_without(command: list[str], process_type: str, *args: Any, **options: Any) -> Any:
-        if process_type == PROCESS_TYPE_DASHBOARD:
-            command = [*command, f"--modules-to-load={','.join(DASHBOARD_MODULES)}"]
-        return start(command, process_type, *args, **options)
+    def start_completed(command: list[str], process_type: str, *args: Any, **options: Any) -> Any:
+        return start(complete(command, process_type), process_type, *args, **options)
 
-    cast(Any, start_without).leaves_out_usage_statistics = True
-    services.start_ray_process = start_without
+    cast(Any, start_completed).completes_commands = True
+    services.start_ray_process = start_completed
+
+
+def complete(command: list[str], process_type: str) -> list[str]:
+    """Return the command of one of Ray's processes with our options."""
+    if process_type == PROCESS_TYPE_DASHBOARD:
+        return [*command, f"--modules-to-load={','.join(DASHBOARD_MODULES)}"]
+    if process_type == PROCESS_TYPE_RAYLET:
+        port = LISTEN_PORT.search(" ".join(command))
+        assert port, "Ray's raylet is not told the command of the dashboard's agent"
+        return [*command, f"--dashboard_agent_listen_port={port[1]}"]
+    return command
 
 
 def read_token_settings_again() -> None:

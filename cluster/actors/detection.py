@@ -221,9 +221,14 @@ def commit_detection(
 
 
 def _commit_patiently(
-    batch: DetectionBatch, outcomes: Sequence[DetectionOutcome], *, engine: Engine
+    batch: DetectionBatch,
+    outcomes: Sequence[DetectionOutcome],
+    *,
+    engine: Engine,
+    tell: Callable[[int, str | None], object],
 ) -> Settled:
-    return Patience().run(lambda: commit_detection(batch, outcomes, engine=engine))
+    patience = Patience(on_wait=partial(tell, batch.session_id))
+    return patience.run(lambda: commit_detection(batch, outcomes, engine=engine))
 
 
 def rehearse(detector: FaceDetector) -> None:
@@ -258,7 +263,7 @@ class FaceDetectorActor(Detection):
             check_database(engine)
         super().__init__(
             detector=detector,
-            settle=partial(_commit_patiently, engine=engine),
+            settle=partial(_commit_patiently, engine=engine, tell=progress.waiting.remote),
             send=progress.in_flight.remote,
             done=progress.settled.remote,
             decode_threads=decode_threads,

@@ -93,6 +93,7 @@ class Progress:
         """Show counts that were committed."""
         session = await self._session(report.session_id)
         if session.phases[report.phase].apply_settled(report):
+            session.waiting_for = None  # Who waited may have been killed.
             await self._announce(report.session_id, session)
 
     async def returned(self, session_id: int, phase: PhaseName, batch_id: int) -> None:

@@ -144,10 +144,11 @@ def ingest(
     """
     work_in_background()
     reader = PhotoReader(limits, copies)
+    tell = partial(progress.waiting.remote, batch.session_id)
     trained = train_batch(
         batch,
         read=reader.read,
-        settle=lambda outcomes: Patience().run(
+        settle=lambda outcomes: Patience(on_wait=tell).run(
             partial(commit_training, batch, outcomes, database_url=database_url)
         ),
         reporter=BatchReporter(

@@ -114,8 +114,8 @@ def test_ray_shows_no_secret_to_its_own_user_either(guarded: Guarded) -> None:
         "ids = [job.submission_id for job in client.list_jobs() if job.submission_id];"
         "print(*map(client.get_job_logs, ids));"
         f"ray.init({guarded.ray_address!r}, log_to_driver=False);"
-        "print(*state.list_actors(detail=True), *state.list_tasks(detail=True),"
-        " *state.list_runtime_envs(detail=True), sep='\\n');"
+        "lists = (state.list_actors, state.list_tasks, state.list_runtime_envs);"
+        f"[print(*one({guarded.ray_address!r}, detail=True), sep='\\n') for one in lists];"
         "from ray import serve; print(serve.status())"
     )
     shown = run_as_owner(guarded, code)
@@ -265,9 +265,9 @@ def test_another_user_gets_no_connection_to_the_database(
 ) -> None:
     """The embedded one: its socket lies in a folder that only its own user enters."""
     headcount.run("--root", str(demo_library))
-    socket_dir = ServerFiles.under(headcount.data_dir).socket_dir
-    tried = run_as(other, "ls", f"{socket_dir}/")
-    assert tried.returncode != 0
+    files = ServerFiles.under(headcount.data_dir)
+    for folder in (files.home, files.address):
+        assert run_as(other, "ls", f"{folder}/").returncode != 0
 
 
 def test_what_stays_after_the_end_holds_no_secret(guarded: Guarded) -> None:

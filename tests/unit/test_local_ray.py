@@ -24,16 +24,16 @@ def starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Exc
     """What the next starts of Ray come to: an error, or the context."""
     outcomes: list[Exception | str] = []
 
-    def init(folder: Path, *, namespace: str) -> Any:
+    def init(folder: Path, *, namespace: str, export_port: int) -> Any:
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    for name in ("prepare_loopback_environment", "give_agents_free_ports"):
-        monkeypatch.setattr(local_ray, name, lambda: None)
+    monkeypatch.setattr(local_ray, "prepare_loopback_environment", lambda: None)
+    monkeypatch.setattr(local_ray, "give_agents_free_ports", lambda: 0)
     monkeypatch.setattr(local_ray, "stay_on_this_machine", lambda: None)
-    monkeypatch.setattr(local_ray, "leave_out_usage_statistics", lambda: None)
+    monkeypatch.setattr(local_ray, "complete_commands", lambda: None)
     monkeypatch.setattr(local_ray, "use_token", lambda file: None)
     monkeypatch.setattr(local_ray, "init", init)
     yield outcomes
