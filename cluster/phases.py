@@ -17,6 +17,7 @@ import ray
 
 from cluster.actors.detection import DetectionBatch
 from cluster.core.errors import RootUnreachable
+from cluster.core.passed_over import PassedOver
 from cluster.core.paths import is_url
 from cluster.core.photos import DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
 from cluster.core.progress import PhaseSnapshot
@@ -25,6 +26,7 @@ from cluster.core.sessions import PhaseName
 from cluster.crew import Batch, Crew, Items, number_batches
 from cluster.feed import Discovery, Feed
 from cluster.plan import Plan, waits_for_database
+from cluster.store.census import Doubtful, list_doubtful, note_passed_over, settle_files
 from cluster.store.engine import begin
 from cluster.store.items import (
     add_found,
@@ -35,8 +37,9 @@ from cluster.store.items import (
 )
 from cluster.store.phases import finish_discovery
 from cluster.tasks.clustering import cluster_faces
-from cluster.tasks.discovery import check_root, walk_photos
+from cluster.tasks.discovery import ask_storage, check_root, find_gone, walk_photos
 from cluster.tasks.ingest import TrainingBatch
+from cluster.vision.turning import turn_jpeg
 from cluster.workers import DetectorWorkers, Staff, TrainingWorkers, count_cpus
 
 CRASHED = "this photo crashed its worker again and again"
@@ -52,7 +55,8 @@ def train_photos(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: Sh
     work = PhotoWork(plan, PhaseName.TRAINING, phase.attempt)
     crew = work.build_crew(staff.training)
     if not phase.is_discovering:
-        return run_crew(crew, work.build_feed(plan.crew.training_batch), should_stop)
+        is_done = run_crew(crew, work.build_feed(plan.crew.training_batch), should_stop)
+        return is_done and _settle_files(plan)
     check_root(plan.root, confined_to=plan.confined_to)
     discovery = _build_discovery(plan, phase.attempt)
     feed = work.build_feed(plan.crew.training_batch, more_may_come=lambda: discovery.is_running)
@@ -62,7 +66,7 @@ def train_photos(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: Sh
     finally:
         discovery.stop()
     discovery.check()
-    return is_done
+    return is_done and _settle_files(plan)
 
 
 def detect_faces(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
@@ -167,9 +171,11 @@ def _settle_crashed(plan: Plan, name: PhaseName, items: Items, *, attempt: int) 
     session_id, pack = plan.session_id, plan.pack.name
     with begin(plan.engine) as db:
         if name is PhaseName.TRAINING:
-            unread = [TrainingOutcome(item.image_id, failure=CRASHED) for item in items]
-            return settle_training(db, session_id, unread, pack=pack, attempt=attempt)
-        unseen = [DetectionOutcome(item.image_id, failure=CRASHED) for item in items]
+            unread = [TrainingOutcome(item.file_id, failure=CRASHED) for item in items]
+            return settle_training(
+                db, session_id, unread, pack=pack, turn=turn_jpeg, attempt=attempt
+            )
+        unseen = [DetectionOutcome(item.file_id, failure=CRASHED) for item in items]
         now = datetime.now(UTC)
         return settle_detection(db, session_id, unseen, pack=pack, now=now, attempt=attempt)
 
@@ -203,13 +209,15 @@ def _fill(crew: Crew, feed: Feed) -> None:
 
 
 def _build_discovery(plan: Plan, attempt: int) -> Discovery:
-    work = partial(_store_found, plan, attempt)
+    work, passed_over = partial(_store_found, plan, attempt), PassedOver()
     # A driver has limits of its own, and lists a million objects before it names the first.
     silence_s = math.inf if is_url(plan.root) else plan.limits.timeout_s
     return Discovery(
-        lambda hear: walk_photos(plan.root, confined_to=plan.confined_to, on_entry=hear),
+        lambda hear: walk_photos(
+            plan.root, confined_to=plan.confined_to, on_entry=hear, passed_over=passed_over
+        ),
         store=work,
-        finish=partial(_finish_discovery, plan),
+        finish=partial(_finish_discovery, plan, passed_over),
         silence_s=silence_s,
         unreachable=RootUnreachable(plan.root, silence_s),
     )
@@ -230,7 +238,36 @@ def _add_found(plan: Plan, chunk: Sequence[FoundPhoto]) -> tuple[Settled, Settle
 
 
 @waits_for_database
-def _finish_discovery(plan: Plan) -> None:
+def _finish_discovery(plan: Plan, passed_over: PassedOver) -> None:
     with begin(plan.engine) as db:
+        note_passed_over(db, plan.session_id, passed_over.to_json(), passed_over.unlisted)
         finish_discovery(db, plan.session_id)
     ray.get(plan.progress.reload.remote(plan.session_id))
+
+
+def _settle_files(plan: Plan) -> bool:
+    """Settle what became of the known files that were not met: moved, or gone."""
+    _write_files(plan, _find_gone(plan, _list_doubtful(plan)))
+    return True
+
+
+def _find_gone(plan: Plan, doubtful: Sequence[Doubtful]) -> list[int]:
+    """Return the files that are not there; none where the storage does not answer."""
+    places = [one for one in doubtful if not is_url(one.path)]
+    try:
+        gone = set(ask_storage(plan.root, partial(find_gone, [one.path for one in places])))
+    except RootUnreachable:
+        return []
+    return [one.file_id for one in places if one.path in gone]
+
+
+@waits_for_database
+def _list_doubtful(plan: Plan) -> list[Doubtful]:
+    with begin(plan.engine) as db:
+        return list_doubtful(db, plan.session_id)
+
+
+@waits_for_database
+def _write_files(plan: Plan, gone: Sequence[int]) -> None:
+    with begin(plan.engine) as db:
+        settle_files(db, plan.session_id, root=plan.root, gone=gone, now=datetime.now(UTC))

@@ -54,14 +54,14 @@ IN_ONE_RUN = (*TITLES, "database")
 ITEMS = text(
     """
     SELECT i.path, s.training_state, s.training_reason, s.detection_state, s.detection_reason
-    FROM session_item s JOIN image i ON i.id = s.image_id WHERE s.session_id = :session_id
+    FROM session_item s JOIN file i ON i.id = s.file_id WHERE s.session_id = :session_id
     """
 )
 FACES = text(
     """
     SELECT i.path, f.box_left, f.box_top, f.box_right, f.box_bottom, f.score, f.embedding::text,
         min(f.id) OVER (PARTITION BY coalesce(f.person_id, -f.id)) AS first_of_person
-    FROM face f JOIN image i ON i.id = f.image_id
+    FROM face f JOIN file i ON i.image_id = f.image_id
     """
 )
 

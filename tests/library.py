@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,11 +12,11 @@ from sqlalchemy.orm import Session
 from cluster.core.faces import BoundingBox, Face
 from cluster.core.photos import DetectionOutcome, FoundPhoto, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.sessions import Move, PhaseName
+from cluster.store import items
 from cluster.store.items import (
     add_found,
     list_pending,
     settle_detection,
-    settle_training,
     skip_known,
 )
 from cluster.store.phases import complete_phase, finish_discovery, start_phase
@@ -25,7 +26,7 @@ PACK = "bundled"
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def found(name: str, *, modified_ns: int = 100, size: int = 10) -> FoundPhoto:
+def found(name: str, *, modified_ns: int | None = 100, size: int | None = 10) -> FoundPhoto:
     return FoundPhoto(f"/photos/{name}.jpg", size, modified_ns)
 
 
@@ -46,13 +47,28 @@ def record(picture: str, *, dhash: int = 0, width: int = 400, data: str = "") ->
         phash=int.from_bytes(digest[:8], "big"),
         dhash=dhash,
         thumbnail=b"\xff\xd8" + digest,
+        content=hashlib.sha256((picture + data).encode()).digest(),
     )
 
 
 def ids_of(db: Session, session_id: int, phase: PhaseName = PhaseName.TRAINING) -> dict[str, int]:
-    """The ids of the pending photos of a session by their names."""
+    """The ids of the pending files of a session by their names."""
     pending = list_pending(db, session_id, phase, limit=10_000)
-    return {item.path.split("/")[-1].removesuffix(".jpg"): item.image_id for item in pending}
+    return {item.path.split("/")[-1].removesuffix(".jpg"): item.file_id for item in pending}
+
+
+def settle_training(
+    db: Session,
+    session_id: int,
+    outcomes: Sequence[TrainingOutcome],
+    *,
+    pack: str,
+    attempt: int | None = None,
+) -> Settled:
+    """Settle a batch; pictures that are turned are marked."""
+    return items.settle_training(
+        db, session_id, outcomes, pack=pack, turn=keep_upright, attempt=attempt
+    )
 
 
 def train(db: Session, session_id: int, pictures: dict[str, str], *, pack: str = PACK) -> Settled:
@@ -62,6 +78,20 @@ def train(db: Session, session_id: int, pictures: dict[str, str], *, pack: str =
         TrainingOutcome(ids[name], record(picture, data=name)) for name, picture in pictures.items()
     ]
     return settle_training(db, session_id, outcomes, pack=pack)
+
+
+def keep_upright(picture: bytes, turn: int) -> bytes:
+    """Say how a picture was turned: here it is none."""
+    return picture + b" turned by %d" % turn
+
+
+def photos_of(
+    db: Session, session_id: int, phase: PhaseName = PhaseName.FACE_DETECTION
+) -> dict[str, int]:
+    """The ids of the photos that the pending files of a session hold, by the files' names."""
+    pending = list_pending(db, session_id, phase, limit=10_000)
+    held = [(item.path, item.image_id) for item in pending]
+    return {path.split("/")[-1].removesuffix(".jpg"): one for path, one in held if one is not None}
 
 
 def make_face(number: int, *, quality: float = 0.9, dimensions: int = 512) -> Face:

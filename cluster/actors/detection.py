@@ -158,7 +158,7 @@ class Detection:
             yield item, photo.result()
 
     def _prepare(self, item: Item) -> PreparedPhoto | DetectionOutcome:
-        copy = self._copies.find(item.image_id) if self._copies is not None else None
+        copy = self._copies.find(item.file_id) if self._copies is not None else None
         if copy is not None:
             return PreparedPhoto(item.path, None, copy)
         try:
@@ -178,7 +178,7 @@ class Detection:
         return [
             photo
             if isinstance(photo, DetectionOutcome)
-            else DetectionOutcome(item.image_id, faces=next(found))
+            else DetectionOutcome(item.file_id, faces=next(found))
             for item, photo in some
         ]
 
@@ -201,8 +201,8 @@ class Detection:
 
 def _to_failure(item: Item, error: Exception) -> DetectionOutcome:
     if isinstance(error, UnreadableImage):
-        return DetectionOutcome(item.image_id, failure=error.reason)
-    return DetectionOutcome(item.image_id, failure=f"{type(error).__name__}: {error}")
+        return DetectionOutcome(item.file_id, failure=error.reason)
+    return DetectionOutcome(item.file_id, failure=f"{type(error).__name__}: {error}")
 
 
 def commit_detection(

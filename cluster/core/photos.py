@@ -6,25 +6,34 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cluster.core.faces import Face
+from cluster.core.placements import Relation
 from cluster.core.progress import PhaseCounts
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPhoto:
-    """A file that discovery found; `path` is an absolute path or an fsspec URL, as text."""
+    """A file that discovery found; `path` is an absolute path or an fsspec URL, as text.
+
+    `size` in bytes, `modified_ns` and `etag` are None where the storage does not tell them.
+    """
 
     path: str
-    size: int
-    modified_ns: int
+    size: int | None
+    modified_ns: int | None
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One photo that is to be done in one session; `position` grows in the order of finding."""
+    """One file that is to be done in one session; `position` grows in the order of finding.
 
-    image_id: int
+    `image_id` is the photo that it held when it was last read, None for a file that never was.
+    """
+
+    file_id: int
     path: str
     position: int = 0
+    image_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,9 @@ class PhotoRecord:
     """What training keeps of one readable photo.
 
     `width` and `height` are upright pixels; `phash` has 64 bits, `dhash` 256; `thumbnail` is a
-    JPEG; `taken_at` is the camera's local time without a zone.
+    JPEG; `taken_at` is the camera's local time without a zone. `content` is the digest of the
+    picture without its metadata (32 bytes), `orientation` the EXIF orientation that it was turned
+    by, `blocks` what tells near pictures apart (cluster/core/duplicates.py).
     """
 
     sha256: bytes
@@ -42,27 +53,35 @@ class PhotoRecord:
     phash: int
     dhash: int
     thumbnail: bytes
+    content: bytes = b""
+    orientation: int = 1
+    blocks: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutcome:
-    """What came of reading one photo: a record, or the reason why there is none.
+    """What came of reading one file: a record, or the reason why there is none.
 
-    `is_lasting` says that the reason lies in the photo's content, so that an unchanged file need
-    not be read again.
+    `known` is the SHA-256 of bytes that some file had before: they were not decoded again.
+    `relation` says how the picture is related to the photo that the file held before, `before`.
+    `is_lasting` says that the reason lies in the file's content, so that an unchanged one need not
+    be read again.
     """
 
-    image_id: int
+    file_id: int
     record: PhotoRecord | None = None
     failure: str | None = None
     is_lasting: bool = False
+    known: bytes | None = None
+    relation: Relation | None = None
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionOutcome:
-    """What came of looking for faces in one photo."""
+    """What came of looking for faces in one file."""
 
-    image_id: int
+    file_id: int
     faces: tuple[Face, ...] = ()
     failure: str | None = None
 

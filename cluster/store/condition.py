@@ -43,8 +43,8 @@ _CLIENTS = text(
 
 _ROWS = text(
     """
-    SELECT (SELECT count(*) FROM image) AS photos, (SELECT count(*) FROM face) AS faces,
-        (SELECT count(*) FROM person) AS people
+    SELECT (SELECT count(*) FROM image WHERE missing_since IS NULL) AS photos,
+        (SELECT count(*) FROM face) AS faces, (SELECT count(*) FROM person) AS people
     """
 )
 

@@ -15,6 +15,7 @@ from cluster.store.copying import driver_connection
 from cluster.store.counts import add_counts
 from cluster.store.erased_faces import leave_out_erased
 from cluster.store.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
+from cluster.store.found_faces import FoundFaces
 from cluster.store.refound import keep_refound
 from cluster.store.storable import storable_text
 
@@ -22,18 +23,20 @@ from cluster.store.storable import storable_text
 _CLAIM = text(
     """
     WITH mine AS (
-        SELECT image_id FROM session_item
-        WHERE session_id = :session_id AND image_id = ANY(:ids)
+        SELECT file_id FROM session_item
+        WHERE session_id = :session_id AND file_id = ANY(:ids)
             AND detection_state NOT IN ('processed', 'skipped', 'failed')
             AND :is_current
-        ORDER BY image_id FOR UPDATE
+        ORDER BY file_id FOR UPDATE
     )
     UPDATE session_item s SET detection_reason = o.failure,
         detection_state = CASE WHEN o.failure IS NULL THEN 'processed' ELSE 'failed' END
     FROM mine JOIN unnest(CAST(:ids AS bigint[]), CAST(:failures AS text[]))
-        AS o (image_id, failure) USING (image_id)
-    WHERE s.session_id = :session_id AND s.image_id = mine.image_id
-    RETURNING s.image_id, s.detection_reason
+        AS o (file_id, failure) USING (file_id)
+    WHERE s.session_id = :session_id AND s.file_id = mine.file_id
+    RETURNING s.file_id, s.detection_reason, (
+        SELECT f.image_id FROM file f WHERE f.id = s.file_id
+    ) AS image_id
     """
 )
 
@@ -75,15 +78,19 @@ def settle_detection(
     adds nothing.
     """
     is_current = is_current_attempt(db, session_id, PhaseName.FACE_DETECTION, attempt, in_turn=True)
-    by_id = {outcome.image_id: outcome for outcome in outcomes}
+    by_id = {outcome.file_id: outcome for outcome in outcomes}
     key = {
         "session_id": session_id,
         "is_current": is_current,
         "ids": list(by_id),
         "failures": [storable_text(outcome.failure) for outcome in by_id.values()],
     }
-    moved = {row.image_id: row.detection_reason for row in db.execute(_CLAIM, key)}
-    seen = [by_id[image_id] for image_id, reason in moved.items() if reason is None]
+    moved = db.execute(_CLAIM, key).all()
+    seen = [
+        FoundFaces(row.image_id, by_id[row.file_id].faces)
+        for row in moved
+        if row.detection_reason is None
+    ]
     return add_counts(
         db,
         session_id,
@@ -94,7 +101,7 @@ def settle_detection(
     )
 
 
-def _keep_faces(db: Session, seen: Sequence[DetectionOutcome], *, pack: str, now: datetime) -> int:
+def _keep_faces(db: Session, seen: Sequence[FoundFaces], *, pack: str, now: datetime) -> int:
     """Write the faces of these photos unless they are known; return how many the photos have."""
     key = {
         "pack": pack,
@@ -106,7 +113,7 @@ def _keep_faces(db: Session, seen: Sequence[DetectionOutcome], *, pack: str, now
     fresh = [outcome for outcome in seen if outcome.image_id in had_faces]
     again = [outcome for outcome in fresh if had_faces[outcome.image_id]]
     first = [outcome for outcome in fresh if not had_faces[outcome.image_id]]
-    new: Sequence[DetectionOutcome] = ()
+    new: Sequence[FoundFaces] = ()
     if again:
         again = leave_out_erased(db, again, pack=pack)
         new = keep_refound(db, again, pack=pack)
@@ -118,7 +125,7 @@ def _keep_faces(db: Session, seen: Sequence[DetectionOutcome], *, pack: str, now
     return count
 
 
-def _copy_faces(db: Session, outcomes: Iterable[DetectionOutcome], *, pack: str) -> None:
+def _copy_faces(db: Session, outcomes: Iterable[FoundFaces], *, pack: str) -> None:
     rows = [
         pack_face(face, image_id=outcome.image_id, pack=pack)
         for outcome in outcomes

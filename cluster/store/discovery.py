@@ -1,9 +1,15 @@
-"""What discovery found becomes images, and items of a session."""
+"""What discovery found becomes files, and items of a session.
+
+A file is unchanged when the storage says so: an equal ETag, or a known and equal size and time.
+What is unknown is never equal. Any other file is read again; what is known of its photo stays until
+its content has been read (file_contents.py).
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -12,10 +18,11 @@ from cluster.core.photos import FoundPhoto, Settled
 from cluster.core.sessions import PhaseName
 from cluster.store.copying import Staging
 from cluster.store.counts import add_counts
-from cluster.store.people_claims import lock_people
 
 LIBRARY_LOCK = 0x48434C42
-"""Taken by all discoveries of one library, so that two of them never wait for each other."""
+"""Taken by all who add files, or place photos in them, so that two never wait for each other."""
+
+UNCHANGED = "unchanged"
 
 _FOUND = Staging(
     "found",
@@ -25,81 +32,76 @@ _FOUND = Staging(
         ("path_sha256", "bytea"),
         ("size", "int8"),
         ("modified_ns", "int8"),
+        ("etag", "text"),
     ),
 )
 
-_ADD_IMAGES = text(
+_ADD_FILES = text(
     """
-    INSERT INTO image (path, path_sha256, size, modified_ns)
-    SELECT path, path_sha256, size, modified_ns FROM found
-    WHERE NOT EXISTS (SELECT FROM image i WHERE i.path_sha256 = found.path_sha256)
+    INSERT INTO file (path, path_sha256, size, modified_ns, etag)
+    SELECT path, path_sha256, size, modified_ns, etag FROM found
+    WHERE NOT EXISTS (
+        SELECT FROM file f WHERE f.path_sha256 = found.path_sha256 AND NOT f.superseded
+    )
     ORDER BY n
-    ON CONFLICT DO NOTHING
     """
 )
 
-# What this session has already counted stays as it was counted, even if the file changed since.
-_FIND_CHANGED = text(
+_IS_UNCHANGED = """
+    k.is_read
+        AND coalesce(k.etag = f.etag, k.size = f.size AND k.modified_ns = f.modified_ns, false)
     """
-    SELECT i.id FROM found f JOIN image i USING (path_sha256)
-    WHERE (i.size, i.modified_ns) <> (f.size, f.modified_ns)
-        AND NOT EXISTS (
-            SELECT FROM session_item s WHERE s.session_id = :session_id AND s.image_id = i.id
+
+# What this session has already counted stays as it was counted, even if the file changed since.
+_NOTE_CHANGED = text(
+    f"""
+    UPDATE file k SET size = f.size, modified_ns = f.modified_ns, etag = f.etag, is_read = false
+    FROM found f WHERE k.path_sha256 = f.path_sha256 AND NOT k.superseded
+        AND NOT ({_IS_UNCHANGED}) AND NOT EXISTS (
+            SELECT FROM session_item s WHERE s.session_id = :session_id AND s.file_id = k.id
                 AND s.training_state <> 'pending'
         )
     """
 )
 
-_FORGET = text(
+# A file that is back with the size and time that it had is whole again, and so is its photo.
+_RETURN_FILES = text(
     """
-    WITH faces AS (DELETE FROM face WHERE image_id = ANY(:ids)),
-        detections AS (DELETE FROM detection WHERE image_id = ANY(:ids)),
-        erased AS (DELETE FROM erased_face WHERE image_id = ANY(:ids))
-    UPDATE image SET size = f.size, modified_ns = f.modified_ns,
-        sha256 = NULL, width = NULL, height = NULL, taken_at = NULL, phash = NULL, dhash = NULL,
-        thumbnail = NULL, unreadable = NULL, duplicate_of = NULL
-    FROM found f WHERE f.path_sha256 = image.path_sha256 AND image.id = ANY(:ids)
+    UPDATE file k SET missing_since = NULL FROM found f
+    WHERE k.path_sha256 = f.path_sha256 AND NOT k.superseded AND k.is_read
+        AND k.missing_since IS NOT NULL
+    RETURNING k.image_id
     """
 )
-
-_RELEASE = text("UPDATE image SET duplicate_of = NULL WHERE duplicate_of = ANY(:ids) RETURNING id")
-
-_REVIVE = text(
-    """
-    WITH skipped AS (
-        SELECT s.image_id, s.training_reason LIKE 'unchanged%' AS was_unchanged FROM session_item s
-        WHERE s.session_id = :session_id AND s.image_id = ANY(:ids)
-            AND s.training_state = 'skipped' AND NOT EXISTS (
-                SELECT FROM detection d WHERE d.image_id = s.image_id AND d.pack = :pack
-            )
-    )
-    UPDATE session_item s SET training_state = 'pending', training_reason = NULL,
-        detection_state = 'pending', detection_reason = NULL, position = DEFAULT
-    FROM skipped WHERE s.session_id = :session_id AND s.image_id = skipped.image_id
-    RETURNING skipped.was_unchanged
-    """
+_RETURN_IMAGES = text(
+    "UPDATE image SET missing_since = NULL WHERE id = ANY(:ids) AND missing_since IS NOT NULL"
 )
 
 _ADD_ITEMS = text(
-    """
-    INSERT INTO session_item (session_id, image_id, training_state, training_reason,
+    f"""
+    INSERT INTO session_item (session_id, file_id, training_state, training_reason,
         detection_state, detection_reason)
     SELECT :session_id, id, state, reason, state, reason
     FROM (
-        SELECT f.n, i.id, k.reason,
-            CASE WHEN k.reason IS NULL THEN 'pending' ELSE 'skipped' END AS state
-        FROM found f JOIN image i USING (path_sha256)
+        SELECT f.n, k.id, why.reason,
+            CASE WHEN why.reason IS NULL THEN 'pending' ELSE 'skipped' END AS state
+        FROM found f JOIN file k ON k.path_sha256 = f.path_sha256 AND NOT k.superseded
         CROSS JOIN LATERAL (
             SELECT CASE
-                WHEN i.unreadable IS NOT NULL THEN 'unchanged, unreadable: ' || i.unreadable
+                WHEN NOT k.is_read THEN NULL
+                WHEN k.unreadable IS NOT NULL THEN 'unchanged, unreadable: ' || k.unreadable
                 WHEN EXISTS (
-                    SELECT FROM detection d
-                    WHERE d.image_id IN (i.id, i.duplicate_of) AND d.pack = :pack
-                ) THEN 'unchanged'
+                    SELECT FROM image i JOIN detection d ON d.image_id IN (i.id, i.duplicate_of)
+                    WHERE i.id = k.image_id AND d.pack = :pack
+                ) THEN '{UNCHANGED}'
             END AS reason
             OFFSET 0
-        ) k
-    ) known
+        ) why
+        WHERE NOT EXISTS (
+            SELECT FROM file o JOIN session_item s ON s.file_id = o.id
+            WHERE o.path_sha256 = f.path_sha256 AND o.superseded AND s.session_id = :session_id
+        )
+    ) met
     ORDER BY n
     ON CONFLICT DO NOTHING
     RETURNING training_state
@@ -110,55 +112,40 @@ _ADD_ITEMS = text(
 def add_found(
     db: Session, session_id: int, found: Sequence[FoundPhoto], *, pack: str
 ) -> tuple[Settled, Settled]:
-    """Make items of these photos and return the counts of training and face detection.
+    """Make items of these files and return the counts of training and face detection.
 
-    A photo that is already an item of the session adds nothing. One that an earlier session
-    finished with this pack, and that has the same size and time since, is skipped in both phases.
-    One that changed loses everything that was known of it, faces included.
+    A file that is already an item of the session adds nothing. One that an earlier session finished
+    with this pack, and that is unchanged since, is skipped in both phases. Nothing that is known of
+    a photo is lost here.
     """
     rows = {photo.path: photo for photo in found}.values()
     _FOUND.fill(db, ((n, *_to_row(photo)) for n, photo in enumerate(rows)))
-    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LIBRARY_LOCK})
+    lock_library(db)
     key = {"session_id": session_id, "pack": pack}
-    db.execute(_ADD_IMAGES)
-    revived = _forget_changed(db, session_id, pack=pack)
+    db.execute(_ADD_FILES)
+    db.execute(_NOTE_CHANGED, key)
+    returned = db.execute(_RETURN_FILES).scalars().all()
+    if returned:
+        db.execute(_RETURN_IMAGES, {"ids": [one for one in returned if one is not None]})
     states = db.execute(_ADD_ITEMS, key).scalars().all()
     unchanged = sum(state == "skipped" for state in states)
-    training = add_counts(
-        db,
-        session_id,
-        PhaseName.TRAINING,
-        total=len(states),
-        skipped=unchanged - len(revived),
-        unchanged=unchanged - sum(revived),
-    )
-    detection = add_counts(
-        db,
-        session_id,
-        PhaseName.FACE_DETECTION,
-        total=len(states),
-        skipped=unchanged - sum(revived),
-        unchanged=unchanged - sum(revived),
+    training, detection = (
+        add_counts(db, session_id, phase, total=len(states), skipped=unchanged, unchanged=unchanged)
+        for phase in (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
     )
     return training, detection
 
 
-def _to_row(photo: FoundPhoto) -> tuple[str, bytes, int, int]:
-    digest = hashlib.sha256(photo.path.encode()).digest()
-    return photo.path, digest, photo.size, photo.modified_ns
+def lock_library(db: Session) -> None:
+    """Leave this transaction as the only one that changes files, until it ends."""
+    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LIBRARY_LOCK})
 
 
-def _forget_changed(db: Session, session_id: int, *, pack: str) -> list[bool]:
-    """Forget what was known of changed photos, and let their duplicates be done for themselves.
+def _to_row(photo: FoundPhoto) -> tuple[Any, ...]:
+    digest = hash_path(photo.path)
+    return photo.path, digest, photo.size, photo.modified_ns, photo.etag
 
-    Returns one entry for each item of this session that is pending again, because it was skipped
-    for the sake of a photo that is no longer the same: whether it had been skipped as unchanged.
-    """
-    changed = db.execute(_FIND_CHANGED, {"session_id": session_id}).scalars().all()
-    if not changed:
-        return []
-    lock_people(db)
-    db.execute(_FORGET, {"ids": changed})
-    released = db.execute(_RELEASE, {"ids": changed}).scalars().all()
-    key = {"session_id": session_id, "pack": pack, "ids": released}
-    return list(db.execute(_REVIVE, key).scalars()) if released else []
+
+def hash_path(path: str) -> bytes:
+    """Return the SHA-256 of a path, by which files are found."""
+    return hashlib.sha256(path.encode()).digest()

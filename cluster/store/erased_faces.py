@@ -1,19 +1,20 @@
 """Where erased faces were: a rectangle in a photo, kept so that they are not found again there.
 
-The rectangle tells nothing about the face. It holds for every pack, and goes with the photo, or
-when the photo changes.
+The rectangle tells nothing about the face. It holds for every pack, moves with the picture, and
+goes with the photo.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cluster.core.faces import BoundingBox, match_boxes
-from cluster.core.photos import DetectionOutcome
+from cluster.store.found_faces import FoundFaces
 from cluster.store.tables import ErasedFace
 
 # The same picture in other files: one of them may stand for the others one day.
@@ -37,9 +38,7 @@ def mark_erased(db: Session, person_id: int) -> None:
     db.execute(_MARK, {"person_id": person_id})
 
 
-def leave_out_erased(
-    db: Session, outcomes: Sequence[DetectionOutcome], *, pack: str
-) -> list[DetectionOutcome]:
+def leave_out_erased(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
     """Return the outcomes without the faces that lie where erased ones were.
 
     What is noted of these photos counts the others only.
@@ -65,7 +64,7 @@ def _list_erased(db: Session, image_ids: Sequence[int]) -> dict[int, list[Boundi
     return erased
 
 
-def _without(outcome: DetectionOutcome, erased: Sequence[BoundingBox]) -> DetectionOutcome:
+def _without(outcome: FoundFaces, erased: Sequence[BoundingBox]) -> FoundFaces:
     matches = match_boxes(erased, [face.box for face in outcome.faces])
     faces = tuple(face for n, face in enumerate(outcome.faces) if n not in matches)
-    return DetectionOutcome(outcome.image_id, faces)
+    return replace(outcome, faces=faces)

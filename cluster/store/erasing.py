@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from cluster.core.errors import NotFound, SessionBusy, SessionRunning
 from cluster.core.sessions import SessionStatus
 from cluster.store.attempts import hold_attempts_closed
-from cluster.store.discovery import LIBRARY_LOCK
+from cluster.store.discovery import lock_library
 from cluster.store.engine import begin, tell_outages
 from cluster.store.erased_faces import mark_erased
 from cluster.store.holds import keep_drivers_out, list_held_sessions
@@ -40,10 +40,25 @@ _BEGIN = text("DROP TABLE IF EXISTS orphan, left_person")
 _FIND_ORPHANS = text(
     """
     CREATE TEMP TABLE orphan ON COMMIT DROP AS SELECT i.id FROM image i
-    WHERE NOT EXISTS (SELECT FROM session_item s WHERE s.image_id = i.id)
-        AND NOT EXISTS (
-            SELECT FROM image d JOIN session_item s ON s.image_id = d.id WHERE d.duplicate_of = i.id
-        )
+    WHERE NOT EXISTS (
+        SELECT FROM file f JOIN session_item s ON s.file_id = f.id WHERE f.image_id = i.id
+    ) AND NOT EXISTS (
+        SELECT FROM image d JOIN file f ON f.image_id = d.id
+            JOIN session_item s ON s.file_id = f.id
+        WHERE d.duplicate_of = i.id
+    )
+    """
+)
+_DELETE_FILES = text(
+    """
+    DELETE FROM file f WHERE NOT EXISTS (SELECT FROM session_item s WHERE s.file_id = f.id)
+        AND (image_id IS NULL OR image_id IN (SELECT id FROM orphan))
+    """
+)
+_DELETE_LIBRARIES = text(
+    """
+    DELETE FROM library l
+    WHERE NOT EXISTS (SELECT FROM training_session t WHERE t.library_id = l.id)
     """
 )
 _FIND_LEFT = text(
@@ -107,6 +122,8 @@ def erase_session(db: Session, session_id: int) -> Erased:
     db.execute(_FIND_ORPHANS)
     db.execute(_FIND_LEFT)
     faces = int(db.execute(_COUNT_FACES).scalar_one())
+    db.execute(_DELETE_FILES)
+    db.execute(_DELETE_LIBRARIES)
     photos = _count_rows(db, _DELETE_ORPHANS)
     people = _delete_people(db, list(db.execute(_FIND_FACELESS).scalars()))
     return Erased(photos, faces, people)
@@ -133,9 +150,8 @@ def erase_ended_session(engine: Engine, session_id: int) -> Erased:
 def erase_person(db: Session, person_id: int) -> Erased:
     """Erase a person with all faces; the photos stay. Raises NotFound.
 
-    The photos count as looked at, and where the faces were none is found again until a photo
-    changes. Faces of the same human that belong to nobody, or to another person, are not known to
-    be the same, and stay.
+    The photos count as looked at, and where the faces were none is found again. Faces of the same
+    human that belong to nobody, or to another person, are not known to be the same, and stay.
     """
     lock_people(db)
     mark_erased(db, person_id)
@@ -182,9 +198,9 @@ def compact_tables(engine: Engine) -> None:
 
 def _stand_still(db: Session) -> None:
     """Let nobody find photos, settle batches or change people until the transaction ends."""
-    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LIBRARY_LOCK})
     for session_id in list_held_sessions(db):
         hold_attempts_closed(db, session_id)
+    lock_library(db)
     lock_people(db)
 
 

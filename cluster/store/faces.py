@@ -23,11 +23,12 @@ _DIMENSIONS = text(f"SELECT vector_dims(embedding) FROM face WHERE {_IS_WANTED} 
 
 _BOXES = text(
     """
-    SELECT i.path, i.width::float / r.width AS scale,
+    SELECT k.path, i.width::float / r.width AS scale,
         f.box_left, f.box_top, f.box_right, f.box_bottom, f.person_id
-    FROM image i JOIN image r ON r.id = coalesce(i.duplicate_of, i.id)
+    FROM file k JOIN image i ON i.id = k.image_id
+        JOIN image r ON r.id = coalesce(i.duplicate_of, i.id)
         JOIN face f ON f.image_id = r.id
-    WHERE f.pack = :pack ORDER BY i.id, f.id
+    WHERE f.pack = :pack AND NOT k.superseded AND k.missing_since IS NULL ORDER BY k.id, f.id
     """
 )
 
@@ -37,7 +38,7 @@ _COUNT_OF_SESSION = text(
     WHERE f.pack = (SELECT pack FROM training_session WHERE id = :session_id)
         AND f.image_id IN (
             SELECT unnest(ARRAY[i.id, i.duplicate_of])
-            FROM session_item s JOIN image i ON i.id = s.image_id
+            FROM session_item s JOIN file k ON k.id = s.file_id JOIN image i ON i.id = k.image_id
             WHERE s.session_id = :session_id
         )
     """

@@ -22,18 +22,26 @@ _BY_STATE = text(
 
 _LOST_DUPLICATES = text(
     """
-    SELECT i.path FROM session_item s JOIN image i ON i.id = s.image_id
-    LEFT JOIN session_item r ON r.session_id = s.session_id AND r.image_id = i.duplicate_of
+    SELECT f.path FROM session_item s
+    JOIN training_session t ON t.id = s.session_id
+    JOIN file f ON f.id = s.file_id JOIN image i ON i.id = f.image_id
     WHERE s.session_id = :session_id AND s.training_reason LIKE 'duplicate of %'
-        AND (i.duplicate_of IS NULL OR r.training_state IN ('pending', 'failed')
-            OR r.training_reason LIKE 'duplicate of %')
+        AND NOT EXISTS (
+            SELECT FROM detection d WHERE d.pack = t.pack
+                AND d.image_id = coalesce(i.duplicate_of, i.id)
+        ) AND NOT EXISTS (
+            SELECT FROM file r JOIN session_item o ON o.file_id = r.id
+            WHERE o.session_id = s.session_id AND r.image_id = coalesce(i.duplicate_of, i.id)
+                AND (o.training_state = 'processed' OR o.training_state = 'skipped'
+                    AND o.training_reason NOT LIKE 'duplicate of %')
+        )
     LIMIT 1
     """
 )
 
 _REASONLESS = text(
     """
-    SELECT i.path FROM session_item s JOIN image i ON i.id = s.image_id
+    SELECT f.path FROM session_item s JOIN file f ON f.id = s.file_id
     WHERE s.session_id = :session_id
         AND ((s.training_state IN ('skipped', 'failed')) <> (s.training_reason IS NOT NULL)
             OR (s.detection_state IN ('skipped', 'failed')) <> (s.detection_reason IS NOT NULL))

@@ -37,9 +37,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One photo that failed in one phase, with a reason that a person understands."""
+    """One file that failed in one phase, with a reason that a person understands."""
 
-    image_id: int
+    file_id: int
     path: str
     phase: PhaseName
     reason: str
@@ -52,7 +52,8 @@ def _for_each_photo_phase(statement: str) -> dict[PhaseName, TextClause]:
 
 _PENDING = _for_each_photo_phase(
     """
-    SELECT s.image_id, i.path, s.position FROM session_item s JOIN image i ON i.id = s.image_id
+    SELECT s.file_id, f.path, s.position, f.image_id
+    FROM session_item s JOIN file f ON f.id = s.file_id
     WHERE s.session_id = :session_id AND s.PHASE_state = 'pending' AND s.position > :after
     ORDER BY s.position LIMIT :limit
     """
@@ -75,23 +76,23 @@ _SKIP_KNOWN = text(
             ELSE training_reason END
     WHERE session_id = :session_id AND detection_state = 'pending'
         AND training_state IN ('skipped', 'failed') AND training_reason <> 'unchanged'
-    RETURNING image_id
+    RETURNING file_id
     """
 )
 
 _FAILURES = """
     FROM (
-        SELECT image_id, 'training' AS phase, training_reason AS reason FROM session_item
+        SELECT file_id, 'training' AS phase, training_reason AS reason FROM session_item
         WHERE session_id = :session_id AND training_state = 'failed'
         UNION ALL
-        SELECT image_id, 'face_detection', detection_reason FROM session_item
+        SELECT file_id, 'face_detection', detection_reason FROM session_item
         WHERE session_id = :session_id AND detection_state = 'failed'
-    ) f
-    JOIN image i ON i.id = f.image_id
-    WHERE f.image_id > :after AND (CAST(:phase AS text) IS NULL OR f.phase = :phase)
+    ) i
+    JOIN file f ON f.id = i.file_id
+    WHERE i.file_id > :after AND (CAST(:phase AS text) IS NULL OR i.phase = :phase)
     """
 _LIST_FAILURES = text(
-    f"SELECT f.image_id, i.path, f.phase, f.reason {_FAILURES} ORDER BY f.image_id LIMIT :limit"
+    f"SELECT i.file_id, f.path, i.phase, i.reason {_FAILURES} ORDER BY i.file_id LIMIT :limit"
 )
 _COUNT_FAILURES = text(f"SELECT count(*) {_FAILURES}")
 
@@ -130,10 +131,10 @@ def count_items_by_state(db: Session, session_id: int, phase: PhaseName) -> Phas
 def list_failures(
     db: Session, session_id: int, *, phase: PhaseName | None = None, limit: int, after: int = 0
 ) -> list[Failure]:
-    """Return failed photos by image id, past `after`; of one phase when `phase` is given."""
+    """Return failed files by id, past `after`; of one phase when `phase` is given."""
     key = {"session_id": session_id, "phase": phase, "limit": limit, "after": after}
     return [
-        Failure(row.image_id, row.path, PhaseName(row.phase), row.reason)
+        Failure(row.file_id, row.path, PhaseName(row.phase), row.reason)
         for row in db.execute(_LIST_FAILURES, key)
     ]
 

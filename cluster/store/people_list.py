@@ -13,10 +13,15 @@ from cluster.core.people import TAG_CHARACTERS, PersonSummary, fold_name
 
 _COUNTS = """
     shown AS (
-        SELECT person_id, image_id, count(*) AS faces FROM face WHERE {which} GROUP BY 1, 2
+        SELECT person_id, image_id, count(*) AS faces FROM face
+        WHERE {which} AND NOT EXISTS (
+            SELECT FROM image m WHERE m.id = image_id AND m.missing_since IS NOT NULL
+        )
+        GROUP BY 1, 2
     ), copied AS (
         SELECT s.person_id, count(*) AS copies
-        FROM shown s JOIN image d ON d.duplicate_of = s.image_id GROUP BY 1
+        FROM shown s JOIN image d ON d.duplicate_of = s.image_id AND d.missing_since IS NULL
+        GROUP BY 1
     ), counted AS (
         SELECT person_id AS id, sum(faces) AS faces, count(*) AS photos FROM shown GROUP BY 1
     ), summed AS (
@@ -36,9 +41,13 @@ _COVER = f"""
 _PAGE = text(
     f"""
     WITH {_COUNTS.format(which="pack = :pack AND person_id IS NOT NULL")}, wanted AS (
-        SELECT p.id, p.pack, p.name, p.hidden, p.version, s.faces, s.photos
-        FROM summed s JOIN person p USING (id)
-        WHERE (CAST(:hidden AS boolean) IS NULL OR p.hidden = :hidden)
+        SELECT p.id, p.pack, p.name, p.hidden, p.version, coalesce(s.faces, 0) AS faces,
+            coalesce(s.photos, 0) AS photos
+        FROM person p LEFT JOIN summed s USING (id)
+        WHERE p.pack = :pack AND (s.id IS NOT NULL OR p.name IS NOT NULL AND EXISTS (
+                SELECT FROM face WHERE face.person_id = p.id
+            ))
+            AND (CAST(:hidden AS boolean) IS NULL OR p.hidden = :hidden)
             AND (CAST(:is_named AS boolean) IS NULL OR (p.name IS NOT NULL) = :is_named)
             AND (CAST(:part AS text) IS NULL OR strpos(p.name_key, :part) > 0)
     ), page AS (
@@ -86,6 +95,8 @@ def page_people(
     db: Session, *, pack: str, limit: int, offset: int = 0, wanted: PeopleFilter = VISIBLE
 ) -> PeoplePage:
     """Return people of a pack who have faces, those in most photos first, and how many there are.
+
+    Photos that are missing are not counted; who is in no other is among the people if named.
 
     All counts come from the faces as they are; with 100,000 faces of 5,000 people that is about a
     tenth of a second.

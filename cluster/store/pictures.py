@@ -9,21 +9,36 @@ from cluster.core.errors import NotFound
 from cluster.core.faces import BoundingBox
 from cluster.core.people import TAG_CHARACTERS, FaceInfo
 
+_IS_THERE = """
+    NOT EXISTS (
+        SELECT FROM image m WHERE m.id = face.image_id AND m.missing_since IS NOT NULL
+    )
+    """
+
 
 def _page_of(which: str) -> TextClause:
     """Return the query for a page of faces; OFFSET 0 finds the page first, then its photos."""
     return text(
         f"""
-        SELECT f.*, i.path, i.width, i.height, i.taken_at,
+        SELECT f.*, k.path, i.width, i.height, i.taken_at,
             left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag,
-            left(encode(i.sha256, 'hex'), {TAG_CHARACTERS}) AS photo_tag,
-            (SELECT count(*) FROM image d WHERE d.duplicate_of = f.image_id) AS duplicates
+            left(encode(k.sha256, 'hex'), {TAG_CHARACTERS}) AS photo_tag,
+            (
+                SELECT count(*) - 1 FROM file o JOIN image d ON d.id = o.image_id
+                WHERE f.image_id IN (d.id, d.duplicate_of) AND o.missing_since IS NULL
+            ) AS duplicates
         FROM (
             SELECT id, image_id, person_id, box_left, box_top, box_right, box_bottom, score,
                 quality, placed_by_user,
                 left(encode(sha256(crop), 'hex'), {TAG_CHARACTERS}) AS crop_tag
-            FROM face WHERE {which} AND id > :after ORDER BY id LIMIT :limit OFFSET 0
-        ) f JOIN image i ON i.id = f.image_id ORDER BY f.id
+            FROM face WHERE {which} AND {_IS_THERE} AND id > :after
+            ORDER BY id LIMIT :limit OFFSET 0
+        ) f JOIN image i ON i.id = f.image_id
+        CROSS JOIN LATERAL (
+            SELECT path, sha256 FROM file WHERE image_id = i.id
+            ORDER BY missing_since NULLS FIRST, id LIMIT 1
+        ) k
+        ORDER BY f.id
         """
     )
 
@@ -31,11 +46,16 @@ def _page_of(which: str) -> TextClause:
 _FACES_OF_PERSON = _page_of("person_id = :person_id")
 _FACES_OF_NOBODY = _page_of("pack = :pack AND person_id IS NULL")
 
-_COUNT_OF_PERSON = text("SELECT count(*) FROM face WHERE person_id = :person_id")
-_COUNT_OF_NOBODY = text("SELECT count(*) FROM face WHERE pack = :pack AND person_id IS NULL")
+_COUNT_OF_PERSON = text(f"SELECT count(*) FROM face WHERE person_id = :person_id AND {_IS_THERE}")
+_COUNT_OF_NOBODY = text(
+    f"SELECT count(*) FROM face WHERE pack = :pack AND person_id IS NULL AND {_IS_THERE}"
+)
 
 _SOURCE = text(
-    "SELECT path, sha256 FROM image WHERE id = :id AND sha256 IS NOT NULL AND unreadable IS NULL"
+    """
+    SELECT path, sha256 FROM file WHERE image_id = :id
+    ORDER BY missing_since NULLS FIRST, id LIMIT 1
+    """
 )
 _THUMBNAIL = text("SELECT thumbnail FROM image WHERE id = :id")
 _CROP = text("SELECT crop FROM face WHERE id = :id")
@@ -66,7 +86,7 @@ def count_faces_of_nobody(db: Session, *, pack: str) -> int:
 
 
 def get_source(db: Session, image_id: int) -> tuple[str, bytes]:
-    """Return a photo's path and the SHA-256 of its content; NotFound for one that was not read."""
+    """Return a photo's path and the SHA-256 of its bytes; NotFound without such a photo."""
     row = db.execute(_SOURCE, {"id": image_id}).one_or_none()
     if row is None:
         raise NotFound("photo", image_id)

@@ -8,7 +8,7 @@ found again goes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from cluster.core.faces import BoundingBox, Face, match_boxes
-from cluster.core.photos import DetectionOutcome
+from cluster.store.found_faces import FoundFaces
 from cluster.store.people_claims import lock_people
 from cluster.store.tables import Face as FaceRow
 
@@ -31,20 +31,18 @@ class Refound:
     face: Face
 
 
-def keep_refound(
-    db: Session, outcomes: Sequence[DetectionOutcome], *, pack: str
-) -> list[DetectionOutcome]:
+def keep_refound(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
     """Bring the known faces of these photos up to date; return the outcomes with what is new."""
     lock_people(db)
     known = _list_known(db, [outcome.image_id for outcome in outcomes], pack=pack)
-    fresh: list[DetectionOutcome] = []
+    fresh: list[FoundFaces] = []
     refound: list[Refound] = []
     for outcome in outcomes:
         rows = known.get(outcome.image_id, [])
         matches = match_boxes([_box(row) for row in rows], [face.box for face in outcome.faces])
         refound += _pair(rows, outcome.faces, matches)
         new = tuple(face for n, face in enumerate(outcome.faces) if n not in matches)
-        fresh.append(DetectionOutcome(outcome.image_id, new))
+        fresh.append(replace(outcome, faces=new))
     kept = {one.face_id for one in refound}
     gone = [row.id for rows in known.values() for row in rows if row.id not in kept]
     _update_faces(db, refound)

@@ -1,37 +1,44 @@
-"""Which photo of a group of duplicates is processed, decided where all batches meet.
+"""Which file of a group of duplicates is processed, decided where all batches meet.
 
 Candidates share the 64-bit pHash and are items of the session, or already have faces of its pack.
-The decision is made anew for the whole group whenever a photo joins it, so it does not depend on
-the order of the batches; an advisory lock per session makes batches decide one after the other.
+Of the photos that show the same picture one stands for all, and of its files one is looked at. The
+decision is made anew for the whole group whenever a file joins it, so it does not depend on the
+order of the batches; under the library's lock batches decide one after the other.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cluster.core.duplicates import Fingerprint, find_representatives
 from cluster.core.sessions import ItemState
+from cluster.store.discovery import lock_library
 
-DECISION_LOCK = 0x48434400 << 32
 DUPLICATE_OF = "duplicate of "
+MOVED_FROM = "moved from "
+SAME_PICTURE = "the picture is unchanged"
 
 # OFFSET 0 keeps each photo's rows looked up by their keys: joined freely, the planner reads the
 # whole session when it has no statistics yet.
 _CANDIDATES = text(
     """
-    SELECT i.id, i.path, i.modified_ns, i.width, i.height, i.sha256, i.phash, i.dhash,
-        i.duplicate_of, s.training_state AS state, d.image_id IS NOT NULL AS is_settled,
-        d.image_id IS NULL AND s.detection_state = 'pending'
-            AND (s.training_state = 'processed' OR s.training_reason LIKE 'duplicate of %')
-            AS is_open
+    SELECT i.id AS image_id, i.width, i.height, i.content, i.phash, i.dhash, i.blocks,
+        i.duplicate_of, i.similar_to, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
+        f.sha256, f.missing_since IS NULL AS is_there, s.training_state AS state,
+        s.training_reason AS reason, d.image_id IS NOT NULL AS is_settled,
+        EXISTS (SELECT FROM face WHERE face.image_id = i.id) AS has_faces,
+        coalesce(s.detection_state = 'pending' AND (s.training_state = 'processed'
+            OR s.training_reason LIKE 'duplicate of %'), false) AS is_open
     FROM image i
+    JOIN LATERAL (SELECT * FROM file WHERE image_id = i.id OFFSET 0) f ON true
     LEFT JOIN LATERAL (
-        SELECT * FROM session_item WHERE session_id = :session_id AND image_id = i.id OFFSET 0
+        SELECT * FROM session_item WHERE session_id = :session_id AND file_id = f.id OFFSET 0
     ) s ON true
     LEFT JOIN LATERAL (
         SELECT * FROM detection WHERE pack = :pack AND image_id = i.id OFFSET 0
@@ -41,89 +48,156 @@ _CANDIDATES = text(
     """
 )
 
+_MARK_PHOTOS = text(
+    """
+    UPDATE image SET duplicate_of = n.duplicate_of
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:duplicate_of AS bigint[])) AS n (id, duplicate_of)
+    WHERE image.id = n.id
+    """
+)
+
 _MOVE_ITEMS = text(
     """
-    WITH decided AS (
-        SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:representatives AS bigint[]))
-            AS d (image_id, representative)
-    ), marked AS (
-        UPDATE image SET duplicate_of = NULLIF(representative, image_id)
-        FROM decided WHERE image.id = image_id
-    )
-    UPDATE session_item s SET
-        training_state = CASE WHEN d.representative = d.image_id THEN 'processed'
-            ELSE 'skipped' END,
-        training_reason = CASE WHEN d.representative <> d.image_id
-            THEN 'duplicate of ' || r.path END
-    FROM decided d JOIN image r ON r.id = d.representative
-    WHERE s.session_id = :session_id AND s.image_id = d.image_id
+    UPDATE session_item s SET training_reason = n.reason,
+        training_state = CASE WHEN n.reason IS NULL THEN 'processed' ELSE 'skipped' END
+    FROM unnest(CAST(:file_ids AS bigint[]), CAST(:reasons AS text[])) AS n (file_id, reason)
+    WHERE s.session_id = :session_id AND s.file_id = n.file_id
     """
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    fingerprint: Fingerprint
-    representative: int
-    is_processed: bool
+class _File:
+    """A file of a candidate; `reason` is that of its item, if the session has met it."""
+
+    file_id: int
+    path: str
+    time: int
+    is_there: bool
     is_open: bool
+    state: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """A candidate with its files, oldest first.
+
+    `is_settled`: the pack has looked at it. One that has faces stands for itself, before others.
+    """
+
+    fingerprint: Fingerprint
+    is_settled: bool
+    has_faces: bool
+    duplicate_of: int | None
+    files: tuple[_File, ...]
+
+    @property
+    def id(self) -> int:
+        return self.fingerprint.image_id
+
+    @property
+    def is_open(self) -> bool:
+        return not self.is_settled and any(file.is_open for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What becomes of an item: skipped for this reason, or processed when there is none."""
+
+    file: _File
+    reason: str | None
+
+    @property
+    def became_skipped(self) -> int:
+        """1 when the file was processed and is skipped now, -1 for the other way round."""
+        was_processed = self.file.state == ItemState.PROCESSED
+        return int(was_processed) - int(self.reason is None)
 
 
 def decide_duplicates(db: Session, session_id: int, phashes: Sequence[int], *, pack: str) -> int:
-    """Decide the groups with these pHashes (signed); return how many photos became skipped.
+    """Decide the groups with these pHashes (signed); return how many files became skipped.
 
-    The number is net: a photo that turns out to be the representative of an earlier one takes
-    its place. Until the transaction ends no other batch of the session decides.
+    The number is net: a file that turns out to be the one to look at takes the place of another.
+    Until the transaction ends no other batch decides.
     """
-    lock = {"key": DECISION_LOCK | session_id}
-    db.execute(text("SELECT pg_advisory_xact_lock(:key)"), lock)
-    rows = db.execute(
-        _CANDIDATES, {"session_id": session_id, "pack": pack, "phashes": list(phashes)}
-    )
-    moves = [move for group in _group(rows) for move in _decide(group)]
+    lock_library(db)
+    key = {"session_id": session_id, "pack": pack, "phashes": list(phashes)}
+    moves: list[_Move] = []
+    marks: dict[int, int | None] = {}
+    for group in _group(db.execute(_CANDIDATES, key)):
+        by_id = {photo.id: photo for photo in group}
+        standing = find_representatives(photo.fingerprint for photo in group)
+        for photo in group:
+            representative = photo if photo.has_faces else by_id[standing[photo.id]]
+            moves += _move_items(photo, representative)
+            duplicate_of = None if representative is photo else representative.id
+            if photo.is_open and duplicate_of != photo.duplicate_of:
+                marks[photo.id] = duplicate_of
+    _write(db, session_id, moves, marks)
+    return sum(move.became_skipped for move in moves)
+
+
+def _move_items(photo: _Photo, representative: _Photo) -> Iterator[_Move]:
+    """Yield the open items of a photo that become something else than they are."""
+    for file in photo.files:
+        if file.is_open:
+            reason = _find_reason(file, representative)
+            if reason != file.reason:
+                yield _Move(file, reason)
+
+
+def _find_reason(file: _File, representative: _Photo) -> str | None:
+    """Return why a file is skipped, None for the one that is looked at."""
+    others = [one for one in representative.files if one is not file]
+    if representative.is_settled:
+        shown = next((one for one in others if one.is_there), next(iter(others), None))
+        return SAME_PICTURE if shown is None else DUPLICATE_OF + shown.path
+    looked_at = next(one for one in representative.files if one.is_open)
+    return None if looked_at is file else DUPLICATE_OF + looked_at.path
+
+
+def _write(
+    db: Session, session_id: int, moves: Sequence[_Move], marks: Mapping[int, int | None]
+) -> None:
+    if marks:
+        ids = sorted(marks)
+        db.execute(_MARK_PHOTOS, {"ids": ids, "duplicate_of": [marks[one] for one in ids]})
     if moves:
         key = {
             "session_id": session_id,
-            "ids": [candidate.fingerprint.image_id for candidate, _ in moves],
-            "representatives": [representative for _, representative in moves],
+            "file_ids": [move.file.file_id for move in moves],
+            "reasons": [move.reason for move in moves],
         }
         db.execute(_MOVE_ITEMS, key)
-    return sum(_became_skipped(*move) for move in moves)
 
 
-def _group(rows: Iterable[Row[tuple[object, ...]]]) -> Iterable[list[_Candidate]]:
-    groups: dict[int, list[_Candidate]] = defaultdict(list)
+def _group(rows: Iterable[Row[Any]]) -> Iterable[list[_Photo]]:
+    by_photo: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in rows:
-        groups[row.phash].append(_to_candidate(row))
-    return [group for group in groups.values() if len(group) > 1]
+        by_photo[row.image_id].append(row)
+    groups: dict[int, list[_Photo]] = defaultdict(list)
+    for of_photo in by_photo.values():
+        groups[of_photo[0].phash].append(_to_photo(of_photo))
+    return groups.values()
 
 
-def _to_candidate(row: Row[tuple[object, ...]]) -> _Candidate:
+def _to_photo(rows: list[Row[Any]]) -> _Photo:
+    rows = sorted(rows, key=lambda row: (row.time, row.path, row.file_id))
+    first = rows[0]
     fingerprint = Fingerprint(
-        image_id=row.id,
-        path=row.path,
-        modified_ns=row.modified_ns,
-        width=row.width,
-        height=row.height,
-        sha256=bytes(row.sha256),
-        phash=row.phash,
-        dhash=int.from_bytes(row.dhash, "big"),
-        is_settled=row.is_settled,
+        image_id=first.image_id,
+        path=first.path,
+        modified_ns=first.time,
+        width=first.width,
+        height=first.height,
+        sha256=bytes(first.sha256 or b""),
+        phash=first.phash,
+        dhash=int.from_bytes(first.dhash, "big"),
+        is_settled=first.is_settled or first.has_faces,
     )
-    is_processed = row.state == ItemState.PROCESSED
-    return _Candidate(fingerprint, row.duplicate_of or row.id, is_processed, bool(row.is_open))
-
-
-def _decide(group: list[_Candidate]) -> Iterator[tuple[_Candidate, int]]:
-    """Yield the photos whose representative is another than before, each with the new one."""
-    representatives = find_representatives(candidate.fingerprint for candidate in group)
-    for candidate in group:
-        representative = representatives[candidate.fingerprint.image_id]
-        if candidate.is_open and representative != candidate.representative:
-            yield candidate, representative
-
-
-def _became_skipped(candidate: _Candidate, representative: int) -> int:
-    """Return 1 when the photo was processed and is skipped now, -1 for the other way round."""
-    is_processed = representative == candidate.fingerprint.image_id
-    return int(candidate.is_processed) - int(is_processed)
+    files = [
+        _File(row.file_id, row.path, row.time, row.is_there, row.is_open, row.state, row.reason)
+        for row in rows
+    ]
+    return _Photo(fingerprint, first.is_settled, first.has_faces, first.duplicate_of, tuple(files))

@@ -19,7 +19,9 @@ from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, users_moves
 from cluster.store.attempts import hold_attempts_closed
 from cluster.store.counts import set_phase
+from cluster.store.discovery import UNCHANGED
 from cluster.store.phases import restart_clustering
+from cluster.store.representatives import MOVED_FROM, SAME_PICTURE
 from cluster.store.sessions import check_move, move_session
 from cluster.store.snapshots import get_snapshots
 
@@ -32,18 +34,26 @@ _UNREAD = """
     """
 _UNSEEN = """
     UPDATE session_item s SET detection_state = 'pending', detection_reason = NULL
-    FROM image i WHERE s.session_id = :session_id AND i.id = s.image_id
+    WHERE s.session_id = :session_id
     """
 
-# An unchanged photo is looked at again too, unless it never was: duplicates and unreadable ones.
+# A known photo is looked at again too, in one of its files; not duplicates and unreadable ones.
 _RESET_ALL = {
     PhaseName.TRAINING: text(_UNREAD),
     PhaseName.FACE_DETECTION: text(
         f"""
-        {_UNSEEN} AND (
-            s.detection_state IN ('processed', 'failed') OR s.detection_reason = 'unchanged'
-                AND i.duplicate_of IS NULL AND i.unreadable IS NULL
+        WITH known AS (
+            SELECT DISTINCT ON (f.image_id) t.file_id, t.detection_state
+            FROM session_item t JOIN file f ON f.id = t.file_id JOIN image i ON i.id = f.image_id
+            WHERE t.session_id = :session_id AND i.duplicate_of IS NULL
+                AND (t.detection_state IN ('processed', 'failed')
+                    OR t.detection_reason IN ('{UNCHANGED}', '{SAME_PICTURE}')
+                    OR t.detection_reason LIKE '{MOVED_FROM}%')
+            ORDER BY f.image_id, t.detection_state = 'processed' DESC, t.position
         )
+        UPDATE session_item s SET detection_state = 'pending', detection_reason = NULL,
+            training_reason = CASE WHEN training_state = 'skipped' THEN '{UNCHANGED}' END
+        FROM known WHERE s.session_id = :session_id AND s.file_id = known.file_id
         """
     ),
 }
@@ -54,8 +64,10 @@ _RESET_FAILED = {
 
 _FORGET_DETECTIONS = text(
     """
-    DELETE FROM detection d USING session_item s JOIN training_session t ON t.id = s.session_id
-    WHERE t.id = :session_id AND d.image_id = s.image_id AND d.pack = t.pack
+    DELETE FROM detection d
+    USING session_item s JOIN training_session t ON t.id = s.session_id
+        JOIN file f ON f.id = s.file_id
+    WHERE t.id = :session_id AND d.image_id = f.image_id AND d.pack = t.pack
         AND s.detection_state = 'pending'
     """
 )
@@ -74,7 +86,8 @@ _RECOUNT = text(
     ), found AS (
         SELECT coalesce(sum(d.faces), 0) AS faces FROM session_item s
         JOIN training_session t ON t.id = s.session_id
-        JOIN detection d ON d.image_id = s.image_id AND d.pack = t.pack
+        JOIN file k ON k.id = s.file_id
+        JOIN detection d ON d.image_id = k.image_id AND d.pack = t.pack
         WHERE t.id = :session_id AND :phase = 'face_detection' AND s.detection_state = 'processed'
     )
     UPDATE session_phase p SET processed = c.processed, skipped = c.skipped, failed = c.failed,

@@ -30,6 +30,7 @@ from cluster.core.sessions import (
     apply_move,
     users_moves,
 )
+from cluster.store.libraries import provide_library
 from cluster.store.storable import storable_text
 from cluster.store.tables import SessionPhase, TrainingSession
 
@@ -52,6 +53,7 @@ class SessionInfo:
     """
 
     id: int
+    library_id: int
     root: str
     name: str | None
     pack: str
@@ -59,6 +61,7 @@ class SessionInfo:
     options: Mapping[str, Any]
     job_id: str | None
     error: str | None
+    census: Mapping[str, Any]
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
@@ -99,9 +102,10 @@ def create_session(
     now: datetime,
 ) -> SessionInfo:
     """Return a new pending session; its three phases are pending, two of them discovering."""
+    library_id = provide_library(db, root)
     values = {"root": root, "name": name, "pack": pack, "options": dict(options)}
     statement = insert(TrainingSession).values(
-        **values, status=SessionStatus.PENDING, created_at=now
+        **values, library_id=library_id, status=SessionStatus.PENDING, created_at=now
     )
     session_id = db.execute(statement.returning(TrainingSession.id)).scalar_one()
     phases = [

@@ -76,41 +76,101 @@ class Table(DeclarativeBase):
 
 
 class Image(Table):
-    """A file that some session found. `sha256` and the rest are null until training read it.
+    """A photo: a picture, wherever its files lie.
 
-    Paths may be longer than an index entry, so their SHA-256 is what is unique. `unreadable` is the
-    reason when the content itself is bad. `duplicate_of` is never a duplicate within one session.
+    `content` is the digest of the picture without its metadata, `orientation` the EXIF orientation
+    that all of these pixels, boxes and thumbnails are turned by; a picture that an earlier version
+    read has none until it is read again. `missing_since` says that none of its files is there.
+    `duplicate_of` is the photo that stands for this one, never a duplicate within one session;
+    `similar_to` is one that looks alike, and is not the same.
     """
 
     __tablename__ = "image"
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    path: Mapped[str]
-    path_sha256: Mapped[bytes] = mapped_column(unique=True)
-    size: Mapped[int]
-    modified_ns: Mapped[int]
-    sha256: Mapped[bytes | None]
-    width: Mapped[int | None]
-    height: Mapped[int | None]
+    content: Mapped[bytes | None]
+    orientation: Mapped[int] = mapped_column(server_default="1")
+    width: Mapped[int]
+    height: Mapped[int]
     taken_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
-    phash: Mapped[int | None]
-    dhash: Mapped[bytes | None]
-    thumbnail: Mapped[bytes | None]
-    unreadable: Mapped[str | None]
+    phash: Mapped[int]
+    dhash: Mapped[bytes]
+    blocks: Mapped[bytes] = mapped_column(server_default=text("''"))
+    thumbnail: Mapped[bytes]
     duplicate_of: Mapped[int | None] = mapped_column(ForeignKey("image.id", ondelete="SET NULL"))
+    similar_to: Mapped[int | None] = mapped_column(ForeignKey("image.id", ondelete="SET NULL"))
+    missing_since: Mapped[datetime | None]
 
     __table_args__ = (
-        Index(None, "phash", postgresql_where=text("phash IS NOT NULL")),
+        Index("uq_image_content", "content", "orientation", unique=True),
+        Index(None, "phash"),
         Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
+        Index(None, "similar_to", postgresql_where=text("similar_to IS NOT NULL")),
+        Index("ix_image_missing", "id", postgresql_where=text("missing_since IS NOT NULL")),
     )
 
 
+class File(Table):
+    """A place where a photo lies, or lay: what a session found there, and what was read.
+
+    `size`, `modified_ns` and `etag` are what the storage says of it, null where it says nothing.
+    While `is_read`, they are those of the content that was read: `sha256` of its bytes and the
+    photo, or `unreadable`, the reason why there is none. Paths may be longer than an index entry,
+    so their SHA-256 is what is unique. When another picture takes the place of a photo, the row of
+    the old one is `superseded`.
+    """
+
+    __tablename__ = "file"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    path: Mapped[str]
+    path_sha256: Mapped[bytes]
+    size: Mapped[int | None]
+    modified_ns: Mapped[int | None]
+    etag: Mapped[str | None]
+    is_read: Mapped[bool] = mapped_column(server_default=text("false"))
+    sha256: Mapped[bytes | None]
+    unreadable: Mapped[str | None]
+    image_id: Mapped[int | None] = mapped_column(
+        ForeignKey("image.id", ondelete="SET NULL"), index=True
+    )
+    missing_since: Mapped[datetime | None]
+    superseded: Mapped[bool] = mapped_column(server_default=text("false"))
+
+    __table_args__ = (
+        Index("uq_file_path", "path_sha256", unique=True, postgresql_where=text("NOT superseded")),
+        Index(None, "sha256", postgresql_where=text("sha256 IS NOT NULL")),
+    )
+
+
+class Library(Table):
+    """A root that sessions went over.
+
+    `known` files and `gone` ones are those of a session that found most of them gone: nothing is
+    missing until a user has said so.
+    """
+
+    __tablename__ = "library"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    root: Mapped[str]
+    root_sha256: Mapped[bytes] = mapped_column(unique=True)
+    known: Mapped[int | None]
+    gone: Mapped[int | None]
+
+
 class TrainingSession(Table):
-    """One run over one root."""
+    """One run over the root of one library.
+
+    `census` is what became of the files that were met, and of those that were not (census.py).
+    """
 
     __tablename__ = "training_session"
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    library_id: Mapped[int] = mapped_column(
+        ForeignKey("library.id", ondelete="CASCADE"), index=True
+    )
     root: Mapped[str]
     name: Mapped[str | None]
     pack: Mapped[str]
@@ -118,6 +178,7 @@ class TrainingSession(Table):
     options: Mapped[dict[str, Any]]
     job_id: Mapped[str | None]
     error: Mapped[str | None]
+    census: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
@@ -165,9 +226,9 @@ class SessionPhase(Table):
 
 
 class SessionItem(Table):
-    """One photo in one session, with its state and the reason for it in both photo phases.
+    """One file in one session, with its state and the reason for it in both photo phases.
 
-    `position` grows in the order of finding; image ids do not, since known images have old ones.
+    `position` grows in the order of finding; file ids do not, since known files have old ones.
     """
 
     __tablename__ = "session_item"
@@ -175,8 +236,8 @@ class SessionItem(Table):
     session_id: Mapped[int] = mapped_column(
         ForeignKey("training_session.id", ondelete="CASCADE"), primary_key=True
     )
-    image_id: Mapped[int] = mapped_column(
-        ForeignKey("image.id", ondelete="CASCADE"), primary_key=True
+    file_id: Mapped[int] = mapped_column(
+        ForeignKey("file.id", ondelete="CASCADE"), primary_key=True
     )
     position: Mapped[int] = mapped_column(Identity())
     training_state: Mapped[ItemState]
@@ -185,7 +246,7 @@ class SessionItem(Table):
     detection_reason: Mapped[str | None]
 
     __table_args__ = (
-        Index("ix_session_item_image_id", "image_id"),
+        Index("ix_session_item_file_id", "file_id"),
         Index(
             "ix_session_item_training_pending",
             "session_id",
@@ -275,7 +336,7 @@ class Face(Table):
 class ErasedFace(Table):
     """Where a face was that a user erased with its person: nothing but a rectangle.
 
-    Nobody finds a face there again, with whatever pack, until the photo changes.
+    Nobody finds a face there again, with whatever pack.
     """
 
     __tablename__ = "erased_face"

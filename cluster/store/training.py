@@ -1,4 +1,4 @@
-"""A batch of training is committed: records kept, duplicates decided, items moved, counts added."""
+"""A batch of training is committed: items moved, photos kept, duplicates decided, counts added."""
 
 from __future__ import annotations
 
@@ -11,54 +11,61 @@ from sqlalchemy.orm import Session
 from cluster.core.photos import Settled, TrainingOutcome
 from cluster.core.sessions import ItemState, PhaseName
 from cluster.store.attempts import is_current_attempt
-from cluster.store.copying import Staging
 from cluster.store.counts import add_counts
-from cluster.store.representatives import decide_duplicates
-from cluster.store.storable import storable_text, to_signed
+from cluster.store.discovery import lock_library
+from cluster.store.file_contents import place_contents
+from cluster.store.placing import Turn
+from cluster.store.representatives import SAME_PICTURE, decide_duplicates
+from cluster.store.storable import storable_text
 
 NO_REASON = "the reason is not known"
-
-_OUTCOMES = Staging(
-    "training_outcome",
-    (
-        ("image_id", "int8"),
-        ("failure", "text"),
-        ("unreadable", "text"),
-        ("sha256", "bytea"),
-        ("width", "int8"),
-        ("height", "int8"),
-        ("taken_at", "timestamp"),
-        ("phash", "int8"),
-        ("dhash", "bytea"),
-        ("thumbnail", "bytea"),
-    ),
-)
+ERASED_MEANWHILE = "what was known of this photo was erased while it was read; try it again"
 
 # Locked in one order, so that a batch that is run twice at the same moment waits for itself. Not
 # "= 'pending'": that would invite the planner to the index of all pending items.
 _CLAIM = text(
     """
     WITH mine AS (
-        SELECT image_id FROM session_item
-        WHERE session_id = :session_id AND image_id = ANY(:ids)
+        SELECT file_id FROM session_item
+        WHERE session_id = :session_id AND file_id = ANY(:ids)
             AND training_state NOT IN ('processed', 'skipped', 'failed')
             AND :is_current
-        ORDER BY image_id FOR UPDATE
+        ORDER BY file_id FOR UPDATE
     )
     UPDATE session_item s SET training_reason = o.failure,
         training_state = CASE WHEN o.failure IS NULL THEN 'processed' ELSE 'failed' END
-    FROM mine JOIN training_outcome o USING (image_id)
-    WHERE s.session_id = :session_id AND s.image_id = mine.image_id
-    RETURNING s.image_id, s.training_state
+    FROM mine JOIN unnest(CAST(:ids AS bigint[]), CAST(:failures AS text[]))
+        AS o (file_id, failure) USING (file_id)
+    WHERE s.session_id = :session_id AND s.file_id = mine.file_id
+    RETURNING s.file_id, s.training_state
     """
 )
 
-_RECORD = text(
+# A file that cannot be read now may be read again: only what its content says is kept.
+_NOTE_UNREADABLE = text(
     """
-    UPDATE image SET sha256 = o.sha256, width = o.width, height = o.height,
-        taken_at = o.taken_at, phash = o.phash, dhash = o.dhash, thumbnail = o.thumbnail,
-        unreadable = o.unreadable, duplicate_of = NULL
-    FROM training_outcome o WHERE image.id = o.image_id AND o.image_id = ANY(:ids)
+    UPDATE file SET unreadable = o.reason, is_read = true, missing_since = NULL
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[])) AS o (id, reason)
+    WHERE file.id = o.id
+    """
+)
+
+_SKIP_SAME = text(
+    f"""
+    UPDATE session_item s SET training_state = 'skipped', training_reason = '{SAME_PICTURE}'
+    FROM file f JOIN image i ON i.id = f.image_id
+    WHERE s.session_id = :session_id AND s.file_id = f.id AND f.id = ANY(:ids)
+        AND EXISTS (
+            SELECT FROM detection d WHERE d.image_id IN (i.id, i.duplicate_of) AND d.pack = :pack
+        )
+    RETURNING s.file_id
+    """
+)
+
+_FAIL = text(
+    """
+    UPDATE session_item SET training_state = 'failed', training_reason = :reason
+    WHERE session_id = :session_id AND file_id = ANY(:ids)
     """
 )
 
@@ -69,6 +76,7 @@ def settle_training(
     outcomes: Sequence[TrainingOutcome],
     *,
     pack: str,
+    turn: Turn,
     attempt: int | None = None,
 ) -> Settled:
     """Commit a batch's outcomes and return the phase's counts.
@@ -78,42 +86,55 @@ def settle_training(
     duplicates exactly one is processed, whatever the order of the batches.
     """
     is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, attempt, in_turn=True)
-    by_id = {outcome.image_id: outcome for outcome in outcomes}
-    _OUTCOMES.fill(db, (_to_row(outcome) for outcome in by_id.values()))
-    key = {"session_id": session_id, "ids": list(by_id), "is_current": is_current}
-    moved = {row.image_id: row.training_state for row in db.execute(_CLAIM, key)}
-    processed = [image_id for image_id, state in moved.items() if state == ItemState.PROCESSED]
-    became_skipped = 0
-    if moved:
-        db.execute(_RECORD, {"ids": list(moved)})
-    records = [record for image_id in processed if (record := by_id[image_id].record)]
-    if records:
-        phashes = [to_signed(record.phash) for record in records]
-        became_skipped = decide_duplicates(db, session_id, phashes, pack=pack)
+    by_id = {outcome.file_id: outcome for outcome in outcomes}
+    key = {
+        "session_id": session_id,
+        "is_current": is_current,
+        "ids": list(by_id),
+        "failures": [_to_reason(outcome) for outcome in by_id.values()],
+    }
+    moved = {row.file_id: row.training_state for row in db.execute(_CLAIM, key)}
+    read = [by_id[one] for one, state in moved.items() if state == ItemState.PROCESSED]
+    failed = [by_id[one] for one, state in moved.items() if state != ItemState.PROCESSED]
+    _note_unreadable(db, failed)
+    lost, skipped = _keep(db, session_id, read, pack=pack, turn=turn) if read else (0, 0)
     return add_counts(
         db,
         session_id,
         PhaseName.TRAINING,
-        processed=len(processed) - became_skipped,
-        skipped=became_skipped,
-        failed=len(moved) - len(processed),
+        processed=len(read) - lost - skipped,
+        skipped=skipped,
+        failed=len(failed) + lost,
     )
 
 
-def _to_row(outcome: TrainingOutcome) -> tuple[Any, ...]:
-    record = outcome.record
-    if record is None:
-        reason = storable_text(outcome.failure) or NO_REASON
-        return (outcome.image_id, reason, reason if outcome.is_lasting else None, *[None] * 7)
-    return (
-        outcome.image_id,
-        None,
-        None,
-        record.sha256,
-        record.width,
-        record.height,
-        record.taken_at,
-        to_signed(record.phash),
-        record.dhash.to_bytes(32, "big"),
-        record.thumbnail,
-    )
+def _keep(
+    db: Session, session_id: int, read: Sequence[TrainingOutcome], *, pack: str, turn: Turn
+) -> tuple[int, int]:
+    """Keep what was read; return how many items failed after all, and how many were skipped."""
+    lock_library(db)
+    placed = place_contents(db, session_id, read, turn=turn)
+    key: dict[str, Any] = {"session_id": session_id}
+    if placed.lost:
+        db.execute(_FAIL, key | {"ids": placed.lost, "reason": ERASED_MEANWHILE})
+    same = db.execute(_SKIP_SAME, key | {"ids": placed.same, "pack": pack}).all()
+    skipped = decide_duplicates(db, session_id, placed.phashes, pack=pack)
+    return len(placed.lost), len(same) + skipped
+
+
+def _to_reason(outcome: TrainingOutcome) -> str | None:
+    if outcome.record is not None or outcome.known is not None:
+        return None
+    return storable_text(outcome.failure) or NO_REASON
+
+
+def _note_unreadable(db: Session, failed: Sequence[TrainingOutcome]) -> None:
+    lasting = [outcome for outcome in failed if outcome.is_lasting]
+    if not lasting:
+        return
+    lock_library(db)
+    key = {
+        "ids": [outcome.file_id for outcome in lasting],
+        "reasons": [_to_reason(outcome) for outcome in lasting],
+    }
+    db.execute(_NOTE_UNREADABLE, key)

@@ -7,18 +7,20 @@ raises out of its batch.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import ray
 from ray.actor import ActorHandle
 
-from cluster.core.errors import UnreachableImage, UnreadableImage
+from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter
 from cluster.core.photos import Item, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.placements import Likeness, Relation, relative_turn, turning
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
@@ -26,12 +28,17 @@ from cluster.leaving import MOST_CALLS, leave_after_this_task
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
 from cluster.store.engine import begin, worker_engine
+from cluster.store.history import Before, has_history, is_known, list_before
 from cluster.store.items import settle_training
 from cluster.store.patience import Patience
 from cluster.store.stops import worker_stop_sign
 from cluster.vision.copies import DecodedCopies
 from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, is_burdened, within
-from cluster.vision.fingerprints import read_record_and_image
+from cluster.vision.fingerprints import make_record_and_image
+from cluster.vision.images import OpenedImage
+from cluster.vision.relations import OldPicture, relate
+from cluster.vision.sources import read_photo
+from cluster.vision.turning import turn_jpeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class TrainingBatch:
 def train_batch(
     batch: TrainingBatch,
     *,
-    read: Callable[[Item], PhotoRecord],
+    read: Callable[[Item], TrainingOutcome],
     settle: Callable[[Sequence[TrainingOutcome]], Settled],
     reporter: BatchReporter,
     meter: Meter,
@@ -94,38 +101,83 @@ def train_batch(
     return Trained(settled, left=left)
 
 
-def read_item(item: Item, *, read: Callable[[Item], PhotoRecord]) -> TrainingOutcome:
-    """Return the photo's record, or the reason why it has none."""
+def read_item(item: Item, *, read: Callable[[Item], TrainingOutcome]) -> TrainingOutcome:
+    """Return what was read in a file, or the reason why nothing was."""
     try:
-        return TrainingOutcome(item.image_id, record=read(item))
+        return read(item)
     except UnreachableImage as error:
-        return TrainingOutcome(item.image_id, failure=error.reason)
+        return TrainingOutcome(item.file_id, failure=error.reason)
     except UnreadableImage as error:
-        return TrainingOutcome(item.image_id, failure=error.reason, is_lasting=True)
+        return TrainingOutcome(item.file_id, failure=error.reason, is_lasting=True)
+    except DatabaseUnavailable:
+        raise
     except Exception as error:  # The per-photo boundary: the batch goes on.
-        return TrainingOutcome(item.image_id, failure=f"{type(error).__name__}: {error}")
+        return TrainingOutcome(item.file_id, failure=f"{type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the database knows of a batch: photos that its files held, and whose bytes it knows."""
+
+    before: Mapping[int, Before]
+    is_known: Callable[[bytes], bool]
 
 
 class PhotoReader:
-    """Reads photos, and keeps their decoded copies for face detection when it is given a place."""
+    """Reads files, and keeps their decoded copies for face detection when it is given a place.
 
-    def __init__(self, limits: ReadLimits, copies: DecodedCopies | None) -> None:
-        self._limits, self._copies = limits, copies
+    Bytes that are known are not decoded.
+    """
+
+    def __init__(self, limits: ReadLimits, copies: DecodedCopies | None, memory: Memory) -> None:
+        self._limits, self._copies, self._memory = limits, copies, memory
         self.kept_bytes = 0
 
-    def read(self, item: Item) -> PhotoRecord:
-        """Return the record of a photo. Raises UnreachableImage or UnreadableImage."""
-        limits = self._limits
-        work = partial(
-            read_record_and_image,
-            item.path,
-            max_bytes=limits.max_bytes,
-            max_pixels=limits.max_pixels,
-        )
-        record, image = within(limits.timeout_s, item.path, work)
+    def read(self, item: Item) -> TrainingOutcome:
+        """Return what is in a file. Raises UnreachableImage or UnreadableImage."""
+        limits, path = self._limits, item.path
+        data = within(limits.timeout_s, path, partial(read_photo, path, max_bytes=limits.max_bytes))
+        digest = hashlib.sha256(data).digest()
+        if self._memory.is_known(digest):
+            return TrainingOutcome(item.file_id, known=digest)
+        work = partial(make_record_and_image, data, path=path, max_pixels=limits.max_pixels)
+        record, image = within(limits.timeout_s, path, work)
         if self._copies is not None:
-            self.kept_bytes += self._copies.keep(item.image_id, image)
-        return record
+            self.kept_bytes += self._copies.keep(item.file_id, image)
+        before = None if item.image_id is None else self._memory.before.get(item.image_id)
+        if before is None:
+            return TrainingOutcome(item.file_id, record)
+        relation = within(limits.timeout_s, path, partial(find_relation, before, record, image))
+        return TrainingOutcome(item.file_id, record, relation=relation, before=before.image_id)
+
+
+def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Relation:
+    """Say how what is in a file now is related to the photo that it held before."""
+    if before.content and before.content == record.content:
+        turn = relative_turn(before.orientation, record.orientation)
+        placement = turning(turn, before.width, before.height)
+        return Relation(Likeness.EQUAL, placement, turn)
+    old = OldPicture(
+        before.thumbnail, before.width, before.height, before.phash, before.dhash, before.blocks
+    )
+    return relate(old, image)
+
+
+def remember(batch: TrainingBatch, *, database_url: str, patience: Patience) -> Memory:
+    """Return what the database knows of the files of a batch; the first session knows nothing."""
+    engine = worker_engine(database_url)
+    held = sorted({item.image_id for item in batch.items if item.image_id is not None})
+
+    def look() -> tuple[bool, Mapping[int, Before]]:
+        with begin(engine) as db:
+            return has_history(db, pack=batch.pack), list_before(db, held)
+
+    def ask(digest: bytes) -> bool:
+        with begin(engine) as db:
+            return is_known(db, digest, pack=batch.pack)
+
+    knows, before = patience.run(look)
+    return Memory(before, lambda digest: knows and patience.run(partial(ask, digest)))
 
 
 @ray.remote(max_retries=0, max_calls=MOST_CALLS)
@@ -143,12 +195,13 @@ def ingest(
     that was left behind, and is still being decoded, ends with this task.
     """
     work_in_background()
-    reader = PhotoReader(limits, copies)
-    tell = partial(progress.waiting.remote, batch.session_id)
+    patience = Patience(on_wait=partial(progress.waiting.remote, batch.session_id))
+    memory = remember(batch, database_url=database_url, patience=patience)
+    reader = PhotoReader(limits, copies, memory)
     trained = train_batch(
         batch,
         read=reader.read,
-        settle=lambda outcomes: Patience(on_wait=tell).run(
+        settle=lambda outcomes: patience.run(
             partial(commit_training, batch, outcomes, database_url=database_url)
         ),
         reporter=BatchReporter(
@@ -178,5 +231,10 @@ def commit_training(
     """Write the outcomes of a batch in one transaction; written twice, they count once."""
     with begin(worker_engine(database_url)) as db:
         return settle_training(
-            db, batch.session_id, outcomes, pack=batch.pack, attempt=batch.attempt
+            db,
+            batch.session_id,
+            outcomes,
+            pack=batch.pack,
+            turn=turn_jpeg,
+            attempt=batch.attempt,
         )

@@ -33,26 +33,26 @@ class DecodedCopies:
     folder: Path
     long_side_px: int | None = None
 
-    def keep(self, image_id: int, image: OpenedImage) -> int:
+    def keep(self, file_id: int, image: OpenedImage) -> int:
         """Keep a photo's pixels and return the bytes that they take; 0 when they cannot be kept."""
         if self.long_side_px is not None:
             image = shrink(image, long_side_px=self.long_side_px)
         rows, columns = image.pixels.shape[:2]
         header = _HEADER.pack(rows, columns, image.width, image.height)
         try:
-            with self._path(image_id).open("wb") as file:
+            with self._path(file_id).open("wb") as file:
                 file.write(header)
                 file.write(image.pixels.data)
         except OSError:
             with contextlib.suppress(OSError):
-                self._path(image_id).unlink()
+                self._path(file_id).unlink()
             return 0
         return len(header) + image.pixels.nbytes
 
-    def find(self, image_id: int) -> OpenedImage | None:
+    def find(self, file_id: int) -> OpenedImage | None:
         """Return a photo's pixels, or None when there are none or only a part of them."""
         try:
-            data = self._path(image_id).read_bytes()
+            data = self._path(file_id).read_bytes()
         except OSError:
             return None
         if len(data) < _HEADER.size:
@@ -72,5 +72,5 @@ class DecodedCopies:
         """Remove the folder with everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _path(self, image_id: int) -> Path:
-        return self.folder / str(image_id)
+    def _path(self, file_id: int) -> Path:
+        return self.folder / str(file_id)

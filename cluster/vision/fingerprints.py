@@ -63,6 +63,16 @@ def read_record_and_image(
     Raises UnreachableImage or UnreadableImage.
     """
     data = read_photo(path, max_bytes=max_bytes)
+    return make_record_and_image(data, path=path, max_pixels=max_pixels)
+
+
+def make_record_and_image(
+    data: bytes, *, path: str, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> tuple[PhotoRecord, OpenedImage]:
+    """Return what training keeps of a file's bytes, and the picture as the detector wants it.
+
+    Raises UnreadableImage for `path`.
+    """
     image = open_image(data, path=path, long_side_px=DECODE_LONG_SIDE_PX, max_pixels=max_pixels)
     picture = _average(image.pixels)
     phash, dhash = _hash(picture)

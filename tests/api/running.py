@@ -35,7 +35,6 @@ from cluster.store.items import (
     add_found,
     list_pending,
     settle_detection,
-    settle_training,
     skip_known,
 )
 from cluster.store.phases import (
@@ -47,6 +46,7 @@ from cluster.store.phases import (
     start_phase,
 )
 from cluster.store.sessions import SessionInfo, create_session, move_session
+from tests.library import settle_training
 from tests.waiting import PATIENT_S
 
 PACK = "bundled"
@@ -173,7 +173,7 @@ class Worker:
         self.reload()
 
     def detect(self, items: Sequence[Item], *, faces: int = 0) -> None:
-        outcomes = [DetectionOutcome(item.image_id, faces=(FACE,) * faces) for item in items]
+        outcomes = [DetectionOutcome(item.file_id, faces=(FACE,) * faces) for item in items]
         with begin(self.engine) as db:
             settled = settle_detection(db, self.session_id, outcomes, pack=PACK, now=now())
         self.report(PhaseName.FACE_DETECTION, settled)
@@ -219,7 +219,7 @@ FACE = Face(
 
 def readable(item: Item, *, like: int | None = None) -> TrainingOutcome:
     """A photo that was read; with `like`, the same bytes as the photo of that number."""
-    number = item.image_id if like is None else like
+    number = item.file_id if like is None else like
     record = PhotoRecord(
         sha256=number.to_bytes(32, "big"),
         width=400,
@@ -229,11 +229,11 @@ def readable(item: Item, *, like: int | None = None) -> TrainingOutcome:
         dhash=number,
         thumbnail=b"jpeg",
     )
-    return TrainingOutcome(item.image_id, record=record)
+    return TrainingOutcome(item.file_id, record=record)
 
 
 def unreadable(item: Item, reason: str = "the file is empty") -> TrainingOutcome:
-    return TrainingOutcome(item.image_id, failure=reason, is_lasting=True)
+    return TrainingOutcome(item.file_id, failure=reason, is_lasting=True)
 
 
 def get_progress(api: httpx.Client, session_id: int) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from cluster.store.items import (
     count_duplicates,
     count_items_by_state,
     settle_detection,
-    settle_training,
     skip_known,
 )
 from tests.library import (
@@ -32,6 +31,7 @@ from tests.library import (
     ids_of,
     make_face,
     record,
+    settle_training,
     start_session,
     train,
 )
@@ -43,7 +43,7 @@ def states(db: Session, session_id: int) -> dict[str, str]:
     rows = db.execute(
         text(
             "SELECT i.path, coalesce(s.training_reason, s.training_state) FROM session_item s"
-            " JOIN image i ON i.id = s.image_id WHERE s.session_id = :id"
+            " JOIN file i ON i.id = s.file_id WHERE s.session_id = :id"
         ),
         {"id": session_id},
     )

@@ -57,7 +57,10 @@ def secrets_of(db: Session, image_ids: list[int]) -> set[str]:
         {"ids": image_ids},
     )
     images = db.execute(
-        text("SELECT thumbnail::text, sha256::text, path FROM image WHERE id = ANY(:ids)"),
+        text(
+            "SELECT thumbnail::text, content::text, sha256::text, path"
+            " FROM image i JOIN file f ON f.image_id = i.id WHERE i.id = ANY(:ids)"
+        ),
         {"ids": image_ids},
     )
     return {value for row in itertools.chain(faces, images) for value in row if value}
@@ -76,7 +79,7 @@ def make_person(db: Session, name: str, image_ids: list[int]) -> int:
 
 
 def images(db: Session) -> dict[str, int]:
-    rows = db.execute(text("SELECT path, id FROM image"))
+    rows = db.execute(text("SELECT path, image_id FROM file WHERE image_id IS NOT NULL"))
     return {path.split("/")[-1].removesuffix(".jpg"): image_id for path, image_id in rows}
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import InvariantBroken
-from cluster.core.photos import DetectionOutcome, TrainingOutcome
+from cluster.core.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
 from cluster.store.items import (
@@ -19,7 +19,6 @@ from cluster.store.items import (
     list_failures,
     list_pending,
     settle_detection,
-    settle_training,
     skip_known,
 )
 from cluster.store.phases import get_settled
@@ -32,6 +31,7 @@ from tests.library import (
     make_face,
     record,
     run_session,
+    settle_training,
     start_session,
     train,
 )
@@ -43,7 +43,7 @@ def reasons(db: Session, session_id: int, column: str = "training") -> dict[str,
     rows = db.execute(
         text(
             f"SELECT i.path, s.{column}_state || coalesce(': ' || s.{column}_reason, '')"
-            " FROM session_item s JOIN image i ON i.id = s.image_id WHERE s.session_id = :id"
+            " FROM session_item s JOIN file i ON i.id = s.file_id WHERE s.session_id = :id"
         ),
         {"id": session_id},
     )
@@ -202,33 +202,16 @@ def test_unchanged_unreadable_photos_are_skipped_with_their_reason(db: Session) 
 
 
 @pytest.mark.parametrize("changed", [found("a", modified_ns=101), found("a", size=11)])
-def test_a_changed_photo_loses_its_faces(db: Session, changed: object) -> None:
+def test_a_changed_file_is_read_again_and_its_photo_keeps_its_faces(
+    db: Session, changed: FoundPhoto
+) -> None:
     run_session(db, {"a": found("a"), "b": found("b")})
     session_id = start_session(db)
-    training, _ = add_found(db, session_id, [changed, found("b")], pack=PACK)  # type: ignore[list-item]
+    training, _ = add_found(db, session_id, [changed, found("b")], pack=PACK)
     assert training.counts == PhaseCounts(total=2, skipped=1)
-    query = "SELECT i.path FROM face f JOIN image i ON i.id = f.image_id"
-    assert db.execute(text(query)).scalars().all() == ["/photos/b.jpg"]
-    query = "SELECT sha256, thumbnail, phash, unreadable FROM image WHERE path LIKE '%a.jpg'"
-    assert set(db.execute(text(query)).one()) == {None}
+    query = "SELECT i.path FROM face f JOIN file i ON i.image_id = f.image_id ORDER BY 1"
+    assert db.execute(text(query)).scalars().all() == ["/photos/a.jpg", "/photos/b.jpg"]
     check_session(db, session_id)
-
-
-def test_the_duplicates_of_a_changed_photo_are_done_for_themselves(db: Session) -> None:
-    first = start_session(db)
-    add_found(db, first, [found("a"), found("b", modified_ns=200)], pack=PACK)
-    train(db, first, {"a": "same", "b": "same"})
-    skip_known(db, first)
-    detect(db, first, {"a": 1})
-    second = start_session(db)
-    training, _ = add_found(db, second, [found("b", modified_ns=200)], pack=PACK)
-    assert training.counts == PhaseCounts(total=1, skipped=1)
-    position = list_pending(db, second, TRAINING, limit=1)
-    assert position == []
-    training, detection = add_found(db, second, [found("a", modified_ns=300)], pack=PACK)
-    assert training.counts == detection.counts == PhaseCounts(total=2)
-    assert reasons(db, second) == {"a": "pending", "b": "pending"}
-    check_session(db, second)
 
 
 def test_a_photo_that_changes_during_its_session_stays_as_it_was_counted(db: Session) -> None:
@@ -271,7 +254,7 @@ def test_failures_are_listed_with_phase_and_reason(db: Session) -> None:
         ("/photos/b.jpg", DETECTION, "it crashed \\ud800 its worker"),
     ]
     assert list_failures(db, session_id, phase=DETECTION, limit=10) == failures[1:]
-    assert list_failures(db, session_id, limit=10, after=failures[0].image_id) == failures[1:]
+    assert list_failures(db, session_id, limit=10, after=failures[0].file_id) == failures[1:]
     assert list_failures(db, session_id, limit=1) == failures[:1]
     assert count_failures(db, session_id) == 2
     assert count_failures(db, session_id, phase=TRAINING) == 1

@@ -12,10 +12,10 @@ from cluster.core.photos import TrainingOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.attempts import hold_attempts_open
 from cluster.store.engine import begin
-from cluster.store.items import check_session, settle_training
+from cluster.store.items import check_session
 from cluster.store.phases import get_snapshots
 from cluster.store.resets import restart_session
-from tests.library import NOW, PACK, found, ids_of, record, run_session
+from tests.library import NOW, PACK, found, ids_of, record, run_session, settle_training
 from tests.waiting import PATIENT_S
 
 TRAINING, DETECTION, CLUSTERING = PhaseName

@@ -18,7 +18,6 @@ from cluster.store.items import (
     add_found,
     check_session,
     settle_detection,
-    settle_training,
     skip_known,
 )
 from cluster.store.phases import complete_phase, finish_discovery, get_snapshots, set_clustering
@@ -33,6 +32,7 @@ from tests.library import (
     make_face,
     record,
     run_session,
+    settle_training,
     start_session,
     train,
 )
@@ -140,7 +140,7 @@ def test_restarting_training_finds_new_photos_and_those_that_changed(db: Session
     again = [found("a"), found("b", modified_ns=999), found("c")]
     add_found(db, session_id, again, pack=PACK)
     assert set(ids_of(db, session_id)) == {"a", "b", "c"}
-    modified = "SELECT modified_ns FROM image ORDER BY path"
+    modified = "SELECT modified_ns FROM file ORDER BY path"
     assert rows(db, modified) == [(100,), (999,), (100,)]
     check_session(db, session_id)
 
@@ -286,7 +286,7 @@ def test_a_late_worker_of_an_earlier_attempt_changes_nothing(db: Session) -> Non
     late = [TrainingOutcome(image_id, record(n)) for n, image_id in ids_of(db, session_id).items()]
     settled = settle_training(db, session_id, late, pack=PACK, attempt=1)
     assert settled.counts == PhaseCounts(2)
-    seen = [DetectionOutcome(outcome.image_id, (make_face(9),)) for outcome in late]
+    seen = [DetectionOutcome(outcome.file_id, (make_face(9),)) for outcome in late]
     settle_detection(db, session_id, seen, pack=PACK, now=LATER, attempt=1)
     set_clustering(db, session_id, current=5, total=10, attempt=1)
     assert get_snapshots(db, session_id) == before

@@ -44,13 +44,13 @@ from tests.waiting import PATIENT_S, wait_until
 FACES = text(
     """
     SELECT i.path, f.person_id, round(f.box_left), round(f.box_top)
-    FROM face f JOIN image i ON i.id = f.image_id
+    FROM face f JOIN file i ON i.image_id = f.image_id
     """
 )
 ITEMS = text(
     """
     SELECT i.path, s.training_state, s.detection_state
-    FROM session_item s JOIN image i ON i.id = s.image_id WHERE s.session_id = :id
+    FROM session_item s JOIN file i ON i.id = s.file_id WHERE s.session_id = :id
     """
 )
 

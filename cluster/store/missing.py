@@ -1,0 +1,51 @@
+"""Photos that are not there: none of their files is where it was.
+
+A missing photo is kept whole: its faces help to recognise people, and it is there again as soon as
+a file with its content is found. It counts nowhere, and only a user forgets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+_REFRESH = text(
+    """
+    UPDATE image i SET missing_since = CASE WHEN k.is_there THEN NULL ELSE now() END
+    FROM (
+        SELECT w.id, EXISTS (
+            SELECT FROM file f WHERE f.image_id = w.id AND f.missing_since IS NULL
+        ) AS is_there
+        FROM image w WHERE w.id = ANY(:ids)
+    ) k
+    WHERE i.id = k.id AND (i.missing_since IS NULL) <> k.is_there
+    """
+)
+
+_MARK = text(
+    """
+    UPDATE file SET missing_since = :now WHERE id = ANY(:ids) AND missing_since IS NULL
+    RETURNING image_id
+    """
+)
+_COUNT = text("SELECT count(*) FROM image WHERE id = ANY(:ids) AND missing_since IS NULL")
+
+
+def refresh_missing(db: Session, image_ids: Sequence[int]) -> None:
+    """Let each of these photos be missing exactly when none of its files is there."""
+    if image_ids:
+        db.execute(_REFRESH, {"ids": list(image_ids)})
+
+
+def mark_files_missing(db: Session, file_ids: Sequence[int], *, now: datetime) -> int:
+    """Say that these files are not there; return how many photos are missing now for that."""
+    if not file_ids:
+        return 0
+    rows = db.execute(_MARK, {"ids": list(file_ids), "now": now}).scalars()
+    images = sorted({one for one in rows if one is not None})
+    before = db.execute(_COUNT, {"ids": images}).scalar_one()
+    refresh_missing(db, images)
+    return int(before) - int(db.execute(_COUNT, {"ids": images}).scalar_one())
