@@ -11,11 +11,16 @@ from cluster.core.progress import PhaseCounts
 
 @dataclass(frozen=True, slots=True)
 class FoundPhoto:
-    """A file that discovery found; `path` is an absolute path or an fsspec URL, as text."""
+    """A file that discovery found; `path` is an absolute path or an fsspec URL, as text.
+
+    None is unknown, and says nothing of whether the file has changed. `etag` is what a store calls
+    the content, at most 200 characters.
+    """
 
     path: str
-    size: int
-    modified_ns: int
+    size: int | None
+    modified_ns: int | None
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

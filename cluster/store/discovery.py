@@ -145,7 +145,7 @@ def add_found(
 
 def _to_row(photo: FoundPhoto) -> tuple[str, bytes, int, int]:
     digest = hashlib.sha256(photo.path.encode()).digest()
-    return photo.path, digest, photo.size, photo.modified_ns
+    return photo.path, digest, photo.size or 0, photo.modified_ns or 0
 
 
 def _forget_changed(db: Session, session_id: int, *, pack: str) -> list[bool]:
