@@ -12,6 +12,9 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _FILE_URL = "file://"
 
+MAX_PATH_CHARACTERS = 20_000
+"""More than 4,096 bytes have, which is Linux's limit, when each is percent-encoded."""
+
 
 def path_to_text(path: str) -> str:
     """Return `path` itself when it is valid UTF-8, else its file:// URL."""

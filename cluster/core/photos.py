@@ -14,7 +14,8 @@ from cluster.core.progress import PhaseCounts
 class FoundPhoto:
     """A file that discovery found; `path` is an absolute path or an fsspec URL, as text.
 
-    `size` in bytes, `modified_ns` and `etag` are None where the storage does not tell them.
+    `size` is in bytes, `etag` what a store calls the content, at most 200 characters. None is
+    unknown, and says nothing of whether the file has changed.
     """
 
     path: str

@@ -11,6 +11,7 @@ import re
 from urllib.parse import quote, unquote, urlsplit
 
 from cluster.core.errors import BadRoot
+from cluster.core.passed_over import PassedOverKind
 
 MAX_URL_CHARACTERS = 4096
 """As many as a root over HTTP has, and more than any object store's key."""
@@ -65,13 +66,38 @@ def find_place(name: str, *, top: str) -> str | None:
     A driver's names are URLs for the web, and paths for all other stores; so is `top`, in its
     normal form.
     """
+    place = _find_normal(name)
+    return place if place is not None and is_below(place, top) else None
+
+
+def find_fault(name: str) -> PassedOverKind:
+    """Return why `find_place` finds no place for a driver's name."""
+    if len(name) > MAX_URL_CHARACTERS:
+        return PassedOverKind.PATH_TOO_LONG
+    return PassedOverKind.NAME_REFUSED if _find_normal(name) is None else PassedOverKind.OUTSIDE
+
+
+def file_name_of(place: str) -> str:
+    """Return the last segment of a place, as a file system would call it."""
+    name = place.rstrip("/").rpartition("/")[2]
+    return unquote(name) if _is_web(place) else name
+
+
+def leaves_folder(name: str, folder: str) -> bool:
+    """Tell that a driver's name is not the listed folder itself, which a listing may name too, as
+    a page names itself sorted in another way.
+    """
+    bare = re.split(r"[?#]", name, maxsplit=1)[0] if _is_web(name) else name
+    return bare.rstrip("/") != folder.rstrip("/")
+
+
+def _find_normal(name: str) -> str | None:
     try:
         place = normalise_url(name) if _is_web(name) else name
     except BadRoot:
         return None
     is_plain = "::" not in name and _is_text(name) and not _climbs(_path_of(name))
-    fits = len(name) <= MAX_URL_CHARACTERS
-    return place if is_plain and fits and is_below(place, top) else None
+    return place if is_plain and len(name) <= MAX_URL_CHARACTERS else None
 
 
 def normalise_place(name: str) -> str:

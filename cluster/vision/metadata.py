@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,6 +35,9 @@ PILLOW_ERRORS: tuple[type[Exception], ...] = (
 
 UPRIGHT = 1
 
+_YEARS = range(1800, 2200)
+"""Scans of old prints are dated by hand; a year beyond these is a fault of the camera's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -56,17 +60,22 @@ def read_metadata(image: Image.Image) -> Metadata:
 
 
 def _find_time(exif: Image.Exif) -> datetime | None:
+    times = (_parse_time(stamp) for stamp in _list_stamps(exif))
+    return next((time for time in times if time is not None), None)
+
+
+def _list_stamps(exif: Image.Exif) -> Iterator[object]:
+    """Yield what the tags of times hold, the time of the exposure first."""
     try:
         details = exif.get_ifd(ExifTags.IFD.Exif)
     except PILLOW_ERRORS:
         details = {}
-    stamps = (
-        details.get(ExifTags.Base.DateTimeOriginal),
-        details.get(ExifTags.Base.DateTimeDigitized),
-        exif.get(ExifTags.Base.DateTime),
-    )
-    times = (_parse_time(stamp) for stamp in stamps)
-    return next((time for time in times if time is not None), None)
+    yield details.get(ExifTags.Base.DateTimeOriginal)
+    yield details.get(ExifTags.Base.DateTimeDigitized)
+    try:
+        yield exif.get(ExifTags.Base.DateTime)
+    except PILLOW_ERRORS:
+        return
 
 
 def _parse_time(stamp: object) -> datetime | None:
@@ -80,4 +89,4 @@ def _parse_time(stamp: object) -> datetime | None:
         time = datetime.strptime(digits, "%Y:%m:%d %H:%M:%S")
     except ValueError:
         return None
-    return time if time.year >= 1800 else None
+    return time if time.year in _YEARS else None

@@ -8,11 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import fsspec
 
-from cluster.core.urls import find_place, normalise_place
+from cluster.core.passed_over import PassedOver, PassedOverKind
+from cluster.core.suffixes import (
+    find_kind_of_folder,
+    find_kind_of_name,
+    is_hidden,
+    is_photo_name,
+)
+from cluster.core.urls import (
+    file_name_of,
+    find_fault,
+    find_place,
+    leaves_folder,
+    normalise_place,
+)
+from cluster.vision.headers import HEAD_BYTES
+from cluster.vision.kinds import find_kind
 
 # By its name: aiohttp takes a third of a second to import, which a library on a disk need not wait.
 for _scheme in ("http", "https"):
@@ -37,32 +53,105 @@ def is_there(url: str) -> bool:
 
 
 def walk_url(
-    root: str, *, is_hidden: Callable[[str], bool], on_entry: Callable[[], None]
+    root: str, *, on_entry: Callable[[], None], passed_over: PassedOver
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the URL of every file below `root`, and what the store says of it.
+    """Yield the URL of every photo below `root`, and what the store says of it; note the rest.
 
-    Files and folders whose names are hidden are left out, as is what the store names but does not
-    lie below `root`: a link upwards or to another server, a symbolic link, a key with `..` in it. A
-    folder that has gone or may not be read is passed over; if the store fails, so does the walk.
-    `on_entry` is called for each folder.
+    What the store names but does not lie below `root` is not followed: a link upwards or to another
+    server, a symbolic link, a key with `..` in it. A folder that has gone or may not be read is
+    passed over; if the store fails, so does the walk. A file whose name does not tell what it is
+    costs a request for its first bytes. `on_entry` is called for each folder and each of those.
     """
     with _as_os_errors():
         filesystem, start = fsspec.core.url_to_fs(root)
-        top = normalise_place(start)
-        waiting, entered = [start], {top}
+        walk = _UrlWalk(filesystem, normalise_place(start), on_entry, passed_over)
+        waiting = [start]
         # Not fsspec's own walk: below the first folder, it passes over whatever goes wrong.
         while waiting:
             on_entry()
-            for info in _list_folder(filesystem, waiting.pop()):
-                name = info["name"].rstrip("/")
-                place = find_place(name, top=top)
-                if place is None or place in entered or _is_left_out(info, place, is_hidden):
+            folder = waiting.pop()
+            for info in walk.list_folder(folder):
+                if not walk.is_followed(info, folder):
                     continue
+                name = info["name"].rstrip("/")
                 if info["type"] == "directory":
                     waiting.append(name)
-                    entered.add(place)
-                else:
+                elif walk.is_taken(name):
                     yield filesystem.unstrip_protocol(name), info
+
+
+@dataclass
+class _UrlWalk:
+    """What is followed and taken on the way through one store, below the place `top`."""
+
+    filesystem: Any
+    top: str
+    on_entry: Callable[[], None]
+    passed_over: PassedOver
+
+    def __post_init__(self) -> None:
+        self._entered = {self.top}
+
+    def list_folder(self, folder: str) -> list[dict[str, Any]]:
+        try:
+            listed = self.filesystem.ls(folder, detail=True)
+        except (FileNotFoundError, PermissionError, LeadsElsewhere):
+            self._note_unlisted(folder, PassedOverKind.FOLDER_UNLISTED)
+            return []
+        # Drivers keep what they have listed, and would keep the whole library.
+        self.filesystem.invalidate_cache(folder)
+        return sorted(listed, key=lambda info: str(info["name"]))
+
+    def is_followed(self, info: Mapping[str, Any], folder: str) -> bool:
+        """Tell whether a file or a folder is looked at; the folder itself is none of its own."""
+        name = info["name"].rstrip("/")
+        if not leaves_folder(name, folder):
+            return False
+        place = find_place(name, top=self.top)
+        kind = find_fault(name) if place is None else self._find_kind(info, place)
+        if kind is not None:
+            self.passed_over.note(kind)
+        elif place is not None and info["type"] == "directory":
+            self._entered.add(place)
+        return kind is None
+
+    def is_taken(self, name: str) -> bool:
+        """Tell whether a file is a photo by its name, or else by its first bytes."""
+        file_name = file_name_of(name)
+        if is_photo_name(file_name):
+            return True
+        try:
+            kind = find_kind_of_name(file_name) or find_kind(self._read_head(name))
+        except (FileNotFoundError, PermissionError, LeadsElsewhere, ValueError):
+            self._note_unlisted(name, PassedOverKind.FILE_UNREADABLE)
+            return False
+        if kind is not None:
+            self.passed_over.note(kind)
+        return kind is None
+
+    def _find_kind(self, info: Mapping[str, Any], place: str) -> PassedOverKind | None:
+        """Where a link leads is the store's secret."""
+        name = file_name_of(place)
+        if info["type"] == "link" or info.get("islink"):
+            return PassedOverKind.LINK_IN_STORE
+        if info["type"] == "directory":
+            if place in self._entered:
+                return PassedOverKind.FOLDER_AGAIN
+            return find_kind_of_folder(name, parent=file_name_of(place.rpartition("/")[0]))
+        if info["type"] == "other":
+            return PassedOverKind.SPECIAL
+        return PassedOverKind.HIDDEN_FILE if is_hidden(name) else None
+
+    def _read_head(self, name: str) -> bytes:
+        self.on_entry()
+        # Without a cache: drivers would read five megabytes ahead.
+        with self.filesystem.open(name, "rb", cache_type="none") as file:
+            head: bytes = file.read(HEAD_BYTES)
+        return head
+
+    def _note_unlisted(self, name: str, kind: PassedOverKind) -> None:
+        url = self.filesystem.unstrip_protocol(name)
+        self.passed_over.note_unlisted(url, kind)
 
 
 def read_url(url: str, *, max_bytes: int) -> bytes:
@@ -70,22 +159,6 @@ def read_url(url: str, *, max_bytes: int) -> bytes:
     with _as_os_errors(), fsspec.open(url, "rb") as file:
         data: bytes = file.read(max_bytes + 1)
     return data
-
-
-def _is_left_out(info: Mapping[str, Any], place: str, is_hidden: Callable[[str], bool]) -> bool:
-    # Where a link leads is the store's secret.
-    is_link = info["type"] == "link" or bool(info.get("islink"))
-    return is_link or is_hidden(place.rpartition("/")[2])
-
-
-def _list_folder(filesystem: Any, folder: str) -> list[dict[str, Any]]:
-    try:
-        listed = filesystem.ls(folder, detail=True)
-    except (FileNotFoundError, PermissionError, LeadsElsewhere):
-        return []
-    # Drivers keep what they have listed, and would keep the whole library.
-    filesystem.invalidate_cache(folder)
-    return sorted(listed, key=lambda info: str(info["name"]))
 
 
 @contextmanager

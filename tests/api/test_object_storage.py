@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 from moto.server import ThreadedMotoServer
 
 from cluster.core.errors import RootEmpty, RootNotFound, UnreachableImage, UnreadableImage
+from cluster.core.passed_over import PassedOver
 from cluster.tasks.discovery import check_root, walk_photos
 from cluster.vision.sources import read_photo
 from cluster.vision.storage import walk_url
@@ -126,7 +127,7 @@ def test_a_store_that_fails_on_the_way_ends_the_walk(
     monkeypatch.setattr(s3fs.S3FileSystem, "_ls", fail_below)
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(OSError, match=said):
-        list(walk_url("s3://album/photos", is_hidden=lambda name: False, on_entry=lambda: None))
+        list(walk_url("s3://album/photos", on_entry=lambda: None, passed_over=PassedOver()))
 
 
 def test_a_driver_that_is_not_installed_is_named() -> None:

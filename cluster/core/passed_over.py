@@ -1,0 +1,130 @@
+"""What discovery met and did not take: counted by kind, so that nothing is missing in silence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class PassedOverKind(StrEnum):
+    """Why a file or a folder is not taken. People are told in this order."""
+
+    RAW = "raw"
+    FILM = "film"
+    SIDECAR = "sidecar"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+    ARCHIVE = "archive"
+    UNFINISHED = "unfinished"
+    OTHER = "other"
+    HIDDEN_FILE = "hidden_file"
+    HIDDEN_FOLDER = "hidden_folder"
+    PROGRAM_FOLDER = "program_folder"
+    MARKED_FOLDER = "marked_folder"
+    LINK_OUT = "link_out"
+    LINK_AGAIN = "link_again"
+    LINK_DEAD = "link_dead"
+    LINK_IN_STORE = "link_in_store"
+    FOLDER_AGAIN = "folder_again"
+    SPECIAL = "special"
+    KERNEL = "kernel"
+    OUTSIDE = "outside"
+    NAME_REFUSED = "name_refused"
+    FILE_GONE = "file_gone"
+    FILE_UNREADABLE = "file_unreadable"
+    FOLDER_UNLISTED = "folder_unlisted"
+    PATH_TOO_LONG = "path_too_long"
+
+
+_WORDS: dict[PassedOverKind, tuple[str, str]] = {
+    PassedOverKind.RAW: ("raw photo", "raw photos"),
+    PassedOverKind.FILM: ("film", "films"),
+    PassedOverKind.SIDECAR: ("sidecar", "sidecars"),
+    PassedOverKind.AUDIO: ("sound recording", "sound recordings"),
+    PassedOverKind.DOCUMENT: ("document", "documents"),
+    PassedOverKind.ARCHIVE: ("archive", "archives"),
+    PassedOverKind.UNFINISHED: ("unfinished file", "unfinished files"),
+    PassedOverKind.OTHER: ("file of another kind", "files of other kinds"),
+    PassedOverKind.HIDDEN_FILE: ("hidden file", "hidden files"),
+    PassedOverKind.HIDDEN_FOLDER: ("hidden folder", "hidden folders"),
+    PassedOverKind.PROGRAM_FOLDER: (
+        "folder that a program keeps for itself",
+        "folders that programs keep for themselves",
+    ),
+    PassedOverKind.MARKED_FOLDER: ("folder with a .nomedia file", "folders with a .nomedia file"),
+    PassedOverKind.LINK_OUT: (
+        "link that leads out of the allowed folders",
+        "links that lead out of the allowed folders",
+    ),
+    PassedOverKind.LINK_AGAIN: (
+        "link to a photo that is met elsewhere",
+        "links to photos that are met elsewhere",
+    ),
+    PassedOverKind.LINK_DEAD: ("link that goes nowhere", "links that go nowhere"),
+    PassedOverKind.LINK_IN_STORE: ("link within a store", "links within a store"),
+    PassedOverKind.FOLDER_AGAIN: ("folder that was met before", "folders that were met before"),
+    PassedOverKind.SPECIAL: ("pipe, socket or device", "pipes, sockets or devices"),
+    PassedOverKind.KERNEL: (
+        "file or folder of the kernel's own",
+        "files or folders of the kernel's own",
+    ),
+    PassedOverKind.OUTSIDE: ("address outside the root", "addresses outside the root"),
+    PassedOverKind.NAME_REFUSED: (
+        "name that can be read in two ways",
+        "names that can be read in two ways",
+    ),
+    PassedOverKind.FILE_GONE: ("file that has gone", "files that have gone"),
+    PassedOverKind.FILE_UNREADABLE: (
+        "file that could not be looked at",
+        "files that could not be looked at",
+    ),
+    PassedOverKind.FOLDER_UNLISTED: (
+        "folder that could not be listed",
+        "folders that could not be listed",
+    ),
+    PassedOverKind.PATH_TOO_LONG: ("path too long", "paths too long"),
+}
+
+
+@dataclass(slots=True)
+class PassedOver:
+    """What one walk passed over. It grows with the number of kinds, and of places in `unlisted`.
+
+    `unlisted` names the folders that could not be listed, and the files without a known suffix
+    that could not be looked at, as FoundPhoto names photos: what is known there is not gone.
+    """
+
+    counts: Counter[PassedOverKind] = field(default_factory=Counter)
+    unlisted: list[str] = field(default_factory=list)
+
+    def note(self, kind: PassedOverKind) -> None:
+        """Count one more of a kind."""
+        self.counts[kind] += 1
+
+    def note_unlisted(self, place: str, kind: PassedOverKind) -> None:
+        """Count a place that could not be looked into, and keep its name."""
+        self.note(kind)
+        self.unlisted.append(place)
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts by the names of their kinds; kinds that did not occur are left out."""
+        counted = dict(self.counts)  # One step: the walk may go on in another thread.
+        return {str(kind): counted[kind] for kind in PassedOverKind if counted.get(kind)}
+
+    @classmethod
+    def from_json(cls, counts: Mapping[str, int]) -> PassedOver:
+        """Return what `to_json` gave. A kind of another version counts as OTHER."""
+        passed_over = cls()
+        for name, count in counts.items():
+            is_known = name in PassedOverKind.__members__.values()
+            kind = PassedOverKind(name) if is_known else PassedOverKind.OTHER
+            passed_over.counts[kind] += count
+        return passed_over
+
+
+def describe_passed_over(counts: Mapping[PassedOverKind, int]) -> str:
+    """Say what was passed over ("5 raw photos, 1 film"), most telling first; "" for nothing."""
+    said = [(counts[kind], *_WORDS[kind]) for kind in PassedOverKind if counts.get(kind, 0) > 0]
+    return ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in said)

@@ -1,0 +1,145 @@
+"""Whether a file begins as a picture does: the structure of its header, not only its signature.
+
+Text may begin with BM or GIF8, and most raw formats begin as a TIFF. A header that ends too early
+is judged by what is there: a photo that was cut is a photo that fails, with its reason.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+HEAD_BYTES = 4096
+"""What is read of a file to know what it is."""
+
+_PHOTO_BRANDS = frozenset(
+    b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 miaf msf1 avif avis avci avcs "
+    b"MiHB MiHE MiPr 1pic j2ki".split()
+)
+_RAW_BRAND = b"crx "
+_MOST_BRANDS = 64
+_BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_GIF_BLOCKS = b"\x21\x2c\x3b"
+_WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X")
+_REFUSED = (
+    b"\x00\x00\x00\x0cJXL \r\n\x87\n",
+    b"\x00\x00\x00\x0cjP  \r\n\x87\n",
+    b"\xff\x4f\xff\x51\x00",
+    b"8BPS\x00\x01\x00\x00",
+    b"8BPS\x00\x02\x00\x00",
+)
+"""JPEG XL, JPEG 2000, Photoshop: pictures that are not read, which become failed items."""
+
+_NEW_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_IFDS, _DNG = 254, 259, 262, 271, 330, 50706
+_TAGS_OF_PICTURES = frozenset({254, 255, 256, 257, 258, 259, 262, 273, 324, 330})
+_RAW_COMPRESSIONS = frozenset({32767, 32769, 32770, 34713, 65000, 65535})
+_RAW_PHOTOMETRIC = frozenset({32803, 34892})
+"""Colour filter array and linear raw, of TIFF/EP and of DNG."""
+
+
+def is_photo(head: bytes) -> bool:
+    """Tell whether a file that begins so is a picture that is read, or one of those that fail."""
+    if head.startswith(_REFUSED):
+        return True
+    return (
+        _is_jpeg(head)
+        or head.startswith(b"\x89PNG\r\n\x1a\n")
+        or _is_gif(head)
+        or _is_bmp(head)
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP" and head[12:16] in _WEBP_CHUNKS)
+        or (_RAW_BRAND not in (brands := list_brands(head)) and bool(_PHOTO_BRANDS & {*brands}))
+        or (bool(tags := _read_tags(head)) and not _are_of_raw(tags) and not _has_raw_mark(head))
+    )
+
+
+def is_raw_tiff(head: bytes) -> bool:
+    """Tell whether this is a camera's raw file in the shape of a TIFF, or Canon's CR3."""
+    if _RAW_BRAND in list_brands(head):
+        return True
+    tags = _read_tags(head)
+    return bool(tags) and (_has_raw_mark(head) or _are_of_raw(tags))
+
+
+def list_brands(head: bytes) -> tuple[bytes, ...]:
+    """Return the major and the compatible brands of an ISO media file; none of another one."""
+    if head[4:8] != b"ftyp":
+        return ()
+    size = int.from_bytes(head[:4], "big")
+    if size < 12 or size > 16 + 4 * _MOST_BRANDS:
+        return ()
+    box = head[16:size]
+    return (head[8:12], *(box[at : at + 4] for at in range(0, len(box), 4)))
+
+
+def _is_jpeg(head: bytes) -> bool:
+    """A start, and the marker of a first segment with its length."""
+    if head[:3] != b"\xff\xd8\xff" or len(head) < 4:
+        return False
+    has_length = 0xC0 <= head[3] <= 0xFE and not 0xD0 <= head[3] <= 0xD9
+    return head[3] == 0xFF or (has_length and head[4:6] not in (b"\0\0", b"\0\1"))
+
+
+def _is_gif(head: bytes) -> bool:
+    """A screen that has a size, then a table of colours, then the start of a known block."""
+    if head[:6] not in (b"GIF87a", b"GIF89a") or len(head) < 13:
+        return False
+    width, height, flags = struct.unpack_from("<HHB", head, 6)
+    start = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    block = head[start : start + 1]
+    return bool(width and height) and block in _GIF_BLOCKS and not _is_printable(head[:512])
+
+
+def _is_printable(head: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\n\r" for byte in head)
+
+
+def _is_bmp(head: bytes) -> bool:
+    """A header of a known size that names one plane and a usual number of bits."""
+    if head[:2] != b"BM" or len(head) < 30:
+        return False
+    offset, size = struct.unpack_from("<II", head, 10)
+    planes, bits = struct.unpack_from("<HH", head, 22 if size == 12 else 26)
+    is_header = size in _BMP_HEADERS and (offset == 0 or offset >= 14 + 12)
+    return is_header and planes == 1 and bits in (0, 1, 2, 4, 8, 16, 24, 32)
+
+
+def _has_raw_mark(head: bytes) -> bool:
+    return head[8:10] == b"CR"  # Canon's CR2
+
+
+def _are_of_raw(tags: dict[int, int]) -> bool:
+    if _DNG in tags or tags.get(_PHOTOMETRIC) in _RAW_PHOTOMETRIC:
+        return True
+    if tags.get(_COMPRESSION) in _RAW_COMPRESSIONS:
+        return True
+    # The first picture is a preview, and the raw one hangs below it (NEF, ARW, SRW).
+    return tags.get(_NEW_SUBFILE) == 1 and _SUB_IFDS in tags and _MAKE in tags
+
+
+def _read_tags(head: bytes) -> dict[int, int]:
+    """Return the first directory of a TIFF, each tag with its first value; {} of no TIFF.
+
+    Of a directory further back in the file nothing is known but that it is there.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    if order is None or len(head) < 8:
+        return {}
+    version = struct.unpack_from(f"{order}H", head, 2)[0]
+    if version == 43:
+        return {256: 0} if head[4:8] == struct.pack(f"{order}HH", 8, 0) else {}
+    offset: int = struct.unpack_from(f"{order}I", head, 4)[0]
+    if version != 42 or offset < 8:
+        return {}
+    if offset + 14 > len(head):
+        return {256: 0} if len(head) >= HEAD_BYTES else {}
+    tags = dict(_read_entries(head, offset, order))
+    return tags if _TAGS_OF_PICTURES & tags.keys() else {}
+
+
+def _read_entries(head: bytes, offset: int, order: str) -> Iterator[tuple[int, int]]:
+    count: int = struct.unpack_from(f"{order}H", head, offset)[0]
+    last = min(offset + 2 + 12 * count, len(head) - 11)
+    for at in range(offset + 2, last, 12):
+        tag, kind = struct.unpack_from(f"{order}HH", head, at)
+        value = struct.unpack_from(f"{order}H" if kind == 3 else f"{order}I", head, at + 8)[0]
+        yield tag, value
