@@ -54,7 +54,7 @@ warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 _large_decode = threading.Lock()
 
-_UPRIGHT_BY = {
+UPRIGHT_BY = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -63,6 +63,7 @@ _UPRIGHT_BY = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+"""What makes a picture upright, by EXIF's orientation; 1 is upright already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,15 @@ class OpenedImage:
     """A photo in memory, upright.
 
     `pixels` is uint8 RGB of shape (H, W, 3), C-contiguous; `width` and `height` are those of the
-    full-size upright photo, of which `pixels` may be a reduced copy.
+    full-size upright photo, of which `pixels` may be a reduced copy. `orientation` is EXIF's, by
+    which the picture was turned: 1 to 8.
     """
 
     pixels: npt.NDArray[np.uint8]
     width: int
     height: int
     taken_at: datetime | None = None
+    orientation: int = UPRIGHT
 
     @property
     def scale(self) -> float:
@@ -150,11 +153,11 @@ def _decode(
     metadata = read_metadata(image)
     picture = to_rgb(_reduce(loaded, long_side_px))
     if metadata.orientation != UPRIGHT:
-        picture = picture.transpose(_UPRIGHT_BY[metadata.orientation])
+        picture = picture.transpose(UPRIGHT_BY[metadata.orientation])
     if metadata.orientation >= 5:
         width, height = height, width
     pixels = np.ascontiguousarray(picture, dtype=np.uint8)
-    return OpenedImage(pixels, width, height, metadata.taken_at)
+    return OpenedImage(pixels, width, height, metadata.taken_at, metadata.orientation)
 
 
 def _load(
