@@ -29,6 +29,7 @@ from PIL import (
 )
 
 from cluster.core.errors import UnreadableImage
+from cluster.core.placements import has_swapped_sides, invert_turn
 from cluster.vision.deadlines import begin_computing, holding
 from cluster.vision.formats import READ_FORMATS, describe_stranger, find_format
 from cluster.vision.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
@@ -149,15 +150,20 @@ def _decode(
     image: ImageFile.ImageFile, data: bytes, *, path: str, long_side_px: int | None
 ) -> OpenedImage:
     width, height = image.size
+    # Pillow turns a TIFF while it loads it, and tells its upright size; all are reduced as stored.
+    turned = read_metadata(image).orientation if image.format == "TIFF" else UPRIGHT
     loaded = _load(image, data, path=path, long_side_px=long_side_px)
+    if turned != UPRIGHT:
+        loaded = loaded.transpose(UPRIGHT_BY[invert_turn(turned)])
     metadata = read_metadata(image)
+    orientation = turned if turned != UPRIGHT else metadata.orientation
     picture = to_rgb(_reduce(loaded, long_side_px))
-    if metadata.orientation != UPRIGHT:
-        picture = picture.transpose(UPRIGHT_BY[metadata.orientation])
-    if metadata.orientation >= 5:
+    if orientation != UPRIGHT:
+        picture = picture.transpose(UPRIGHT_BY[orientation])
+    if has_swapped_sides(orientation) and turned == UPRIGHT:
         width, height = height, width
     pixels = np.ascontiguousarray(picture, dtype=np.uint8)
-    return OpenedImage(pixels, width, height, metadata.taken_at, metadata.orientation)
+    return OpenedImage(pixels, width, height, metadata.taken_at, orientation)
 
 
 def _load(

@@ -6,18 +6,24 @@ mark, else by Adobe's, else by the names of the components.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from cluster.vision.scans import FRAMES, MARKER, PROGRESSIVE, START_OF_SCAN
+
 _QUANTISATION, _HUFFMAN = 0xDB, 0xC4
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_END_OF_IMAGE = 0xD9
 _OTHERS = frozenset({0xCC, 0xDC, 0xDD})
 """Conditioning of the arithmetic coder, the number of lines, the restart interval."""
 
-# What ends a scan: as in cluster/vision/scans.py, and all is found by memchr.
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+_ENDS_A_SCAN = np.ones(256, np.bool_)
+_ENDS_A_SCAN[[0x00, 0x01, *range(0xD0, 0xD9), 0xFF]] = False
+"""By the byte after FF, as MARKER has it."""
+
+_PIECE_BYTES = 1 << 18
+"""So much of a scan is searched at once: it stays in the cache, whatever the file holds."""
 
 Part = bytes | memoryview
 
@@ -29,6 +35,7 @@ class _Header:
     tables: dict[tuple[int, int], bytes] = field(default_factory=dict)
     others: list[bytes] = field(default_factory=list)
     components: bytes = b""
+    is_progressive: bool = False
     has_jfif: bool = False
     adobe_transform: int | None = None
 
@@ -37,9 +44,10 @@ class _Header:
             self.tables.update(_split_quantisation(content))
         elif marker == _HUFFMAN:
             self.tables.update(_split_huffman(content))
-        elif marker in _FRAMES:
+        elif marker in FRAMES:
             self.others.append(bytes([marker]) + content)
             self.components = content[6::3]
+            self.is_progressive = marker in PROGRESSIVE
         elif marker in _OTHERS:
             self.others.append(bytes([marker]) + content)
         elif marker == 0xE0 and content.startswith(b"JFIF\0"):
@@ -68,26 +76,42 @@ class _Header:
 
 
 def list_jpeg_parts(data: bytes) -> list[Part]:
-    """Return the parts to digest, to the end of the (first) picture; none when there is no scan."""
+    """Return the parts to digest, to the end of the (first) picture; none when there is no scan.
+
+    As libjpeg does, it looks at nothing after a scan with all components of a sequential picture.
+    """
     view, header, parts, at = memoryview(data), _Header(), list[Part](), 2
-    has_scan = False
-    while (found := _MARKER.search(data, at)) is not None:
+    while (found := MARKER.search(data, at)) is not None:
         marker, start = data[found.end() - 1], found.end()
         if marker == _END_OF_IMAGE:
             break
         at = start + max(2, int.from_bytes(data[start : start + 2], "big"))
-        if marker != _START_OF_SCAN:
+        if marker != START_OF_SCAN:
             header.take(marker, data[start + 2 : at])
             continue
-        has_scan = True
-        following = _MARKER.search(data, at)
-        at = following.start() if following else len(data)
-        parts += [*header.flush(), b"scan", view[start : _without_fill(data, at)]]
-    return parts if has_scan else []
+        at = _find_end_of_scan(data, at)
+        parts += [*header.flush(), b"scan", view[start:at]]
+        if not header.is_progressive and data[start + 2 : start + 3] >= bytes(
+            [len(header.components)]
+        ):
+            break
+    return parts
+
+
+def _find_end_of_scan(data: bytes, at: int) -> int:
+    """Return where a scan's coded pixels end; bytes FF that fill before a marker do not count."""
+    array = np.frombuffer(data, np.uint8)
+    while at < len(data):
+        piece = array[at : at + _PIECE_BYTES + 1]
+        prefixes = np.flatnonzero(piece[:-1] == 0xFF)
+        ends = prefixes[_ENDS_A_SCAN[piece[prefixes + 1]]]
+        if len(ends):
+            return _without_fill(data, at + int(ends[0]))
+        at += _PIECE_BYTES
+    return len(data)
 
 
 def _without_fill(data: bytes, end: int) -> int:
-    """Return where a scan ends when the bytes FF that may stand before a marker are left out."""
     while end and data[end - 1] == 0xFF:
         end -= 1
     return end
