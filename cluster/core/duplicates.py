@@ -1,17 +1,24 @@
-"""Which photos show the same picture.
+"""Which photos show the same picture, and which are merely alike.
 
-Two photos are duplicates when their bytes are equal (sha256), or when their 64-bit pHashes are
-equal **and** their 256-bit dHashes differ in at most 8 bits **and** their aspect ratios agree: a
-64-bit hash alone calls dark frames and burst shots equal.
+Two photos are duplicates when their bytes are equal, or their pictures (the bytes without the
+metadata), or when their hashes agree **and** no block of the one differs from the other's by more
+than saving a picture again does. Hashes alone call six people before one camera equal: photos
+whose hashes agree without that proof are *similar*, and each is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cluster.core.blocks import measure_difference
+
+MAX_PHASH_BITS = 3
 MAX_DHASH_BITS = 8
 MAX_ASPECT_DIFFERENCE = 0.02
+MAX_BLOCK_DIFFERENCE = 4
+
+KEY_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,8 @@ class Fingerprint:
     `phash` is 64 bits, `dhash` 256 bits as an integer; `width` and `height` are upright pixels;
     `modified_ns` is the file's time in nanoseconds. `is_settled` says that the photo already
     represents its duplicates for good, for example because an earlier session found its faces.
+    `content` and `blocks` are those of the photo's record; empty ones are unknown, and prove
+    nothing.
     """
 
     image_id: int
@@ -32,16 +41,43 @@ class Fingerprint:
     phash: int
     dhash: int
     is_settled: bool = False
+    content: bytes = b""
+    blocks: bytes = b""
+
+
+def candidate_keys(phash: int) -> tuple[int, ...]:
+    """Return the keys of a photo; photos whose pHashes agree have a key in common.
+
+    Each key is a quarter of the pHash with the quarter's number above it: of four quarters, three
+    bits that differ leave one as it is. All fit a signed 32-bit column.
+    """
+    mask = (1 << KEY_BITS) - 1
+    return tuple(n << KEY_BITS | phash >> n * KEY_BITS & mask for n in range(64 // KEY_BITS))
+
+
+def have_equal_pictures(one: Fingerprint, other: Fingerprint) -> bool:
+    """Tell whether two files hold the same picture, whatever their metadata."""
+    if one.sha256 == other.sha256:
+        return True
+    return bool(one.content) and one.content == other.content
+
+
+def are_alike(one: Fingerprint, other: Fingerprint) -> bool:
+    """Tell whether the hashes and the shapes of two photos agree."""
+    return (
+        (one.phash ^ other.phash).bit_count() <= MAX_PHASH_BITS
+        and (one.dhash ^ other.dhash).bit_count() <= MAX_DHASH_BITS
+        and _have_same_aspect(one, other)
+    )
 
 
 def are_duplicates(one: Fingerprint, other: Fingerprint) -> bool:
-    """Tell whether two photos show the same picture."""
-    if one.sha256 == other.sha256:
+    """Tell whether two photos show the same picture, so that one need not be looked at."""
+    if have_equal_pictures(one, other):
         return True
     return (
-        one.phash == other.phash
-        and (one.dhash ^ other.dhash).bit_count() <= MAX_DHASH_BITS
-        and _have_same_aspect(one, other)
+        are_alike(one, other)
+        and measure_difference(one.blocks, other.blocks) <= MAX_BLOCK_DIFFERENCE
     )
 
 
@@ -64,6 +100,23 @@ def find_representatives(fingerprints: Iterable[Fingerprint]) -> dict[int, int]:
         if match is None:
             representatives.append(fingerprint)
         found[fingerprint.image_id] = (match or fingerprint).image_id
+    return found
+
+
+def find_similar(fingerprints: Sequence[Fingerprint]) -> dict[int, int]:
+    """Map each photo that represents itself, and is like an earlier such one, to that one's id.
+
+    The order is that of `find_representatives`; the first photo that is alike counts. A photo that
+    is like no earlier one is not in the answer.
+    """
+    representatives = find_representatives(fingerprints)
+    own = [one for one in fingerprints if representatives[one.image_id] == one.image_id]
+    own.sort(key=_precedence)
+    found: dict[int, int] = {}
+    for place, fingerprint in enumerate(own):
+        match = next((r for r in own[:place] if are_alike(r, fingerprint)), None)
+        if match is not None:
+            found[fingerprint.image_id] = match.image_id
     return found
 
 

@@ -42,9 +42,10 @@ class PhotoRecord:
     """What training keeps of one readable photo.
 
     `width` and `height` are upright pixels; `phash` has 64 bits, `dhash` 256; `thumbnail` is a
-    JPEG; `taken_at` is the camera's local time without a zone. `content` is the digest of the
-    picture without its metadata (32 bytes), `orientation` the EXIF orientation that it was turned
-    by, `blocks` what tells near pictures apart (cluster/core/duplicates.py).
+    JPEG; `taken_at` is the camera's local time without a zone. `content` is a digest (32 bytes) of
+    the picture without its metadata; `orientation` is EXIF's (1 to 8, 1 when there is none), by
+    which the picture was turned upright; `blocks` are the means by which two pictures are compared
+    (cluster/core/blocks.py). Empty bytes are unknown.
     """
 
     sha256: bytes

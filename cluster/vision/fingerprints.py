@@ -20,6 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from cluster.core.photos import PhotoRecord
+from cluster.vision.blocks import make_blocks
+from cluster.vision.contents import digest_content
 from cluster.vision.images import (
     DECODE_LONG_SIDE_PX,
     DEFAULT_MAX_PIXELS,
@@ -74,7 +76,7 @@ def make_record_and_image(
     Raises UnreadableImage for `path`.
     """
     image = open_image(data, path=path, long_side_px=DECODE_LONG_SIDE_PX, max_pixels=max_pixels)
-    picture = _average(image.pixels)
+    picture, side = _average(image.pixels)
     phash, dhash = _hash(picture)
     record = PhotoRecord(
         sha256=hashlib.sha256(data).digest(),
@@ -84,6 +86,9 @@ def make_record_and_image(
         phash=phash,
         dhash=dhash,
         thumbnail=_shrink(picture),
+        content=digest_content(data, image),
+        orientation=image.orientation,
+        blocks=make_blocks(image, picture, side=side),
     )
     return record, image
 
@@ -93,28 +98,40 @@ def rehearse() -> None:
     out = io.BytesIO()
     Image.new("RGB", (2 * DECODE_LONG_SIDE_PX, DECODE_LONG_SIDE_PX), "grey").save(out, "JPEG")
     image = open_image(out.getvalue(), path="rehearsal", long_side_px=DECODE_LONG_SIDE_PX)
-    _hash(_average(image.pixels))
-    make_thumbnail(image)
+    picture, side = _average(image.pixels)
+    _hash(picture)
+    _shrink(picture)
+    make_blocks(image, picture, side=side)
 
 
 def fingerprint(image: OpenedImage) -> tuple[int, int]:
     """Return (pHash, dHash) of an opened photo: 64 and 256 bits, most significant bit first."""
-    return _hash(_average(image.pixels))
+    return _hash(_average(image.pixels)[0])
 
 
 def make_thumbnail(image: OpenedImage) -> bytes:
     """Return a JPEG of at most 256 pixels on its long side."""
-    return _shrink(_average(image.pixels))
+    return _shrink(_average(image.pixels)[0])
 
 
-def _average(pixels: Pixels) -> Pixels:
-    """Return the means of the largest squares that leave enough; a rest at the far edges goes."""
+def _average(pixels: Pixels) -> tuple[Pixels, int]:
+    """Return the means of the largest squares that leave enough, and the squares' side.
+
+    A rest at the far edges goes.
+    """
     side = max(pixels.shape[:2]) // HASH_LONG_SIDE_PX
     height, width = pixels.shape[0] // max(1, side), pixels.shape[1] // max(1, side)
     if side <= 1 or not height or not width:
-        return pixels
+        return pixels, 1
     whole = pixels[: height * side, : width * side]
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    means = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(means, np.uint8), side
+
+
+def measure_blocks(image: OpenedImage) -> bytes:
+    """Return the blocks of an opened photo, as its record holds them."""
+    picture, side = _average(image.pixels)
+    return make_blocks(image, picture, side=side)
 
 
 def _hash(picture: Pixels) -> tuple[int, int]:

@@ -29,6 +29,7 @@ from PIL import (
 )
 
 from cluster.core.errors import UnreadableImage
+from cluster.core.placements import has_swapped_sides, invert_turn
 from cluster.vision.deadlines import begin_computing, holding
 from cluster.vision.formats import READ_FORMATS, describe_stranger, find_format
 from cluster.vision.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
@@ -54,7 +55,7 @@ warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 _large_decode = threading.Lock()
 
-_UPRIGHT_BY = {
+UPRIGHT_BY = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -63,6 +64,7 @@ _UPRIGHT_BY = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+"""What makes a picture upright, by EXIF's orientation; 1 is upright already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,15 @@ class OpenedImage:
     """A photo in memory, upright.
 
     `pixels` is uint8 RGB of shape (H, W, 3), C-contiguous; `width` and `height` are those of the
-    full-size upright photo, of which `pixels` may be a reduced copy.
+    full-size upright photo, of which `pixels` may be a reduced copy. `orientation` is EXIF's, by
+    which the picture was turned: 1 to 8.
     """
 
     pixels: npt.NDArray[np.uint8]
     width: int
     height: int
     taken_at: datetime | None = None
+    orientation: int = UPRIGHT
 
     @property
     def scale(self) -> float:
@@ -146,15 +150,20 @@ def _decode(
     image: ImageFile.ImageFile, data: bytes, *, path: str, long_side_px: int | None
 ) -> OpenedImage:
     width, height = image.size
+    # Pillow turns a TIFF while it loads it, and tells its upright size; all are reduced as stored.
+    turned = read_metadata(image).orientation if image.format == "TIFF" else UPRIGHT
     loaded = _load(image, data, path=path, long_side_px=long_side_px)
+    if turned != UPRIGHT:
+        loaded = loaded.transpose(UPRIGHT_BY[invert_turn(turned)])
     metadata = read_metadata(image)
+    orientation = turned if turned != UPRIGHT else metadata.orientation
     picture = to_rgb(_reduce(loaded, long_side_px))
-    if metadata.orientation != UPRIGHT:
-        picture = picture.transpose(_UPRIGHT_BY[metadata.orientation])
-    if metadata.orientation >= 5:
+    if orientation != UPRIGHT:
+        picture = picture.transpose(UPRIGHT_BY[orientation])
+    if has_swapped_sides(orientation) and turned == UPRIGHT:
         width, height = height, width
     pixels = np.ascontiguousarray(picture, dtype=np.uint8)
-    return OpenedImage(pixels, width, height, metadata.taken_at)
+    return OpenedImage(pixels, width, height, metadata.taken_at, orientation)
 
 
 def _load(

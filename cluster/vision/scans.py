@@ -28,17 +28,17 @@ PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 
 _START_OF_IMAGE = b"\xff\xd8"
 _END_OF_IMAGE = 0xD9
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 
 # FF 00 is a byte FF of the picture, FF FF fills, and TEM, RST0 to RST7 and SOI have no content.
 # Without `+`, what searches is memchr: 40 times as fast, and in a run the last FF is found.
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
 def walk_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the marker and the content of each segment, to the end of the (first) picture."""
     at = len(_START_OF_IMAGE)
-    while (found := _MARKER.search(data, at)) is not None:
+    while (found := MARKER.search(data, at)) is not None:
         marker, start = data[found.end() - 1], found.end()
         if marker == _END_OF_IMAGE:
             return
@@ -73,7 +73,7 @@ def count_scans(data: bytes, *, at_most: int) -> int:
     """
     scans, components, is_progressive = 0, 0, False
     for marker, segment in walk_segments(data):
-        if marker in _FRAMES and len(segment) > 5:
+        if marker in FRAMES and len(segment) > 5:
             components, is_progressive = segment[5], marker in PROGRESSIVE
         elif marker == START_OF_SCAN:
             scans += 1
