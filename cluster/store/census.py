@@ -55,8 +55,8 @@ _FIND_UNMET = text(
         AND NOT EXISTS (
             SELECT FROM session_item s WHERE s.session_id = :session_id AND s.file_id = f.id
         ) AND NOT EXISTS (
-            SELECT FROM unnest(CAST(:unlisted AS text[])) AS u (prefix)
-            WHERE starts_with(f.path, u.prefix)
+            SELECT FROM unnest(CAST(:unlisted AS text[])) AS u (place)
+            WHERE f.path = rtrim(u.place, '/') OR starts_with(f.path, u.place)
         )
     UNION
     SELECT f.id, f.image_id, f.path FROM file f WHERE f.id = ANY(:gone)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cluster.core.placements import OldPicture
 from cluster.store.storable import to_unsigned
 
 _HAS_ANY = text("SELECT EXISTS (SELECT FROM detection WHERE pack = :pack)")
@@ -37,12 +38,7 @@ class Before:
     image_id: int
     content: bytes
     orientation: int
-    width: int
-    height: int
-    phash: int
-    dhash: int
-    blocks: bytes
-    thumbnail: bytes
+    picture: OldPicture
 
 
 def has_history(db: Session, *, pack: str) -> bool:
@@ -64,12 +60,14 @@ def list_before(db: Session, image_ids: Sequence[int]) -> Mapping[int, Before]:
             image_id=row.id,
             content=bytes(row.content or b""),
             orientation=row.orientation,
-            width=row.width,
-            height=row.height,
-            phash=to_unsigned(row.phash),
-            dhash=int.from_bytes(row.dhash, "big"),
-            blocks=bytes(row.blocks),
-            thumbnail=bytes(row.thumbnail),
+            picture=OldPicture(
+                thumbnail=bytes(row.thumbnail),
+                width=row.width,
+                height=row.height,
+                phash=to_unsigned(row.phash),
+                dhash=int.from_bytes(row.dhash, "big"),
+                blocks=bytes(row.blocks),
+            ),
         )
         for row in db.execute(_BEFORE, {"ids": list(image_ids)})
     }

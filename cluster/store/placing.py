@@ -19,9 +19,6 @@ from cluster.store.people_claims import lock_people
 Turn = Callable[[bytes, int], bytes]
 """Turns a JPEG by an EXIF orientation (cluster/vision/turning.py)."""
 
-_MIRRORED = frozenset({2, 4, 5, 7})
-"""EXIF orientations that change left and right: so do the eyes and the corners of the mouth."""
-
 _FACES = text(
     """
     SELECT id, box_left, box_top, box_right, box_bottom, landmarks, crop FROM face
@@ -100,9 +97,6 @@ def _place_landmarks(flat: list[float], relation: Relation) -> list[float]:
     points: Landmarks = tuple(zip(flat[::2], flat[1::2], strict=True))
     if relation.placement is not None:
         points = relation.placement.place_points(points)
-    if relation.turn in _MIRRORED and len(points) == 5:
-        left_eye, right_eye, nose, left_mouth, right_mouth = points
-        points = (right_eye, left_eye, nose, right_mouth, left_mouth)
     return [value for point in points for value in point]
 
 

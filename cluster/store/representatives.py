@@ -194,6 +194,8 @@ def _to_photo(rows: list[Row[Any]]) -> _Photo:
         sha256=bytes(first.sha256 or b""),
         phash=first.phash,
         dhash=int.from_bytes(first.dhash, "big"),
+        content=bytes(first.content or b""),
+        blocks=bytes(first.blocks),
         is_settled=first.is_settled or first.has_faces,
     )
     files = [

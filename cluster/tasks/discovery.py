@@ -101,6 +101,11 @@ def ask_storage(
         raise RootUnreachable(root, timeout_s) from None
 
 
+def find_gone(paths: Sequence[str]) -> list[str]:
+    """Return those of these local paths where there is nothing any more."""
+    return [path for path in paths if not os.path.lexists(text_to_path(path))]
+
+
 def _check_photos(root: str, confined_to: Sequence[Path] | None) -> None:
     passed_over = PassedOver()
     try:

@@ -36,7 +36,7 @@ from cluster.vision.copies import DecodedCopies
 from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, is_burdened, within
 from cluster.vision.fingerprints import make_record_and_image
 from cluster.vision.images import OpenedImage
-from cluster.vision.relations import OldPicture, relate
+from cluster.vision.relations import relate
 from cluster.vision.sources import read_photo
 from cluster.vision.turning import turn_jpeg
 
@@ -155,12 +155,9 @@ def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Re
     """Say how what is in a file now is related to the photo that it held before."""
     if before.content and before.content == record.content:
         turn = relative_turn(before.orientation, record.orientation)
-        placement = turning(turn, before.width, before.height)
+        placement = turning(turn, before.picture.width, before.picture.height)
         return Relation(Likeness.EQUAL, placement, turn)
-    old = OldPicture(
-        before.thumbnail, before.width, before.height, before.phash, before.dhash, before.blocks
-    )
-    return relate(old, image)
+    return relate(before.picture, image)
 
 
 def remember(batch: TrainingBatch, *, database_url: str, patience: Patience) -> Memory:
