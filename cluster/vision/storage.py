@@ -122,7 +122,7 @@ class _UrlWalk:
             return True
         try:
             kind = find_kind_of_name(file_name) or find_kind(self._read_head(name))
-        except (FileNotFoundError, PermissionError, LeadsElsewhere, ValueError):
+        except (OSError, ValueError):  # Where the whole store fails, its next listing says so.
             self._note_unlisted(name, PassedOverKind.FILE_UNREADABLE)
             return False
         if kind is not None:
@@ -145,7 +145,7 @@ class _UrlWalk:
     def _read_head(self, name: str) -> bytes:
         self.on_entry()
         # Without a cache: drivers would read five megabytes ahead.
-        with self.filesystem.open(name, "rb", cache_type="none") as file:
+        with _as_os_errors(), self.filesystem.open(name, "rb", cache_type="none") as file:
             head: bytes = file.read(HEAD_BYTES)
         return head
 
