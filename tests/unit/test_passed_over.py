@@ -133,6 +133,7 @@ def test_a_folder_with_nomedia_is_passed_over_unless_it_is_the_root(tmp_path: Pa
 def test_links_are_counted_by_where_they_lead(tmp_path: Path) -> None:
     outside = make_file(tmp_path / "outside" / "s.jpg")
     root = make_file(tmp_path / "root" / "sub" / "a.jpg").parent.parent
+    make_file(root / "sub" / "b.nef")
     targets = {
         "out.jpg": outside,
         "out": outside.parent,
@@ -140,6 +141,7 @@ def test_links_are_counted_by_where_they_lead(tmp_path: Path) -> None:
         "dead.jpg": root / "nothing.jpg",
         "ring.jpg": root / "ring.jpg",
         "again.jpg": root / "sub" / "a.jpg",
+        "again.nef": root / "sub" / "b.nef",
         "again": root / "sub",
     }
     for name, target in targets.items():
@@ -147,8 +149,9 @@ def test_links_are_counted_by_where_they_lead(tmp_path: Path) -> None:
     found, passed_over = walk(root, confined_to=[root])
     assert found == ["sub/a.jpg"]
     assert passed_over.to_json() == {
+        "raw": 1,
         "link_out": 3,
-        "link_again": 1,
+        "link_again": 2,
         "link_dead": 2,
         "folder_again": 1,
     }
@@ -279,7 +282,15 @@ def test_what_a_store_names_is_counted_like_a_folder() -> None:
     memory = fsspec.filesystem("memory")
     jpeg = JPEG_HEAD + b"\0\x10JFIF\0"
     contents = {"a.jpg": jpeg, "IMG.0001": jpeg, "b.nef": b"", "BMW notes": b"BMW 320: oil"}
-    for name in (".c.jpg", "@eaDir/d.jpg", ".e/f.jpg", "x::file:///g.jpg", "h" * 5000 + ".jpg"):
+    memory.pipe("/counted/app/.nomedia", b"")
+    for name in (
+        "app/sticker.jpg",
+        ".c.jpg",
+        "@eaDir/d.jpg",
+        ".e/f.jpg",
+        "x::file:///g.jpg",
+        "h" * 5000 + ".jpg",
+    ):
         contents[name] = jpeg
     for name, content in contents.items():
         memory.pipe(f"/counted/{name}", content)
@@ -292,6 +303,7 @@ def test_what_a_store_names_is_counted_like_a_folder() -> None:
         "hidden_file": 1,
         "hidden_folder": 1,
         "program_folder": 1,
+        "marked_folder": 1,
         "name_refused": 1,
         "path_too_long": 1,
     }
