@@ -59,8 +59,8 @@ _WORDS: dict[PassedOverKind, tuple[str, str]] = {
         "links that lead out of the allowed folders",
     ),
     PassedOverKind.LINK_AGAIN: (
-        "link to a photo that is met elsewhere",
-        "links to photos that are met elsewhere",
+        "link to a file that is met elsewhere",
+        "links to files that are met elsewhere",
     ),
     PassedOverKind.LINK_DEAD: ("link that goes nowhere", "links that go nowhere"),
     PassedOverKind.LINK_IN_STORE: ("link within a store", "links within a store"),

@@ -155,9 +155,12 @@ class FolderWalk:
         if entry.is_dir():
             return PassedOverKind.FOLDER_AGAIN if self._comes_to(target) else None
         folder, name = os.path.split(target)
-        is_met = entry.is_file() and not is_hidden(name) and self._comes_to(folder)
-        is_taken = is_met and _find_kind_of_file(name, target) is None
-        return PassedOverKind.LINK_AGAIN if is_taken else None
+        if not entry.is_file() or is_hidden(name) or not self._comes_to(folder):
+            return None
+        # A link may make a photo of what its own name says is none.
+        is_photo_by_link = _find_kind_of_file(entry.name, target) is None
+        is_counted = not is_photo_by_link or _find_kind_of_file(name, target) is None
+        return PassedOverKind.LINK_AGAIN if is_counted else None
 
     def _comes_to(self, folder: str) -> bool:
         """Tell whether the walk enters a real folder on its way down from its top, no link on it.

@@ -15,6 +15,7 @@ import fsspec
 
 from cluster.core.passed_over import PassedOver, PassedOverKind
 from cluster.core.suffixes import (
+    NO_MEDIA,
     find_kind_of_folder,
     find_kind_of_name,
     is_hidden,
@@ -93,6 +94,9 @@ class _UrlWalk:
         self._entered = {self.top}
 
     def list_folder(self, folder: str) -> list[dict[str, Any]]:
+        """Return what the store names in a folder, by name; nothing where it will not tell, or
+        where a file says that its pictures are no photos.
+        """
         try:
             listed = self.filesystem.ls(folder, detail=True)
         except (FileNotFoundError, PermissionError, LeadsElsewhere):
@@ -100,6 +104,10 @@ class _UrlWalk:
             return []
         # Drivers keep what they have listed, and would keep the whole library.
         self.filesystem.invalidate_cache(folder)
+        is_marked = any(file_name_of(info["name"]) == NO_MEDIA for info in listed)
+        if is_marked and normalise_place(folder) != self.top:
+            self.passed_over.note(PassedOverKind.MARKED_FOLDER)
+            return []
         return sorted(listed, key=lambda info: str(info["name"]))
 
     def is_followed(self, info: Mapping[str, Any], folder: str) -> bool:
@@ -122,7 +130,7 @@ class _UrlWalk:
             return True
         try:
             kind = find_kind_of_name(file_name) or find_kind(self._read_head(name))
-        except (FileNotFoundError, PermissionError, LeadsElsewhere, ValueError):
+        except (OSError, ValueError):  # Where the whole store fails, its next listing says so.
             self._note_unlisted(name, PassedOverKind.FILE_UNREADABLE)
             return False
         if kind is not None:
@@ -145,7 +153,7 @@ class _UrlWalk:
     def _read_head(self, name: str) -> bytes:
         self.on_entry()
         # Without a cache: drivers would read five megabytes ahead.
-        with self.filesystem.open(name, "rb", cache_type="none") as file:
+        with _as_os_errors(), self.filesystem.open(name, "rb", cache_type="none") as file:
             head: bytes = file.read(HEAD_BYTES)
         return head
 

@@ -55,7 +55,8 @@ def test_photos_are_found_in_all_folders_with_size_and_time(store: s3fs.S3FileSy
     found = {photo.path: photo for photo in walk_photos("s3://album/photos")}
     names = ["a.jpg", "2020/b.HEIC", "2020/05/c d é.png"]
     assert set(found) == {f"s3://album/photos/{name}" for name in names}
-    assert all(photo.size == 6 and photo.modified_ns > 0 for photo in found.values())
+    assert all(photo.size == 6 and (photo.modified_ns or 0) > 0 for photo in found.values())
+    assert len({photo.etag for photo in found.values()} - {None}) == 1, "the contents are equal"
     assert read_photo("s3://album/photos/2020/05/c d é.png") == b"pixels"
 
 
@@ -63,10 +64,20 @@ def test_a_key_that_might_be_read_elsewhere_is_left_out(store: s3fs.S3FileSystem
     for name in ("../up.jpg", "%2e%2e/up.jpg", "x::file:///etc/up.jpg"):
         store.pipe(f"album/odd/{name}", b"pixels")
     store.pipe("album/odd/100%25 #1.jpg", b"pixels")
-    assert {photo.path for photo in walk_photos("s3://album/odd")} == {
-        "s3://album/odd/100%25 #1.jpg"
-    }
+    passed_over = PassedOver()
+    found = {photo.path for photo in walk_photos("s3://album/odd", passed_over=passed_over)}
+    assert found == {"s3://album/odd/100%25 #1.jpg"}
+    assert passed_over.to_json() == {"name_refused": 3}
     assert read_photo("s3://album/odd/100%25 #1.jpg") == b"pixels"
+
+
+def test_a_key_that_says_nothing_is_told_by_its_first_bytes(store: s3fs.S3FileSystem) -> None:
+    store.pipe("album/unknown/IMG.0001", b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(100_000))
+    store.pipe("album/unknown/BMW notes", b"BMW 320: oil change")
+    passed_over = PassedOver()
+    (found,) = walk_photos("s3://album/unknown", passed_over=passed_over)
+    assert (found.path, found.size) == ("s3://album/unknown/IMG.0001", 100_010)
+    assert passed_over.to_json() == {"document": 1}
 
 
 def test_a_listing_is_not_kept_and_so_always_new(store: s3fs.S3FileSystem) -> None:

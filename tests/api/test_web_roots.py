@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from cluster.core.errors import RootNotFound, UnreachableImage
+from cluster.core.passed_over import PassedOver
 from cluster.tasks.discovery import check_root, walk_photos
 from cluster.vision.sources import read_photo
 from serve.app import AppParts, build_app
@@ -31,6 +32,7 @@ class Site:
     listings: dict[str, list[str]] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
+    files: dict[str, bytes] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
@@ -46,6 +48,8 @@ class Site:
         if path in self.listings:
             links = "".join(f'<a href="{link}">x</a>\n' for link in self.listings[path])
             return 200, html, links.encode()
+        if path in self.files:
+            return 200, {"Content-Type": "application/octet-stream"}, self.files[path]
         is_photo = path.endswith(".jpg")
         return (200, {"Content-Type": "image/jpeg"}, PIXELS) if is_photo else (404, html, b"")
 
@@ -152,6 +156,36 @@ def test_what_a_listing_names_outside_of_its_root_is_not_asked_for(
 def test_a_listing_that_names_itself_in_many_ways_is_walked_once(site: Site) -> None:
     site.listings["/photos/"] += ["%32024/", "2024//", "/photos/", "./"]
     assert len(list(walk_photos(f"{site.url}/photos"))) == 2
+
+
+def test_what_a_listing_names_and_is_not_taken_is_counted(site: Site) -> None:
+    """Of a file whose name says nothing the first bytes are asked for, and no more is kept."""
+    jpeg = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(3_000_000)
+    site.files = {"/photos/IMG.0001": jpeg, "/photos/2024/b.jpg%20": jpeg, "/photos/BMW": b"BMW 3"}
+    site.listings["/photos/"] += ["IMG.0001", "BMW", "gone.0002", "closed/", "%2e%2e/secret/"]
+    site.listings["/photos/"] += ["?C=N;O=D", "a.nef", ".b.jpg", "%40eaDir/", "a.jpg#c.jpg"]
+    site.listings["/photos/2024/"] += ["b.jpg%20", "2024/../../secret/s.jpg", "/photos/2024"]
+    site.forbidden = {"/photos/closed", "/photos/closed/"}
+    root, passed_over = f"{site.url}/photos", PassedOver()
+    found = {photo.path: photo for photo in walk_photos(root, passed_over=passed_over)}
+    names = ["a.jpg", "IMG.0001", "2024/b%20c.jpg", "2024/b.jpg%20"]
+    assert set(found) == {f"{root}/{name}" for name in names}
+    assert {(photo.size, photo.modified_ns, photo.etag) for photo in found.values()} == {
+        (None, None, None)
+    }
+    assert passed_over.to_json() == {
+        "raw": 1,
+        "document": 2,
+        "hidden_file": 1,
+        "program_folder": 1,
+        "name_refused": 3,
+        "file_unreadable": 1,
+        "folder_unlisted": 1,
+    }
+    assert {place.rstrip("/") for place in passed_over.unlisted} == {
+        f"{root}/closed",
+        f"{root}/gone.0002",
+    }
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,16 @@ def test_a_time_that_no_database_holds_is_the_nearest_that_it_does(tmp_path: Pat
         assert 0 < (found.modified_ns or 0) < 2**63
 
 
+@pytest.mark.parametrize("seconds", [-(10**11), -2_000_000_000, -1, 0, 9_300_000_000, 10**11])
+def test_a_file_time_of_any_century_fits_into_the_database(tmp_path: Path, seconds: int) -> None:
+    """What a disk cannot hold it changes itself."""
+    path = make_file(tmp_path / "a.jpg")
+    os.utime(path, (seconds, seconds))
+    (found,) = walk_photos(str(tmp_path))
+    kept_ns = path.stat().st_mtime_ns
+    assert found.modified_ns == max(1 - 2**63, min(kept_ns, 2**63 - 1))
+
+
 @pytest.mark.parametrize("told", [float("nan"), float("inf"), 10**30, -(10**30), 1e300])
 def test_what_a_store_says_of_size_and_time_fits_into_the_database(
     monkeypatch: pytest.MonkeyPatch, told: float

@@ -86,7 +86,11 @@ def test_a_broken_exif_block_does_not_fail_a_photo_whose_pixels_are_fine(block: 
 
 @pytest.mark.parametrize(
     ("stamp", "year"),
-    [("2009:07:31 15:42:01", 2009), ("0000:00:00 00:00:00", None), ("    :  :  ", None)],
+    [
+        *(("2009:07:31 15:42:01", 2009), ("1893:07:31 15:42:01", 1893)),
+        *((none, None) for none in ("0000:00:00 00:00:00", "    :  :  ", "2009:13:01 00:00:00")),
+        *((none, None) for none in ("0001:01:01 00:00:00", "9999:12:31 23:59:59", "2009:07")),
+    ],
 )
 def test_the_time_is_read_where_the_camera_knew_it(stamp: str, year: int | None) -> None:
     exif = Image.Exif()

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.core.errors import BadRoot
-from cluster.core.urls import find_place, is_below, leads_to_itself, normalise_url
+from cluster.core.passed_over import PassedOverKind
+from cluster.core.urls import find_fault, find_place, is_below, leads_to_itself, normalise_url
 
 TOP = "http://host/photos"
 
@@ -173,3 +174,17 @@ def test_a_normal_form_is_its_own_and_never_climbs(path: str) -> None:
         assert normalise_url(normal) == normal
         assert is_below(normal, f"{scheme}://host/photos")
         assert ".." not in re.split(r"[/\\;]", normal)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("album/photos2/a.jpg", PassedOverKind.OUTSIDE),
+        ("http://other/photos/a.jpg", PassedOverKind.OUTSIDE),
+        ("album/photos/../a.jpg", PassedOverKind.NAME_REFUSED),
+        ("http://host/photos/a.jpg?b", PassedOverKind.NAME_REFUSED),
+        ("album/photos/" + "a" * 5000, PassedOverKind.PATH_TOO_LONG),
+    ],
+)
+def test_a_name_without_a_place_has_its_reason(name: str, fault: PassedOverKind) -> None:
+    assert find_fault(name) is fault
