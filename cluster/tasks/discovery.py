@@ -21,7 +21,7 @@ from typing import TypeVar
 from cluster.core.errors import RootEmpty, RootNotAllowed, RootNotFound, RootUnreachable
 from cluster.core.listings import find_etag, find_modified_ns, find_size
 from cluster.core.passed_over import PassedOver, describe_passed_over
-from cluster.core.paths import is_url
+from cluster.core.paths import is_url, text_to_path
 from cluster.core.photos import FoundPhoto
 from cluster.core.suffixes import READ_SUFFIXES
 from cluster.tasks.folders import FolderWalk, is_inside, resolve_folders
