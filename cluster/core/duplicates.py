@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cluster.core.blocks import measure_difference
+from cluster.core.blocks import are_blocks_same
 
 MAX_PHASH_BITS = 3
-MAX_DHASH_BITS = 8
+"""Of 64. Copies differ in 2 at most: the median between the coefficients swaps two of them."""
+
+MAX_DHASH_BITS = 20
+"""Of 256. Copies of a third of the size differ in up to 20, of the same size in 7."""
+
 MAX_ASPECT_DIFFERENCE = 0.02
-MAX_BLOCK_DIFFERENCE = 4
 
 KEY_BITS = 16
 
@@ -75,10 +78,13 @@ def are_duplicates(one: Fingerprint, other: Fingerprint) -> bool:
     """Tell whether two photos show the same picture, so that one need not be looked at."""
     if have_equal_pictures(one, other):
         return True
-    return (
-        are_alike(one, other)
-        and measure_difference(one.blocks, other.blocks) <= MAX_BLOCK_DIFFERENCE
+    return are_alike(one, other) and are_blocks_same(
+        one.blocks, other.blocks, long_sides=(_long_side(one), _long_side(other))
     )
+
+
+def _long_side(photo: Fingerprint) -> int:
+    return max(photo.width, photo.height)
 
 
 def _have_same_aspect(one: Fingerprint, other: Fingerprint) -> bool:

@@ -1,46 +1,64 @@
-"""The means of small blocks of a picture, by which two pictures are compared closely."""
+"""The blocks of a picture: means over small windows, by which two pictures are compared closely."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.blocks import GRID
+from cluster.core.blocks import CHROMA_GRID, LUMA_BYTES, LUMA_GRID
 from cluster.vision.images import OpenedImage
+from cluster.vision.turning import turn_pixels
 
-_TO_YCC = np.array(
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
-)
-"""JFIF's colours: BT.601 in its full range."""
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 
 _FLIPPED_ACROSS = (2, 3, 6, 7)
 _FLIPPED_DOWN = (3, 4, 7, 8)
 
 
-def make_blocks(image: OpenedImage, picture: npt.NDArray[np.uint8], *, side: int) -> bytes:
-    """Return the means of Y, Cb and Cr over a grid of GRID x GRID blocks of the whole photo.
+def make_blocks(image: OpenedImage, picture: Pixels, *, side: int) -> bytes:
+    """Return the blocks of the whole photo, as cluster/core/blocks.py has them.
 
     `picture` holds the means of squares of `side` pixels of `image`, from the left and the top; a
-    rest at the far edges may be missing. uint8 of shape (3, GRID, GRID).
+    rest at the far edges may be missing.
     """
+    colours = cv2.cvtColor(_add_rest(image.pixels, picture, side=side), cv2.COLOR_RGB2YCrCb)
+    planes = np.asarray(colours, np.float32)
+    height, width = planes.shape[:2]
+    unit = _find_factor(image) * side
+    across = _Side(width, image.width / unit, _find_start(image, axis=1, side=side))
+    down = _Side(height, image.height / unit, _find_start(image, axis=0, side=side))
+    luma = down.weigh(LUMA_GRID) @ planes[..., 0] @ across.weigh(LUMA_GRID).T
+    rows, columns = down.weigh(CHROMA_GRID), across.weigh(CHROMA_GRID)
+    blue, red = (rows @ planes[..., plane] @ columns.T for plane in (2, 1))
+    return b"".join(_to_bytes(means) for means in (luma, blue, red))
+
+
+def turn_blocks(blocks: bytes, turn: int) -> bytes:
+    """Return the blocks of the turned picture."""
+    values = np.frombuffer(blocks, np.uint8)
+    luma = values[:LUMA_BYTES].reshape(LUMA_GRID, LUMA_GRID)
+    chroma = values[LUMA_BYTES:].reshape(2, CHROMA_GRID, CHROMA_GRID)
+    return b"".join(turn_pixels(plane, turn).tobytes() for plane in (luma, *chroma))
+
+
+def _to_bytes(means: npt.NDArray[np.floating]) -> bytes:
+    return np.rint(means).clip(0, 255).astype(np.uint8).tobytes()
+
+
+def _add_rest(pixels: Pixels, picture: Pixels, *, side: int) -> Pixels:
+    """Return the picture with the rest that squares have left at the far edges of `pixels`."""
     height, width = picture.shape[:2]
-    factor = _find_factor(image)
-    across = _weigh(
-        width,
-        full=image.width / (factor * side),
-        is_flipped=image.orientation in _FLIPPED_ACROSS,
-        decoded=image.pixels.shape[1] / side,
-    )
-    down = _weigh(
-        height,
-        full=image.height / (factor * side),
-        is_flipped=image.orientation in _FLIPPED_DOWN,
-        decoded=image.pixels.shape[0] / side,
-    )
-    rows = down @ picture.reshape(height, width * 3).astype(np.float32)
-    means = across @ rows.reshape(GRID, width, 3)
-    blocks = means @ _TO_YCC.T + np.array([0, 128, 128], np.float32)
-    return np.rint(blocks).clip(0, 255).astype(np.uint8).transpose(2, 0, 1).tobytes()
+    right = pixels[: height * side, width * side :]
+    if right.size:
+        column = cv2.resize(right, (1, height), interpolation=cv2.INTER_AREA)
+        picture = np.hstack([picture, column.reshape(height, 1, 3)])
+    below = pixels[height * side :]
+    if below.size:
+        row = cv2.resize(below, (picture.shape[1], 1), interpolation=cv2.INTER_AREA)
+        picture = np.vstack([picture, row.reshape(1, -1, 3)])
+    return picture
 
 
 def _find_factor(image: OpenedImage) -> float:
@@ -55,17 +73,27 @@ def _find_factor(image: OpenedImage) -> float:
     return max(image.width, image.height) / max(width, height)
 
 
-def _weigh(size: int, *, full: float, is_flipped: bool, decoded: float) -> npt.NDArray[np.float32]:
-    """Return the share (GRID, size) of each pixel in the mean of each block along one side.
+def _find_start(image: OpenedImage, *, axis: int, side: int) -> float:
+    """Return where the photo begins: in a flipped picture the part of a pixel comes first."""
+    flipped = _FLIPPED_ACROSS if axis else _FLIPPED_DOWN
+    if image.orientation not in flipped:
+        return 0.0
+    full = (image.width if axis else image.height) / _find_factor(image)
+    return max(0.0, image.pixels.shape[axis] - full) / side
 
-    The photo is `full` pixels long, of `decoded` whose last one may be a part only; when the
-    picture was flipped, that is the first.
-    """
-    start = max(0.0, decoded - full) if is_flipped else 0.0
-    edges = start + np.linspace(0.0, full, GRID + 1)
-    edges = np.minimum(edges, size)
-    pixels = np.arange(size)
-    low = np.maximum(edges[:-1, None], pixels)
-    high = np.minimum(edges[1:, None], pixels + 1)
-    shares = np.maximum(high - low, 0.0)
-    return (shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+
+class _Side:
+    """One side of a picture of `size` pixels, in which the photo takes `length` from `start`."""
+
+    def __init__(self, size: int, length: float, start: float) -> None:
+        self._centres = np.arange(size) + 0.5 - start
+        self._length = length
+
+    def weigh(self, grid: int) -> Floats:
+        """Return the share (grid, size) of each pixel in the mean of each window."""
+        step = self._length / grid
+        windows = (np.arange(grid)[:, None] + 0.5) * step
+        weights = np.maximum(0.0, 1.0 - np.abs(self._centres - windows) / max(step, 1.0))
+        return np.asarray(
+            weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9), np.float32
+        )

@@ -76,9 +76,14 @@ def make_record_and_image(
     Raises UnreadableImage for `path`.
     """
     image = open_image(data, path=path, long_side_px=DECODE_LONG_SIDE_PX, max_pixels=max_pixels)
+    return make_record(data, image), image
+
+
+def make_record(data: bytes, image: OpenedImage) -> PhotoRecord:
+    """Return what training keeps of a photo whose bytes were opened."""
     picture, side = _average(image.pixels)
     phash, dhash = _hash(picture)
-    record = PhotoRecord(
+    return PhotoRecord(
         sha256=hashlib.sha256(data).digest(),
         width=image.width,
         height=image.height,
@@ -90,7 +95,6 @@ def make_record_and_image(
         orientation=image.orientation,
         blocks=make_blocks(image, picture, side=side),
     )
-    return record, image
 
 
 def rehearse() -> None:
