@@ -25,8 +25,8 @@ from cluster.store.libraries import (
     LibraryInfo,
     find_library_id,
     get_library,
+    list_known_files,
     list_libraries,
-    list_present_files,
 )
 from cluster.store.library_moves import move_library
 from cluster.tasks.presence import check_moved, find_gone_files
@@ -139,11 +139,11 @@ def confirm(engine: Engine, root: str) -> int:
     """Mark what is not there as missing."""
     library = find_library(engine, root)
     with begin(engine) as db:
-        known = list_present_files(db, library)
+        known = list_known_files(db, library)
     gone = find_gone_files(library.root, known)
     with begin(engine) as db:
         missing = confirm_missing(db, library.id, gone=gone, now=datetime.now(UTC))
-    print(f"{missing:,} photos are missing now; {len(known) - len(gone):,} files are there.")
+    print(f"Photos missing now: {missing:,}. Files there: {len(known) - len(gone):,}.")
     return DONE
 
 
@@ -151,7 +151,7 @@ def move(engine: Engine, old: str, new: str) -> int:
     """Let a library be where it lies now."""
     library, place = find_library(engine, old), path_to_text(normalise_root(new))
     with begin(engine) as db:
-        known = list_present_files(db, library)
+        known = list_known_files(db, library, with_missing=True)
     check_moved(library.root, place, known)
     with begin(engine) as db:
         moved = move_library(db, library.root, place, now=datetime.now(UTC))

@@ -63,7 +63,7 @@ _COUNT_KNOWN = text(
 )
 
 # Met is what the newest session met that has looked through the whole library.
-_LIST_PRESENT = text(
+_LIST_FILES = text(
     """
     WITH newest AS (
         SELECT t.id, t.census FROM training_session t JOIN session_phase p ON p.session_id = t.id
@@ -78,7 +78,8 @@ _LIST_PRESENT = text(
         SELECT FROM unlisted WHERE f.path = place OR starts_with(f.path, rtrim(place, '/') || '/')
     ) AS is_met
     FROM file f
-    WHERE f.missing_since IS NULL AND NOT f.superseded AND starts_with(f.path, :prefix)
+    WHERE (f.missing_since IS NULL OR :with_missing) AND NOT f.superseded
+        AND starts_with(f.path, :prefix)
     ORDER BY f.id
     """
 )
@@ -113,7 +114,7 @@ class LibraryInfo:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file that is thought to be there; `is_met` when the last whole look met it.
+    """A file below the root; `is_met` when the last whole look met it.
 
     `size` is in bytes, None where the storage says none.
     """
@@ -157,10 +158,16 @@ def find_library_id(db: Session, root: str) -> int | None:
     return db.execute(_FIND, {"digest": hash_root(root)}).scalar()
 
 
-def list_present_files(db: Session, library: LibraryInfo) -> Sequence[KnownFile]:
-    """Return the files of a library that are not known to be missing, by id."""
-    key = {"library_id": library.id, "prefix": path_prefix(library.root)}
-    return [KnownFile(*row) for row in db.execute(_LIST_PRESENT, key)]
+def list_known_files(
+    db: Session, library: LibraryInfo, *, with_missing: bool = False
+) -> Sequence[KnownFile]:
+    """Return the files of a library by id; those that are missing only `with_missing`."""
+    key = {
+        "library_id": library.id,
+        "prefix": path_prefix(library.root),
+        "with_missing": with_missing,
+    }
+    return [KnownFile(*row) for row in db.execute(_LIST_FILES, key)]
 
 
 def explain_bad_root(db: Session, error: BadRoot, root: str) -> BadRoot:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from cluster.core.errors import NotFound, RootNotFound, RootUnreachable
 from cluster.store.engine import begin
 from cluster.store.forgetting import confirm_missing, forget_missing
-from cluster.store.libraries import get_library, list_libraries, list_present_files
+from cluster.store.libraries import get_library, list_known_files, list_libraries
 from cluster.tasks.presence import find_gone_files
 from serve.answers import changes, problems
 from serve.library_bodies import ConfirmedBody, LibrariesBody, LibraryBody
@@ -43,7 +43,7 @@ def confirm(library_id: Id, parts: Parts) -> ConfirmedBody:
     """
     with begin(parts.engine) as db:
         library = get_library(db, library_id)
-        known = list_present_files(db, library)
+        known = list_known_files(db, library)
     gone = find_gone_files(library.root, known)
     with begin(parts.engine) as db:
         missing = confirm_missing(db, library_id, gone=gone, now=parts.now())

@@ -19,8 +19,8 @@ from cluster.store.libraries import (
     explain_bad_root,
     find_library_id,
     get_library,
+    list_known_files,
     list_libraries,
-    list_present_files,
 )
 from cluster.store.missing import mark_files_missing
 from cluster.store.phases import finish_discovery
@@ -109,7 +109,7 @@ def test_what_most_photos_gone_leaves_open_is_settled_when_a_user_confirms_it(db
     library = get_library(db, library_id)
     assert (library.photos, library.missing) == (3, 0)
     assert library.unconfirmed == Unconfirmed(known=3, gone=2)
-    unmet = [one.id for one in list_present_files(db, library) if not one.is_met]
+    unmet = [one.id for one in list_known_files(db, library) if not one.is_met]
     assert unmet == file_ids(db, "b", "c")
     assert confirm_missing(db, library_id, gone=unmet, now=NOW) == 2
     library = get_library(db, library_id)
@@ -125,7 +125,7 @@ def test_what_could_not_be_listed_counts_as_met(db: Session) -> None:
         text("UPDATE training_session SET census = :census WHERE id = :id"),
         {"id": session_id, "census": '{"unlisted": ["/photos/sub"]}'},
     )
-    known = list_present_files(db, get_library(db, library_of(db)))
+    known = list_known_files(db, get_library(db, library_of(db)))
     assert [one.is_met for one in known] == [True, True, True]
 
 
