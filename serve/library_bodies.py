@@ -41,6 +41,7 @@ class LibraryBody(Body):
     photo_count: int
     missing_count: int
     people_count: int
+    session_count: int
     last_session: LastSessionBody | None
     gone_unconfirmed: UnconfirmedBody | None
 
@@ -54,6 +55,7 @@ class LibraryBody(Body):
             photo_count=library.photos,
             missing_count=library.missing,
             people_count=library.people,
+            session_count=library.sessions,
             last_session=None if last is None else LastSessionBody.from_session(last),
             gone_unconfirmed=UnconfirmedBody.find(library.unconfirmed),
         )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from cluster.core.gone import Unconfirmed
+from cluster.core.passed_over import PassedOver, describe_passed_over
 from cluster.core.sessions import Move, PhaseName, SessionStatus, users_moves
 from cluster.store.erasing import Erased
 from cluster.store.items import Failure
@@ -67,8 +68,9 @@ class SessionBody(Body):
 
     `jobId` is its newest Ray job, and `jobUrl` that job's page in the Ray dashboard. `photoCount`
     and `peopleCount` are null while they are not known; `legalMoves` is what may be asked of the
-    session now. `passedOver` counts, by kind, what was met and not taken; `moved` and `missing` are
-    photos that lie elsewhere, or nowhere, since an earlier session.
+    session now. `passedOver` counts, by kind, what was met and not taken, and `passedOverText` says
+    it in words; `moved` and `missing` are photos that lie elsewhere, or nowhere, since an earlier
+    session.
     """
 
     session_id: int
@@ -86,6 +88,7 @@ class SessionBody(Body):
     photo_count: int | None
     people_count: int | None
     passed_over: dict[str, int]
+    passed_over_text: str
     moved: int
     missing: int
     gone_unconfirmed: UnconfirmedBody | None
@@ -111,11 +114,16 @@ class SessionBody(Body):
             photo_count=session.photos,
             people_count=session.people,
             passed_over=session.census.get("passedOver", {}),
+            passed_over_text=_describe_passed_over(session),
             moved=session.census.get("moved", 0),
             missing=session.census.get("missing", 0),
             gone_unconfirmed=UnconfirmedBody.find(Unconfirmed.find(session.census)),
             legal_moves=list(users_moves(session.status, has_failed=session.failed > 0)),
         )
+
+
+def _describe_passed_over(session: SessionInfo) -> str:
+    return describe_passed_over(PassedOver.from_json(session.census.get("passedOver", {})).counts)
 
 
 class SessionsBody(Body):

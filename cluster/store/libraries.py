@@ -26,7 +26,8 @@ _FIND = text("SELECT id FROM library WHERE root_sha256 = :digest")
 _LIST = text(
     """
     SELECT l.id, l.root, l.known, l.gone, held.photos, held.missing, held.people,
-        t.id AS session_id, t.status, t.created_at, t.completed_at
+        t.id AS session_id, t.status, t.created_at, t.completed_at,
+        (SELECT count(*) FROM training_session WHERE library_id = l.id) AS sessions
     FROM (
         SELECT *, CASE WHEN right(root, 1) = '/' THEN root ELSE root || '/' END AS prefix
         FROM library WHERE CAST(:id AS bigint) IS NULL OR id = :id
@@ -97,7 +98,8 @@ class LastSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryInfo:
-    """A library: photos that are there, photos that are missing, people in those that are there.
+    """A library: photos that are there, photos that are missing, people in those that are there,
+    and how many sessions went over it.
 
     People are those of the pack of the last session, without the hidden ones. `unconfirmed` is set
     when a session found most files gone, until a user confirms it.
@@ -108,6 +110,7 @@ class LibraryInfo:
     photos: int
     missing: int
     people: int
+    sessions: int
     last_session: LastSession | None
     unconfirmed: Unconfirmed | None
 
@@ -189,6 +192,7 @@ def _to_library(row: Row[tuple[object, ...]]) -> LibraryInfo:
         photos=row.photos,
         missing=row.missing,
         people=row.people,
+        sessions=row.sessions,
         last_session=LastSession(
             row.session_id, SessionStatus(row.status), row.created_at, row.completed_at
         )

@@ -4,6 +4,7 @@ import { queryOf } from "/static/api.js";
 import { make, setHidden, setText } from "/static/dom.js";
 import { say } from "/static/say.js";
 import { bar } from "/static/views/bar.js";
+import { census } from "/static/views/census.js";
 import { chip } from "/static/views/chip.js";
 import { percent, roughly } from "/static/words.js";
 
@@ -16,17 +17,21 @@ export function overview(session, title) {
     left: make("p", { class: "quiet left" }),
     ending: make("div", { class: "ending", hidden: true }),
     facts: make("p", { class: "quiet facts" }),
+    census: census(),
   };
   const node = make("section", { class: "overview" },
     make("p", { class: "crumbs" }, make("a", { href: "#/" }, "Sessions")),
     make("header", {}, make("h1", {}, title), parts.status.node),
     parts.facts, parts.sentence,
     make("div", { class: "measure" }, parts.bar.node, parts.percent),
-    parts.left, parts.ending);
+    parts.left, parts.census.node, parts.ending);
   return {
     node,
     update: (progress) => showOverall(parts, progress, session),
-    showJob: (newest) => showFacts(parts.facts, newest),
+    showSession(newest) {
+      showFacts(parts.facts, newest);
+      parts.census.update(newest);
+    },
   };
 }
 

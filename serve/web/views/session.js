@@ -128,6 +128,6 @@ function allow(view, session) {
   view.phases.forEach((phase) => phase.offerRestart(legal.has("restart")));
   view.failures.offerRetry(legal.has("retry"));
   setHidden(view.erase, WORKING.has(session.status));
-  view.overview.showJob(session);
+  view.overview.showSession(session);
   setHidden(view.moves.node, view.moves.isEmpty());
 }

@@ -1,0 +1,31 @@
+// What became of the files that a session met, and of those that it knew and did not meet.
+
+import { make, setHidden, setText } from "/static/dom.js";
+import { number } from "/static/words.js";
+
+export function census() {
+  const doubt = make("p", { class: "doubt", hidden: true });
+  const counts = make("p", { class: "quiet census", hidden: true });
+  return {
+    node: make("div", {}, doubt, counts),
+    update(session) {
+      const said = [
+        session.moved ? `${number(session.moved)} moved` : null,
+        session.missing ? `${number(session.missing)} missing` : null,
+        session.passedOverText ? `Passed over: ${session.passedOverText}` : null,
+      ].filter(Boolean).join(" · ");
+      setText(counts, said);
+      setHidden(counts, !said);
+      setText(doubt, sayDoubt(session));
+      setHidden(doubt, !session.goneUnconfirmed);
+    },
+  };
+}
+
+// Of a session, or of a library.
+export function sayDoubt({ goneUnconfirmed }) {
+  if (!goneUnconfirmed) return "";
+  const { gone, known } = goneUnconfirmed;
+  return `${number(gone)} of ${number(known)} known photos are not there: is the disk mounted? `
+    + "Nothing counts as missing until you say that they are gone, in the list of libraries.";
+}

@@ -1,0 +1,52 @@
+// The sessions of one library as a table, newest first.
+
+import { make, setText } from "/static/dom.js";
+import { chip } from "/static/views/chip.js";
+import { fileName, moment, number } from "/static/words.js";
+
+const CHANGING = new Set(["pending", "running"]);
+const TITLES = ["Session", "Status", "Photos", "People", "Started"];
+
+export const isChanging = ({ status }) => CHANGING.has(status);
+
+export function historyTable(rootPath) {
+  const body = make("tbody");
+  const rows = new Map();
+  const place = () => {
+    const sorted = [...rows.entries()].sort(([a], [b]) => b - a).map(([, row]) => row.node);
+    if (sorted.some((node, i) => body.children[i] !== node)) body.replaceChildren(...sorted);
+  };
+  return {
+    node: make("table", { class: "sessions", "aria-label": `Sessions over ${rootPath}` },
+      make("thead", {}, make("tr", {}, TITLES.map((title) => make("th", { scope: "col" }, title)))), body),
+    take(session) {
+      if (!rows.has(session.sessionId)) rows.set(session.sessionId, sessionRow(session));
+      rows.get(session.sessionId).update(session);
+      place();
+    },
+  };
+}
+
+function sessionRow({ sessionId }) {
+  const name = make("a", { href: `#/sessions/${sessionId}` });
+  const folder = make("div", { class: "quiet path" });
+  const status = chip();
+  const cells = { photos: cell("Photos"), people: cell("People"), when: cell("Started", "when") };
+  const node = make("tr", {},
+    make("td", {}, name, folder), make("td", {}, status.node), Object.values(cells));
+  return {
+    node,
+    update(session) {
+      setText(name, session.name ?? fileName(session.rootPath));
+      setText(folder, session.rootPath);
+      status.update(session.status);
+      setText(cells.photos, figure(session.photoCount));
+      setText(cells.people, figure(session.peopleCount));
+      setText(cells.when, moment(session.startedAt ?? session.createdAt));
+    },
+  };
+}
+
+const cell = (title, style = "number") => make("td", { class: style, "data-title": title });
+
+const figure = (value) => (value === null || value === undefined ? "–" : number(value));
