@@ -16,7 +16,7 @@ export function census() {
       ].filter(Boolean).join(" · ");
       setText(counts, said);
       setHidden(counts, !said);
-      setText(doubt, sayDoubt(session));
+      doubt.replaceChildren(sayDoubt(session), " ", make("a", { href: "#/" }, "To the libraries"));
       setHidden(doubt, !session.goneUnconfirmed);
     },
   };
@@ -27,5 +27,5 @@ export function sayDoubt({ goneUnconfirmed }) {
   if (!goneUnconfirmed) return "";
   const { gone, known } = goneUnconfirmed;
   return `${number(gone)} of ${number(known)} known photos are not there: is the disk mounted? `
-    + "Nothing counts as missing until you say that they are gone, in the list of libraries.";
+    + "Nothing counts as missing until you say that they are gone.";
 }

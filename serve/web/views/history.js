@@ -2,7 +2,7 @@
 
 import { make, setText } from "/static/dom.js";
 import { chip } from "/static/views/chip.js";
-import { fileName, moment, number } from "/static/words.js";
+import { moment, number } from "/static/words.js";
 
 const CHANGING = new Set(["pending", "running"]);
 const TITLES = ["Session", "Status", "Photos", "People", "Started"];
@@ -29,16 +29,14 @@ export function historyTable(rootPath) {
 
 function sessionRow({ sessionId }) {
   const name = make("a", { href: `#/sessions/${sessionId}` });
-  const folder = make("div", { class: "quiet path" });
   const status = chip();
   const cells = { photos: cell("Photos"), people: cell("People"), when: cell("Started", "when") };
   const node = make("tr", {},
-    make("td", {}, name, folder), make("td", {}, status.node), Object.values(cells));
+    make("td", {}, name), make("td", {}, status.node), Object.values(cells));
   return {
     node,
     update(session) {
-      setText(name, session.name ?? fileName(session.rootPath));
-      setText(folder, session.rootPath);
+      setText(name, session.name ?? `Session ${sessionId}`);
       status.update(session.status);
       setText(cells.photos, figure(session.photoCount));
       setText(cells.people, figure(session.peopleCount));
