@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from cluster.core.gone import Unconfirmed, describe_confirming
+from cluster.core.passed_over import PassedOver, describe_passed_over
 from cluster.core.people import PersonSummary
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, SessionStatus
@@ -63,18 +65,37 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
         ("duplicates", f"{summary.duplicates}"),
         ("unchanged", f"{max(0, training.skipped - summary.duplicates)}"),
         ("failed", f"{summary.failed}"),
+        *_census_rows(summary.session),
         ("faces", f"{summary.faces}"),
         ("people", f"{len(summary.people)}"),
         *_time_rows(summary, training.total),
     ]
     for name, value in rows:
-        console.print(f"  {name:<12}{value}")
+        console.print(f"  {name:<12}{value}", markup=False, soft_wrap=True)
+    _print_doubt(summary.session, console)
     _print_failures(summary, console)
     _print_people(summary.people, console)
     if summary.session.status is SessionStatus.FAILED:
         console.print(f"  error       {summary.session.error}", markup=False, soft_wrap=True)
     for name, url in urls.items():
         console.print(f"  {name:<16}{url}", soft_wrap=True)
+
+
+def _census_rows(session: SessionInfo) -> list[tuple[str, str]]:
+    """Return what became of known files, and of what was met and not taken, where there is any."""
+    census = session.census
+    counted = [(name, census.get(name, 0)) for name in ("moved", "missing")]
+    rows = [(name, f"{count:,}") for name, count in counted if count]
+    passed_over = PassedOver.from_json(census.get("passedOver", {}))
+    described = describe_passed_over(passed_over.counts)
+    return [*rows, *([("passed over", described)] if described else [])]
+
+
+def _print_doubt(session: SessionInfo, console: Console) -> None:
+    unconfirmed = Unconfirmed.find(session.census)
+    if unconfirmed is not None:
+        said = f"  {unconfirmed} Nothing counts as missing yet. "
+        console.print(said + describe_confirming(session.root), markup=False, soft_wrap=True)
 
 
 def _time_rows(summary: Summary, photos: int) -> list[tuple[str, str]]:

@@ -24,20 +24,27 @@ from rich.console import Console
 from cluster.core.errors import (
     BadRoot,
     BadSetting,
+    DatabaseUnavailable,
+    DatabaseUnusable,
     HeadcountError,
     IllegalMove,
     NotFound,
     PackNotFound,
+    RootEmpty,
+    RootNotFound,
     SessionBusy,
 )
+from cluster.core.paths import path_to_text
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
 from cluster.environment import submission_id_from_environment
 from cluster.pipeline import BEGINNINGS, claim_session, fail_run, run_session
 from cluster.plan import Plan
 from cluster.settings import Settings, check_exposure, load_settings
+from cluster.store.condition import look_at_embedded
 from cluster.store.engine import Engine, begin
 from cluster.store.holds import SessionHold, hold_session
+from cluster.store.libraries import explain_bad_root
 from cluster.store.phases import get_snapshots
 from cluster.store.sessions import SessionInfo, get_session, set_job
 from cluster.tasks.discovery import check_root
@@ -132,9 +139,27 @@ def check_request(options: argparse.Namespace, settings: Settings) -> Request:
         )
     if root is None:
         raise BadSetting("--root", "name the folder that holds the photos.")
-    check_root(root)
+    try:
+        check_root(root)
+    except (RootNotFound, RootEmpty) as error:
+        raise explain_root(settings, error) from error
     pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
     return Request(root, options.name, keep=options.keep, pack=pack)
+
+
+def explain_root(settings: Settings, error: BadRoot) -> BadRoot:
+    """Return `error` about an absent or empty root, with how many photos are known there.
+
+    No database is made to find out. One that cannot be asked changes nothing: the root is wrong.
+    """
+    try:
+        is_embedded = settings.database_url is None
+        if is_embedded and not look_at_embedded(settings.data_dir).is_made:
+            return error
+        with open_database(settings) as (_, engine), begin(engine) as db:
+            return explain_bad_root(db, error, path_to_text(error.root))
+    except (DatabaseUnavailable, DatabaseUnusable, OSError):
+        return error
 
 
 def run(settings: Settings, request: Request) -> int:

@@ -25,9 +25,11 @@ from serve.routes import (
     control,
     erasing,
     health,
+    libraries,
     pages,
     people,
     people_changes,
+    photos,
     pictures,
     progress,
     search,
@@ -76,7 +78,8 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
     api = APIRouter(prefix=API, responses=anywhere, dependencies=documented)
-    for routes in (training, control, erasing, progress, people_changes, people, pictures, search):
+    sessions = (training, control, erasing, progress, libraries)
+    for routes in (*sessions, people_changes, people, photos, pictures, search):
         api.include_router(routes.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+from cluster.core.gone import Unconfirmed
 from cluster.core.sessions import Move, PhaseName, SessionStatus, users_moves
 from cluster.store.erasing import Erased
 from cluster.store.items import Failure
@@ -49,15 +50,29 @@ class StartBody(Body):
         return value
 
 
+class UnconfirmedBody(Body):
+    """Of `known` files `gone` were not there: nothing is missing until a user says so."""
+
+    known: int
+    gone: int
+
+    @classmethod
+    def find(cls, unconfirmed: Unconfirmed | None) -> UnconfirmedBody | None:
+        """Return `unconfirmed`; None stays None."""
+        return None if unconfirmed is None else cls(known=unconfirmed.known, gone=unconfirmed.gone)
+
+
 class SessionBody(Body):
     """One run over one root.
 
     `jobId` is its newest Ray job, and `jobUrl` that job's page in the Ray dashboard. `photoCount`
     and `peopleCount` are null while they are not known; `legalMoves` is what may be asked of the
-    session now.
+    session now. `passedOver` counts, by kind, what was met and not taken; `moved` and `missing` are
+    photos that lie elsewhere, or nowhere, since an earlier session.
     """
 
     session_id: int
+    library_id: int
     job_id: str | None
     job_url: str | None
     root_path: str
@@ -70,6 +85,10 @@ class SessionBody(Body):
     completed_at: datetime | None
     photo_count: int | None
     people_count: int | None
+    passed_over: dict[str, int]
+    moved: int
+    missing: int
+    gone_unconfirmed: UnconfirmedBody | None
     legal_moves: list[Move]
 
     @classmethod
@@ -78,6 +97,7 @@ class SessionBody(Body):
         has_page = session.job_id is not None and dashboard_url is not None
         return cls(
             session_id=session.id,
+            library_id=session.library_id,
             job_id=session.job_id,
             job_url=f"{dashboard_url}/#/jobs/{session.job_id}" if has_page else None,
             root_path=session.root,
@@ -90,6 +110,10 @@ class SessionBody(Body):
             completed_at=session.completed_at,
             photo_count=session.photos,
             people_count=session.people,
+            passed_over=session.census.get("passedOver", {}),
+            moved=session.census.get("moved", 0),
+            missing=session.census.get("missing", 0),
+            gone_unconfirmed=UnconfirmedBody.find(Unconfirmed.find(session.census)),
             legal_moves=list(users_moves(session.status, has_failed=session.failed > 0)),
         )
 
@@ -103,9 +127,9 @@ class SessionsBody(Body):
 
 
 class FailureBody(Body):
-    """A photo that failed in a phase, and why."""
+    """A file that failed in a phase, and why."""
 
-    image_id: int
+    file_id: int
     path: str
     phase: PhaseName
     reason: str
@@ -114,7 +138,7 @@ class FailureBody(Body):
     def from_failure(cls, failure: Failure) -> FailureBody:
         """Return `failure`."""
         return cls(
-            image_id=failure.image_id,
+            file_id=failure.file_id,
             path=failure.path,
             phase=failure.phase,
             reason=failure.reason,

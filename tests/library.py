@@ -31,8 +31,8 @@ def found(name: str, *, modified_ns: int | None = 100, size: int | None = 10) ->
     return FoundPhoto(f"/photos/{name}.jpg", size, modified_ns)
 
 
-def start_session(db: Session, *, pack: str = PACK) -> int:
-    session = create_session(db, root="/photos", name=None, pack=pack, options={}, now=NOW)
+def start_session(db: Session, *, pack: str = PACK, root: str = "/photos") -> int:
+    session = create_session(db, root=root, name=None, pack=pack, options={}, now=NOW)
     move_session(db, session.id, Move.START, now=NOW)
     return session.id
 
@@ -120,10 +120,15 @@ def detect(db: Session, session_id: int, faces: dict[str, int], *, pack: str = P
 
 
 def run_session(
-    db: Session, photos: dict[str, FoundPhoto], *, pack: str = PACK, faces_each: int = 1
+    db: Session,
+    photos: dict[str, FoundPhoto],
+    *,
+    pack: str = PACK,
+    faces_each: int = 1,
+    root: str = "/photos",
 ) -> int:
     """Run a whole session over photos that all show different pictures; return its id."""
-    session_id = start_session(db, pack=pack)
+    session_id = start_session(db, pack=pack, root=root)
     add_found(db, session_id, list(photos.values()), pack=pack)
     finish_discovery(db, session_id)
     train(db, session_id, {name: name for name in ids_of(db, session_id)}, pack=pack)

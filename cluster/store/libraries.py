@@ -1,11 +1,18 @@
-"""Libraries: the roots that sessions went over, and which files lie below one."""
+"""Libraries: the roots that sessions went over, which files lie below one, and what it holds."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
+
+from cluster.core.errors import BadRoot, NotFound
+from cluster.core.gone import Unconfirmed, describe_absent, describe_confirming
+from cluster.core.sessions import SessionStatus
 
 _PROVIDE = text(
     """
@@ -13,14 +20,179 @@ _PROVIDE = text(
     ON CONFLICT (root_sha256) DO UPDATE SET root = EXCLUDED.root RETURNING id
     """
 )
+_FIND = text("SELECT id FROM library WHERE root_sha256 = :digest")
+
+# A duplicate has the faces of the photo that stands for it, which may lie elsewhere.
+_LIST = text(
+    """
+    SELECT l.id, l.root, l.known, l.gone, held.photos, held.missing, held.people,
+        t.id AS session_id, t.status, t.created_at, t.completed_at
+    FROM (
+        SELECT *, CASE WHEN right(root, 1) = '/' THEN root ELSE root || '/' END AS prefix
+        FROM library WHERE CAST(:id AS bigint) IS NULL OR id = :id
+    ) l LEFT JOIN LATERAL (
+        SELECT id, pack, status, created_at, completed_at
+        FROM training_session WHERE library_id = l.id ORDER BY id DESC LIMIT 1
+    ) t ON true CROSS JOIN LATERAL (
+        WITH photo AS MATERIALIZED (
+            SELECT i.id, coalesce(i.duplicate_of, i.id) AS face_of,
+                i.missing_since IS NOT NULL AS is_missing,
+                bool_or(f.missing_since IS NULL AND NOT f.superseded) AS is_here
+            FROM file f JOIN image i ON i.id = f.image_id
+            WHERE starts_with(f.path, l.prefix) GROUP BY i.id
+        )
+        SELECT count(*) FILTER (WHERE is_here AND NOT is_missing) AS photos,
+            count(*) FILTER (WHERE is_missing) AS missing,
+            (
+                SELECT count(DISTINCT e.person_id)
+                FROM photo JOIN face e ON e.image_id = photo.face_of
+                    JOIN person p ON p.id = e.person_id AND NOT p.hidden
+                WHERE photo.is_here AND NOT photo.is_missing AND e.pack = t.pack
+            ) AS people
+        FROM photo
+    ) held
+    ORDER BY t.id DESC NULLS LAST, l.id DESC
+    """
+)
+
+_COUNT_KNOWN = text(
+    """
+    SELECT count(DISTINCT image_id) FROM file
+    WHERE missing_since IS NULL AND NOT superseded AND starts_with(path, :prefix)
+    """
+)
+
+# Met is what the newest session met that has looked through the whole library.
+_LIST_FILES = text(
+    """
+    WITH newest AS (
+        SELECT t.id, t.census FROM training_session t JOIN session_phase p ON p.session_id = t.id
+        WHERE t.library_id = :library_id AND p.phase = 'training' AND NOT p.discovering
+        ORDER BY t.id DESC LIMIT 1
+    ), unlisted AS (
+        SELECT place FROM newest, jsonb_array_elements_text(census->'unlisted') AS u (place)
+    )
+    SELECT f.id, f.path, f.size, NOT EXISTS (SELECT FROM newest) OR EXISTS (
+        SELECT FROM newest n JOIN session_item s ON s.session_id = n.id WHERE s.file_id = f.id
+    ) OR EXISTS (
+        SELECT FROM unlisted WHERE f.path = place OR starts_with(f.path, rtrim(place, '/') || '/')
+    ) AS is_met
+    FROM file f
+    WHERE (f.missing_since IS NULL OR :with_missing) AND NOT f.superseded
+        AND starts_with(f.path, :prefix)
+    ORDER BY f.id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastSession:
+    """The newest session over a library."""
+
+    id: int
+    status: SessionStatus
+    created_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryInfo:
+    """A library: photos that are there, photos that are missing, people in those that are there.
+
+    People are those of the pack of the last session, without the hidden ones. `unconfirmed` is set
+    when a session found most files gone, until a user confirms it.
+    """
+
+    id: int
+    root: str
+    photos: int
+    missing: int
+    people: int
+    last_session: LastSession | None
+    unconfirmed: Unconfirmed | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file below the root; `is_met` when the last whole look met it.
+
+    `size` is in bytes, None where the storage says none.
+    """
+
+    id: int
+    path: str
+    size: int | None
+    is_met: bool
 
 
 def provide_library(db: Session, root: str) -> int:
     """Return the id of the library over `root`, which is made unless it is there."""
-    digest = hashlib.sha256(root.encode()).digest()
-    return int(db.execute(_PROVIDE, {"root": root, "digest": digest}).scalar_one())
+    return int(db.execute(_PROVIDE, {"root": root, "digest": hash_root(root)}).scalar_one())
 
 
 def path_prefix(root: str) -> str:
     """Return what the paths of all files below `root` begin with."""
     return root if root.endswith("/") else f"{root}/"
+
+
+def hash_root(root: str) -> bytes:
+    """Return the SHA-256 of a root, by which libraries are found."""
+    return hashlib.sha256(root.encode()).digest()
+
+
+def list_libraries(db: Session) -> list[LibraryInfo]:
+    """Return all libraries, that of the newest session first."""
+    return [_to_library(row) for row in db.execute(_LIST, {"id": None})]
+
+
+def get_library(db: Session, library_id: int) -> LibraryInfo:
+    """Return the library; raise NotFound when there is none."""
+    row = db.execute(_LIST, {"id": library_id}).one_or_none()
+    if row is None:
+        raise NotFound("library", library_id)
+    return _to_library(row)
+
+
+def find_library_id(db: Session, root: str) -> int | None:
+    """Return the id of the library over `root`, None when no session went over it."""
+    return db.execute(_FIND, {"digest": hash_root(root)}).scalar()
+
+
+def list_known_files(
+    db: Session, library: LibraryInfo, *, with_missing: bool = False
+) -> Sequence[KnownFile]:
+    """Return the files of a library by id; those that are missing only `with_missing`."""
+    key = {
+        "library_id": library.id,
+        "prefix": path_prefix(library.root),
+        "with_missing": with_missing,
+    }
+    return [KnownFile(*row) for row in db.execute(_LIST_FILES, key)]
+
+
+def explain_bad_root(db: Session, error: BadRoot, root: str) -> BadRoot:
+    """Return `error` about a root that is empty or not there, with what is known of its photos."""
+    photos = int(db.execute(_COUNT_KNOWN, {"prefix": path_prefix(root)}).scalar_one())
+    if not photos:
+        return error
+    more = describe_absent(photos)
+    if find_library_id(db, root) is not None:
+        more = f"{more} {describe_confirming(root)}"
+    return type(error)(error.root, f"{error.reason} {more}")
+
+
+def _to_library(row: Row[tuple[object, ...]]) -> LibraryInfo:
+    has_session, is_doubtful = row.session_id is not None, row.gone is not None
+    return LibraryInfo(
+        id=row.id,
+        root=row.root,
+        photos=row.photos,
+        missing=row.missing,
+        people=row.people,
+        last_session=LastSession(
+            row.session_id, SessionStatus(row.status), row.created_at, row.completed_at
+        )
+        if has_session
+        else None,
+        unconfirmed=Unconfirmed(row.known, row.gone) if is_doubtful else None,
+    )

@@ -102,8 +102,21 @@ def ask_storage(
 
 
 def find_gone(paths: Sequence[str]) -> list[str]:
-    """Return those of these local paths where there is nothing any more."""
-    return [path for path in paths if not os.path.lexists(text_to_path(path))]
+    """Return those of these local paths where there is nothing any more.
+
+    What may not be looked at, or is on a disk that fails, may be there.
+    """
+    return [path for path in paths if _is_gone(text_to_path(path))]
+
+
+def _is_gone(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _check_photos(root: str, confined_to: Sequence[Path] | None) -> None:

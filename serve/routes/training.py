@@ -20,6 +20,7 @@ from cluster.core.paths import path_to_text
 from cluster.core.sessions import PhaseName
 from cluster.store.engine import begin
 from cluster.store.items import count_failures, list_failures
+from cluster.store.libraries import explain_bad_root
 from cluster.store.sessions import (
     SessionInfo,
     count_sessions,
@@ -58,12 +59,20 @@ def start_training(start: StartBody, parts: Parts, response: Response) -> Sessio
     """Create a session for a folder or URL and submit it to the cluster as a Ray job."""
     resolve = partial(resolve_root, start.root_path, allowed_roots=parts.allowed_roots)
     root = ask_storage(start.root_path, resolve)
-    check_root(root, confined_to=allowed_folders(parts.allowed_roots))
+    _check_root(root, parts)
     pack = parts.choose_pack(start.options.pack or parts.pack)
     session = _create(start, root=path_to_text(root), pack=pack, parts=parts)
     submitted = parts.control.submit_job(session)
     response.headers["Location"] = f"/api/v1/training/{session.id}"
     return show_body(submitted, parts)
+
+
+def _check_root(root: str, parts: AppParts) -> None:
+    try:
+        check_root(root, confined_to=allowed_folders(parts.allowed_roots))
+    except (RootNotFound, RootEmpty) as error:
+        with begin(parts.engine) as db:
+            raise explain_bad_root(db, error, path_to_text(root)) from error
 
 
 def show_body(session: SessionInfo, parts: AppParts) -> SessionBody:
@@ -118,5 +127,5 @@ def show_failures(
     return FailuresBody(
         failures=[FailureBody.from_failure(failure) for failure in failures],
         total=total,
-        next_after=failures[-1].image_id if len(failures) == limit else None,
+        next_after=failures[-1].file_id if len(failures) == limit else None,
     )

@@ -60,7 +60,8 @@ def routes(api: httpx.Client, session_id: int) -> list[tuple[str, str]]:
     document = api.get("/openapi.json").json()["paths"]
     found = [(method, path) for path, methods in document.items() for method in methods]
     own = [("get", path) for path in ("/", "/docs", "/openapi.json", "/static/page.js", "/none")]
-    ids = {"session_id": session_id, "person_id": 1, "image_id": 1, "face_id": 1, "change_id": 1}
+    ids = dict.fromkeys(("person_id", "image_id", "face_id", "change_id", "library_id"), 1)
+    ids["session_id"] = session_id
     ordered = sorted([*found, *own], key=lambda route: METHODS.index(route[0]))
     return [(method, path.format(**ids)) for method, path in ordered]
 

@@ -1,0 +1,89 @@
+"""Which of the known files are where they should be: the storage is asked, and no file is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+
+from cluster.core.errors import BadRoot, RootEmpty, RootNotFound
+from cluster.core.paths import is_url, text_to_path
+from cluster.store.libraries import KnownFile, path_prefix
+from cluster.tasks.discovery import ask_storage, check_root, find_gone
+from cluster.vision.storage import is_there
+
+ASKED_AT_ONCE = 10_000
+SAMPLE = 200
+SAMPLE_OF_URL = 20
+
+
+def find_gone_files(root: str, known: Sequence[KnownFile]) -> list[int]:
+    """Return the ids of those known files below `root` that are gone.
+
+    On a disk each is looked for. In a store those are gone that the last session has not met, and
+    all when nothing is left there. Raises RootUnreachable, or RootNotFound when the store cannot
+    say what it holds.
+    """
+    if is_url(root):
+        is_empty = _is_store_empty(root)
+        return [one.id for one in known if is_empty or not one.is_met]
+    gone: set[str] = set()
+    for first in range(0, len(known), ASKED_AT_ONCE):
+        paths = [one.path for one in known[first : first + ASKED_AT_ONCE]]
+        gone |= set(ask_storage(root, partial(find_gone, paths)))
+    return [one.id for one in known if one.path in gone]
+
+
+def _is_store_empty(root: str) -> bool:
+    try:
+        check_root(root)
+    except RootEmpty:
+        return True
+    except RootNotFound:
+        if _is_store_there(root):
+            raise  # It is there, and does not say what it holds.
+        return True
+    return False
+
+
+def _is_store_there(root: str) -> bool:
+    try:
+        return bool(ask_storage(root, partial(is_there, root)))
+    except (OSError, ValueError, ImportError) as error:
+        raise RootNotFound(root, f"it cannot be listed: {error}.") from error
+
+
+def check_moved(old: str, new: str, known: Sequence[KnownFile]) -> None:
+    """Raise BadRoot unless at least half of the files below `old` are below `new` by now.
+
+    Some of them, from all over the library, are looked for, by name and size.
+    """
+    prefixes = path_prefix(old), path_prefix(new)
+    if prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0]):
+        raise BadRoot(new, f"a library cannot move into itself, nor to where it is ({old}).")
+    check_root(new)
+    most = SAMPLE_OF_URL if is_url(new) else SAMPLE
+    plain = [one for one in known if one.path.startswith(prefixes[0])]
+    sample = plain[:: max(1, len(plain) // most)]
+    moved = [(prefixes[1] + one.path[len(prefixes[0]) :], one.size) for one in sample]
+    look = _is_file_in_store if is_url(new) else _is_file_on_disk
+    found = ask_storage(new, lambda: sum(look(path, size) for path, size in moved))
+    if 2 * found < len(moved) or not moved:
+        raise BadRoot(
+            new,
+            f"of {len(moved):,} known photos of {old} that were looked for, {found:,} are there. "
+            "Name the folder that holds the same photos under the same names.",
+        )
+
+
+def _is_file_on_disk(path: str, size: int | None) -> bool:
+    try:
+        found = os.stat(text_to_path(path)).st_size
+    except OSError:
+        return False
+    return size is None or size == found
+
+
+def _is_file_in_store(url: str, size: int | None) -> bool:
+    """Stores differ in what they say of a size; the name has to do."""
+    return _is_store_there(url)

@@ -1,0 +1,165 @@
+"""`python -m jobs.library`: the libraries, and what became of their photos.
+
+Without a change it lists them: photos, missing ones, people, the last session. `--confirm-missing
+ROOT` says that what is not there is gone for good, and no disk that is away. `--forget-missing
+ROOT` has the missing photos forgotten, with faces, and people who are in no other photo; it asks
+first. `--moved OLD NEW` says that a library lies elsewhere now. Photo files are never touched, and
+none is read. Exit codes: 0 done, 1 not now (a session runs), 2 bad arguments or not confirmed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cluster.core.errors import BadRoot, BadSetting, HeadcountError, NotFound, RootUnreachable
+from cluster.core.gone import describe_confirming
+from cluster.core.paths import path_to_text
+from cluster.settings import Settings, load_settings
+from cluster.store.engine import Engine, begin
+from cluster.store.forgetting import confirm_missing, forget_missing
+from cluster.store.libraries import (
+    LibraryInfo,
+    find_library_id,
+    get_library,
+    list_known_files,
+    list_libraries,
+)
+from cluster.store.library_moves import move_library
+from cluster.tasks.presence import check_moved, find_gone_files
+from jobs.command import as_command
+from jobs.plans import normalise_root
+from jobs.runtime import open_database
+from serve.library_bodies import LibraryBody
+
+DONE, NOT_NOW, NOT_DONE = 0, 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what was asked and return the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return run(load_settings(config=options.config), options)
+    except RootUnreachable as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return NOT_NOW
+    except (BadSetting, BadRoot, NotFound) as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return NOT_DONE
+    except HeadcountError as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return NOT_NOW
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.library", description=__doc__)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--forget-missing", metavar="ROOT", help="forget what is missing there")
+    what.add_argument("--confirm-missing", metavar="ROOT", help="what is not there is gone")
+    what.add_argument("--moved", nargs=2, metavar=("OLD", "NEW"), help="it lies at NEW now")
+    what.add_argument("--json", action="store_true", help="list as the HTTP interface does")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--config", type=Path, help="a YAML file with settings")
+    return parser
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Do one thing with the database open."""
+    with open_database(settings) as (_, engine):
+        if options.forget_missing is not None:
+            return forget(engine, options.forget_missing, is_sure=options.yes)
+        if options.confirm_missing is not None:
+            return confirm(engine, options.confirm_missing)
+        if options.moved is not None:
+            return move(engine, *options.moved)
+        with begin(engine) as db:
+            libraries = list_libraries(db)
+    if options.json:
+        bodies = [LibraryBody.from_library(one).model_dump(mode="json") for one in libraries]
+        print(json.dumps({"libraries": bodies}, indent=2))
+    else:
+        print("\n".join(describe(one) for one in libraries) or "No library yet.")
+    return DONE
+
+
+def describe(library: LibraryInfo) -> str:
+    """Say in some lines what a library holds."""
+    figures = f"{library.photos:,} photos, {library.missing:,} missing, {library.people:,} people"
+    last = library.last_session
+    lines = [library.root, f"  {figures}"]
+    if last is not None:
+        when = (last.completed_at or last.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
+        lines.append(f"  session {last.id} {last.status}, {when}")
+    if library.unconfirmed is not None:
+        lines.append(f"  {library.unconfirmed} {describe_confirming(library.root)}")
+    return "\n".join(lines)
+
+
+def find_library(engine: Engine, root: str) -> LibraryInfo:
+    """Return the library over the folder or URL that a user names; raise NotFound."""
+    place = path_to_text(normalise_root(root))
+    with begin(engine) as db:
+        # The root may have become a link since; a library is known by what it was.
+        ids = (find_library_id(db, name) for name in (place, root.rstrip("/") or root))
+        found = next((one for one in ids if one is not None), None)
+        if found is None:
+            raise NotFound("library over", place)
+        return get_library(db, found)
+
+
+def forget(engine: Engine, root: str, *, is_sure: bool) -> int:
+    """Forget the missing photos of a library, after a question."""
+    library = find_library(engine, root)
+    if not library.missing:
+        print("No photo is missing.")
+        return DONE
+    if not (is_sure or is_confirmed(library)):
+        print("Nothing was forgotten.")
+        return NOT_DONE
+    with begin(engine) as db:
+        gone = forget_missing(db, library.id)
+    print(f"Forgotten: {gone.photos:,} photos, {gone.faces:,} faces, {gone.people:,} people.")
+    return DONE
+
+
+def is_confirmed(library: LibraryInfo) -> bool:
+    """Ask; nobody at the terminal is a no."""
+    what = f"{library.missing:,} missing photos of {library.root}, and their faces"
+    try:
+        return input(f"Forget {what}, for good? Type yes: ").strip().lower() == "yes"
+    except EOFError:
+        return False
+
+
+def confirm(engine: Engine, root: str) -> int:
+    """Mark what is not there as missing."""
+    library = find_library(engine, root)
+    with begin(engine) as db:
+        known = list_known_files(db, library)
+    gone = find_gone_files(library.root, known)
+    with begin(engine) as db:
+        missing = confirm_missing(db, library.id, gone=gone, now=datetime.now(UTC))
+    print(f"Photos missing now: {missing:,}. Files there: {len(known) - len(gone):,}.")
+    return DONE
+
+
+def move(engine: Engine, old: str, new: str) -> int:
+    """Let a library be where it lies now."""
+    library, place = find_library(engine, old), path_to_text(normalise_root(new))
+    with begin(engine) as db:
+        known = list_known_files(db, library, with_missing=True)
+    check_moved(library.root, place, known)
+    with begin(engine) as db:
+        moved = move_library(db, library.root, place, now=datetime.now(UTC))
+    print(f"{library.root} is {place} now: {moved.files:,} files, none of which was read.")
+    if moved.superseded:
+        print(f"{moved.superseded:,} of them were known at the new place already.")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(as_command(main))

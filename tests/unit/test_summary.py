@@ -1,0 +1,81 @@
+"""The last words of a run say what became of every file."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cluster.core.gone import Unconfirmed, describe_absent
+from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
+from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.store.sessions import SessionInfo
+from jobs.summary import Summary, print_summary
+from tests.library import NOW
+
+
+def summarise(census: dict[str, Any], *, root: str = "/photos") -> str:
+    """Return what is printed of a session of 12 photos with this census."""
+    session = SessionInfo(
+        id=1,
+        library_id=1,
+        root=root,
+        name=None,
+        pack="bundled",
+        status=SessionStatus.COMPLETED,
+        options={},
+        job_id=None,
+        error=None,
+        census=census,
+        created_at=NOW,
+        started_at=None,
+        completed_at=None,
+    )
+    counts = PhaseCounts(12, 12)
+    phases = [PhaseSnapshot(name, PhaseStatus.COMPLETED, counts) for name in PhaseName]
+    summary = Summary(
+        session=session,
+        progress=unify(1, phases, version=1),
+        duplicates=0,
+        failed=0,
+        failures=(),
+        faces=0,
+        people=(),
+    )
+    console = Console(file=io.StringIO(), width=80, highlight=False)
+    print_summary(summary, console, urls={})
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_what_moved_and_what_is_missing_has_a_row() -> None:
+    printed = summarise({"moved": 1000, "missing": 12, "known": None, "gone": None})
+    assert "\n  moved       1,000\n  missing     12\n" in printed
+
+
+def test_what_was_passed_over_is_told_by_kind() -> None:
+    printed = summarise({"passedOver": {"film": 1, "raw": 5}})
+    assert "\n  passed over 5 raw photos, 1 film\n" in printed
+
+
+def test_without_anything_to_tell_there_is_no_row() -> None:
+    for census in ({}, {"passedOver": {}, "moved": 0, "missing": 0, "known": None, "gone": None}):
+        printed = summarise(census)
+        assert not [word for word in ("moved", "missing", "passed over") if word in printed]
+
+
+def test_when_most_photos_are_gone_the_disk_is_asked_for_and_how_to_confirm_is_said() -> None:
+    printed = summarise({"known": 12000, "gone": 11950}, root="/my photos")
+    assert "11,950 of 12,000 known photos are not there: is the disk mounted?" in printed
+    assert "python -m jobs.library --confirm-missing '/my photos'" in printed
+
+
+@pytest.mark.parametrize("census", [{}, {"known": 5}, {"known": None, "gone": None}])
+def test_a_session_without_doubt_has_nothing_to_confirm(census: dict[str, Any]) -> None:
+    assert Unconfirmed.find(census) is None
+
+
+def test_one_photo_is_not_told_of_in_the_plural() -> None:
+    assert describe_absent(1) == "1 known photo is not there: is the disk mounted?"
