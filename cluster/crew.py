@@ -194,9 +194,9 @@ class Crew:
         self._give_back(batch)
         alone = [self._make_batch([item]) for item in batch.items]
         if was_suspect:
-            image_id = batch.items[0].image_id
-            self._crashes[image_id] += 1
-            if self._crashes[image_id] >= MAX_CRASHES_ALONE:
+            file_id = batch.items[0].file_id
+            self._crashes[file_id] += 1
+            if self._crashes[file_id] >= MAX_CRASHES_ALONE:
                 self._give_up(alone[0])
                 return
         self._returned.extend(alone)

@@ -89,9 +89,11 @@ class Headcount:
         )
         return self.process
 
-    def run(self, *arguments: str, timeout_s: float = PATIENT_S) -> tuple[int, str]:
+    def run(
+        self, *arguments: str, job: str = "train", timeout_s: float = PATIENT_S
+    ) -> tuple[int, str]:
         """Run it to its end; return the exit code and what it printed."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, job=job)
         try:
             output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:

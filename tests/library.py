@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
+from cluster.core.blocks import BLOCKS_BYTES
 from cluster.core.faces import BoundingBox, Face
 from cluster.core.photos import DetectionOutcome, FoundPhoto, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.sessions import Move, PhaseName
@@ -48,6 +49,7 @@ def record(picture: str, *, dhash: int = 0, width: int = 400, data: str = "") ->
         dhash=dhash,
         thumbnail=b"\xff\xd8" + digest,
         content=hashlib.sha256((picture + data).encode()).digest(),
+        blocks=bytes(BLOCKS_BYTES),
     )
 
 

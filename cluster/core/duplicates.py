@@ -65,10 +65,15 @@ def have_equal_pictures(one: Fingerprint, other: Fingerprint) -> bool:
     return bool(one.content) and one.content == other.content
 
 
+def have_alike_phashes(one: int, other: int) -> bool:
+    """Tell whether two pHashes agree, as those of two copies of a picture may."""
+    return (one ^ other).bit_count() <= MAX_PHASH_BITS
+
+
 def are_alike(one: Fingerprint, other: Fingerprint) -> bool:
     """Tell whether the hashes and the shapes of two photos agree."""
     return (
-        (one.phash ^ other.phash).bit_count() <= MAX_PHASH_BITS
+        have_alike_phashes(one.phash, other.phash)
         and (one.dhash ^ other.dhash).bit_count() <= MAX_DHASH_BITS
         and _have_same_aspect(one, other)
     )

@@ -1,9 +1,10 @@
 """Which file of a group of duplicates is processed, decided where all batches meet.
 
-Candidates share the 64-bit pHash and are items of the session, or already have faces of its pack.
-Of the photos that show the same picture one stands for all, and of its files one is looked at. The
-decision is made anew for the whole group whenever a file joins it, so it does not depend on the
-order of the batches; under the library's lock batches decide one after the other.
+Candidates have alike pHashes, and are items of the session, or already have faces of its pack. Of
+the photos that show the same picture one stands for all, and of its files one is looked at. The
+decision is made anew for all that are alike, and alike to these, whenever a file joins them, so it
+does not depend on the order of the batches; under the library's lock batches decide one after the
+other.
 """
 
 from __future__ import annotations
@@ -16,9 +17,16 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from cluster.core.duplicates import Fingerprint, find_representatives
+from cluster.core.duplicates import (
+    Fingerprint,
+    find_representatives,
+    find_similar,
+    have_alike_phashes,
+)
 from cluster.core.sessions import ItemState
 from cluster.store.discovery import lock_library
+from cluster.store.storable import to_unsigned
+from cluster.store.tables import PHASH_QUARTERS
 
 DUPLICATE_OF = "duplicate of "
 MOVED_FROM = "moved from "
@@ -26,8 +34,9 @@ SAME_PICTURE = "the picture is unchanged"
 
 # OFFSET 0 keeps each photo's rows looked up by their keys: joined freely, the planner reads the
 # whole session when it has no statistics yet.
+_IS_NEAR = " OR ".join(f"{key} = ANY(:quarter_{n})" for n, key in enumerate(PHASH_QUARTERS))
 _CANDIDATES = text(
-    """
+    f"""
     SELECT i.id AS image_id, i.width, i.height, i.content, i.phash, i.dhash, i.blocks,
         i.duplicate_of, i.similar_to, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
         f.sha256, f.missing_since IS NULL AS is_there, s.training_state AS state,
@@ -43,15 +52,17 @@ _CANDIDATES = text(
     LEFT JOIN LATERAL (
         SELECT * FROM detection WHERE pack = :pack AND image_id = i.id OFFSET 0
     ) d ON true
-    WHERE i.phash = ANY(:phashes)
+    WHERE ({_IS_NEAR}) AND i.id <> ALL(:seen)
         AND (s.training_state IN ('processed', 'skipped') OR d.image_id IS NOT NULL)
     """
 )
 
 _MARK_PHOTOS = text(
     """
-    UPDATE image SET duplicate_of = n.duplicate_of
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:duplicate_of AS bigint[])) AS n (id, duplicate_of)
+    UPDATE image SET duplicate_of = n.duplicate_of, similar_to = n.similar_to
+    FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:duplicate_of AS bigint[]), CAST(:similar_to AS bigint[])
+    ) AS n (id, duplicate_of, similar_to)
     WHERE image.id = n.id
     """
 )
@@ -80,6 +91,15 @@ class _File:
 
 
 @dataclass(frozen=True, slots=True)
+class _Mark:
+    """Which photo stands for a photo, and which earlier one it is similar to."""
+
+    image_id: int
+    duplicate_of: int | None
+    similar_to: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Photo:
     """A candidate with its files, oldest first.
 
@@ -89,7 +109,7 @@ class _Photo:
     fingerprint: Fingerprint
     is_settled: bool
     has_faces: bool
-    duplicate_of: int | None
+    mark: _Mark
     files: tuple[_File, ...]
 
     @property
@@ -116,26 +136,51 @@ class _Move:
 
 
 def decide_duplicates(db: Session, session_id: int, phashes: Sequence[int], *, pack: str) -> int:
-    """Decide the groups with these pHashes (signed); return how many files became skipped.
+    """Decide the groups of photos with these pHashes (signed); return how many became skipped.
 
-    The number is net: a file that turns out to be the one to look at takes the place of another.
+    The number is net, and of files: one that turns out to be the one to look at takes the place of
+    another.
     Until the transaction ends no other batch decides.
     """
     lock_library(db)
-    key = {"session_id": session_id, "pack": pack, "phashes": list(phashes)}
+    by_id = _find_alike(db, phashes, key={"session_id": session_id, "pack": pack})
+    fingerprints = [photo.fingerprint for photo in by_id.values()]
+    standing, similar = find_representatives(fingerprints), find_similar(fingerprints)
     moves: list[_Move] = []
-    marks: dict[int, int | None] = {}
-    for group in _group(db.execute(_CANDIDATES, key)):
-        by_id = {photo.id: photo for photo in group}
-        standing = find_representatives(photo.fingerprint for photo in group)
-        for photo in group:
-            representative = photo if photo.has_faces else by_id[standing[photo.id]]
-            moves += _move_items(photo, representative)
-            duplicate_of = None if representative is photo else representative.id
-            if photo.is_open and duplicate_of != photo.duplicate_of:
-                marks[photo.id] = duplicate_of
+    marks: list[_Mark] = []
+    for photo in by_id.values():
+        representative = photo if photo.has_faces else by_id[standing[photo.id]]
+        moves += _move_items(photo, representative)
+        duplicate_of = None if representative is photo else representative.id
+        mark = _Mark(photo.id, duplicate_of, similar.get(photo.id))
+        if photo.is_open and mark != photo.mark:
+            marks.append(mark)
     _write(db, session_id, moves, marks)
     return sum(move.became_skipped for move in moves)
+
+
+def _find_alike(
+    db: Session, phashes: Sequence[int], *, key: Mapping[str, Any]
+) -> dict[int, _Photo]:
+    """Return the candidates that are alike to these pHashes, or to such candidates, by id."""
+    found: dict[int, _Photo] = {}
+    wanted = {to_unsigned(phash) for phash in phashes}
+    while wanted:
+        rows = db.execute(_CANDIDATES, {**key, **_quarters(wanted), "seen": list(found)})
+        near = _to_photos(rows)
+        alike = [photo for photo in near if _is_alike(photo, wanted)]
+        found |= {photo.id: photo for photo in alike}
+        wanted = {photo.fingerprint.phash for photo in alike} - wanted
+    return found
+
+
+def _quarters(phashes: Iterable[int]) -> dict[str, list[int]]:
+    shifts = enumerate((0, 16, 32, 48))
+    return {f"quarter_{n}": [one >> shift & 0xFFFF for one in phashes] for n, shift in shifts}
+
+
+def _is_alike(photo: _Photo, phashes: Iterable[int]) -> bool:
+    return any(have_alike_phashes(photo.fingerprint.phash, one) for one in phashes)
 
 
 def _move_items(photo: _Photo, representative: _Photo) -> Iterator[_Move]:
@@ -157,12 +202,14 @@ def _find_reason(file: _File, representative: _Photo) -> str | None:
     return None if looked_at is file else DUPLICATE_OF + looked_at.path
 
 
-def _write(
-    db: Session, session_id: int, moves: Sequence[_Move], marks: Mapping[int, int | None]
-) -> None:
+def _write(db: Session, session_id: int, moves: Sequence[_Move], marks: Sequence[_Mark]) -> None:
     if marks:
-        ids = sorted(marks)
-        db.execute(_MARK_PHOTOS, {"ids": ids, "duplicate_of": [marks[one] for one in ids]})
+        key: dict[str, Any] = {
+            "ids": [mark.image_id for mark in marks],
+            "duplicate_of": [mark.duplicate_of for mark in marks],
+            "similar_to": [mark.similar_to for mark in marks],
+        }
+        db.execute(_MARK_PHOTOS, key)
     if moves:
         key = {
             "session_id": session_id,
@@ -172,14 +219,11 @@ def _write(
         db.execute(_MOVE_ITEMS, key)
 
 
-def _group(rows: Iterable[Row[Any]]) -> Iterable[list[_Photo]]:
+def _to_photos(rows: Iterable[Row[Any]]) -> list[_Photo]:
     by_photo: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in rows:
         by_photo[row.image_id].append(row)
-    groups: dict[int, list[_Photo]] = defaultdict(list)
-    for of_photo in by_photo.values():
-        groups[of_photo[0].phash].append(_to_photo(of_photo))
-    return groups.values()
+    return [_to_photo(of_photo) for of_photo in by_photo.values()]
 
 
 def _to_photo(rows: list[Row[Any]]) -> _Photo:
@@ -192,7 +236,7 @@ def _to_photo(rows: list[Row[Any]]) -> _Photo:
         width=first.width,
         height=first.height,
         sha256=bytes(first.sha256 or b""),
-        phash=first.phash,
+        phash=to_unsigned(first.phash),
         dhash=int.from_bytes(first.dhash, "big"),
         content=bytes(first.content or b""),
         blocks=bytes(first.blocks),
@@ -202,4 +246,5 @@ def _to_photo(rows: list[Row[Any]]) -> _Photo:
         _File(row.file_id, row.path, row.time, row.is_there, row.is_open, row.state, row.reason)
         for row in rows
     ]
-    return _Photo(fingerprint, first.is_settled, first.has_faces, first.duplicate_of, tuple(files))
+    mark = _Mark(first.image_id, first.duplicate_of, first.similar_to)
+    return _Photo(fingerprint, first.is_settled, first.has_faces, mark, tuple(files))

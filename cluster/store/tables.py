@@ -36,6 +36,9 @@ def _check_name(check: Constraint, table: Any) -> str:
     return columns[0].name if len(columns) == 1 else str(check.name)
 
 
+PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in (0, 16, 32, 48))
+"""The quarters of a pHash: photos whose pHashes agree have one in common (core/duplicates.py)."""
+
 NAMES: dict[str, str | Callable[[Constraint, Any], str]] = {
     "check_constraint_name": _check_name,
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -103,7 +106,7 @@ class Image(Table):
 
     __table_args__ = (
         Index("uq_image_content", "content", "orientation", unique=True),
-        Index(None, "phash"),
+        *(Index(f"ix_image_phash_{n}", text(key)) for n, key in enumerate(PHASH_QUARTERS)),
         Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
         Index(None, "similar_to", postgresql_where=text("similar_to IS NOT NULL")),
         Index("ix_image_missing", "id", postgresql_where=text("missing_since IS NOT NULL")),

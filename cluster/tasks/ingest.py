@@ -129,8 +129,11 @@ class PhotoReader:
     Bytes that are known are not decoded.
     """
 
-    def __init__(self, limits: ReadLimits, copies: DecodedCopies | None, memory: Memory) -> None:
-        self._limits, self._copies, self._memory = limits, copies, memory
+    def __init__(
+        self, limits: ReadLimits, copies: DecodedCopies | None, memory: Memory | None = None
+    ) -> None:
+        self._limits, self._copies = limits, copies
+        self._memory = memory or Memory({}, lambda digest: False)
         self.kept_bytes = 0
 
     def read(self, item: Item) -> TrainingOutcome:

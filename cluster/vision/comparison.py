@@ -2,7 +2,7 @@
 
 What was edited all over (brightness, contrast, colours, black and white) is taken out by a fit:
 each colour of the new picture follows from the three of the old one. What then still differs by
-more than a pixel's shift explains is another picture, or something painted over this one.
+more than a pixel's shift explains is something painted over the picture, or another picture.
 """
 
 from __future__ import annotations
@@ -13,6 +13,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+ROUNDS = 4
+SAMPLED = 5
+MIN_FITTED = 100
+DARKEST, BRIGHTEST = 4, 251
+"""Beyond these an edit has cut colours off, and they follow from nothing."""
+
+NEARLY_DARKEST, NEARLY_BRIGHTEST = 30, 225
+CUT_SHARE = 0.003
+
+WINDOW_PX = 5
+"""A head of 60 pixels in a photo of 1,200 has 13 in the thumbnail."""
+
+USUAL_SPREAD = 50.0
+"""Levels, the standard deviation of a photo in daylight."""
+
+MIN_SPREAD_SHARE = 0.4
+
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -20,66 +37,94 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`overlap` is the share of the old picture that the new one covers.
+    """What two pictures have in common where they overlap.
 
-    `correlation` is that of the pictures after the fit; `excess` (H, W) is by how many levels each
-    pixel of the old picture differs, 0 where it is not covered.
+    `overlap` is the share of the old picture that the new one covers, `correlation` that of the
+    two after the fit. `largest` is the largest mean difference of a small window, in levels of a
+    picture of usual contrast.
     """
 
     overlap: float
     correlation: float
-    gain: float
-    excess: Floats
-    old: Floats
-    fitted: Floats
-    laid: Floats
-    mask: Mask
+    largest: float
 
 
 def compare(old: Pixels, laid: Pixels, mask: Mask) -> Evidence:
     """Compare a picture with another one that has been laid over it where `mask` says."""
     inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
+    overlap = float(inner.mean())
+    if int(inner.sum()) < MIN_FITTED * SAMPLED:
+        return Evidence(overlap, 0.0, 255.0)
     before, after = _smooth(old), _smooth(laid)
     fitted = _fit(before, after, inner)
-    kernel = np.ones((3, 3), np.uint8)
-    low, high = cv2.erode(fitted, kernel), cv2.dilate(fitted, kernel)
-    excess = np.maximum(low - after, after - high).max(axis=2)
-    excess = np.where(inner, np.maximum(excess, 0), 0).astype(np.float32)
-    spread = float(before[inner].std()) if inner.any() else 0.0
-    gain = float(fitted[inner].std()) / max(spread, 1e-6) if inner.any() else 0.0
-    return Evidence(
-        float(inner.mean()),
-        _correlate(fitted, after, inner),
-        gain,
-        excess,
-        before,
-        fitted,
-        after,
-        inner,
-    )
+    is_counted = inner[..., None] & ~_find_cut(fitted, after, inner)
+    excess = np.where(is_counted, _measure_excess(fitted, after), np.float32(0))
+    spread = max(MIN_SPREAD_SHARE, float(fitted[inner].std()) / USUAL_SPREAD)
+    largest = _find_largest(excess.max(axis=2)) / spread
+    return Evidence(overlap, _correlate(fitted, after, inner), largest)
 
 
 def _smooth(picture: Pixels) -> Floats:
     return np.asarray(cv2.GaussianBlur(picture.astype(np.float32), (3, 3), 0.8), np.float32)
 
 
+def _find_largest(excess: Floats) -> float:
+    return float(cv2.blur(excess, (WINDOW_PX, WINDOW_PX)).max())
+
+
+def _measure_excess(fitted: Floats, after: Floats) -> Floats:
+    """Return by how many levels each colour (H, W, 3) lies outside of what is around it."""
+    kernel = np.ones((3, 3), np.uint8)
+    excess = np.maximum(cv2.erode(fitted, kernel) - after, after - cv2.dilate(fitted, kernel))
+    return np.asarray(excess.clip(0), np.float32)
+
+
+def _find_cut(fitted: Floats, after: Floats, mask: Mask) -> Mask:
+    """Return the colours (H, W, 3) that an edit has cut off, or may have.
+
+    They prove nothing: the mean of some that are cut is not the mean, cut.
+    """
+    shown, is_cut = after[mask], np.zeros(after.shape, np.bool_)
+    if float((shown > BRIGHTEST).mean()) > CUT_SHARE:
+        is_cut |= np.maximum(fitted, after) > NEARLY_BRIGHTEST
+    if float((shown < DARKEST).mean()) > CUT_SHARE:
+        is_cut |= np.minimum(fitted, after) < NEARLY_DARKEST
+    return is_cut
+
+
 def _fit(before: Floats, after: Floats, mask: Mask) -> Floats:
-    luma = before @ np.array([0.299, 0.587, 0.114], np.float32)
-    terms = np.dstack([before, luma**2 / 255, np.full_like(luma, 255.0)])
-    x, y = terms[mask][::7], after[mask][::7]
-    if len(x) < 50:
-        return before
-    weights = np.ones(len(x), np.float32)
-    for _ in range(4):
-        factors = np.linalg.lstsq(x * weights[:, None], y * weights[:, None], rcond=None)[0]
-        errors = np.abs(x @ factors - y).max(axis=1)
-        weights = (errors <= max(4.0, 2.5 * float(np.median(errors)))).astype(np.float32)
+    terms = _list_terms(before)
+    x, y = terms[mask][::SAMPLED], after[mask][::SAMPLED]
+    factors = np.stack([_fit_colour(x, colour) for colour in y.T], axis=1)
     return np.asarray((terms @ factors).clip(0, 255), np.float32)
 
 
+def _fit_colour(x: Floats, y: Floats) -> Floats:
+    """Return the factors (terms,) of least error, what fits badly left out.
+
+    A colour that the edit has cut off says only that it would lie beyond (as in Tobin,
+    Econometrica 1958): it counts where the fit has it within.
+    """
+    is_cut = (y < DARKEST) | (y > BRIGHTEST)
+    weights = (~is_cut).astype(np.float32)
+    for _ in range(ROUNDS):
+        factors = np.linalg.lstsq(x * weights[:, None], y * weights, rcond=None)[0]
+        fitted = (x @ factors).clip(0, 255)
+        errors = np.abs(fitted - y)
+        is_beyond = is_cut & ((fitted < DARKEST) | (fitted > BRIGHTEST))
+        limit = max(4.0, 2.5 * float(np.median(errors)))
+        weights = ((errors <= limit) & ~is_beyond).astype(np.float32)
+    return np.asarray(factors, np.float32)
+
+
+def _list_terms(picture: Floats) -> Floats:
+    """Return for each pixel what a colour may follow from: colours, their squares, luma's cube."""
+    colours = picture / 255
+    luma = colours @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.dstack([colours, colours**2, luma**3, np.ones_like(luma)])
+
+
 def _correlate(one: Floats, other: Floats, mask: Mask) -> float:
-    if mask.sum() < 50:
-        return 0.0
     a, b = one.mean(axis=2)[mask], other.mean(axis=2)[mask]
     a, b = a - a.mean(), b - b.mean()
     return float((a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-6))

@@ -122,7 +122,8 @@ def outcome(engine: Engine, root: Path) -> set[tuple[object, ...]]:
         """
         SELECT i.path, s.training_state, s.training_reason, s.detection_state, s.detection_reason,
             (SELECT string_agg(concat_ws(',', round(box_left), round(box_top), round(box_right),
-                round(box_bottom)), ' ' ORDER BY box_left) FROM face f WHERE f.image_id = i.image_id)
+                round(box_bottom)), ' ' ORDER BY box_left)
+            FROM face f WHERE f.image_id = i.image_id)
         FROM session_item s JOIN file i ON i.id = s.file_id WHERE i.path LIKE :below
         """
     )

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from cluster.core.duplicates import MAX_DHASH_BITS
 from cluster.core.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
@@ -113,7 +114,7 @@ def test_a_photo_with_faces_stays_the_representative_of_older_ones(db: Session) 
     check_session(db, second)
 
 
-def test_sessions_of_different_packs_decide_for_themselves(db: Session) -> None:
+def test_a_photo_that_has_faces_stands_for_its_duplicates_in_every_pack(db: Session) -> None:
     first = start_session(db)
     add_found(db, first, [found("new", modified_ns=300)], pack=PACK)
     train(db, first, {"new": "same"})
@@ -122,10 +123,10 @@ def test_sessions_of_different_packs_decide_for_themselves(db: Session) -> None:
     photos = [found("old", modified_ns=100), found("new", modified_ns=300)]
     add_found(db, second, photos, pack="other")
     train(db, second, {"new": "same", "old": "same"}, pack="other")
-    assert states(db, second) == {"old": "processed", "new": "duplicate of /photos/old.jpg"}
+    assert states(db, second) == {"new": "processed", "old": "duplicate of /photos/new.jpg"}
     third = start_session(db)
     training, _ = add_found(db, third, photos, pack=PACK)
-    assert training.counts == PhaseCounts(total=2, skipped=1)
+    assert training.counts == PhaseCounts(total=2, skipped=2)
     check_session(db, second)
 
 
@@ -133,7 +134,8 @@ def test_a_duplicate_that_is_released_becomes_processed(db: Session) -> None:
     """Middle duplicates new, old duplicates new, but old and middle differ by too many bits."""
     session_id = open_group(db)
     ids = ids_of(db, session_id)
-    bits = {"old": 0b1111_1111, "new": 0, "middle": 0b1111_1111 << 8}
+    most = (1 << MAX_DHASH_BITS) - 1
+    bits = {"old": most, "new": 0, "middle": most << MAX_DHASH_BITS}
     for name in ("new", "middle", "old"):
         outcome = TrainingOutcome(ids[name], record("same", data=name, dhash=bits[name]))
         settle_training(db, session_id, [outcome], pack=PACK)

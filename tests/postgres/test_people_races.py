@@ -14,16 +14,19 @@ from sqlalchemy.orm import Session
 
 from cluster.core.changes import Elsewhere, PersonEdit
 from cluster.core.errors import FacesElsewhere, NotFound, NotLastChange, StaleVersion
+from cluster.core.photos import TrainingOutcome
+from cluster.core.placements import Likeness, Relation, turning
+from cluster.core.sessions import PhaseName
 from cluster.store.engine import begin
 from cluster.store.face_moves import take_faces
 from cluster.store.faces import load_vectors
-from cluster.store.items import add_found
+from cluster.store.items import add_found, list_pending
 from cluster.store.journal import undo_change
 from cluster.store.people import assign_people
 from cluster.store.people_changes import edit_person, merge_people
 from cluster.store.people_claims import lock_people
 from cluster.store.people_list import get_person, load_people
-from tests.library import NOW, PACK, found, start_session
+from tests.library import NOW, PACK, found, record, settle_training, start_session
 from tests.people import Grouped, fill_people, group, people_of_faces
 from tests.waiting import PATIENT_S, wait_until
 
@@ -155,7 +158,8 @@ def test_people_named_or_hidden_while_clustering_runs_stay(
         edit_person(db, two, PersonEdit(hidden=True), version=1, now=NOW)
     with begin(engine) as db:
         clustering.write(db, [0] * 70)
-        anna, hidden = load_people(db, [one, two]).values()
+        people = load_people(db, [one, two])
+    anna, hidden = people[one], people[two]
     assert (anna.name, anna.faces) == ("Anna", 0)
     assert (hidden.hidden, hidden.faces) == (True, 20)
 
@@ -178,13 +182,25 @@ def write_clustering(db: Session, grouped: Grouped) -> object:
     return group(db, [-1] * 70)
 
 
-def find_changed_photos(db: Session, grouped: Grouped) -> object:
-    """Forget the faces of photos that changed."""
+def turn_pictures(db: Session, grouped: Grouped) -> object:
+    """Move the faces of photos that were turned."""
     changed = [found(f"{n:04}", modified_ns=200) for n in reversed(range(40))]
-    return add_found(db, start_session(db), changed, pack=PACK)
+    session_id = start_session(db)
+    add_found(db, session_id, changed, pack=PACK)
+    relation = Relation(Likeness.EQUAL, turning(6, 400, 300), 6)
+    read = [
+        TrainingOutcome(
+            item.file_id,
+            record(item.path, data="turned"),
+            relation=relation,
+            before=item.image_id,
+        )
+        for item in list_pending(db, session_id, PhaseName.TRAINING, limit=100)
+    ]
+    return settle_training(db, session_id, read, pack=PACK)
 
 
-WORKS = [merge_first_two, move_one_face, name_third, write_clustering, find_changed_photos]
+WORKS = [merge_first_two, move_one_face, name_third, write_clustering, turn_pictures]
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.__name__)
@@ -221,4 +237,4 @@ def test_all_of_them_at_once_come_to_an_end(engine: Engine, grouped: Grouped) ->
     with begin(engine) as db:
         count = text("SELECT count(*) FROM face WHERE person_id NOT IN (SELECT id FROM person)")
         assert db.execute(count).scalar_one() == 0
-        assert len(people_of_faces(db)) == 30
+        assert len(people_of_faces(db)) == 70

@@ -186,7 +186,8 @@ def test_faces_that_are_found_again_keep_their_person_and_the_others_go(db: Sess
         text(
             "WITH p AS (INSERT INTO person (name, pack, created_at, updated_at)"
             " VALUES ('Ada', :pack, now(), now()) RETURNING id)"
-            " UPDATE face SET person_id = p.id, placed_by_user = true FROM p"
+            " UPDATE face SET person_id = p.id,"
+            " placed_by_user = (image_id = (SELECT min(image_id) FROM face)) FROM p"
         ),
         {"pack": PACK},
     )

@@ -41,17 +41,17 @@ def look_at(batch: TrainingBatch, log: Path, *, leaves: bool = False) -> Looked:
     One that `leaves` gives back what comes after a certain photo.
     """
     items, left = batch.items, ()
-    image_ids = [item.image_id for item in items]
-    if leaves and LEAVER in image_ids:
-        last = image_ids.index(LEAVER) + 1
+    file_ids = [item.file_id for item in items]
+    if leaves and LEAVER in file_ids:
+        last = file_ids.index(LEAVER) + 1
         items, left = items[:last], items[last:]
     for item in items:
-        if item.image_id == POISON:
+        if item.file_id == POISON:
             os._exit(1)
-        while item.image_id == SLEEPER:
+        while item.file_id == SLEEPER:
             time.sleep(0.1)
     with log.open("a") as file:
-        file.writelines(f"{item.image_id}\n" for item in items)
+        file.writelines(f"{item.file_id}\n" for item in items)
     return Looked(left)
 
 
@@ -66,7 +66,7 @@ class Tasks:
     def clock(self) -> float:
         """Return a time that only passes while nothing is done but to sleep."""
         batches = list(self.held.values())
-        if len(batches) == 1 and SLEEPER in {item.image_id for item in batches[0].items}:
+        if len(batches) == 1 and SLEEPER in {item.file_id for item in batches[0].items}:
             self.now += 1000.0
         return self.now
 
@@ -86,12 +86,10 @@ class Tasks:
 
 
 def make_batch(items: Sequence[Item]) -> TrainingBatch:
-    return TrainingBatch(1, 1, items[0].image_id, "tiny", tuple(items))
+    return TrainingBatch(1, 1, items[0].file_id, "tiny", tuple(items))
 
 
-def run(
-    image_ids: Sequence[int], log: Path, *, leaves: bool = False
-) -> tuple[list[int], list[int]]:
+def run(file_ids: Sequence[int], log: Path, *, leaves: bool = False) -> tuple[list[int], list[int]]:
     """Return the photos that were seen, and those that were given up, in order of id."""
     given_up: list[int] = []
     tasks = Tasks(log, leaves=leaves)
@@ -99,10 +97,10 @@ def run(
         tasks,
         make_batch=make_batch,
         give_back=lambda batch: None,
-        give_up=lambda batch: given_up.extend(item.image_id for item in batch.items),
+        give_up=lambda batch: given_up.extend(item.file_id for item in batch.items),
         clock=tasks.clock,
     )
-    waiting = [Item(n, f"/{n}.jpg", n) for n in image_ids]
+    waiting = [Item(n, f"/{n}.jpg", n) for n in file_ids]
     while waiting or not crew.is_idle:
         crew.hand_out_returned()
         while waiting and crew.has_room:

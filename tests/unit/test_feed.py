@@ -23,7 +23,7 @@ from tests.waiting import PATIENT_S
 
 
 def make_items(count: int) -> list[Item]:
-    return [Item(image_id=1000 - n, path=f"/{n}", position=n + 1) for n in range(count)]
+    return [Item(file_id=1000 - n, path=f"/{n}", position=n + 1) for n in range(count)]
 
 
 def build_feed(items: list[Item], *, batch_size: int = 16, growing: list[bool]) -> Feed:

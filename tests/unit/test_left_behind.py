@@ -152,14 +152,14 @@ def test_a_training_batch_gives_back_what_comes_after_a_photo_that_was_left_behi
 ) -> None:
     committed: list[int] = []
 
-    def read(item: Item) -> PhotoRecord:
+    def read(item: Item) -> TrainingOutcome:
         if item == HOSTILE:
             hostile.leave_behind()
             raise UnreachableImage(item.path, "it could not be read")
-        return PhotoRecord(b"", 1, 1, None, 0, 0, b"")
+        return TrainingOutcome(item.file_id, PhotoRecord(b"", 1, 1, None, 0, 0, b""))
 
     def settle(outcomes: Sequence[TrainingOutcome]) -> Settled:
-        committed.extend(outcome.image_id for outcome in outcomes)
+        committed.extend(outcome.file_id for outcome in outcomes)
         return NOTHING
 
     def train(items: tuple[Item, ...]) -> tuple[Item, ...]:
@@ -187,7 +187,7 @@ def test_a_detector_gives_back_what_comes_after_a_photo_that_was_left_behind(
             return super().prepare(path)
 
     def settle(_: DetectionBatch, outcomes: Sequence[DetectionOutcome]) -> Settled:
-        committed.extend(outcome.image_id for outcome in outcomes)
+        committed.extend(outcome.file_id for outcome in outcomes)
         return Settled(1, PhaseCounts())
 
     detector: Any = Detector()
@@ -200,8 +200,8 @@ def test_a_detector_gives_back_what_comes_after_a_photo_that_was_left_behind(
     )
     first = detection.detect_batch(DetectionBatch(1, 1, 1, "bundled", ITEMS))
     assert first.is_burdened
-    assert HOSTILE.image_id in committed
-    assert [*committed, *(item.image_id for item in first.left)] == list(range(8))
+    assert HOSTILE.file_id in committed
+    assert [*committed, *(item.file_id for item in first.left)] == list(range(8))
     second = detection.detect_batch(DetectionBatch(1, 1, 2, "bundled", ITEMS[:2]))
     assert second.left == ITEMS[:2]
     hostile.end()

@@ -71,7 +71,7 @@ def test_a_detector_commits_what_it_had_begun(done: int, decode_threads: int) ->
         is_stopped=stopping_after(done),
     )
     detection.detect_batch(DetectionBatch(1, 1, 1, "bundled", ITEMS))
-    assert [outcome.image_id for outcome in committed] == [item.image_id for item in ITEMS[:done]]
+    assert [outcome.file_id for outcome in committed] == [item.file_id for item in ITEMS[:done]]
 
 
 @pytest.mark.parametrize("done", [0, 3, 8])
@@ -82,8 +82,8 @@ def test_a_training_task_commits_what_it_had_read(done: int) -> None:
         committed.extend(outcomes)
         return NOTHING
 
-    def read(item: Item) -> PhotoRecord:
-        return PhotoRecord(b"", 1, 1, None, 0, 0, b"")
+    def read(item: Item) -> TrainingOutcome:
+        return TrainingOutcome(item.file_id, PhotoRecord(b"", 1, 1, None, 0, 0, b""))
 
     train_batch(
         TrainingBatch(1, 1, 1, "bundled", ITEMS),
@@ -95,7 +95,7 @@ def test_a_training_task_commits_what_it_had_read(done: int) -> None:
         meter=NoMeter(),
         is_stopped=stopping_after(done),
     )
-    assert [outcome.image_id for outcome in committed] == [item.image_id for item in ITEMS[:done]]
+    assert [outcome.file_id for outcome in committed] == [item.file_id for item in ITEMS[:done]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""A database that an earlier version wrote is carried over, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Engine, text
+
+from cluster.core.photos import FoundPhoto, TrainingOutcome
+from cluster.core.sessions import PhaseName
+from cluster.store.copying import driver_connection
+from cluster.store.engine import begin
+from cluster.store.items import add_found, check_session, list_pending
+from cluster.store.journal import undo_change
+from cluster.store.people_list import list_people
+from cluster.store.schema import migration_config, upgrade_schema
+from tests.library import NOW, PACK, record, settle_training, start_session
+
+DUMPS = Path(__file__).parent / "dumps"
+FILES = ("a", "b", "c", "d", "e", "f", "bad", "unread")
+
+
+@pytest.fixture
+def carried_over(engine: Engine) -> Iterator[Engine]:
+    """The database of the dump, brought to date."""
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+        connection.execute(text("CREATE EXTENSION vector"))
+        command.upgrade(migration_config(connection), "0004")
+    with begin(engine) as db:
+        driver_connection(db).execute((DUMPS / "0004.sql").read_bytes())
+    upgrade_schema(engine)
+    yield engine
+
+
+def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+    with begin(engine) as db:
+        return [tuple(row) for row in db.execute(text(query))]
+
+
+def test_files_of_one_content_become_one_photo(carried_over: Engine) -> None:
+    query = "SELECT right(path, -8), image_id, is_read, unreadable FROM file ORDER BY id"
+    assert rows(carried_over, query) == [
+        ("a.jpg", 1, True, None),
+        ("b.jpg", 1, True, None),
+        ("c.jpg", 3, True, None),
+        ("d.jpg", 4, True, None),
+        ("e.jpg", 5, True, None),
+        ("f.jpg", 6, True, None),
+        ("bad.jpg", None, True, "damaged"),
+        ("unread.jpg", None, False, None),
+    ]
+    assert rows(carried_over, "SELECT id, duplicate_of FROM image ORDER BY id") == [
+        (1, None),
+        (3, 1),
+        (4, None),
+        (5, None),
+        (6, None),
+    ]
+
+
+def test_sessions_keep_their_items_and_their_counts(carried_over: Engine) -> None:
+    with begin(carried_over) as db:
+        check_session(db, 1)
+        check_session(db, 2)
+        (item,) = list_pending(db, 2, PhaseName.TRAINING, limit=10)
+    assert item.path == "/photos/unread.jpg"
+    query = "SELECT root, count(*) FROM library l JOIN training_session USING (root) GROUP BY 1"
+    assert rows(carried_over, query) == [("/photos", 2)]
+
+
+def test_people_keep_their_names_their_faces_and_what_can_be_undone(carried_over: Engine) -> None:
+    with begin(carried_over) as db:
+        (ada,) = list_people(db, pack=PACK, limit=10)
+        assert (ada.name, ada.faces, ada.photos) == ("Ada", 4, 4)
+        undo_change(db, 2, now=NOW)
+        assert {person.faces for person in list_people(db, pack=PACK, limit=10)} == {2}
+    assert rows(carried_over, "SELECT image_id FROM erased_face") == [(4,)]
+
+
+def test_the_next_session_finds_everything_unchanged(carried_over: Engine) -> None:
+    with begin(carried_over) as db:
+        session_id = start_session(db)
+        met = [FoundPhoto(f"/photos/{name}.jpg", 10, 100 + n) for n, name in enumerate(FILES[:-1])]
+        training, _ = add_found(db, session_id, met, pack=PACK)
+        assert training.counts.skipped == training.counts.total == len(met)
+
+
+def test_a_photo_that_is_touched_gets_what_was_not_kept_then(carried_over: Engine) -> None:
+    with begin(carried_over) as db:
+        session_id = start_session(db)
+        add_found(db, session_id, [FoundPhoto("/photos/a.jpg", 10, 999)], pack=PACK)
+        (item,) = list_pending(db, session_id, PhaseName.TRAINING, limit=10)
+        read = TrainingOutcome(item.file_id, record("one"), before=item.image_id)
+        settled = settle_training(db, session_id, [read], pack=PACK)
+        assert (settled.counts.skipped, settled.counts.processed) == (1, 0)
+        check_session(db, session_id)
+    query = "SELECT content IS NOT NULL, length(blocks) > 0 FROM image WHERE id = 1"
+    assert rows(carried_over, query) == [(True, True)]
