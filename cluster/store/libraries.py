@@ -25,34 +25,34 @@ _FIND = text("SELECT id FROM library WHERE root_sha256 = :digest")
 # A duplicate has the faces of the photo that stands for it, which may lie elsewhere.
 _LIST = text(
     """
-    SELECT l.id, l.root, l.known, l.gone, held.photos, held.missing, held.people,
-        t.id AS session_id, t.status, t.created_at, t.completed_at,
-        (SELECT count(*) FROM training_session WHERE library_id = l.id) AS sessions
-    FROM (
-        SELECT *, CASE WHEN right(root, 1) = '/' THEN root ELSE root || '/' END AS prefix
-        FROM library WHERE CAST(:id AS bigint) IS NULL OR id = :id
-    ) l LEFT JOIN LATERAL (
-        SELECT id, pack, status, created_at, completed_at
-        FROM training_session WHERE library_id = l.id ORDER BY id DESC LIMIT 1
-    ) t ON true CROSS JOIN LATERAL (
-        WITH photo AS MATERIALIZED (
-            SELECT i.id, coalesce(i.duplicate_of, i.id) AS face_of,
-                i.missing_since IS NOT NULL AS is_missing,
-                bool_or(f.missing_since IS NULL AND NOT f.superseded) AS is_here
-            FROM file f JOIN image i ON i.id = f.image_id
-            WHERE starts_with(f.path, l.prefix) GROUP BY i.id
-        )
-        SELECT count(*) FILTER (WHERE is_here AND NOT is_missing) AS photos,
-            count(*) FILTER (WHERE is_missing) AS missing,
-            (
-                SELECT count(DISTINCT e.person_id)
-                FROM photo JOIN face e ON e.image_id = photo.face_of
-                    JOIN person p ON p.id = e.person_id AND NOT p.hidden
-                WHERE photo.is_here AND NOT photo.is_missing AND e.pack = t.pack
-            ) AS people
-        FROM photo
-    ) held
-    ORDER BY t.id DESC NULLS LAST, l.id DESC
+    WITH wanted AS (
+        SELECT l.*, t.id AS session_id, t.pack, t.status, t.created_at, t.completed_at,
+            l.root || CASE WHEN right(l.root, 1) = '/' THEN '' ELSE '/' END AS prefix
+        FROM library l LEFT JOIN LATERAL (
+            SELECT * FROM training_session WHERE library_id = l.id ORDER BY id DESC LIMIT 1
+        ) t ON true
+        WHERE CAST(:id AS bigint) IS NULL OR l.id = :id
+    ), photo AS MATERIALIZED (
+        SELECT w.id AS library_id, w.pack, i.id, coalesce(i.duplicate_of, i.id) AS face_of,
+            i.missing_since IS NOT NULL AS is_missing, i.missing_since IS NULL
+                AND bool_or(f.missing_since IS NULL AND NOT f.superseded) AS is_here
+        FROM wanted w JOIN file f ON starts_with(f.path, w.prefix) JOIN image i ON i.id = f.image_id
+        GROUP BY w.id, w.pack, i.id
+    ), held AS (
+        SELECT library_id, count(*) FILTER (WHERE is_here) AS photos,
+            count(*) FILTER (WHERE is_missing) AS missing
+        FROM photo GROUP BY library_id
+    ), shown AS (
+        SELECT photo.library_id, count(DISTINCT e.person_id) AS people
+        FROM photo JOIN face e ON e.image_id = photo.face_of AND e.pack = photo.pack
+            JOIN person p ON p.id = e.person_id AND NOT p.hidden
+        WHERE photo.is_here GROUP BY photo.library_id
+    )
+    SELECT w.*, coalesce(h.photos, 0) AS photos, coalesce(h.missing, 0) AS missing,
+        coalesce(s.people, 0) AS people,
+        (SELECT count(*) FROM training_session WHERE library_id = w.id) AS sessions
+    FROM wanted w LEFT JOIN held h ON h.library_id = w.id LEFT JOIN shown s ON s.library_id = w.id
+    ORDER BY w.session_id DESC NULLS LAST, w.id DESC
     """
 )
 
