@@ -86,14 +86,17 @@ class _Side:
     """One side of a picture of `size` pixels, in which the photo takes `length` from `start`."""
 
     def __init__(self, size: int, length: float, start: float) -> None:
-        self._centres = np.arange(size) + 0.5 - start
+        edges = np.clip(np.arange(size + 1) - start, 0.0, length)
+        self._shown = np.diff(edges)
+        self._centres = (edges[1:] + edges[:-1]) / 2
         self._length = length
 
     def weigh(self, grid: int) -> Floats:
         """Return the share (grid, size) of each pixel in the mean of each window."""
         step = self._length / grid
         windows = (np.arange(grid)[:, None] + 0.5) * step
-        weights = np.maximum(0.0, 1.0 - np.abs(self._centres - windows) / max(step, 1.0))
+        falls = np.maximum(0.0, 1.0 - np.abs(self._centres - windows) / max(step, 1.0))
+        weights = falls * self._shown
         return np.asarray(
             weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9), np.float32
         )

@@ -15,7 +15,7 @@ MIN_FILLED_COLUMNS = 0.5
 MIN_LETTERS = 3
 MIN_LETTER_HEIGHT = 0.3
 MIN_INK, MAX_INK = 0.05, 0.6
-INK_LEVELS = 28
+INK_LEVELS = 20
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -37,7 +37,7 @@ def is_lettering(line: Pixels) -> bool:
     """Tell whether a part of a picture (H, W, 3) holds letters of one colour side by side."""
     levels = (line.reshape(-1, 3) >> 4).astype(np.int32) @ np.array([256, 16, 1])
     counts = np.bincount(levels, minlength=4096)
-    return any(_are_letters(_find_ink(line, levels == one)) for one in counts.argsort()[-6:])
+    return any(_are_letters(_find_ink(line, levels == one)) for one in counts.argsort()[-3:])
 
 
 def _find_ink(line: Pixels, is_near: Mask) -> Mask:
