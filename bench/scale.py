@@ -60,6 +60,12 @@ DIMENSIONS = 512
 CHUNK = 5_000
 
 TRAINED = """
+    WITH made AS (
+        INSERT INTO image (width, height, phash, dhash, thumbnail)
+        SELECT 1, 1, file_id, '', '' FROM session_item WHERE session_id = :id
+        RETURNING id, phash
+    )
+    UPDATE file SET image_id = made.id, is_read = true FROM made WHERE file.id = made.phash;
     UPDATE session_item SET training_state = 'processed' WHERE session_id = :id;
     UPDATE session_phase SET processed = total WHERE session_id = :id AND phase = 'training';
 """
@@ -135,7 +141,7 @@ def add_session(runtime: Runtime, *, photos: int) -> SessionInfo:
             found = [FoundPhoto(f"/{session.id}/{n}.jpg", 1, 1) for n in numbers]
             add_found(db, session.id, found, pack=BUNDLED)
         finish_discovery(db, session.id)
-        for statement in TRAINED.split(";")[:2]:
+        for statement in TRAINED.split(";")[:3]:
             db.execute(text(statement), {"id": session.id})
         start_phase(db, session.id, PhaseName.FACE_DETECTION, now=now)
     ray.get(runtime.progress.reload.remote(session.id))

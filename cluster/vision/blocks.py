@@ -24,15 +24,15 @@ def make_blocks(image: OpenedImage, picture: Pixels, *, side: int) -> bytes:
     rest at the far edges may be missing.
     """
     colours = cv2.cvtColor(_add_rest(image.pixels, picture, side=side), cv2.COLOR_RGB2YCrCb)
-    planes = np.asarray(colours, np.float32)
-    height, width = planes.shape[:2]
+    luma, red, blue = (np.asarray(plane, np.float32) for plane in cv2.split(colours))
+    height, width = luma.shape
     unit = _find_factor(image) * side
     across = _Side(width, image.width / unit, _find_start(image, axis=1, side=side))
     down = _Side(height, image.height / unit, _find_start(image, axis=0, side=side))
-    luma = down.weigh(LUMA_GRID) @ planes[..., 0] @ across.weigh(LUMA_GRID).T
+    fine = down.weigh(LUMA_GRID) @ luma @ across.weigh(LUMA_GRID).T
     rows, columns = down.weigh(CHROMA_GRID), across.weigh(CHROMA_GRID)
-    blue, red = (rows @ planes[..., plane] @ columns.T for plane in (2, 1))
-    return b"".join(_to_bytes(means) for means in (luma, blue, red))
+    coarse = (rows @ plane @ columns.T for plane in (blue, red))
+    return b"".join(_to_bytes(means) for means in (fine, *coarse))
 
 
 def turn_blocks(blocks: bytes, turn: int) -> bytes:
@@ -86,14 +86,17 @@ class _Side:
     """One side of a picture of `size` pixels, in which the photo takes `length` from `start`."""
 
     def __init__(self, size: int, length: float, start: float) -> None:
-        self._centres = np.arange(size) + 0.5 - start
+        edges = np.clip(np.arange(size + 1) - start, 0.0, length)
+        self._shown = np.diff(edges)
+        self._centres = (edges[1:] + edges[:-1]) / 2
         self._length = length
 
     def weigh(self, grid: int) -> Floats:
         """Return the share (grid, size) of each pixel in the mean of each window."""
         step = self._length / grid
         windows = (np.arange(grid)[:, None] + 0.5) * step
-        weights = np.maximum(0.0, 1.0 - np.abs(self._centres - windows) / max(step, 1.0))
+        falls = np.maximum(0.0, 1.0 - np.abs(self._centres - windows) / max(step, 1.0))
+        weights = falls * self._shown
         return np.asarray(
             weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9), np.float32
         )

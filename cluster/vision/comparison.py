@@ -41,12 +41,15 @@ class Evidence:
 
     `overlap` is the share of the old picture that the new one covers, `correlation` that of the
     two after the fit. `largest` is the largest mean difference of a small window, in levels of a
-    picture of usual contrast.
+    picture of usual contrast; `differences` (H, W) are those of all. `toning` is by how many levels
+    the fit has changed the old one.
     """
 
     overlap: float
     correlation: float
     largest: float
+    toning: float
+    differences: Floats
 
 
 def compare(old: Pixels, laid: Pixels, mask: Mask) -> Evidence:
@@ -54,22 +57,20 @@ def compare(old: Pixels, laid: Pixels, mask: Mask) -> Evidence:
     inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
     overlap = float(inner.mean())
     if int(inner.sum()) < MIN_FITTED * SAMPLED:
-        return Evidence(overlap, 0.0, 255.0)
+        return Evidence(overlap, 0.0, 255.0, 0.0, np.zeros(mask.shape, np.float32))
     before, after = _smooth(old), _smooth(laid)
     fitted = _fit(before, after, inner)
     is_counted = inner[..., None] & ~_find_cut(fitted, after, inner)
     excess = np.where(is_counted, _measure_excess(fitted, after), np.float32(0))
     spread = max(MIN_SPREAD_SHARE, float(fitted[inner].std()) / USUAL_SPREAD)
-    largest = _find_largest(excess.max(axis=2)) / spread
-    return Evidence(overlap, _correlate(fitted, after, inner), largest)
+    means = np.asarray(cv2.blur(excess.max(axis=2), (WINDOW_PX, WINDOW_PX)) / spread, np.float32)
+    toning = float(np.abs(fitted - before)[inner].mean())
+    correlation = _correlate(fitted, after, inner)
+    return Evidence(overlap, correlation, float(means.max()), toning, means)
 
 
 def _smooth(picture: Pixels) -> Floats:
     return np.asarray(cv2.GaussianBlur(picture.astype(np.float32), (3, 3), 0.8), np.float32)
-
-
-def _find_largest(excess: Floats) -> float:
-    return float(cv2.blur(excess, (WINDOW_PX, WINDOW_PX)).max())
 
 
 def _measure_excess(fitted: Floats, after: Floats) -> Floats:

@@ -2,8 +2,8 @@
 
 Blocks tell the same picture, in any of eight turns. A part or an edit is laid over the thumbnail by
 its keypoints, and must then show nothing else anywhere: where one camera sees two people, all
-agrees but a head, and the second photo is another picture. Something that hides as much as a head,
-such as a large text, therefore makes another picture too.
+agrees but a head, and the second photo is another picture. So is one in which something else has
+changed as much as a head does, unless that is a frame around it or a line of text.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.core.blocks import are_blocks_same
+from cluster.core.faces import BoundingBox
 from cluster.core.placements import (
     Likeness,
     OldPicture,
@@ -29,6 +30,7 @@ from cluster.vision.blocks import turn_blocks
 from cluster.vision.comparison import Pixels, compare
 from cluster.vision.fingerprints import make_thumbnail, measure_blocks
 from cluster.vision.images import OpenedImage
+from cluster.vision.lettering import Area, find_line, is_lettering
 from cluster.vision.registration import Matrix, register
 from cluster.vision.turning import turn_pixels
 
@@ -43,8 +45,15 @@ MAX_EQUAL_THUMBNAILS = 2.0
 
 MIN_OVERLAP = 0.2
 MIN_CORRELATION = 0.9
-MAX_DIFFERENCE = 10.0
-"""Levels, in a window as large as a small head. Crops and edits have up to 9, other heads 28."""
+MAX_DIFFERENCE = 12.0
+"""Levels, in a window as large as a small head. Crops have up to 9, other heads 20 to 150."""
+
+MAX_DIFFERENCE_UNEDITED = 3.0
+MAX_EXPOSURE = 5.0
+MAX_MOVE_SHARE = 0.01
+"""What is neither moved nor toned, has the old size and yet other blocks, is a camera's next photo:
+its exposure varies by a few levels, and its tripod gives way a little.
+"""
 
 FRAME_SHARE = 0.97
 FRAME_LEVELS = 16
@@ -120,21 +129,54 @@ def _find_part(old: OldPicture, new: OpenedImage, thumbnail: Pixels) -> Relation
     matrix = register(thumbnail, small)
     if matrix is None:
         return None
-    laid, mask = _lay_over(thumbnail, new.pixels, _to_placement(matrix, small, new.pixels))
+    onto_new = _to_placement(matrix, small, new.pixels)
+    inside = _find_inside(new.pixels)
+    laid, mask = _lay_over(thumbnail, new.pixels, onto_new, inside=inside)
     evidence = compare(thumbnail, laid, mask)
-    if (
-        evidence.overlap < MIN_OVERLAP
-        or evidence.correlation < MIN_CORRELATION
-        or evidence.largest > MAX_DIFFERENCE
-    ):
-        return None
     height, width = thumbnail.shape[:2]
     placement = (
         scaling(width / old.width, height / old.height)
-        .then(_to_placement(matrix, small, small))
-        .then(scaling(new.width / small.shape[1], new.height / small.shape[0]))
+        .then(onto_new)
+        .then(scaling(new.width / new.pixels.shape[1], new.height / new.pixels.shape[0]))
     )
-    return Relation(Likeness.PART, placement)
+    is_edited = (
+        evidence.toning > MAX_EXPOSURE
+        or inside != _list_all(new.pixels)
+        or _has_moved(old, new, placement)
+    )
+    limit = MAX_DIFFERENCE if is_edited else MAX_DIFFERENCE_UNEDITED
+    if evidence.largest > limit:
+        line = find_line(evidence.differences > MAX_DIFFERENCE)
+        if line is not None and is_lettering(_cut(new.pixels, line, onto_new)):
+            mask[line] = False
+            evidence, limit = compare(thumbnail, laid, mask), MAX_DIFFERENCE
+    is_part = (
+        evidence.overlap >= MIN_OVERLAP
+        and evidence.correlation >= MIN_CORRELATION
+        and evidence.largest <= limit
+    )
+    return Relation(Likeness.PART, placement) if is_part else None
+
+
+def _cut(pixels: Pixels, area: Area, placement: Placement) -> Pixels:
+    """Return what lies in the new picture where an area of the thumbnail does."""
+    rows, columns = area
+    box = placement.place_box(BoundingBox(columns.start, rows.start, columns.stop, rows.stop))
+    height, width = pixels.shape[:2]
+    left, top = (
+        max(0, min(int(at), most - 1)) for at, most in ((box.left, width), (box.top, height))
+    )
+    return pixels[top : max(top + 1, round(box.bottom)), left : max(left + 1, round(box.right))]
+
+
+def _has_moved(old: OldPicture, new: OpenedImage, placement: Placement) -> bool:
+    """Tell whether the new picture shows anything elsewhere than the old one, or is resized."""
+    if (old.width, old.height) != (new.width, new.height):
+        return True
+    most = MAX_MOVE_SHARE * max(old.width, old.height)
+    corners = [(x, y) for x in (0, old.width) for y in (0, old.height)]
+    moves = [np.subtract(placement.place_point(*corner), corner) for corner in corners]
+    return bool(np.abs(moves).max() > most)
 
 
 def _to_placement(matrix: Matrix, small: Pixels, full: Pixels) -> Placement:
@@ -148,7 +190,7 @@ def _to_placement(matrix: Matrix, small: Pixels, full: Pixels) -> Placement:
 
 
 def _lay_over(
-    thumbnail: Pixels, pixels: Pixels, placement: Placement
+    thumbnail: Pixels, pixels: Pixels, placement: Placement, *, inside: Area
 ) -> tuple[Pixels, npt.NDArray[np.bool_]]:
     """Return the new picture as it lies over the thumbnail, and where it does, without a frame."""
     finer = max(1.0, float(np.hypot(placement.xx, placement.yx)))
@@ -156,12 +198,12 @@ def _lay_over(
     size = max(1, round(width / finer)), max(1, round(height / finer))
     fine = _resize(pixels, size)
     matrix = _to_matrix(placement.then(scaling(size[0] / width, size[1] / height)))
-    inside = np.zeros(fine.shape[:2], np.uint8)
-    rows, columns = _find_inside(fine)
-    inside[rows, columns] = 1
+    whole = np.zeros((height, width), np.uint8)
+    whole[inside] = 1
+    shown = cv2.resize(whole, size, interpolation=cv2.INTER_NEAREST)
     onto = thumbnail.shape[1], thumbnail.shape[0]
     laid = cv2.warpAffine(fine, matrix, onto, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    mask = cv2.warpAffine(inside, matrix, onto, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    mask = cv2.warpAffine(shown, matrix, onto, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
     return np.asarray(laid, np.uint8), np.asarray(mask > 0, np.bool_)
 
 
@@ -171,7 +213,11 @@ def _to_matrix(placement: Placement) -> Matrix:
     return np.array(rows, np.float64)
 
 
-def _find_inside(pixels: Pixels) -> tuple[slice, slice]:
+def _list_all(pixels: Pixels) -> Area:
+    return slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
+
+
+def _find_inside(pixels: Pixels) -> Area:
     """Return the rows and columns within a frame of one colour; all, when there is none."""
     edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     like = (np.abs(pixels - np.median(edges, axis=0)) <= FRAME_LEVELS).all(axis=2)
@@ -179,9 +225,9 @@ def _find_inside(pixels: Pixels) -> tuple[slice, slice]:
     down = np.flatnonzero(like.mean(axis=1) < FRAME_SHARE)
     across = np.flatnonzero(like.mean(axis=0) < FRAME_SHARE)
     if not len(down) or not len(across) or 0 in (down[0], across[0]):
-        return slice(0, height), slice(0, width)
+        return _list_all(pixels)
     if down[-1] == height - 1 or across[-1] == width - 1:
-        return slice(0, height), slice(0, width)
+        return _list_all(pixels)
     return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
 
 

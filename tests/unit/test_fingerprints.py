@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cluster.core.blocks import BLOCKS_BYTES
 from cluster.core.errors import UnreadableImage
 from cluster.vision.fingerprints import fingerprint, make_thumbnail, read_record
 from cluster.vision.images import OpenedImage, open_image
@@ -36,6 +37,9 @@ def test_a_record_tells_bytes_size_and_picture(opened: OpenedImage) -> None:
     assert record.sha256 == hashlib.sha256(GROUP_PHOTO.read_bytes()).digest()
     assert (record.width, record.height) == (1280, 886)
     assert (record.phash, record.dhash) == fingerprint(opened)
+    assert len(record.content) == 32
+    assert len(record.blocks) == BLOCKS_BYTES
+    assert record.orientation == 1
 
 
 def test_a_thumbnail_is_a_small_jpeg(opened: OpenedImage) -> None:
