@@ -6,7 +6,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
 
@@ -16,11 +15,11 @@ from cluster.store.sessions import move_session
 from tests.api.conftest import FakeCluster
 from tests.api.test_library_routes import find_photos, look_again
 from tests.browser.conftest import Open
+from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 from tests.library import NOW, run_session
 
 PHONE = {"width": 390, "height": 800}
-SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture
@@ -50,11 +49,6 @@ def card(page: Page) -> Locator:
 def figure(page: Page, title: str) -> Locator:
     part = card(page).locator("dl > div", has=page.get_by_text(title, exact=True))
     return part.locator("dd")
-
-
-def check_access(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    assert not [one["id"] for one in found if one["impact"] in SERIOUS]
 
 
 def test_without_a_library_the_page_says_so(api: httpx.Client, open_page: Open) -> None:

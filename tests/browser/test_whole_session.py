@@ -128,10 +128,16 @@ def test_a_folder_that_is_not_allowed_is_refused_beside_the_field(
     expect(page.get_by_label("Folder")).to_have_attribute("aria-invalid", "true")
 
 
+def unfold(page: Page, address: str) -> None:
+    """Show the history of the library over which the session at `address` went."""
+    session = page.locator(f"table.sessions a[href='{address}']")
+    page.locator("li.library", has=session).locator("summary").click()
+
+
 def test_the_list_of_sessions_shows_what_each_came_to(server: Headcount, open_page: Open) -> None:
     page = open_page(f"http://127.0.0.1:{server.port}/")
-    page.locator("li.library summary").last.click()
-    row = page.locator("table.sessions tbody tr").last
+    unfold(page, "#/sessions/1")
+    row = page.locator("table.sessions tbody tr", has=page.locator("a[href='#/sessions/1']"))
     expect(row).to_contain_text("Completed")
     expect(row.locator("[data-title=Photos]")).to_have_text("60")
     expect(row.locator("[data-title=People]")).to_have_text("6")
@@ -155,9 +161,8 @@ def test_a_session_is_erased_with_all_that_was_known_of_its_photos(
 ) -> None:
     page = open_page(f"http://127.0.0.1:{server.port}/")
     for address in ("#/sessions/1", "#/sessions/2"):  # Both have found the same photos.
-        session = page.locator(f"table.sessions a[href='{address}']")
-        page.locator("li.library", has=session).locator("summary").click()
-        session.click()
+        unfold(page, address)
+        page.locator(f"table.sessions a[href='{address}']").click()
         page.get_by_role("button", name="Erase this session …").click()
         page.get_by_role("button", name="Erase for good").click()
         expect(page.get_by_role("heading", name="Who is in your photos?")).to_be_visible()
