@@ -40,6 +40,15 @@ _CLAIM = text(
     """
 )
 
+FORGOTTEN = "the photo was forgotten since it was read; restart the session to read it again"
+
+_FAIL = text(
+    """
+    UPDATE session_item SET detection_state = 'failed', detection_reason = :reason
+    WHERE session_id = :session_id AND file_id = ANY(:ids)
+    """
+)
+
 # Another session may have detected the same photo meanwhile; its faces, which users may have put
 # with people since, stay, and ours are not written a second time.
 _NOTE = text(
@@ -86,10 +95,13 @@ def settle_detection(
         "failures": [storable_text(outcome.failure) for outcome in by_id.values()],
     }
     moved = db.execute(_CLAIM, key).all()
+    lost = [row.file_id for row in moved if row.detection_reason is None and row.image_id is None]
+    if lost:
+        db.execute(_FAIL, {"session_id": session_id, "ids": lost, "reason": FORGOTTEN})
     seen = [
         FoundFaces(row.image_id, by_id[row.file_id].faces)
         for row in moved
-        if row.detection_reason is None
+        if row.detection_reason is None and row.image_id is not None
     ]
     return add_counts(
         db,

@@ -124,8 +124,8 @@ def erase_session(db: Session, session_id: int) -> Erased:
     faces = int(db.execute(_COUNT_FACES).scalar_one())
     db.execute(_DELETE_FILES)
     db.execute(_DELETE_LIBRARIES)
-    photos = _count_rows(db, _DELETE_ORPHANS)
-    people = _delete_people(db, list(db.execute(_FIND_FACELESS).scalars()))
+    photos = count_rows(db, _DELETE_ORPHANS)
+    people = delete_people(db, list(db.execute(_FIND_FACELESS).scalars()))
     return Erased(photos, faces, people)
 
 
@@ -158,7 +158,7 @@ def erase_person(db: Session, person_id: int) -> Erased:
     rows = db.execute(_DELETE_FACES, {"person_id": person_id}).all()
     image_ids, packs = {row.image_id for row in rows}, {row.pack for row in rows}
     db.execute(_RECOUNT, {"image_ids": list(image_ids), "packs": list(packs)})
-    if not _delete_people(db, [person_id]):
+    if not delete_people(db, [person_id]):
         raise NotFound("person", person_id)
     return Erased(photos=0, faces=len(rows), people=1)
 
@@ -204,10 +204,10 @@ def _stand_still(db: Session) -> None:
     lock_people(db)
 
 
-def _delete_people(db: Session, ids: list[int]) -> int:
+def delete_people(db: Session, ids: list[int]) -> int:
     db.execute(_FORGET_CHANGES, {"ids": ids})
-    return _count_rows(db, _DELETE_PEOPLE, ids=ids)
+    return count_rows(db, _DELETE_PEOPLE, ids=ids)
 
 
-def _count_rows(db: Session, statement: TextClause, **key: object) -> int:
+def count_rows(db: Session, statement: TextClause, **key: object) -> int:
     return int(cast(CursorResult[Any], db.execute(statement, key)).rowcount)

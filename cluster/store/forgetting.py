@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from cluster.store.attempts import hold_attempts_closed
 from cluster.store.discovery import lock_library
-from cluster.store.erasing import Erased, _count_rows, _delete_people
+from cluster.store.erasing import Erased, count_rows, delete_people
 from cluster.store.heirs import promote_heirs
 from cluster.store.holds import list_held_sessions
 from cluster.store.libraries import get_library, path_prefix
@@ -100,6 +100,6 @@ def forget_missing(db: Session, library_id: int) -> Erased:
     db.execute(_FIND_LEFT)
     faces = int(db.execute(_COUNT_FACES).scalar_one())
     db.execute(_EMPTY_FILES)
-    photos = _count_rows(db, _DELETE_PHOTOS)
-    people = _delete_people(db, list(db.execute(_LIST_FACELESS).scalars()))
+    photos = count_rows(db, _DELETE_PHOTOS)
+    people = delete_people(db, list(db.execute(_LIST_FACELESS).scalars()))
     return Erased(photos, faces, people)

@@ -2,80 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
-    REAL,
-    BigInteger,
     CheckConstraint,
-    Constraint,
     DateTime,
-    Enum,
     ForeignKey,
     Identity,
     Index,
-    LargeBinary,
-    MetaData,
-    Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from cluster.core.changes import ChangeKind
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus
-
-
-def _check_name(check: Constraint, table: Any) -> str:
-    """Name the check of an enum column after the column: two may hold the same enum."""
-    columns = list(check.columns) if isinstance(check, CheckConstraint) else []
-    return columns[0].name if len(columns) == 1 else str(check.name)
-
+from cluster.store.table import Table
 
 PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in (0, 16, 32, 48))
 """The quarters of a pHash: photos whose pHashes agree have one in common (core/duplicates.py)."""
-
-NAMES: dict[str, str | Callable[[Constraint, Any], str]] = {
-    "check_constraint_name": _check_name,
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(check_constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-def _values(kind: type[StrEnum]) -> Enum:
-    return Enum(
-        kind,
-        native_enum=False,
-        create_constraint=True,
-        length=20,
-        values_callable=lambda members: [member.value for member in members],
-    )
-
-
-class Table(DeclarativeBase):
-    """What all tables share: names of constraints, and how Python's types are stored."""
-
-    metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map: Mapping[Any, Any] = {
-        **{
-            kind: _values(kind)
-            for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState, ChangeKind)
-        },
-        int: BigInteger(),
-        float: REAL(),
-        str: Text(),
-        bytes: LargeBinary(),
-        datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB(),
-        list[float]: ARRAY(REAL),
-    }
 
 
 class Image(Table):

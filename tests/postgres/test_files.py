@@ -355,3 +355,16 @@ def test_what_a_storage_does_not_tell_is_never_equal(
     settle_detection(db, first, [DetectionOutcome(item.file_id)], pack=PACK, now=NOW)
     second = meet(after)
     assert bool(list_pending(db, second, PhaseName.TRAINING, limit=2)) is is_read
+
+
+def test_a_photo_that_was_forgotten_while_its_file_waits_is_a_failed_item(db: Session) -> None:
+    session_id = start_session(db)
+    add_found(db, session_id, [found("a"), found("b")], pack=PACK)
+    pending = list_pending(db, session_id, PhaseName.TRAINING, limit=10)
+    read = [TrainingOutcome(item.file_id, record(item.path)) for item in pending]
+    settle_training(db, session_id, read, pack=PACK)
+    db.execute(text(f"UPDATE file SET image_id = NULL WHERE id = {read[0].file_id}"))
+    seen = [DetectionOutcome(one.file_id, (make_face(one.file_id),)) for one in read]
+    settled = settle_detection(db, session_id, seen, pack=PACK, now=NOW)
+    assert (settled.counts.processed, settled.counts.failed) == (1, 1)
+    check_session(db, session_id)
