@@ -205,9 +205,11 @@ def _stand_still(db: Session) -> None:
 
 
 def delete_people(db: Session, ids: list[int]) -> int:
+    """Delete people, and the changes that mention them; return how many there were."""
     db.execute(_FORGET_CHANGES, {"ids": ids})
     return count_rows(db, _DELETE_PEOPLE, ids=ids)
 
 
 def count_rows(db: Session, statement: TextClause, **key: object) -> int:
+    """Run a statement; return how many rows it changed."""
     return int(cast(CursorResult[Any], db.execute(statement, key)).rowcount)

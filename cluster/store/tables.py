@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from cluster.core.changes import ChangeKind
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus
-from cluster.store.table import Table
+from cluster.store.table import Table as Table
 
 PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in (0, 16, 32, 48))
 """The quarters of a pHash: photos whose pHashes agree have one in common (core/duplicates.py)."""
