@@ -17,6 +17,7 @@ from serve.submit import JobSubmitter, entrypoint
 
 SESSION = SessionInfo(
     id=5,
+    library_id=1,
     root="/photos/it's $HOME; rm -rf",
     name=None,
     pack="bundled",
@@ -24,6 +25,7 @@ SESSION = SessionInfo(
     options={},
     job_id=None,
     error=None,
+    census={},
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
     started_at=None,
     completed_at=None,

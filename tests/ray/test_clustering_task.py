@@ -31,7 +31,7 @@ from cluster.store.items import add_found, settle_detection
 from cluster.store.people import list_people
 from cluster.store.phases import finish_discovery, set_clustering, start_phase
 from cluster.tasks.clustering import ClusteringOptions, cluster_faces
-from tests.library import NOW, PACK, found, ids_of, make_face, start_session
+from tests.library import NOW, PACK, found, ids_of, make_face, start_session, train
 from tests.local_ray import local_ray
 from tests.unit.embeddings import make_embeddings
 from tests.waiting import wait_until
@@ -96,14 +96,15 @@ def library(running_ray: None, engine: Engine, database_url: str, tmp_path: Path
         session_id = start_session(db)
         add_found(db, session_id, [found(str(n)) for n in range(PHOTOS)], pack=PACK)
         finish_discovery(db, session_id)
-        image_ids = list(ids_of(db, session_id, PhaseName.FACE_DETECTION).values())
+        train(db, session_id, {name: name for name in ids_of(db, session_id)})
+        file_ids = list(ids_of(db, session_id, PhaseName.FACE_DETECTION).values())
         shares = np.array_split(vectors, PHOTOS)
         model = make_face(1)
         outcomes = [
             DetectionOutcome(
-                image_id, tuple(replace(model, embedding=row.tobytes()) for row in share)
+                file_id, tuple(replace(model, embedding=row.tobytes()) for row in share)
             )
-            for image_id, share in zip(image_ids, shares, strict=True)
+            for file_id, share in zip(file_ids, shares, strict=True)
         ]
         settle_detection(db, session_id, outcomes, pack=PACK, now=NOW)
         start_phase(db, session_id, PhaseName.CLUSTERING, now=NOW)

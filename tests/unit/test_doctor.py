@@ -520,6 +520,7 @@ def make_session(
 ) -> SessionInfo:
     return SessionInfo(
         id=7,
+        library_id=1,
         root="/photos/Rosa",
         name="Rosa's birthday",
         pack="bundled",
@@ -527,6 +528,7 @@ def make_session(
         options={},
         job_id=job_id,
         error=error,
+        census={},
         created_at=NOW,
         started_at=NOW,
         completed_at=None,
