@@ -133,12 +133,14 @@ class Placed:
     """What came of a batch.
 
     `same` are files that hold the photo that they held before, `lost` those whose photo was erased
-    while they were read; `phashes`, signed, are those of all photos that the files hold now.
+    while they were read; `phashes`, signed, and `contents` are those of all photos that the files
+    hold now.
     """
 
     same: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     phashes: list[int] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
 
 
 def place_contents(
@@ -241,6 +243,8 @@ class _Placing:
     def _hold(self, file: Row[Any], known: Known, digest: bytes) -> None:
         self._held[file.current_id] = (known.id, digest)
         self.placed.phashes.append(known.phash)
+        if known.content:
+            self.placed.contents.append(known.content)
         if file.image_id == known.id:
             self.placed.same.append(file.current_id)
         elif file.image_id is not None:

@@ -118,7 +118,7 @@ def _keep(
     if placed.lost:
         db.execute(_FAIL, key | {"ids": placed.lost, "reason": ERASED_MEANWHILE})
     same = db.execute(_SKIP_SAME, key | {"ids": placed.same, "pack": pack}).all()
-    skipped = decide_duplicates(db, session_id, placed.phashes, pack=pack)
+    skipped = decide_duplicates(db, session_id, placed.phashes, contents=placed.contents, pack=pack)
     return len(placed.lost), len(same) + skipped
 
 

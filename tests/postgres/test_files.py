@@ -355,3 +355,62 @@ def test_what_a_storage_does_not_tell_is_never_equal(
     settle_detection(db, first, [DetectionOutcome(item.file_id)], pack=PACK, now=NOW)
     second = meet(after)
     assert bool(list_pending(db, second, PhaseName.TRAINING, limit=2)) is is_read
+
+
+def test_what_is_gone_beside_a_renamed_folder_is_missing(db: Session) -> None:
+    """The photos that moved are not gone: two of eight are."""
+    names = [f"old/{n}" for n in range(8)]
+    look(db, {name: picture(name) for name in names})
+    session_id = look(db, {n.replace("old", "new"): picture(n) for n in names[:6]})
+    census = get_session(db, session_id).census
+    assert (census["moved"], census["missing"], census["gone"]) == (6, 2, None)
+
+
+def turned(name: str, turn: int, *, faces: Sequence[Face] = ()) -> Held:
+    """A file whose EXIF block turns a picture, which therefore has other hashes."""
+    size = {"width": 300, "height": 400} if turn >= 5 else {}
+    other = record(f"{name} turned")
+    hashes = {"phash": other.phash, "sha256": other.sha256}
+    return picture(name, faces=faces, orientation=turn, **size, **hashes)
+
+
+@pytest.mark.parametrize("turn", range(2, 9))
+def test_a_copy_that_was_turned_is_a_duplicate_and_takes_the_faces_over(
+    db: Session, turn: int
+) -> None:
+    others = {n: picture(n) for n in "xyz"}
+    look(db, {"a": picture("a", faces=[face_at(BOX)]), **others})
+    face_id, person_id = name_faces(db)
+    copy = {"copy": turned("a", turn, faces=[face_at(BOX, 2)])}
+    unchanged: dict[str, Held | None] = dict.fromkeys("xyz")
+    both = look(db, {"a": None, **copy, **unchanged})
+    assert count_detected(db, both) == 0
+    assert get_person(db, person_id).photos == 2
+    look(db, {"copy": None, **unchanged})
+    check_kept(db, face_id, person_id)
+    assert box_of(db, face_id) == turning(turn, 400, 300).place_box(BOX)
+    look(db, {"a": None, **unchanged})
+    check_kept(db, face_id, person_id)
+    assert box_of(db, face_id) == BOX
+
+
+@pytest.mark.parametrize("is_there_before", [True, False])
+def test_what_was_erased_stays_erased_in_a_copy_that_was_turned(
+    db: Session, is_there_before: bool
+) -> None:
+    copy = {"copy": turned("a", 6)}
+    look(db, {"a": picture("a", faces=[face_at(BOX)]), "x": picture("x")})
+    if is_there_before:
+        look(db, {"a": None, "x": None, **copy})
+    _, person_id = name_faces(db)
+    erase_person(db, person_id)
+    box = turning(6, 400, 300).place_box(BOX)
+    if not is_there_before:
+        look(db, {"a": None, "x": None, "copy": turned("a", 6, faces=[face_at(box)])})
+    look(db, {"copy": None, "x": None})
+    assert rows(db, "SELECT count(*) FROM face") == [(0,)]
+    query = """
+        SELECT box_left, box_top, box_right, box_bottom FROM erased_face
+        WHERE image_id = (SELECT image_id FROM file WHERE path LIKE '%copy%')
+    """
+    assert rows(db, query) == [(box.left, box.top, box.right, box.bottom)]
