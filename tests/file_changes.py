@@ -21,6 +21,7 @@ from PIL import Image
 
 ORIENTATION = 0x0112
 FOLDERS = ("portraits", "2019/summer", "album ä", "Sorted")
+JPEG, PNG = b"\xff\xd8", b"\x89PNG"
 MOST_FILES = 60
 MOST_DELETED = 12
 
@@ -59,9 +60,10 @@ class ChangingFolder:
         name = draw.choice(list(CHANGES))
         return f"{name} {CHANGES[name](self, draw)}"
 
-    def pick(self, draw: random.Random, *, suffix: str = "") -> Path:
-        """Return one of the photos; with `suffix`, of those whose name ends so in any case."""
-        return draw.choice([p for p in self.list_files() if p.name.lower().endswith(suffix)])
+    def pick(self, draw: random.Random, *, start: bytes = b"") -> Path:
+        """Return one of the photos whose content begins so, whatever they are called."""
+        files = self.list_files()
+        return draw.choice([path for path in files if path.read_bytes().startswith(start)])
 
     def find_place(self, draw: random.Random, name: str) -> Path:
         """Return where nothing is, in one of the folders, under this name or one like it."""
@@ -172,9 +174,9 @@ def bring_back(folder: ChangingFolder, draw: random.Random) -> str:
 
 def write_metadata(folder: ChangingFolder, draw: random.Random) -> str:
     """Write a comment into a JPEG or a PNG."""
-    path = folder.pick(draw, suffix=draw.choice((".jpg", ".png")))
+    path = folder.pick(draw, start=draw.choice((JPEG, PNG)))
     data, comment = path.read_bytes(), b"note\0%d" % draw.getrandbits(64)
-    if path.name.lower().endswith(".jpg"):
+    if data.startswith(JPEG):
         length = (len(comment) + 2).to_bytes(2, "big")
         data = data[:2] + b"\xff\xfe" + length + comment + data[2:]
     else:
@@ -187,7 +189,7 @@ def write_metadata(folder: ChangingFolder, draw: random.Random) -> str:
 
 def write_orientation(folder: ChangingFolder, draw: random.Random) -> str:
     """Turn a JPEG by its orientation alone, and note a time in its EXIF block."""
-    path = folder.pick(draw, suffix=".jpg")
+    path = folder.pick(draw, start=JPEG)
     data, orientation = path.read_bytes(), draw.randint(1, 8)
     with Image.open(io.BytesIO(data)) as picture:
         exif = picture.getexif()

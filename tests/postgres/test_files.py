@@ -414,3 +414,56 @@ def test_what_was_erased_stays_erased_in_a_copy_that_was_turned(
         WHERE image_id = (SELECT image_id FROM file WHERE path LIKE '%copy%')
     """
     assert rows(db, query) == [(box.left, box.top, box.right, box.bottom)]
+
+
+def orientations(db: Session) -> list[tuple[Any, ...]]:
+    return rows(
+        db,
+        """
+        SELECT f.path, i.orientation FROM file f JOIN image i ON i.id = f.image_id
+        WHERE f.missing_since IS NULL AND NOT f.superseded ORDER BY f.path
+        """,
+    )
+
+
+EQUAL_BUT_TURNED = Relation(Likeness.EQUAL, turning(6, 400, 300), 6)
+
+
+@pytest.mark.parametrize("order", [("a", "copy"), ("copy", "a")])
+def test_a_copy_stays_as_it_is_when_its_original_is_turned_beside_it(
+    db: Session, order: tuple[str, str]
+) -> None:
+    look(db, {"a": picture("a", faces=[face_at(BOX)])})
+    now = {"a": replace(turned("a", 6), relation=EQUAL_BUT_TURNED), "copy": picture("a")}
+    look(db, {name: now[name] for name in order}, times={"a": 200})
+    assert orientations(db) == [(path("a"), 6), (path("copy"), 1)]
+
+
+def test_known_bytes_are_read_again_when_their_photo_was_turned_meanwhile(db: Session) -> None:
+    look(db, {"a": picture("a", faces=[face_at(BOX)]), "x": picture("x")})
+    session_id = start_session(db)
+    start_phase(db, session_id, PhaseName.TRAINING, now=NOW)
+    met = [FoundPhoto(path(name), 10, 200) for name in ("a", "copy")]
+    add_found(db, session_id, met, pack=PACK)
+    a, copy = list_pending(db, session_id, PhaseName.TRAINING, limit=10)
+    turned_a = TrainingOutcome(
+        a.file_id, turned("a", 6).record, relation=EQUAL_BUT_TURNED, before=a.image_id
+    )
+    settle_training(db, session_id, [turned_a], pack=PACK)
+    known = TrainingOutcome(copy.file_id, known=record("a").sha256)
+    settle_training(db, session_id, [known], pack=PACK)
+    assert list_pending(db, session_id, PhaseName.TRAINING, limit=10) == [copy]
+    settle_training(db, session_id, [TrainingOutcome(copy.file_id, record("a"))], pack=PACK)
+    assert orientations(db) == [(path("a"), 6), (path("copy"), 1), (path("x"), 1)]
+
+
+def test_a_file_that_comes_back_holds_what_is_in_it_though_its_photo_was_turned(
+    db: Session,
+) -> None:
+    look(db, {name: picture("a" if name == "old" else name) for name in ("old", "x", "y", "z")})
+    others: dict[str, Held | None] = dict.fromkeys("xyz")
+    look(db, {"new": picture("a"), **others})
+    again = replace(turned("a", 6), relation=EQUAL_BUT_TURNED)
+    look(db, {"new": again, **others}, times={"new": 200})
+    look(db, {"new": None, "old": picture("a"), **others}, times={"new": 200})
+    assert orientations(db)[:2] == [(path("new"), 6), (path("old"), 1)]
