@@ -64,6 +64,7 @@ class Memory:
     run: Headcount
     homes: dict[int, SeenFace] = field(default_factory=dict)
     pictures: dict[bytes, str] = field(default_factory=dict)
+    met: set[bytes] = field(default_factory=set)
     erased: set[int] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)
     placed: dict[int, int | None] = field(default_factory=dict)
@@ -83,12 +84,6 @@ class Memory:
                 _FACES
             )
         }
-
-    def begin(self, files: Mapping[str, Picture]) -> None:
-        """Keep what the first session has found."""
-        self.homes = self.see_faces()
-        self.owners = {one: face.person_id for one, face in self.homes.items()}
-        self.pictures = {row[1]: files[row[0]][0] for row in self.ask_tables(_FILES)}
 
     def list_people(self) -> list[dict[str, Any]]:
         """Return the people, by id."""
@@ -112,6 +107,9 @@ class Memory:
     def compare(self, files: Mapping[str, Picture]) -> list[str]:
         """Return what differs from what must hold, and keep what is there now."""
         faces = self.see_faces()
+        for path, content, _ in self.ask_tables(_FILES):
+            if path in files:
+                self.pictures.setdefault(content, files[path][0])
         found = [
             *self._compare_files(files),
             *self._compare_faces(faces),
@@ -119,7 +117,7 @@ class Memory:
             *self._compare_people(faces, files),
         ]
         self.owners = {one: face.person_id for one, face in faces.items()}
-        self.has_decided = False
+        self.has_decided, self.met = False, set(self.pictures)
         return found
 
     def _compare_files(self, files: Mapping[str, Picture]) -> Iterator[str]:
@@ -142,25 +140,20 @@ class Memory:
             if one in self.erased:
                 yield f"face {one} is back, which was erased"
             elif home is None:
-                yield f"face {one} of person {face.person_id} is new: {self._tell(face)}"
+                there = [other for other, old in self.homes.items() if _is_same_place(face, old)]
+                if face.content in self.met or there:
+                    yield f"face {one} of person {face.person_id} is new, where {there} were"
                 self.homes[one] = face
             elif not _is_same_place(face, home):
                 yield f"face {one} was at {home.place} of a picture, and is at {face.place}"
-
-    def _tell(self, face: SeenFace) -> str:
-        """Say whose place a new face has taken."""
-        there = [one for one, home in self.homes.items() if _is_same_place(face, home)]
-        return "it lies where these were: " + ", ".join(
-            f"{one} (erased)" if one in self.erased else str(one) for one in there
-        )
 
     def _compare_decisions(self, faces: Mapping[int, SeenFace]) -> Iterator[str]:
         for one, person_id in self.placed.items():
             face = faces.get(one)
             if face and (face.person_id, face.is_placed) != (person_id, True):
                 yield f"face {one} was placed with {person_id}, and is with {face.person_id}"
-        if self.has_decided:
-            return
+        if self.has_decided or set(faces) - set(self.owners):
+            return  # Other faces, or other decisions, may make other groups.
         for one, face in faces.items():
             if face.person_id != self.owners.get(one):
                 yield f"face {one} went from {self.owners.get(one)} to {face.person_id}"
@@ -169,8 +162,8 @@ class Memory:
         self, faces: Mapping[int, SeenFace], files: Mapping[str, Picture]
     ) -> Iterator[str]:
         people = {int(person["personId"]): person for person in self.list_people()}
-        for person_id, name in self.names.items():
-            now = people.get(person_id, {}).get("name")
+        for person_id, name in self.names.items():  # A name pins no face: some have none left.
+            now = self.run.get(f"/api/v1/people/{person_id}").body.get("name")
             if now != name:
                 yield f"person {person_id} was called {name}, and is {now}"
         photos = set(files.values())
@@ -240,12 +233,13 @@ def _erase(memory: Memory, people: list[dict[str, Any]], draw: random.Random) ->
     person_id = draw.choice(people)["personId"]
     if draw.random() < 0.5:
         return f"nothing to person {person_id}", Answer(0, {}, None)
-    before = set(memory.see_faces())
+    before = memory.see_faces()
     answer = memory.send("DELETE", str(person_id), None)
     if answer.status == 200:
-        gone = before - set(memory.see_faces())
+        gone = set(before) - set(memory.see_faces())
         assert len(gone) == answer.body["faces"], (gone, answer.body)
         memory.erased |= gone
+        memory.homes = {one: before[one] for one in gone} | memory.homes
         memory.names.pop(person_id, None)
         for one in gone:
             memory.placed.pop(one, None)
