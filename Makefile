@@ -34,7 +34,7 @@ help:
 	@echo 'make lint                 style, types, import directions'
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
 	@echo 'make bench PACK=PACK [PHOTOS=DIR]   the measurements behind the numbers in README'
-	@echo 'make soak [MINUTES=10] [SEED=1]   kill processes of real runs, compare with undisturbed ones'
+	@echo 'make soak [MINUTES=10] [SEED=1]   kill processes of real runs, change files between and during them'
 	@echo 'make mutations [COUNT=10000] [SEED=1] [PHOTOS=DIR]   damaged photos through the reader'
 	@echo 'make audit                the locked packages: vulnerabilities, licences, what they would send'
 	@echo 'make lock                 resolve requirements/*.in again, and audit'
@@ -74,7 +74,10 @@ bench: $(VENV)/.commands
 	done
 
 soak: $(VENV)/.dev
-	@$(PYTHON) -m tests.drills --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+	@half=$$($(PYTHON) -c "print($(or $(MINUTES),10) / 2)"); status=0; \
+	for drills in drills file_drills; do \
+		$(PYTHON) -m tests.$$drills --minutes $$half --seed $(or $(SEED),1) || status=1; \
+	done; exit $$status
 
 mutations: $(VENV)/.commands
 	@set --; if [ -n "$$PHOTOS" ]; then set -- --photos "$$PHOTOS"; fi; \

@@ -13,7 +13,8 @@ import argparse
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ from cluster.store.engine import Engine, begin
 from cluster.store.faces import list_boxes
 from cluster.store.holds import hold_session
 from cluster.store.sessions import get_session
-from cluster.vision.packs import resolve_pack
+from cluster.vision.packs import Pack, resolve_pack
 from cluster.workers import Staff
 from jobs.plans import choose_session, make_plan
-from jobs.runtime import open_database, open_runtime
+from jobs.runtime import Runtime, open_database, open_runtime
 
 SAME_FACE = 0.5
 MIN_FACE_PX = 20
@@ -71,6 +72,13 @@ Read = Callable[[Engine, int, str], Any]
 
 def run_headcount(library: Path, data_dir: Path, pack_name: str, *, read: Read) -> Any:
     """Run one session with the default settings; return what `read` gets from its tables."""
+    with open_headcount(data_dir, pack_name) as (runtime, pack):
+        return read(runtime.engine, run_one(runtime, pack, library), pack.name)
+
+
+@contextmanager
+def open_headcount(data_dir: Path, pack_name: str) -> Iterator[tuple[Runtime, Pack]]:
+    """Give a runtime with the default settings, and the pack of this name or folder."""
     options = {"data_dir": data_dir, "pack": pack_name, "serve_enabled": False}
     settings = load_settings(options=options)
     pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
@@ -78,17 +86,21 @@ def run_headcount(library: Path, data_dir: Path, pack_name: str, *, read: Read) 
         open_database(settings) as (url, engine),
         open_runtime(settings, url=url, engine=engine) as runtime,
     ):
-        session = choose_session(
-            engine, root=str(library), name=None, resume=None, pack=pack, now=datetime.now(UTC)
-        )
-        plan = make_plan(runtime, session, pack)
-        staff = Staff(plan)
-        while not staff.is_ready(timeout_s=1.0):
-            pass
-        with hold_session(engine, session.id) as hold:
-            status = run_session(plan, staff, is_interrupted=lambda: False, hold=hold)
-        assert status is SessionStatus.COMPLETED, status
-        return read(engine, session.id, pack.name)
+        yield runtime, pack
+
+
+def run_one(runtime: Runtime, pack: Pack, library: Path) -> int:
+    """Run a session over the library to its end; return its id."""
+    engine, now = runtime.engine, datetime.now(UTC)
+    session = choose_session(engine, root=str(library), name=None, resume=None, pack=pack, now=now)
+    plan = make_plan(runtime, session, pack)
+    staff = Staff(plan)
+    while not staff.is_ready(timeout_s=1.0):
+        pass
+    with hold_session(engine, session.id) as hold:
+        status = run_session(plan, staff, is_interrupted=lambda: False, hold=hold)
+    assert status is SessionStatus.COMPLETED, status
+    return session.id
 
 
 def read_results(engine: Engine, session_id: int, pack: str) -> tuple[float, Boxes]:

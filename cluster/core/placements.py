@@ -164,3 +164,9 @@ def invert_turn(turn: int) -> int:
 def relative_turn(old_orientation: int, new_orientation: int) -> int:
     """Return what turns the old upright picture into the new one, when only EXIF has changed."""
     return compose_turns(invert_turn(old_orientation), new_orientation)
+
+
+def turn_within(before: int, after: int, width: int, height: int) -> Relation:
+    """Return the relation of one picture in two orientations; it is `width` x `height` before."""
+    turn = relative_turn(before, after)
+    return Relation(Likeness.EQUAL, turning(turn, width, height), turn)

@@ -85,6 +85,9 @@ _COUNT_MET = text(
 )
 _LIST_UNMET = text("SELECT id FROM unmet ORDER BY id")
 
+# Files that were here before: met again, moved, or gone.
+_COUNT_LEFT = text("SELECT count(*) FROM unmet WHERE starts_with(path, :prefix)")
+
 _SET_LIBRARY = text(
     """
     UPDATE library SET known = :known, gone = :gone
@@ -160,7 +163,7 @@ def settle_files(
     db.execute(_FIND_UNMET, key | {"unlisted": unlisted, "gone": sorted(gone)})
     unmet = db.execute(_LIST_UNMET).scalars().all()
     lost = set(db.execute(_LIST_GONE, key).scalars()) if unmet else set()
-    known = len(lost) + int(db.execute(_COUNT_MET, key).scalar_one())
+    known = sum(int(db.execute(count, key).scalar_one()) for count in (_COUNT_LEFT, _COUNT_MET))
     is_doubtful = 2 * len(lost) > known
     marked = [one for one in unmet if not (is_doubtful and one in lost)]
     missing = mark_files_missing(db, marked, now=now)

@@ -14,7 +14,9 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cluster.core.faces import BoundingBox, match_boxes
+from cluster.core.placements import turn_within
 from cluster.store.found_faces import FoundFaces
+from cluster.store.placing import add_erased
 from cluster.store.tables import ErasedFace
 
 # The same picture in other files: one of them may stand for the others one day.
@@ -26,7 +28,18 @@ _MARK = text(
     FROM face f JOIN image r ON r.id = f.image_id
         JOIN image i ON i.id = r.id OR i.duplicate_of = r.id
         CROSS JOIN LATERAL (SELECT coalesce(i.width::real / nullif(r.width, 0), 1) AS scale) k
-    WHERE f.person_id = :person_id
+    WHERE f.person_id = :person_id AND (i.content = r.content AND i.orientation <> r.orientation)
+        IS NOT TRUE
+    """
+)
+
+# The same pixels, which another orientation turns.
+_LIST_TURNED = text(
+    """
+    SELECT i.id, r.width, r.height, r.orientation AS before, i.orientation AS after,
+        f.box_left, f.box_top, f.box_right, f.box_bottom
+    FROM face f JOIN image r ON r.id = f.image_id JOIN image i ON i.duplicate_of = r.id
+    WHERE f.person_id = :person_id AND i.content = r.content AND i.orientation <> r.orientation
     """
 )
 
@@ -36,6 +49,9 @@ _RECOUNT = text("UPDATE detection SET faces = :faces WHERE image_id = :image_id 
 def mark_erased(db: Session, person_id: int) -> None:
     """Keep where the faces of a person are, in their photos and in the duplicates of these."""
     db.execute(_MARK, {"person_id": person_id})
+    for row in db.execute(_LIST_TURNED, {"person_id": person_id}).all():
+        relation = turn_within(row.before, row.after, row.width, row.height)
+        add_erased(db, row.id, [row], relation)
 
 
 def leave_out_erased(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:

@@ -66,6 +66,10 @@ _COMPLETE = text(
     """
 )
 _DATE = text("UPDATE image SET taken_at = :taken_at WHERE id = :id")
+# Other files of a photo, which are gone: had they come back, they would hold what it was before.
+_FORGET_BYTES = text(
+    "UPDATE file SET sha256 = NULL, is_read = false WHERE image_id = :id AND id <> :file_id"
+)
 _FORGET_DETECTIONS = text("DELETE FROM detection WHERE image_id = :id")
 
 _IS_SHARED = text(
@@ -132,13 +136,15 @@ class Known:
 class Placed:
     """What came of a batch.
 
-    `same` are files that hold the photo that they held before, `lost` those whose photo was erased
-    while they were read; `phashes`, signed, are those of all photos that the files hold now.
+    `same` are files that hold the photo that they held before, `lost` those whose photo was erased,
+    or changed, while they were read. `phashes`, signed, and `contents` are those of all photos that
+    the files hold now.
     """
 
     same: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     phashes: list[int] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
 
 
 def place_contents(
@@ -146,6 +152,7 @@ def place_contents(
 ) -> Placed:
     """Let each file hold the photo that was read in it. The caller holds the library's lock."""
     work = _Placing(db, session_id, read, turn=turn)
+    work.claim(read)
     for outcome in read:
         work.place(outcome)
     work.write()
@@ -165,6 +172,7 @@ class _Placing:
         self._by_content = self._find_by_content([o.record for o in read if o.record])
         self._held: dict[int, tuple[int, bytes]] = {}
         self._left: dict[int, int] = {}
+        self._claimed: set[int] = set()
         self.placed = Placed()
 
     def _find_by_bytes(self, digests: Sequence[bytes]) -> dict[bytes, Known]:
@@ -180,6 +188,11 @@ class _Placing:
         return {
             (bytes(r.content), r.orientation): Known(r.id, bytes(r.content), r.phash) for r in rows
         }
+
+    def claim(self, read: Sequence[TrainingOutcome]) -> None:
+        """Note which photos files of the batch hold as they are: none of these may change."""
+        found = (self._find(outcome) for outcome in read)
+        self._claimed = {known.id for known in found if known is not None}
 
     def place(self, outcome: TrainingOutcome) -> None:
         """Decide which photo a file holds."""
@@ -207,13 +220,11 @@ class _Placing:
         relation = outcome.relation if outcome.before == file.image_id else None
         if file.image_id is None or relation is None or relation.likeness is Likeness.OTHER:
             known = self._add(record)
-        elif self._db.execute(
-            _IS_SHARED, {"id": file.image_id, "file_id": file.current_id}
-        ).scalar_one():
+        elif self._is_shared(file):
             known = self._add(record)
             copy_erased(self._db, file.image_id, known.id, relation)
         else:
-            known = self._change(file.image_id, record, relation)
+            known = self._change(file, record, relation)
         self._by_bytes[record.sha256] = known
         if record.content:
             self._by_content[record.content, record.orientation] = known
@@ -223,11 +234,19 @@ class _Placing:
         image_id = int(self._db.execute(_ADD, _to_row(record)).scalar_one())
         return Known(image_id, record.content, to_signed(record.phash))
 
-    def _change(self, image_id: int, record: PhotoRecord, relation: Relation) -> Known:
+    def _is_shared(self, file: Row[Any]) -> bool:
+        """Tell whether another file holds the photo too."""
+        key = {"id": file.image_id, "file_id": file.current_id}
+        return file.image_id in self._claimed or bool(self._db.execute(_IS_SHARED, key).scalar())
+
+    def _change(self, file: Row[Any], record: PhotoRecord, relation: Relation) -> Known:
         """Let a photo be the picture that its file holds now, with its faces where they are now."""
+        image_id = int(file.image_id)
         place_faces(self._db, image_id, relation, turn=self._turn)
         self._db.execute(_CHANGE, {**_to_row(record), "id": image_id})
-        if relation.likeness is not Likeness.EQUAL:
+        if relation.likeness is Likeness.EQUAL:
+            self._db.execute(_FORGET_BYTES, {"id": image_id, "file_id": file.current_id})
+        else:
             self._db.execute(_FORGET_DETECTIONS, {"id": image_id})
         return Known(image_id, record.content, to_signed(record.phash))
 
@@ -241,6 +260,8 @@ class _Placing:
     def _hold(self, file: Row[Any], known: Known, digest: bytes) -> None:
         self._held[file.current_id] = (known.id, digest)
         self.placed.phashes.append(known.phash)
+        if known.content:
+            self.placed.contents.append(known.content)
         if file.image_id == known.id:
             self.placed.same.append(file.current_id)
         elif file.image_id is not None:

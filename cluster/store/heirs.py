@@ -5,20 +5,34 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cluster.core.placements import turn_within
 from cluster.store.people_claims import lock_people
+from cluster.store.placing import copy_erased, move_faces
 
 _DROP = text("DROP TABLE IF EXISTS heir")
 _FIND = text(
     """
     CREATE TEMP TABLE heir ON COMMIT DROP AS
     SELECT DISTINCT ON (g.id) g.id AS old, d.id AS new,
-        d.width::float8 / g.width AS across, d.height::float8 / g.height AS down
+        d.width::float8 / g.width AS across, d.height::float8 / g.height AS down,
+        CASE WHEN g.content = d.content THEN g.orientation END AS orientation
     FROM image g JOIN image d ON d.duplicate_of = g.id
         JOIN file f ON f.image_id = d.id AND f.missing_since IS NULL
     WHERE g.missing_since IS NOT NULL AND d.missing_since IS NULL
     ORDER BY g.id, f.modified_ns NULLS LAST, f.path
     """
 )
+
+# The same pixels, which another orientation turns: the sides of the pictures say nothing.
+_LIST_TURNED = text(
+    """
+    SELECT h.old, h.new, g.width, g.height, h.orientation AS before, d.orientation AS after
+    FROM heir h JOIN image g ON g.id = h.old JOIN image d ON d.id = h.new
+    WHERE h.orientation <> d.orientation ORDER BY h.old
+    """
+)
+_IS_PLACED = text("UPDATE heir SET across = 1, down = 1 WHERE old = ANY(:ids)")
+_HAS_ERASED = text("SELECT EXISTS (SELECT FROM erased_face WHERE image_id = :id)")
 
 _INHERIT = (
     """
@@ -59,5 +73,17 @@ def promote_heirs(db: Session) -> None:
     db.execute(_DROP)
     db.execute(_FIND)
     if db.execute(text("SELECT FROM heir LIMIT 1")).first() is not None:
+        _turn_faces(db)
         for statement in _INHERIT:
             db.execute(text(statement))
+
+
+def _turn_faces(db: Session) -> None:
+    """Bring the faces of turned heirs to where they lie in these; a crop stays as it is."""
+    rows = db.execute(_LIST_TURNED).all()
+    for row in rows:
+        relation = turn_within(row.before, row.after, row.width, row.height)
+        move_faces(db, row.old, relation)
+        if not db.execute(_HAS_ERASED, {"id": row.new}).scalar_one():
+            copy_erased(db, row.old, row.new, relation)
+    db.execute(_IS_PLACED, {"ids": [row.old for row in rows]})

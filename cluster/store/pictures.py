@@ -53,7 +53,7 @@ _COUNT_OF_NOBODY = text(
 
 _SOURCE = text(
     """
-    SELECT path, sha256 FROM file WHERE image_id = :id
+    SELECT path, sha256 FROM file WHERE image_id = :id AND sha256 IS NOT NULL
     ORDER BY missing_since NULLS FIRST, id LIMIT 1
     """
 )

@@ -6,7 +6,7 @@ A turned picture turns its crops.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -55,6 +55,19 @@ _ADD_ERASED = text(
 
 def place_faces(db: Session, image_id: int, relation: Relation, *, turn: Turn) -> None:
     """Move a photo's faces, and where faces were erased, to where they lie in its new picture."""
+    move_faces(db, image_id, relation, turn=turn)
+    erased = [
+        {"id": row.id, **_place_box(row, relation)}
+        for row in db.execute(_ERASED, {"image_id": image_id}).all()
+    ]
+    if erased:
+        db.execute(_MOVE_ERASED, erased)
+
+
+def move_faces(
+    db: Session, image_id: int, relation: Relation, *, turn: Turn = lambda crop, by: crop
+) -> None:
+    """Move a photo's faces to where they lie in another picture."""
     lock_people(db)
     faces = [
         {
@@ -67,21 +80,17 @@ def place_faces(db: Session, image_id: int, relation: Relation, *, turn: Turn) -
     ]
     if faces:
         db.execute(_MOVE_FACE, faces)
-    erased = [
-        {"id": row.id, **_place_box(row, relation)}
-        for row in db.execute(_ERASED, {"image_id": image_id}).all()
-    ]
-    if erased:
-        db.execute(_MOVE_ERASED, erased)
 
 
 def copy_erased(db: Session, image_id: int, new_id: int, relation: Relation) -> None:
     """Let what was erased in a photo be erased in a new one, which shows a part of it, too."""
     lock_people(db)
-    erased = [
-        {"image_id": new_id, **_place_box(row, relation)}
-        for row in db.execute(_ERASED, {"image_id": image_id}).all()
-    ]
+    add_erased(db, new_id, db.execute(_ERASED, {"image_id": image_id}).all(), relation)
+
+
+def add_erased(db: Session, image_id: int, boxes: Sequence[Any], relation: Relation) -> None:
+    """Note in a photo that faces were erased; `boxes` are rows of another one."""
+    erased = [{"image_id": image_id, **_place_box(row, relation)} for row in boxes]
     if erased:
         db.execute(_ADD_ERASED, erased)
 

@@ -1,10 +1,10 @@
 """Which file of a group of duplicates is processed, decided where all batches meet.
 
-Candidates have alike pHashes, and are items of the session, or already have faces of its pack. Of
-the photos that show the same picture one stands for all, and of its files one is looked at. The
-decision is made anew for all that are alike, and alike to these, whenever a file joins them, so it
-does not depend on the order of the batches; under the library's lock batches decide one after the
-other.
+Candidates have alike pHashes, or the same picture turned, and are items of the session, or already
+have faces of its pack. Of the photos that show the same picture one stands for all, and of its
+files one is looked at. The decision is made anew for all that are alike, and alike to these,
+whenever a file joins them, so it does not depend on the order of the batches; under the library's
+lock batches decide one after the other.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _CANDIDATES = text(
     LEFT JOIN LATERAL (
         SELECT * FROM detection WHERE pack = :pack AND image_id = i.id OFFSET 0
     ) d ON true
-    WHERE ({_IS_NEAR}) AND i.id <> ALL(:seen)
+    WHERE ({_IS_NEAR} OR i.content = ANY(:contents)) AND i.id <> ALL(:seen)
         AND (s.training_state IN ('processed', 'skipped') OR d.image_id IS NOT NULL)
     """
 )
@@ -135,15 +135,26 @@ class _Move:
         return int(was_processed) - int(self.reason is None)
 
 
-def decide_duplicates(db: Session, session_id: int, phashes: Sequence[int], *, pack: str) -> int:
-    """Decide the groups of photos with these pHashes (signed); return how many became skipped.
+def decide_duplicates(
+    db: Session,
+    session_id: int,
+    phashes: Sequence[int],
+    *,
+    contents: Sequence[bytes] = (),
+    pack: str,
+) -> int:
+    """Decide the groups of photos with these pHashes (signed), or with these contents; return how
+    many became skipped.
+
+    A picture that was turned has another pHash and the same content.
 
     The number is net, and of files: one that turns out to be the one to look at takes the place of
     another.
     Until the transaction ends no other batch decides.
     """
     lock_library(db)
-    by_id = _find_alike(db, phashes, key={"session_id": session_id, "pack": pack})
+    key = {"session_id": session_id, "pack": pack}
+    by_id = _find_alike(db, phashes, contents, key=key)
     fingerprints = [photo.fingerprint for photo in by_id.values()]
     standing, similar = find_representatives(fingerprints), find_similar(fingerprints)
     moves: list[_Move] = []
@@ -160,17 +171,20 @@ def decide_duplicates(db: Session, session_id: int, phashes: Sequence[int], *, p
 
 
 def _find_alike(
-    db: Session, phashes: Sequence[int], *, key: Mapping[str, Any]
+    db: Session, phashes: Sequence[int], contents: Sequence[bytes], *, key: Mapping[str, Any]
 ) -> dict[int, _Photo]:
-    """Return the candidates that are alike to these pHashes, or to such candidates, by id."""
+    """Return the candidates that are alike to these photos, or to such candidates, by id."""
     found: dict[int, _Photo] = {}
-    wanted = {to_unsigned(phash) for phash in phashes}
-    while wanted:
-        rows = db.execute(_CANDIDATES, {**key, **_quarters(wanted), "seen": list(found)})
-        near = _to_photos(rows)
-        alike = [photo for photo in near if _is_alike(photo, wanted)]
+    wanted, same = {to_unsigned(phash) for phash in phashes}, set(contents)
+    while wanted or same:
+        asked = {"contents": list(same), "seen": list(found)}
+        near = _to_photos(db.execute(_CANDIDATES, {**key, **_quarters(wanted), **asked}))
+        alike = [
+            photo for photo in near if photo.fingerprint.content in same or _is_alike(photo, wanted)
+        ]
         found |= {photo.id: photo for photo in alike}
         wanted = {photo.fingerprint.phash for photo in alike} - wanted
+        same = {photo.fingerprint.content for photo in alike} - same - {b""}
     return found
 
 

@@ -19,7 +19,6 @@ from cluster.store.representatives import SAME_PICTURE, decide_duplicates
 from cluster.store.storable import storable_text
 
 NO_REASON = "the reason is not known"
-ERASED_MEANWHILE = "what was known of this photo was erased while it was read; try it again"
 
 # Locked in one order, so that a batch that is run twice at the same moment waits for itself. Not
 # "= 'pending'": that would invite the planner to the index of all pending items.
@@ -62,9 +61,10 @@ _SKIP_SAME = text(
     """
 )
 
-_FAIL = text(
+# Bytes that were known when they were read, and are not any more: they are read again.
+_GIVE_BACK = text(
     """
-    UPDATE session_item SET training_state = 'failed', training_reason = :reason
+    UPDATE session_item SET training_state = 'pending', training_reason = NULL
     WHERE session_id = :session_id AND file_id = ANY(:ids)
     """
 )
@@ -104,21 +104,21 @@ def settle_training(
         PhaseName.TRAINING,
         processed=len(read) - lost - skipped,
         skipped=skipped,
-        failed=len(failed) + lost,
+        failed=len(failed),
     )
 
 
 def _keep(
     db: Session, session_id: int, read: Sequence[TrainingOutcome], *, pack: str, turn: Turn
 ) -> tuple[int, int]:
-    """Keep what was read; return how many items failed after all, and how many were skipped."""
+    """Keep what was read; return how many items are to be read again, and how many were skipped."""
     lock_library(db)
     placed = place_contents(db, session_id, read, turn=turn)
     key: dict[str, Any] = {"session_id": session_id}
     if placed.lost:
-        db.execute(_FAIL, key | {"ids": placed.lost, "reason": ERASED_MEANWHILE})
+        db.execute(_GIVE_BACK, key | {"ids": placed.lost})
     same = db.execute(_SKIP_SAME, key | {"ids": placed.same, "pack": pack}).all()
-    skipped = decide_duplicates(db, session_id, placed.phashes, pack=pack)
+    skipped = decide_duplicates(db, session_id, placed.phashes, contents=placed.contents, pack=pack)
     return len(placed.lost), len(same) + skipped
 
 

@@ -20,7 +20,7 @@ from ray.actor import ActorHandle
 from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter
 from cluster.core.photos import Item, PhotoRecord, Settled, TrainingOutcome
-from cluster.core.placements import Likeness, Relation, relative_turn, turning
+from cluster.core.placements import Relation, turn_within
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
@@ -157,9 +157,8 @@ class PhotoReader:
 def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Relation:
     """Say how what is in a file now is related to the photo that it held before."""
     if before.content and before.content == record.content:
-        turn = relative_turn(before.orientation, record.orientation)
-        placement = turning(turn, before.picture.width, before.picture.height)
-        return Relation(Likeness.EQUAL, placement, turn)
+        old = before.picture
+        return turn_within(before.orientation, record.orientation, old.width, old.height)
     return relate(before.picture, image)
 
 

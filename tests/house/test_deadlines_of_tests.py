@@ -12,6 +12,7 @@ NOT_WAITED_FOR: dict[str, str] = {
     # path: why its numbers decide nothing
     "tests/unit/test_patience.py": "its clock moves when somebody sleeps",
     "tests/drills.py": "a soak ends after the minutes that it was asked for",
+    "tests/file_drills.py": "a soak ends after the minutes that it was asked for",
 }
 
 A_SECOND = 1.0
