@@ -69,7 +69,7 @@ def photos(
         file.write_bytes(content)
         found = {"path": str(file), "sha256": hashlib.sha256(content).digest()}
         with begin(engine) as db:
-            row = text("UPDATE image SET path = :path, sha256 = :sha256 WHERE id = :id")
+            row = text("UPDATE file SET path = :path, sha256 = :sha256 WHERE image_id = :id")
             db.execute(row, {**found, "id": face["imageId"]})
         addresses[name] = f"/api/v1/images/{face['imageId']}/preview"
     return addresses.__getitem__

@@ -71,7 +71,7 @@ def photo(face: dict[str, Any], engine: Engine, tmp_path: Path) -> Path:
     Image.new("RGB", (2000, 1000), "navy").save(file, exif=exif)
     found = {"path": str(file), "sha256": hashlib.sha256(file.read_bytes()).digest()}
     with begin(engine) as db:
-        row = text("UPDATE image SET path = :path, sha256 = :sha256 WHERE id = :id")
+        row = text("UPDATE file SET path = :path, sha256 = :sha256 WHERE image_id = :id")
         db.execute(row, {**found, "id": face["imageId"]})
     return file
 

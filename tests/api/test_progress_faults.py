@@ -47,7 +47,7 @@ def test_666_photos_of_which_335_are_duplicates_end_at_666_of_666(
     worker.find(666)
     worker.end_discovery()
     items = worker.pending(TRAINING)
-    unique = [item.image_id for item in items[:331]]
+    unique = [item.file_id for item in items[:331]]
     for start in range(0, 666, 32):
         batch = list(enumerate(items))[start : start + 32]
         worker.train([readable(item, like=unique[n % 331]) for n, item in batch])
@@ -327,7 +327,7 @@ def test_both_photo_phases_have_the_same_total_and_say_what_became_of_it(
     worker.find(5)
     worker.end_discovery()
     first, twin, broken, *rest = worker.pending(TRAINING)
-    outcomes = [readable(first), readable(twin, like=first.image_id), unreadable(broken)]
+    outcomes = [readable(first), readable(twin, like=first.file_id), unreadable(broken)]
     worker.train([*outcomes, *map(readable, rest)])
     worker.complete(TRAINING)
     worker.start(DETECTION)
