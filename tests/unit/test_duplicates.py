@@ -108,3 +108,11 @@ def test_every_photo_duplicates_its_representative_which_represents_itself(
 def test_being_duplicates_is_mutual(some: list[Fingerprint], others: list[Fingerprint]) -> None:
     for one, other in zip(some, others, strict=False):
         assert are_duplicates(one, other) == are_duplicates(other, one)
+
+
+def test_a_photo_with_faces_stands_for_itself_and_for_its_copies() -> None:
+    """The first two were looked at before one was turned, and look the same since."""
+    first = photo(1, is_settled=True, has_faces=True)
+    second = photo(2, is_settled=True, has_faces=True, content=b"second")
+    copy = photo(3, phash=0xFFFF, content=b"second")
+    assert find_representatives([first, second, copy]) == {1: 1, 2: 2, 3: 2}
