@@ -30,7 +30,8 @@ class Fingerprint:
 
     `phash` is 64 bits, `dhash` 256 bits as an integer; `width` and `height` are upright pixels;
     `modified_ns` is the file's time in nanoseconds. `is_settled` says that the photo already
-    represents its duplicates for good, for example because an earlier session found its faces.
+    represents its duplicates for good, for example because an earlier session found its faces;
+    one that `has_faces` represents itself, whatever it is like.
     `content` and `blocks` are those of the photo's record; empty ones are unknown, and prove
     nothing.
     """
@@ -44,6 +45,7 @@ class Fingerprint:
     phash: int
     dhash: int
     is_settled: bool = False
+    has_faces: bool = False
     content: bytes = b""
     blocks: bytes = b""
 
@@ -107,7 +109,8 @@ def find_representatives(fingerprints: Iterable[Fingerprint]) -> dict[int, int]:
     representatives: list[Fingerprint] = []
     found: dict[int, int] = {}
     for fingerprint in sorted(fingerprints, key=_precedence):
-        match = next((r for r in representatives if are_duplicates(r, fingerprint)), None)
+        others = () if fingerprint.has_faces else representatives
+        match = next((r for r in others if are_duplicates(r, fingerprint)), None)
         if match is None:
             representatives.append(fingerprint)
         found[fingerprint.image_id] = (match or fingerprint).image_id

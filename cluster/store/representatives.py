@@ -103,12 +103,11 @@ class _Mark:
 class _Photo:
     """A candidate with its files, oldest first.
 
-    `is_settled`: the pack has looked at it. One that has faces stands for itself, before others.
+    `is_settled`: the pack has looked at it.
     """
 
     fingerprint: Fingerprint
     is_settled: bool
-    has_faces: bool
     mark: _Mark
     files: tuple[_File, ...]
 
@@ -160,7 +159,7 @@ def decide_duplicates(
     moves: list[_Move] = []
     marks: list[_Mark] = []
     for photo in by_id.values():
-        representative = photo if photo.has_faces else by_id[standing[photo.id]]
+        representative = by_id[standing[photo.id]]
         moves += _move_items(photo, representative)
         duplicate_of = None if representative is photo else representative.id
         mark = _Mark(photo.id, duplicate_of, similar.get(photo.id))
@@ -255,10 +254,11 @@ def _to_photo(rows: list[Row[Any]]) -> _Photo:
         content=bytes(first.content or b""),
         blocks=bytes(first.blocks),
         is_settled=first.is_settled or first.has_faces,
+        has_faces=first.has_faces,
     )
     files = [
         _File(row.file_id, row.path, row.time, row.is_there, row.is_open, row.state, row.reason)
         for row in rows
     ]
     mark = _Mark(first.image_id, first.duplicate_of, first.similar_to)
-    return _Photo(fingerprint, first.is_settled, first.has_faces, mark, tuple(files))
+    return _Photo(fingerprint, first.is_settled, mark, tuple(files))

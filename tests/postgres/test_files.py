@@ -480,3 +480,16 @@ def test_a_file_that_comes_back_holds_what_is_in_it_though_its_photo_was_turned(
     look(db, {"new": again, **others}, times={"new": 200})
     look(db, {"new": None, "old": picture("a"), **others}, times={"new": 200})
     assert orientations(db)[:2] == [(path("new"), 6), (path("old"), 1)]
+
+
+def test_a_known_copy_that_is_turned_is_a_duplicate(db: Session) -> None:
+    look(db, {"a": picture("a", faces=[face_at(BOX)]), "copy": picture("a")})
+    held = replace(turned("a", 6, faces=[face_at(BOX, 2)]), relation=EQUAL_BUT_TURNED)
+    session_id = look(db, {"a": None, "copy": held}, times={"copy": 200})
+    assert count_detected(db, session_id) == 0
+    held = replace(turned("a", 3, faces=[face_at(BOX, 2)]), relation=EQUAL_BUT_TURNED)
+    look(db, {"a": None, "copy": held}, times={"copy": 300})
+    held = replace(turned("a", 4, faces=[face_at(BOX, 2)]), relation=EQUAL_BUT_TURNED)
+    session_id = look(db, {"a": held, "copy": None}, times={"copy": 300, "a": 400})
+    assert count_detected(db, session_id) == 0
+    assert rows(db, "SELECT count(*) FROM image WHERE duplicate_of IS NULL") == [(1,)]
