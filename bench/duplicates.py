@@ -40,7 +40,8 @@ def main() -> None:
     """Print both shares."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", metavar="DIR", required=True)
-    parser.add_argument("--heads", metavar="DIR", required=True)
+    parser.add_argument("--heads", metavar="DIR", help="a folder of portraits for each person")
+    parser.add_argument("--pack", help="not used: nothing is detected")
     parser.add_argument(
         "--limit", type=int, default=200, metavar="N", help="at most so many photos"
     )
@@ -51,9 +52,9 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     paths = list_photos(options.photos, limit=None)
     chosen = [paths[i] for i in rng.permutation(len(paths))[: options.limit]]
-    result = measure_copies(chosen) | measure_people(
-        chosen, options.heads, series=options.series, rng=rng
-    )
+    result = measure_copies(chosen)
+    if options.heads:
+        result |= measure_people(chosen, options.heads, series=options.series, rng=rng)
     for name, value in result.items():
         print(f"{name:36} {value:10.4f}" if isinstance(value, float) else f"{name:36} {value:10}")
     if options.json:
