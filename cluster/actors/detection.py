@@ -8,6 +8,7 @@ none, a photo is decoded when its turn comes: faster where the model runs on the
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import threading
 import time
@@ -23,7 +24,7 @@ import numpy as np
 import ray
 from ray.actor import ActorHandle
 
-from cluster.core.errors import DatabaseUnavailable, UnreadableImage
+from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
 from cluster.core.photos import DetectionOutcome, Item, Settled
 from cluster.core.reports import (
@@ -163,7 +164,7 @@ class Detection:
             return PreparedPhoto(item.path, None, copy)
         try:
             with self._times.timing("decode"):
-                return self._detector.prepare(item.path)
+                return _check_unchanged(item, self._detector.prepare(item.path))
         except Exception as error:  # The per-photo boundary: the batch goes on.
             return _to_failure(item, error)
 
@@ -197,6 +198,14 @@ class Detection:
             clock=time.monotonic,
             throttle=self._throttle,
         )
+
+
+def _check_unchanged(item: Item, photo: PreparedPhoto) -> PreparedPhoto:
+    """Return the photo; UnreachableImage when it is not the one that training read."""
+    is_known = item.sha256 is not None and photo.data is not None
+    if is_known and hashlib.sha256(photo.data or b"").digest() != item.sha256:
+        raise UnreachableImage(item.path, "the file has changed since it was read")
+    return photo
 
 
 def _to_failure(item: Item, error: Exception) -> DetectionOutcome:

@@ -28,13 +28,15 @@ class FoundPhoto:
 class Item:
     """One file that is to be done in one session; `position` grows in the order of finding.
 
-    `image_id` is the photo that it held when it was last read, None for a file that never was.
+    `image_id` is the photo that it held when it was last read, `sha256` the digest of its bytes;
+    None for a file that never was.
     """
 
     file_id: int
     path: str
     position: int = 0
     image_id: int | None = None
+    sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

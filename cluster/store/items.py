@@ -52,7 +52,7 @@ def _for_each_photo_phase(statement: str) -> dict[PhaseName, TextClause]:
 
 _PENDING = _for_each_photo_phase(
     """
-    SELECT s.file_id, f.path, s.position, f.image_id
+    SELECT s.file_id, f.path, s.position, f.image_id, f.sha256
     FROM session_item s JOIN file f ON f.id = s.file_id
     WHERE s.session_id = :session_id AND s.PHASE_state = 'pending' AND s.position > :after
     ORDER BY s.position LIMIT :limit

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,3 +115,30 @@ def test_what_came_back_is_handed_out_again_as_long_as_something_moves(
     earlier = PhaseSnapshot(name, counts=PhaseCounts(8, before))
     later = PhaseSnapshot(name, counts=PhaseCounts(8, now))
     assert is_any_left(earlier, later) is expected
+
+
+class RereadingDetector(BlindDetector):
+    """Reads every photo anew, and finds nobody."""
+
+    def prepare(self, path: str) -> PreparedPhoto:
+        return replace(super().prepare(path), data=b"another picture")
+
+
+def test_a_file_that_changed_since_training_read_it_is_not_looked_at() -> None:
+    committed: list[DetectionOutcome] = []
+
+    def settle(_: DetectionBatch, outcomes: Sequence[DetectionOutcome]) -> Settled:
+        committed.extend(outcomes)
+        return NOTHING
+
+    detector: Any = RereadingDetector()
+    detection = Detection(
+        detector=detector, settle=settle, send=lambda _: None, done=lambda _: None
+    )
+    same = hashlib.sha256(b"another picture").digest()
+    items = (Item(1, "/a.jpg", sha256=same), Item(2, "/b.jpg", sha256=bytes(32)))
+    detection.detect_batch(DetectionBatch(1, 1, 1, "bundled", items))
+    assert [outcome.failure for outcome in committed] == [
+        None,
+        "the file has changed since it was read",
+    ]
