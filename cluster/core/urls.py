@@ -158,10 +158,11 @@ def _refuse_secrets(url: str, scheme: str, rest: str) -> None:
 
 def _climbs(path: str) -> bool:
     """Tell whether somebody might read a segment as `.` or `..`: decoded once more, with another
-    separator, or without what follows a `;`.
+    separator, or divided at each `;`.
     """
     for _ in range(_MOST_DECODINGS):
-        segments = (s.partition(";")[0].strip() for s in _SEPARATORS.split(path))
+        parts = (part for s in _SEPARATORS.split(path) for part in s.split(";"))
+        segments = (part.strip() for part in parts)
         if any(segment in (".", "..") for segment in segments):
             return True
         path, before = unquote(path, errors="replace"), path
