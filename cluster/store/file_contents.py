@@ -244,9 +244,8 @@ class _Placing:
         image_id = int(file.image_id)
         place_faces(self._db, image_id, relation, turn=self._turn)
         self._db.execute(_CHANGE, {**_to_row(record), "id": image_id})
-        if relation.likeness is Likeness.EQUAL:
-            self._db.execute(_FORGET_BYTES, {"id": image_id, "file_id": file.current_id})
-        else:
+        self._db.execute(_FORGET_BYTES, {"id": image_id, "file_id": file.current_id})
+        if relation.likeness is not Likeness.EQUAL:
             self._db.execute(_FORGET_DETECTIONS, {"id": image_id})
         return Known(image_id, record.content, to_signed(record.phash))
 

@@ -236,6 +236,21 @@ def test_a_crop_beside_a_copy_is_a_new_photo_in_which_what_was_erased_stays_so(
     assert rows(db, "SELECT count(*) FROM face") == [(0,)]
 
 
+def test_a_copy_of_the_old_picture_that_comes_back_after_a_crop_is_not_the_crop(
+    db: Session,
+) -> None:
+    others = dict.fromkeys("xyz")
+    first = {"a": picture("a", faces=[face_at(BOX)]), "copy": picture("a")}
+    look(db, first | {n: picture(n) for n in others})
+    look(db, {"a": None, **others})
+    crop = Relation(Likeness.PART, Placement(1, 0, -80, 0, 1, -40))
+    part = replace(picture("a cropped", width=200, height=150), relation=crop)
+    look(db, {"a": part, **others}, times={"a": 200})
+    look(db, {"a": None, "copy": picture("a"), **others}, times={"a": 200})
+    query = "SELECT count(DISTINCT image_id) FROM file WHERE path ~ '/(a|copy).jpg'"
+    assert rows(db, f"{query} AND NOT superseded") == [(2,)]
+
+
 def test_another_picture_under_an_old_name_is_a_new_photo_and_the_old_one_is_missing(
     db: Session,
 ) -> None:
