@@ -59,11 +59,12 @@ def read_summary(engine: Engine, session_id: int, progress: UnifiedProgress) -> 
 def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -> None:
     """Print the summary for a person."""
     training = summary.progress.phase(PhaseName.TRAINING)
+    moved = summary.session.census.get("moved", 0)
     console.print(f"\nSession {summary.session.id} {summary.session.status}", style="bold")
     rows = [
         ("photos", f"{training.total}"),
         ("duplicates", f"{summary.duplicates}"),
-        ("unchanged", f"{max(0, training.skipped - summary.duplicates)}"),
+        ("unchanged", f"{max(0, training.skipped - summary.duplicates - moved)}"),
         ("failed", f"{summary.failed}"),
         *_census_rows(summary.session),
         ("faces", f"{summary.faces}"),

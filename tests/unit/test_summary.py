@@ -16,7 +16,12 @@ from jobs.summary import Summary, print_summary
 from tests.library import NOW
 
 
-def summarise(census: dict[str, Any], *, root: str = "/photos") -> str:
+def summarise(
+    census: dict[str, Any],
+    *,
+    root: str = "/photos",
+    counts: PhaseCounts = PhaseCounts(12, 12),
+) -> str:
     """Return what is printed of a session of 12 photos with this census."""
     session = SessionInfo(
         id=1,
@@ -33,7 +38,6 @@ def summarise(census: dict[str, Any], *, root: str = "/photos") -> str:
         started_at=None,
         completed_at=None,
     )
-    counts = PhaseCounts(12, 12)
     phases = [PhaseSnapshot(name, PhaseStatus.COMPLETED, counts) for name in PhaseName]
     summary = Summary(
         session=session,
@@ -79,3 +83,9 @@ def test_a_session_without_doubt_has_nothing_to_confirm(census: dict[str, Any]) 
 
 def test_one_photo_is_not_told_of_in_the_plural() -> None:
     assert describe_absent(1) == "1 known photo is not there: is the disk mounted?"
+
+
+def test_a_file_that_has_moved_is_not_counted_as_unchanged_too() -> None:
+    printed = summarise({"moved": 5}, counts=PhaseCounts(12, processed=4, skipped=8))
+    assert "\n  unchanged   3\n" in printed
+    assert "\n  moved       5\n" in printed
