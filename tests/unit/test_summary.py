@@ -16,11 +16,14 @@ from jobs.summary import Summary, print_summary
 from tests.library import NOW
 
 
+ALL_DONE = PhaseCounts(12, 12)
+
+
 def summarise(
     census: dict[str, Any],
     *,
     root: str = "/photos",
-    counts: PhaseCounts = PhaseCounts(12, 12),
+    counts: PhaseCounts = ALL_DONE,
 ) -> str:
     """Return what is printed of a session of 12 photos with this census."""
     session = SessionInfo(
