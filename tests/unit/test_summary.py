@@ -15,7 +15,6 @@ from cluster.store.sessions import SessionInfo
 from jobs.summary import Summary, print_summary
 from tests.library import NOW
 
-
 ALL_DONE = PhaseCounts(12, 12)
 
 
