@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -78,7 +79,12 @@ def does_answer(files: ServerFiles) -> bool:
 
 
 def ensure_cluster(files: ServerFiles) -> None:
-    """Leave a data directory of our version behind; an unfinished one is made anew."""
+    """Leave a data directory of our version behind; an unfinished one is made anew.
+
+    Each attempt has a folder of its own: the initdb of a starter that was killed may still write.
+    """
+    for unfinished in files.home.glob("data.new*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
     if (files.data / "PG_VERSION").exists():
         found = (files.data / "PG_VERSION").read_text().strip()
         if found != str(VERSION):
@@ -87,8 +93,7 @@ def ensure_cluster(files: ServerFiles) -> None:
                 "Use the Headcount that made it, or name another data_dir."
             )
         return
-    fresh = files.home / "data.new"
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh = files.home / f"data.new-{secrets.token_hex(4)}"
     make_data_folder(files, fresh)
     command = [str(reach_programs(files) / "initdb"), "-D", HERE, "-U", "postgres", "--auth=trust"]
     command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]

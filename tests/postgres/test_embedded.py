@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import signal
 import stat
@@ -115,6 +117,29 @@ def test_an_unfinished_data_directory_is_made_anew(folder: Path) -> None:
     (folder / "postgres" / "start.lock").touch()
     (folder / "postgres" / "data.new" / "PG_VERSION").write_text("18\n")
     assert ask(start_embedded(folder)) == 1
+
+
+def test_an_initdb_whose_starter_was_killed_is_in_nobodys_way(folder: Path) -> None:
+    abandoned = folder / "postgres" / "data.new"
+    abandoned.mkdir(parents=True)
+    (folder / "postgres" / "start.lock").touch()
+    is_started = threading.Event()
+
+    def go_on_writing() -> None:
+        for number in itertools.count():
+            if is_started.is_set():
+                return
+            abandoned.mkdir(exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                (abandoned / str(number)).touch()
+
+    writer = threading.Thread(target=go_on_writing, daemon=True)
+    writer.start()
+    try:
+        assert ask(start_embedded(folder)) == 1
+    finally:
+        is_started.set()
+        writer.join()
 
 
 def test_a_failed_start_names_the_log(folder: Path) -> None:
