@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.session import run_headcount
-from cluster.store.engine import Engine, begin
-from cluster.store.faces import list_boxes
+from cluster.store.database.engine import Engine, begin
+from cluster.store.people.face_vectors import list_boxes
 
 
 def main() -> None:

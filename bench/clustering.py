@@ -26,11 +26,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.environment import KEPT_MEMORY
-from cluster.numerics.blocks import LocalWorkers, span_vectors
 from cluster.numerics.clusters import Clustering, Selection, label_tree, load_tree_code
 from cluster.numerics.distinct import find_distinct
+from cluster.numerics.products.integer_products import integer_sieve
 from cluster.numerics.spanning_tree import SpanningTree
-from cluster.vision.products import integer_sieve
+from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 
 MIN_SAMPLES = 3
 THREADS = os.cpu_count() or 1

@@ -26,9 +26,9 @@ from PIL import Image, ImageDraw, ImageFilter
 from bench.libraries import list_photos
 from cluster.core.duplicates import Fingerprint, are_alike, are_duplicates
 from cluster.core.errors import UnreadableImage
-from cluster.vision.fingerprints import make_record
-from cluster.vision.images import DECODE_LONG_SIDE_PX, open_image
-from cluster.vision.sources import read_photo
+from cluster.vision.photos.images import DECODE_LONG_SIDE_PX, open_image
+from cluster.vision.relations.fingerprints import make_record
+from cluster.vision.sources.photo_bytes import read_photo
 
 PEOPLE_IN_SERIES = 6
 CAMERA_LONG_SIDE_PX = 1200

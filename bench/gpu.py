@@ -25,9 +25,9 @@ from bench.libraries import list_photos
 from cluster.actors.detection import Detection, DetectionBatch
 from cluster.core.photos import DetectionOutcome, Item, Settled
 from cluster.core.progress import PhaseCounts
-from cluster.vision.detector import DetectorOptions, load_detector
-from cluster.vision.onnx_models import Provider, pick_provider
-from cluster.vision.packs import resolve_pack
+from cluster.inference import Provider, pick_provider
+from cluster.vision.packs.detector import DetectorOptions, load_detector
+from cluster.vision.packs.pack_files import resolve_pack
 
 BATCH_ON_CPU = 4
 SAMPLE_S = 0.2

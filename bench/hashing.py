@@ -22,10 +22,10 @@ from PIL import Image
 
 from bench.libraries import list_photos
 from cluster.core.errors import UnreadableImage
-from cluster.vision.fingerprints import fingerprint, read_record
-from cluster.vision.images import DECODE_LONG_SIDE_PX, open_image
-from cluster.vision.metadata import PILLOW_ERRORS
-from cluster.vision.sources import read_photo
+from cluster.vision.photos.images import DECODE_LONG_SIDE_PX, open_image
+from cluster.vision.photos.metadata import PILLOW_ERRORS
+from cluster.vision.relations.fingerprints import fingerprint, read_record
+from cluster.vision.sources.photo_bytes import read_photo
 
 ROUNDS = 3
 

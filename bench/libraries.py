@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from cluster.tasks.discovery import walk_photos
+from cluster.vision.sources.library_walk import walk_photos
 
 
 def list_photos(folder: str, *, limit: int | None) -> list[str]:

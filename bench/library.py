@@ -22,9 +22,9 @@ from pathlib import Path
 from bench.libraries import list_photos
 from bench.made_photos import make_photos
 from bench.session import open_headcount, run_one
-from cluster.store.engine import Engine, begin
-from cluster.store.phases import get_snapshots
-from cluster.store.sessions import get_session
+from cluster.store.database.engine import Engine, begin
+from cluster.store.sessions.phase_rows import get_snapshots
+from cluster.store.sessions.session_rows import get_session
 
 TARGETS = {"unchanged": 0.05, "touched": 0.35, "renamed": 0.20}
 """Shares of the first session's time."""

@@ -30,8 +30,8 @@ from typing import IO, Any
 from bench.libraries import list_photos
 from bench.mutated import Mutation, Photo, make_photos, mutate
 from cluster.core.errors import UnreadableImage
-from cluster.vision.fingerprints import read_record
-from cluster.vision.images import open_image
+from cluster.vision.photos.images import open_image
+from cluster.vision.relations.fingerprints import read_record
 
 MAX_PIXELS = 20_000_000
 """A tenth of the default: what a picture of this size needs bounds the memory."""

@@ -37,10 +37,10 @@ from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import Move, PhaseName, PhaseStatus
 from cluster.settings import load_settings
-from cluster.store.engine import begin
-from cluster.store.holds import hold_session
-from cluster.store.phases import finish_discovery, start_phase
-from cluster.store.sessions import create_session, move_session
+from cluster.store.database.engine import begin
+from cluster.store.sessions.phase_rows import finish_discovery, start_phase
+from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_rows import create_session, move_session
 from jobs.runtime import Runtime, open_database, open_runtime, start_serve
 
 BATCH = 32

@@ -30,10 +30,10 @@ from cluster.core.photos import Item, Settled
 from cluster.core.progress import PhaseCounts
 from cluster.ray_meter import RayMeter
 from cluster.settings import load_settings
-from cluster.store.engine import begin
-from cluster.store.sessions import create_session
-from cluster.vision.detector import DetectorOptions, load_detector
-from cluster.vision.packs import resolve_pack
+from cluster.store.database.engine import begin
+from cluster.store.sessions.session_rows import create_session
+from cluster.vision.packs.detector import DetectorOptions, load_detector
+from cluster.vision.packs.pack_files import resolve_pack
 from jobs.runtime import Runtime, open_database, open_runtime
 
 BATCH = 16

@@ -36,20 +36,20 @@ from cluster.core.photos import FoundPhoto
 from cluster.core.reports import report_interval_s
 from cluster.core.sessions import Move, PhaseName
 from cluster.core.steps import StepTimes
-from cluster.phases import PhotoWork, run_crew
-from cluster.plan import CrewOptions, Plan
+from cluster.pipeline.phases import PhotoWork, run_crew
+from cluster.pipeline.plan import CrewOptions, Plan
 from cluster.ray_meter import RayMeter
 from cluster.settings import load_settings
-from cluster.store.engine import begin, build_engine
-from cluster.store.holds import hold_session
-from cluster.store.items import add_found, check_session
-from cluster.store.phases import finish_discovery, start_phase
-from cluster.store.sessions import SessionInfo, create_session, move_session
+from cluster.store.database.engine import begin, build_engine
+from cluster.store.items.item_rows import add_found, check_session
+from cluster.store.sessions.phase_rows import finish_discovery, start_phase
+from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_rows import SessionInfo, create_session, move_session
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
-from cluster.vision.detector import DetectorOptions, PreparedPhoto
-from cluster.vision.images import OpenedImage
-from cluster.vision.packs import BUNDLED, resolve_pack
+from cluster.vision.packs.detector import DetectorOptions, PreparedPhoto
+from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
+from cluster.vision.photos.images import OpenedImage
 from jobs.runtime import Runtime, open_database, open_runtime
 
 HOSTS = 2

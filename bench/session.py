@@ -23,14 +23,14 @@ from bench.baselines import LoopResult, run_insightface_loop
 from bench.libraries import list_photos, make_library
 from cluster.core.faces import BoundingBox
 from cluster.core.sessions import SessionStatus
-from cluster.pipeline import run_session
+from cluster.pipeline.run import run_session
+from cluster.pipeline.workers import Staff
 from cluster.settings import load_settings
-from cluster.store.engine import Engine, begin
-from cluster.store.faces import list_boxes
-from cluster.store.holds import hold_session
-from cluster.store.sessions import get_session
-from cluster.vision.packs import Pack, resolve_pack
-from cluster.workers import Staff
+from cluster.store.database.engine import Engine, begin
+from cluster.store.people.face_vectors import list_boxes
+from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_rows import get_session
+from cluster.vision.packs.pack_files import Pack, resolve_pack
 from jobs.plans import choose_session, make_plan
 from jobs.runtime import Runtime, open_database, open_runtime
 

@@ -16,15 +16,15 @@ from pathlib import Path
 from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound
 from cluster.core.sessions import Move, PhaseName
 from cluster.settings import Settings, load_settings
-from cluster.store.engine import Engine, begin
-from cluster.store.resets import restart_session, retry_session
-from cluster.store.sessions import SessionInfo, check_move
+from cluster.store.database.engine import Engine, begin
+from cluster.store.items.new_attempts import restart_session, retry_session
+from cluster.store.sessions.session_rows import SessionInfo, check_move
 from jobs.command import as_command
 from jobs.local_ray import find_clusters
 from jobs.runtime import make_job_environment, open_database
 from jobs.train import BAD_ARGUMENTS, Request
 from jobs.train import run as run_here
-from serve.control import SessionControl
+from serve.session_control import SessionControl
 from serve.submit import JobSubmitter
 
 DONE, NOT_TAKEN = 0, 1

@@ -15,7 +15,7 @@ from pathlib import Path
 from cluster.core.errors import BadSetting, HeadcountError, NotFound
 from cluster.core.paths import decoded_folder
 from cluster.settings import Settings, load_settings
-from cluster.store.engine import Engine, begin
+from cluster.store.database.engine import Engine, begin
 from cluster.store.erasing import (
     Erased,
     compact_tables,

@@ -19,21 +19,21 @@ from cluster.core.errors import BadRoot, BadSetting, HeadcountError, NotFound, R
 from cluster.core.gone import describe_confirming
 from cluster.core.paths import path_to_text
 from cluster.settings import Settings, load_settings
-from cluster.store.engine import Engine, begin
+from cluster.store.database.engine import Engine, begin
 from cluster.store.forgetting import confirm_missing, forget_missing
-from cluster.store.libraries import (
+from cluster.store.photos.library_moves import move_library
+from cluster.store.sessions.library_rows import (
     LibraryInfo,
     find_library_id,
     get_library,
     list_known_files,
     list_libraries,
 )
-from cluster.store.library_moves import move_library
 from cluster.tasks.presence import check_moved, find_gone_files
 from jobs.command import as_command
 from jobs.plans import normalise_root
 from jobs.runtime import open_database
-from serve.library_bodies import LibraryBody
+from serve.bodies.library_bodies import LibraryBody
 
 DONE, NOT_NOW, NOT_DONE = 0, 1, 2
 

@@ -32,6 +32,12 @@ from cluster.environment import (
     ray_address_from_environment,
     temporary_files_in,
 )
+from cluster.ray_internals import (
+    complete_commands,
+    give_agents_free_ports,
+    read_token_settings_again,
+    stay_on_this_machine,
+)
 from cluster.settings import Settings
 from jobs.ray_files import (
     RunningRay,
@@ -40,12 +46,6 @@ from jobs.ray_files import (
     list_running,
     open_ray_folder,
     provide_token,
-)
-from jobs.ray_internals import (
-    complete_commands,
-    give_agents_free_ports,
-    read_token_settings_again,
-    stay_on_this_machine,
 )
 
 ADDRESS_FILE = "ray_current_cluster"

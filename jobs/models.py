@@ -15,8 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.settings import load_settings
-from cluster.vision.archives import INSIGHTFACE, Release, download_pack
-from cluster.vision.packs import resolve_pack
+from cluster.vision.packs.archives import INSIGHTFACE, Release, download_pack
+from cluster.vision.packs.pack_files import resolve_pack
 from jobs.command import as_command
 
 LICENCE = (

@@ -13,12 +13,13 @@ import ray
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.core.paths import decoded_folder, is_url
 from cluster.core.urls import normalise_url
-from cluster.plan import CrewOptions, Plan
+from cluster.pipeline.plan import CrewOptions, Plan
+from cluster.pipeline.workers import count_detectors_by_node
 from cluster.ray_meter import RayMeter
 from cluster.settings import Settings
-from cluster.store.engine import Engine, begin
-from cluster.store.patience import Patience
-from cluster.store.sessions import (
+from cluster.store.database.engine import Engine, begin
+from cluster.store.database.retries import Patience
+from cluster.store.sessions.session_rows import (
     SessionInfo,
     create_session,
     find_unfinished_session,
@@ -26,11 +27,10 @@ from cluster.store.sessions import (
 )
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
-from cluster.vision.copies import DecodedCopies
-from cluster.vision.detector import DetectorOptions, choose_provider
-from cluster.vision.images import DECODE_LONG_SIDE_PX
-from cluster.vision.packs import BUNDLED, LONE_REACH, Pack, resolve_pack
-from cluster.workers import count_detectors_by_node
+from cluster.vision.packs.detector import DetectorOptions, choose_provider
+from cluster.vision.packs.pack_files import BUNDLED, LONE_REACH, Pack, resolve_pack
+from cluster.vision.photos.decoded_cache import DecodedCopies
+from cluster.vision.photos.images import DECODE_LONG_SIDE_PX
 from jobs.runtime import Runtime, revive_database
 
 DECODE_THREADS = 4

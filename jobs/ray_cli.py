@@ -18,10 +18,10 @@ from cluster.environment import (
     is_ray_token_named,
     prepare_loopback_environment,
 )
+from cluster.ray_internals import stay_on_this_machine
 from cluster.settings import load_settings
 from jobs.local_ray import use_token
 from jobs.ray_files import find_any_token, list_running
-from jobs.ray_internals import stay_on_this_machine
 
 COMMANDS = {"ray": ("ray.scripts.scripts", "main"), "serve": ("ray.serve.scripts", "cli")}
 INSTALL = "--install"

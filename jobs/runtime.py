@@ -18,7 +18,7 @@ from typing import Any
 import ray
 from ray.actor import ActorHandle
 
-from cluster.actors.progress import start_progress_actor
+from cluster.actors.progress_actor import start_progress_actor
 from cluster.core.errors import BadSetting, DatabaseUnavailable
 from cluster.core.reports import Throttle
 from cluster.environment import is_ray_open
@@ -31,10 +31,10 @@ from cluster.settings import (
     settings_as_environment,
     settings_as_options,
 )
-from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
-from cluster.store.engine import Engine, build_engine, check_database
-from cluster.store.patience import Patience
-from cluster.store.schema import upgrade_schema
+from cluster.store.database.engine import Engine, build_engine, check_database
+from cluster.store.database.retries import Patience
+from cluster.store.database.schema import upgrade_schema
+from cluster.store.server.embedded import is_embedded_running, start_embedded, stop_embedded
 from jobs.exposure import warn_of_others
 from jobs.local_ray import connected, named_address, say, try_again
 from jobs.ports import wait_for_port

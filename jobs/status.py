@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import RayError
 from rich.console import Console
 
-from cluster.actors.progress import ACTOR_NAME
+from cluster.actors.progress_actor import ACTOR_NAME
 from cluster.core.errors import HeadcountError, RayUnavailable
 from cluster.core.progress import PhaseProgress, UnifiedProgress, unify
 from cluster.environment import prepare_environment
@@ -24,13 +24,13 @@ from cluster.settings import (
     name_namespace,
     phase_weights,
 )
-from cluster.store.phases import load_snapshots
+from cluster.store.sessions.phase_rows import load_snapshots
 from jobs.command import as_command
 from jobs.local_ray import connect, find_clusters
 from jobs.runtime import open_database
 from jobs.terminal import TITLES, write_line
 from jobs.train import BAD_ARGUMENTS
-from serve.progress_body import ProgressBody
+from serve.bodies.progress_bodies import ProgressBody
 
 ANSWER_S = 5
 

@@ -12,11 +12,11 @@ from cluster.core.passed_over import PassedOver, describe_passed_over
 from cluster.core.people import PersonSummary
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, SessionStatus
-from cluster.store.engine import Engine, begin
-from cluster.store.faces import count_session_faces
-from cluster.store.items import Failure, count_duplicates, count_failures, list_failures
-from cluster.store.people import list_people
-from cluster.store.sessions import SessionInfo, get_session
+from cluster.store.database.engine import Engine, begin
+from cluster.store.items.item_rows import Failure, count_duplicates, count_failures, list_failures
+from cluster.store.people.face_vectors import count_session_faces
+from cluster.store.people.groups import list_people
+from cluster.store.sessions.session_rows import SessionInfo, get_session
 
 SHOWN_FAILURES, SHOWN_PEOPLE = 10, 12
 LISTED_FAILURES = 10_000

@@ -38,18 +38,18 @@ from cluster.core.paths import path_to_text
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
 from cluster.environment import submission_id_from_environment
-from cluster.pipeline import BEGINNINGS, claim_session, fail_run, run_session
-from cluster.plan import Plan
+from cluster.pipeline.plan import Plan
+from cluster.pipeline.run import BEGINNINGS, claim_session, fail_run, run_session
+from cluster.pipeline.workers import Staff
 from cluster.settings import Settings, check_exposure, load_settings
 from cluster.store.condition import look_at_embedded
-from cluster.store.engine import Engine, begin
-from cluster.store.holds import SessionHold, hold_session
-from cluster.store.libraries import explain_bad_root
-from cluster.store.phases import get_snapshots
-from cluster.store.sessions import SessionInfo, get_session, set_job
-from cluster.tasks.discovery import check_root
-from cluster.vision.packs import Pack, resolve_pack
-from cluster.workers import Staff
+from cluster.store.database.engine import Engine, begin
+from cluster.store.sessions.library_rows import explain_bad_root
+from cluster.store.sessions.phase_rows import get_snapshots
+from cluster.store.sessions.session_locks import SessionHold, hold_session
+from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
+from cluster.vision.packs.pack_files import Pack, resolve_pack
+from cluster.vision.sources.library_walk import check_root
 from jobs.command import as_command
 from jobs.interrupts import Interrupt
 from jobs.local_ray import named_address

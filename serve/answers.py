@@ -8,8 +8,8 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 
 from cluster.core.errors import DatabaseUnavailable
-from serve.errors import PROBLEM_JSON, PROBLEMS, LiveViewUnavailable, OtherSite, UnknownHost
-from serve.schemas import ProblemBody
+from serve.bodies.session_bodies import ProblemBody
+from serve.problems import PROBLEM_JSON, PROBLEMS, LiveViewUnavailable, OtherSite, UnknownHost
 
 Answers = dict[int | str, dict[str, Any]]
 

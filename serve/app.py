@@ -13,27 +13,27 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
-from cluster.store.phases import load_snapshots
-from cluster.store.versions import next_first_version
+from cluster.store.database.progress_versions import next_first_version
+from cluster.store.sessions.phase_rows import load_snapshots
 from serve.answers import ANYWHERE, problems
-from serve.errors import METHODS, TokenMissing, add_problem_answers
-from serve.guards import AddSecurityHeaders, LimitBody, RequireToken
-from serve.live import Live
-from serve.origins import CheckHost, RefuseOtherSites
+from serve.guards.origins import CheckHost, RefuseOtherSites
+from serve.guards.requests import AddSecurityHeaders, LimitBody, RequireToken
+from serve.live.live_progress import Live
 from serve.parts import AppParts
+from serve.problems import METHODS, TokenMissing, add_problem_answers
 from serve.routes import (
-    control,
-    erasing,
-    health,
-    libraries,
-    pages,
-    people,
-    people_changes,
-    photos,
-    pictures,
-    progress,
-    search,
-    training,
+    control_routes,
+    erasing_routes,
+    health_routes,
+    library_routes,
+    page_routes,
+    people_change_routes,
+    people_routes,
+    photo_routes,
+    picture_routes,
+    progress_routes,
+    search_routes,
+    training_routes,
 )
 
 logger = logging.getLogger(__name__)
@@ -78,18 +78,28 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
     api = APIRouter(prefix=API, responses=anywhere, dependencies=documented)
-    sessions = (training, control, erasing, progress, libraries)
-    for routes in (*sessions, people_changes, people, photos, pictures, search):
+    for routes in (
+        training_routes,
+        control_routes,
+        erasing_routes,
+        progress_routes,
+        library_routes,
+        people_change_routes,
+        people_routes,
+        photo_routes,
+        picture_routes,
+        search_routes,
+    ):
         api.include_router(routes.router)
     app.include_router(api)
-    app.include_router(health.router)
-    app.include_router(pages.router)
-    app.mount("/static", pages.static_files)
+    app.include_router(health_routes.router)
+    app.include_router(page_routes.router)
+    app.mount("/static", page_routes.static_files)
 
 
 def _add_guards(app: FastAPI, parts: AppParts) -> None:
     # The last one added is the first that a request meets.
-    app.add_middleware(LimitBody, limits={API + search.PATH: parts.search_max_bytes})
+    app.add_middleware(LimitBody, limits={API + search_routes.PATH: parts.search_max_bytes})
     app.add_middleware(RefuseOtherSites, origins=parts.cors_origins)
     if parts.api_token is not None:
         app.add_middleware(RequireToken, token=parts.api_token)

@@ -12,13 +12,13 @@ import ray
 from ray import serve
 from ray.actor import ActorHandle
 from ray.serve import Application
-from ray.serve._private import replica
 
-from cluster.actors.board import board_path, read_board
-from cluster.actors.progress import start_progress_actor
-from cluster.actors.search import start_face_search
+from cluster.actors.progress_actor import start_progress_actor
+from cluster.actors.search_actor import start_face_search
+from cluster.actors.shared_snapshots import board_path, read_board
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.logs import bind, log_to_stderr
+from cluster.ray_internals import listen_on_loopback
 from cluster.settings import (
     ENV_PREFIX,
     SECRETS,
@@ -30,20 +30,19 @@ from cluster.settings import (
     settings_as_options,
     settings_for_jobs,
 )
-from cluster.store.engine import build_engine, check_database
-from cluster.store.schema import upgrade_schema
-from cluster.vision.options import DetectorOptions
-from cluster.vision.packs import AUTO, resolve_pack
-from cluster.vision.previews import make_preview
+from cluster.store.database.engine import build_engine, check_database
+from cluster.store.database.schema import upgrade_schema
+from cluster.vision.packs.options import DetectorOptions
+from cluster.vision.packs.pack_files import AUTO, resolve_pack
+from cluster.vision.photos.previews import make_preview
 from serve.app import AppParts, build_app
+from serve.live.ray_progress import RayProgress
 from serve.parts import PackChoice
-from serve.ray_progress import RayProgress
 from serve.ray_search import RaySearch
 from serve.submit import JobSubmitter
 
 APP_NAME = "headcount"
 POOL_SIZE = 10
-LOOPBACK = "127.0.0.1"
 
 
 @serve.deployment(
@@ -65,7 +64,7 @@ class Http:
         self, settings_options: Mapping[str, Any], namespace: str, submit: JobSubmitter
     ) -> None:
         log_to_stderr()
-        listen_as_ray_does()
+        listen_on_loopback()
         bind(__name__).info("replica started")
         settings = read_settings(settings_options)
         self.parts = build_parts(settings, namespace=namespace, submit=submit)
@@ -90,16 +89,6 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
     others = {name: value for name, value in options.items() if name != "config"}
     config = options.get("config")
     return load_settings(config=None if config is None else Path(config), options=others)
-
-
-def listen_as_ray_does() -> None:
-    """Let this replica's port for other replicas be on loopback where all of Ray is.
-
-    Ray Serve opens it on all interfaces, and what comes in is unpickled.
-    """
-    if ray.util.get_node_ip_address() == LOOPBACK:
-        add_port = replica.add_port_to_grpc_server
-        replica.add_port_to_grpc_server = lambda server, _: add_port(server, f"{LOOPBACK}:0")
 
 
 def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> AppParts:

@@ -14,12 +14,12 @@ from fastapi import Depends, Path, Request
 from cluster.core.faces import PhotoFaces
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
-from cluster.store.engine import Engine
-from cluster.store.sessions import SessionInfo
-from cluster.vision.previews import make_preview
-from serve.control import SessionControl
-from serve.errors import SearchUnavailable
-from serve.live import Live, ProgressSource
+from cluster.store.database.engine import Engine
+from cluster.store.sessions.session_rows import SessionInfo
+from cluster.vision.photos.previews import make_preview
+from serve.live.live_progress import Live, ProgressSource
+from serve.problems import SearchUnavailable
+from serve.session_control import SessionControl
 
 
 def utc_now() -> datetime:

@@ -9,11 +9,11 @@ from typing import cast
 from ray.actor import ActorHandle
 from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayError, RayTaskError
 
-from cluster.actors.search import NotReadInTime, SearchBurdened
+from cluster.actors.search_actor import NotReadInTime, SearchBurdened
 from cluster.core.errors import HeadcountError
 from cluster.core.faces import PhotoFaces
-from serve.errors import SearchUnavailable
 from serve.parts import PackChoice
+from serve.problems import SearchUnavailable
 
 ANSWER_S = 90.0
 """Time for models to be loaded on a busy machine, and for those who came before."""

@@ -11,8 +11,8 @@ from typing import Any
 from ray.exceptions import RayError
 from ray.job_submission import JobSubmissionClient
 
-from cluster.store.sessions import SessionInfo
-from serve.errors import JobNotSubmitted
+from cluster.store.sessions.session_rows import SessionInfo
+from serve.problems import JobNotSubmitted
 
 STOP_WAIT_S = 20
 

@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import build_engine
-from cluster.store.postmaster import shut_down
-from cluster.store.schema import upgrade_schema
-from cluster.store.server_files import ServerFiles
+from cluster.store.database.engine import build_engine
+from cluster.store.database.schema import upgrade_schema
+from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_process import shut_down
 
 TEMPLATE = "headcount_template"
 

@@ -25,11 +25,11 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import begin, build_engine
-from cluster.store.invariants import check_session
-from cluster.store.postmaster import find_postmaster, find_processes
-from cluster.store.server_files import ServerFiles
+from cluster.store.database.engine import begin, build_engine
+from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_process import find_postmaster, find_processes
+from cluster.store.sessions.invariants import check_session
 from tests.headcount import Headcount
 from tests.waiting import PATIENT_S, comes_true
 

@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from cluster.store.server_files import ServerFiles
+from cluster.store.server.server_files import ServerFiles
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
@@ -23,7 +23,7 @@ ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a
 START = """
 import sys, time
 from pathlib import Path
-from cluster.store.embedded import start_embedded
+from cluster.store.server.embedded import start_embedded
 print(start_embedded(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.store.embedded import stop_embedded
+from cluster.store.server.embedded import stop_embedded
 from jobs.demo import make_demo_library
 from tests.file_changes import ChangingFolder, delete
 from tests.headcount import Headcount

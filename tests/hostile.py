@@ -12,9 +12,9 @@ from typing import Any
 from PIL import Image
 
 from cluster.tasks.ingest import ReadLimits
-from cluster.vision import scans
-from cluster.vision.options import DetectorOptions
-from cluster.vision.scans import START_OF_SCAN, walk_segments
+from cluster.vision.packs.options import DetectorOptions
+from cluster.vision.photos import scans
+from cluster.vision.photos.scans import START_OF_SCAN, walk_segments
 
 END_OF_IMAGE = b"\xff\xd9"
 SCAN = bytes([0xFF, START_OF_SCAN])

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from cluster.core.blocks import BLOCKS_BYTES
 from cluster.core.faces import BoundingBox, Face
 from cluster.core.photos import DetectionOutcome, FoundPhoto, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.same_picture import BLOCKS_BYTES
 from cluster.core.sessions import Move, PhaseName
-from cluster.store import items
-from cluster.store.items import (
+from cluster.store.items import item_rows
+from cluster.store.items.item_rows import (
     add_found,
     list_pending,
     settle_detection,
     skip_known,
 )
-from cluster.store.phases import complete_phase, finish_discovery, start_phase
-from cluster.store.sessions import create_session, move_session
+from cluster.store.sessions.phase_rows import complete_phase, finish_discovery, start_phase
+from cluster.store.sessions.session_rows import create_session, move_session
 
 PACK = "bundled"
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -68,7 +68,7 @@ def settle_training(
     attempt: int | None = None,
 ) -> Settled:
     """Settle a batch; pictures that are turned are marked."""
-    return items.settle_training(
+    return item_rows.settle_training(
         db, session_id, outcomes, pack=pack, turn=keep_upright, attempt=attempt
     )
 

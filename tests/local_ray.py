@@ -17,8 +17,8 @@ import psutil
 import pytest
 import ray
 
+from cluster.ray_internals import give_agents_free_ports, read_token_settings_again
 from jobs.local_ray import takes_too_long
-from jobs.ray_internals import give_agents_free_ports, read_token_settings_again
 from tests.waiting import wait_until
 
 T = TypeVar("T")

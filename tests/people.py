@@ -8,9 +8,9 @@ import numpy as np
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.store.engine import begin
-from cluster.store.faces import load_vectors
-from cluster.store.people import assign_people
+from cluster.store.database.engine import begin
+from cluster.store.people.face_vectors import load_vectors
+from cluster.store.people.groups import assign_people
 from tests.library import NOW, PACK, found, run_session
 
 

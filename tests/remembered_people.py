@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.store.postmaster import connect
-from cluster.store.server_files import ServerFiles
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_process import connect
 from tests.file_changes import Picture
 from tests.headcount import Answer, Headcount
 

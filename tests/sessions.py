@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.core.sessions import SessionStatus
-from cluster.pipeline import run_session
-from cluster.plan import Plan
+from cluster.pipeline.plan import Plan
+from cluster.pipeline.run import run_session
+from cluster.pipeline.workers import Staff
 from cluster.settings import Settings
-from cluster.store.engine import begin
-from cluster.store.holds import hold_session
-from cluster.store.sessions import SessionInfo, create_session
-from cluster.vision.packs import BUNDLED, resolve_pack
-from cluster.workers import Staff
+from cluster.store.database.engine import begin
+from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_rows import SessionInfo, create_session
+from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
 from jobs.plans import make_plan
 from jobs.runtime import Runtime, open_database, open_runtime
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import psycopg
 
-from cluster.store.attempts import TURN_CLASS, TURNS
-from cluster.store.embedded import start_embedded, stop_embedded
+from cluster.store.locks import COMMIT_SLOTS
+from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.sessions.attempts import TURNS
 from tests.waiting import wait_until
 
-FIRST = TURN_CLASS << 32
+FIRST = COMMIT_SLOTS << 32
 _WAITING = """
     SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND NOT granted
 """
@@ -28,7 +29,7 @@ _COMMITTED = """
 
 
 class Turns:
-    """Every turn to commit (cluster/store/attempts.py), taken from the workers of a library.
+    """Every turn to commit (store/sessions/attempts.py), taken from the workers of a library.
 
     While a test has them no batch is committed, so that no phase of photos ends, however quick the
     machine is. Workers go on with what they hold, and what is in flight is shown.
@@ -45,7 +46,7 @@ class Turns:
 
     def let_some_through(self) -> None:
         """Let those commit who wait for it, one at the least."""
-        wait_until(lambda: self._ask(_WAITING, TURN_CLASS), "somebody waits for his turn")
+        wait_until(lambda: self._ask(_WAITING, COMMIT_SLOTS), "somebody waits for his turn")
         self._let_in()
 
     def count_committed(self, session_id: int, phase: str) -> object:
@@ -58,7 +59,7 @@ class Turns:
 
     def _step(self, session_id: int, until: str) -> bool:
         # In this order: who waits while an earlier phase is running has no batch of a later one.
-        is_somebody_waiting = self._ask(_WAITING, TURN_CLASS)
+        is_somebody_waiting = self._ask(_WAITING, COMMIT_SLOTS)
         if self._ask(_HAS_TABLES) and self._ask(_IS_RUNNING, session_id, until):
             return True
         if is_somebody_waiting:

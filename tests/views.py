@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from cluster.actors.progress import Progress
-from cluster.store.floors import keep_floor
-from cluster.store.phases import load_snapshots
-from cluster.store.versions import next_first_version
+from cluster.actors.progress_actor import Progress
+from cluster.store.database.progress_versions import next_first_version
+from cluster.store.sessions.high_water_marks import keep_floor
+from cluster.store.sessions.phase_rows import load_snapshots
 
 
 def view_of(engine: Engine) -> Progress:

@@ -39,15 +39,20 @@ from cluster.core.steps import StepTimes
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
-from cluster.store.engine import Engine, begin, build_engine, check_database
-from cluster.store.items import settle_detection
-from cluster.store.patience import Patience
-from cluster.store.stops import worker_stop_sign
-from cluster.vision.copies import DecodedCopies
-from cluster.vision.deadlines import is_burdened
-from cluster.vision.detector import DetectorOptions, FaceDetector, PreparedPhoto, load_detector
-from cluster.vision.images import OpenedImage
-from cluster.vision.packs import Pack
+from cluster.store.database.engine import Engine, begin, build_engine, check_database
+from cluster.store.database.retries import Patience
+from cluster.store.items.item_rows import settle_detection
+from cluster.store.sessions.stops import worker_stop_sign
+from cluster.vision.packs.detector import (
+    DetectorOptions,
+    FaceDetector,
+    PreparedPhoto,
+    load_detector,
+)
+from cluster.vision.packs.pack_files import Pack
+from cluster.vision.photos.decoded_cache import DecodedCopies
+from cluster.vision.photos.images import OpenedImage
+from cluster.vision.sources.deadlines import is_burdened
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cluster.core.counter_deltas import Tally
 from cluster.core.metrics import (
     ETA,
     FACES,
@@ -22,7 +23,6 @@ from cluster.core.metrics import (
 )
 from cluster.core.progress import PhaseProgress, PhaseSnapshot, UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus
-from cluster.core.tally import Tally
 
 MEASURE_INTERVAL_S = 5.0
 """Ray forgets a gauge that was not set for about twenty seconds."""

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from cluster.core.drivers import DriverWatch, Unattended, describe_lost
 from cluster.core.errors import DatabaseUnavailable
 from cluster.logs import bind
-from cluster.store.drivers import fail_lost_session, list_unattended
-from cluster.store.engine import Engine, begin
-from cluster.store.phases import list_revisions
+from cluster.store.database.engine import Engine, begin
+from cluster.store.sessions.lost_drivers import fail_lost_session, list_unattended
+from cluster.store.sessions.phase_rows import list_revisions
 
 INTERVAL_S = 3.0
 OURS = "headcount: "

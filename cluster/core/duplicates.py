@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cluster.core.blocks import are_blocks_same
+from cluster.core.same_picture import are_blocks_same
 
 MAX_PHASH_BITS = 3
 """Of 64. Copies differ in 2 at most: the median between the coefficients swaps two of them."""

@@ -5,9 +5,10 @@ HeadcountError
 ├── BadRoot                    the folder or URL to index cannot be used
 │   ├── RootNotFound
 │   ├── RootEmpty
+│   ├── RootUnreachable
 │   └── RootNotAllowed
 ├── UnreadableImage            the content of one photo cannot be turned into pixels
-├── UnreachableImage           one photo's bytes cannot be had (gone, no permission, dead mount)
+│   └── UnreachableImage       its bytes cannot be read (gone, no permission, dead mount)
 ├── PackNotFound               a face model pack is named but its files are not there
 ├── NotFound                   no session, photo, face or person has this id
 ├── IllegalMove                a session cannot make this move from where it is
@@ -18,12 +19,13 @@ HeadcountError
 ├── NameTaken                  another person of the pack has this name
 ├── FacesElsewhere             faces are no longer where the client saw them
 ├── NotLastChange              a change to people is not the last one, and cannot be undone
-├── ImpossibleChange           what is asked of people makes no sense
+├── ImpossibleChange           a change to people is contradictory, such as a merge with itself
 ├── PhaseFailed                a phase could not go on
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
 │   └── DatabaseDiskFull       its disk is full
 ├── DatabaseUnusable           the database answers, and this version cannot use what is in it
 ├── RayUnavailable             Ray cannot be reached or started
+│   └── RayChanged             this version of Ray lacks a private name that Headcount needs
 ├── UnsafeFolder               a folder that must be ours alone is not
 └── InvariantBroken            the law of progress does not hold: a defect in Headcount
 
@@ -213,6 +215,16 @@ class DatabaseUnusable(HeadcountError):
 
 class RayUnavailable(HeadcountError):
     """Ray cannot be reached, or could not be started; the message says where and what to do."""
+
+
+class RayChanged(RayUnavailable):
+    """The installed Ray lacks a private name that `cluster/ray_internals.py` needs."""
+
+    def __init__(self, version: str, missing: str) -> None:
+        super().__init__(
+            f"Ray {version} is not the Ray that Headcount was built for: {missing}. "
+            "Install the versions of requirements/cpu.txt."
+        )
 
 
 class UnsafeFolder(HeadcountError):

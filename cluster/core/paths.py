@@ -6,6 +6,7 @@ which no UTF-8 column accepts; such a path is written as its percent-encoded fil
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -30,6 +31,11 @@ def text_to_path(text: str) -> str:
     if text.startswith(_FILE_URL):
         return os.fsdecode(unquote_to_bytes(text[len(_FILE_URL) :]))
     return text
+
+
+def hash_path(path: str) -> bytes:
+    """Return the SHA-256 of a path, by which the database finds its file."""
+    return hashlib.sha256(path.encode()).digest()
 
 
 def is_url(path: str) -> bool:

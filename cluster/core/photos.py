@@ -47,7 +47,7 @@ class PhotoRecord:
     JPEG; `taken_at` is the camera's local time without a zone. `content` is a digest (32 bytes) of
     the picture without its metadata; `orientation` is EXIF's (1 to 8, 1 when there is none), by
     which the picture was turned upright; `blocks` are the means by which two pictures are compared
-    (cluster/core/blocks.py). Empty bytes are unknown.
+    (cluster/core/same_picture.py). Empty bytes are unknown.
     """
 
     sha256: bytes

@@ -1,5 +1,5 @@
 """What a name says of a file or a folder. Where it says nothing, the content decides
-(cluster/vision/kinds.py).
+(cluster/vision/sources/file_kinds.py).
 """
 
 from __future__ import annotations

@@ -27,10 +27,10 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from cluster.numerics.blocks import LocalWorkers, span_vectors
 from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.linkage import link_edges
 from cluster.numerics.spanning_tree import SpanningTree
+from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 
 NOBODY = -1
 

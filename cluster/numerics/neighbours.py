@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.numerics.pairs import Lists, Pairs, join_pairs, measure_distances, measure_squared
-from cluster.numerics.sieve import PRODUCT_SLACK, Block, Sieve, split_rows
+from cluster.numerics.products.prefilter import PRODUCT_SLACK, Block, Sieve, split_rows
 
 DEFAULT_NEIGHBOURS = 36
 """Lists of about so many: longer ones take longer to find and leave less to search later."""

@@ -13,12 +13,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from cluster.core.errors import DatabaseUnusable
-from cluster.store.drivers import list_unattended
-from cluster.store.engine import Db, begin, build_engine
-from cluster.store.outages import describe_url
-from cluster.store.schema import migration_config
-from cluster.store.server_files import ServerFiles, is_lock_held
-from cluster.store.sessions import SessionInfo, list_sessions
+from cluster.store.database.engine import Db, begin, build_engine
+from cluster.store.database.outages import describe_url
+from cluster.store.database.schema import migration_config
+from cluster.store.server.server_files import ServerFiles, is_lock_held
+from cluster.store.sessions.lost_drivers import list_unattended
+from cluster.store.sessions.session_rows import SessionInfo, list_sessions
 
 _SERVER = text(
     """

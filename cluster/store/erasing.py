@@ -20,14 +20,13 @@ from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound, SessionBusy, SessionRunning
 from cluster.core.sessions import SessionStatus
-from cluster.store.attempts import hold_attempts_closed
-from cluster.store.discovery import lock_library
-from cluster.store.engine import begin, tell_outages
-from cluster.store.erased_faces import mark_erased
-from cluster.store.holds import keep_drivers_out, list_held_sessions
-from cluster.store.people_claims import lock_people
-from cluster.store.sessions import get_session
-from cluster.store.tables import Table
+from cluster.store.database.engine import begin, tell_outages
+from cluster.store.database.tables import Table
+from cluster.store.locks import lock_library, lock_people
+from cluster.store.people.erased_faces import mark_erased
+from cluster.store.sessions.attempts import hold_attempts_closed
+from cluster.store.sessions.session_locks import keep_drivers_out, list_held_sessions
+from cluster.store.sessions.session_rows import get_session
 
 ENDING_S = 20.0
 """A cancelled session settles what is in flight before its driver ends."""

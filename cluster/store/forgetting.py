@@ -13,14 +13,13 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.store.attempts import hold_attempts_closed
-from cluster.store.discovery import lock_library
 from cluster.store.erasing import Erased, count_rows, delete_people
-from cluster.store.heirs import promote_heirs
-from cluster.store.holds import list_held_sessions
-from cluster.store.libraries import get_library, path_prefix
-from cluster.store.missing import mark_files_missing
-from cluster.store.people_claims import lock_people
+from cluster.store.locks import lock_library, lock_people
+from cluster.store.photos.heirs import promote_heirs
+from cluster.store.photos.missing import mark_files_missing
+from cluster.store.sessions.attempts import hold_attempts_closed
+from cluster.store.sessions.library_rows import get_library, path_prefix
+from cluster.store.sessions.session_locks import list_held_sessions
 
 # What a user has confirmed is no question any more, neither of the library nor of its sessions.
 _CONFIRM = (

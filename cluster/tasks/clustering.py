@@ -23,18 +23,18 @@ from cluster.core.progress import ClusteringResult
 from cluster.core.reports import SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.logs import bind, log_to_stderr
-from cluster.numerics.blocks import LocalWorkers, Workers, span_vectors
 from cluster.numerics.clusters import Selection, label_tree
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.identities import match_identities
+from cluster.numerics.tiled_tree import LocalWorkers, Workers, span_vectors
 from cluster.priority import work_in_background
-from cluster.store.attempts import is_current_attempt
-from cluster.store.engine import Engine, begin, worker_engine
-from cluster.store.faces import FaceVectors, load_vectors
-from cluster.store.patience import Patience
-from cluster.store.people import assign_people
-from cluster.store.phases import record_clustering, set_clustering
-from cluster.tasks.blocks import CPU_PLACE, RayWorkers, choose_place
+from cluster.store.database.engine import Engine, begin, worker_engine
+from cluster.store.database.retries import Patience
+from cluster.store.people.face_vectors import FaceVectors, load_vectors
+from cluster.store.people.groups import assign_people
+from cluster.store.sessions.attempts import is_current_attempt
+from cluster.store.sessions.phase_rows import record_clustering, set_clustering
+from cluster.tasks.tiles import CPU_PLACE, RayWorkers, choose_place
 
 SHARES = {"neighbours": (0.0, 0.90), "spanning_tree": (0.90, 0.99), "labels": (0.99, 1.0)}
 """Which part of the count each step moves: from, to."""

@@ -24,21 +24,21 @@ from cluster.core.placements import Relation, turn_within
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
-from cluster.leaving import MOST_CALLS, leave_after_this_task
 from cluster.priority import work_in_background
+from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.ray_meter import RayMeter
-from cluster.store.engine import begin, worker_engine
-from cluster.store.history import Before, has_history, is_known, list_before
-from cluster.store.items import settle_training
-from cluster.store.patience import Patience
-from cluster.store.stops import worker_stop_sign
-from cluster.vision.copies import DecodedCopies
-from cluster.vision.deadlines import DEFAULT_TIMEOUT_S, is_burdened, within
-from cluster.vision.fingerprints import make_record_and_image
-from cluster.vision.images import OpenedImage
-from cluster.vision.relations import relate
-from cluster.vision.sources import read_photo
-from cluster.vision.turning import turn_jpeg
+from cluster.store.database.engine import begin, worker_engine
+from cluster.store.database.retries import Patience
+from cluster.store.items.item_rows import settle_training
+from cluster.store.photos.file_history import Before, has_history, is_known, list_before
+from cluster.store.sessions.stops import worker_stop_sign
+from cluster.vision.photos.decoded_cache import DecodedCopies
+from cluster.vision.photos.images import OpenedImage
+from cluster.vision.relations.fingerprints import make_record_and_image
+from cluster.vision.relations.relate import relate
+from cluster.vision.relations.turning import turn_jpeg
+from cluster.vision.sources.deadlines import DEFAULT_TIMEOUT_S, is_burdened, within
+from cluster.vision.sources.photo_bytes import read_photo
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from functools import partial
 
 from cluster.core.errors import BadRoot, RootEmpty, RootNotFound
 from cluster.core.paths import is_url, text_to_path
-from cluster.store.libraries import KnownFile, path_prefix
-from cluster.tasks.discovery import ask_storage, check_root, find_gone
-from cluster.vision.storage import is_there
+from cluster.store.sessions.library_rows import KnownFile, path_prefix
+from cluster.vision.sources.library_walk import ask_storage, check_root, find_gone
+from cluster.vision.sources.storage import is_there
 
 ASKED_AT_ONCE = 10_000
 SAMPLE = 200

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
+from jobs.audit.decisions import Locked, Report, normalise, read_lock, read_table
 from jobs.audit.licences import check_licences
 from jobs.audit.senders import check_senders, check_sources
-from jobs.audit.table import Locked, Report, normalise, read_lock, read_table
 from jobs.audit.vulnerabilities import check_vulnerabilities
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent

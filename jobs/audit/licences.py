@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution
 
-from jobs.audit.table import Locked, Report, Table
+from jobs.audit.decisions import Locked, Report, Table
 
 
 def check_licences(

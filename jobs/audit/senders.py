@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from jobs.audit.table import Locked, Report, Sender, Table
+from jobs.audit.decisions import Locked, Report, Sender, Table
 
 OUR_CODE = ("cluster", "serve", "jobs")
 SCANNED = {".py", ".js", ".mjs", ".html", ".so", ".dylib", ".dll", ".node", ""}

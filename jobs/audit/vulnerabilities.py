@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.audit.table import Report, Table
+from jobs.audit.decisions import Report, Table
 
 TITLE = "Known vulnerabilities"
 TIMEOUT_S = 15

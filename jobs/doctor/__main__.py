@@ -28,15 +28,15 @@ from jobs.doctor.report import (
 )
 
 SOURCES = (
-    Source("versions", "jobs.doctor.versions"),
+    Source("versions", "jobs.doctor.package_versions"),
     Source("settings", "jobs.doctor.configuration"),
     Source("pack", "jobs.doctor.pack"),
     Source("machine", "jobs.doctor.machine"),
-    Source("folders", "jobs.doctor.folders"),
+    Source("folders", "jobs.doctor.private_places"),
     Source("ports", "jobs.doctor.network"),
     Source("ray", "jobs.doctor.rays"),
-    Source("database", "jobs.doctor.library", "check_database"),
-    Source("sessions", "jobs.doctor.library", "check_sessions"),
+    Source("database", "jobs.doctor.sessions_check", "check_database"),
+    Source("sessions", "jobs.doctor.sessions_check", "check_sessions"),
 )
 """Those that need no package first. Their modules are imported when their turn comes."""
 

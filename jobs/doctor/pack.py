@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cluster.vision.opening import Opening, try_opening
+from cluster.vision.packs.opening import Opening, try_opening
 from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
 from jobs.doctor.configuration import read_settings
 from jobs.doctor.units import describe_bytes

@@ -15,7 +15,7 @@ from cluster.environment import is_ray_open, ray_address_from_environment
 from cluster.settings import without_password
 from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
 from jobs.doctor.configuration import read_settings
-from jobs.doctor.folders import find_private_folder
+from jobs.doctor.private_places import find_private_folder
 from jobs.doctor.processes import find_holders, find_of_folders
 from jobs.doctor.units import count_nouns
 from jobs.ray_files import RunningRay, is_held, list_running, ray_files

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from cluster.actors.progress import Progress
-from cluster.store.sessions import SessionInfo
+from cluster.actors.progress_actor import Progress
+from cluster.store.sessions.session_rows import SessionInfo
 from serve.app import AppParts, build_app
 from tests.api.running import RunningApp, Worker
 from tests.views import view_of

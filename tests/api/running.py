@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from cluster.actors.progress import Progress
+from cluster.actors.progress_actor import Progress
 from cluster.core.faces import BoundingBox, Face
 from cluster.core.photos import (
     DetectionOutcome,
@@ -30,14 +30,14 @@ from cluster.core.photos import (
 from cluster.core.progress import ClusteringResult
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import Move, PhaseName
-from cluster.store.engine import begin
-from cluster.store.items import (
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import (
     add_found,
     list_pending,
     settle_detection,
     skip_known,
 )
-from cluster.store.phases import (
+from cluster.store.sessions.phase_rows import (
     complete_phase,
     fail_phase,
     finish_discovery,
@@ -45,7 +45,7 @@ from cluster.store.phases import (
     set_clustering,
     start_phase,
 )
-from cluster.store.sessions import SessionInfo, create_session, move_session
+from cluster.store.sessions.session_rows import SessionInfo, create_session, move_session
 from tests.library import settle_training
 from tests.waiting import PATIENT_S
 

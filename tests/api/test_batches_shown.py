@@ -18,8 +18,8 @@ from cluster.core.reports import BatchReporter, InFlight, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
 from cluster.tasks.ingest import TrainingBatch, train_batch
-from cluster.vision.detector import PreparedPhoto
-from cluster.vision.images import OpenedImage
+from cluster.vision.packs.detector import PreparedPhoto
+from cluster.vision.photos.images import OpenedImage
 from tests.api.running import PACK, Worker, get_progress, readable
 
 BATCH = 16

@@ -12,10 +12,10 @@ from sqlalchemy import Engine
 
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName, SessionStatus
-from cluster.store.engine import begin
-from cluster.store.holds import hold_session
-from cluster.store.items import check_session
-from serve.errors import JobNotSubmitted
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import check_session
+from cluster.store.sessions.session_locks import hold_session
+from serve.problems import JobNotSubmitted
 from tests.api.conftest import FakeCluster
 from tests.api.running import NOBODY, Worker, get_progress, readable, unreadable
 

@@ -11,13 +11,13 @@ import ray
 from ray import serve
 from sqlalchemy import Engine
 
-from cluster.actors.progress import ACTOR_NAME
+from cluster.actors.progress_actor import ACTOR_NAME
 from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.settings import Settings, settings_as_options
-from cluster.store.engine import begin
-from cluster.store.items import add_found
-from cluster.store.sessions import create_session, move_session
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import add_found
+from cluster.store.sessions.session_rows import create_session, move_session
 from serve.deployment import deploy
 from tests.api.running import PACK, get_progress, now
 from tests.headcount import find_free_port

@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 from cluster.core.faces import PhotoFaces
 from cluster.core.sessions import Move
-from cluster.store.engine import begin
-from cluster.store.sessions import SessionInfo, move_session
+from cluster.store.database.engine import begin
+from cluster.store.sessions.session_rows import SessionInfo, move_session
 from serve.app import AppParts, build_app
 from serve.parts import PackChoice
 from tests.api.running import RunningApp, now

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from cluster.core.paths import decoded_folder
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move
-from cluster.store.engine import begin
+from cluster.store.database.engine import begin
 from serve.app import build_app
 from serve.parts import AppParts
 from tests.api.conftest import Start

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Engine
 
 from cluster.core.errors import IllegalMove
-from cluster.store.engine import build_engine
+from cluster.store.database.engine import build_engine
 from serve.app import AppParts, build_app
-from serve.errors import find_problem, problem_response
-from serve.guards import MAX_BODY_BYTES
+from serve.guards.requests import MAX_BODY_BYTES
+from serve.problems import find_problem, problem_response
 from tests.api.conftest import FakeCluster, Start
 from tests.api.running import RunningApp
 from tests.waiting import PATIENT_S
@@ -168,7 +168,7 @@ def test_the_token_is_compared_in_constant_time_and_by_nothing_else(
         asked.append((given, expected))
         return given.endswith(b"wrong")
 
-    monkeypatch.setattr("serve.guards.hmac.compare_digest", compare)
+    monkeypatch.setattr("serve.guards.requests.hmac.compare_digest", compare)
     for token, status in ((TOKEN, 401), ("wrong", 200)):
         headers = {"Authorization": f"Bearer {token}"}
         assert guarded.get(ROUTE, headers=headers).status_code == status

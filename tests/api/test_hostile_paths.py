@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from cluster.core.errors import RootEmpty, RootNotAllowed, UnreadableImage
-from cluster.tasks.discovery import check_root, walk_photos
-from cluster.vision.sources import read_photo
+from cluster.vision.sources.library_walk import check_root, walk_photos
+from cluster.vision.sources.photo_bytes import read_photo
 from tests.api.conftest import FakeCluster
 from tests.api.test_guards import ROUTE, check_problem
 

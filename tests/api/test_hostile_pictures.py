@@ -18,14 +18,14 @@ import psutil
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.actors.search import start_face_search
-from cluster.store.engine import begin
-from cluster.vision import scans
-from cluster.vision.apart import ProcessLost, SideProcesses
-from cluster.vision.deadlines import is_burdened
-from cluster.vision.detector import DetectorOptions
-from cluster.vision.packs import BUNDLED, resolve_pack
-from cluster.vision.previews import load, make_preview
+from cluster.actors.search_actor import start_face_search
+from cluster.store.database.engine import begin
+from cluster.vision.packs.detector import DetectorOptions
+from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
+from cluster.vision.photos import scans
+from cluster.vision.photos.previews import load, make_preview
+from cluster.vision.photos.subprocesses import ProcessLost, SideProcesses
+from cluster.vision.sources.deadlines import is_burdened
 from serve.app import build_app
 from serve.parts import PREVIEWS_AT_ONCE, AppParts, PackChoice
 from serve.ray_search import RaySearch
@@ -130,8 +130,8 @@ def test_work_that_ends_its_process_is_lost_and_the_next_is_done() -> None:
 
 START_AND_END = """
 import os, sys
-from cluster.vision.apart import SideProcesses
-from cluster.vision.previews import load
+from cluster.vision.photos.subprocesses import SideProcesses
+from cluster.vision.photos.previews import load
 
 print(SideProcesses(load).run(os.getpid, timeout_s=float(sys.argv[1])), flush=True)
 os._exit(1)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from cluster.core.progress import ClusteringResult
-from cluster.store.engine import build_engine
+from cluster.store.database.engine import build_engine
 from serve.app import AppParts, build_app
 from serve.etags import read_version
 from tests.api.conftest import FakeCluster, Start

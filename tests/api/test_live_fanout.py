@@ -18,10 +18,10 @@ from cluster.core.progress import (
     unify,
 )
 from cluster.core.sessions import PhaseName, PhaseStatus
-from serve import live as live_module
-from serve.errors import LiveViewUnavailable
-from serve.events import MIN_INTERVAL_S, choose_interval_s, stream_events
-from serve.live import Live
+from serve.live import live_progress as live_module
+from serve.live.event_streams import MIN_INTERVAL_S, choose_interval_s, stream_events
+from serve.live.live_progress import Live
+from serve.problems import LiveViewUnavailable
 from tests.waiting import PATIENT_S
 
 SESSION = 3

@@ -12,9 +12,9 @@ from moto.server import ThreadedMotoServer
 
 from cluster.core.errors import RootEmpty, RootNotFound, UnreachableImage, UnreadableImage
 from cluster.core.passed_over import PassedOver
-from cluster.tasks.discovery import check_root, walk_photos
-from cluster.vision.sources import read_photo
-from cluster.vision.storage import walk_url
+from cluster.vision.sources.library_walk import check_root, walk_photos
+from cluster.vision.sources.photo_bytes import read_photo
+from cluster.vision.sources.storage import walk_url
 
 NOWHERE = "http://127.0.0.1:9"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}

@@ -11,7 +11,7 @@ import pytest
 from cluster.core.errors import BadSetting
 from cluster.settings import load_settings, settings_as_environment
 from serve.app import AppParts, build_app
-from serve.origins import is_own_host
+from serve.guards.origins import is_own_host
 from tests.api.conftest import FakeCluster, Start
 from tests.api.running import RunningApp, Worker
 from tests.api.test_guards import ROUTE, TOKEN, check_problem

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.store.engine import begin
+from cluster.store.database.engine import begin
 from tests.api.test_guards import check_problem
 from tests.library import PACK
 from tests.people import Grouped, fill_people

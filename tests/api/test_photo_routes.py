@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.photos import FoundPhoto
-from cluster.store.engine import begin
-from cluster.store.missing import mark_files_missing
+from cluster.store.database.engine import begin
+from cluster.store.photos.missing import mark_files_missing
 from tests.api.test_guards import check_problem
 from tests.library import NOW, run_session
 from tests.people import fill_people

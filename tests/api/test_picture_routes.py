@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import Engine, text
 
 from cluster.core.people import TAG_CHARACTERS
-from cluster.store.engine import begin
+from cluster.store.database.engine import begin
 from tests.api.test_guards import check_problem
 from tests.people import fill_people
 

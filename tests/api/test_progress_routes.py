@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from cluster.core.sessions import Move, PhaseName
-from serve import events
 from serve.etags import matches
-from serve.routes import progress as progress_routes
+from serve.live import event_streams
+from serve.routes import progress_routes as progress_routes
 from tests.api.running import NOBODY, Worker, get_progress, readable
 from tests.waiting import PATIENT_S
 
@@ -120,7 +120,7 @@ def test_a_long_poll_for_a_session_that_is_over_is_not_held(
 def test_a_stream_shows_what_happens_and_ends_with_the_session(
     api: httpx.Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "MIN_INTERVAL_S", 0.01)
+    monkeypatch.setattr(event_streams, "MIN_INTERVAL_S", 0.01)
     worker.find(4)
     with api.stream("GET", path_of(worker, "events")) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
@@ -151,7 +151,7 @@ def test_a_client_gets_at_most_two_events_a_second_and_always_the_newest_state(
         worker.move(Move.CANCEL)
         told += seen
     # All of them were sent within this time, however late they were read.
-    assert len(told) <= (time.monotonic() - began) / events.MIN_INTERVAL_S + 1
+    assert len(told) <= (time.monotonic() - began) / event_streams.MIN_INTERVAL_S + 1
     assert told[-1]["overallStatus"] == "cancelled"
     assert told[-1]["phases"]["training"]["progress"]["current"] == 60
 
@@ -159,8 +159,8 @@ def test_a_client_gets_at_most_two_events_a_second_and_always_the_newest_state(
 def test_a_silent_stream_is_kept_alive(
     api: httpx.Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "KEEP_ALIVE_S", 0.05)
-    monkeypatch.setattr(events, "MIN_INTERVAL_S", 0.01)
+    monkeypatch.setattr(event_streams, "KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr(event_streams, "MIN_INTERVAL_S", 0.01)
     with api.stream("GET", path_of(worker, "events")) as stream:
         assert any(line.startswith(": ping") for line in stream.iter_lines())
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayTaskError
 
-from cluster.actors.search import NotReadInTime, SearchBurdened
+from cluster.actors.search_actor import NotReadInTime, SearchBurdened
 from cluster.core.errors import PackNotFound, UnreadableImage
 from cluster.core.faces import PhotoFaces
-from serve.errors import SearchUnavailable
 from serve.parts import PackChoice
+from serve.problems import SearchUnavailable
 from serve.ray_search import RaySearch
 
 ONE, OTHER = PackChoice("one", "one"), PackChoice("other", "/folder/other")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.core.errors import RootNotAllowed
-from serve.roots import allowed_folders, resolve_root
+from serve.guards.roots import allowed_folders, resolve_root
 
 
 def test_a_folder_below_an_allowed_root_is_resolved(tmp_path: Path) -> None:

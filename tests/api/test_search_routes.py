@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 
 from cluster.core.errors import PackNotFound, UnreadableImage
 from cluster.core.faces import PhotoFaces
-from cluster.store.engine import begin
-from cluster.store.faces import load_vectors
+from cluster.store.database.engine import begin
+from cluster.store.people.face_vectors import load_vectors
 from serve.app import build_app
-from serve.errors import SearchUnavailable
 from serve.parts import AppParts, PackChoice
+from serve.problems import SearchUnavailable
 from tests.api.conftest import Start
 from tests.api.running import RunningApp
 from tests.api.test_guards import check_problem

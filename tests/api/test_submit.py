@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cluster.core.sessions import SessionStatus
-from cluster.store.sessions import SessionInfo
+from cluster.store.sessions.session_rows import SessionInfo
 from serve import submit
-from serve.errors import JobNotSubmitted
+from serve.problems import JobNotSubmitted
 from serve.submit import JobSubmitter, entrypoint
 
 SESSION = SessionInfo(

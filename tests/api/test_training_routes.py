@@ -12,8 +12,8 @@ from cluster.core.errors import PackNotFound
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName
 from serve.app import build_app
-from serve.errors import JobNotSubmitted
 from serve.parts import AppParts, PackChoice
+from serve.problems import JobNotSubmitted
 from tests.api.conftest import FakeCluster, Start
 from tests.api.running import RunningApp, Worker, readable, unreadable
 

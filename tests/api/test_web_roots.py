@@ -14,8 +14,8 @@ import pytest
 
 from cluster.core.errors import RootNotFound, UnreachableImage
 from cluster.core.passed_over import PassedOver
-from cluster.tasks.discovery import check_root, walk_photos
-from cluster.vision.sources import read_photo
+from cluster.vision.sources.library_walk import check_root, walk_photos
+from cluster.vision.sources.photo_bytes import read_photo
 from serve.app import AppParts, build_app
 from tests.api.conftest import FakeCluster, Start
 from tests.api.running import RunningApp

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from cluster.store.embedded import stop_embedded
+from cluster.store.server.embedded import stop_embedded
 from tests.api.conftest import (  # noqa: F401  (the same application, seen through a browser)
     api,
     jobs,

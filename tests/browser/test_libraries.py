@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
 
 from cluster.core.sessions import Move
-from cluster.store.engine import begin
-from cluster.store.sessions import move_session
+from cluster.store.database.engine import begin
+from cluster.store.sessions.session_rows import move_session
 from tests.api.conftest import FakeCluster
 from tests.api.test_library_routes import find_photos, look_again
 from tests.browser.conftest import Open

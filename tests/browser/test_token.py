@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 from sqlalchemy import Engine
 
-from cluster.actors.progress import Progress
+from cluster.actors.progress_actor import Progress
 from serve.app import AppParts, build_app
 from serve.links import page_link
 from tests.api.conftest import Start

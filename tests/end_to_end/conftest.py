@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import Engine, build_engine
+from cluster.store.database.engine import Engine, build_engine
+from cluster.store.server.embedded import start_embedded, stop_embedded
 from tests.headcount import FinishedLibrary, Headcount
 
 

@@ -1,4 +1,4 @@
-"""`python -m jobs.cluster` as a user types it: people are grouped again, and nothing else moves."""
+"""`python -m jobs.regroup` as a user types it: people are grouped again, and nothing else moves."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from cluster.core.changes import PersonEdit
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
-from cluster.store.engine import begin
-from cluster.store.face_moves import take_faces
-from cluster.store.faces import FaceVectors, load_vectors
-from cluster.store.people import list_people
-from cluster.store.people_changes import edit_person
-from cluster.store.people_list import get_person
-from cluster.store.phases import get_snapshots
+from cluster.store.database.engine import begin
+from cluster.store.people.face_moves import take_faces
+from cluster.store.people.face_vectors import FaceVectors, load_vectors
+from cluster.store.people.groups import list_people
+from cluster.store.people.people_list import get_person
+from cluster.store.people.person_edits import edit_person
+from cluster.store.sessions.phase_rows import get_snapshots
 from tests.end_to_end.conftest import open_tables
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
 from tests.waiting import PATIENT_S
@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def cluster_again(headcount: Headcount) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "jobs.cluster"],
+        [sys.executable, "-m", "jobs.regroup"],
         cwd=PROJECT_DIR,
         env=headcount.environment,
         capture_output=True,

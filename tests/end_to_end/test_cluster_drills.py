@@ -13,12 +13,17 @@ import pytest
 from cluster.core.photos import DetectionOutcome
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus
-from cluster.store.engine import begin
-from cluster.store.faces import load_vectors
-from cluster.store.invariants import check_session
-from cluster.store.items import add_found, settle_detection
-from cluster.store.phases import complete_phase, finish_discovery, get_snapshots, start_phase
-from cluster.store.sessions import move_session
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import add_found, settle_detection
+from cluster.store.people.face_vectors import load_vectors
+from cluster.store.sessions.invariants import check_session
+from cluster.store.sessions.phase_rows import (
+    complete_phase,
+    finish_discovery,
+    get_snapshots,
+    start_phase,
+)
+from cluster.store.sessions.session_rows import move_session
 from tests.drills import Watcher, find_left_behind, find_victims, title_of
 from tests.end_to_end.conftest import open_tables
 from tests.headcount import FinishedLibrary, Headcount

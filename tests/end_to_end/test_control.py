@@ -17,9 +17,9 @@ import psutil
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import begin, build_engine
-from cluster.store.items import check_session
+from cluster.store.database.engine import begin, build_engine
+from cluster.store.items.item_rows import check_session
+from cluster.store.server.embedded import start_embedded, stop_embedded
 from tests import waiting
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount

@@ -18,11 +18,11 @@ import pytest
 from sqlalchemy import text
 
 from cluster.core.sessions import Move
-from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import Engine, begin, build_engine
-from cluster.store.schema import upgrade_schema
-from cluster.store.server_files import ServerFiles, is_lock_held
-from cluster.store.sessions import create_session, move_session
+from cluster.store.database.engine import Engine, begin, build_engine
+from cluster.store.database.schema import upgrade_schema
+from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.server.server_files import ServerFiles, is_lock_held
+from cluster.store.sessions.session_rows import create_session, move_session
 from jobs.doctor.report import TITLES
 from tests.headcount import PROJECT_DIR, Headcount
 

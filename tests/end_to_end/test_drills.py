@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.store.postmaster import connect
-from cluster.store.server_files import ServerFiles
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_process import connect
 from tests.drills import Outcome, Watcher, finish, kill, read_tables
 from tests.headcount import FinishedLibrary, Headcount
 from tests.turns import turns_taken

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.store.embedded import is_embedded_running
+from cluster.store.server.embedded import is_embedded_running
 from tests.headcount import Headcount
 from tests.waiting import PATIENT_S, wait_until
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cluster.store.server_files import ServerFiles
+from cluster.store.server.server_files import ServerFiles
 from tests.drills import find_left_behind, read_tables
 from tests.embedded import find_watches
 from tests.headcount import Headcount

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cluster.store.embedded import stop_embedded
+from cluster.store.server.embedded import stop_embedded
 from tests.headcount import Answer, Headcount
 from tests.waiting import wait_until
 

@@ -21,7 +21,7 @@ import psutil
 import psycopg
 import pytest
 
-from cluster.store.server_files import ServerFiles
+from cluster.store.server.server_files import ServerFiles
 from jobs.ray_files import list_running
 from tests.headcount import PROJECT_DIR, Headcount
 from tests.waiting import PATIENT_S, wait_until

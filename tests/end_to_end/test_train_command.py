@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cluster.core.sessions import SessionStatus
-from cluster.store.engine import begin
-from cluster.store.items import check_session
-from cluster.store.people import list_people
-from cluster.store.sessions import get_session, list_sessions
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import check_session
+from cluster.store.people.groups import list_people
+from cluster.store.sessions.session_rows import get_session, list_sessions
 from jobs.train import main
 from tests.end_to_end.conftest import open_tables
 from tests.end_to_end.pictures import make_pictures

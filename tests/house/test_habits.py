@@ -15,10 +15,10 @@ CATCH_ALL: dict[str, str] = {
     "cluster/actors/detection.py:_prepare": "per photo",
     "cluster/actors/detection.py:_detect_some": "per photo",
     "cluster/tasks/ingest.py:read_item": "per photo",
-    "cluster/feed.py:_walk": "nothing is handled: the pipeline's own thread raises it again",
-    "cluster/vision/storage.py:_as_os_errors": "nothing is handled: raised again as an OSError",
-    "cluster/vision/deadlines.py:run": "nothing is handled: the caller's thread raises it again",
-    "cluster/pipeline.py:_work": "per session: one of an attempt that is over is told, no more",
+    "cluster/pipeline/pending.py:_walk": "the pipeline's own thread raises it again",
+    "cluster/vision/sources/storage.py:_as_os_errors": "raised again as an OSError",
+    "cluster/vision/sources/deadlines.py:run": "the caller's thread raises it again",
+    "cluster/pipeline/run.py:_work": "per session: one of an attempt that is over is told, no more",
     "jobs/train.py:run_watched": "per session",
     "jobs/local_ray.py:start": "a start of Ray: it raises Exception when it took too long",
     "jobs/command.py:as_command": "nothing is handled but what Ctrl-C broke off",
@@ -31,7 +31,7 @@ ENVIRONMENT_READERS = {
     "cluster/settings.py",
     "cluster/environment.py",
     "cluster/__init__.py",
-    "cluster/store/libpq.py",  # It reads nothing: it removes what libpq would read.
+    "cluster/store/server/libpq.py",  # It reads nothing: it removes what libpq would read.
 }
 
 

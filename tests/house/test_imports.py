@@ -10,8 +10,7 @@ from pathlib import Path
 
 from tests.house.sources import PROJECT_DIR, code_sources
 
-CLUSTER_ROOMS = {"core", "vision", "numerics", "store", "actors", "tasks"}
-PIPELINE_MODULES = {"pipeline.py", "phases.py", "crew.py", "feed.py", "workers.py", "plan.py"}
+CLUSTER_ROOMS = {"core", "vision", "numerics", "store", "actors", "tasks", "pipeline"}
 OPERATORS_MODULES = {"logs.py", "ray_meter.py", "priority.py"}
 CLUSTER_MODULES = {
     "__init__.py",
@@ -19,20 +18,21 @@ CLUSTER_MODULES = {
     "environment.py",
     "private_folder.py",
     "priority.py",
-    "leaving.py",
-    *PIPELINE_MODULES,
+    "inference.py",
+    "ray_internals.py",
     *OPERATORS_MODULES,
 }
 
 LATE_IMPORTS: dict[str, str] = {
+    "cluster/ray_internals.py:listen_on_loopback": "only replicas have Ray Serve loaded",
     # "path:function": why it cannot be at the top of the file
-    "cluster/vision/detector.py:load_detector": "each kind of pack brings a library of its own",
+    "cluster/vision/packs/detector.py:load_detector": "each kind of pack has its own library",
     "cluster/numerics/clusters.py:load_tree_code": "hdbscan brings scikit-learn",
     "cluster/actors/watching.py:is_job_alive": "Ray's job client is slow to import",
     "cluster/actors/watching.py:find_last_words": "Ray's job client is slow to import",
     "jobs/runtime.py:start_serve": "a job on a cluster serves nothing",
     "jobs/doctor/rays.py:check_cluster": "Ray is slow to import, and few name a cluster",
-    "cluster/vision/opening.py:open_pack": "whoever asks another process loads no model library",
+    "cluster/vision/packs/opening.py:open_pack": "another process loads the model library",
 }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from jobs.audit.__main__ import LOCKS, REQUIREMENTS, find_installed
+from jobs.audit.decisions import read_lock, read_table
 from jobs.audit.licences import check_licences
 from jobs.audit.senders import check_senders, check_sources
-from jobs.audit.table import read_lock, read_table
 from tests.house.sources import PROJECT_DIR, read_text
 
 TABLE = read_table(REQUIREMENTS / "audit.toml")

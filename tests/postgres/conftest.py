@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.store.embedded import stop_embedded
-from cluster.store.postmaster import shut_down
-from cluster.store.server_files import ServerFiles
+from cluster.store.server.embedded import stop_embedded
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_process import shut_down
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 from cluster.core.errors import IllegalMove
 from cluster.core.sessions import Move, SessionStatus
-from cluster.pipeline import claim_session
-from cluster.store.engine import begin
-from cluster.store.sessions import create_session, move_session
+from cluster.pipeline.run import claim_session
+from cluster.store.database.engine import begin
+from cluster.store.sessions.session_rows import create_session, move_session
 from tests.library import NOW, found, run_session
 
 MOVES = {

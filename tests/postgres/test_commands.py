@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.sessions import Move, SessionStatus
-from cluster.store.engine import begin
-from cluster.store.sessions import get_session, move_session
+from cluster.store.database.engine import begin
+from cluster.store.sessions.session_rows import get_session, move_session
 from jobs import control, erase, status
 from tests.library import NOW, found, run_session, start_session
 

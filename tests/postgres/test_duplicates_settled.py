@@ -15,8 +15,8 @@ from cluster.core.duplicates import MAX_DHASH_BITS
 from cluster.core.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
-from cluster.store.engine import begin
-from cluster.store.items import (
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import (
     add_found,
     check_session,
     count_duplicates,

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from cluster.core.errors import DatabaseUnavailable, DatabaseUnusable
-from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
-from cluster.store.engine import build_engine, check_database
-from cluster.store.postmaster import find_postmaster, find_processes
-from cluster.store.server_files import ServerFiles, hold_lock
+from cluster.store.database.engine import build_engine, check_database
+from cluster.store.server.embedded import is_embedded_running, start_embedded, stop_embedded
+from cluster.store.server.server_files import ServerFiles, hold_lock
+from cluster.store.server.server_process import find_postmaster, find_processes
 from tests.embedded import START, ask, run_python
 from tests.waiting import PATIENT_S
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.store.embedded import is_embedded_running, start_embedded, stop_embedded
-from cluster.store.engine import build_engine, check_database
-from cluster.store.postmaster import find_postmaster, find_processes
-from cluster.store.server_files import ServerFiles
-from cluster.store.server_watch import GRACE_S, POLL_S
+from cluster.store.database.engine import build_engine, check_database
+from cluster.store.server.embedded import is_embedded_running, start_embedded, stop_embedded
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_process import find_postmaster, find_processes
+from cluster.store.server.server_watch import GRACE_S, POLL_S
 from tests.embedded import START, ask, find_watches, run_python, start_elsewhere
 from tests.waiting import wait_until
 
 BRIEF_CLIENT = """
 import sys, time
-from cluster.store.engine import build_engine
+from cluster.store.database.engine import build_engine
 connection = build_engine(sys.argv[1]).connect()
 print("connected", flush=True)
 time.sleep(1)

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from cluster.core.errors import DatabaseUnavailable
-from cluster.store import server_programs
-from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.server_files import ServerFiles
-from cluster.store.server_user import SYSTEM_USER, prepare_folders
+from cluster.store.server import server_programs
+from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_user import SYSTEM_USER, prepare_folders
 from tests.embedded import ONLY_ROOT, ask, run_python, start_elsewhere
 
 STRANGER = "nobody"

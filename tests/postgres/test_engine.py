@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.errors import DatabaseUnavailable, NotFound
-from cluster.store.engine import begin, build_engine, check_database, worker_engine
-from cluster.store.phases import load_snapshots
-from cluster.store.schema import upgrade_schema
+from cluster.store.database.engine import begin, build_engine, check_database, worker_engine
+from cluster.store.database.schema import upgrade_schema
+from cluster.store.sessions.phase_rows import load_snapshots
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])

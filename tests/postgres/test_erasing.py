@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound, SessionBusy, SessionRunning
 from cluster.core.sessions import Move, PhaseName
-from cluster.store.engine import begin
+from cluster.store.database.engine import begin
+from cluster.store.database.tables import Table
 from cluster.store.erasing import (
     Erased,
     compact_tables,
@@ -20,12 +21,11 @@ from cluster.store.erasing import (
     erase_person,
     erase_session,
 )
-from cluster.store.holds import hold_session
-from cluster.store.items import add_found, check_session, skip_known
-from cluster.store.phases import complete_phase, finish_discovery
-from cluster.store.resets import restart_session
-from cluster.store.sessions import get_session, move_session
-from cluster.store.tables import Table
+from cluster.store.items.item_rows import add_found, check_session, skip_known
+from cluster.store.items.new_attempts import restart_session
+from cluster.store.sessions.phase_rows import complete_phase, finish_discovery
+from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_rows import get_session, move_session
 from tests.library import (
     NOW,
     PACK,

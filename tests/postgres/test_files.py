@@ -14,18 +14,18 @@ from cluster.core.faces import BoundingBox, Face
 from cluster.core.photos import DetectionOutcome, FoundPhoto, PhotoRecord, TrainingOutcome
 from cluster.core.placements import Likeness, Placement, Relation, scaling, turning
 from cluster.core.sessions import Move, PhaseName
-from cluster.store.census import list_doubtful, settle_files
 from cluster.store.erasing import erase_person
-from cluster.store.items import (
+from cluster.store.items.census import list_doubtful, settle_files
+from cluster.store.items.item_rows import (
     add_found,
     check_session,
     list_pending,
     settle_detection,
     skip_known,
 )
-from cluster.store.people_list import get_person, list_people
-from cluster.store.phases import complete_phase, finish_discovery, start_phase
-from cluster.store.sessions import get_session, move_session
+from cluster.store.people.people_list import get_person, list_people
+from cluster.store.sessions.phase_rows import complete_phase, finish_discovery, start_phase
+from cluster.store.sessions.session_rows import get_session, move_session
 from tests.library import NOW, PACK, found, make_face, record, settle_training, start_session
 from tests.people import group
 

@@ -8,18 +8,18 @@ from sqlalchemy import Engine
 
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName
-from cluster.store.engine import begin
-from cluster.store.floors import keep_floor
-from cluster.store.items import add_found
-from cluster.store.phases import (
+from cluster.store.database.engine import begin
+from cluster.store.database.progress_versions import next_first_version
+from cluster.store.items.item_rows import add_found
+from cluster.store.items.new_attempts import restart_session
+from cluster.store.sessions.high_water_marks import keep_floor
+from cluster.store.sessions.phase_rows import (
     complete_phase,
     finish_discovery,
     load_snapshots,
     start_phase,
 )
-from cluster.store.resets import restart_session
-from cluster.store.sessions import get_session, move_session
-from cluster.store.versions import next_first_version
+from cluster.store.sessions.session_rows import get_session, move_session
 from tests.library import NOW, PACK, found, start_session
 
 TRAINING = PhaseName.TRAINING

@@ -15,15 +15,15 @@ from sqlalchemy.exc import OperationalError
 from cluster.core.errors import DatabaseDiskFull, DatabaseUnavailable
 from cluster.core.photos import Settled
 from cluster.core.sessions import PhaseName
-from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import begin, build_engine
-from cluster.store.faces import count_faces
-from cluster.store.invariants import check_session
-from cluster.store.items import add_found
-from cluster.store.outages import find_outage
-from cluster.store.patience import Patience
-from cluster.store.phases import complete_phase, finish_discovery, start_phase
-from cluster.store.schema import upgrade_schema
+from cluster.store.database.engine import begin, build_engine
+from cluster.store.database.outages import find_outage
+from cluster.store.database.retries import Patience
+from cluster.store.database.schema import upgrade_schema
+from cluster.store.items.item_rows import add_found
+from cluster.store.people.face_vectors import count_faces
+from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.sessions.invariants import check_session
+from cluster.store.sessions.phase_rows import complete_phase, finish_discovery, start_phase
 from tests.library import NOW, PACK, detect, found, start_session, train
 from tests.waiting import PATIENT_S
 

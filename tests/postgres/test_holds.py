@@ -10,11 +10,16 @@ from sqlalchemy import Engine, text
 from cluster.core.drivers import DRIVER_LOST
 from cluster.core.errors import NotFound, SessionBusy
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus
-from cluster.store.drivers import fail_lost_session, fail_session, list_unattended
-from cluster.store.engine import begin
-from cluster.store.holds import SessionHold, hold_session, is_session_held, keep_drivers_out
-from cluster.store.phases import get_snapshots
-from cluster.store.sessions import create_session, get_session, move_session
+from cluster.store.database.engine import begin
+from cluster.store.sessions.lost_drivers import fail_lost_session, fail_session, list_unattended
+from cluster.store.sessions.phase_rows import get_snapshots
+from cluster.store.sessions.session_locks import (
+    SessionHold,
+    hold_session,
+    is_session_held,
+    keep_drivers_out,
+)
+from cluster.store.sessions.session_rows import create_session, get_session, move_session
 from tests.library import NOW, start_session
 from tests.waiting import PATIENT_S, wait_until
 

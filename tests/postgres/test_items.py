@@ -10,7 +10,7 @@ from cluster.core.errors import InvariantBroken
 from cluster.core.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
-from cluster.store.items import (
+from cluster.store.items.item_rows import (
     add_found,
     check_session,
     count_duplicates,
@@ -21,7 +21,7 @@ from cluster.store.items import (
     settle_detection,
     skip_known,
 )
-from cluster.store.phases import get_settled
+from cluster.store.sessions.phase_rows import get_settled
 from tests.library import (
     NOW,
     PACK,

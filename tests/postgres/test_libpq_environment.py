@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from cluster.core.errors import DatabaseUnavailable
-from cluster.store.embedded import stop_embedded
-from cluster.store.engine import build_engine, check_database
-from cluster.store.libpq import forget_libpq_environment
+from cluster.store.database.engine import build_engine, check_database
+from cluster.store.server.embedded import stop_embedded
+from cluster.store.server.libpq import forget_libpq_environment
 from tests.embedded import run_python
 from tests.waiting import PATIENT_S
 
 USE = """
 import os, subprocess, sys
 from pathlib import Path
-from cluster.store.embedded import is_embedded_running, start_embedded
-from cluster.store.engine import build_engine, check_database
+from cluster.store.server.embedded import is_embedded_running, start_embedded
+from cluster.store.database.engine import build_engine, check_database
 url = start_embedded(Path(sys.argv[1]))
 assert is_embedded_running(Path(sys.argv[1]))
 engine = build_engine(url)
@@ -30,7 +30,7 @@ print(names, left)
 """
 CONNECT = """
 import sys
-from cluster.store.engine import build_engine, check_database
+from cluster.store.database.engine import build_engine, check_database
 check_database(build_engine(sys.argv[1]))
 print("connected")
 """

@@ -11,19 +11,19 @@ from sqlalchemy.orm import Session
 from cluster.core.errors import NotFound, RootEmpty
 from cluster.core.gone import Unconfirmed
 from cluster.core.photos import FoundPhoto
-from cluster.store.census import settle_files
 from cluster.store.erasing import Erased
 from cluster.store.forgetting import confirm_missing, forget_missing
-from cluster.store.items import add_found, check_session
-from cluster.store.libraries import (
+from cluster.store.items.census import settle_files
+from cluster.store.items.item_rows import add_found, check_session
+from cluster.store.photos.missing import mark_files_missing
+from cluster.store.sessions.library_rows import (
     explain_bad_root,
     find_library_id,
     get_library,
     list_known_files,
     list_libraries,
 )
-from cluster.store.missing import mark_files_missing
-from cluster.store.phases import finish_discovery
+from cluster.store.sessions.phase_rows import finish_discovery
 from tests.library import NOW, PACK, found, run_session, start_session
 
 

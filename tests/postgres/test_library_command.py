@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine
 
 from cluster.core.photos import FoundPhoto
-from cluster.store.engine import begin
-from cluster.store.libraries import LibraryInfo, list_libraries
-from cluster.store.missing import mark_files_missing
+from cluster.store.database.engine import begin
+from cluster.store.photos.missing import mark_files_missing
+from cluster.store.sessions.library_rows import LibraryInfo, list_libraries
 from jobs import library, train
 from tests.library import NOW, run_session, start_session
 

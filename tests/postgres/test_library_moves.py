@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from cluster.core.errors import NotFound, SessionBusy, SessionRunning
 from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import Move
-from cluster.store.census import note_passed_over
-from cluster.store.engine import begin
-from cluster.store.holds import hold_session
-from cluster.store.items import add_found
-from cluster.store.libraries import find_library_id, get_library, list_libraries
-from cluster.store.library_moves import MovedLibrary, move_library
-from cluster.store.missing import mark_files_missing
-from cluster.store.sessions import create_session, get_session, move_session
+from cluster.store.database.engine import begin
+from cluster.store.items.census import note_passed_over
+from cluster.store.items.item_rows import add_found
+from cluster.store.photos.library_moves import MovedLibrary, move_library
+from cluster.store.photos.missing import mark_files_missing
+from cluster.store.sessions.library_rows import find_library_id, get_library, list_libraries
+from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_rows import create_session, get_session, move_session
 from tests.library import NOW, PACK, found, ids_of, run_session, start_session, train
 
 

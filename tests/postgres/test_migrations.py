@@ -12,12 +12,12 @@ from sqlalchemy import Engine, text
 
 from cluster.core.photos import FoundPhoto, TrainingOutcome
 from cluster.core.sessions import PhaseName
-from cluster.store.copying import driver_connection
-from cluster.store.engine import begin
-from cluster.store.items import add_found, check_session, list_pending
-from cluster.store.journal import undo_change
-from cluster.store.people_list import list_people
-from cluster.store.schema import migration_config, upgrade_schema
+from cluster.store.database.copying import driver_connection
+from cluster.store.database.engine import begin
+from cluster.store.database.schema import migration_config, upgrade_schema
+from cluster.store.items.item_rows import add_found, check_session, list_pending
+from cluster.store.people.people_list import list_people
+from cluster.store.people.undo_log import undo_change
 from tests.library import NOW, PACK, record, settle_training, start_session
 
 DUMPS = Path(__file__).parent / "dumps"

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.people import Match
-from cluster.store.engine import begin
-from cluster.store.faces import load_vectors
-from cluster.store.nearest import find_nearest_people
-from cluster.store.people_list import get_person
-from cluster.store.sessions import create_session, find_pack_source
+from cluster.store.database.engine import begin
+from cluster.store.people.face_vectors import load_vectors
+from cluster.store.people.nearest import find_nearest_people
+from cluster.store.people.people_list import get_person
+from cluster.store.sessions.session_rows import create_session, find_pack_source
 from tests.library import NOW, PACK
 from tests.people import Grouped, fill_people
 

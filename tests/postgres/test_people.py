@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from cluster.core.photos import DetectionOutcome
 from cluster.core.sessions import PhaseName
-from cluster.store.faces import count_faces, count_session_faces, load_vectors
-from cluster.store.items import add_found, settle_detection, skip_known
-from cluster.store.people import assign_people, list_people
+from cluster.store.items.item_rows import add_found, settle_detection, skip_known
+from cluster.store.people.face_vectors import count_faces, count_session_faces, load_vectors
+from cluster.store.people.groups import assign_people, list_people
 from tests.library import (
     NOW,
     PACK,
@@ -87,7 +87,7 @@ def test_only_good_faces_of_the_pack_are_loaded(db: Session) -> None:
 def test_vectors_are_read_whole_across_chunks(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     run_session(db, {str(n): found(str(n)) for n in range(10)}, faces_each=3)
     whole = load_vectors(db, pack=PACK, min_quality=0.0)
-    monkeypatch.setattr("cluster.store.faces.CHUNK_BYTES", 5000)
+    monkeypatch.setattr("cluster.store.people.face_vectors.CHUNK_BYTES", 5000)
     assert np.array_equal(load_vectors(db, pack=PACK, min_quality=0.0).vectors, whole.vectors)
 
 

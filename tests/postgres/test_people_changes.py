@@ -19,11 +19,11 @@ from cluster.core.errors import (
     StaleVersion,
 )
 from cluster.core.people import PersonSummary
-from cluster.store.engine import begin
-from cluster.store.face_moves import place_faces_of_nobody, take_faces
-from cluster.store.faces import load_vectors
-from cluster.store.people_changes import edit_person, merge_people
-from cluster.store.people_list import get_person, page_people
+from cluster.store.database.engine import begin
+from cluster.store.people.face_moves import place_faces_of_nobody, take_faces
+from cluster.store.people.face_vectors import load_vectors
+from cluster.store.people.people_list import get_person, page_people
+from cluster.store.people.person_edits import edit_person, merge_people
 from tests.library import NOW, PACK
 from tests.people import Grouped, fill_people, group, people_of_faces
 

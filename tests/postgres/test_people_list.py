@@ -9,15 +9,15 @@ from sqlalchemy import Engine, text
 
 from cluster.core.errors import NotFound
 from cluster.core.people import fold_name
-from cluster.store.engine import begin
-from cluster.store.people_list import (
+from cluster.store.database.engine import begin
+from cluster.store.people.people_list import (
     EVERYBODY,
     PeopleFilter,
     get_person,
     load_people,
     page_people,
 )
-from cluster.store.pictures import (
+from cluster.store.photos.stored_pictures import (
     count_faces_of_nobody,
     count_faces_of_person,
     get_crop,

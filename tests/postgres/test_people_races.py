@@ -17,15 +17,15 @@ from cluster.core.errors import FacesElsewhere, NotFound, NotLastChange, StaleVe
 from cluster.core.photos import TrainingOutcome
 from cluster.core.placements import Likeness, Relation, turning
 from cluster.core.sessions import PhaseName
-from cluster.store.engine import begin
-from cluster.store.face_moves import take_faces
-from cluster.store.faces import load_vectors
-from cluster.store.items import add_found, list_pending
-from cluster.store.journal import undo_change
-from cluster.store.people import assign_people
-from cluster.store.people_changes import edit_person, merge_people
-from cluster.store.people_claims import lock_people
-from cluster.store.people_list import get_person, load_people
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import add_found, list_pending
+from cluster.store.locks import lock_people
+from cluster.store.people.face_moves import take_faces
+from cluster.store.people.face_vectors import load_vectors
+from cluster.store.people.groups import assign_people
+from cluster.store.people.people_list import get_person, load_people
+from cluster.store.people.person_edits import edit_person, merge_people
+from cluster.store.people.undo_log import undo_change
 from tests.library import NOW, PACK, found, record, settle_training, start_session
 from tests.people import Grouped, fill_people, group, people_of_faces
 from tests.waiting import PATIENT_S, wait_until

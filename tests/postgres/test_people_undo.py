@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from cluster.core.changes import ChangeKind, Elsewhere, LastChange, PersonEdit
 from cluster.core.errors import NotFound, NotLastChange
-from cluster.store.engine import begin
-from cluster.store.face_moves import place_faces_of_nobody, take_faces
-from cluster.store.journal import find_last_change, undo_change
-from cluster.store.people_changes import edit_person, merge_people
+from cluster.store.database.engine import begin
+from cluster.store.people.face_moves import place_faces_of_nobody, take_faces
+from cluster.store.people.person_edits import edit_person, merge_people
+from cluster.store.people.undo_log import find_last_change, undo_change
 from tests.library import NOW, PACK
 from tests.people import Grouped, fill_people, group, people_of_faces
 

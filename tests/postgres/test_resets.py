@@ -14,15 +14,20 @@ from cluster.core.faces import BoundingBox
 from cluster.core.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
-from cluster.store.items import (
+from cluster.store.items.item_rows import (
     add_found,
     check_session,
     settle_detection,
     skip_known,
 )
-from cluster.store.phases import complete_phase, finish_discovery, get_snapshots, set_clustering
-from cluster.store.resets import restart_session, retry_session
-from cluster.store.sessions import move_session
+from cluster.store.items.new_attempts import restart_session, retry_session
+from cluster.store.sessions.phase_rows import (
+    complete_phase,
+    finish_discovery,
+    get_snapshots,
+    set_clustering,
+)
+from cluster.store.sessions.session_rows import move_session
 from tests.library import (
     NOW,
     PACK,

@@ -8,9 +8,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
 from cluster.core.errors import DatabaseUnusable
-from cluster.store.engine import build_engine
-from cluster.store.schema import upgrade_schema
-from cluster.store.tables import Table
+from cluster.store.database.engine import build_engine
+from cluster.store.database.schema import upgrade_schema
+from cluster.store.database.tables import Table
 
 CATALOG = text(
     """

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cluster.core.errors import IllegalMove, InvariantBroken, NotFound
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, overall_status
-from cluster.store.phases import (
+from cluster.store.sessions.phase_rows import (
     add_counts,
     complete_phase,
     fail_phase,
@@ -23,7 +23,7 @@ from cluster.store.phases import (
     set_step,
     start_phase,
 )
-from cluster.store.sessions import (
+from cluster.store.sessions.session_rows import (
     SessionInfo,
     count_sessions,
     create_session,

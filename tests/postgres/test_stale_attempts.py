@@ -8,18 +8,18 @@ from typing import cast
 import pytest
 from sqlalchemy import Engine
 
-from cluster import pipeline
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, SessionStatus
-from cluster.phases import ShouldStop
-from cluster.pipeline import run_session
-from cluster.plan import Plan
-from cluster.store.engine import begin
-from cluster.store.patience import Patience
-from cluster.store.phases import finish_discovery
-from cluster.store.resets import restart_session
-from cluster.store.sessions import move_session
-from cluster.workers import Staff
+from cluster.pipeline import run as pipeline_run
+from cluster.pipeline.phases import ShouldStop
+from cluster.pipeline.plan import Plan
+from cluster.pipeline.run import run_session
+from cluster.pipeline.workers import Staff
+from cluster.store.database.engine import begin
+from cluster.store.database.retries import Patience
+from cluster.store.items.new_attempts import restart_session
+from cluster.store.sessions.phase_rows import finish_discovery
+from cluster.store.sessions.session_rows import move_session
 from tests.library import NOW, PACK, start_session
 
 
@@ -56,8 +56,8 @@ class Phase:
 def run(plan: Plan, phase: Phase, monkeypatch: pytest.MonkeyPatch) -> SessionStatus:
     phases = [(PhaseName.TRAINING, phase.work)]
     phases += [(name, lambda *given: True) for name in list(PhaseName)[1:]]  # type: ignore[misc]
-    monkeypatch.setattr(pipeline, "PHASES", phases)
-    monkeypatch.setattr(pipeline, "_tell", lambda plan, drop_in_flight=False: None)
+    monkeypatch.setattr(pipeline_run, "PHASES", phases)
+    monkeypatch.setattr(pipeline_run, "_tell", lambda plan, drop_in_flight=False: None)
     return run_session(plan, cast(Staff, None), is_interrupted=lambda: False)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from cluster.core.sessions import Move
-from cluster.store.engine import begin, build_engine
-from cluster.store.sessions import move_session
-from cluster.store.stops import StopSign
+from cluster.store.database.engine import begin, build_engine
+from cluster.store.sessions.session_rows import move_session
+from cluster.store.sessions.stops import StopSign
 from tests.library import NOW, start_session
 
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.sessions import PhaseName
-from cluster.store.attempts import TURN_CLASS, TURNS, is_current_attempt
-from cluster.store.engine import begin, build_engine
+from cluster.store.database.engine import begin, build_engine
+from cluster.store.locks import COMMIT_SLOTS
+from cluster.store.sessions.attempts import TURNS, is_current_attempt
 from tests.library import start_session
 from tests.waiting import PATIENT_S, wait_until
 
@@ -29,7 +30,7 @@ def many(database_url: str) -> Engine:
 def count_turns(engine: Engine) -> tuple[int, int]:
     """Return how many workers have their turn, never more than there are, and how many wait."""
     with begin(engine) as db:
-        taken, waiting = db.execute(_TURNS_NOW, {"class": TURN_CLASS}).one()
+        taken, waiting = db.execute(_TURNS_NOW, {"class": COMMIT_SLOTS}).one()
     assert taken <= TURNS
     return taken, waiting
 

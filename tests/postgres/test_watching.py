@@ -10,11 +10,11 @@ from sqlalchemy import Engine
 from cluster.actors.watching import Watch, choose_last_words
 from cluster.core.drivers import LOST_AFTER_S
 from cluster.core.sessions import Move, PhaseName, SessionStatus
-from cluster.store.engine import begin
+from cluster.store.database.engine import begin
 from cluster.store.erasing import erase_session
-from cluster.store.holds import hold_session
-from cluster.store.phases import add_counts, list_revisions
-from cluster.store.sessions import create_session, get_session, move_session, set_job
+from cluster.store.sessions.phase_rows import add_counts, list_revisions
+from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_rows import create_session, get_session, move_session, set_job
 from tests.library import NOW, start_session
 
 

@@ -18,18 +18,18 @@ import pytest
 import ray
 from sqlalchemy import Engine, text
 
-from cluster.actors.progress import start_progress_actor
+from cluster.actors.progress_actor import start_progress_actor
 from cluster.core.photos import DetectionOutcome
 from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress, PhaseSnapshot
 from cluster.core.sessions import PhaseName
 from cluster.environment import prepare_environment
 from cluster.numerics.clusters import cluster_vectors
-from cluster.phases import cluster_people
-from cluster.store.engine import begin
-from cluster.store.faces import load_vectors
-from cluster.store.items import add_found, settle_detection
-from cluster.store.people import list_people
-from cluster.store.phases import finish_discovery, set_clustering, start_phase
+from cluster.pipeline.phases import cluster_people
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import add_found, settle_detection
+from cluster.store.people.face_vectors import load_vectors
+from cluster.store.people.groups import list_people
+from cluster.store.sessions.phase_rows import finish_discovery, set_clustering, start_phase
 from cluster.tasks.clustering import ClusteringOptions, cluster_faces
 from tests.library import NOW, PACK, found, ids_of, make_face, start_session, train
 from tests.local_ray import local_ray

@@ -14,7 +14,7 @@ import ray
 
 from cluster.core.errors import PhaseFailed
 from cluster.core.photos import Item
-from cluster.crew import MAX_CRASHES_IN_A_ROW, Crew
+from cluster.pipeline.dispatcher import MAX_CRASHES_IN_A_ROW, Crew
 from cluster.tasks.ingest import TrainingBatch
 from tests.local_ray import local_ray
 

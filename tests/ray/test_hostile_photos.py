@@ -16,21 +16,21 @@ from PIL import Image, ImageDraw
 from ray.exceptions import RayTaskError
 from sqlalchemy import Engine, text
 
-from cluster.actors.search import FaceSearchActor, NotReadInTime
+from cluster.actors.search_actor import FaceSearchActor, NotReadInTime
 from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import PhaseName
-from cluster.leaving import MOST_CALLS, leave_after_this_task
-from cluster.phases import PhotoWork, run_crew
-from cluster.plan import CrewOptions, Plan
-from cluster.store.engine import begin
-from cluster.store.invariants import check_session
-from cluster.store.items import add_found, count_items_by_state, list_failures
-from cluster.store.phases import finish_discovery, start_phase
+from cluster.pipeline.phases import PhotoWork, run_crew
+from cluster.pipeline.plan import CrewOptions, Plan
+from cluster.pipeline.workers import DetectorWorkers, TrainingWorkers
+from cluster.ray_internals import MOST_CALLS, leave_after_this_task
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import add_found, count_items_by_state, list_failures
+from cluster.store.sessions.invariants import check_session
+from cluster.store.sessions.phase_rows import finish_discovery, start_phase
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
-from cluster.vision.detector import DetectorOptions
-from cluster.vision.packs import BUNDLED, resolve_pack
-from cluster.workers import DetectorWorkers, TrainingWorkers
+from cluster.vision.packs.detector import DetectorOptions
+from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
 from tests.conftest import PROJECT_DIR
 from tests.hostile import MANY_SCANS, SIDE_PX, Unlimited, make_many_scans
 from tests.library import NOW, start_session
@@ -172,8 +172,8 @@ READ = """
 import os, sys
 from cluster.core.photos import Item
 from cluster.tasks.ingest import PhotoReader, ReadLimits, read_item
-from cluster.vision import scans
-from cluster.vision.deadlines import is_burdened
+from cluster.vision.photos import scans
+from cluster.vision.sources.deadlines import is_burdened
 
 scans.MAX_SCANS = 1_000_000
 reader = PhotoReader(ReadLimits(10**9, 10**9, float(sys.argv[1])), copies=None)

@@ -26,14 +26,14 @@ from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, SessionStatus
 from cluster.environment import prepare_environment
 from cluster.settings import Settings
-from cluster.store.embedded import start_embedded, stop_embedded
-from cluster.store.engine import Engine, begin, build_engine
-from cluster.store.items import check_session
-from cluster.store.phases import load_snapshots
-from cluster.store.postmaster import shut_down
-from cluster.store.server_files import ServerFiles
-from cluster.store.server_programs import reach_programs
-from cluster.store.server_user import HERE, process_options
+from cluster.store.database.engine import Engine, begin, build_engine
+from cluster.store.items.item_rows import check_session
+from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_process import shut_down
+from cluster.store.server.server_programs import reach_programs
+from cluster.store.server.server_user import HERE, process_options
+from cluster.store.sessions.phase_rows import load_snapshots
 from jobs.runtime import Runtime
 from tests.headcount import FinishedLibrary, find_free_port
 from tests.local_ray import start_surely

@@ -22,9 +22,9 @@ from sqlalchemy import Engine
 from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.environment import prepare_environment
-from cluster.store.engine import begin
-from cluster.store.items import add_found
-from cluster.store.sessions import create_session, move_session
+from cluster.store.database.engine import begin
+from cluster.store.items.item_rows import add_found
+from cluster.store.sessions.session_rows import create_session, move_session
 from tests.api.running import PACK, now
 from tests.headcount import PROJECT_DIR, find_free_port
 from tests.local_ray import local_ray

@@ -19,8 +19,8 @@ from threading import Event, Thread
 import pytest
 
 from cluster.core.errors import PackNotFound
-from cluster.vision.archives import INSIGHTFACE, Archive, Release, download_pack
-from cluster.vision.packs import PREFERRED, resolve_pack
+from cluster.vision.packs.archives import INSIGHTFACE, Archive, Release, download_pack
+from cluster.vision.packs.pack_files import PREFERRED, resolve_pack
 from jobs.models import get_pack
 from tests.house.sources import PROJECT_DIR
 from tests.unit.tiny_packs import write_tiny_pack
@@ -269,7 +269,7 @@ def test_an_archive_that_is_not_there_is_said_in_a_sentence(
 DOWNLOAD = """
 import sys
 from pathlib import Path
-from cluster.vision.archives import Archive, Release, download_pack
+from cluster.vision.packs.archives import Archive, Release, download_pack
 models, url, sha256, length = sys.argv[1:]
 release = Release(url, {"buffalo_s": Archive(sha256, int(length))})
 download_pack("buffalo_s", models_dir=Path(models), release=release)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from jobs.audit.__main__ import find_installed
+from jobs.audit.decisions import Decision, Locked, Sender, Table, read_lock
 from jobs.audit.licences import check_licences, is_allowed
 from jobs.audit.senders import check_senders, check_sources
-from jobs.audit.table import Decision, Locked, Sender, Table, read_lock
 from jobs.audit.vulnerabilities import check_vulnerabilities
 
 TABLE = Table(

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from cluster.core.blocks import BLOCKS_BYTES, LUMA_BYTES, LUMA_GRID, are_blocks_same
 from cluster.core.placements import invert_turn
-from cluster.vision.blocks import turn_blocks
-from cluster.vision.fingerprints import measure_blocks
-from cluster.vision.images import UPRIGHT_BY, open_image
-from cluster.vision.turning import turn_pixels
+from cluster.core.same_picture import BLOCKS_BYTES, LUMA_BYTES, LUMA_GRID, are_blocks_same
+from cluster.vision.photos.images import UPRIGHT_BY, open_image
+from cluster.vision.relations.fingerprints import measure_blocks
+from cluster.vision.relations.picture_blocks import turn_blocks
+from cluster.vision.relations.turning import turn_pixels
 
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 SIDES = (1200, 1200)

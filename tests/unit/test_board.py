@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.actors.board import FRESH_S, SLOTS, Board, read_board
+from cluster.actors.shared_snapshots import FRESH_S, SLOTS, Board, read_board
 from cluster.core.errors import NotFound
 from cluster.core.photos import Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, UnifiedProgress, unify

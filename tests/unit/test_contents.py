@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 from skimage.data import astronaut
 
-from cluster.vision.contents import digest_content
-from cluster.vision.images import open_image
+from cluster.vision.photos.images import open_image
+from cluster.vision.relations.content_digests import digest_content
 
 PICTURE = Image.fromarray(astronaut()[:240, :320])
 OTHER = Image.fromarray(astronaut()[1:241, :320])

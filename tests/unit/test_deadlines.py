@@ -10,10 +10,10 @@ import pytest
 from cluster.core.errors import UnreachableImage
 from cluster.core.photos import Item
 from cluster.tasks.ingest import PhotoReader, ReadLimits, read_item
-from cluster.vision import sources
-from cluster.vision.deadlines import within
-from cluster.vision.detector import DetectorOptions
-from cluster.vision.options import prepare_photo
+from cluster.vision.packs.detector import DetectorOptions
+from cluster.vision.packs.options import prepare_photo
+from cluster.vision.sources import photo_bytes
+from cluster.vision.sources.deadlines import within
 from tests.waiting import PATIENT_S
 
 
@@ -67,7 +67,7 @@ def dead_mount(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         is_alive_again.wait()
         return b""
 
-    monkeypatch.setattr(sources, "_read_local", wait)
+    monkeypatch.setattr(photo_bytes, "_read_local", wait)
     return is_alive_again
 
 

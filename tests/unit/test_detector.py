@@ -17,16 +17,16 @@ from PIL import ExifTags, Image
 
 from cluster.core.errors import UnreachableImage
 from cluster.core.faces import BoundingBox, Face
-from cluster.vision.detector import (
+from cluster.vision.packs.detector import (
     INSIGHTFACE_SIZES,
     DetectorOptions,
     FaceDetector,
     choose_provider,
     load_detector,
 )
-from cluster.vision.insightface_pack import InsightFaceDetector
-from cluster.vision.mean_face import MEAN_FACE
-from cluster.vision.packs import resolve_pack
+from cluster.vision.packs.insightface_pack import InsightFaceDetector
+from cluster.vision.packs.mean_face import MEAN_FACE
+from cluster.vision.packs.pack_files import resolve_pack
 from tests.unit.tiny_packs import write_tiny_pack
 
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"

@@ -12,8 +12,8 @@ import pytest
 
 from cluster.core.errors import RootEmpty, RootNotFound, RootUnreachable
 from cluster.core.paths import text_to_path
-from cluster.tasks import discovery
-from cluster.tasks.discovery import check_root, walk_photos
+from cluster.vision.sources import library_walk
+from cluster.vision.sources.library_walk import check_root, walk_photos
 
 JPEG_HEAD = b"\xff\xd8\xff\xe0"
 
@@ -130,7 +130,9 @@ def test_what_a_store_says_of_size_and_time_fits_into_the_database(
     monkeypatch: pytest.MonkeyPatch, told: float
 ) -> None:
     entry = {"name": "/library/a.jpg", "size": told, "mtime": told}
-    monkeypatch.setattr(discovery, "walk_url", lambda *_, **__: iter([("memory:///a.jpg", entry)]))
+    monkeypatch.setattr(
+        library_walk, "walk_url", lambda *_, **__: iter([("memory:///a.jpg", entry)])
+    )
     (found,) = walk_photos("memory://library")
     assert found.size is None or 0 <= found.size < 2**63
     assert found.modified_ns is None or abs(found.modified_ns) < 2**63

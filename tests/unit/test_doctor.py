@@ -15,8 +15,8 @@ import pytest
 
 from cluster.core.sessions import SessionStatus
 from cluster.store.condition import Condition, EmbeddedState
-from cluster.store.sessions import SessionInfo
-from cluster.vision.opening import Opening, read_told
+from cluster.store.sessions.session_rows import SessionInfo
+from cluster.vision.packs.opening import Opening, read_told
 from jobs.doctor.checks import (
     Finding,
     Inquiry,
@@ -30,15 +30,15 @@ from jobs.doctor.checks import (
     warning,
 )
 from jobs.doctor.configuration import check_variables, read_usable, show_value
-from jobs.doctor.folders import Found, Place, find_kind, judge, parse_mounts
-from jobs.doctor.library import judge_revision, judge_session, judge_watch
 from jobs.doctor.machine import check_cores, check_gpus, check_memory, read_limits, read_meminfo
 from jobs.doctor.pack import judge as judge_pack
+from jobs.doctor.package_versions import compare, describe_headcount, read_pins
 from jobs.doctor.privacy import describe_error, find_secrets, hide, mask
+from jobs.doctor.private_places import Found, Place, find_kind, judge, parse_mounts
 from jobs.doctor.processes import parse_locks
 from jobs.doctor.rays import check_last_words, check_open_files
 from jobs.doctor.report import as_values, list_next, status_of, summarise, write_section
-from jobs.doctor.versions import compare, describe_headcount, read_pins
+from jobs.doctor.sessions_check import judge_revision, judge_session, judge_watch
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 INQUIRY = Inquiry({})
@@ -159,7 +159,7 @@ def test_a_traceback_is_told_by_its_last_line_and_our_own_place() -> None:
 def test_the_row_that_a_database_complains_of_is_not_told() -> None:
     error = (
         "Traceback (most recent call last):\n"
-        '  File "/x/cluster/store/people.py", line 3, in name\n'
+        '  File "/x/cluster/store/people/groups.py", line 3, in name\n'
         "    db.execute(statement)\n"
         "    ~~~~~~~~~~^^^^^^^^^^^\n"
         'IntegrityError: null value in column "name" of relation "person"\n'
@@ -169,7 +169,7 @@ def test_the_row_that_a_database_complains_of_is_not_told() -> None:
     )
     said = describe_error(error, names=[], shows_paths=True)
     assert said.startswith("IntegrityError: null value")
-    assert said.endswith("(cluster/store/people.py:3 in name)")
+    assert said.endswith("(cluster/store/people/groups.py:3 in name)")
     assert "Rosalinde" not in said
 
 

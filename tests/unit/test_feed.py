@@ -10,7 +10,7 @@ import pytest
 from cluster.core.errors import RootUnreachable
 from cluster.core.photos import FoundPhoto, Item
 from cluster.core.reports import MAX_REPORTS_PER_S, MIN_INTERVAL_S, report_interval_s
-from cluster.feed import (
+from cluster.pipeline.pending import (
     CHUNK,
     FIRST_CHUNK,
     LARGEST_BATCH,

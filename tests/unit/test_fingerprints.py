@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cluster.core.blocks import BLOCKS_BYTES
 from cluster.core.errors import UnreadableImage
-from cluster.vision.fingerprints import fingerprint, make_thumbnail, read_record
-from cluster.vision.images import OpenedImage, open_image
+from cluster.core.same_picture import BLOCKS_BYTES
+from cluster.vision.photos.images import OpenedImage, open_image
+from cluster.vision.relations.fingerprints import fingerprint, make_thumbnail, read_record
 
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from cluster.core.errors import UnreadableImage
-from cluster.vision.images import open_image
+from cluster.vision.photos.images import open_image
 
 ORIENTATIONS = {
     1: None,
@@ -261,7 +261,8 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 def test_odd_metadata_prints_nothing() -> None:
     script = (
-        "import io, sys; from PIL import Image; from cluster.vision.images import open_image; "
+        "import io, sys; from PIL import Image; "
+        "from cluster.vision.photos.images import open_image; "
         "out = io.BytesIO(); Image.new('RGB', (9, 9)).save(out, 'JPEG', "
         r"exif=b'Exif\0\0MM\0*\0\0\0\x08\0\x09\x01\x12\0\3\xff\xff\xff\xff'); "
         "open_image(out.getvalue(), path='photo')"

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.core.errors import UnreachableImage, UnreadableImage
 from cluster.core.paths import path_to_text
-from cluster.vision.sources import read_photo
+from cluster.vision.sources.photo_bytes import read_photo
 
 
 def test_a_local_file_is_read(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from PIL import Image
 
 from cluster.core.passed_over import PassedOver, PassedOverKind
 from cluster.core.suffixes import is_photo_name
-from cluster.tasks.discovery import walk_photos
-from cluster.vision.headers import HEAD_BYTES
-from cluster.vision.kinds import find_kind
+from cluster.vision.sources.file_kinds import find_kind
+from cluster.vision.sources.headers import HEAD_BYTES
+from cluster.vision.sources.library_walk import walk_photos
 
 Kind = PassedOverKind
 pillow_heif.register_heif_opener()

@@ -16,7 +16,8 @@ from cluster.core.progress import PhaseCounts
 from cluster.core.reports import BatchReporter, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.tasks.ingest import TrainingBatch, train_batch
-from cluster.vision.deadlines import (
+from cluster.vision.packs.detector import PreparedPhoto
+from cluster.vision.sources.deadlines import (
     TimeOver,
     begin_computing,
     holding,
@@ -24,7 +25,6 @@ from cluster.vision.deadlines import (
     wait_for,
     within,
 )
-from cluster.vision.detector import PreparedPhoto
 from tests.unit.test_stopped_batches import NOTHING, BlindDetector
 from tests.waiting import PATIENT_S
 

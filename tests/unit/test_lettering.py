@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage.data import astronaut
 
-from cluster.vision.lettering import find_line, is_lettering
+from cluster.vision.relations.lettering import find_line, is_lettering
 
 
 def test_a_flat_strip_is_a_line() -> None:

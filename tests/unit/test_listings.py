@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.core.listings import find_etag, find_modified_ns, find_size
-from cluster.tasks import discovery
-from cluster.tasks.discovery import walk_photos
+from cluster.vision.sources import library_walk
+from cluster.vision.sources.library_walk import walk_photos
 
 IN_2024_NS = 1_704_110_400 * 10**9
 IN_2024 = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -114,7 +114,7 @@ def test_what_a_listing_does_not_tell_is_unknown_and_not_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = [("http://x/a.jpg", {"size": None}), ("http://x/b.jpg", {"size": 0, "mtime": 0})]
-    monkeypatch.setattr(discovery, "walk_url", lambda *_, **__: iter(told))
+    monkeypatch.setattr(library_walk, "walk_url", lambda *_, **__: iter(told))
     a, b = walk_photos("http://x")
     assert (a.size, a.modified_ns, a.etag) == (None, None, None)
     assert (b.size, b.modified_ns) == (0, 0)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.actors.progress import Progress
+from cluster.actors.progress_actor import Progress
 from cluster.core.errors import DatabaseUnavailable
 from cluster.core.photos import Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, UnifiedProgress

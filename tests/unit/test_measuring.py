@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.actors.progress import Progress
+from cluster.actors.progress_actor import Progress
+from cluster.core.counter_deltas import Tally
 from cluster.core.metrics import (
     FACES,
     IN_FLIGHT,
@@ -24,7 +25,6 @@ from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.steps import StepTimes
-from cluster.core.tally import Tally
 from tests.views import view_without_database
 
 DETECTION = PhaseName.FACE_DETECTION

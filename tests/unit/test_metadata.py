@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from cluster.vision.metadata import read_metadata
+from cluster.vision.photos.metadata import read_metadata
 
 STAMPS = st.one_of(
     *(st.text(), st.binary(), st.integers(), st.floats(), st.none(), st.datetimes()),

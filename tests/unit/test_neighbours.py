@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cluster.numerics.blocks import split_squares
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.neighbours import (
     compare_square,
@@ -15,7 +14,8 @@ from cluster.numerics.neighbours import (
     plan_sample,
 )
 from cluster.numerics.pairs import Lists, Pairs, join_pairs, list_pairs
-from cluster.numerics.sieve import FloatSieve
+from cluster.numerics.products.prefilter import FloatSieve
+from cluster.numerics.tiled_tree import split_squares
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from cluster.core.errors import UnreadableImage
 from cluster.core.faces import BoundingBox
-from cluster.vision.detector import FaceDetector, load_detector
-from cluster.vision.fingerprints import read_record
-from cluster.vision.packs import resolve_pack
+from cluster.vision.packs.detector import FaceDetector, load_detector
+from cluster.vision.packs.pack_files import resolve_pack
+from cluster.vision.relations.fingerprints import read_record
 
 FAILS = {
     "bomb_20000x20000_rgb.png": "400 million pixels, more than the limit",

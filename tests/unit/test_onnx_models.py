@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from cluster.core.errors import BadSetting
-from cluster.vision.onnx_models import (
+from cluster.inference import (
     free_batch_axis,
     halve_precision,
     open_session,

@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from cluster.core.errors import PackNotFound
-from cluster.vision.packs import resolve_pack
+from cluster.vision.packs.pack_files import resolve_pack
 from tests.unit.tiny_packs import tiny_detector, write_tiny_pack
 
 

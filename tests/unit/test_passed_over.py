@@ -12,7 +12,7 @@ import pytest
 
 from cluster.core.errors import RootEmpty
 from cluster.core.passed_over import PassedOver, PassedOverKind, describe_passed_over
-from cluster.tasks.discovery import check_root, walk_photos
+from cluster.vision.sources.library_walk import check_root, walk_photos
 
 JPEG_HEAD = b"\xff\xd8\xff\xe0"
 Kind = PassedOverKind

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from cluster.core.errors import DatabaseUnavailable, PhaseFailed
 from cluster.settings import Settings
-from cluster.store.patience import RETRY_INTERVAL_S, Patience
+from cluster.store.database.retries import RETRY_INTERVAL_S, Patience
 from jobs.runtime import build_patience
 
 

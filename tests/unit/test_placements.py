@@ -21,8 +21,8 @@ from cluster.core.placements import (
     scaling,
     turning,
 )
-from cluster.vision.images import UPRIGHT_BY
-from cluster.vision.turning import turn_jpeg, turn_pixels
+from cluster.vision.photos.images import UPRIGHT_BY
+from cluster.vision.relations.turning import turn_jpeg, turn_pixels
 
 TURNS = range(1, 9)
 BOX = BoundingBox(10, 20, 40, 60)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cluster.core.errors import BadRoot, RootEmpty
-from cluster.store.libraries import KnownFile
-from cluster.tasks.discovery import find_gone
+from cluster.store.sessions.library_rows import KnownFile
 from cluster.tasks.presence import check_moved, find_gone_files
+from cluster.vision.sources.library_walk import find_gone
 
 JPEG = b"\xff\xd8\xff"
 

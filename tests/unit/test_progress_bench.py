@@ -5,8 +5,8 @@ from __future__ import annotations
 from bench.progress import find_behind
 from cluster.core.progress import PhaseSnapshot, unify
 from cluster.core.sessions import PhaseName
-from serve.events import format_event
-from serve.progress_body import render_progress
+from serve.bodies.progress_bodies import render_progress
+from serve.live.event_streams import format_event
 
 
 def test_a_client_is_behind_from_the_first_photo_that_it_lacks() -> None:

@@ -13,9 +13,9 @@ from skimage.data import astronaut, chelsea
 
 from cluster.core.faces import BoundingBox
 from cluster.core.placements import Likeness, OldPicture, Relation
-from cluster.vision.fingerprints import make_record
-from cluster.vision.images import UPRIGHT_BY, open_image
-from cluster.vision.relations import relate
+from cluster.vision.photos.images import UPRIGHT_BY, open_image
+from cluster.vision.relations.fingerprints import make_record
+from cluster.vision.relations.relate import relate
 
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 FACE = BoundingBox(600, 300, 700, 420)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.workers import share_out
+from cluster.pipeline.workers import share_out
 
 
 def test_every_node_is_filled_when_there_is_enough() -> None:

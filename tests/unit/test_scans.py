@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from cluster.core.errors import UnreadableImage
-from cluster.vision import images
-from cluster.vision.images import open_image
-from cluster.vision.scans import MAX_SCANS, MAX_SEGMENTS, count_scans
+from cluster.vision.photos import images
+from cluster.vision.photos.images import open_image
+from cluster.vision.photos.scans import MAX_SCANS, MAX_SEGMENTS, count_scans
 from tests.hostile import END_OF_IMAGE, SCAN, make_many_scans, make_photo
 
 SMALL = 64

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cluster.numerics.blocks import LocalWorkers, MakeSieve, float_sieve, span_vectors
 from cluster.numerics.distinct import find_distinct
-from cluster.numerics.sieve import Block, Sieve
-from cluster.vision import gpu_products
-from cluster.vision.gpu_products import GpuSieve
-from cluster.vision.products import PANEL, integer_sieve, multiply_bytes
-from cluster.vision.rounding import round_vectors, split_slack
+from cluster.numerics.products import gpu_products
+from cluster.numerics.products.gpu_products import GpuSieve
+from cluster.numerics.products.integer_products import PANEL, integer_sieve, multiply_bytes
+from cluster.numerics.products.prefilter import Block, Sieve
+from cluster.numerics.products.rounding import round_vectors, split_slack
+from cluster.numerics.tiled_tree import LocalWorkers, MakeSieve, float_sieve, span_vectors
 from tests.unit.embeddings import make_embeddings, normalize
 
 Vectors = npt.NDArray[np.float32]

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cluster.numerics.blocks import LocalWorkers, span_vectors, split_squares
-from cluster.numerics.crossings import (
+from cluster.numerics.component_edges import (
     Search,
     connect_components,
     find_limits,
@@ -18,8 +17,9 @@ from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.edges import NO_EDGES, Edges, weigh_pairs
 from cluster.numerics.neighbours import compare_square, find_radii, plan_sample
 from cluster.numerics.pairs import list_pairs
-from cluster.numerics.sieve import FloatSieve
+from cluster.numerics.products.prefilter import FloatSieve
 from cluster.numerics.spanning_tree import SpanningTree, join_lists, thin_edges
+from cluster.numerics.tiled_tree import LocalWorkers, span_vectors, split_squares
 from cluster.numerics.unions import Unions
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 

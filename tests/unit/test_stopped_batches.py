@@ -24,10 +24,10 @@ from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.reports import BatchReporter, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
-from cluster.pipeline import is_any_left
+from cluster.pipeline.run import is_any_left
 from cluster.tasks.ingest import TrainingBatch, train_batch
-from cluster.vision.detector import PreparedPhoto
-from cluster.vision.images import OpenedImage
+from cluster.vision.packs.detector import PreparedPhoto
+from cluster.vision.photos.images import OpenedImage
 
 ITEMS = tuple(Item(n, f"/photos/{n}.jpg") for n in range(8))
 NOTHING = Settled(1, PhaseCounts())

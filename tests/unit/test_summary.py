@@ -11,7 +11,7 @@ from rich.console import Console
 from cluster.core.gone import Unconfirmed, describe_absent
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
-from cluster.store.sessions import SessionInfo
+from cluster.store.sessions.session_rows import SessionInfo
 from jobs.summary import Summary, print_summary
 from tests.library import NOW
 

@@ -1,0 +1,300 @@
+"""The live view of every session: settled counts and what is in flight.
+
+PostgreSQL holds the truth; this is what is shown between two commits. `Progress` is a plain class;
+`ProgressActor` makes it a named, detached Ray actor that restarts itself. All that it has shown can
+be read again from the rows: a count that is only in flight is kept there as the floor of its phase
+before anybody sees it, so that nothing falls when this process ends, and all others with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import ray
+from ray.actor import ActorHandle
+
+from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
+from cluster.actors.shared_snapshots import Board, board_path
+from cluster.actors.watching import Watch, find_last_words, is_job_alive
+from cluster.core.errors import DatabaseUnavailable, NotFound
+from cluster.core.live import LivePhase, LiveSession, Snapshots
+from cluster.core.metrics import Meter, NoMeter
+from cluster.core.progress import (
+    DEFAULT_WEIGHTS,
+    UnifiedProgress,
+    unify,
+)
+from cluster.core.reports import InFlight, SettledReport
+from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.logs import log_to_stderr
+from cluster.ray_meter import RayMeter
+from cluster.store.database.engine import build_engine
+from cluster.store.database.progress_versions import next_first_version
+from cluster.store.sessions.high_water_marks import keep_floor
+from cluster.store.sessions.phase_rows import load_snapshots
+
+KeepFloor = Callable[[int, PhaseName, int, int], object]
+"""Session, phase, attempt, count."""
+
+MAX_SESSIONS = 256
+"""Finished sessions beyond this many are forgotten, and read again when asked for."""
+
+COALESCE_S = 0.05
+KEEP_INTERVAL_S = 0.15
+"""Between two floors of a phase: what is in flight is shown as often."""
+
+
+class Progress:
+    """The live view, without Ray: reports in, answers out.
+
+    `load` reads the phases of a session from the database and raises NotFound; `keep` writes the
+    floor of a phase, which comes before it is shown; both raise DatabaseUnavailable. `clock` gives
+    seconds that never jump; `first_version` gives a number above all versions of earlier views;
+    `meter` takes what is measured for those who run it; `board` shows each change to this node.
+    """
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[int], Snapshots],
+        keep: KeepFloor,
+        first_version: Callable[[], int],
+        clock: Callable[[], float],
+        weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
+        meter: Meter | None = None,
+        board: Board | None = None,
+        keep_interval_s: float = KEEP_INTERVAL_S,
+    ) -> None:
+        self._load, self._keep, self._first_version = load, keep, first_version
+        self._clock, self._weights, self._keep_interval_s = clock, weights, keep_interval_s
+        self._measures, self._board = LiveMeasures(meter or NoMeter()), board
+        self._version = 0
+        self._sessions: dict[int, LiveSession] = {}
+        self._changed = asyncio.Condition()
+
+    async def in_flight(self, report: InFlight) -> None:
+        """Show photos that are done but not committed."""
+        session = await self._session(report.session_id)
+        phase = session.phases[report.phase]
+        if phase.apply_in_flight(report) and not phase.is_being_kept:
+            phase.is_being_kept = True
+            try:
+                await self._keep_and_show(report.session_id, session, phase)
+            finally:
+                phase.is_being_kept = False
+
+    async def settled(self, report: SettledReport) -> None:
+        """Show counts that were committed."""
+        session = await self._session(report.session_id)
+        if session.phases[report.phase].apply_settled(report):
+            session.waiting_for = None  # Who waited may have been killed.
+            await self._announce(report.session_id, session)
+
+    async def returned(self, session_id: int, phase: PhaseName, batch_id: int) -> None:
+        """Show a batch no longer as in flight: its worker was lost."""
+        session = await self._session(session_id)
+        session.phases[phase].apply_returned(batch_id)
+        await self._announce(session_id, session)
+
+    async def waiting(self, session_id: int, waiting_for: str | None) -> None:
+        """Show what a session waits for, "database unreachable, ..."; None when it goes on."""
+        session = self._sessions.get(session_id)
+        if session is not None and session.waiting_for != waiting_for:
+            session.waiting_for = waiting_for
+            await self._announce(session_id, session)
+
+    async def reload(self, session_id: int, *, drop_in_flight: bool = False) -> None:
+        """Read the rows again, after a status changed; optionally forget what was in flight.
+
+        Raises NotFound when the session was erased; nothing is known of it then.
+        """
+        try:
+            rows = await asyncio.to_thread(self._read, session_id)
+        except NotFound:
+            self._sessions.pop(session_id, None)
+            if self._board is not None:
+                self._board.wipe(session_id)
+            raise
+        session = self._sessions.setdefault(session_id, LiveSession.from_rows(rows))
+        session.waiting_for = None
+        for row in rows:
+            phase = session.phases[row.name]
+            if drop_in_flight:
+                phase.drop_in_flight()
+            phase.apply_row(row)
+        await self._announce(session_id, session)
+
+    async def show(self, session_id: int) -> UnifiedProgress:
+        """Return a session's progress as it is now; NotFound when there is no such session."""
+        session = await self._session(session_id)
+        return self._unify(session_id, session)
+
+    async def changes(
+        self, since: int, *, timeout_s: float
+    ) -> tuple[int, tuple[UnifiedProgress, ...]]:
+        """Wait until a session changes after version `since`; return the newest version and them.
+
+        Nothing changed within `timeout_s` gives no session. Changes that come close together are
+        given together.
+        """
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: self._version > since)
+        except TimeoutError:
+            return self._version, ()
+        await asyncio.sleep(COALESCE_S)
+        changed = [(i, s) for i, s in self._sessions.items() if s.version > since]
+        return self._version, tuple(self._unify(i, s) for i, s in changed)
+
+    def revisions(self) -> dict[int, int]:
+        """Return the sum of the phases' revisions of each session that is known here."""
+        return {
+            session_id: sum(phase.shown.revision for phase in session.phases.values())
+            for session_id, session in self._sessions.copy().items()
+        }
+
+    async def measure(self) -> None:
+        """Set the gauges of all sessions that are not over."""
+        now = self._clock()
+        for session_id, session in self._sessions.items():
+            progress = self._unify(session_id, session)
+            if not progress.status.is_terminal:
+                in_flight = {name: phase.in_flight for name, phase in session.phases.items()}
+                self._measures.gauge(progress, in_flight, now=now)
+
+    async def ping(self) -> int:
+        """Return the newest version: the view is alive."""
+        return self._version
+
+    async def _keep_and_show(self, session_id: int, session: LiveSession, phase: LivePhase) -> None:
+        while phase.is_ahead:
+            name, attempt, count = phase.row.name, phase.row.attempt, phase.live
+            try:
+                await asyncio.to_thread(self._keep, session_id, name, attempt, count)
+            except DatabaseUnavailable:
+                return  # What is in flight cannot be committed now either; the next report tries.
+            phase.apply_kept(attempt, count)
+            await self._announce(session_id, session)
+            await asyncio.sleep(self._keep_interval_s)
+
+    def _read(self, session_id: int) -> Snapshots:
+        if not self._version:
+            self._version = self._first_version()
+        return self._load(session_id)
+
+    async def _session(self, session_id: int) -> LiveSession:
+        if session_id not in self._sessions:
+            await self.reload(session_id)
+        return self._sessions[session_id]
+
+    async def _announce(self, session_id: int, session: LiveSession) -> None:
+        for phase in session.phases.values():
+            phase.sample(now=self._clock())
+            self._measures.count(session_id, phase.shown)
+        self._version += 1
+        session.version = self._version
+        if self._board is not None:
+            self._board.show(self._unify(session_id, session))
+        self._forget_old_sessions()
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _unify(self, session_id: int, session: LiveSession) -> UnifiedProgress:
+        now = self._clock()
+        phases = tuple(phase.snapshot(now=now) for phase in session.phases.values())
+        return unify(
+            session_id,
+            phases,
+            version=session.version,
+            waiting_for=session.waiting_for,
+            weights=self._weights,
+        )
+
+    def _forget_old_sessions(self) -> None:
+        excess = len(self._sessions) - MAX_SESSIONS
+        if excess <= 0:
+            return
+        idle = [
+            (session.version, session_id)
+            for session_id, session in self._sessions.items()
+            if not any(p.shown.status is PhaseStatus.RUNNING for p in session.phases.values())
+        ]
+        for _, session_id in sorted(idle)[:excess]:
+            del self._sessions[session_id]
+            self._measures.forget(session_id)
+
+
+ACTOR_NAME = "progress"
+
+
+# Its calls are hundreds a second: the dashboard's list of tasks would show little else.
+@ray.remote(
+    num_cpus=0,
+    max_restarts=-1,
+    max_task_retries=-1,
+    max_concurrency=1000,
+    enable_task_events=False,
+)
+class ProgressActor(Progress):
+    """`Progress` as a Ray actor that reads its truth from PostgreSQL, and misses lost drivers."""
+
+    def __init__(
+        self,
+        database_url: str,
+        weights: Mapping[PhaseName, float],
+        *,
+        namespace: str,
+        data_dir: Path,
+    ) -> None:
+        log_to_stderr()
+        engine = build_engine(database_url, pool_size=2)
+        context = ray.get_runtime_context()
+        board = board_path(data_dir, namespace=namespace, node_id=context.get_node_id())
+        super().__init__(
+            load=partial(load_snapshots, engine),
+            keep=partial(keep_floor, engine),
+            first_version=partial(next_first_version, engine),
+            clock=time.monotonic,
+            weights=weights,
+            meter=RayMeter(),
+            board=Board(board),
+        )
+        watch = Watch(
+            engine,
+            is_job_alive=partial(is_job_alive, address=context.gcs_address),
+            last_words=partial(find_last_words, address=context.gcs_address),
+            shown=self.revisions,
+            reload=context.current_actor.reload.remote,
+        )
+        threading.Thread(target=watch.run, name="watch", daemon=True).start()
+        measure = partial(measure_for_ever, context.current_actor.measure.remote)
+        threading.Thread(target=measure, name="measure", daemon=True).start()
+
+
+def measure_for_ever(measure: Callable[[], object]) -> None:
+    """Ask again and again for gauges; the asking is a thread's, the measuring the actor's own."""
+    while True:
+        time.sleep(MEASURE_INTERVAL_S)
+        measure()
+
+
+def start_progress_actor(
+    database_url: str, *, weights: Mapping[PhaseName, float], namespace: str, data_dir: Path
+) -> ActorHandle:
+    """Return the one ProgressActor of this library, started when there is none yet.
+
+    Its board is below `data_dir`.
+    """
+    actor = cast(Any, ProgressActor).options(
+        name=ACTOR_NAME, namespace=namespace, lifetime="detached", get_if_exists=True
+    )
+    handle: ActorHandle = actor.remote(
+        database_url, dict(weights), namespace=namespace, data_dir=data_dir
+    )
+    return handle

@@ -1,0 +1,87 @@
+"""Search: an actor that finds the faces in one photo that was sent, and keeps nothing of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import ray
+from ray.actor import ActorHandle
+
+from cluster.core.errors import HeadcountError, UnreadableImage
+from cluster.core.faces import PhotoFaces
+from cluster.vision.packs.detector import DetectorOptions, FaceDetector, load_detector
+from cluster.vision.packs.options import PreparedPhoto
+from cluster.vision.packs.pack_files import Pack
+from cluster.vision.photos.images import OpenedImage, open_image
+from cluster.vision.sources.deadlines import TimeOver, is_burdened, say_time_over, wait_for
+
+PHOTO = "The photo"
+MAX_WAITING = 16
+"""More callers than this are turned away: each holds a photo in memory."""
+
+
+LONGEST_READ_S = 60.0
+"""No photo that is sent gets more, whatever those of the library may take: somebody waits."""
+
+
+class NotReadInTime(UnreadableImage):
+    """A photo that was sent is still being decoded when its time is over."""
+
+
+class SearchBurdened(HeadcountError):
+    """The actor still decodes a photo that it has answered for: ask another one."""
+
+    def __init__(self) -> None:
+        super().__init__("The search is still at a photo that takes too long.")
+
+
+class FaceSearch:
+    """Finds the faces of photos that are sent, with one detector."""
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
+
+    def find_faces(self, data: bytes) -> PhotoFaces:
+        """Return the faces in a photo's bytes, best first, without their crops.
+
+        Raises UnreadableImage; NotReadInTime when the actor must be replaced after it, and
+        SearchBurdened when it should have been.
+        """
+        if is_burdened():
+            raise SearchBurdened
+        image = self._open(data)
+        (faces,) = self._detector.detect([PreparedPhoto(PHOTO, data, image)])
+        return PhotoFaces(image.width, image.height, tuple(replace(f, crop=b"") for f in faces))
+
+    def _open(self, data: bytes) -> OpenedImage:
+        options = self._detector.options
+        timeout_s = min(options.timeout_s, LONGEST_READ_S)
+        work = partial(
+            open_image,
+            data,
+            path=PHOTO,
+            long_side_px=options.decode_long_side_px,
+            max_pixels=options.max_pixels,
+        )
+        try:
+            return wait_for(timeout_s, work)
+        except TimeOver:
+            raise NotReadInTime(PHOTO, say_time_over(timeout_s)) from None
+
+
+@ray.remote(max_restarts=0, num_cpus=0, max_pending_calls=MAX_WAITING)
+class FaceSearchActor(FaceSearch):
+    """`FaceSearch` as a Ray actor that loads its models when it starts."""
+
+    def __init__(self, pack: Pack, options: DetectorOptions) -> None:
+        super().__init__(load_detector(pack, options))
+
+
+def start_face_search(pack: Pack, options: DetectorOptions) -> ActorHandle:
+    """Return a new actor; it ends when nobody holds its handle any more."""
+    named = cast(Any, FaceSearchActor).options(name=f"search[{pack.name}]#{time.time_ns()}")
+    handle: ActorHandle = named.remote(pack, options)
+    return handle

@@ -1,0 +1,273 @@
+"""The three phases: what is fed to whom, until nothing is pending.
+
+Each takes the plan, the session's workers, the phase as it was found and a question to ask before
+handing out work; it returns False when it was stopped, and raises PhaseFailed when it cannot go on.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+import ray
+
+from cluster.actors.detection import DetectionBatch
+from cluster.core.errors import RootUnreachable
+from cluster.core.passed_over import PassedOver
+from cluster.core.paths import is_url
+from cluster.core.photos import DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
+from cluster.core.progress import PhaseSnapshot
+from cluster.core.reports import SettledReport
+from cluster.core.sessions import PhaseName
+from cluster.pipeline.dispatcher import Batch, Crew, Items, number_batches
+from cluster.pipeline.pending import Discovery, Feed
+from cluster.pipeline.plan import Plan, waits_for_database
+from cluster.pipeline.workers import DetectorWorkers, Staff, TrainingWorkers, count_cpus
+from cluster.store.database.engine import begin
+from cluster.store.items.census import Doubtful, list_doubtful, note_passed_over, settle_files
+from cluster.store.items.item_rows import (
+    add_found,
+    list_pending,
+    settle_detection,
+    settle_training,
+    skip_known,
+)
+from cluster.store.sessions.phase_rows import finish_discovery
+from cluster.tasks.clustering import cluster_faces
+from cluster.tasks.ingest import TrainingBatch
+from cluster.vision.relations.turning import turn_jpeg
+from cluster.vision.sources.library_walk import ask_storage, check_root, find_gone, walk_photos
+
+CRASHED = "this photo crashed its worker again and again"
+POLL_S = 0.2
+IDLE_S = 0.02
+CANCEL_LIMIT_S = 5.0
+
+ShouldStop = Callable[[], bool]
+
+
+def train_photos(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+    """Discover, read and fingerprint every photo; True when all of them are finished."""
+    work = PhotoWork(plan, PhaseName.TRAINING, phase.attempt)
+    crew = work.build_crew(staff.training)
+    if not phase.is_discovering:
+        is_done = run_crew(crew, work.build_feed(plan.crew.training_batch), should_stop)
+        return is_done and _settle_files(plan)
+    check_root(plan.root, confined_to=plan.confined_to)
+    discovery = _build_discovery(plan, phase.attempt)
+    feed = work.build_feed(plan.crew.training_batch, more_may_come=lambda: discovery.is_running)
+    discovery.start()
+    try:
+        is_done = run_crew(crew, feed, should_stop)
+    finally:
+        discovery.stop()
+    discovery.check()
+    return is_done and _settle_files(plan)
+
+
+def detect_faces(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+    """Find the faces of every readable photo that is no duplicate; True when all are finished."""
+    work = PhotoWork(plan, PhaseName.FACE_DETECTION, phase.attempt)
+    work.report(_skip_known(plan))
+    feed = work.build_feed(plan.crew.detection_batch)
+    is_done = run_crew(work.build_crew(staff.detectors), feed, should_stop)
+    staff.detectors.dismiss()
+    return is_done
+
+
+@waits_for_database
+def _skip_known(plan: Plan) -> Settled:
+    with begin(plan.engine) as db:
+        return skip_known(db, plan.session_id)
+
+
+def cluster_people(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+    """Group all faces of the pack into people, as one Ray task; True when that is done."""
+    named = cluster_faces.options(name=f"cluster[session={plan.session_id}]")
+    task = named.remote(
+        plan.session_id,
+        phase.attempt,
+        pack=plan.pack.name,
+        options=plan.clustering,
+        database_url=plan.database_url,
+        progress=plan.progress,
+    )
+    while not ray.wait([task], timeout=POLL_S)[0]:
+        if should_stop():
+            # With its blocks, which are its children; nothing of it commits afterwards.
+            ray.cancel(task, force=True, recursive=True)
+            ray.wait([task], timeout=CANCEL_LIMIT_S)
+            return False
+    ray.get(task)
+    return True
+
+
+@dataclass(frozen=True)
+class PhotoWork:
+    """What training and face detection do alike: batches of items, and what becomes of them."""
+
+    plan: Plan
+    name: PhaseName
+    attempt: int
+    _numbers: Iterator[int] = field(default_factory=lambda: number_batches(time.time_ns()))
+
+    def build_crew(self, workers: TrainingWorkers | DetectorWorkers) -> Crew:
+        """Return a crew that does this phase's batches with these workers."""
+        return Crew(
+            workers,
+            make_batch=self.make_batch,
+            give_back=self._give_back,
+            give_up=self._give_up,
+            photo_timeout_s=self.plan.limits.timeout_s,
+        )
+
+    def build_feed(
+        self, batch_size: int, *, more_may_come: Callable[[], bool] = lambda: False
+    ) -> Feed:
+        """Return a feed of this phase's pending items."""
+        return Feed(
+            self._list_pending,
+            batch_size=batch_size,
+            more_may_come=more_may_come,
+            workers=count_cpus(),
+        )
+
+    def make_batch(self, items: Items) -> Batch:
+        """Return the items as a batch with an id of its own."""
+        kind = TrainingBatch if self.name is PhaseName.TRAINING else DetectionBatch
+        plan = self.plan
+        return kind(
+            plan.session_id, self.attempt, next(self._numbers), plan.pack.name, tuple(items)
+        )
+
+    def report(self, settled: Settled, *, batch_id: int | None = None) -> None:
+        """Tell the live view what a transaction of the driver's came to."""
+        report = SettledReport(self.plan.session_id, self.name, self.attempt, batch_id, settled)
+        self.plan.progress.settled.remote(report)
+
+    def _list_pending(self, after: int, limit: int) -> list[Item]:
+        return _list_pending(self.plan, self.name, after=after, limit=limit)
+
+    def _give_back(self, batch: Batch) -> None:
+        self.plan.progress.returned.remote(self.plan.session_id, self.name, batch.batch_id)
+
+    def _give_up(self, batch: Batch) -> None:
+        settled = _settle_crashed(self.plan, self.name, batch.items, attempt=self.attempt)
+        self.report(settled, batch_id=batch.batch_id)
+
+
+@waits_for_database
+def _list_pending(plan: Plan, name: PhaseName, *, after: int, limit: int) -> list[Item]:
+    with begin(plan.engine) as db:
+        return list_pending(db, plan.session_id, name, after=after, limit=limit)
+
+
+@waits_for_database
+def _settle_crashed(plan: Plan, name: PhaseName, items: Items, *, attempt: int) -> Settled:
+    session_id, pack = plan.session_id, plan.pack.name
+    with begin(plan.engine) as db:
+        if name is PhaseName.TRAINING:
+            unread = [TrainingOutcome(item.file_id, failure=CRASHED) for item in items]
+            return settle_training(
+                db, session_id, unread, pack=pack, turn=turn_jpeg, attempt=attempt
+            )
+        unseen = [DetectionOutcome(item.file_id, failure=CRASHED) for item in items]
+        now = datetime.now(UTC)
+        return settle_detection(db, session_id, unseen, pack=pack, now=now, attempt=attempt)
+
+
+def run_crew(crew: Crew, feed: Feed, should_stop: ShouldStop) -> bool:
+    """Hand out batches until the feed is exhausted and all came back; False when stopped.
+
+    A stop hands out nothing more and waits for what is in flight.
+    """
+    is_stopping = False
+    while True:
+        is_stopping = is_stopping or should_stop()
+        if not is_stopping:
+            _fill(crew, feed)
+        if not crew.has_running:
+            if is_stopping:
+                return False
+            if crew.is_idle and feed.is_exhausted:
+                return True
+            time.sleep(IDLE_S)
+        crew.collect(timeout_s=POLL_S)
+
+
+def _fill(crew: Crew, feed: Feed) -> None:
+    crew.hand_out_returned()
+    while crew.has_room and not feed.is_exhausted:
+        items = feed.next_items()
+        if not items:
+            break
+        crew.hand_out(items)
+
+
+def _build_discovery(plan: Plan, attempt: int) -> Discovery:
+    work, passed_over = partial(_store_found, plan, attempt), PassedOver()
+    # A driver has limits of its own, and lists a million objects before it names the first.
+    silence_s = math.inf if is_url(plan.root) else plan.limits.timeout_s
+    return Discovery(
+        lambda hear: walk_photos(
+            plan.root, confined_to=plan.confined_to, on_entry=hear, passed_over=passed_over
+        ),
+        store=work,
+        finish=partial(_finish_discovery, plan, passed_over),
+        silence_s=silence_s,
+        unreachable=RootUnreachable(plan.root, silence_s),
+    )
+
+
+def _store_found(plan: Plan, attempt: int, chunk: Sequence[FoundPhoto]) -> None:
+    trained, detected = _add_found(plan, chunk)
+    names = (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
+    for name, settled in zip(names, (trained, detected), strict=True):
+        report = SettledReport(plan.session_id, name, attempt, None, settled)
+        plan.progress.settled.remote(report)
+
+
+@waits_for_database
+def _add_found(plan: Plan, chunk: Sequence[FoundPhoto]) -> tuple[Settled, Settled]:
+    with begin(plan.engine) as db:
+        return add_found(db, plan.session_id, chunk, pack=plan.pack.name)
+
+
+@waits_for_database
+def _finish_discovery(plan: Plan, passed_over: PassedOver) -> None:
+    with begin(plan.engine) as db:
+        note_passed_over(db, plan.session_id, passed_over.to_json(), passed_over.unlisted)
+        finish_discovery(db, plan.session_id)
+    ray.get(plan.progress.reload.remote(plan.session_id))
+
+
+def _settle_files(plan: Plan) -> bool:
+    """Settle what became of the known files that were not met: moved, or gone."""
+    _write_files(plan, _find_gone(plan, _list_doubtful(plan)))
+    return True
+
+
+def _find_gone(plan: Plan, doubtful: Sequence[Doubtful]) -> list[int]:
+    """Return the files that are not there; none where the storage does not answer."""
+    places = [one for one in doubtful if not is_url(one.path)]
+    try:
+        gone = set(ask_storage(plan.root, partial(find_gone, [one.path for one in places])))
+    except RootUnreachable:
+        return []
+    return [one.file_id for one in places if one.path in gone]
+
+
+@waits_for_database
+def _list_doubtful(plan: Plan) -> list[Doubtful]:
+    with begin(plan.engine) as db:
+        return list_doubtful(db, plan.session_id)
+
+
+@waits_for_database
+def _write_files(plan: Plan, gone: Sequence[int]) -> None:
+    with begin(plan.engine) as db:
+        settle_files(db, plan.session_id, root=plan.root, gone=gone, now=datetime.now(UTC))

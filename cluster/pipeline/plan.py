@@ -1,0 +1,85 @@
+"""What one session is to do, as values: built once by the entry point, read by the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from ray.actor import ActorHandle
+
+from cluster.core.metrics import Meter, NoMeter
+from cluster.store.database.engine import Engine
+from cluster.store.database.retries import Patience
+from cluster.tasks.clustering import ClusteringOptions
+from cluster.tasks.ingest import ReadLimits
+from cluster.vision.packs.detector import DetectorOptions
+from cluster.vision.packs.pack_files import Pack
+from cluster.vision.photos.decoded_cache import DecodedCopies
+
+
+@dataclass(frozen=True, slots=True)
+class CrewOptions:
+    """How many workers, how large their batches, what each takes of the cluster.
+
+    `detectors` None means as many as the cluster's GPUs, or without any its CPUs, allow, at most
+    `detectors_max`; the autoscaler, if there is one, is asked for room for `detectors_min`. With
+    `detector_resource` only nodes that have this resource of Ray's get detectors.
+    """
+
+    training_batch: int = 16
+    detection_batch: int = 16
+    batches_in_flight: int = 2
+    detectors: int | None = None
+    detectors_min: int = 1
+    detectors_max: int | None = None
+    detector_resource: str | None = None
+    detector_cpus: float = 1.0
+    detector_gpus: float = 0.0
+    decode_threads: int = 0
+    decoded_copies_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a session needs.
+
+    `copies` is where training leaves decoded photos for face detection; None when it must not,
+    because the detectors run on other machines or want another size.
+
+    `confined_to` lists the folders that symbolic links may not leave; None for a root that was
+    named on the command line.
+    """
+
+    engine: Engine
+    database_url: str
+    progress: ActorHandle
+    session_id: int
+    root: str
+    confined_to: tuple[Path, ...] | None
+    pack: Pack
+    limits: ReadLimits
+    detector: DetectorOptions
+    copies: DecodedCopies | None
+    crew: CrewOptions
+    clustering: ClusteringOptions
+    patience: Patience = field(default_factory=Patience)
+    meter: Meter = field(default_factory=NoMeter)
+
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def waits_for_database(
+    work: Callable[Concatenate[Plan, Parameters], Result],
+) -> Callable[Concatenate[Plan, Parameters], Result]:
+    """Let a transaction of the driver's be tried again while the database is away."""
+
+    @wraps(work)
+    def wait(plan: Plan, /, *args: Parameters.args, **options: Parameters.kwargs) -> Result:
+        return plan.patience.run(lambda: work(plan, *args, **options))
+
+    return wait

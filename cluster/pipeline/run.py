@@ -1,0 +1,254 @@
+"""One session from start to end: the order of the phases, and what happens when it is stopped.
+
+`run_session` may be called again for a session that was paused, failed or killed at any moment: it
+does what is still pending, and nothing twice. The truth is in PostgreSQL; the live view is told to
+read it again whenever a status has changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import ray
+
+from cluster.core.errors import PhaseFailed, SessionBusy
+from cluster.core.progress import PhaseSnapshot
+from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
+from cluster.logs import bind
+from cluster.pipeline.phases import cluster_people, detect_faces, train_photos
+from cluster.pipeline.plan import Plan, waits_for_database
+from cluster.pipeline.workers import Staff
+from cluster.store.database.engine import Db, Engine, begin
+from cluster.store.sessions.lost_drivers import fail_session
+from cluster.store.sessions.phase_rows import complete_phase, get_snapshots, start_phase
+from cluster.store.sessions.session_locks import SessionHold
+from cluster.store.sessions.session_rows import get_session, move_session
+
+STATUS_INTERVAL_S = 0.5
+
+BEGINNINGS = {SessionStatus.PENDING: Move.START, SessionStatus.RUNNING: Move.TAKE_OVER}
+"""How a driver begins with a session of this status; any other waits for no driver."""
+
+
+@dataclass(slots=True)
+class Control:
+    """Tells the pipeline when to stop handing out work.
+
+    A signal (`is_interrupted`) pauses the session at once, so that it is paused even if this
+    process is killed while it settles; a pause or a cancellation by a user is read from the
+    session's row, at most twice a second.
+    """
+
+    plan: Plan
+    is_interrupted: Callable[[], bool]
+    hold: SessionHold | None
+    _read_at: float = float("-inf")
+    _status: SessionStatus = SessionStatus.RUNNING
+
+    def should_stop(self) -> bool:
+        """Tell whether no new work may start. Raises SessionBusy when the session is not ours."""
+        if self.hold is not None:
+            self.hold.check()
+        if self.is_interrupted() and self._status is SessionStatus.RUNNING:
+            self._status = _pause(self.plan)
+            _tell(self.plan)
+        elif time.monotonic() - self._read_at >= STATUS_INTERVAL_S:
+            self._status = _read_status(self.plan)
+            self._read_at = time.monotonic()
+        return self._status is not SessionStatus.RUNNING
+
+
+def run_session(
+    plan: Plan,
+    staff: Staff,
+    *,
+    is_interrupted: Callable[[], bool],
+    hold: SessionHold | None = None,
+) -> SessionStatus:
+    """Run a session's phases in their order and return the status that it ends with.
+
+    One that a user has stopped since it was claimed is left alone. An interruption settles what is
+    in flight and leaves the session paused. When a user resumes a session that has not stopped yet,
+    it goes on. `hold` is released in the transaction that ends the run: whoever moves the session
+    knows from then on that it needs another driver.
+    """
+    log = bind(__name__, session=plan.session_id)
+    if not _begin(plan):
+        return _end(plan, hold)
+    log.info("session began", pack=plan.pack.name)
+    while True:
+        control = Control(plan, is_interrupted, hold)
+        for name, work in PHASES:
+            if not _run_phase(plan, staff, name, work, control):
+                break
+            log.info("phase completed", phase=name.value)
+        status = _end(plan, hold)
+        log.info("session stopped", status=status.value)
+        if status is not SessionStatus.RUNNING:
+            return status
+
+
+def claim_session(engine: Engine, session_id: int, *, if_waiting: bool = False) -> SessionStatus:
+    """Return a session's status: pending or running when its holder is to run it.
+
+    A session that was stopped is resumed, unless it is to be run only `if_waiting`. Raises
+    IllegalMove for a complete one.
+    """
+    with begin(engine) as db:
+        status = get_session(db, session_id, for_change=True).status
+        if status in BEGINNINGS or if_waiting:
+            return status
+        return move_session(db, session_id, Move.RESUME, now=_now())
+
+
+def fail_run(engine: Engine, session_id: int, reason: str, *, hold: SessionHold | None) -> None:
+    """Record that a session could not go on, and give it free in the same transaction."""
+    with begin(engine) as db:
+        fail_session(db, session_id, reason, now=_now())
+        if hold is not None:
+            hold.release()
+    bind(__name__, session=session_id).error("session failed")
+
+
+Work = Callable[[Plan, Staff, PhaseSnapshot, Callable[[], bool]], bool]
+PHASES: tuple[tuple[PhaseName, Work], ...] = (
+    (PhaseName.TRAINING, train_photos),
+    (PhaseName.FACE_DETECTION, detect_faces),
+    (PhaseName.CLUSTERING, cluster_people),
+)
+
+
+@waits_for_database
+def _begin(plan: Plan) -> bool:
+    with begin(plan.engine) as db:
+        status = get_session(db, plan.session_id, for_change=True).status
+        if status not in BEGINNINGS:
+            return False
+        move_session(db, plan.session_id, BEGINNINGS[status], now=_now())
+    _tell(plan, drop_in_flight=True)
+    return True
+
+
+def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: Control) -> bool:
+    """Do what is left of a phase; False when the session is to stop."""
+    phase = _read_phase(plan, name)
+    if phase.status is PhaseStatus.COMPLETED:
+        return True
+    if control.should_stop() or not _change_phase(plan, name, start_phase):
+        return False
+    while True:
+        if not _work(work, plan, staff, phase, control):
+            return False
+        before, phase = phase, _read_phase(plan, name)
+        if not is_any_left(before, phase):
+            break
+    _check_not_all_failed(plan, name)
+    return _change_phase(plan, name, complete_phase)
+
+
+def _work(work: Work, plan: Plan, staff: Staff, phase: PhaseSnapshot, control: Control) -> bool:
+    """Do what is left of an attempt; False when it is to stop, or when there is a newer one.
+
+    What goes wrong then, while the work of a cancelled attempt ends, is no fault of the new one.
+    """
+    try:
+        return work(plan, staff, phase, control.should_stop)
+    except SessionBusy:
+        raise
+    except Exception as error:
+        if _read_phase(plan, phase.name).attempt == phase.attempt:
+            raise
+        log = bind(__name__, session=plan.session_id)
+        log.warning("old attempt ended", phase=phase.name.value, reason=str(error))
+        return False
+
+
+def is_any_left(before: PhaseSnapshot, phase: PhaseSnapshot) -> bool:
+    """Tell whether photos came back: from a worker that saw the session paused for a moment."""
+    counts = phase.counts
+    is_progress = counts.finished > before.counts.finished
+    return phase.name is not PhaseName.CLUSTERING and is_progress and counts.finished < counts.total
+
+
+class PhaseChange(Protocol):
+    """`start_phase` or `complete_phase`."""
+
+    def __call__(self, db: Db, session_id: int, phase: PhaseName, *, now: datetime) -> None:
+        """Change the phase."""
+        ...
+
+
+@waits_for_database
+def _change_phase(plan: Plan, name: PhaseName, change: PhaseChange) -> bool:
+    """Change a phase of a running session; False when a user has stopped it this moment."""
+    with begin(plan.engine) as db:
+        status = get_session(db, plan.session_id, for_change=True).status
+        if status is not SessionStatus.RUNNING:
+            return False
+        change(db, plan.session_id, name, now=_now())
+        if _is_complete(db, plan.session_id):
+            move_session(db, plan.session_id, Move.COMPLETE, now=_now())
+    _tell(plan)
+    return True
+
+
+def _check_not_all_failed(plan: Plan, name: PhaseName) -> None:
+    counts = _read_phase(plan, name).counts
+    if counts.total and counts.failed == counts.total:
+        raise PhaseFailed(
+            f"All {counts.total} photos failed; the list of failures says why each one did."
+        )
+
+
+@waits_for_database
+def _end(plan: Plan, hold: SessionHold | None) -> SessionStatus:
+    """Return the status after a run: complete, or stopped; running when it is to go on."""
+    with begin(plan.engine) as db:
+        session = get_session(db, plan.session_id, for_change=True)
+        status = session.status
+        if status is SessionStatus.RUNNING and _is_complete(db, plan.session_id):
+            status = move_session(db, plan.session_id, Move.COMPLETE, now=_now())
+        if status is not SessionStatus.RUNNING and hold is not None:
+            hold.release()
+    _tell(plan, drop_in_flight=True)
+    return status
+
+
+def _is_complete(db: Db, session_id: int) -> bool:
+    return all(p.status is PhaseStatus.COMPLETED for p in get_snapshots(db, session_id))
+
+
+@waits_for_database
+def _read_status(plan: Plan) -> SessionStatus:
+    with begin(plan.engine) as db:
+        return get_session(db, plan.session_id).status
+
+
+@waits_for_database
+def _pause(plan: Plan) -> SessionStatus:
+    """Pause the session if it runs, and return what it is then."""
+    with begin(plan.engine) as db:
+        status = get_session(db, plan.session_id, for_change=True).status
+        if status is SessionStatus.RUNNING:
+            status = move_session(db, plan.session_id, Move.PAUSE, now=_now())
+        return status
+
+
+@waits_for_database
+def _read_phase(plan: Plan, name: PhaseName) -> PhaseSnapshot:
+    with begin(plan.engine) as db:
+        return next(s for s in get_snapshots(db, plan.session_id) if s.name is name)
+
+
+@waits_for_database
+def _tell(plan: Plan, *, drop_in_flight: bool = False) -> None:
+    """Let the live view read the rows; wait for it, so that statuses are shown in their order."""
+    ray.get(plan.progress.reload.remote(plan.session_id, drop_in_flight=drop_in_flight))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,297 @@
+"""Those who do the batches: Ray tasks for training, a pool of actors for face detection.
+
+Detectors reserve no CPU in Ray, only GPUs: how many there are on a node is counted here from the
+node's CPUs. An actor that held CPUs while a session waits for others could block two sessions for
+ever; phases follow each other, so that nothing is used twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import ray
+from ray.actor import ActorHandle
+from ray.autoscaler.sdk import request_resources
+from ray.exceptions import RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from cluster.actors.detection import Detected, DetectionBatch, FaceDetectorActor
+from cluster.core.errors import DatabaseUnavailable, PhaseFailed
+from cluster.core.metrics import DETECTORS
+from cluster.core.reports import report_interval_s
+from cluster.logs import bind
+from cluster.numerics.clusters import load_tree_code
+from cluster.pipeline.plan import CrewOptions, Plan
+from cluster.store.database.engine import check_database, worker_engine
+from cluster.tasks.clustering import cluster_faces
+from cluster.tasks.ingest import Trained, TrainingBatch, ingest
+from cluster.vision.relations.fingerprints import rehearse
+
+RESIZE_INTERVAL_S = 2.0
+
+
+class TrainingWorkers:
+    """One Ray task a batch; the cluster's CPUs decide how many run."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._capacity, self._asked_at = 1, float("-inf")
+        self._kept_bytes = 0
+
+    def capacity(self) -> int:
+        """Return how many batches keep every CPU busy, with some waiting."""
+        if time.monotonic() - self._asked_at > RESIZE_INTERVAL_S:
+            self._capacity = count_cpus() * self._plan.crew.batches_in_flight
+            self._asked_at = time.monotonic()
+        return self._capacity
+
+    def start(self, batch: TrainingBatch) -> ray.ObjectRef:
+        """Hand a batch to a task whose name tells the dashboard which session it serves."""
+        plan = self._plan
+        named = ingest.options(name=f"train[session={batch.session_id}]")
+        copies = plan.copies if self._kept_bytes < plan.crew.decoded_copies_bytes else None
+        return named.remote(
+            batch,
+            plan.database_url,
+            plan.limits,
+            plan.progress,
+            copies,
+            report_interval_s(self._capacity // plan.crew.batches_in_flight),
+        )
+
+    def end(self, reference: ray.ObjectRef) -> None:
+        """Kill the worker that holds a batch."""
+        ray.cancel(reference, force=True)
+
+    def finished(self, reference: ray.ObjectRef, answer: Trained | None) -> None:
+        """Add up the decoded copies, so that they stay within their bound."""
+        if answer is not None:
+            self._kept_bytes += answer.kept_bytes
+
+
+@dataclass(slots=True, eq=False)
+class Detector:
+    """One actor of the pool, the node that it was made for, and the batches that it holds."""
+
+    actor: ActorHandle
+    name: str
+    node_id: str
+    held: set[ray.ObjectRef] = field(default_factory=set)
+
+
+class DetectorWorkers:
+    """A pool of FaceDetector actors that follows the size of the cluster.
+
+    A detector that dies is replaced, and so is one that computes what it has left behind; when
+    nodes join, detectors are added. `dismiss` ends them all.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._detectors: list[Detector] = []
+        self._holders: dict[ray.ObjectRef, Detector] = {}
+        self._resized_at = float("-inf")
+        self._started, self._wanted = 0, 1
+        # An actor's name must be free in its namespace: that of a run that was killed may not be.
+        self._namespace = f"headcount-run-{time.time_ns()}"
+        self._log = bind(__name__, session=plan.session_id)
+        self._most = plan.crew.detectors or plan.crew.detectors_max or math.inf
+        self._asked_autoscaler = False
+
+    def hire(self) -> ray.ObjectRef:
+        """Start all detectors; what is returned is there when the first one has loaded."""
+        self._asked_autoscaler = ask_autoscaler(self._plan.crew)
+        self._resize()
+        reference: ray.ObjectRef = self._detectors[0].actor.describe.remote()
+        return reference
+
+    def capacity(self) -> int:
+        """Return how many batches keep every detector busy, with the next one decoding."""
+        self._resize()
+        return len(self._detectors) * self._plan.crew.batches_in_flight
+
+    def start(self, batch: DetectionBatch) -> ray.ObjectRef:
+        """Hand a batch to the detector that holds the fewest."""
+        detector = min(self._detectors, key=lambda d: len(d.held))
+        named = detector.actor.detect_batch.options(name=f"{detector.name} detect_batch")
+        reference: ray.ObjectRef = named.remote(batch)
+        detector.held.add(reference)
+        self._holders[reference] = detector
+        return reference
+
+    def finished(self, reference: ray.ObjectRef, answer: Detected | None) -> None:
+        """Free the detector's place; one that is lost or burdened is replaced at once.
+
+        A burdened one gets nothing more, and ends when it has come back with all that it holds.
+        """
+        detector = self._holders.pop(reference)
+        detector.held.discard(reference)
+        if detector in self._detectors and (answer is None or answer.is_burdened):
+            self._detectors.remove(detector)
+            event = "detector lost" if answer is None else "detector replaced"
+            self._log.warning(event, name=detector.name, node=detector.node_id)
+            self._resized_at = float("-inf")
+        if detector not in self._detectors and (answer is None or not detector.held):
+            ray.kill(detector.actor)
+
+    def end(self, reference: ray.ObjectRef) -> None:
+        """Kill the detector that holds a batch."""
+        ray.kill(self._holders[reference].actor)
+
+    def dismiss(self) -> None:
+        """End every detector; what they had not committed stays pending."""
+        for detector in {*self._detectors, *self._holders.values()}:
+            ray.kill(detector.actor)
+        self._detectors.clear()
+        if self._asked_autoscaler:
+            request_resources(bundles=[])
+            self._asked_autoscaler = False
+
+    def _resize(self) -> None:
+        if time.monotonic() - self._resized_at < RESIZE_INTERVAL_S:
+            return
+        self._resized_at = time.monotonic()
+        there = Counter(detector.node_id for detector in self._detectors)
+        by_node = count_detectors_by_node(self._plan.crew)
+        self._wanted = sum(by_node.values())
+        for node_id, wanted in by_node.items():
+            for _ in range(wanted - there[node_id]):
+                if len(self._detectors) < self._most:
+                    self._add(node_id)
+        session = str(self._plan.session_id)
+        self._plan.meter.record(DETECTORS, len(self._detectors), session=session)
+
+    def _add(self, node_id: str) -> None:
+        plan = self._plan
+        self._started += 1
+        name = f"detect[session={plan.session_id}]#{self._started}"
+        named = cast(Any, FaceDetectorActor).options(
+            name=name,
+            namespace=self._namespace,
+            num_cpus=0,
+            num_gpus=plan.crew.detector_gpus,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=True),
+        )
+        actor = named.remote(
+            plan.pack,
+            plan.detector,
+            name=name,
+            database_url=plan.database_url,
+            progress=plan.progress,
+            decode_threads=plan.crew.decode_threads,
+            copies=plan.copies,
+            report_interval_s=report_interval_s(self._wanted),
+        )
+        self._detectors.append(Detector(actor, name, node_id))
+        self._log.info("detector hired", name=name, node=node_id)
+
+
+class Staff:
+    """All workers of a session, hired before it starts, so that its time is that of its work.
+
+    A session that has only clustering left to do (`reads_photos` false) needs none of them.
+    """
+
+    def __init__(self, plan: Plan, *, reads_photos: bool = True) -> None:
+        self._copies = plan.copies
+        if self._copies is not None:
+            self._copies.open()
+        self.training = TrainingWorkers(plan)
+        self.detectors = DetectorWorkers(plan)
+        self._waiting: list[ray.ObjectRef] = []
+        if reads_photos:
+            self._waiting = [warm_up.remote(plan.database_url) for _ in range(count_cpus())]
+            self._waiting.append(self.detectors.hire())
+
+    def is_ready(self, *, timeout_s: float) -> bool:
+        """Wait for everybody; PhaseFailed says why the detector could not be started."""
+        if not self._waiting:
+            return True
+        ready, self._waiting = ray.wait(
+            self._waiting, num_returns=len(self._waiting), timeout=timeout_s
+        )
+        try:
+            ray.get(ready)
+        except (RayActorError, RayTaskError) as error:
+            raise PhaseFailed(f"The face detector could not be started: {error}") from error
+        return not self._waiting
+
+    def dismiss(self) -> None:
+        """End those who would wait for more work."""
+        self.detectors.dismiss()
+        if self._copies is not None:
+            self._copies.close()
+
+
+@ray.remote(max_retries=1)
+def warm_up(database_url: str) -> None:
+    """Leave a worker process that has loaded what the tasks need: Ray gives it the next ones."""
+    assert ingest is not None
+    assert cluster_faces is not None
+    load_tree_code()
+    rehearse()
+    with suppress(DatabaseUnavailable):  # Its batches wait for it.
+        check_database(worker_engine(database_url))
+    time.sleep(0.1)  # Long enough for each CPU to get one of its own.
+
+
+def count_cpus() -> int:
+    """Return the CPUs of the cluster, at least one."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def count_detectors_by_node(crew: CrewOptions) -> dict[str, int]:
+    """Return how many detectors each node has room for now; all together at least one."""
+    nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    room = {node_id: _count_room(resources, crew) for node_id, resources in nodes.items()}
+    if not any(room.values()):
+        room[next(iter(nodes))] = 1
+    if crew.detectors is not None:
+        return share_out(room, crew.detectors, is_bounded=False)
+    return share_out(room, min(sum(room.values()), crew.detectors_max or math.inf))
+
+
+def _count_room(resources: Mapping[str, float], crew: CrewOptions) -> int:
+    if crew.detector_resource is not None and not resources.get(crew.detector_resource):
+        return 0
+    if crew.detector_gpus > 0:
+        return math.floor(resources.get("GPU", 0) / crew.detector_gpus)
+    return math.floor(resources.get("CPU", 0) / crew.detector_cpus)
+
+
+def share_out(
+    room: Mapping[str, int], detectors: float, *, is_bounded: bool = True
+) -> dict[str, int]:
+    """Give so many detectors to the nodes in turn, those with the most room first.
+
+    `is_bounded` gives no node more than it has room for.
+    """
+    given: Counter[str] = Counter()
+    order = sorted(room, key=lambda node_id: -room[node_id])
+    turns = itertools.cycle(order)
+    while given.total() < detectors:
+        node_id = next(turns)
+        if not is_bounded or given[node_id] < room[node_id]:
+            given[node_id] += 1
+    return dict(given)
+
+
+def ask_autoscaler(crew: CrewOptions) -> bool:
+    """Ask for nodes with room for `detectors_min`, if there is less; True when it was asked.
+
+    Detectors reserve nothing that the autoscaler would see. Without one, nobody listens.
+    """
+    if sum(count_detectors_by_node(crew).values()) >= crew.detectors_min:
+        return False
+    bundle = {"GPU": crew.detector_gpus} if crew.detector_gpus > 0 else {"CPU": crew.detector_cpus}
+    if crew.detector_resource is not None:
+        bundle[crew.detector_resource] = 0.001
+    request_resources(bundles=[bundle] * crew.detectors_min)
+    return True

@@ -1,0 +1,65 @@
+"""Which errors of a database mean that it is away, and what is said of it.
+
+Two families of errors tell of one database: SQLAlchemy's, and psycopg's own, which COPY raises and
+whatever else goes past SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+
+from cluster.core.errors import DatabaseDiskFull, DatabaseUnavailable
+from cluster.store.server.server_files import find_home, is_disk_full
+
+_DISK_FULL = "53100"
+_AWAY = ("08", "53", "57P")
+"""Classes of SQLSTATE: no connection, no room for one or for its data, the server was stopped."""
+
+
+def find_outage(url: URL, error: DBAPIError | psycopg.Error) -> DatabaseUnavailable | None:
+    """Return what to raise when the database is away; None when it answered with an error.
+
+    An error of class 53 is an answer, of a server that has no room: it is waited for as well.
+    """
+    if not _is_away(error):
+        return None
+    return describe_outage(url, error)
+
+
+def describe_outage(url: URL, error: DBAPIError | psycopg.Error) -> DatabaseUnavailable:
+    """Return an error that names the server and the reason, and shows no password."""
+    home = find_home(url.query.get("host"))
+    if _state_of(error) == _DISK_FULL or (home is not None and is_disk_full(home)):
+        return DatabaseDiskFull(
+            f"The disk of PostgreSQL at {describe_url(url)} is full: make room on it."
+        )
+    reason = str(_cause_of(error)).strip().partition("\n")[0]
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    return DatabaseUnavailable(f"PostgreSQL at {describe_url(url)} does not answer: {reason}")
+
+
+def describe_url(url: URL) -> str:
+    """Return host, port and database of `url`, and nothing that must stay secret."""
+    host = url.host or url.query.get("host") or "the local socket"
+    port = f":{url.port}" if url.port else ""
+    return f"{host}{port}, database {url.database or 'default'}"
+
+
+def _is_away(error: DBAPIError | psycopg.Error) -> bool:
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    state = _state_of(error)
+    is_about_the_server = isinstance(_cause_of(error), psycopg.OperationalError)
+    return is_about_the_server and (not state or state.startswith(_AWAY))
+
+
+def _state_of(error: DBAPIError | psycopg.Error) -> str:
+    cause = _cause_of(error)
+    return (cause.sqlstate or "") if isinstance(cause, psycopg.Error) else ""
+
+
+def _cause_of(error: DBAPIError | psycopg.Error) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error

@@ -1,0 +1,74 @@
+"""The schema brought to date by Alembic. Only entry points need this; workers never do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from cluster.core.errors import DatabaseUnusable
+from cluster.store.database.engine import check_database, tell_outages
+from cluster.store.database.outages import describe_url
+from cluster.store.database.tables import TrainingSession
+from cluster.store.locks import lock_migrations
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def upgrade_schema(engine: Engine) -> None:
+    """Bring the schema to the newest revision; processes that ask at once take turns.
+
+    Raises DatabaseUnavailable, and DatabaseUnusable when the schema cannot be made, for example
+    without pgvector, or is not one of this version's.
+    """
+    check_database(engine)
+    place = describe_url(engine.url)
+    try:
+        with tell_outages(engine), engine.begin() as connection:
+            lock_migrations(connection)
+            config = migration_config(connection)
+            _check_revision(connection, config, place=place)
+            command.upgrade(config, "head")
+    except (SQLAlchemyError, CommandError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = str(cause).strip().partition("\n")[0]
+        raise DatabaseUnusable(
+            f"The tables of the database at {place} could not be brought to date: {reason}. "
+            "Correct that, or name another database."
+        ) from error
+
+
+def _check_revision(connection: Connection, config: Config, *, place: str) -> None:
+    """Raise DatabaseUnusable unless the tables are of this version or an earlier one, or none."""
+    found = MigrationContext.configure(connection).get_current_heads()
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    if len(found) == 1 and found[0] in known:
+        return
+    if len(found) == 1 and found[0].isdigit() and found[0] > known[0]:
+        raise DatabaseUnusable(
+            f"The database at {place} was made by a newer Headcount (revision {found[0]}; this one "
+            f"knows {known[0]}). Use that version or a later one, or name another data_dir or "
+            "database_url."
+        )
+    if found or inspect(connection).has_table(TrainingSession.__tablename__):
+        named = ", ".join(found) or "nothing"
+        raise DatabaseUnusable(
+            f"The table alembic_version of the database at {place} names {named}, which no "
+            "Headcount wrote: it is damaged. Restore the database from a backup, or name another."
+        )
+
+
+def migration_config(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration for the migrations in this package, on `connection`."""
+    config = Config()
+    # ConfigParser reads a percent sign as the start of a reference.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,149 @@
+"""A batch of face detection is committed: faces written, items moved, counts added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.photos import DetectionOutcome, Settled
+from cluster.core.sessions import PhaseName
+from cluster.store.database.copying import driver_connection
+from cluster.store.database.storable import storable_text
+from cluster.store.people.erased_faces import leave_out_erased
+from cluster.store.people.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
+from cluster.store.people.found_faces import FoundFaces
+from cluster.store.people.redetected_faces import keep_refound
+from cluster.store.sessions.attempts import is_current_attempt
+from cluster.store.sessions.counts import add_counts
+
+# As in training.py: locked in one order, and not by the index of all pending items.
+_CLAIM = text(
+    """
+    WITH mine AS (
+        SELECT file_id FROM session_item
+        WHERE session_id = :session_id AND file_id = ANY(:ids)
+            AND detection_state NOT IN ('processed', 'skipped', 'failed')
+            AND :is_current
+        ORDER BY file_id FOR UPDATE
+    )
+    UPDATE session_item s SET detection_reason = o.failure,
+        detection_state = CASE WHEN o.failure IS NULL THEN 'processed' ELSE 'failed' END
+    FROM mine JOIN unnest(CAST(:ids AS bigint[]), CAST(:failures AS text[]))
+        AS o (file_id, failure) USING (file_id)
+    WHERE s.session_id = :session_id AND s.file_id = mine.file_id
+    RETURNING s.file_id, s.detection_reason, (
+        SELECT f.image_id FROM file f WHERE f.id = s.file_id
+    ) AS image_id
+    """
+)
+
+FORGOTTEN = "the photo was forgotten since it was read; restart the session to read it again"
+
+_FAIL = text(
+    """
+    UPDATE session_item SET detection_state = 'failed', detection_reason = :reason
+    WHERE session_id = :session_id AND file_id = ANY(:ids)
+    """
+)
+
+# Another session may have detected the same photo meanwhile; its faces, which users may have put
+# with people since, stay, and ours are not written a second time.
+_NOTE = text(
+    """
+    INSERT INTO detection (image_id, pack, faces, detected_at)
+    SELECT image_id, :pack, faces, :now
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:faces AS bigint[])) AS o (image_id, faces)
+    ORDER BY image_id
+    ON CONFLICT DO NOTHING
+    RETURNING image_id, EXISTS (
+        SELECT FROM face f WHERE f.image_id = detection.image_id AND f.pack = detection.pack
+    ) OR EXISTS (
+        SELECT FROM erased_face e WHERE e.image_id = detection.image_id
+    ) AS had_faces
+    """
+)
+
+_COUNT_KNOWN = text(
+    "SELECT coalesce(sum(faces), 0) FROM detection WHERE pack = :pack AND image_id = ANY(:ids)"
+)
+
+
+def settle_detection(
+    db: Session,
+    session_id: int,
+    outcomes: Sequence[DetectionOutcome],
+    *,
+    pack: str,
+    now: datetime,
+    attempt: int | None = None,
+) -> Settled:
+    """Commit a batch's outcomes and return the phase's counts.
+
+    Only items that were pending move, and only their faces are written; a batch run twice, of
+    items that are gone, or of another `attempt` than the present one (None is whichever it is)
+    adds nothing.
+    """
+    is_current = is_current_attempt(db, session_id, PhaseName.FACE_DETECTION, attempt, in_turn=True)
+    by_id = {outcome.file_id: outcome for outcome in outcomes}
+    key = {
+        "session_id": session_id,
+        "is_current": is_current,
+        "ids": list(by_id),
+        "failures": [storable_text(outcome.failure) for outcome in by_id.values()],
+    }
+    moved = db.execute(_CLAIM, key).all()
+    lost = [row.file_id for row in moved if row.detection_reason is None and row.image_id is None]
+    if lost:
+        db.execute(_FAIL, {"session_id": session_id, "ids": lost, "reason": FORGOTTEN})
+    seen = [
+        FoundFaces(row.image_id, by_id[row.file_id].faces)
+        for row in moved
+        if row.detection_reason is None and row.image_id is not None
+    ]
+    return add_counts(
+        db,
+        session_id,
+        PhaseName.FACE_DETECTION,
+        processed=len(seen),
+        failed=len(moved) - len(seen),
+        faces_detected=_keep_faces(db, seen, pack=pack, now=now) if seen else 0,
+    )
+
+
+def _keep_faces(db: Session, seen: Sequence[FoundFaces], *, pack: str, now: datetime) -> int:
+    """Write the faces of these photos unless they are known; return how many the photos have."""
+    key = {
+        "pack": pack,
+        "now": now,
+        "ids": [outcome.image_id for outcome in seen],
+        "faces": [len(outcome.faces) for outcome in seen],
+    }
+    had_faces = {row.image_id: row.had_faces for row in db.execute(_NOTE, key)}
+    fresh = [outcome for outcome in seen if outcome.image_id in had_faces]
+    again = [outcome for outcome in fresh if had_faces[outcome.image_id]]
+    first = [outcome for outcome in fresh if not had_faces[outcome.image_id]]
+    new: Sequence[FoundFaces] = ()
+    if again:
+        again = leave_out_erased(db, again, pack=pack)
+        new = keep_refound(db, again, pack=pack)
+    _copy_faces(db, [*first, *new], pack=pack)
+    known = [outcome.image_id for outcome in seen if outcome.image_id not in had_faces]
+    count = sum(len(outcome.faces) for outcome in (*first, *again))
+    if known:
+        count += int(db.execute(_COUNT_KNOWN, {"pack": pack, "ids": known}).scalar_one())
+    return count
+
+
+def _copy_faces(db: Session, outcomes: Iterable[FoundFaces], *, pack: str) -> None:
+    rows = [
+        pack_face(face, image_id=outcome.image_id, pack=pack)
+        for outcome in outcomes
+        for face in outcome.faces
+    ]
+    if not rows:
+        return
+    with driver_connection(db).cursor().copy(COPY_FACES) as copy:
+        copy.write(HEADER + b"".join(rows) + TRAILER)

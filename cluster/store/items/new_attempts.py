@@ -1,0 +1,171 @@
+"""Doing a phase again: all of its photos, or only those that failed.
+
+What depends on the phase is done again as well: a photo that is read anew is looked at anew, and
+clustering follows every change. Each phase of which something is undone begins a new attempt, its
+counts are those of its items, and a worker of the attempt before changes nothing any more. Faces
+are kept until their photo has been looked at again, so that people keep theirs (refound.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.errors import NothingFailed
+from cluster.core.progress import PhaseSnapshot
+from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, users_moves
+from cluster.store.items.discovery import UNCHANGED
+from cluster.store.photos.representatives import MOVED_FROM, SAME_PICTURE
+from cluster.store.sessions.attempts import hold_attempts_closed
+from cluster.store.sessions.counts import set_phase
+from cluster.store.sessions.phase_rows import restart_clustering
+from cluster.store.sessions.session_rows import check_move, move_session
+from cluster.store.sessions.snapshots import get_snapshots
+
+PHOTO_PHASES = (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
+
+_UNREAD = """
+    UPDATE session_item SET training_state = 'pending', training_reason = NULL,
+        detection_state = 'pending', detection_reason = NULL
+    WHERE session_id = :session_id
+    """
+_UNSEEN = """
+    UPDATE session_item s SET detection_state = 'pending', detection_reason = NULL
+    WHERE s.session_id = :session_id
+    """
+
+# A known photo is looked at again too, in one of its files; not duplicates and unreadable ones.
+_RESET_ALL = {
+    PhaseName.TRAINING: text(_UNREAD),
+    PhaseName.FACE_DETECTION: text(
+        f"""
+        WITH known AS (
+            SELECT DISTINCT ON (f.image_id) t.file_id, t.detection_state
+            FROM session_item t JOIN file f ON f.id = t.file_id JOIN image i ON i.id = f.image_id
+            WHERE t.session_id = :session_id AND i.duplicate_of IS NULL
+                AND (t.detection_state IN ('processed', 'failed')
+                    OR t.detection_reason IN ('{UNCHANGED}', '{SAME_PICTURE}')
+                    OR t.detection_reason LIKE '{MOVED_FROM}%')
+            ORDER BY f.image_id, t.detection_state = 'processed' DESC, t.position
+        )
+        UPDATE session_item s SET detection_state = 'pending', detection_reason = NULL,
+            training_reason = CASE WHEN training_state = 'skipped' THEN '{UNCHANGED}' END
+        FROM known WHERE s.session_id = :session_id AND s.file_id = known.file_id
+        """
+    ),
+}
+_RESET_FAILED = {
+    PhaseName.TRAINING: text(f"{_UNREAD} AND training_state = 'failed'"),
+    PhaseName.FACE_DETECTION: text(f"{_UNSEEN} AND s.detection_state = 'failed'"),
+}
+
+_FORGET_DETECTIONS = text(
+    """
+    DELETE FROM detection d
+    USING session_item s JOIN training_session t ON t.id = s.session_id
+        JOIN file f ON f.id = s.file_id
+    WHERE t.id = :session_id AND d.image_id = f.image_id AND d.pack = t.pack
+        AND s.detection_state = 'pending'
+    """
+)
+
+# What is finished already took no time in the new attempt: it says nothing about its speed.
+_RECOUNT = text(
+    """
+    WITH counts AS (
+        SELECT count(*) FILTER (WHERE state = 'processed') AS processed,
+            count(*) FILTER (WHERE state = 'skipped') AS skipped,
+            count(*) FILTER (WHERE state = 'failed') AS failed
+        FROM (
+            SELECT CASE :phase WHEN 'training' THEN training_state ELSE detection_state END AS state
+            FROM session_item WHERE session_id = :session_id
+        ) items
+    ), found AS (
+        SELECT coalesce(sum(d.faces), 0) AS faces FROM session_item s
+        JOIN training_session t ON t.id = s.session_id
+        JOIN file k ON k.id = s.file_id
+        JOIN detection d ON d.image_id = k.image_id AND d.pack = t.pack
+        WHERE t.id = :session_id AND :phase = 'face_detection' AND s.detection_state = 'processed'
+    )
+    UPDATE session_phase p SET processed = c.processed, skipped = c.skipped, failed = c.failed,
+        unchanged = c.processed + c.skipped + c.failed, faces_detected = f.faces, floor = 0,
+        status = 'pending', attempt = attempt + 1, revision = revision + 1,
+        started_at = NULL, completed_at = NULL, error = NULL, step = NULL
+    FROM counts c, found f WHERE p.session_id = :session_id AND p.phase = :phase
+    """
+)
+
+
+def restart_session(
+    db: Session, session_id: int, phase: PhaseName, *, failed_only: bool = False, now: datetime
+) -> SessionStatus:
+    """Leave the session pending, with all photos of `phase`, or its failed ones, to be done again.
+
+    Restarting training looks for new photos in the folder as well. Raises NotFound, IllegalMove
+    with nothing changed, or NothingFailed.
+    """
+    if failed_only and phase in PHOTO_PHASES:
+        return _try_failed_again(db, session_id, (phase,), move=Move.RESTART, now=now)
+    _close(db, session_id, Move.RESTART)
+    if phase in PHOTO_PHASES:
+        db.execute(_RESET_ALL[phase], {"session_id": session_id})
+        _begin_attempts(db, session_id, PHOTO_PHASES[PHOTO_PHASES.index(phase) :])
+    if phase is PhaseName.TRAINING:
+        for name in PHOTO_PHASES:
+            set_phase(db, session_id, name, discovering=True)
+    _restart_clustering_again(db, session_id)
+    return move_session(db, session_id, Move.RESTART, now=now)
+
+
+def retry_session(
+    db: Session, session_id: int, *, phase: PhaseName | None = None, now: datetime
+) -> SessionStatus:
+    """Leave the session pending with its failed photos, of one or both phases, to be done again.
+
+    What was still pending goes on as well. Raises NotFound, IllegalMove with nothing changed, or
+    NothingFailed when the session is complete without a failed photo.
+    """
+    phases = [name for name in PHOTO_PHASES if phase in (None, name)]
+    return _try_failed_again(db, session_id, phases, move=Move.RETRY, now=now)
+
+
+def _try_failed_again(
+    db: Session, session_id: int, phases: Iterable[PhaseName], *, move: Move, now: datetime
+) -> SessionStatus:
+    status = _close(db, session_id, move)
+    failed = _count_failed(get_snapshots(db, session_id))
+    affected = [name for name in phases if failed[name]]
+    if not affected and status is SessionStatus.COMPLETED:
+        raise NothingFailed(status=status, move=move, legal=users_moves(status, has_failed=False))
+    for name in affected:
+        db.execute(_RESET_FAILED[name], {"session_id": session_id})
+    if affected:
+        _begin_attempts(db, session_id, PHOTO_PHASES[PHOTO_PHASES.index(affected[0]) :])
+        _restart_clustering_again(db, session_id)
+    return move_session(db, session_id, move, now=now)
+
+
+def _close(db: Session, session_id: int, move: Move) -> SessionStatus:
+    """Keep workers out until the transaction ends; return the status, if `move` is legal."""
+    hold_attempts_closed(db, session_id)
+    return check_move(db, session_id, move)
+
+
+def _count_failed(phases: Iterable[PhaseSnapshot]) -> Mapping[PhaseName, int]:
+    return {phase.name: phase.counts.failed for phase in phases}
+
+
+def _begin_attempts(db: Session, session_id: int, phases: Iterable[PhaseName]) -> None:
+    db.execute(_FORGET_DETECTIONS, {"session_id": session_id})
+    for name in phases:
+        db.execute(_RECOUNT, {"session_id": session_id, "phase": name.value})
+
+
+def _restart_clustering_again(db: Session, session_id: int) -> None:
+    """Begin a new attempt at clustering, unless the present one has not begun."""
+    clustering = get_snapshots(db, session_id)[-1]
+    if clustering.status is not PhaseStatus.PENDING or clustering.counts.total:
+        restart_clustering(db, session_id)

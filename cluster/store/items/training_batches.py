@@ -1,0 +1,140 @@
+"""A batch of training is committed: items moved, photos kept, duplicates decided, counts added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.photos import Settled, TrainingOutcome
+from cluster.core.sessions import ItemState, PhaseName
+from cluster.store.database.storable import storable_text
+from cluster.store.locks import lock_library
+from cluster.store.people.face_placements import Turn
+from cluster.store.photos.file_contents import place_contents
+from cluster.store.photos.representatives import SAME_PICTURE, decide_duplicates
+from cluster.store.sessions.attempts import is_current_attempt
+from cluster.store.sessions.counts import add_counts
+
+NO_REASON = "the reason is not known"
+
+# Locked in one order, so that a batch that is run twice at the same moment waits for itself. Not
+# "= 'pending'": that would invite the planner to the index of all pending items.
+_CLAIM = text(
+    """
+    WITH mine AS (
+        SELECT file_id FROM session_item
+        WHERE session_id = :session_id AND file_id = ANY(:ids)
+            AND training_state NOT IN ('processed', 'skipped', 'failed')
+            AND :is_current
+        ORDER BY file_id FOR UPDATE
+    )
+    UPDATE session_item s SET training_reason = o.failure,
+        training_state = CASE WHEN o.failure IS NULL THEN 'processed' ELSE 'failed' END
+    FROM mine JOIN unnest(CAST(:ids AS bigint[]), CAST(:failures AS text[]))
+        AS o (file_id, failure) USING (file_id)
+    WHERE s.session_id = :session_id AND s.file_id = mine.file_id
+    RETURNING s.file_id, s.training_state
+    """
+)
+
+# A file that cannot be read now may be read again: only what its content says is kept.
+_NOTE_UNREADABLE = text(
+    """
+    UPDATE file SET unreadable = o.reason, is_read = true, missing_since = NULL
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[])) AS o (id, reason)
+    WHERE file.id = o.id
+    """
+)
+
+_SKIP_SAME = text(
+    f"""
+    UPDATE session_item s SET training_state = 'skipped', training_reason = '{SAME_PICTURE}'
+    FROM file f JOIN image i ON i.id = f.image_id
+    WHERE s.session_id = :session_id AND s.file_id = f.id AND f.id = ANY(:ids)
+        AND EXISTS (
+            SELECT FROM detection d WHERE d.image_id IN (i.id, i.duplicate_of) AND d.pack = :pack
+        )
+    RETURNING s.file_id
+    """
+)
+
+# Bytes that were known when they were read, and are not any more: they are read again.
+_GIVE_BACK = text(
+    """
+    UPDATE session_item SET training_state = 'pending', training_reason = NULL
+    WHERE session_id = :session_id AND file_id = ANY(:ids)
+    """
+)
+
+
+def settle_training(
+    db: Session,
+    session_id: int,
+    outcomes: Sequence[TrainingOutcome],
+    *,
+    pack: str,
+    turn: Turn,
+    attempt: int | None = None,
+) -> Settled:
+    """Commit a batch's outcomes and return the phase's counts.
+
+    Only items that were pending move; a batch run twice, of items that are gone, or of another
+    `attempt` than the present one (None is whichever it is) adds nothing. Of each group of
+    duplicates exactly one is processed, whatever the order of the batches.
+    """
+    is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, attempt, in_turn=True)
+    by_id = {outcome.file_id: outcome for outcome in outcomes}
+    key = {
+        "session_id": session_id,
+        "is_current": is_current,
+        "ids": list(by_id),
+        "failures": [_to_reason(outcome) for outcome in by_id.values()],
+    }
+    moved = {row.file_id: row.training_state for row in db.execute(_CLAIM, key)}
+    read = [by_id[one] for one, state in moved.items() if state == ItemState.PROCESSED]
+    failed = [by_id[one] for one, state in moved.items() if state != ItemState.PROCESSED]
+    _note_unreadable(db, failed)
+    lost, skipped = _keep(db, session_id, read, pack=pack, turn=turn) if read else (0, 0)
+    return add_counts(
+        db,
+        session_id,
+        PhaseName.TRAINING,
+        processed=len(read) - lost - skipped,
+        skipped=skipped,
+        failed=len(failed),
+    )
+
+
+def _keep(
+    db: Session, session_id: int, read: Sequence[TrainingOutcome], *, pack: str, turn: Turn
+) -> tuple[int, int]:
+    """Keep what was read; return how many items are to be read again, and how many were skipped."""
+    lock_library(db)
+    placed = place_contents(db, session_id, read, turn=turn)
+    key: dict[str, Any] = {"session_id": session_id}
+    if placed.lost:
+        db.execute(_GIVE_BACK, key | {"ids": placed.lost})
+    same = db.execute(_SKIP_SAME, key | {"ids": placed.same, "pack": pack}).all()
+    skipped = decide_duplicates(db, session_id, placed.phashes, contents=placed.contents, pack=pack)
+    return len(placed.lost), len(same) + skipped
+
+
+def _to_reason(outcome: TrainingOutcome) -> str | None:
+    if outcome.record is not None or outcome.known is not None:
+        return None
+    return storable_text(outcome.failure) or NO_REASON
+
+
+def _note_unreadable(db: Session, failed: Sequence[TrainingOutcome]) -> None:
+    lasting = [outcome for outcome in failed if outcome.is_lasting]
+    if not lasting:
+        return
+    lock_library(db)
+    key = {
+        "ids": [outcome.file_id for outcome in lasting],
+        "reasons": [_to_reason(outcome) for outcome in lasting],
+    }
+    db.execute(_NOTE_UNREADABLE, key)

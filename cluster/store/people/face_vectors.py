@@ -1,0 +1,162 @@
+"""Faces read back: all vectors of a pack as one matrix, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.faces import BoundingBox
+from cluster.store.database.copying import driver_connection
+from cluster.store.people.face_rows import HEADER, TRAILER, unpack_rows
+
+CHUNK_BYTES = 4 << 20
+
+_IS_WANTED = "pack = :pack AND quality >= :min_quality"
+_COUNT = text(f"SELECT count(*) FROM face WHERE {_IS_WANTED}")
+_DIMENSIONS = text(f"SELECT vector_dims(embedding) FROM face WHERE {_IS_WANTED} LIMIT 1")
+
+_BOXES = text(
+    """
+    SELECT k.path, i.width::float / r.width AS scale,
+        f.box_left, f.box_top, f.box_right, f.box_bottom, f.person_id
+    FROM file k JOIN image i ON i.id = k.image_id
+        JOIN image r ON r.id = coalesce(i.duplicate_of, i.id)
+        JOIN face f ON f.image_id = r.id
+    WHERE f.pack = :pack AND NOT k.superseded AND k.missing_since IS NULL ORDER BY k.id, f.id
+    """
+)
+
+_COUNT_OF_SESSION = text(
+    """
+    SELECT count(*) FROM face f
+    WHERE f.pack = (SELECT pack FROM training_session WHERE id = :session_id)
+        AND f.image_id IN (
+            SELECT unnest(ARRAY[i.id, i.duplicate_of])
+            FROM session_item s JOIN file k ON k.id = s.file_id JOIN image i ON i.id = k.image_id
+            WHERE s.session_id = :session_id
+        )
+    """
+)
+
+_COPY_VECTORS = """
+    COPY (
+        SELECT f.id, image_id, coalesce(person_id, -1),
+            placed_by_user OR coalesce(p.hidden, false), embedding
+        FROM face f LEFT JOIN person p ON p.id = person_id
+        WHERE f.pack = %s AND quality >= %s ORDER BY f.id LIMIT %s
+    ) TO STDOUT (FORMAT BINARY)
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class FaceVectors:
+    """The faces of one pack, by id; row i of every array is the same face.
+
+    `face_ids`, `image_ids`, `person_ids`: int64 (n,), a person of -1 is nobody. `vectors`: float32
+    (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,), a user put the face where it is, or
+    hid the person that it belongs to: there it stays.
+    """
+
+    face_ids: npt.NDArray[np.int64]
+    image_ids: npt.NDArray[np.int64]
+    vectors: npt.NDArray[np.float32]
+    person_ids: npt.NDArray[np.int64]
+    is_placed: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """Return the number of faces."""
+        return len(self.face_ids)
+
+    @classmethod
+    def empty(cls, count: int, *, dimensions: int) -> FaceVectors:
+        """Return room for `count` faces."""
+        return cls(
+            np.zeros(count, np.int64),
+            np.zeros(count, np.int64),
+            np.zeros((count, dimensions), np.float32),
+            np.zeros(count, np.int64),
+            np.zeros(count, np.bool_),
+        )
+
+    def first(self, count: int) -> FaceVectors:
+        """Return the first `count` faces, without a copy."""
+        return FaceVectors(
+            self.face_ids[:count],
+            self.image_ids[:count],
+            self.vectors[:count],
+            self.person_ids[:count],
+            self.is_placed[:count],
+        )
+
+
+def load_vectors(db: Session, *, pack: str, min_quality: float) -> FaceVectors:
+    """Return all faces of `pack` with at least this quality.
+
+    They are streamed in chunks, so that this needs little more memory than the matrix. Without any
+    face the arrays are empty, and the matrix has no columns. Raises ValueError when the faces of
+    one pack differ in dimensions.
+    """
+    key = {"pack": pack, "min_quality": min_quality}
+    count = count_faces(db, pack=pack, min_quality=min_quality)
+    dimensions = db.execute(_DIMENSIONS, key).scalar() or 0
+    faces = FaceVectors.empty(count, dimensions=dimensions)
+    loaded = 0
+    cursor = driver_connection(db).cursor()
+    # Faces that were added since they were counted are left out.
+    with cursor.copy(_COPY_VECTORS.encode(), (pack, min_quality, count)) as copy:
+        for chunk in _read_chunks(copy):
+            rows = unpack_rows(chunk, dimensions=dimensions)
+            here = slice(loaded, loaded + len(rows))
+            faces.face_ids[here] = rows["face_id"]
+            faces.image_ids[here] = rows["image_id"]
+            faces.vectors[here] = rows["vector"]
+            faces.person_ids[here] = rows["person_id"]
+            faces.is_placed[here] = rows["is_placed"]
+            loaded += len(rows)
+    return faces.first(loaded)
+
+
+def _read_chunks(copy: psycopg.Copy) -> Iterator[bytes]:
+    """Yield whole rows, some megabytes at a time, without the header and the trailer."""
+    chunk = bytearray()
+    for row in copy:
+        if bytes(row[: len(HEADER)]) == HEADER:
+            row = row[len(HEADER) :]
+        if bytes(row) == TRAILER:
+            continue
+        chunk += row
+        if len(chunk) >= CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
+    if chunk:
+        yield bytes(chunk)
+
+
+def count_faces(db: Session, *, pack: str, min_quality: float = 0.0) -> int:
+    """Return how many faces of `pack` have at least this quality."""
+    key = {"pack": pack, "min_quality": min_quality}
+    return int(db.execute(_COUNT, key).scalar_one())
+
+
+def count_session_faces(db: Session, session_id: int) -> int:
+    """Return how many faces, of the session's pack, are in the session's photos.
+
+    A duplicate shares the faces of its representative; they are counted once.
+    """
+    return int(db.execute(_COUNT_OF_SESSION, {"session_id": session_id}).scalar_one())
+
+
+def list_boxes(db: Session, *, pack: str) -> Iterator[tuple[str, BoundingBox, int | None]]:
+    """Yield path, box and person (None for nobody) of every face of the pack, photo by photo.
+
+    A duplicate has the faces of its representative, in pixels of its own.
+    """
+    rows = db.execute(_BOXES, {"pack": pack}, execution_options={"yield_per": 10_000})
+    for path, scale, *sides, person_id in rows:
+        yield path, BoundingBox(*sides).scaled(scale), person_id

@@ -1,0 +1,94 @@
+"""People as clustering leaves them: faces given to persons, new ones made, empty ones gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.store.database.copying import Staging
+from cluster.store.locks import lock_people
+from cluster.store.people.people_list import list_people
+
+__all__ = ["assign_people", "list_people", "lock_people"]
+
+_PLACES = Staging(
+    "face_place", (("face_id", "int8"), ("seen_person_id", "int8"), ("person_id", "int8"))
+)
+
+_CREATE = text(
+    """
+    INSERT INTO person (pack, created_at, updated_at)
+    SELECT :pack, :now, :now FROM generate_series(1, :count) RETURNING id
+    """
+)
+
+# A face that somebody moved while clustering ran stays there, and a person that was deleted
+# meanwhile is nobody.
+_PLACE = text(
+    """
+    UPDATE face SET person_id = p.id
+    FROM face_place f LEFT JOIN person p ON p.id = f.person_id AND p.pack = :pack
+    WHERE face.id = f.face_id AND face.pack = :pack AND NOT face.placed_by_user
+        AND face.person_id IS NOT DISTINCT FROM f.seen_person_id
+        AND face.person_id IS DISTINCT FROM p.id
+        AND NOT EXISTS (SELECT FROM person h WHERE h.id = face.person_id AND h.hidden)
+    """
+)
+
+_DELETE_EMPTY = text(
+    """
+    DELETE FROM person p
+    WHERE p.pack = :pack AND p.name IS NULL
+        AND NOT EXISTS (SELECT FROM face f WHERE f.person_id = p.id)
+    """
+)
+
+_COUNT = text(
+    "SELECT count(DISTINCT person_id) FROM face WHERE pack = :pack AND person_id IS NOT NULL"
+)
+
+
+def assign_people(
+    db: Session,
+    *,
+    pack: str,
+    face_ids: npt.NDArray[np.int64],
+    seen_person_ids: npt.NDArray[np.int64],
+    person_ids: npt.NDArray[np.int64],
+    now: datetime,
+) -> int:
+    """Give each face to its person and return how many people of the pack have faces.
+
+    The three arrays are int64 (n,). `seen_person_ids` is where clustering saw the faces, -1 for
+    nobody; one that was moved since stays. A person is an existing id, 0 for nobody, or -k for the
+    k-th new one, which is created. Faces that a user placed, and those of hidden people, stay where
+    they are; people without a face go unless they have a name.
+    """
+    lock_people(db)
+    new = _create_people(db, person_ids, pack=pack, now=now)
+    columns = (face_ids.tolist(), seen_person_ids.tolist(), person_ids.tolist())
+    places = (
+        (face, seen if seen > 0 else None, new.get(person, person) or None)
+        for face, seen, person in zip(*columns, strict=True)
+    )
+    _PLACES.fill(db, places)
+    db.execute(text("ANALYZE face_place"))
+    db.execute(_PLACE, {"pack": pack})
+    db.execute(_DELETE_EMPTY, {"pack": pack})
+    return int(db.execute(_COUNT, {"pack": pack}).scalar_one())
+
+
+def _create_people(
+    db: Session, person_ids: npt.NDArray[np.int64], *, pack: str, now: datetime
+) -> Mapping[int, int]:
+    """Create a person for each negative number; return their ids by those numbers."""
+    numbers = sorted({number for number in person_ids.tolist() if number < 0}, reverse=True)
+    if not numbers:
+        return {}
+    ids = db.execute(_CREATE, {"pack": pack, "now": now, "count": len(numbers)}).scalars()
+    return dict(zip(numbers, sorted(ids), strict=True))

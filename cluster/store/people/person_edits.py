@@ -1,0 +1,100 @@
+"""What users change about people: a name, who is hidden, people who are one.
+
+Each change is one transaction under the lock that clustering takes too, and counts only at the
+version that the client saw, so that two clients cannot lose one. All faces of people who were
+merged are `placed_by_user`: clustering leaves them there. A name pins nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.changes import Changed, ChangeKind, PersonEdit
+from cluster.core.errors import ImpossibleChange, NameTaken
+from cluster.core.people import PersonSummary, fold_name
+from cluster.store.locks import lock_people
+from cluster.store.people.claims import claim_person
+from cluster.store.people.people_list import get_person
+from cluster.store.people.undo_log import close_change, open_change
+
+_EDIT = text(
+    "UPDATE person SET name = :name, name_key = :name_key, hidden = :hidden WHERE id = :id"
+)
+
+_NAMESAKE = text(
+    "SELECT id FROM person WHERE pack = :pack AND name_key = :name_key AND id <> :id LIMIT 1"
+)
+
+_FACES_OF = text("SELECT id FROM face WHERE person_id = ANY(:ids)")
+_PLACE = text("UPDATE face SET person_id = :id, placed_by_user = true WHERE id = ANY(:face_ids)")
+_DELETE = text("DELETE FROM person WHERE id = ANY(:ids)")
+
+
+def edit_person(
+    db: Session, person_id: int, edit: PersonEdit, *, version: int, now: datetime
+) -> Changed:
+    """Name, un-name, hide or show a person; asked for what is so already, change nothing.
+
+    Raises NotFound, StaleVersion, and NameTaken with the person who has the name.
+    """
+    lock_people(db)
+    person = get_person(db, person_id)
+    name = edit.name if edit.sets_name else person.name
+    hidden = person.hidden if edit.hidden is None else edit.hidden
+    if (name, hidden) == (person.name, person.hidden):
+        return Changed(person, None)
+    claim_person(db, person_id, version=version, now=now)
+    _check_name_is_free(db, name, person)
+    kind = ChangeKind.HIDE if name == person.name else ChangeKind.RENAME
+    change_id = open_change(db, kind, pack=person.pack, person_ids=[person_id], now=now)
+    _set(db, person_id, name=name, hidden=hidden)
+    close_change(db, change_id, person_id=person_id)
+    return Changed(get_person(db, person_id), change_id)
+
+
+def merge_people(
+    db: Session,
+    person_id: int,
+    other_ids: Sequence[int],
+    *,
+    versions: Mapping[int, int],
+    now: datetime,
+) -> Changed:
+    """Give all faces of the others to one person; the others are gone.
+
+    The person keeps its name, else gets that of the first other who has one. `versions` names the
+    version of each. Raises NotFound, StaleVersion, ImpossibleChange.
+    """
+    lock_people(db)
+    ids = list(dict.fromkeys([person_id, *other_ids]))
+    people = [claim_person(db, one, version=versions.get(one), now=now) for one in ids]
+    if len(ids) < 2 or len({person.pack for person in people}) > 1:
+        raise ImpossibleChange("Merging takes two people or more, of one pack.")
+    face_ids = db.execute(_FACES_OF, {"ids": ids}).scalars().all()
+    change_id = open_change(
+        db, ChangeKind.MERGE, pack=people[0].pack, person_ids=ids, face_ids=face_ids, now=now
+    )
+    db.execute(_PLACE, {"id": person_id, "face_ids": face_ids})
+    db.execute(_DELETE, {"ids": ids[1:]})
+    name = next((person.name for person in people if person.name), None)
+    _set(db, person_id, name=name, hidden=people[0].hidden)
+    close_change(db, change_id, person_id=person_id)
+    return Changed(get_person(db, person_id), change_id)
+
+
+def _set(db: Session, person_id: int, *, name: str | None, hidden: bool) -> None:
+    key = None if name is None else fold_name(name)
+    db.execute(_EDIT, {"id": person_id, "name": name, "name_key": key, "hidden": hidden})
+
+
+def _check_name_is_free(db: Session, name: str | None, person: PersonSummary) -> None:
+    if name is None or name == person.name:
+        return
+    key = {"pack": person.pack, "name_key": fold_name(name), "id": person.id}
+    namesake = db.execute(_NAMESAKE, key).scalar()
+    if namesake is not None:
+        raise NameTaken(get_person(db, namesake))

@@ -1,0 +1,140 @@
+"""Faces that are found again keep their id, their person, and that a user put them there.
+
+A photo is looked at again when its phase is restarted, or when its picture was saved again or
+cropped. Its faces stay until then. Each new face that lies where one was (half of their union is
+shared), or has nearly its vector, takes that one's row over. What was not found again goes, except
+what a user has placed and what is still within the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.orm import Session
+
+from cluster.core.faces import BoundingBox, Face, match_boxes
+from cluster.store.database.tables import Face as FaceRow
+from cluster.store.database.tables import Image
+from cluster.store.locks import lock_people
+from cluster.store.people.found_faces import FoundFaces
+
+SAME_FACE = 0.9
+"""Cosine of the vectors of one face in two copies of a picture: well above that of two people."""
+
+_SIDES = (FaceRow.box_left, FaceRow.box_top, FaceRow.box_right, FaceRow.box_bottom)
+
+
+@dataclass(frozen=True, slots=True)
+class Refound:
+    """A face row, and what it becomes."""
+
+    face_id: int
+    face: Face
+
+
+def keep_refound(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
+    """Bring the known faces of these photos up to date; return the outcomes with what is new."""
+    lock_people(db)
+    known = _list_known(db, [outcome.image_id for outcome in outcomes], pack=pack)
+    fresh: list[FoundFaces] = []
+    refound: list[Refound] = []
+    for outcome in outcomes:
+        rows = known.get(outcome.image_id, [])
+        matches = match_boxes([_box(row) for row in rows], [face.box for face in outcome.faces])
+        matches |= _match_vectors(rows, outcome.faces, matches)
+        refound += _pair(rows, outcome.faces, matches)
+        new = tuple(face for n, face in enumerate(outcome.faces) if n not in matches)
+        fresh.append(replace(outcome, faces=new))
+    kept = {one.face_id for one in refound}
+    left = [row for rows in known.values() for row in rows if row.id not in kept]
+    gone = [row.id for row in left if not (row.placed_by_user and _is_within(row))]
+    _update_faces(db, refound)
+    db.execute(delete(FaceRow).where(FaceRow.id.in_(gone)))
+    return fresh
+
+
+def _match_vectors(
+    rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]
+) -> dict[int, int]:
+    """Return more matches: of faces that lie elsewhere now, the nearest by their vectors."""
+    old = [o for o in range(len(rows)) if o not in matches.values()]
+    new = [n for n in range(len(faces)) if n not in matches]
+    if not old or not new:
+        return {}
+    known = np.stack([np.asarray(rows[o].embedding, np.float32) for o in old])
+    found = np.stack([np.frombuffer(faces[n].embedding, "<f4") for n in new])
+    if known.shape[1] != found.shape[1]:
+        return {}
+    products = found @ known.T
+    more: dict[int, int] = {}
+    for place in np.argsort(-products, axis=None):
+        n, o = divmod(int(place), len(old))
+        if products[n, o] < SAME_FACE:
+            break
+        if new[n] not in more and old[o] not in more.values():
+            more[new[n]] = old[o]
+    return more
+
+
+def _is_within(row: Any) -> bool:
+    """Tell whether the middle of a face lies in its picture."""
+    across, down = (row.box_left + row.box_right) / 2, (row.box_top + row.box_bottom) / 2
+    return bool(0 <= across < row.width and 0 <= down < row.height)
+
+
+def _pair(rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]) -> Iterator[Refound]:
+    return (Refound(rows[old].id, faces[new]) for new, old in matches.items())
+
+
+def _list_known(db: Session, image_ids: Sequence[int], *, pack: str) -> dict[int, list[Any]]:
+    statement = (
+        select(
+            FaceRow.id,
+            FaceRow.image_id,
+            *_SIDES,
+            FaceRow.embedding,
+            FaceRow.placed_by_user,
+            Image.width,
+            Image.height,
+        )
+        .join(Image, Image.id == FaceRow.image_id)
+        .where(FaceRow.image_id.in_(image_ids), FaceRow.pack == pack)
+        .order_by(FaceRow.id)
+    )
+    known: dict[int, list[Any]] = {}
+    for row in db.execute(statement):
+        known.setdefault(row.image_id, []).append(row)
+    return known
+
+
+def _box(row: Any) -> BoundingBox:
+    return BoundingBox(row.box_left, row.box_top, row.box_right, row.box_bottom)
+
+
+def _update_faces(db: Session, refound: Iterable[Refound]) -> None:
+    values = [_to_values(one) for one in refound]
+    if not values:
+        return
+    columns: dict[str, Any] = {name: bindparam(name) for name in values[0] if name != "face_id"}
+    statement = update(FaceRow).where(FaceRow.id == bindparam("face_id")).values(columns)
+    db.connection().execute(statement, values)
+
+
+def _to_values(one: Refound) -> dict[str, object]:
+    face = one.face
+    return {
+        "face_id": one.face_id,
+        "box_left": face.box.left,
+        "box_top": face.box.top,
+        "box_right": face.box.right,
+        "box_bottom": face.box.bottom,
+        "landmarks": [value for point in face.landmarks for value in point],
+        "score": face.score,
+        "quality": face.quality,
+        "embedding": np.frombuffer(face.embedding, "<f4"),
+        "crop": face.crop,
+    }

@@ -1,0 +1,73 @@
+"""What is known of files before they are read: bytes that were seen, photos that they held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.placements import OldPicture
+from cluster.store.database.storable import to_unsigned
+
+_HAS_ANY = text("SELECT EXISTS (SELECT FROM detection WHERE pack = :pack)")
+
+_IS_KNOWN = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM file f JOIN image i ON i.id = f.image_id
+            JOIN detection d ON d.image_id IN (i.id, i.duplicate_of)
+        WHERE f.sha256 = :digest AND d.pack = :pack
+    )
+    """
+)
+
+_BEFORE = text(
+    """
+    SELECT id, content, orientation, width, height, phash, dhash, blocks, thumbnail FROM image
+    WHERE id = ANY(:ids)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The photo that a file held when it was last read, as its record was (PhotoRecord)."""
+
+    image_id: int
+    content: bytes
+    orientation: int
+    picture: OldPicture
+
+
+def has_history(db: Session, *, pack: str) -> bool:
+    """Tell whether this pack has looked at any photo, so that bytes may be known."""
+    return bool(db.execute(_HAS_ANY, {"pack": pack}).scalar())
+
+
+def is_known(db: Session, digest: bytes, *, pack: str) -> bool:
+    """Tell whether a photo with these bytes (SHA-256) was looked at with this pack."""
+    return bool(db.execute(_IS_KNOWN, {"digest": digest, "pack": pack}).scalar())
+
+
+def list_before(db: Session, image_ids: Sequence[int]) -> Mapping[int, Before]:
+    """Return what is known of these photos, by id."""
+    if not image_ids:
+        return {}
+    return {
+        row.id: Before(
+            image_id=row.id,
+            content=bytes(row.content or b""),
+            orientation=row.orientation,
+            picture=OldPicture(
+                thumbnail=bytes(row.thumbnail),
+                width=row.width,
+                height=row.height,
+                phash=to_unsigned(row.phash),
+                dhash=int.from_bytes(row.dhash, "big"),
+                blocks=bytes(row.blocks),
+            ),
+        )
+        for row in db.execute(_BEFORE, {"ids": list(image_ids)})
+    }

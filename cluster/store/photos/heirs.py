@@ -1,0 +1,89 @@
+"""Duplicates that take the place of their representative when it is gone, faces and all."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.placements import turn_within
+from cluster.store.locks import lock_people
+from cluster.store.people.face_placements import copy_erased, move_faces
+
+_DROP = text("DROP TABLE IF EXISTS heir")
+_FIND = text(
+    """
+    CREATE TEMP TABLE heir ON COMMIT DROP AS
+    SELECT DISTINCT ON (g.id) g.id AS old, d.id AS new,
+        d.width::float8 / g.width AS across, d.height::float8 / g.height AS down,
+        CASE WHEN g.content = d.content THEN g.orientation END AS orientation
+    FROM image g JOIN image d ON d.duplicate_of = g.id
+        JOIN file f ON f.image_id = d.id AND f.missing_since IS NULL
+    WHERE g.missing_since IS NOT NULL AND d.missing_since IS NULL
+    ORDER BY g.id, f.modified_ns NULLS LAST, f.path
+    """
+)
+
+# The same pixels, which another orientation turns: the sides of the pictures say nothing.
+_LIST_TURNED = text(
+    """
+    SELECT h.old, h.new, g.width, g.height, h.orientation AS before, d.orientation AS after
+    FROM heir h JOIN image g ON g.id = h.old JOIN image d ON d.id = h.new
+    WHERE h.orientation <> d.orientation ORDER BY h.old
+    """
+)
+_IS_PLACED = text("UPDATE heir SET across = 1, down = 1 WHERE old = ANY(:ids)")
+_HAS_ERASED = text("SELECT EXISTS (SELECT FROM erased_face WHERE image_id = :id)")
+
+_INHERIT = (
+    """
+    UPDATE face SET image_id = h.new,
+        box_left = box_left * across, box_right = box_right * across,
+        box_top = box_top * down, box_bottom = box_bottom * down,
+        landmarks = ARRAY(
+            SELECT value * CASE WHEN n % 2 = 1 THEN across ELSE down END
+            FROM unnest(landmarks) WITH ORDINALITY AS l (value, n) ORDER BY n
+        )
+    FROM heir h WHERE face.image_id = h.old
+    """,
+    """
+    INSERT INTO erased_face (image_id, box_left, box_top, box_right, box_bottom)
+    SELECT h.new, box_left * across, box_top * down, box_right * across, box_bottom * down
+    FROM erased_face e JOIN heir h ON h.old = e.image_id
+    WHERE NOT EXISTS (SELECT FROM erased_face o WHERE o.image_id = h.new)
+    """,
+    """
+    INSERT INTO detection (image_id, pack, faces, detected_at)
+    SELECT h.new, pack, faces, detected_at FROM detection d JOIN heir h ON h.old = d.image_id
+    ON CONFLICT DO NOTHING
+    """,
+    "DELETE FROM detection d USING heir h WHERE d.image_id = h.old",
+    "UPDATE image SET duplicate_of = h.new FROM heir h WHERE duplicate_of = h.old",
+    "UPDATE image SET duplicate_of = NULL FROM heir h WHERE id = h.new",
+    "UPDATE image SET duplicate_of = h.new FROM heir h WHERE id = h.old",
+)
+
+
+def promote_heirs(db: Session) -> None:
+    """Let a duplicate that is there stand for each photo that is missing.
+
+    It takes over the faces, with their people, what was erased, and what was looked at; the missing
+    one is its duplicate from then on. The caller holds the library's lock.
+    """
+    lock_people(db)
+    db.execute(_DROP)
+    db.execute(_FIND)
+    if db.execute(text("SELECT FROM heir LIMIT 1")).first() is not None:
+        _turn_faces(db)
+        for statement in _INHERIT:
+            db.execute(text(statement))
+
+
+def _turn_faces(db: Session) -> None:
+    """Bring the faces of turned heirs to where they lie in these; a crop stays as it is."""
+    rows = db.execute(_LIST_TURNED).all()
+    for row in rows:
+        relation = turn_within(row.before, row.after, row.width, row.height)
+        move_faces(db, row.old, relation)
+        if not db.execute(_HAS_ERASED, {"id": row.new}).scalar_one():
+            copy_erased(db, row.old, row.new, relation)
+    db.execute(_IS_PLACED, {"ids": [row.old for row in rows]})

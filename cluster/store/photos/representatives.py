@@ -1,0 +1,264 @@
+"""Which file of a group of duplicates is processed, decided where all batches meet.
+
+Candidates have alike pHashes, or the same picture turned, and are items of the session, or already
+have faces of its pack. Of the photos that show the same picture one stands for all, and of its
+files one is looked at. The decision is made anew for all that are alike, and alike to these,
+whenever a file joins them, so it does not depend on the order of the batches; under the library's
+lock batches decide one after the other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from cluster.core.duplicates import (
+    Fingerprint,
+    find_representatives,
+    find_similar,
+    have_alike_phashes,
+)
+from cluster.core.sessions import ItemState
+from cluster.store.database.storable import to_unsigned
+from cluster.store.database.tables import PHASH_QUARTERS
+from cluster.store.locks import lock_library
+
+DUPLICATE_OF = "duplicate of "
+MOVED_FROM = "moved from "
+SAME_PICTURE = "the picture is unchanged"
+
+# OFFSET 0 keeps each photo's rows looked up by their keys: joined freely, the planner reads the
+# whole session when it has no statistics yet.
+_IS_NEAR = " OR ".join(f"{key} = ANY(:quarter_{n})" for n, key in enumerate(PHASH_QUARTERS))
+_CANDIDATES = text(
+    f"""
+    SELECT i.id AS image_id, i.width, i.height, i.content, i.phash, i.dhash, i.blocks,
+        i.duplicate_of, i.similar_to, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
+        f.sha256, f.missing_since IS NULL AS is_there, s.training_state AS state,
+        s.training_reason AS reason, d.image_id IS NOT NULL AS is_settled,
+        EXISTS (SELECT FROM face WHERE face.image_id = i.id) AS has_faces,
+        coalesce(s.detection_state = 'pending' AND (s.training_state = 'processed'
+            OR s.training_reason LIKE 'duplicate of %'), false) AS is_open
+    FROM image i
+    JOIN LATERAL (SELECT * FROM file WHERE image_id = i.id OFFSET 0) f ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM session_item WHERE session_id = :session_id AND file_id = f.id OFFSET 0
+    ) s ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM detection WHERE pack = :pack AND image_id = i.id OFFSET 0
+    ) d ON true
+    WHERE ({_IS_NEAR} OR i.content = ANY(:contents)) AND i.id <> ALL(:seen)
+        AND (s.training_state IN ('processed', 'skipped') OR d.image_id IS NOT NULL)
+    """
+)
+
+_MARK_PHOTOS = text(
+    """
+    UPDATE image SET duplicate_of = n.duplicate_of, similar_to = n.similar_to
+    FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:duplicate_of AS bigint[]), CAST(:similar_to AS bigint[])
+    ) AS n (id, duplicate_of, similar_to)
+    WHERE image.id = n.id
+    """
+)
+
+_MOVE_ITEMS = text(
+    """
+    UPDATE session_item s SET training_reason = n.reason,
+        training_state = CASE WHEN n.reason IS NULL THEN 'processed' ELSE 'skipped' END
+    FROM unnest(CAST(:file_ids AS bigint[]), CAST(:reasons AS text[])) AS n (file_id, reason)
+    WHERE s.session_id = :session_id AND s.file_id = n.file_id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of a candidate; `reason` is that of its item, if the session has met it."""
+
+    file_id: int
+    path: str
+    time: int
+    is_there: bool
+    is_open: bool
+    state: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Which photo stands for a photo, and which earlier one it is similar to."""
+
+    image_id: int
+    duplicate_of: int | None
+    similar_to: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """A candidate with its files, oldest first.
+
+    `is_settled`: the pack has looked at it.
+    """
+
+    fingerprint: Fingerprint
+    is_settled: bool
+    mark: _Mark
+    files: tuple[_File, ...]
+
+    @property
+    def id(self) -> int:
+        return self.fingerprint.image_id
+
+    @property
+    def is_open(self) -> bool:
+        return not self.is_settled and any(file.is_open for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What becomes of an item: skipped for this reason, or processed when there is none."""
+
+    file: _File
+    reason: str | None
+
+    @property
+    def became_skipped(self) -> int:
+        """1 when the file was processed and is skipped now, -1 for the other way round."""
+        was_processed = self.file.state == ItemState.PROCESSED
+        return int(was_processed) - int(self.reason is None)
+
+
+def decide_duplicates(
+    db: Session,
+    session_id: int,
+    phashes: Sequence[int],
+    *,
+    contents: Sequence[bytes] = (),
+    pack: str,
+) -> int:
+    """Decide the groups of photos with these pHashes (signed), or with these contents; return how
+    many became skipped.
+
+    A picture that was turned has another pHash and the same content.
+
+    The number is net, and of files: one that turns out to be the one to look at takes the place of
+    another.
+    Until the transaction ends no other batch decides.
+    """
+    lock_library(db)
+    key = {"session_id": session_id, "pack": pack}
+    by_id = _find_alike(db, phashes, contents, key=key)
+    fingerprints = [photo.fingerprint for photo in by_id.values()]
+    standing, similar = find_representatives(fingerprints), find_similar(fingerprints)
+    moves: list[_Move] = []
+    marks: list[_Mark] = []
+    for photo in by_id.values():
+        representative = by_id[standing[photo.id]]
+        moves += _move_items(photo, representative)
+        duplicate_of = None if representative is photo else representative.id
+        mark = _Mark(photo.id, duplicate_of, similar.get(photo.id))
+        if photo.is_open and mark != photo.mark:
+            marks.append(mark)
+    _write(db, session_id, moves, marks)
+    return sum(move.became_skipped for move in moves)
+
+
+def _find_alike(
+    db: Session, phashes: Sequence[int], contents: Sequence[bytes], *, key: Mapping[str, Any]
+) -> dict[int, _Photo]:
+    """Return the candidates that are alike to these photos, or to such candidates, by id."""
+    found: dict[int, _Photo] = {}
+    wanted, same = {to_unsigned(phash) for phash in phashes}, set(contents)
+    while wanted or same:
+        asked = {"contents": list(same), "seen": list(found)}
+        near = _to_photos(db.execute(_CANDIDATES, {**key, **_quarters(wanted), **asked}))
+        alike = [
+            photo for photo in near if photo.fingerprint.content in same or _is_alike(photo, wanted)
+        ]
+        found |= {photo.id: photo for photo in alike}
+        wanted = {photo.fingerprint.phash for photo in alike} - wanted
+        same = {photo.fingerprint.content for photo in alike} - same - {b""}
+    return found
+
+
+def _quarters(phashes: Iterable[int]) -> dict[str, list[int]]:
+    shifts = enumerate((0, 16, 32, 48))
+    return {f"quarter_{n}": [one >> shift & 0xFFFF for one in phashes] for n, shift in shifts}
+
+
+def _is_alike(photo: _Photo, phashes: Iterable[int]) -> bool:
+    return any(have_alike_phashes(photo.fingerprint.phash, one) for one in phashes)
+
+
+def _move_items(photo: _Photo, representative: _Photo) -> Iterator[_Move]:
+    """Yield the open items of a photo that become something else than they are."""
+    for file in photo.files:
+        if file.is_open:
+            reason = _find_reason(file, representative)
+            if reason != file.reason:
+                yield _Move(file, reason)
+
+
+def _find_reason(file: _File, representative: _Photo) -> str | None:
+    """Return why a file is skipped, None for the one that is looked at."""
+    others = [one for one in representative.files if one is not file]
+    if representative.is_settled:
+        shown = next((one for one in others if one.is_there), next(iter(others), None))
+        return SAME_PICTURE if shown is None else DUPLICATE_OF + shown.path
+    looked_at = next(one for one in representative.files if one.is_open)
+    return None if looked_at is file else DUPLICATE_OF + looked_at.path
+
+
+def _write(db: Session, session_id: int, moves: Sequence[_Move], marks: Sequence[_Mark]) -> None:
+    if marks:
+        key: dict[str, Any] = {
+            "ids": [mark.image_id for mark in marks],
+            "duplicate_of": [mark.duplicate_of for mark in marks],
+            "similar_to": [mark.similar_to for mark in marks],
+        }
+        db.execute(_MARK_PHOTOS, key)
+    if moves:
+        key = {
+            "session_id": session_id,
+            "file_ids": [move.file.file_id for move in moves],
+            "reasons": [move.reason for move in moves],
+        }
+        db.execute(_MOVE_ITEMS, key)
+
+
+def _to_photos(rows: Iterable[Row[Any]]) -> list[_Photo]:
+    by_photo: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        by_photo[row.image_id].append(row)
+    return [_to_photo(of_photo) for of_photo in by_photo.values()]
+
+
+def _to_photo(rows: list[Row[Any]]) -> _Photo:
+    rows = sorted(rows, key=lambda row: (row.time, row.path, row.file_id))
+    first = rows[0]
+    fingerprint = Fingerprint(
+        image_id=first.image_id,
+        path=first.path,
+        modified_ns=first.time,
+        width=first.width,
+        height=first.height,
+        sha256=bytes(first.sha256 or b""),
+        phash=to_unsigned(first.phash),
+        dhash=int.from_bytes(first.dhash, "big"),
+        content=bytes(first.content or b""),
+        blocks=bytes(first.blocks),
+        is_settled=first.is_settled or first.has_faces,
+        has_faces=first.has_faces,
+    )
+    files = [
+        _File(row.file_id, row.path, row.time, row.is_there, row.is_open, row.state, row.reason)
+        for row in rows
+    ]
+    mark = _Mark(first.image_id, first.duplicate_of, first.similar_to)
+    return _Photo(fingerprint, first.is_settled, mark, tuple(files))

@@ -1,0 +1,186 @@
+"""Where the embedded PostgreSQL lives: its folders, its locks, its address.
+
+Everything lies in one folder that only the server's user may enter. Locks are taken with flock,
+so the kernel gives them back whatever way their holder dies. No link is followed: the files may
+belong to another user than the one who opens them.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from cluster.private_folder import open_private_folder
+
+APPLICATION_NAME = "headcount"
+"""What the connections of Headcount call themselves."""
+
+DATABASE = "headcount"
+PORT = 5432
+MAX_SOCKET_PATH_BYTES = 103
+"""sockaddr_un holds 107 bytes on Linux and 103 on macOS."""
+
+LOG_PIECE_BYTES = 16 << 20
+"""PostgreSQL's wal_segment_size: a server that cannot make the next one stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFiles:
+    """The files of one embedded server; `home` is absolute."""
+
+    home: Path
+
+    @classmethod
+    def under(cls, data_dir: Path) -> ServerFiles:
+        """Return the files of the server that belongs to `data_dir`; nothing is created."""
+        return cls(data_dir.expanduser().resolve() / "postgres")
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's own data directory."""
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        """What the server writes to its standard error."""
+        return self.home / "log"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by the one process that is starting or stopping the server."""
+        return self.home / "start.lock"
+
+    @property
+    def server_lock(self) -> Path:
+        """Held by the server's own processes, every one of them, for as long as they live."""
+        return self.home / "server.lock"
+
+    @property
+    def use_lock(self) -> Path:
+        """Shared by the processes that asked for the server and still live."""
+        return self.home / "use.lock"
+
+    @property
+    def watch_lock(self) -> Path:
+        """Held by the process that stops the server when nobody uses it."""
+        return self.home / "watch.lock"
+
+    @property
+    def name(self) -> str:
+        """PostgreSQL's cluster_name, which its processes show in their titles."""
+        return "headcount-" + hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
+
+    @property
+    def address(self) -> Path:
+        """The folder where clients look for the socket: home, or a link to it.
+
+        Home's path may be too long for the address of a socket. The server itself has no such
+        limit: it is in home when it binds its socket.
+        """
+        path = os.fsencode(self.home / f".s.PGSQL.{PORT}")
+        # libpq reads a comma as the start of the next host.
+        if len(path) > MAX_SOCKET_PATH_BYTES or b"," in path:
+            return open_private_folder() / self.name
+        return self.home
+
+    def link_address(self) -> None:
+        """Make the link to home, where clients need one. Raises UnsafeFolder."""
+        address = self.address
+        if address == self.home or _points_to(address, self.home):
+            return
+        fresh = address.with_name(f"{self.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(self.home)
+        fresh.replace(address)
+
+    def unlink_address(self) -> None:
+        """Remove the link to home; that of another home stays."""
+        address = self.address
+        if address != self.home and _points_to(address, self.home):
+            address.unlink(missing_ok=True)
+
+    def url(self, database: str = DATABASE) -> str:
+        """Return the URL of one database; it stays the same when the server is started again."""
+        host = quote(os.fsencode(self.address), safe="/")
+        return f"postgresql://postgres@/{database}?host={host}&port={PORT}"
+
+
+def find_home(host: object) -> Path | None:
+    """Return the folder of the embedded server that `host` leads to; None when it is another."""
+    is_folder = isinstance(host, str) and host.startswith("/")
+    if is_folder and os.path.exists(os.path.join(str(host), "server.lock")):
+        return Path(str(host)).resolve()
+    return None
+
+
+def is_disk_full(folder: Path) -> bool:
+    """Tell whether PostgreSQL has no room for the next piece of its log."""
+    return shutil.disk_usage(folder).free < LOG_PIECE_BYTES
+
+
+def _points_to(link: Path, place: Path) -> bool:
+    return link.is_symlink() and link.readlink() == place
+
+
+@contextmanager
+def hold_lock(path: Path) -> Iterator[int]:
+    """Wait for the lock file `path` and hold it within the block; yields its descriptor."""
+    descriptor = open_lock(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_lock(path: Path) -> int:
+    """Return a descriptor of the lock file `path`, made if need be; nothing is locked yet."""
+    return open_own(path, os.O_RDWR)
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Return a descriptor of a file in the server's folder, made with mode 0600 if need be.
+
+    What root makes in somebody's folder belongs to its owner, who may use the server as well.
+    Raises OSError when `path` is a link: its owner could let root write to any file.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _open_existing(path, flags)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
+def _open_existing(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.ELOOP, "it has a second name, or is no file; remove it", str(path))
+
+
+def is_lock_held(path: Path) -> bool:
+    """Tell whether another descriptor holds the lock file `path`."""
+    if not path.exists():
+        return False
+    descriptor = open_lock(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

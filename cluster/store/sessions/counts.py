@@ -1,0 +1,97 @@
+"""The counts of a phase row: what is added, what they are.
+
+Whoever moves items adds to the phase row last in the same transaction, so that the row is locked
+only for a moment. Every change raises the revision, so that of two readings the newer is known.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, select, text, update
+from sqlalchemy.orm import Session
+
+from cluster.core.errors import NotFound
+from cluster.core.photos import Settled
+from cluster.core.progress import PhaseCounts
+from cluster.core.sessions import PhaseName
+from cluster.store.database.tables import SessionPhase
+
+_ADD = text(
+    """
+    UPDATE session_phase SET
+        total = total + :total, processed = processed + :processed,
+        skipped = skipped + :skipped, failed = failed + :failed,
+        unchanged = unchanged + :unchanged,
+        faces_detected = faces_detected + :faces_detected, revision = revision + 1
+    WHERE session_id = :session_id AND phase = :phase
+    RETURNING revision, total, processed, skipped, failed, faces_detected
+    """
+)
+
+
+def add_counts(
+    db: Session,
+    session_id: int,
+    phase: PhaseName,
+    *,
+    total: int = 0,
+    processed: int = 0,
+    skipped: int = 0,
+    failed: int = 0,
+    unchanged: int = 0,
+    faces_detected: int = 0,
+) -> Settled:
+    """Add what really moved and return the new absolute counts; the revision rose by one.
+
+    Adding nothing changes nothing, not even the revision.
+    """
+    added = {
+        "total": total,
+        "processed": processed,
+        "skipped": skipped,
+        "failed": failed,
+        "unchanged": unchanged,
+        "faces_detected": faces_detected,
+    }
+    if not any(added.values()):
+        return get_settled(db, session_id, phase)
+    row = db.execute(_ADD, {"session_id": session_id, "phase": phase.value, **added}).first()
+    if row is None:
+        raise NotFound("session", session_id)
+    return to_settled(row)
+
+
+def get_settled(db: Session, session_id: int, phase: PhaseName) -> Settled:
+    """Return the phase row's counts as they are; raise NotFound without such a session."""
+    row = db.execute(select(SessionPhase.__table__).where(_is(session_id, phase))).first()
+    if row is None:
+        raise NotFound("session", session_id)
+    return to_settled(row)
+
+
+def _is(session_id: int, phase: PhaseName) -> ColumnElement[bool]:
+    return and_(SessionPhase.session_id == session_id, SessionPhase.phase == phase)
+
+
+def set_phase(db: Session, session_id: int, phase: PhaseName, **values: Any) -> Row[Any]:
+    """Set these columns, raise the revision, and return the row as it is now."""
+    statement = (
+        update(SessionPhase)
+        .where(_is(session_id, phase))
+        .values(**values, revision=SessionPhase.revision + 1)
+        .returning(*SessionPhase.__table__.columns)
+    )
+    row = db.execute(statement).first()
+    if row is None:
+        raise NotFound("session", session_id)
+    return row
+
+
+def to_settled(row: Row[Any]) -> Settled:
+    """Return the counts that a phase row holds."""
+    return Settled(
+        revision=row.revision,
+        counts=PhaseCounts(row.total, row.processed, row.skipped, row.failed),
+        faces_detected=row.faces_detected,
+    )

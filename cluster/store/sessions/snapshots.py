@@ -1,0 +1,81 @@
+"""What the phase rows say, as the values that the progress of users is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
+
+from cluster.core.errors import NotFound
+from cluster.core.progress import ClusteringResult, PhaseCounts, PhaseSnapshot
+from cluster.core.sessions import PhaseName
+from cluster.store.database.engine import begin
+from cluster.store.database.tables import SessionPhase
+
+# Photos that were skipped because they had not changed took no time and say nothing about speed.
+_PAST_RATES = text(
+    """
+    SELECT DISTINCT ON (p.phase) p.phase,
+        (p.processed + p.skipped + p.failed - p.unchanged)
+            / extract(epoch FROM p.completed_at - p.started_at) AS rate_per_s
+    FROM session_phase p
+    JOIN training_session s ON s.id = p.session_id AND s.status = 'completed'
+    WHERE s.pack = (SELECT pack FROM training_session WHERE id = :session_id)
+        AND s.id <> :session_id
+        AND p.completed_at > p.started_at
+        AND p.processed + p.skipped + p.failed > p.unchanged
+    ORDER BY p.phase, s.id DESC
+    """
+)
+
+
+def get_snapshots(db: Session, session_id: int) -> tuple[PhaseSnapshot, ...]:
+    """Return the three phases of a session, in their order; raise NotFound without such a session.
+
+    `past_rate_per_s` is finished per second in the newest completed session with the same pack
+    that had something to do in that phase.
+    """
+    statement = select(SessionPhase.__table__).where(SessionPhase.session_id == session_id)
+    rows = {PhaseName(row.phase): row for row in db.execute(statement)}
+    if not rows:
+        raise NotFound("session", session_id)
+    rates = {
+        PhaseName(row.phase): float(row.rate_per_s)
+        for row in db.execute(_PAST_RATES, {"session_id": session_id})
+    }
+    return tuple(_to_snapshot(rows[phase], past_rate_per_s=rates.get(phase)) for phase in PhaseName)
+
+
+def load_snapshots(engine: Engine, session_id: int) -> tuple[PhaseSnapshot, ...]:
+    """Return get_snapshots in a transaction of its own.
+
+    Raises NotFound, or DatabaseUnavailable when the database does not answer.
+    """
+    with begin(engine) as db:
+        return get_snapshots(db, session_id)
+
+
+def _to_snapshot(row: Any, *, past_rate_per_s: float | None) -> PhaseSnapshot:
+    return PhaseSnapshot(
+        name=row.phase,
+        status=row.status,
+        counts=PhaseCounts(row.total, row.processed, row.skipped, row.failed),
+        revision=row.revision,
+        attempt=row.attempt,
+        floor=row.floor,
+        is_discovering=row.discovering,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+        error=row.error,
+        step=row.step,
+        past_rate_per_s=past_rate_per_s,
+        faces_detected=row.faces_detected,
+        result=_to_result(row),
+    )
+
+
+def _to_result(row: Any) -> ClusteringResult | None:
+    if row.clusters_found is None:
+        return None
+    return ClusteringResult(row.clusters_found, row.faces_clustered, row.faces_ungrouped)

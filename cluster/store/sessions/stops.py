@@ -1,0 +1,52 @@
+"""Whether a user has stopped a session, asked by its workers between two photos.
+
+So a batch ends where it is when its session is paused or cancelled: what was done is committed, and
+the rest stays pending.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from sqlalchemy import Engine
+
+from cluster.core.errors import DatabaseUnavailable, NotFound
+from cluster.core.reports import Throttle
+from cluster.core.sessions import SessionStatus
+from cluster.store.database.engine import begin, worker_engine
+from cluster.store.sessions.session_rows import get_status
+
+INTERVAL_S = 0.5
+
+
+@dataclass(slots=True)
+class StopSign:
+    """Reads a session's status, at most twice a second."""
+
+    engine: Engine
+    session_id: int
+    clock: Callable[[], float] = time.monotonic
+    throttle: Throttle = field(default_factory=lambda: Throttle(INTERVAL_S))
+    _is_set: bool = False
+
+    def is_set(self) -> bool:
+        """Tell whether the session no longer runs; a database that is away says nothing new."""
+        if self.throttle.is_due(now=self.clock()):
+            try:
+                with begin(self.engine) as db:
+                    status = get_status(db, self.session_id)
+                self._is_set = status is not SessionStatus.RUNNING
+            except DatabaseUnavailable:
+                return self._is_set
+            except NotFound:
+                self._is_set = True
+        return self._is_set
+
+
+@lru_cache(maxsize=64)
+def worker_stop_sign(database_url: str, session_id: int) -> StopSign:
+    """Return this process's one sign for a session: all its batches share what was read."""
+    return StopSign(worker_engine(database_url), session_id)

@@ -1,0 +1,71 @@
+"""Photos in, faces out, whatever the pack.
+
+`load_detector(resolve_pack("auto"))` loads the models. Its `prepare(path)` reads and decodes a
+photo, in any thread; its `detect([photo, ...])` runs the models, in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cluster.core.faces import Face
+from cluster.core.steps import StepTimes
+from cluster.inference import Provider, Requested, pick_provider
+from cluster.vision.packs.options import INSIGHTFACE_SIZES, DetectorOptions, PreparedPhoto
+from cluster.vision.packs.pack_files import BUNDLED, Pack
+
+__all__ = [
+    "INSIGHTFACE_SIZES",
+    "DetectorOptions",
+    "FaceDetector",
+    "PreparedPhoto",
+    "Provider",
+    "choose_provider",
+    "load_detector",
+]
+
+
+class FaceDetector(Protocol):
+    """A loaded pack. It keeps nothing of the photos that it has seen.
+
+    `provider` computes; `photos_at_once` is how many photos it is fastest with; `times` adds up the
+    seconds of the steps "detect" and "embed".
+    """
+
+    pack: Pack
+    options: DetectorOptions
+    provider: Provider
+    photos_at_once: int
+    times: StepTimes
+
+    def prepare(self, path: str) -> PreparedPhoto:
+        """Read and decode a photo, in any thread. Raises UnreachableImage or UnreadableImage."""
+        ...
+
+    def detect(self, photos: Sequence[PreparedPhoto]) -> list[tuple[Face, ...]]:
+        """Return the faces of each photo, best first, in one thread at a time."""
+        ...
+
+
+def choose_provider(pack: Pack, requested: Requested = "auto") -> Provider:
+    """Return what a pack would run on in this process: "CPU" or "CUDA"; dlib's knows CPU only.
+
+    Raises BadSetting when CUDA is asked for and missing.
+    """
+    return "CPU" if pack.kind == BUNDLED else pick_provider(requested)
+
+
+def load_detector(pack: Pack, options: DetectorOptions | None = None) -> FaceDetector:
+    """Load a pack's models. Raises PackNotFound when its files are not there.
+
+    Each kind of pack brings the library that it needs: none pays for the other's.
+    """
+    options = options or DetectorOptions()
+    if pack.kind == BUNDLED:
+        from cluster.vision.packs.dlib_pack import DlibDetector  # noqa: PLC0415
+
+        return DlibDetector(pack, options)
+    from cluster.vision.packs.insightface_pack import InsightFaceDetector  # noqa: PLC0415
+
+    return InsightFaceDetector(pack, options)

@@ -1,0 +1,129 @@
+"""Faces with the bundled pack: dlib's HOG detector, 5 landmarks and ResNet. CPU only."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import cv2
+import dlib
+import numpy as np
+import numpy.typing as npt
+
+from cluster.core.errors import PackNotFound
+from cluster.core.faces import BoundingBox, Face, face_quality
+from cluster.core.steps import StepTimes
+from cluster.inference import Provider
+from cluster.vision.packs.mean_face import MEAN_FACE
+from cluster.vision.packs.options import DetectorOptions, PreparedPhoto, prepare_photo
+from cluster.vision.packs.pack_files import Pack
+from cluster.vision.photos.crops import cut_crop
+
+_LANDMARKS = "shape_predictor_5_face_landmarks.dat"
+_RESNET = "dlib_face_recognition_resnet_model_v1.dat"
+
+_MIN_LONG_SIDE_PX = 320
+_MAX_LONG_SIDE_PX = 960
+"""dlib's detector sees faces of 80 pixels and more: at 960, one twelfth of the photo's side."""
+
+_MARGIN = 0.2
+"""It wants to see a whole head: tight crops are framed by this share of their long side."""
+
+_CHIP_PX = 150
+_CHIP_PADDING = 0.25
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class DlibDetector:
+    """dlib's models, loaded. One thread may call `detect`, any `prepare`."""
+
+    def __init__(self, pack: Pack, options: DetectorOptions) -> None:
+        """Load the three models."""
+        for name in (_LANDMARKS, _RESNET):
+            if not (pack.folder / name).is_file():
+                raise PackNotFound(pack.name, f"{pack.folder / name} is missing")
+        self.pack = pack
+        self.options = options
+        self.provider: Provider = "CPU"
+        self.photos_at_once = 1
+        self.times = StepTimes(time.perf_counter)
+        cv2.setNumThreads(options.threads)
+        self._find_faces = dlib.get_frontal_face_detector()
+        self._find_landmarks = dlib.shape_predictor(str(pack.folder / _LANDMARKS))
+        self._resnet = dlib.face_recognition_model_v1(str(pack.folder / _RESNET))
+
+    def prepare(self, path: str) -> PreparedPhoto:
+        """Read and decode a photo. Raises UnreachableImage or UnreadableImage."""
+        return prepare_photo(path, self.options)
+
+    def detect(self, photos: Sequence[PreparedPhoto]) -> list[tuple[Face, ...]]:
+        """Return the faces of each photo, best first; boxes in pixels of the full-size photo."""
+        return [self._detect_one(photo) for photo in photos]
+
+    def _detect_one(self, photo: PreparedPhoto) -> tuple[Face, ...]:
+        image = photo.image
+        framed, growth, margin = _frame(image.pixels)
+        # The second answer is how far a face lies from the detector's boundary, about 0 to 3.
+        with self.times.timing("detect"):
+            boxes, margins, _ = self._find_faces.run(framed, 0, 0.0)
+        faces = []
+        for box, distance in zip(boxes, margins, strict=True):
+            score = 0.5 + 0.5 * math.tanh(distance)
+            side_px = min(box.width(), box.height()) / growth / image.scale
+            if score >= self.options.min_score and side_px >= self.options.min_size_px:
+                with self.times.timing("embed"):
+                    face = self._describe(framed, box, score, (growth, margin, image.scale))
+                faces.append(face)
+        return tuple(sorted(faces, key=lambda face: -face.score))
+
+    def _describe(
+        self, framed: Pixels, found: dlib.rectangle, score: float, place: tuple[float, int, float]
+    ) -> Face:
+        growth, margin, scale = place
+        shape = self._find_landmarks(framed, found)
+        chip = dlib.get_face_chip(framed, shape, _CHIP_PX, _CHIP_PADDING)
+        vector = np.asarray(self._resnet.compute_face_descriptor(chip), dtype="<f4")
+        points = (_five_points(shape) - margin) / (growth * scale)
+        landmarks = tuple((float(x), float(y)) for x, y in points)
+        here = BoundingBox(found.left(), found.top(), found.right() + 1, found.bottom() + 1)
+        corners = (here.left, here.top, here.right, here.bottom)
+        box = BoundingBox(*((side - margin) / (growth * scale) for side in corners))
+        return Face(
+            box=box,
+            landmarks=landmarks,
+            score=score,
+            quality=face_quality(score=score, box=box, landmarks=landmarks),
+            embedding=(vector / max(float(np.linalg.norm(vector)), 1e-12)).tobytes(),
+            crop=cut_crop(framed, here),
+        )
+
+
+def _frame(pixels: Pixels) -> tuple[Pixels, float, int]:
+    """Return the photo scaled for the detector and framed, its growth, and the frame's width."""
+    long_side = max(pixels.shape[:2])
+    growth = min(max(2 * long_side, _MIN_LONG_SIDE_PX), _MAX_LONG_SIDE_PX) / long_side
+    size = [max(1, round(side * growth)) for side in pixels.shape[1::-1]]
+    method = cv2.INTER_AREA if growth < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(pixels, size, interpolation=method)
+    margin = round(_MARGIN * max(size))
+    framed = cv2.copyMakeBorder(scaled, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    return framed.astype(np.uint8, copy=False), growth, margin
+
+
+def _five_points(shape: dlib.full_object_detection) -> npt.NDArray[np.float64]:
+    """Return eyes, nose and mouth corners (5, 2) from dlib's four eye corners and nose.
+
+    dlib's points: right eye's outer and inner corner, left eye's outer and inner corner (as the
+    viewer names them), then the point below the nose. It has no mouth: its corners are put where
+    they lie in ArcFace's mean face, turned and scaled as the eyes are.
+    """
+    corners = np.array([(shape.part(i).x, shape.part(i).y) for i in range(5)], dtype=float)
+    pairs = sorted((corners[0:2].mean(axis=0), corners[2:4].mean(axis=0)), key=lambda eye: eye[0])
+    eyes = np.array(pairs) @ (1, 1j)
+    mean_face = MEAN_FACE.astype(float) @ (1, 1j)
+    turn = (eyes[1] - eyes[0]) / (mean_face[1] - mean_face[0])
+    mouth = eyes[0] + turn * (mean_face[3:] - mean_face[0])
+    points = np.concatenate([eyes, [corners[4] @ (1, 1j)], mouth])
+    return np.stack([points.real, points.imag], axis=1)

@@ -1,0 +1,100 @@
+"""How faces are looked for, and a photo that is ready to be looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+from cluster.core.errors import UnreadableImage
+from cluster.inference import Precision, Requested
+from cluster.vision.photos.images import (
+    DECODE_LONG_SIDE_PX,
+    DEFAULT_MAX_PIXELS,
+    OpenedImage,
+    open_image,
+)
+from cluster.vision.sources.deadlines import DEFAULT_TIMEOUT_S, within
+from cluster.vision.sources.photo_bytes import DEFAULT_MAX_BYTES, read_photo
+
+Sizes = tuple[tuple[int, int], ...]
+
+INSIGHTFACE_SIZES: Sizes = ((128, 128), (640, 640))
+"""What InsightFace's own automatic setting looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """How faces are looked for.
+
+    `min_size_px` is the shorter side of a face's box in the full-size photo. `sizes` are the
+    detector's input sizes (width, height), "auto" chooses them by the photo. `provider` is what
+    computes, "auto" takes CUDA where it is. `threads` are ONNX
+    Runtime's, in one model; `batch` is how many photos, and faces, a model sees at once (None: by
+    the provider). `precision` is that of the models on CUDA; on CPU they keep their 32 bits.
+    `decode_long_side_px` is what a photo keeps when it is decoded for detection,
+    None for its full size. A photo that is not read within `timeout_s` has failed.
+    """
+
+    min_score: float = 0.5
+    min_size_px: float = 20.0
+    sizes: Literal["auto"] | Sizes = "auto"
+    provider: Requested = "auto"
+    threads: int = 1
+    batch: int | None = None
+    precision: Precision = "fp32"
+    decode_long_side_px: int | None = DECODE_LONG_SIDE_PX
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    max_bytes: int = DEFAULT_MAX_BYTES
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+    @property
+    def longest_look_px(self) -> int | None:
+        """The long side of the largest input; None when photos keep their full size for it."""
+        if self.decode_long_side_px is None or self.sizes == "auto":
+            return self.decode_long_side_px
+        return max(self.decode_long_side_px, *(max(size) for size in self.sizes))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPhoto:
+    """A photo that was read and decoded.
+
+    `data` are the file's bytes, for a larger decode; None when they have to be read again for it.
+    """
+
+    path: str
+    data: bytes | None
+    image: OpenedImage
+
+
+def prepare_photo(path: str, options: DetectorOptions) -> PreparedPhoto:
+    """Read and decode a photo. Any thread may do it. Raises Unreachable- or UnreadableImage."""
+
+    def read() -> PreparedPhoto:
+        data = read_photo(path, max_bytes=options.max_bytes)
+        long_side_px = options.decode_long_side_px
+        image = open_image(
+            data, path=path, long_side_px=long_side_px, max_pixels=options.max_pixels
+        )
+        return PreparedPhoto(path, data, image)
+
+    return within(options.timeout_s, path, read)
+
+
+def reopen(photo: PreparedPhoto, *, long_side_px: int, options: DetectorOptions) -> OpenedImage:
+    """Decode a prepared photo at a larger scale; what it has already when that fails."""
+    larger = replace(options, decode_long_side_px=long_side_px)
+    try:
+        if photo.data is None:
+            return prepare_photo(photo.path, larger).image
+        work = partial(
+            open_image,
+            photo.data,
+            path=photo.path,
+            long_side_px=long_side_px,
+            max_pixels=options.max_pixels,
+        )
+        return within(options.timeout_s, photo.path, work)
+    except UnreadableImage:
+        return photo.image

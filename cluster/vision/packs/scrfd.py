@@ -1,0 +1,172 @@
+"""SCRFD (Guo et al., ICLR 2022) in batches, through InsightFace's own model.
+
+What InsightFace's `SCRFD.detect` does photo by photo is done here for several photos of one input
+size at once, and boxes are computed only for the anchors whose score passes: the same faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cluster.inference import (
+    Precision,
+    free_batch_axis,
+    halve_precision,
+    load_graph,
+    open_session,
+    provider_of,
+)
+from cluster.vision.packs.convolutions import merge_convolutions
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Size = tuple[int, int]
+"""Width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Possible faces in one photo: boxes (n, 4), scores (n,), landmarks (n, 5, 2), float32."""
+
+    boxes: Floats
+    scores: Floats
+    landmarks: Floats
+
+    def from_score(self, min_score: float) -> Candidates:
+        """Return the candidates whose score is at least `min_score`."""
+        kept = self.scores >= min_score
+        return Candidates(self.boxes[kept], self.scores[kept], self.landmarks[kept])
+
+    def divided_by(self, scale: float) -> Candidates:
+        """Return the candidates in a photo that is 1 / `scale` times as large."""
+        return Candidates(self.boxes / scale, self.scores, self.landmarks / scale)
+
+
+class Scrfd:
+    """A loaded detector."""
+
+    def __init__(self, model: Any, *, threads: int, precision: Precision = "fp32") -> None:
+        """Take over InsightFace's `model` (anchors, mean, NMS) with a batched session."""
+        self._model = model
+        graph = free_batch_axis(load_graph(model.model_file))
+        provider = provider_of(model.session)
+        if provider == "CPU":
+            graph = merge_convolutions(graph)
+        elif precision == "fp16":
+            graph = halve_precision(graph)
+        self._session = open_session(graph, provider=provider, threads=threads)
+        self.fixed_size: Size | None = model.static_input_size
+
+    def find_candidates(
+        self, photos: Sequence[Pixels], size: Size, *, min_score: float, is_smooth: bool = False
+    ) -> list[Candidates]:
+        """Return every possible face of each RGB photo, seen in an input of `size`.
+
+        Photos are scaled to fit, placed at the upper left and padded with black, as InsightFace
+        does; the answer is in the photos' own pixels. `is_smooth` averages where a photo is
+        shrunk to less than half; InsightFace leaves out pixels.
+        """
+        fitted = [_fit(photo, size, is_smooth=is_smooth) for photo in photos]
+        scales = [
+            image.shape[0] / photo.shape[0] for image, photo in zip(fitted, photos, strict=True)
+        ]
+        blob = self._to_blob(fitted, size)
+        outputs = self._session.run(self._model.output_names, {self._model.input_name: blob})
+        parts = [
+            [_of_photo(output, i, len(photos), self._model) for output in outputs]
+            for i in range(len(photos))
+        ]
+        return [
+            self._decode(part, size, min_score).divided_by(scale)
+            for part, scale in zip(parts, scales, strict=True)
+        ]
+
+    def merge(self, found: Sequence[Candidates]) -> Candidates:
+        """Return the faces among candidates of several sizes, best first, by InsightFace's NMS."""
+        boxes = np.concatenate([one.boxes for one in found])
+        scores = np.concatenate([one.scores for one in found])
+        landmarks = np.concatenate([one.landmarks for one in found])
+        if not len(scores):
+            return Candidates(boxes, scores, landmarks)
+        kept = self._model.nms(np.hstack([boxes, scores[:, None]]))
+        return Candidates(boxes[kept], scores[kept], landmarks[kept])
+
+    def _to_blob(self, images: Sequence[Pixels], size: Size) -> Floats:
+        """Return what the model takes, float32 (n, 3, height, width)."""
+        mean, deviation = self._model.input_mean, self._model.input_std
+        canvases = [_pad(image, size) for image in images]
+        blob = np.empty((len(images), 3, size[1], size[0]), dtype=np.float32)
+        for planes, canvas in zip(blob, canvases, strict=True):
+            for plane, channel in zip(planes, cv2.split(canvas), strict=True):
+                # One pass where cv2.dnn.blobFromImages makes several.
+                cv2.addWeighted(
+                    channel, 1 / deviation, channel, 0, -mean / deviation, plane, cv2.CV_32F
+                )
+        return blob
+
+    def _decode(self, outputs: list[Floats], size: Size, min_score: float) -> Candidates:
+        levels = self._model.fmc
+        parts = [
+            self._decode_level(outputs[i::levels], stride, size[0] // stride, min_score)
+            for i, stride in enumerate(self._model._feat_stride_fpn)
+        ]
+        return Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def _decode_level(
+        self, outputs: list[Floats], stride: int, places_a_row: int, min_score: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """Turn one level's distances from its anchors into boxes, scores and points."""
+        scores = outputs[0][:, 0]
+        hits = np.flatnonzero(scores >= min_score)
+        rows, columns = np.divmod(hits // self._model._num_anchors, places_a_row)
+        centres = np.stack([columns, rows], axis=1).astype(np.float32) * stride
+        distances = outputs[1][hits] * stride
+        boxes = np.hstack([centres - distances[:, :2], centres + distances[:, 2:]])
+        points = outputs[2][hits].reshape(-1, 5, 2) * stride + centres[:, None, :]
+        return boxes, scores[hits], points
+
+
+def _fit(photo: Pixels, size: Size, *, is_smooth: bool) -> Pixels:
+    width, height = size
+    if (photo.shape[1] == width and photo.shape[0] <= height) or (
+        photo.shape[0] == height and photo.shape[1] <= width
+    ):
+        return photo
+    ratio = photo.shape[0] / photo.shape[1]
+    if ratio > height / width:
+        width = int(height / ratio)
+    else:
+        height = int(width * ratio)
+    shrinks = is_smooth and 2 * max(width, height) < max(photo.shape[:2])
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    fitted = cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method)
+    return np.asarray(fitted, dtype=np.uint8)
+
+
+def _pad(image: Pixels, size: Size) -> Pixels:
+    width, height = size
+    if image.shape[:2] == (height, width):
+        return image
+    canvas = np.zeros((height, width, 3), dtype=np.uint8)
+    canvas[: image.shape[0], : image.shape[1]] = image
+    return canvas
+
+
+def _of_photo(output: Floats, index: int, count: int, model: Any) -> Floats:
+    """Return one photo's rows of an output.
+
+    The older graphs turn (N, A * C, H, W) into (H, W, N, A * C) and flatten all but the last axis:
+    the batch lies between the place and the anchor. The newer ones keep it in front.
+    """
+    if model.batched:
+        return output[index]
+    if count == 1:
+        return output
+    anchors, channels = model._num_anchors, output.shape[-1]
+    return output.reshape(-1, count, anchors, channels)[:, index].reshape(-1, channels)

@@ -1,0 +1,76 @@
+"""Decoded photos kept from training for face detection, so that each photo is decoded once.
+
+Decoding is most of the work on a camera's JPEG, and its entropy coding cannot be scaled down. A
+copy is the upright picture as the detector wants it, raw, in a file of its own; all are gone when
+the run of the session ends. Everything still works without, and comes to the same: a photo whose
+copy is missing is decoded again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cluster.vision.photos.images import OpenedImage, shrink
+
+_HEADER = struct.Struct("<4I")
+"""Rows and columns of the copy, then width and height of the full-size photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedCopies:
+    """The copies of one session, in a folder that only this user can read.
+
+    `long_side_px` is what the detector looks at, None when it takes all that was decoded: writing
+    memory that is touched for the first time costs more than shrinking a picture.
+    """
+
+    folder: Path
+    long_side_px: int | None = None
+
+    def keep(self, file_id: int, image: OpenedImage) -> int:
+        """Keep a photo's pixels and return the bytes that they take; 0 when they cannot be kept."""
+        if self.long_side_px is not None:
+            image = shrink(image, long_side_px=self.long_side_px)
+        rows, columns = image.pixels.shape[:2]
+        header = _HEADER.pack(rows, columns, image.width, image.height)
+        try:
+            with self._path(file_id).open("wb") as file:
+                file.write(header)
+                file.write(image.pixels.data)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._path(file_id).unlink()
+            return 0
+        return len(header) + image.pixels.nbytes
+
+    def find(self, file_id: int) -> OpenedImage | None:
+        """Return a photo's pixels, or None when there are none or only a part of them."""
+        try:
+            data = self._path(file_id).read_bytes()
+        except OSError:
+            return None
+        if len(data) < _HEADER.size:
+            return None
+        rows, columns, width, height = _HEADER.unpack_from(data)
+        pixels = np.frombuffer(data, np.uint8, offset=_HEADER.size)
+        if pixels.size != rows * columns * 3:
+            return None
+        return OpenedImage(pixels.reshape(rows, columns, 3), width, height)
+
+    def open(self) -> None:
+        """Leave an empty folder: what another run left behind may be out of date."""
+        self.close()
+        self.folder.mkdir(parents=True, mode=0o700)
+
+    def close(self) -> None:
+        """Remove the folder with everything in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, file_id: int) -> Path:
+        return self.folder / str(file_id)

@@ -1,0 +1,64 @@
+"""A photo large enough to fill a screen: made when somebody looks, from the file, kept nowhere."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from functools import partial
+
+import cv2
+
+from cluster.core.errors import UnreachableImage, UnreadableImage
+from cluster.vision.photos.images import DEFAULT_MAX_PIXELS, open_image, shrink
+from cluster.vision.photos.subprocesses import ProcessLost, SideProcesses
+from cluster.vision.sources.deadlines import DEFAULT_TIMEOUT_S, TimeOver, say_time_over
+from cluster.vision.sources.photo_bytes import DEFAULT_MAX_BYTES, read_photo
+
+PREVIEW_LONG_SIDE_PX = 1600
+PREVIEW_QUALITY = 85
+
+
+def make_preview(
+    path: str,
+    sha256: bytes,
+    *,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> bytes:
+    """Return a photo as a JPEG, upright, at most PREVIEW_LONG_SIDE_PX wide and high.
+
+    `sha256` is that of the content which the library knows. A file with another content is not
+    shown: it is not the photo that was indexed, whoever put it there. Raises UnreadableImage, and
+    UnreachableImage when the file is gone, changed, or not read within `timeout_s`.
+
+    Another process reads the photo, and is ended when it takes too long: whoever calls this goes
+    on, with all that it has.
+    """
+    work = partial(draw_preview, path, sha256, max_bytes=max_bytes, max_pixels=max_pixels)
+    try:
+        return _side_processes().run(work, timeout_s=timeout_s)
+    except TimeOver:
+        raise UnreachableImage(path, say_time_over(timeout_s)) from None
+    except ProcessLost:
+        raise UnreadableImage(path, "it ends the process that reads it") from None
+
+
+def draw_preview(path: str, sha256: bytes, *, max_bytes: int, max_pixels: int) -> bytes:
+    """Return what `make_preview` returns, read in this process and with no end."""
+    data = read_photo(path, max_bytes=max_bytes)
+    if hashlib.sha256(data).digest() != sha256:
+        raise UnreachableImage(path, "the file has changed since it was read")
+    image = open_image(data, path=path, long_side_px=PREVIEW_LONG_SIDE_PX, max_pixels=max_pixels)
+    pixels = shrink(image, long_side_px=PREVIEW_LONG_SIDE_PX).pixels
+    options = [cv2.IMWRITE_JPEG_QUALITY, PREVIEW_QUALITY, cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+
+
+def load() -> None:
+    """Have everything in memory that a preview needs: it comes with this module."""
+
+
+@functools.cache
+def _side_processes() -> SideProcesses:
+    return SideProcesses(load)

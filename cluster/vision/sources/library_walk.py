@@ -1,0 +1,160 @@
+"""Walking a photo library: any folder or fsspec URL in, a stream of photos out.
+
+Discovery streams: its memory grows with the number of folders, not with that of photos. Files are
+told by their names; where a suffix is unknown or there is none, by their first bytes. Whatever is
+met and not taken is noted by its kind (cluster/core/passed_over.py): hidden files and folders,
+folders that programs keep for themselves, files of other kinds, and the kernel's own file systems
+(/proc, /sys, /dev), where reading may wait for ever or do something. Symbolic links are followed,
+each folder is entered once, and a link that leaves `confined_to` is not followed, nor one to what
+the walk comes to without it. What a store behind a URL names is left out unless it lies below the
+root (cluster/vision/sources/storage.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from cluster.core.errors import RootEmpty, RootNotAllowed, RootNotFound, RootUnreachable
+from cluster.core.listings import find_etag, find_modified_ns, find_size
+from cluster.core.passed_over import PassedOver, describe_passed_over
+from cluster.core.paths import is_url, text_to_path
+from cluster.core.photos import FoundPhoto
+from cluster.core.suffixes import READ_SUFFIXES
+from cluster.vision.sources.deadlines import TimeOver, wait_for
+from cluster.vision.sources.folder_walk import FolderWalk, is_inside, resolve_folders
+from cluster.vision.sources.storage import is_there, walk_url
+
+Answer = TypeVar("Answer")
+
+ROOT_TIMEOUT_S = 30.0
+"""Time for a disk that sleeps to start turning."""
+
+
+def walk_photos(
+    root: str,
+    *,
+    confined_to: Sequence[Path] | None = None,
+    on_entry: Callable[[], None] = lambda: None,
+    passed_over: PassedOver | None = None,
+) -> Iterator[FoundPhoto]:
+    """Yield every photo below `root` once, in no particular order.
+
+    `confined_to` lists the folders that links may not leave; None follows them anywhere. A folder
+    that cannot be listed is passed over, as is a root that is missing. `on_entry` is called for
+    everything that is met, photo or not, and `passed_over` counts what is not taken. Raises
+    RootNotAllowed when the root itself has become a link that leads out of `confined_to`.
+    """
+    noted = PassedOver() if passed_over is None else passed_over
+    if is_url(root):
+        yield from _walk_url(root, on_entry, noted)
+    else:
+        top, allowed = os.path.abspath(root), resolve_folders(confined_to)
+        _refuse_outside(top, allowed)
+        yield from FolderWalk(top, allowed, on_entry, noted).walk()
+
+
+def _walk_url(
+    root: str, on_entry: Callable[[], None], passed_over: PassedOver
+) -> Iterator[FoundPhoto]:
+    for url, info in walk_url(root, on_entry=on_entry, passed_over=passed_over):
+        yield FoundPhoto(url, find_size(info), find_modified_ns(info), find_etag(info))
+
+
+def _refuse_outside(top: str, allowed: list[str] | None) -> None:
+    if not is_inside(top, allowed):
+        raise RootNotAllowed(
+            top,
+            "it, or a folder above it, has become a link that leads out of the folders that may be "
+            "indexed over HTTP. Put the folder back, or let allowed_roots list the place where it "
+            "is now, and start a new session over that.",
+        )
+
+
+def check_root(
+    root: str, *, confined_to: Sequence[Path] | None = None, timeout_s: float = ROOT_TIMEOUT_S
+) -> None:
+    """Raise RootNotFound, RootEmpty or RootUnreachable unless `root` holds at least one photo, and
+    RootNotAllowed when it has become a link that leads out of `confined_to`.
+
+    An object store lists a folder whole before it names one file: a URL that is there, and takes
+    longer than `timeout_s` to say what it holds, passes.
+    """
+    ask_storage(root, partial(_check_folder, root, confined_to), timeout_s=timeout_s)
+    try:
+        ask_storage(root, partial(_check_photos, root, confined_to), timeout_s=timeout_s)
+    except RootUnreachable:
+        if not is_url(root):
+            raise
+
+
+def ask_storage(
+    root: str, question: Callable[[], Answer], *, timeout_s: float = ROOT_TIMEOUT_S
+) -> Answer:
+    """Return the answer to a question about `root`. Raises RootUnreachable when none comes."""
+    try:
+        return wait_for(timeout_s, question)
+    except TimeOver:
+        raise RootUnreachable(root, timeout_s) from None
+
+
+def find_gone(paths: Sequence[str]) -> list[str]:
+    """Return those of these local paths where there is nothing any more.
+
+    What may not be looked at, or is on a disk that fails, may be there.
+    """
+    return [path for path in paths if _is_gone(text_to_path(path))]
+
+
+def _is_gone(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _check_photos(root: str, confined_to: Sequence[Path] | None) -> None:
+    passed_over = PassedOver()
+    try:
+        photos = walk_photos(root, confined_to=confined_to, passed_over=passed_over)
+        first = next(iter(photos), None)
+    except (OSError, ValueError, ImportError) as error:
+        raise RootNotFound(root, f"it cannot be listed: {error}.") from error
+    if first is None:
+        raise RootEmpty(root, _say_empty(passed_over))
+
+
+def _say_empty(passed_over: PassedOver) -> str:
+    kinds = ", ".join(sorted(suffix[1:] for suffix in READ_SUFFIXES))
+    said = f"there is no photo in this folder or below it ({kinds})"
+    found = describe_passed_over(passed_over.counts)
+    was = "was" if passed_over.counts.total() == 1 else "were"
+    return f"{said}; {found} {was} passed over." if found else f"{said}."
+
+
+def _check_folder(root: str, confined_to: Sequence[Path] | None) -> None:
+    if is_url(root):
+        return _check_url(root)
+    if "\0" not in root:  # Whether it exists is not told of a place that is not allowed.
+        _refuse_outside(os.path.abspath(root), resolve_folders(confined_to))
+    if "\0" in root or not os.path.exists(root):
+        raise RootNotFound(root.replace("\0", "\\0"), "there is no such folder.")
+    if not os.path.isdir(root):
+        raise RootNotFound(root, "this is a file; name the folder that holds the photos.")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise RootNotFound(root, "this folder may not be read by the user that runs Headcount.")
+
+
+def _check_url(root: str) -> None:
+    try:
+        if is_there(root):
+            return
+    except (OSError, ValueError, ImportError) as error:
+        raise RootNotFound(root, f"it cannot be listed: {error}.") from error
+    raise RootNotFound(root, "there is no such folder.")

@@ -1,0 +1,63 @@
+"""The bytes of a photo, from a local path or any fsspec URL."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from cluster.core.errors import UnreachableImage, UnreadableImage
+from cluster.core.paths import is_url, text_to_path
+from cluster.vision.sources.storage import StorageError, read_url
+
+DEFAULT_MAX_BYTES = 1 << 30
+"""A photo is read whole; a file of more than a gibibyte is not a photo."""
+
+
+def read_photo(path: str, *, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
+    """Return the content of a photo.
+
+    `path` is an absolute local path or an fsspec URL, as text (see cluster.core.paths). Raises
+    UnreadableImage when the file is empty, too large or no regular file, and UnreachableImage
+    when its bytes cannot be had now (gone, no permission, connection lost).
+    """
+    try:
+        data = read_url(path, max_bytes=max_bytes) if is_url(path) else _read_local(path, max_bytes)
+    except (OSError, ValueError, ImportError) as error:
+        raise UnreachableImage(path, _say(error)) from error
+    if not data:
+        raise UnreadableImage(path, "the file is empty")
+    if len(data) > max_bytes:
+        raise UnreadableImage(path, _too_large(max_bytes))
+    return data
+
+
+def _read_local(path: str, max_bytes: int) -> bytes:
+    # Without O_NONBLOCK, opening a named pipe would wait for ever for a writer.
+    descriptor = os.open(text_to_path(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImage(path, "not a regular file")
+        if status.st_size > max_bytes:
+            raise UnreadableImage(path, _too_large(max_bytes))
+        # Asked for more than there is, Python sets aside and clears all of that.
+        return file.read(status.st_size)
+
+
+def _too_large(max_bytes: int) -> str:
+    return f"the file is larger than the limit of {max_bytes / 1e6:.0f} MB"
+
+
+def _say(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the file is no longer there"
+    if isinstance(error, PermissionError):
+        return "no permission to read the file"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not a file"
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return "the path is too long"
+    if isinstance(error, StorageError):
+        return f"the file cannot be read ({error})"
+    return f"the file cannot be read ({type(error).__name__}: {error})"

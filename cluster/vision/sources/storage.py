@@ -1,0 +1,181 @@
+"""Photos behind fsspec URLs: whether they are there, what there is, and their bytes.
+
+Drivers raise errors of their own beside OSError, botocore's for example; here they are all OSError.
+The web has a driver of ours (cluster/vision/sources/web_storage.py), which goes nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+
+from cluster.core.passed_over import PassedOver, PassedOverKind
+from cluster.core.suffixes import (
+    NO_MEDIA,
+    find_kind_of_folder,
+    find_kind_of_name,
+    is_hidden,
+    is_photo_name,
+)
+from cluster.core.urls import (
+    file_name_of,
+    find_fault,
+    find_place,
+    leaves_folder,
+    normalise_place,
+)
+from cluster.vision.sources.file_kinds import find_kind
+from cluster.vision.sources.headers import HEAD_BYTES
+
+# By its name: aiohttp takes a third of a second to import, which a library on a disk need not wait.
+for _scheme in ("http", "https"):
+    fsspec.register_implementation(
+        _scheme, "cluster.vision.sources.web_storage.WebFileSystem", clobber=True
+    )
+
+
+class StorageError(OSError):
+    """What a driver said, with the name that it has there."""
+
+
+class LeadsElsewhere(StorageError):
+    """The server sends whoever asks for this to another place."""
+
+
+def is_there(url: str) -> bool:
+    """Tell whether there is a folder, or anything below such a name."""
+    with _as_os_errors():
+        filesystem, path = fsspec.core.url_to_fs(url)
+        return bool(filesystem.exists(path))
+
+
+def walk_url(
+    root: str, *, on_entry: Callable[[], None], passed_over: PassedOver
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the URL of every photo below `root`, and what the store says of it; note the rest.
+
+    What the store names but does not lie below `root` is not followed: a link upwards or to another
+    server, a symbolic link, a key with `..` in it. A folder that has gone or may not be read is
+    passed over; if the store fails, so does the walk. A file whose name does not tell what it is
+    costs a request for its first bytes. `on_entry` is called for each folder and each of those.
+    """
+    with _as_os_errors():
+        filesystem, start = fsspec.core.url_to_fs(root)
+        walk = _UrlWalk(filesystem, normalise_place(start), on_entry, passed_over)
+        waiting = [start]
+        # Not fsspec's own walk: below the first folder, it passes over whatever goes wrong.
+        while waiting:
+            on_entry()
+            folder = waiting.pop()
+            for info in walk.list_folder(folder):
+                if not walk.is_followed(info, folder):
+                    continue
+                name = info["name"].rstrip("/")
+                if info["type"] == "directory":
+                    waiting.append(name)
+                elif walk.is_taken(name):
+                    yield filesystem.unstrip_protocol(name), info
+
+
+@dataclass
+class _UrlWalk:
+    """What is followed and taken on the way through one store, below the place `top`."""
+
+    filesystem: Any
+    top: str
+    on_entry: Callable[[], None]
+    passed_over: PassedOver
+
+    def __post_init__(self) -> None:
+        self._entered = {self.top}
+
+    def list_folder(self, folder: str) -> list[dict[str, Any]]:
+        """Return what the store names in a folder, by name; nothing where it will not tell, or
+        where a file says that its pictures are no photos.
+        """
+        try:
+            listed = self.filesystem.ls(folder, detail=True)
+        except (FileNotFoundError, PermissionError, LeadsElsewhere):
+            self._note_unlisted(folder, PassedOverKind.FOLDER_UNLISTED)
+            return []
+        # Drivers keep what they have listed, and would keep the whole library.
+        self.filesystem.invalidate_cache(folder)
+        is_marked = any(file_name_of(info["name"]) == NO_MEDIA for info in listed)
+        if is_marked and normalise_place(folder) != self.top:
+            self.passed_over.note(PassedOverKind.MARKED_FOLDER)
+            return []
+        return sorted(listed, key=lambda info: str(info["name"]))
+
+    def is_followed(self, info: Mapping[str, Any], folder: str) -> bool:
+        """Tell whether a file or a folder is looked at; the folder itself is none of its own."""
+        name = info["name"].rstrip("/")
+        if not leaves_folder(name, folder):
+            return False
+        place = find_place(name, top=self.top)
+        kind = find_fault(name) if place is None else self._find_kind(info, place)
+        if kind is not None:
+            self.passed_over.note(kind)
+        elif place is not None and info["type"] == "directory":
+            self._entered.add(place)
+        return kind is None
+
+    def is_taken(self, name: str) -> bool:
+        """Tell whether a file is a photo by its name, or else by its first bytes."""
+        file_name = file_name_of(name)
+        if is_photo_name(file_name):
+            return True
+        try:
+            kind = find_kind_of_name(file_name) or find_kind(self._read_head(name))
+        except (OSError, ValueError):  # Where the whole store fails, its next listing says so.
+            self._note_unlisted(name, PassedOverKind.FILE_UNREADABLE)
+            return False
+        if kind is not None:
+            self.passed_over.note(kind)
+        return kind is None
+
+    def _find_kind(self, info: Mapping[str, Any], place: str) -> PassedOverKind | None:
+        """Where a link leads is the store's secret."""
+        name = file_name_of(place)
+        if info["type"] == "link" or info.get("islink"):
+            return PassedOverKind.LINK_IN_STORE
+        if info["type"] == "directory":
+            if place in self._entered:
+                return PassedOverKind.FOLDER_AGAIN
+            return find_kind_of_folder(name, parent=file_name_of(place.rpartition("/")[0]))
+        if info["type"] == "other":
+            return PassedOverKind.SPECIAL
+        return PassedOverKind.HIDDEN_FILE if is_hidden(name) else None
+
+    def _read_head(self, name: str) -> bytes:
+        self.on_entry()
+        # Without a cache: drivers would read five megabytes ahead.
+        with _as_os_errors(), self.filesystem.open(name, "rb", cache_type="none") as file:
+            head: bytes = file.read(HEAD_BYTES)
+        return head
+
+    def _note_unlisted(self, name: str, kind: PassedOverKind) -> None:
+        url = self.filesystem.unstrip_protocol(name)
+        self.passed_over.note_unlisted(url, kind)
+
+
+def read_url(url: str, *, max_bytes: int) -> bytes:
+    """Return the content of a file, and at most a byte more than `max_bytes` of it."""
+    with _as_os_errors(), fsspec.open(url, "rb") as file:
+        data: bytes = file.read(max_bytes + 1)
+    return data
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:  # fsspec's comes without a word
+        raise StorageError("no answer in time") from error
+    except (OSError, ValueError, ImportError):
+        raise
+    except Exception as error:
+        raise StorageError(f"{type(error).__name__}: {error}") from error

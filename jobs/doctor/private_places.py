@@ -1,0 +1,309 @@
+"""The folders in use: whose they are, who may enter, what file system they are on, what is free."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cluster.core.errors import UnsafeFolder
+from cluster.environment import PROJECT_DIR
+from cluster.private_folder import FALLBACK, LONGEST_PARENT, open_private_folder
+from cluster.settings import Settings
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_user import SYSTEM_USER
+from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
+from jobs.doctor.configuration import read_settings
+from jobs.doctor.units import describe_bytes
+from jobs.ray_files import TOKEN_FILE, ray_files
+
+FULL_BYTES = 200_000_000
+SERVER_LOG_BYTES = 2_000_000_000
+"""PostgreSQL's max_wal_size, as the embedded server is started."""
+
+FEW_INODES = 2_000
+SMALL_SHM_BYTES = 200_000_000
+"""Ray keeps its objects there, and takes a disk in its place when that is too small."""
+
+NETWORK = re.compile(r"nfs|cifs|smb|9p|virtiofs|afs|ceph|gluster|lustre|fuse(?!\.fuse-overlayfs)")
+WITHOUT_MODES = ("vfat", "exfat", "ntfs", "ntfs3", "msdos")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder or file that Headcount uses, and what it needs there."""
+
+    subject: str
+    path: Path
+    is_private: bool = False
+    is_written: bool = False
+    holds_database: bool = False
+    needs_bytes: int = 0
+    is_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the system says of a path, or of the nearest folder above one that is not there.
+
+    `is_reachable` tells whether other users may pass all folders above it.
+    """
+
+    exists: bool
+    is_folder: bool
+    mode: int
+    owner: int
+    kind: str
+    is_read_only: bool
+    is_writable: bool
+    is_readable: bool
+    is_reachable: bool
+    free_bytes: int
+    free_inodes: int | None
+
+
+def check(inquiry: Inquiry) -> Iterator[Finding]:
+    """Look at every folder in use."""
+    settings = read_settings(inquiry).settings
+    yield from check_temporary(inquiry.environment.get("TMPDIR"))
+    mounts = read_mounts()
+    for place in list_places(settings):
+        yield from look_at(place, mounts)
+    yield from check_private_folder(settings, mounts)
+    yield check_shared_memory(Path("/dev/shm"))
+
+
+def list_places(settings: Settings) -> list[Place]:
+    """Return the folders and files that are used with these settings."""
+    data_dir, is_embedded = settings.data_dir, settings.database_url is None
+    needs = FULL_BYTES + settings.decoded_copies_bytes + SERVER_LOG_BYTES * is_embedded
+    places = [Place("data_dir", data_dir, True, True, is_embedded, needs)]
+    if not os.path.lexists(data_dir):
+        return [*places, *_list_read_places(settings)]
+    if is_embedded:
+        home = data_dir / "postgres"
+        places.append(Place("data_dir/postgres", home, True, True, holds_database=True))
+    return [
+        *places,
+        Place("data_dir/ray", ray_files(data_dir), True, True),
+        Place("Ray's token", ray_files(data_dir) / TOKEN_FILE, True, True, is_file=True),
+        *_list_read_places(settings),
+    ]
+
+
+def _list_read_places(settings: Settings) -> list[Place]:
+    return [Place("models_dir", settings.models_dir), Place("checkout", PROJECT_DIR)]
+
+
+def look_at(place: Place, mounts: list[tuple[str, str]]) -> Iterator[Finding]:
+    """Tell what is found at a place, and what is wrong with it."""
+    try:
+        found = observe(place.path, mounts)
+    except OSError as error:
+        cure = f"Run the doctor as the user who owns {place.path}, or name another folder."
+        yield problem(place.subject, f"{place.path} cannot be looked at: {error.strerror}.", cure)
+        return
+    troubles = list(judge(place, found))
+    if not troubles:
+        yield ok(place.subject, describe(place, found))
+        return
+    yield replace(troubles[0], says=f"{describe(place, found)}: {troubles[0].says}")
+    yield from troubles[1:]
+
+
+def observe(path: Path, mounts: list[tuple[str, str]]) -> Found:
+    """Return what the system says of `path`, or of the nearest folder above it."""
+    there = path
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    exists = there == path
+    entry, volume = there.stat(), os.statvfs(there)
+    return Found(
+        exists=exists,
+        is_folder=stat.S_ISDIR(entry.st_mode),
+        mode=stat.S_IMODE(entry.st_mode),
+        owner=entry.st_uid,
+        kind=find_kind(os.path.realpath(there), mounts),
+        is_read_only=bool(volume.f_flag & os.ST_RDONLY),
+        is_writable=os.access(there, os.W_OK | os.X_OK if there.is_dir() else os.W_OK),
+        is_readable=os.access(there, os.R_OK),
+        is_reachable=all(folder.stat().st_mode & 0o011 for folder in there.resolve().parents),
+        free_bytes=volume.f_bavail * volume.f_frsize,
+        free_inodes=volume.f_favail if volume.f_files else None,
+    )
+
+
+def read_mounts() -> list[tuple[str, str]]:
+    """Return every mount point and its type, in the order in which they were mounted."""
+    try:
+        text = Path("/proc/self/mountinfo").read_text(errors="replace")
+    except OSError:
+        return []
+    return parse_mounts(text)
+
+
+def parse_mounts(text: str) -> list[tuple[str, str]]:
+    """Return the mount points and types of /proc/self/mountinfo."""
+    lines = [line.split(" - ") for line in text.splitlines() if " - " in line]
+    return [(_plain(before.split()[4]), after.split()[0]) for before, after in lines]
+
+
+def _plain(escaped: str) -> str:
+    """Return a mount point in which the kernel wrote blanks as octal numbers."""
+    return re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), escaped)
+
+
+def find_kind(path: str, mounts: list[tuple[str, str]]) -> str:
+    """Return the type of the file system that holds an absolute path."""
+    holding = [(m, k) for m, k in mounts if path == m or path.startswith(m.rstrip("/") + "/")]
+    # Of two on the same place the later one hides the earlier.
+    return max(reversed(holding), key=lambda one: len(one[0]), default=("", "unknown"))[1]
+
+
+def describe(place: Place, found: Found) -> str:
+    """Say in a line what is there."""
+    if not found.exists:
+        return f"{place.path}: not there yet; {describe_bytes(found.free_bytes)} free"
+    free = f", {describe_bytes(found.free_bytes)} free" if place.needs_bytes else ""
+    return f"{place.path}: {name_owner(found.owner)}, {found.mode:04o}, {found.kind}{free}"
+
+
+def name_owner(uid: int) -> str:
+    """Say whose something is; the names of people are not told."""
+    if uid == os.geteuid():
+        return "yours"
+    try:
+        is_system = uid < 1000 and pwd.getpwuid(uid).pw_name
+    except KeyError:
+        is_system = False
+    return f"{is_system}'s" if is_system else f"user {uid}'s"
+
+
+def judge(place: Place, found: Found) -> Iterator[Finding]:
+    """Yield what is wrong with a place."""
+    subject, path = place.subject, place.path
+    if not found.is_folder and not (found.exists and place.is_file):
+        says = "it is a file, not a folder." if found.exists else "a file is in its way."
+        yield problem(subject, says, "Move the file away, or name another folder.")
+        return
+    if found.exists and place.is_written and not is_own(found.owner):
+        says = f"it belongs to another user, {name_owner(found.owner).removesuffix(chr(39) + 's')}."
+        yield problem(subject, says, "Run Headcount as that user, or name another data_dir.")
+    if found.exists and place.is_private and found.mode & 0o077 and found.is_reachable:
+        level = warning if subject == "data_dir" else problem
+        says = f"others may enter or read it (mode {found.mode:04o})."
+        yield level(subject, says, f"chmod go-rwx {path}")
+    if found.exists and not place.is_private and found.mode & 0o002:
+        says = f"everybody may write there (mode {found.mode:04o}), and so choose what you run."
+        yield problem(subject, says, f"chmod o-w {path}")
+    if not found.exists and not place.is_written:
+        return
+    yield from judge_use(place, found)
+    if place.needs_bytes:
+        yield from judge_room(place, found)
+
+
+def judge_use(place: Place, found: Found) -> Iterator[Finding]:
+    """Yield what keeps a place from being read, or written."""
+    subject = place.subject
+    if not found.is_readable:
+        yield problem(subject, "you may not read it.", f"chmod u+rX {place.path}")
+    if place.is_written and found.is_read_only:
+        cure = "Mount it to be written, or name another data_dir."
+        yield problem(subject, "its file system is read-only.", cure)
+    elif place.is_written and not found.is_writable:
+        above = "it cannot be made: the folder above may not be written."
+        says = "you may not write there." if found.exists else above
+        yield problem(subject, says, "Name a data_dir where you may write.")
+    if place.holds_database and NETWORK.match(found.kind):
+        says = f"{found.kind} is no file system for PostgreSQL: it may lose what was written."
+        cure = "Name a data_dir on a disk of this machine, or a database server (database_url)."
+        yield problem(subject, says, cure)
+    if place.is_private and found.kind in WITHOUT_MODES:
+        says = f"{found.kind} knows no owners and modes: it cannot be closed to others."
+        yield problem(subject, says, "Name a data_dir on a file system of Linux, such as ext4.")
+
+
+def judge_room(place: Place, found: Found) -> Iterator[Finding]:
+    """Yield what is wrong when the disk is full, or may get full."""
+    free = describe_bytes(found.free_bytes)
+    needs = describe_bytes(place.needs_bytes)
+    cure = "Make room, lower decoded_copies_bytes, or name a data_dir on another disk."
+    if found.free_bytes < FULL_BYTES:
+        yield problem(place.subject, f"its disk is full: {free} left.", cure)
+    elif found.free_bytes < place.needs_bytes:
+        says = f"{free} are free; a session may take up to {needs}, besides what it keeps."
+        yield warning(place.subject, says, cure)
+    if found.free_inodes is not None and found.free_inodes < FEW_INODES:
+        says = f"only {found.free_inodes} more files can be made on its disk (inodes)."
+        yield problem(place.subject, says, "Delete small files there, or name another data_dir.")
+
+
+def is_own(uid: int) -> bool:
+    """Tell whether this user may own Headcount's files as `uid`: root's server is its own user."""
+    try:
+        of_server = pwd.getpwnam(SYSTEM_USER).pw_uid
+    except KeyError:
+        of_server = -1
+    return uid == os.geteuid() or (os.geteuid() == 0 and uid == of_server)
+
+
+def check_temporary(named: str | None) -> Iterator[Finding]:
+    """Tell the folder of temporary files, and what is used in its place."""
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        yield problem("TMPDIR", f"{error.strerror}", "Let TMPDIR name a folder of your own.")
+        return
+    if named and Path(named) != folder:
+        says = f"{named} cannot be written; {folder} is used."
+        yield warning("TMPDIR", says, "Let TMPDIR name a folder that is there, or unset it.")
+    elif len(os.fsencode(folder)) > LONGEST_PARENT:
+        says = f"{folder}: too long for the sockets of Ray; theirs are below {FALLBACK}."
+        yield note("TMPDIR", says)
+    else:
+        yield ok("TMPDIR", f"{folder}")
+
+
+def check_private_folder(settings: Settings, mounts: list[tuple[str, str]]) -> Iterator[Finding]:
+    """Tell the folder of temporary files that nobody else may enter, and where the socket is."""
+    files = ServerFiles.under(settings.data_dir)
+    try:
+        folder = find_private_folder()
+        if os.path.lexists(folder):
+            open_private_folder()
+        place = Place("temporary files", folder, True, True, needs_bytes=FULL_BYTES)
+        yield from look_at(place, mounts)
+        if settings.database_url is None and files.home.exists():
+            where = "a link to data_dir/postgres" if files.address != files.home else "itself"
+            yield ok("PostgreSQL's socket", f"in {files.address}, {where}")
+    except UnsafeFolder as error:
+        yield problem("temporary files", str(error))
+    except OSError as error:
+        yield problem("temporary files", f"{error}.", "Let TMPDIR name a folder of your own.")
+
+
+def find_private_folder() -> Path:
+    """Return where `open_private_folder` finds or makes its folder; nothing is made."""
+    folder = Path(tempfile.gettempdir())
+    parent = folder if len(os.fsencode(folder)) <= LONGEST_PARENT else FALLBACK
+    return parent / f"headcount-{os.geteuid()}"
+
+
+def check_shared_memory(folder: Path) -> Finding:
+    """Tell how much shared memory there is for Ray's objects."""
+    try:
+        volume = os.statvfs(folder)
+    except OSError as error:
+        return warning(str(folder), f"{error.strerror}; Ray uses a disk in its place, slowly.")
+    total, free = (volume.f_frsize * n for n in (volume.f_blocks, volume.f_bavail))
+    says = f"{describe_bytes(total)}, {describe_bytes(free)} free"
+    if free < SMALL_SHM_BYTES:
+        cure = "In a container: docker run --shm-size=2g."
+        return warning(str(folder), f"{says}; Ray uses a disk in its place, slowly.", cure)
+    return ok(str(folder), says)

@@ -1,0 +1,115 @@
+"""`python -m jobs.regroup`: group the faces into people again; no photo is read.
+
+People keep their ids and names as far as their faces stay together. Exit codes as of jobs.train.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound, SessionBusy
+from cluster.core.progress import UnifiedProgress
+from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.pipeline.run import claim_session, fail_run
+from cluster.settings import Settings, load_settings
+from cluster.store.database.engine import Engine, begin
+from cluster.store.items.new_attempts import restart_session
+from cluster.store.sessions.phase_rows import get_snapshots
+from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_rows import SessionInfo, get_session, list_sessions
+from jobs.command import as_command
+from jobs.interrupts import Interrupt
+from jobs.plans import make_plan, open_pack
+from jobs.runtime import open_database, open_runtime
+from jobs.terminal import ask_progress
+from jobs.train import BAD_ARGUMENTS, EXIT_CODES, run_staffed
+
+RECENT_SESSIONS = 1000
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Cluster again and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.regroup", description=__doc__)
+    parser.add_argument("--session", type=int, metavar="ID", help="default: the newest that can")
+    parser.add_argument("--config", type=Path, help="a YAML file with settings")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings(config=options.config)
+        return run(settings, options.session)
+    except (BadSetting, NotFound, SessionBusy, IllegalMove) as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    except HeadcountError as error:
+        print(f"headcount: {error}", file=sys.stderr)
+        return EXIT_CODES[SessionStatus.FAILED]
+
+
+def run(settings: Settings, session_id: int | None) -> int:
+    """Cluster the session's pack again and say what came of it."""
+    console, interrupt = Console(highlight=False), Interrupt()
+    with open_database(settings) as (url, engine):
+        session = choose_session(engine, session_id)
+        pack = open_pack(session, settings, chosen=None)
+        with (
+            hold_session(engine, session.id) as hold,
+            open_runtime(settings, url=url, engine=engine) as runtime,
+            interrupt.caught(),
+        ):
+            restart(engine, session)
+            ask = runtime.patience.run(partial(ask_progress, runtime.progress, session.id))
+            try:
+                claim_session(engine, session.id)
+                plan = make_plan(runtime, session, pack)
+                status = run_staffed(plan, runtime, ask, interrupt, hold)
+            except SessionBusy:
+                raise  # Another driver has it: it is not ours to fail.
+            except HeadcountError as error:
+                fail_run(engine, session.id, str(error), hold=hold)
+                raise
+            console.print(describe_result(ask()))
+    return EXIT_CODES[status]
+
+
+def choose_session(engine: Engine, session_id: int | None) -> SessionInfo:
+    """Return the session to cluster again; NotFound when none has got as far as clustering."""
+    with begin(engine) as db:
+        if session_id is not None:
+            sessions = [get_session(db, session_id)]
+        else:
+            sessions = list_sessions(db, limit=RECENT_SESSIONS)
+        for session in sessions:
+            phases = get_snapshots(db, session.id)
+            if all(phase.status is PhaseStatus.COMPLETED for phase in phases[:-1]):
+                return session
+    raise NotFound("session with all faces found,", session_id or "yet")
+
+
+def restart(engine: Engine, session: SessionInfo) -> None:
+    """Leave the session pending with a new attempt at clustering; a paused one just goes on."""
+    if not session.status.is_terminal:
+        return
+    with begin(engine) as db:
+        restart_session(db, session.id, PhaseName.CLUSTERING, now=datetime.now(UTC))
+
+
+def describe_result(progress: UnifiedProgress) -> str:
+    """Say in one line what clustering came to."""
+    phase = progress.phase(PhaseName.CLUSTERING)
+    if phase.result is None or phase.started_at is None or phase.completed_at is None:
+        return f"Clustering {phase.status}."
+    seconds = (phase.completed_at - phase.started_at).total_seconds()
+    result = phase.result
+    return (
+        f"{result.clusters_found} people from {result.faces_clustered} faces, "
+        f"{result.faces_ungrouped} faces ungrouped, {seconds:.1f} seconds"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(as_command(main))

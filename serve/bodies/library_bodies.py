@@ -1,0 +1,73 @@
+"""Libraries as they go over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cluster.core.sessions import SessionStatus
+from cluster.store.sessions.library_rows import LastSession, LibraryInfo
+from serve.bodies.session_bodies import Body, UnconfirmedBody
+
+
+class LastSessionBody(Body):
+    """The newest session over a library; `completedAt` is null until it has ended."""
+
+    session_id: int
+    status: SessionStatus
+    created_at: datetime
+    completed_at: datetime | None
+
+    @classmethod
+    def from_session(cls, session: LastSession) -> LastSessionBody:
+        """Return `session`."""
+        return cls(
+            session_id=session.id,
+            status=session.status,
+            created_at=session.created_at,
+            completed_at=session.completed_at,
+        )
+
+
+class LibraryBody(Body):
+    """A root that sessions went over, and what it holds.
+
+    `photoCount` photos are there, `missingCount` are not any more, and `peopleCount` people, of the
+    pack of the last session, are in those that are there. `goneUnconfirmed` is set when a session
+    found most files gone, and nobody has said yet that they are.
+    """
+
+    library_id: int
+    root_path: str
+    photo_count: int
+    missing_count: int
+    people_count: int
+    session_count: int
+    last_session: LastSessionBody | None
+    gone_unconfirmed: UnconfirmedBody | None
+
+    @classmethod
+    def from_library(cls, library: LibraryInfo) -> LibraryBody:
+        """Return `library`."""
+        last = library.last_session
+        return cls(
+            library_id=library.id,
+            root_path=library.root,
+            photo_count=library.photos,
+            missing_count=library.missing,
+            people_count=library.people,
+            session_count=library.sessions,
+            last_session=None if last is None else LastSessionBody.from_session(last),
+            gone_unconfirmed=UnconfirmedBody.find(library.unconfirmed),
+        )
+
+
+class LibrariesBody(Body):
+    """All libraries, that of the newest session first."""
+
+    libraries: list[LibraryBody]
+
+
+class ConfirmedBody(Body):
+    """How many photos are missing for what was confirmed."""
+
+    missing: int

@@ -1,0 +1,185 @@
+"""People and faces as they go over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import WithJsonSchema
+
+from cluster.core.faces import BoundingBox, PhotoFaces
+from cluster.core.people import FaceInfo, Match, PersonSummary
+from serve.bodies.session_bodies import Body
+
+LocalTime = Annotated[
+    datetime,
+    # No "date-time" of RFC 3339, which has a zone.
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"}),
+]
+
+
+class PersonBody(Body):
+    """A person; `version` is what a change must name. The cover is the face of best quality."""
+
+    person_id: int
+    pack: str
+    name: str | None
+    is_hidden: bool
+    version: int
+    face_count: int
+    photo_count: int
+    cover_face_id: int | None
+    cover_url: str | None
+
+    @classmethod
+    def from_person(cls, person: PersonSummary) -> PersonBody:
+        """Return `person`."""
+        face_id = person.cover_face_id
+        return cls(
+            person_id=person.id,
+            pack=person.pack,
+            name=person.name,
+            is_hidden=person.hidden,
+            version=person.version,
+            face_count=person.faces,
+            photo_count=person.photos,
+            cover_face_id=face_id,
+            cover_url=None if face_id is None else crop_url(face_id, tag=person.cover_tag),
+        )
+
+
+class PeopleBody(Body):
+    """A page of people, most photos first; `nextOffset` asks for the page after it."""
+
+    people: list[PersonBody]
+    total: int
+    next_offset: int | None
+    pack: str
+    ungrouped_faces: int
+
+
+class BoxBody(Body):
+    """A rectangle in pixels of the upright photo of full size."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def from_box(cls, box: BoundingBox) -> BoxBody:
+        """Return `box`."""
+        return cls(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
+
+
+class FaceBody(Body):
+    """A face and its photo; `takenAt` is the camera's local time, without a zone."""
+
+    face_id: int
+    image_id: int
+    path: str
+    person_id: int | None
+    box: BoxBody
+    image_width: int
+    image_height: int
+    score: float
+    quality: float
+    is_placed_by_user: bool
+    taken_at: LocalTime | None
+    crop_url: str
+    thumbnail_url: str
+    preview_url: str
+    duplicates: int
+
+    @classmethod
+    def from_face(cls, face: FaceInfo) -> FaceBody:
+        """Return `face`."""
+        return cls(
+            face_id=face.id,
+            image_id=face.image_id,
+            path=face.path,
+            person_id=face.person_id,
+            box=BoxBody.from_box(face.box),
+            image_width=face.width,
+            image_height=face.height,
+            score=face.score,
+            quality=face.quality,
+            is_placed_by_user=face.is_placed_by_user,
+            taken_at=face.taken_at,
+            crop_url=crop_url(face.id, tag=face.crop_tag),
+            thumbnail_url=thumbnail_url(face.image_id, tag=face.thumbnail_tag),
+            preview_url=preview_url(face.image_id, tag=face.photo_tag),
+            duplicates=face.duplicates,
+        )
+
+
+class FacesBody(Body):
+    """A page of faces by id; `nextAfter` asks for the page after it."""
+
+    faces: list[FaceBody]
+    total: int
+    next_after: int | None
+
+
+class MatchBody(Body):
+    """A person who looks like the face; `similarity` is at most 1."""
+
+    person: PersonBody
+    similarity: float
+
+
+class FoundFaceBody(Body):
+    """A face in the photo, and the people most similar to it, best first."""
+
+    box: BoxBody
+    score: float
+    quality: float
+    matches: list[MatchBody]
+
+
+class SearchBody(Body):
+    """The faces in a photo, which is upright `imageWidth` x `imageHeight`."""
+
+    faces: list[FoundFaceBody]
+    image_width: int
+    image_height: int
+    pack: str
+
+    @classmethod
+    def from_faces(
+        cls, photo: PhotoFaces, matches: Sequence[Sequence[Match]], *, pack: str
+    ) -> SearchBody:
+        """Return the faces of `photo`, each with its matches."""
+        faces = [
+            FoundFaceBody(
+                box=BoxBody.from_box(face.box),
+                score=face.score,
+                quality=face.quality,
+                matches=[
+                    MatchBody(person=PersonBody.from_person(m.person), similarity=m.similarity)
+                    for m in of_face
+                ],
+            )
+            for face, of_face in zip(photo.faces, matches, strict=True)
+        ]
+        return cls(faces=faces, image_width=photo.width, image_height=photo.height, pack=pack)
+
+
+def crop_url(face_id: int, *, tag: str | None) -> str:
+    """Return where the picture of a face is."""
+    return _tagged(f"/api/v1/faces/{face_id}/crop", tag)
+
+
+def thumbnail_url(image_id: int, *, tag: str | None) -> str:
+    """Return where a photo's thumbnail is; when the photo changes, so does the address."""
+    return _tagged(f"/api/v1/images/{image_id}/thumbnail", tag)
+
+
+def preview_url(image_id: int, *, tag: str | None) -> str:
+    """Return where the photo is, large."""
+    return _tagged(f"/api/v1/images/{image_id}/preview", tag)
+
+
+def _tagged(path: str, tag: str | None) -> str:
+    return f"{path}?v={tag}" if tag else path

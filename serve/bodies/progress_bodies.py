@@ -1,0 +1,155 @@
+"""Progress as it goes over the wire.
+
+The keys of the phases are fields of a model, so that the OpenAPI document names them and a client
+cannot read one that does not exist.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from cluster.core.progress import PhaseProgress, UnifiedProgress
+from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from serve.bodies.session_bodies import Body
+
+
+class CountsBody(Body):
+    """How far one phase is; `current` is what is finished: processed, skipped and failed."""
+
+    current: int
+    total: int
+    percentage: float
+    eta_seconds: int | None
+    images_per_minute: float | None
+    processed: int
+    skipped: int
+    failed: int
+
+    @classmethod
+    def from_phase(cls, phase: PhaseProgress) -> CountsBody:
+        """Return the counts of `phase`."""
+        return cls(
+            current=phase.current,
+            total=phase.total,
+            percentage=phase.percentage,
+            eta_seconds=phase.eta_seconds,
+            images_per_minute=phase.images_per_minute,
+            processed=phase.processed,
+            skipped=phase.skipped,
+            failed=phase.failed,
+        )
+
+
+class PhaseBody(Body):
+    """One phase, with its own status, times and counts."""
+
+    name: PhaseName
+    status: PhaseStatus
+    attempt: int
+    discovering: bool
+    progress: CountsBody
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: str | None
+
+    @staticmethod
+    def fields_of(phase: PhaseProgress) -> dict[str, object]:
+        """Return what every phase has, by field name."""
+        return {
+            "name": phase.name,
+            "status": phase.status,
+            "attempt": phase.attempt,
+            "discovering": phase.is_discovering,
+            "progress": CountsBody.from_phase(phase),
+            "started_at": phase.started_at,
+            "completed_at": phase.completed_at,
+            "error": phase.error,
+        }
+
+
+class FaceDetectionBody(PhaseBody):
+    """Face detection also says how many faces it has found."""
+
+    faces_detected: int
+
+
+class ClusteringBody(PhaseBody):
+    """Clustering also says its step, and at the end what it came to."""
+
+    step: str | None
+    clusters_found: int | None
+    faces_clustered: int | None
+    faces_ungrouped: int | None
+
+    @classmethod
+    def from_phase(cls, phase: PhaseProgress) -> ClusteringBody:
+        """Return the clustering phase; no result yet is null, not zero."""
+        result = phase.result
+        return cls(
+            **PhaseBody.fields_of(phase),
+            step=phase.step,
+            clusters_found=None if result is None else result.clusters_found,
+            faces_clustered=None if result is None else result.faces_clustered,
+            faces_ungrouped=None if result is None else result.faces_ungrouped,
+        )
+
+
+class PhasesBody(Body):
+    """The three phases by their keys: `training`, `faceDetection`, `clustering`."""
+
+    training: PhaseBody
+    face_detection: FaceDetectionBody
+    clustering: ClusteringBody
+
+
+class OverallBody(Body):
+    """The session as one number."""
+
+    percentage: float
+    eta_seconds: int | None
+    current_phase: PhaseName | None
+
+
+class ProgressBody(Body):
+    """The progress of a session; `version` rises with every change.
+
+    `waitingFor` says what keeps a running session, as "database unreachable, retrying for 8 s".
+    """
+
+    session_id: int
+    overall_status: SessionStatus
+    version: int
+    waiting_for: str | None
+    overall_progress: OverallBody
+    phases: PhasesBody
+
+    @classmethod
+    def from_progress(cls, progress: UnifiedProgress) -> ProgressBody:
+        """Put `progress` into the words of the contract."""
+        detection = progress.phase(PhaseName.FACE_DETECTION)
+        phases = PhasesBody(
+            training=PhaseBody(**PhaseBody.fields_of(progress.phase(PhaseName.TRAINING))),
+            face_detection=FaceDetectionBody(
+                **PhaseBody.fields_of(detection), faces_detected=detection.faces_detected
+            ),
+            clustering=ClusteringBody.from_phase(progress.phase(PhaseName.CLUSTERING)),
+        )
+        return cls(
+            session_id=progress.session_id,
+            overall_status=progress.status,
+            version=progress.version,
+            waiting_for=progress.waiting_for,
+            overall_progress=OverallBody(
+                percentage=progress.percentage,
+                eta_seconds=progress.eta_seconds,
+                current_phase=progress.current_phase,
+            ),
+            phases=phases,
+        )
+
+
+@lru_cache(maxsize=64)
+def render_progress(progress: UnifiedProgress) -> bytes:
+    """Return the JSON of a ProgressBody, made once for all who are shown the same."""
+    return ProgressBody.from_progress(progress).model_dump_json().encode()

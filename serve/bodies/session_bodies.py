@@ -1,0 +1,195 @@
+"""What goes over the wire, typed, with camelCase names; progress is in progress_body."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_camel
+
+from cluster.core.gone import Unconfirmed
+from cluster.core.passed_over import PassedOver, describe_passed_over
+from cluster.core.sessions import Move, PhaseName, SessionStatus, users_moves
+from cluster.store.erasing import Erased
+from cluster.store.items.item_rows import Failure
+from cluster.store.sessions.session_rows import SessionInfo
+
+PACK_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+"""Over HTTP a pack is named; a folder of one is for the command line."""
+
+
+class Body(BaseModel):
+    """A JSON object with camelCase names."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True, frozen=True
+    )
+
+
+class StartOptions(Body):
+    """What may be chosen for one session; an option that does nothing is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pack: str | None = Field(None, pattern=PACK_PATTERN, description="auto, bundled, or a name")
+
+
+class StartBody(Body):
+    """Which folder or URL to index."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    root_path: str = Field(min_length=1, max_length=4096)
+    name: str | None = Field(None, min_length=1, max_length=200)
+    options: StartOptions = StartOptions()
+
+    @field_validator("root_path", "name")
+    @classmethod
+    def _is_storable(cls, value: str | None) -> str | None:
+        if value is not None and any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in value):
+            raise ValueError("control characters and lone surrogates cannot be used")
+        return value
+
+
+class UnconfirmedBody(Body):
+    """Of `known` files `gone` were not there: nothing is missing until a user says so."""
+
+    known: int
+    gone: int
+
+    @classmethod
+    def find(cls, unconfirmed: Unconfirmed | None) -> UnconfirmedBody | None:
+        """Return `unconfirmed`; None stays None."""
+        return None if unconfirmed is None else cls(known=unconfirmed.known, gone=unconfirmed.gone)
+
+
+class SessionBody(Body):
+    """One run over one root.
+
+    `jobId` is its newest Ray job, and `jobUrl` that job's page in the Ray dashboard. `photoCount`
+    and `peopleCount` are null while they are not known; `legalMoves` is what may be asked of the
+    session now. `passedOver` counts, by kind, what was met and not taken, and `passedOverText` says
+    it in words; `moved` and `missing` are photos that lie elsewhere, or nowhere, since an earlier
+    session.
+    """
+
+    session_id: int
+    library_id: int
+    job_id: str | None
+    job_url: str | None
+    root_path: str
+    name: str | None
+    pack: str
+    status: SessionStatus
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    photo_count: int | None
+    people_count: int | None
+    passed_over: dict[str, int]
+    passed_over_text: str
+    moved: int
+    missing: int
+    gone_unconfirmed: UnconfirmedBody | None
+    legal_moves: list[Move]
+
+    @classmethod
+    def from_session(cls, session: SessionInfo, *, dashboard_url: str | None) -> SessionBody:
+        """Return `session` without its options, which are between the server and the job."""
+        has_page = session.job_id is not None and dashboard_url is not None
+        return cls(
+            session_id=session.id,
+            library_id=session.library_id,
+            job_id=session.job_id,
+            job_url=f"{dashboard_url}/#/jobs/{session.job_id}" if has_page else None,
+            root_path=session.root,
+            name=session.name,
+            pack=session.pack,
+            status=session.status,
+            error=session.error,
+            created_at=session.created_at,
+            started_at=session.started_at,
+            completed_at=session.completed_at,
+            photo_count=session.photos,
+            people_count=session.people,
+            passed_over=session.census.get("passedOver", {}),
+            passed_over_text=_describe_passed_over(session),
+            moved=session.census.get("moved", 0),
+            missing=session.census.get("missing", 0),
+            gone_unconfirmed=UnconfirmedBody.find(Unconfirmed.find(session.census)),
+            legal_moves=list(users_moves(session.status, has_failed=session.failed > 0)),
+        )
+
+
+def _describe_passed_over(session: SessionInfo) -> str:
+    return describe_passed_over(PassedOver.from_json(session.census.get("passedOver", {})).counts)
+
+
+class SessionsBody(Body):
+    """A page of sessions, newest first; `nextBefore` asks for the page after it."""
+
+    sessions: list[SessionBody]
+    total: int
+    next_before: int | None
+
+
+class FailureBody(Body):
+    """A file that failed in a phase, and why."""
+
+    file_id: int
+    path: str
+    phase: PhaseName
+    reason: str
+
+    @classmethod
+    def from_failure(cls, failure: Failure) -> FailureBody:
+        """Return `failure`."""
+        return cls(
+            file_id=failure.file_id,
+            path=failure.path,
+            phase=failure.phase,
+            reason=failure.reason,
+        )
+
+
+class FailuresBody(Body):
+    """A page of failures; `nextAfter` asks for the page after it."""
+
+    failures: list[FailureBody]
+    total: int
+    next_after: int | None
+
+
+class ErasedBody(Body):
+    """How much was erased."""
+
+    photos: int
+    faces: int
+    people: int
+
+    @classmethod
+    def from_erased(cls, erased: Erased) -> ErasedBody:
+        """Return `erased`."""
+        return cls(photos=erased.photos, faces=erased.faces, people=erased.people)
+
+
+class HealthBody(Body):
+    """The process answers; `/readyz` also asks what it depends on."""
+
+    status: str
+
+
+class ProblemBody(BaseModel):
+    """What went wrong, as RFC 9457 has it.
+
+    More where it applies: `errors` by field; `legalMoves` of a session; `current`, a person who
+    changed meanwhile; `otherPersonId`, `otherName` and `version` of one who has the name; `faceIds`
+    that are elsewhere.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str

@@ -1,0 +1,219 @@
+"""Every error that HTTP shows, as application/problem+json (RFC 9457), through one table.
+
+HeadcountError
+├── LiveViewUnavailable        the ProgressActor does not answer
+├── UnsupportedBody            the body of a request is of a type that its route does not take
+├── SearchUnavailable          no actor can look for faces in a photo now
+├── JobNotSubmitted            the Ray cluster took no job
+├── TokenMissing               an /api route was called without the right bearer token
+├── UnknownHost                the request is for a host of another name
+└── OtherSite                  the page of another site asks for a change
+
+The table goes from exception type to status; the nearest type in the method resolution order wins.
+What is not in it is a defect: 500, without a word about its inside.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import NamedTuple
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from cluster.core.errors import (
+    BadRoot,
+    DatabaseUnavailable,
+    FacesElsewhere,
+    HeadcountError,
+    IllegalMove,
+    ImpossibleChange,
+    NameTaken,
+    NotFound,
+    NotLastChange,
+    PackNotFound,
+    RootEmpty,
+    RootNotAllowed,
+    RootNotFound,
+    RootUnreachable,
+    SessionBusy,
+    StaleVersion,
+    UnreachableImage,
+    UnreadableImage,
+)
+from serve.bodies.people_bodies import PersonBody
+
+PROBLEM_JSON = "application/problem+json"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class LiveViewUnavailable(HeadcountError):
+    """The live view of progress cannot be reached; the database still can."""
+
+
+class JobNotSubmitted(HeadcountError):
+    """The Ray cluster did not take the session's job."""
+
+
+class UnsupportedBody(HeadcountError):
+    """The body of a request is of a type that its route does not take."""
+
+
+class SearchUnavailable(HeadcountError):
+    """No actor can look for faces in a photo now."""
+
+
+class TokenMissing(HeadcountError):
+    """The request does not carry the API token that is set."""
+
+
+class UnknownHost(HeadcountError):
+    """The request is for a host that this server is not known as."""
+
+
+class OtherSite(HeadcountError):
+    """The page of another site asks for a change."""
+
+
+class Problem(NamedTuple):
+    """How one kind of error looks over HTTP."""
+
+    status: HTTPStatus
+    slug: str
+    title: str
+
+
+PROBLEMS: dict[type[Exception], Problem] = {
+    RootNotFound: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "root-not-found", "No such folder"),
+    RootUnreachable: Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "root-unreachable", "The storage does not answer"
+    ),
+    RootEmpty: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "root-empty", "No photo in this folder"),
+    RootNotAllowed: Problem(HTTPStatus.FORBIDDEN, "root-not-allowed", "Folder not allowed"),
+    BadRoot: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-root", "Folder cannot be used"),
+    PackNotFound: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "pack-not-found", "No such pack"),
+    NotFound: Problem(HTTPStatus.NOT_FOUND, "not-found", "Not found"),
+    IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Not possible from this status"),
+    SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Somebody runs this session"),
+    UnreachableImage: Problem(HTTPStatus.NOT_FOUND, "photo-not-there", "Photo not to be had now"),
+    UnreadableImage: Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-image", "Photo cannot be read"
+    ),
+    StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed meanwhile"),
+    NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name taken"),
+    FacesElsewhere: Problem(HTTPStatus.CONFLICT, "faces-elsewhere", "Faces were moved meanwhile"),
+    NotLastChange: Problem(HTTPStatus.CONFLICT, "not-last-change", "Not the last change"),
+    ImpossibleChange: Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "impossible-change", "That makes no sense"
+    ),
+    TokenMissing: Problem(HTTPStatus.UNAUTHORIZED, "token-missing", "API token needed"),
+    UnknownHost: Problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown-host", "Not this server's name"),
+    OtherSite: Problem(HTTPStatus.FORBIDDEN, "other-site", "Not from another site"),
+    JobNotSubmitted: Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "job-not-submitted", "The cluster takes no job"
+    ),
+    UnsupportedBody: Problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-body", "Not this type of body"
+    ),
+    SearchUnavailable: Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "search-unavailable", "Search not available"
+    ),
+    LiveViewUnavailable: Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view not available"
+    ),
+    DatabaseUnavailable: Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable", "Database not available"
+    ),
+    RequestValidationError: Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "Request not understood"
+    ),
+    Exception: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Defect in the server"),
+}
+
+
+def find_problem(error: Exception) -> Problem:
+    """Return the row of the table for `error`; an error of the web framework carries its own."""
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        return Problem(status, status.phrase.lower().replace(" ", "-"), status.phrase)
+    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+
+
+def describe(error: Exception) -> str:
+    """Return the sentence that the client reads: nothing of an error that is not ours."""
+    if isinstance(error, HTTPException):
+        return str(error.detail)
+    if isinstance(error, RequestValidationError):
+        return "; ".join(f"{_place(e['loc'])}: {e['msg']}" for e in error.errors())
+    if isinstance(error, HeadcountError) and find_problem(error).slug != "internal-error":
+        return str(error)
+    return "The server made a mistake; its log says which."
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if part != "body") or "body"
+
+
+def _more_members(error: Exception) -> dict[str, object]:
+    if isinstance(error, IllegalMove):
+        return {"legalMoves": list(error.legal)}
+    if isinstance(error, StaleVersion):
+        return {"current": PersonBody.from_person(error.current).model_dump(mode="json")}
+    if isinstance(error, NameTaken):
+        other = error.other
+        return {"otherPersonId": other.id, "otherName": other.name, "version": other.version}
+    if isinstance(error, UnreadableImage):
+        return {"reason": error.reason}
+    if isinstance(error, FacesElsewhere):
+        return {"faceIds": list(error.face_ids)}
+    if isinstance(error, RequestValidationError):
+        places = [{"field": _place(e["loc"]), "message": e["msg"]} for e in error.errors()]
+        return {"errors": places}
+    return {}
+
+
+def problem_response(error: Exception, *, path: str) -> Response:
+    """Return the answer for `error`; ASCII JSON, since a file name may hold any byte."""
+    problem = find_problem(error)
+    body = {
+        "type": f"urn:headcount:problem:{problem.slug}",
+        "title": problem.title,
+        "status": problem.status.value,
+        "detail": describe(error),
+        "instance": path,
+        **_more_members(error),
+    }
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if problem.status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="headcount"'
+    if problem.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "2"
+    return Response(json.dumps(body), problem.status, headers, PROBLEM_JSON)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    answer = problem_response(error, path=request.scope["path"])
+    if "allow" in answer.headers:
+        answer.headers["allow"] = ", ".join(list_methods(request))
+    return answer
+
+
+def list_methods(request: Request) -> list[str]:
+    """Return the methods that the path takes; the router knows those of its first match only."""
+    return [
+        method
+        for method in METHODS
+        for route in request.app.router.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    ]
+
+
+def add_problem_answers(app: FastAPI) -> None:
+    """Let every error of `app` leave through the table."""
+    for kind in (HeadcountError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)

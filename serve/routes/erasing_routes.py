@@ -1,0 +1,53 @@
+"""Face data is personal data: a session or a person goes for good, with all that is known of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import suppress
+
+from fastapi import APIRouter
+
+from cluster.core.errors import NotFound, SessionBusy
+from cluster.core.paths import decoded_folder
+from cluster.store.database.engine import begin
+from cluster.store.erasing import Erased, erase_ended_session, erase_person
+from serve.answers import changes
+from serve.bodies.session_bodies import ErasedBody
+from serve.parts import AppParts, Id, Parts
+from serve.problems import LiveViewUnavailable
+
+router = APIRouter(tags=["erasing"])
+
+
+@router.delete("/training/{session_id}", responses=changes(NotFound, SessionBusy))
+async def delete_session(session_id: Id, parts: Parts) -> ErasedBody:
+    """Erase a session, and the photos that no other session has found: their thumbnails, faces,
+    vectors and crops. People who are left without a face go too. The photo files stay.
+
+    A session that runs is 409: cancel it first. Nothing of this can be undone.
+    """
+    erased = await asyncio.to_thread(_erase_session, parts, session_id)
+    with suppress(LiveViewUnavailable, NotFound):
+        await parts.progress.reload(session_id)
+    return ErasedBody.from_erased(erased)
+
+
+def _erase_session(parts: AppParts, session_id: int) -> Erased:
+    erased = erase_ended_session(parts.engine, session_id)
+    if parts.data_dir is not None:
+        shutil.rmtree(decoded_folder(parts.data_dir, session_id), ignore_errors=True)
+    return erased
+
+
+@router.delete("/people/{person_id}", responses=changes(NotFound))
+def delete_person(person_id: Id, parts: Parts) -> ErasedBody:
+    """Erase a person: the name, and all faces with their vectors and crops. The photos stay, and so
+    do their thumbnails.
+
+    The photos count as looked at, and where the faces were none is found again, also when face
+    detection is restarted or another pack is used, until the photo changes. Faces that were not
+    known to be this person's stay. Nothing of this can be undone.
+    """
+    with begin(parts.engine) as db:
+        return ErasedBody.from_erased(erase_person(db, person_id))

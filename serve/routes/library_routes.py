@@ -1,0 +1,60 @@
+"""Libraries: what each holds, what is missing of it, and that what is gone is gone."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cluster.core.errors import NotFound, RootNotFound, RootUnreachable
+from cluster.store.database.engine import begin
+from cluster.store.forgetting import confirm_missing, forget_missing
+from cluster.store.sessions.library_rows import get_library, list_known_files, list_libraries
+from cluster.tasks.presence import find_gone_files
+from serve.answers import changes, problems
+from serve.bodies.library_bodies import ConfirmedBody, LibrariesBody, LibraryBody
+from serve.bodies.session_bodies import ErasedBody
+from serve.parts import Id, Parts
+
+router = APIRouter(prefix="/libraries", tags=["libraries"])
+
+
+@router.get("")
+def show_libraries(parts: Parts) -> LibrariesBody:
+    """List the roots that sessions went over, with what each holds."""
+    with begin(parts.engine) as db:
+        libraries = list_libraries(db)
+    return LibrariesBody(libraries=[LibraryBody.from_library(one) for one in libraries])
+
+
+@router.get("/{library_id}", responses=problems(NotFound))
+def show_library(library_id: Id, parts: Parts) -> LibraryBody:
+    """Show one library."""
+    with begin(parts.engine) as db:
+        return LibraryBody.from_library(get_library(db, library_id))
+
+
+@router.post(
+    "/{library_id}/confirm-missing", responses=changes(NotFound, RootNotFound, RootUnreachable)
+)
+def confirm(library_id: Id, parts: Parts) -> ConfirmedBody:
+    """Say that what is not there is gone, and no disk that is away: its photos are missing then.
+
+    On a disk each file is looked for. In a store those are gone that the last session has not met.
+    A missing photo counts nowhere; it is there again as soon as a session finds it.
+    """
+    with begin(parts.engine) as db:
+        library = get_library(db, library_id)
+        known = list_known_files(db, library)
+    gone = find_gone_files(library.root, known)
+    with begin(parts.engine) as db:
+        missing = confirm_missing(db, library_id, gone=gone, now=parts.now())
+    return ConfirmedBody(missing=missing)
+
+
+@router.post("/{library_id}/forget-missing", responses=changes(NotFound))
+def forget(library_id: Id, parts: Parts) -> ErasedBody:
+    """Forget the photos of a library that are missing: thumbnails, faces, vectors and crops.
+
+    People who are left without a face go too. Nothing of this can be undone.
+    """
+    with begin(parts.engine) as db:
+        return ErasedBody.from_erased(forget_missing(db, library_id))

@@ -1,0 +1,115 @@
+"""People named, hidden, merged, parted; and the last of these changes undone."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cluster.core.errors import (
+    FacesElsewhere,
+    ImpossibleChange,
+    NameTaken,
+    NotFound,
+    NotLastChange,
+    StaleVersion,
+)
+from cluster.store.database.engine import begin
+from cluster.store.people.face_moves import place_faces_of_nobody, take_faces
+from cluster.store.people.people_list import load_people
+from cluster.store.people.person_edits import edit_person, merge_people
+from cluster.store.people.undo_log import find_last_change, undo_change
+from serve.answers import bodies, changes
+from serve.bodies.people_bodies import PersonBody
+from serve.bodies.people_change_bodies import (
+    ChangedBody,
+    EditBody,
+    LastChangeBody,
+    MergeBody,
+    MovedBody,
+    PlaceBody,
+    SplitBody,
+    UndoneBody,
+)
+from serve.pack_choice import PackName
+from serve.parts import Id, Parts
+
+router = APIRouter(prefix="/people", tags=["people"])
+
+_MOVES = (NotFound, FacesElsewhere, ImpossibleChange)
+
+
+@router.get("/changes/last")
+def show_last_change(parts: Parts, pack: PackName) -> LastChangeBody | None:
+    """Show the last change that a user made to the people of a pack; null when there is none.
+
+    Not 404: that nothing was changed is no error, and a browser's console would call it one.
+    """
+    with begin(parts.engine) as db:
+        change = find_last_change(db, pack=pack)
+    return None if change is None else LastChangeBody.from_change(change)
+
+
+@router.post("/changes/{change_id}/undo", responses=changes(NotFound, NotLastChange))
+def undo(change_id: Id, parts: Parts) -> UndoneBody:
+    """Undo a change, if it is the last one of its pack and was not undone; else 409.
+
+    People who went with it come back with their ids, names and faces.
+    """
+    with begin(parts.engine) as db:
+        undone = undo_change(db, change_id, now=parts.now())
+        people = load_people(db, undone.person_ids)
+    return UndoneBody(
+        people=[PersonBody.from_person(people[i]) for i in undone.person_ids if i in people],
+        change_id=undone.change_id,
+    )
+
+
+@router.post("/ungrouped/split", responses=bodies(*_MOVES))
+def place_faces(body: PlaceBody, parts: Parts, pack: PackName) -> MovedBody:
+    """Give faces of nobody to a person, or to a new one. Clustering leaves them there."""
+    with begin(parts.engine) as db:
+        moved = place_faces_of_nobody(db, body.face_ids, to=body.target, pack=pack, now=parts.now())
+    return MovedBody.from_move(moved)
+
+
+@router.patch("/{person_id}", responses=bodies(NotFound, StaleVersion, NameTaken, ImpossibleChange))
+def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
+    """Name a person, take the name away, hide or show.
+
+    409 `stale-version` with `current` when the person was changed since; 409 `name-taken` with
+    `otherPersonId`, `otherName` and its `version` when another one has the name: the same person?
+    """
+    with begin(parts.engine) as db:
+        changed = edit_person(db, person_id, body.to_edit(), version=body.version, now=parts.now())
+    return ChangedBody.from_change(changed)
+
+
+@router.post("/{person_id}/merge", responses=bodies(NotFound, StaleVersion, ImpossibleChange))
+def merge(person_id: Id, body: MergeBody, parts: Parts) -> ChangedBody:
+    """Give all faces of the others to this person; the others are gone until that is undone.
+
+    It keeps its name, else gets the first that one of the others has. Clustering will not part
+    them again.
+    """
+    with begin(parts.engine) as db:
+        changed = merge_people(
+            db, person_id, body.other_ids, versions=body.versions, now=parts.now()
+        )
+    return ChangedBody.from_change(changed)
+
+
+@router.post("/{person_id}/split", responses=bodies(*_MOVES, StaleVersion))
+def split(person_id: Id, body: SplitBody, parts: Parts) -> MovedBody:
+    """Move faces of this person to another, to a new one, or to nobody. Clustering leaves them.
+
+    A person who has no face left is gone until that is undone.
+    """
+    with begin(parts.engine) as db:
+        moved = take_faces(
+            db,
+            person_id,
+            body.face_ids,
+            to=body.target,
+            version=body.version,
+            now=parts.now(),
+        )
+    return MovedBody.from_move(moved)

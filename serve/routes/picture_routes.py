@@ -1,0 +1,106 @@
+"""Photos and faces as JPEG: small from the library's rows, large from the photo's own file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response, status
+
+from cluster.core.errors import NotFound, UnreachableImage, UnreadableImage
+from cluster.core.people import TAG_CHARACTERS
+from cluster.store.database.engine import begin
+from cluster.store.photos.stored_pictures import get_crop, get_source, get_thumbnail
+from serve.answers import Answers, problems
+from serve.etags import matches
+from serve.parts import AppParts, Id, Parts
+
+router = APIRouter(tags=["pictures"])
+
+FOR_EVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+
+IfNoneMatch = Annotated[str | None, Header()]
+Tag = Annotated[
+    str | None,
+    Query(alias="v", max_length=64, description="as in the URLs that are given: cached for ever"),
+]
+
+_ANSWERS: Answers = {
+    200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+    304: {"description": "The picture is the one of If-None-Match."},
+    **problems(NotFound),
+}
+
+
+class Jpeg(Response):
+    """A picture; the content type of the two routes."""
+
+    media_type = "image/jpeg"
+
+
+@router.get("/images/{image_id}/thumbnail", response_class=Jpeg, responses=_ANSWERS)
+def show_thumbnail(
+    image_id: Id, parts: Parts, tag: Tag = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Show a photo, small and upright."""
+    with begin(parts.engine) as db:
+        picture = get_thumbnail(db, image_id)
+    return answer_picture(picture, wanted=tag, if_none_match=if_none_match)
+
+
+@router.get(
+    "/images/{image_id}/preview",
+    response_class=Jpeg,
+    responses={**_ANSWERS, **problems(NotFound, UnreachableImage, UnreadableImage)},
+)
+async def show_preview(
+    image_id: Id, parts: Parts, tag: Tag = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Show a photo upright, at most 1,600 pixels wide and high.
+
+    It is made from the file. One that is gone, or has another content than the one that was
+    indexed, is 404 `photo-not-there`.
+    """
+    path, sha256 = await asyncio.to_thread(_find_source, parts, image_id)
+    headers = name_picture(sha256.hex(), wanted=tag)
+    if matches(if_none_match, tag=sha256.hex()):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    async with parts.previewing:
+        preview = await asyncio.to_thread(parts.make_preview, path, sha256)
+    return Jpeg(preview, headers=headers)
+
+
+def _find_source(parts: AppParts, image_id: int) -> tuple[str, bytes]:
+    with begin(parts.engine) as db:
+        return get_source(db, image_id)
+
+
+@router.get("/faces/{face_id}/crop", response_class=Jpeg, responses=_ANSWERS)
+def show_crop(
+    face_id: Id, parts: Parts, tag: Tag = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Show a face with some surroundings."""
+    with begin(parts.engine) as db:
+        picture = get_crop(db, face_id)
+    return answer_picture(picture, wanted=tag, if_none_match=if_none_match)
+
+
+def answer_picture(picture: bytes, *, wanted: str | None, if_none_match: str | None) -> Response:
+    """Return the picture, or 304 to who has it."""
+    tag = hashlib.sha256(picture).hexdigest()
+    headers = name_picture(tag, wanted=wanted)
+    if matches(if_none_match, tag=tag):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Jpeg(picture, headers=headers)
+
+
+def name_picture(tag: str, *, wanted: str | None) -> dict[str, str]:
+    """Return the headers of a picture of which `tag` is the hexadecimal SHA-256.
+
+    It may be kept for ever under an address that names it. Ids alone do not: they begin anew with
+    a new library, and a photo that changes keeps its own.
+    """
+    is_named = wanted == tag[:TAG_CHARACTERS]
+    return {"ETag": f'"{tag}"', "Cache-Control": FOR_EVER if is_named else ASK_AGAIN}
