@@ -26,9 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.environment import KEPT_MEMORY
-from cluster.numerics.clusters import Clustering, Selection, label_tree, load_tree_code
 from cluster.numerics.distinct import find_distinct
-from cluster.numerics.products.integer_products import integer_sieve
+from cluster.numerics.grouping import Clustering, Selection, label_tree, load_tree_code
+from cluster.numerics.products.integer_products import integer_prefilter
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 
@@ -108,7 +108,7 @@ def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int]:
 def cluster(vectors: npt.NDArray[np.float32]) -> tuple[Clustering, SpanningTree]:
     """Run all of Headcount's clustering in this process."""
     distinct = find_distinct(vectors)
-    workers = LocalWorkers(distinct.vectors, make_sieve=integer_sieve, threads=THREADS)
+    workers = LocalWorkers(distinct.vectors, make_prefilter=integer_prefilter, threads=THREADS)
     core, tree = span_vectors(distinct, workers, min_samples=MIN_SAMPLES)
     return label_tree(distinct, core, tree, selection=Selection()), tree
 

@@ -39,7 +39,7 @@ from cluster.core.sessions import Move, PhaseName, PhaseStatus
 from cluster.settings import load_settings
 from cluster.store.database.engine import begin
 from cluster.store.sessions.phase_rows import finish_discovery, start_phase
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import create_session, move_session
 from jobs.runtime import Runtime, open_database, open_runtime, start_serve
 
@@ -133,7 +133,7 @@ def measure(runtime: Runtime, options: argparse.Namespace) -> dict[str, Any]:
         threading.Thread(target=workers.run),
         threading.Thread(target=ask_actor, args=[runtime, session_id, asked, workers.is_over]),
     ]
-    with hold_session(runtime.engine, session_id):
+    with lock_session(runtime.engine, session_id):
         for thread in threads:
             thread.start()
         time.sleep(WARM_UP_S)

@@ -36,14 +36,14 @@ from cluster.core.photos import FoundPhoto
 from cluster.core.reports import report_interval_s
 from cluster.core.sessions import Move, PhaseName
 from cluster.core.steps import StepTimes
-from cluster.pipeline.phases import PhotoWork, run_crew
-from cluster.pipeline.plan import CrewOptions, Plan
+from cluster.pipeline.phases import PhotoWork, run_dispatcher
+from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.ray_meter import RayMeter
 from cluster.settings import load_settings
 from cluster.store.database.engine import begin, build_engine
 from cluster.store.items.item_rows import add_found, check_session
 from cluster.store.sessions.phase_rows import finish_discovery, start_phase
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import SessionInfo, create_session, move_session
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
@@ -115,15 +115,15 @@ def measure(
     plan = make_plan(runtime, session, batch=batch)
     workers = SimulatedDetectors(plan, detectors, faces=faces)
     work = PhotoWork(plan, PhaseName.FACE_DETECTION, 1)
-    feed = work.build_feed(batch)
-    crew = work.build_crew(workers)  # type: ignore[arg-type]
+    pending = work.build_pending(batch)
+    dispatcher = work.build_dispatcher(workers)  # type: ignore[arg-type]
     before = read_cpu(runtime, workers)
     started = time.perf_counter()
-    with hold_session(runtime.engine, session.id):
-        assert run_crew(crew, feed, lambda: False)
+    with lock_session(runtime.engine, session.id):
+        assert run_dispatcher(dispatcher, pending, lambda: False)
     seconds = time.perf_counter() - started
     after = read_cpu(runtime, workers)
-    workers.dismiss()
+    workers.stop()
     with begin(runtime.engine) as db:
         check_session(db, session.id)
     shares = {f"{name}_us": round(1e6 * (after[name] - before[name]) / photos) for name in after}
@@ -161,7 +161,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, *, batch: int) -> Plan:
         limits=ReadLimits(max_bytes=1, max_pixels=1, timeout_s=60.0),
         detector=DetectorOptions(),
         copies=None,
-        crew=CrewOptions(detection_batch=batch),
+        workers=WorkerOptions(detection_batch=batch),
         clustering=ClusteringOptions(),
     )
 
@@ -265,7 +265,7 @@ class SimulatedDetectors:
     def end(self, reference: ray.ObjectRef) -> None:
         """Nothing hangs here."""
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End the hosts."""
         for host in self.hosts:
             ray.kill(host)
@@ -275,7 +275,7 @@ def read_cpu(runtime: Runtime, workers: SimulatedDetectors) -> dict[str, float]:
     """Return the CPU seconds that each part of this run has spent so far."""
     hosts = ray.get([host.__ray_call__.remote(ask_pid) for host in workers.hosts])
     progress = ray.get(runtime.progress.__ray_call__.remote(ask_pid))
-    server = psutil.Process(find_postmaster(runtime))
+    server = psutil.Process(find_server_process(runtime))
     return {
         "driver": sum_cpu([psutil.Process()]),
         "detectors": sum_cpu([psutil.Process(pid) for pid in hosts]),
@@ -289,7 +289,7 @@ def ask_pid(_actor: object) -> int:
     return os.getpid()
 
 
-def find_postmaster(runtime: Runtime) -> int:
+def find_server_process(runtime: Runtime) -> int:
     """Return the embedded server's process."""
     (file,) = runtime.settings.data_dir.rglob("postmaster.pid")
     return int(file.read_text().split()[0])

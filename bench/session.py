@@ -24,11 +24,11 @@ from bench.libraries import list_photos, make_library
 from cluster.core.faces import BoundingBox
 from cluster.core.sessions import SessionStatus
 from cluster.pipeline.run import run_session
-from cluster.pipeline.workers import Staff
+from cluster.pipeline.workers import WorkerPool
 from cluster.settings import load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.people.face_vectors import list_boxes
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import get_session
 from cluster.vision.packs.pack_files import Pack, resolve_pack
 from jobs.plans import choose_session, make_plan
@@ -94,11 +94,11 @@ def run_one(runtime: Runtime, pack: Pack, library: Path) -> int:
     engine, now = runtime.engine, datetime.now(UTC)
     session = choose_session(engine, root=str(library), name=None, resume=None, pack=pack, now=now)
     plan = make_plan(runtime, session, pack)
-    staff = Staff(plan)
-    while not staff.is_ready(timeout_s=1.0):
+    pool = WorkerPool(plan)
+    while not pool.wait_until_ready(timeout_s=1.0):
         pass
-    with hold_session(engine, session.id) as hold:
-        status = run_session(plan, staff, is_interrupted=lambda: False, hold=hold)
+    with lock_session(engine, session.id) as lock:
+        status = run_session(plan, pool, is_interrupted=lambda: False, lock=lock)
     assert status is SessionStatus.COMPLETED, status
     return session.id
 

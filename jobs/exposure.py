@@ -7,7 +7,7 @@ import pwd
 
 from cluster.settings import Settings
 
-FIRST_PERSON, NOBODY = 1000, 65534
+FIRST_PERSON, NOBODY_UID = 1000, 65534
 """User numbers of people, on Linux: those below are the system's (login.defs, UID_MIN)."""
 
 _NO_SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
@@ -32,4 +32,4 @@ def is_shared_machine() -> bool:
 def is_person(user: pwd.struct_passwd) -> bool:
     """Tell an account that a person logs in with from one of the system's."""
     has_shell = not user.pw_shell.endswith(_NO_SHELLS)
-    return FIRST_PERSON <= user.pw_uid < NOBODY and has_shell
+    return FIRST_PERSON <= user.pw_uid < NOBODY_UID and has_shell

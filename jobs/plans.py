@@ -13,12 +13,12 @@ import ray
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.core.paths import decoded_folder, is_url
 from cluster.core.urls import normalise_url
-from cluster.pipeline.plan import CrewOptions, Plan
+from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.pipeline.workers import count_detectors_by_node
 from cluster.ray_meter import RayMeter
 from cluster.settings import Settings
 from cluster.store.database.engine import Engine, begin
-from cluster.store.database.retries import Patience
+from cluster.store.database.retries import RetryPolicy
 from cluster.store.sessions.session_rows import (
     SessionInfo,
     create_session,
@@ -107,14 +107,14 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
         ),
         detector=make_detector_options(settings),
         copies=find_copies_place(settings, session, pack),
-        crew=make_crew_options(settings, pack, session.root),
+        workers=make_worker_options(settings, pack, session.root),
         clustering=ClusteringOptions(
             min_quality=settings.min_quality,
             min_cluster_size=settings.min_cluster_size,
             min_samples=settings.min_samples,
             lone_reach=LONE_REACH[pack.kind],
         ),
-        patience=Patience(on_wait=partial(wait_for_database, runtime, session.id)),
+        retry=RetryPolicy(on_wait=partial(wait_for_database, runtime, session.id)),
         meter=RayMeter(),
     )
 
@@ -162,7 +162,7 @@ def parse_sizes(text: str) -> Literal["auto"] | tuple[tuple[int, int], ...]:
         raise BadSetting("detector_sizes", f"{wanted} (it is {text!r}).") from None
 
 
-def make_crew_options(settings: Settings, pack: Pack, root: str) -> CrewOptions:
+def make_worker_options(settings: Settings, pack: Pack, root: str) -> WorkerOptions:
     """Return how many workers there are and what each takes; a GPU each where CUDA is used.
 
     Decoding ahead keeps a GPU fed and hides a network; on the model's own cores it only costs.
@@ -174,7 +174,7 @@ def make_crew_options(settings: Settings, pack: Pack, root: str) -> CrewOptions:
     threads = settings.decode_threads
     if threads is None:
         threads = DECODE_THREADS if uses_gpu or is_url(root) else 0
-    return CrewOptions(
+    return WorkerOptions(
         training_batch=settings.training_batch,
         detection_batch=settings.detection_batch,
         batches_in_flight=settings.batches_in_flight,
@@ -191,7 +191,7 @@ def make_crew_options(settings: Settings, pack: Pack, root: str) -> CrewOptions:
 
 def describe_plan(plan: Plan, session: SessionInfo) -> str:
     """Say in one line which pack, on what and how many detectors."""
-    detectors = sum(count_detectors_by_node(plan.crew).values())
+    detectors = sum(count_detectors_by_node(plan.workers).values())
     actors = "1 detector" if detectors == 1 else f"{detectors} detectors"
     provider = choose_provider(plan.pack, plan.detector.provider)
     return f"Session {session.id}: {plan.pack.explanation} It runs on {provider} with {actors}."

@@ -21,14 +21,14 @@ from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.items.new_attempts import restart_session
 from cluster.store.sessions.phase_rows import get_snapshots
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, list_sessions
 from jobs.command import as_command
 from jobs.interrupts import Interrupt
 from jobs.plans import make_plan, open_pack
 from jobs.runtime import open_database, open_runtime
 from jobs.terminal import ask_progress
-from jobs.train import BAD_ARGUMENTS, EXIT_CODES, run_staffed
+from jobs.train import BAD_ARGUMENTS, EXIT_CODES, run_with_workers
 
 RECENT_SESSIONS = 1000
 
@@ -57,20 +57,20 @@ def run(settings: Settings, session_id: int | None) -> int:
         session = choose_session(engine, session_id)
         pack = open_pack(session, settings, chosen=None)
         with (
-            hold_session(engine, session.id) as hold,
+            lock_session(engine, session.id) as lock,
             open_runtime(settings, url=url, engine=engine) as runtime,
             interrupt.caught(),
         ):
             restart(engine, session)
-            ask = runtime.patience.run(partial(ask_progress, runtime.progress, session.id))
+            ask = runtime.retry.run(partial(ask_progress, runtime.progress, session.id))
             try:
                 claim_session(engine, session.id)
                 plan = make_plan(runtime, session, pack)
-                status = run_staffed(plan, runtime, ask, interrupt, hold)
+                status = run_with_workers(plan, runtime, ask, interrupt, lock)
             except SessionBusy:
                 raise  # Another driver has it: it is not ours to fail.
             except HeadcountError as error:
-                fail_run(engine, session.id, str(error), hold=hold)
+                fail_run(engine, session.id, str(error), lock=lock)
                 raise
             console.print(describe_result(ask()))
     return EXIT_CODES[status]

@@ -32,7 +32,7 @@ from cluster.settings import (
     settings_as_options,
 )
 from cluster.store.database.engine import Engine, build_engine, check_database
-from cluster.store.database.retries import Patience
+from cluster.store.database.retries import RetryPolicy
 from cluster.store.database.schema import upgrade_schema
 from cluster.store.server.embedded import is_embedded_running, start_embedded, stop_embedded
 from jobs.exposure import warn_of_others
@@ -80,9 +80,9 @@ class Runtime:
         ensure_embedded(self.settings)
 
     @property
-    def patience(self) -> Patience:
+    def retry(self) -> RetryPolicy:
         """How what comes before and after a session's phases waits for the database."""
-        return build_patience(self.settings)
+        return build_retry_policy(self.settings)
 
 
 @contextmanager
@@ -97,12 +97,12 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
         url = start_embedded(settings.data_dir)
     else:
         url = settings.database_url.get_secret_value()
-    engine, patience = build_engine(url), build_patience(settings)
+    engine, retry = build_engine(url), build_retry_policy(settings)
     try:
         # The embedded one has answered just now; any other may have been named wrongly.
         check = partial(check_database, engine)
-        patience.run(check) if is_embedded else check()
-        patience.run(partial(upgrade_schema, engine))
+        retry.run(check) if is_embedded else check()
+        retry.run(partial(upgrade_schema, engine))
         yield url, engine
     finally:
         engine.dispose()
@@ -110,7 +110,7 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
             stop_embedded(settings.data_dir)
 
 
-def build_patience(settings: Settings) -> Patience:
+def build_retry_policy(settings: Settings) -> RetryPolicy:
     """Return how a command waits for a database that has answered and is gone.
 
     It says so on stderr; meanwhile an embedded one is brought back.
@@ -119,10 +119,10 @@ def build_patience(settings: Settings) -> Patience:
 
     def wait(waiting_for: str | None) -> None:
         revive_database(settings, waiting_for)
-        if waiting_for is not None and throttle.is_due(now=time.monotonic()):
+        if waiting_for is not None and throttle.admit(now=time.monotonic()):
             print(f"headcount: {waiting_for}", file=sys.stderr, flush=True)
 
-    return Patience(on_wait=wait)
+    return RetryPolicy(on_wait=wait)
 
 
 def revive_database(settings: Settings, waiting_for: str | None) -> None:

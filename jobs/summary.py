@@ -15,7 +15,7 @@ from cluster.core.sessions import PhaseName, SessionStatus
 from cluster.store.database.engine import Engine, begin
 from cluster.store.items.item_rows import Failure, count_duplicates, count_failures, list_failures
 from cluster.store.people.face_vectors import count_session_faces
-from cluster.store.people.groups import list_people
+from cluster.store.people.regrouping import list_people
 from cluster.store.sessions.session_rows import SessionInfo, get_session
 
 SHOWN_FAILURES, SHOWN_PEOPLE = 10, 12

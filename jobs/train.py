@@ -40,13 +40,13 @@ from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
 from cluster.environment import submission_id_from_environment
 from cluster.pipeline.plan import Plan
 from cluster.pipeline.run import BEGINNINGS, claim_session, fail_run, run_session
-from cluster.pipeline.workers import Staff
+from cluster.pipeline.workers import WorkerPool
 from cluster.settings import Settings, check_exposure, load_settings
 from cluster.store.condition import look_at_embedded
 from cluster.store.database.engine import Engine, begin
 from cluster.store.sessions.library_rows import explain_bad_root
 from cluster.store.sessions.phase_rows import get_snapshots
-from cluster.store.sessions.session_locks import SessionHold, hold_session
+from cluster.store.sessions.session_locks import SessionLock, lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
 from cluster.vision.packs.pack_files import Pack, resolve_pack
 from cluster.vision.sources.library_walk import check_root
@@ -60,7 +60,7 @@ from jobs.plans import (
     normalise_root,
     open_pack,
 )
-from jobs.runtime import Runtime, build_patience, open_database, open_runtime, start_serve
+from jobs.runtime import Runtime, build_retry_policy, open_database, open_runtime, start_serve
 from jobs.summary import print_summary, read_summary
 from jobs.terminal import ask_progress, show_live
 
@@ -165,13 +165,13 @@ def explain_root(settings: Settings, error: BadRoot) -> BadRoot:
 def run(settings: Settings, request: Request) -> int:
     """Start what a session runs on, run it, and say what came of it."""
     console = Console(highlight=False)
-    patience, interrupt = build_patience(settings), Interrupt()
+    retry, interrupt = build_retry_policy(settings), Interrupt()
     with ExitStack() as stack:
         url, engine = stack.enter_context(open_database(settings))
-        session = patience.run(partial(find_session, engine, request))
+        session = retry.run(partial(find_session, engine, request))
         stack.enter_context(told_to_session(engine, session.id))
-        hold = patience.run(lambda: stack.enter_context(hold_session(engine, session.id)))
-        status = patience.run(
+        lock = retry.run(lambda: stack.enter_context(lock_session(engine, session.id)))
+        status = retry.run(
             partial(check_can_run, engine, session.id, if_waiting=request.if_waiting)
         )
         if request.if_waiting and status not in BEGINNINGS:
@@ -181,7 +181,7 @@ def run(settings: Settings, request: Request) -> int:
         runtime = stack.enter_context(open_runtime(settings, url=url, engine=engine))
         # Once more: Ray takes SIGTERM for itself when it starts.
         stack.enter_context(interrupt.caught())
-        return run_to_the_end(session, request, runtime, interrupt, hold, console)
+        return run_to_the_end(session, request, runtime, interrupt, lock, console)
 
 
 @contextmanager
@@ -196,7 +196,7 @@ def told_to_session(engine: Engine, session_id: int) -> Iterator[None]:
         raise
     except HeadcountError as error:
         if submission_id_from_environment() is not None:
-            fail_run(engine, session_id, str(error), hold=None)
+            fail_run(engine, session_id, str(error), lock=None)
         raise
 
 
@@ -226,12 +226,12 @@ def run_to_the_end(
     request: Request,
     runtime: Runtime,
     interrupt: Interrupt,
-    hold: SessionHold,
+    lock: SessionLock,
     console: Console,
 ) -> int:
     """Run the session, keep serving if that is wanted, and return the exit code."""
-    runtime.patience.run(partial(name_job, runtime.engine, session.id))
-    status = run_watched(session, request, runtime, interrupt, hold, console)
+    runtime.retry.run(partial(name_job, runtime.engine, session.id))
+    status = run_watched(session, request, runtime, interrupt, lock, console)
     if (request.keep or console.is_terminal) and not interrupt.is_set:
         wait_for_interrupt(runtime, interrupt, console)
     elif interrupt.is_set and status is SessionStatus.PAUSED:
@@ -250,27 +250,27 @@ def run_watched(
     request: Request,
     runtime: Runtime,
     interrupt: Interrupt,
-    hold: SessionHold,
+    lock: SessionLock,
     console: Console,
 ) -> SessionStatus:
     """Run the session while a person watches, and print its summary."""
-    ask = runtime.patience.run(partial(ask_progress, runtime.progress, session.id))
+    ask = runtime.retry.run(partial(ask_progress, runtime.progress, session.id))
     try:
         claim = partial(claim_session, runtime.engine, session.id, if_waiting=request.if_waiting)
-        runtime.patience.run(claim)
+        runtime.retry.run(claim)
         pack = open_pack(session, runtime.settings, chosen=request.pack)
         plan = make_plan(runtime, session, pack)
         console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
-        status = run_staffed(plan, runtime, ask, interrupt, hold)
+        status = run_with_workers(plan, runtime, ask, interrupt, lock)
     except SessionBusy:
         raise  # Another driver has it: it is not ours to fail.
     except Exception as error:  # Per session boundary: whatever it was, the session has failed.
         if not isinstance(error, HeadcountError):
             traceback.print_exc()
-        fail_run(runtime.engine, session.id, describe_error(error), hold=hold)
+        fail_run(runtime.engine, session.id, describe_error(error), lock=lock)
         ray.get(runtime.progress.reload.remote(session.id))
         status = SessionStatus.FAILED
-    summary = runtime.patience.run(partial(read_summary, runtime.engine, session.id, ask()))
+    summary = runtime.retry.run(partial(read_summary, runtime.engine, session.id, ask()))
     print_summary(summary, console, urls=runtime.urls)
     return status
 
@@ -281,23 +281,23 @@ def describe_error(error: Exception) -> str:
     return str(cause) or type(cause).__name__
 
 
-def run_staffed(
+def run_with_workers(
     plan: Plan,
     runtime: Runtime,
     ask: Callable[[], UnifiedProgress],
     interrupt: Interrupt,
-    hold: SessionHold,
+    lock: SessionLock,
 ) -> SessionStatus:
-    """Hire the workers while the HTTP application starts, then run the session."""
-    staff = Staff(plan, reads_photos=runtime.patience.run(partial(reads_photos, plan)))
+    """Start the workers while the HTTP application starts, then run the session."""
+    pool = WorkerPool(plan, reads_photos=runtime.retry.run(partial(reads_photos, plan)))
     try:
         start_serve(runtime)
-        while not interrupt.is_set and not staff.is_ready(timeout_s=READY_POLL_S):
+        while not interrupt.is_set and not pool.wait_until_ready(timeout_s=READY_POLL_S):
             pass
         with show_live(ask, stream=sys.stdout):
-            return run_session(plan, staff, is_interrupted=lambda: interrupt.is_set, hold=hold)
+            return run_session(plan, pool, is_interrupted=lambda: interrupt.is_set, lock=lock)
     finally:
-        staff.dismiss()
+        pool.stop()
 
 
 def reads_photos(plan: Plan) -> bool:

@@ -15,7 +15,7 @@ from ray.serve import Application
 
 from cluster.actors.progress_actor import start_progress_actor
 from cluster.actors.search_actor import start_face_search
-from cluster.actors.shared_snapshots import board_path, read_board
+from cluster.actors.shared_snapshots import read_snapshot, snapshots_path
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.logs import bind, log_to_stderr
 from cluster.ray_internals import listen_on_loopback
@@ -96,7 +96,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
     database_url = require_database_url(settings)
     weights = phase_weights(settings)
     token = settings.api_token.get_secret_value() if settings.api_token else None
-    hire = partial(hire_search, models_dir=settings.models_dir, options=search_options(settings))
+    start = partial(start_search, models_dir=settings.models_dir, options=search_options(settings))
     connect = partial(
         start_progress_actor,
         database_url,
@@ -105,10 +105,10 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         data_dir=settings.data_dir,
     )
     node_id = ray.get_runtime_context().get_node_id()
-    board = board_path(settings.data_dir, namespace=namespace, node_id=node_id)
+    snapshots = snapshots_path(settings.data_dir, namespace=namespace, node_id=node_id)
     return AppParts(
         engine=build_engine(database_url, pool_size=POOL_SIZE),
-        progress=RayProgress(connect, read_board=partial(read_board, board)),
+        progress=RayProgress(connect, read_snapshot=partial(read_snapshot, snapshots)),
         submit=submit,
         allowed_roots=tuple(str(root) for root in settings.allowed_roots),
         api_token=token,
@@ -117,7 +117,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         pack=settings.pack,
         choose_pack=partial(choose_pack, models_dir=settings.models_dir),
         dashboard_url=submit.dashboard_url,
-        search=RaySearch(hire).find_faces,
+        search=RaySearch(start).find_faces,
         search_max_bytes=settings.search_max_bytes,
         make_preview=partial(
             make_preview,
@@ -130,7 +130,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
     )
 
 
-def hire_search(pack: PackChoice, *, models_dir: Path, options: DetectorOptions) -> ActorHandle:
+def start_search(pack: PackChoice, *, models_dir: Path, options: DetectorOptions) -> ActorHandle:
     """Start an actor with the models of `pack`; PackNotFound when they are not there any more."""
     opened = resolve_pack(pack.wanted, models_dir=models_dir)
     if opened.name != pack.name:

@@ -91,7 +91,7 @@ class Problem(NamedTuple):
 PROBLEMS: dict[type[Exception], Problem] = {
     RootNotFound: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "root-not-found", "No such folder"),
     RootUnreachable: Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "root-unreachable", "The storage does not answer"
+        HTTPStatus.SERVICE_UNAVAILABLE, "root-unreachable", "Storage does not answer"
     ),
     RootEmpty: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "root-empty", "No photo in this folder"),
     RootNotAllowed: Problem(HTTPStatus.FORBIDDEN, "root-not-allowed", "Folder not allowed"),
@@ -99,40 +99,44 @@ PROBLEMS: dict[type[Exception], Problem] = {
     PackNotFound: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "pack-not-found", "No such pack"),
     NotFound: Problem(HTTPStatus.NOT_FOUND, "not-found", "Not found"),
     IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Not possible from this status"),
-    SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Somebody runs this session"),
-    UnreachableImage: Problem(HTTPStatus.NOT_FOUND, "photo-not-there", "Photo not to be had now"),
+    SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Session is already running"),
+    UnreachableImage: Problem(
+        HTTPStatus.NOT_FOUND, "photo-not-there", "Photo temporarily unavailable"
+    ),
     UnreadableImage: Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-image", "Photo cannot be read"
     ),
-    StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed meanwhile"),
+    StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed by another client"),
     NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name taken"),
-    FacesElsewhere: Problem(HTTPStatus.CONFLICT, "faces-elsewhere", "Faces were moved meanwhile"),
-    NotLastChange: Problem(HTTPStatus.CONFLICT, "not-last-change", "Not the last change"),
-    ImpossibleChange: Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "impossible-change", "That makes no sense"
+    FacesElsewhere: Problem(
+        HTTPStatus.CONFLICT, "faces-elsewhere", "Faces were moved by another client"
     ),
-    TokenMissing: Problem(HTTPStatus.UNAUTHORIZED, "token-missing", "API token needed"),
-    UnknownHost: Problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown-host", "Not this server's name"),
-    OtherSite: Problem(HTTPStatus.FORBIDDEN, "other-site", "Not from another site"),
+    NotLastChange: Problem(HTTPStatus.CONFLICT, "not-last-change", "Not the latest change"),
+    ImpossibleChange: Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "impossible-change", "Invalid change"
+    ),
+    TokenMissing: Problem(HTTPStatus.UNAUTHORIZED, "token-missing", "API token required"),
+    UnknownHost: Problem(HTTPStatus.MISDIRECTED_REQUEST, "unknown-host", "Unknown host name"),
+    OtherSite: Problem(HTTPStatus.FORBIDDEN, "other-site", "Cross-site request refused"),
     JobNotSubmitted: Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "job-not-submitted", "The cluster takes no job"
+        HTTPStatus.SERVICE_UNAVAILABLE, "job-not-submitted", "Job could not be submitted"
     ),
     UnsupportedBody: Problem(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-body", "Not this type of body"
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-body", "Unsupported content type"
     ),
     SearchUnavailable: Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "search-unavailable", "Search not available"
+        HTTPStatus.SERVICE_UNAVAILABLE, "search-unavailable", "Search unavailable"
     ),
     LiveViewUnavailable: Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view not available"
+        HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view unavailable"
     ),
     DatabaseUnavailable: Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable", "Database not available"
+        HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable", "Database unavailable"
     ),
     RequestValidationError: Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "Request not understood"
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "Invalid request"
     ),
-    Exception: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Defect in the server"),
+    Exception: Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Internal server error"),
 }
 
 
@@ -152,7 +156,7 @@ def describe(error: Exception) -> str:
         return "; ".join(f"{_place(e['loc'])}: {e['msg']}" for e in error.errors())
     if isinstance(error, HeadcountError) and find_problem(error).slug != "internal-error":
         return str(error)
-    return "The server made a mistake; its log says which."
+    return "An internal error occurred. The server log has the details."
 
 
 def _place(location: tuple[int | str, ...]) -> str:

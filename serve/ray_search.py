@@ -20,7 +20,7 @@ ANSWER_S = 90.0
 
 IDLE_S = 300.0
 
-Hire = Callable[[PackChoice], ActorHandle]
+StartSearch = Callable[[PackChoice], ActorHandle]
 
 
 class RaySearch:
@@ -30,8 +30,8 @@ class RaySearch:
     is replaced: it still answers those who wait for it, then Ray ends it.
     """
 
-    def __init__(self, hire: Hire, *, idle_s: float = IDLE_S) -> None:
-        self._hire, self._idle_s = hire, idle_s
+    def __init__(self, start: StartSearch, *, idle_s: float = IDLE_S) -> None:
+        self._start_search, self._idle_s = start, idle_s
         self._pack: PackChoice | None = None
         self._handle: ActorHandle | None = None
         self._hiring = asyncio.Lock()
@@ -57,7 +57,7 @@ class RaySearch:
             return await self._ask(photo, pack)
 
     async def _ask(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
-        handle = await self._hired(pack)
+        handle = await self._search(pack)
         try:
             return cast(PhotoFaces, await handle.find_faces.remote(photo))
         except RayTaskError as error:
@@ -77,10 +77,10 @@ class RaySearch:
             # What is raised keeps this frame until garbage is collected, and a handle its actor.
             del handle
 
-    async def _hired(self, pack: PackChoice) -> ActorHandle:
+    async def _search(self, pack: PackChoice) -> ActorHandle:
         async with self._hiring:
             if self._handle is None or self._pack != pack:
-                self._handle = await asyncio.to_thread(self._hire, pack)
+                self._handle = await asyncio.to_thread(self._start_search, pack)
                 self._pack = pack
             return self._handle
 

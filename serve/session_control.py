@@ -16,7 +16,7 @@ from cluster.core.sessions import Move, PhaseName, SessionStatus
 from cluster.store.database.engine import Db, Engine, begin
 from cluster.store.items.new_attempts import restart_session, retry_session
 from cluster.store.sessions.lost_drivers import fail_session
-from cluster.store.sessions.session_locks import is_session_held
+from cluster.store.sessions.session_locks import is_session_locked
 from cluster.store.sessions.session_rows import SessionInfo, get_session, move_session, set_job
 
 Change = Callable[[Db], SessionStatus]
@@ -68,7 +68,7 @@ class SessionControl:
     def _change_and_submit(self, session_id: int, change: Change) -> SessionInfo:
         with begin(self.engine) as db:
             status = change(db)
-            goes_on = status is SessionStatus.RUNNING and is_session_held(db, session_id)
+            goes_on = status is SessionStatus.RUNNING and is_session_locked(db, session_id)
             session = get_session(db, session_id)
         return session if goes_on else self.submit_job(session)
 

@@ -28,7 +28,7 @@ from sqlalchemy import text
 from cluster.store.database.engine import begin, build_engine
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles
-from cluster.store.server.server_process import find_postmaster, find_processes
+from cluster.store.server.server_process import find_processes, find_server_process
 from cluster.store.sessions.invariants import check_session
 from tests.headcount import Headcount
 from tests.waiting import PATIENT_S, comes_true
@@ -211,8 +211,8 @@ def kill(victim: str, run: Headcount) -> bool:
 def find_victims(victim: str, run: Headcount) -> list[psutil.Process]:
     """Return the living processes of this kind."""
     if victim == "database":
-        postmaster = find_postmaster(ServerFiles.under(run.data_dir))
-        return [] if postmaster is None else [postmaster]
+        server = find_server_process(ServerFiles.under(run.data_dir))
+        return [] if server is None else [server]
     assert run.process is not None
     return [p for p in list_children(run.process.pid) if title_of(p).startswith(TITLES[victim])]
 

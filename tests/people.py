@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from cluster.store.database.engine import begin
 from cluster.store.people.face_vectors import load_vectors
-from cluster.store.people.groups import assign_people
+from cluster.store.people.regrouping import assign_people
 from tests.library import NOW, PACK, found, run_session
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from cluster.core.sessions import SessionStatus
 from cluster.pipeline.plan import Plan
 from cluster.pipeline.run import run_session
-from cluster.pipeline.workers import Staff
+from cluster.pipeline.workers import WorkerPool
 from cluster.settings import Settings
 from cluster.store.database.engine import begin
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import SessionInfo, create_session
 from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
 from jobs.plans import make_plan
@@ -41,12 +41,12 @@ def run(
     runtime: Runtime, session: SessionInfo, *, change: Callable[[Plan], Plan] = lambda plan: plan
 ) -> SessionStatus:
     """Run a session to its end, its plan changed; may be called in a thread."""
-    with hold_session(runtime.engine, session.id) as hold:
+    with lock_session(runtime.engine, session.id) as lock:
         plan = change(make_plan(runtime, session, resolve_pack(BUNDLED)))
-        staff = Staff(plan)
+        pool = WorkerPool(plan)
         try:
-            while not staff.is_ready(timeout_s=1.0):
+            while not pool.wait_until_ready(timeout_s=1.0):
                 pass
-            return run_session(plan, staff, is_interrupted=lambda: False, hold=hold)
+            return run_session(plan, pool, is_interrupted=lambda: False, lock=lock)
         finally:
-            staff.dismiss()
+            pool.stop()

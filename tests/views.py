@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from cluster.actors.progress_actor import Progress
 from cluster.store.database.progress_versions import next_first_version
-from cluster.store.sessions.high_water_marks import keep_floor
+from cluster.store.sessions.high_water_marks import raise_high_water_mark
 from cluster.store.sessions.phase_rows import load_snapshots
 
 
@@ -18,7 +18,7 @@ def view_of(engine: Engine) -> Progress:
     """Return a live view of a library, as ProgressActor makes one."""
     return Progress(
         load=partial(load_snapshots, engine),
-        keep=partial(keep_floor, engine),
+        keep=partial(raise_high_water_mark, engine),
         first_version=partial(next_first_version, engine),
         clock=time.monotonic,
         keep_interval_s=0,
@@ -26,7 +26,7 @@ def view_of(engine: Engine) -> Progress:
 
 
 def view_without_database(**options: Any) -> Progress:
-    """Return a live view whose floors are kept nowhere, unless `options` say where."""
+    """Return a live view whose high-water marks are kept nowhere, unless `options` say where."""
     nowhere: dict[str, Any] = {
         "keep": lambda *floor: None,
         "first_version": lambda: 1000,

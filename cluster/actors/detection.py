@@ -40,9 +40,9 @@ from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import Engine, begin, build_engine, check_database
-from cluster.store.database.retries import Patience
+from cluster.store.database.retries import RetryPolicy
 from cluster.store.items.item_rows import settle_detection
-from cluster.store.sessions.stops import worker_stop_sign
+from cluster.store.sessions.cancellation import worker_cancellation
 from cluster.vision.packs.detector import (
     DetectorOptions,
     FaceDetector,
@@ -241,14 +241,14 @@ def _commit_patiently(
     engine: Engine,
     tell: Callable[[int, str | None], object],
 ) -> Settled:
-    patience = Patience(on_wait=partial(tell, batch.session_id))
-    return patience.run(lambda: commit_detection(batch, outcomes, engine=engine))
+    retry = RetryPolicy(on_wait=partial(tell, batch.session_id))
+    return retry.run(lambda: commit_detection(batch, outcomes, engine=engine))
 
 
-def rehearse(detector: FaceDetector) -> None:
+def warm_up_fingerprints(detector: FaceDetector) -> None:
     """Look at an empty picture once, so that no photo waits for what the models set up."""
     empty = np.zeros((480, 640, 3), dtype=np.uint8)
-    detector.detect([PreparedPhoto("rehearsal", None, OpenedImage(empty, 640, 480))])
+    detector.detect([PreparedPhoto("warm-up", None, OpenedImage(empty, 640, 480))])
     detector.times.take()
 
 
@@ -272,7 +272,7 @@ class FaceDetectorActor(Detection):
         self._name = name
         log_to_stderr()
         detector, engine = load_detector(pack, options), build_engine(database_url, pool_size=2)
-        rehearse(detector)
+        warm_up_fingerprints(detector)
         with suppress(DatabaseUnavailable):  # Its batches wait for it.
             check_database(engine)
         super().__init__(
@@ -284,7 +284,7 @@ class FaceDetectorActor(Detection):
             copies=copies,
             meter=RayMeter(),
             report_interval_s=report_interval_s,
-            is_stopped=lambda session_id: worker_stop_sign(database_url, session_id).is_set(),
+            is_stopped=lambda session_id: worker_cancellation(database_url, session_id).poll(),
         )
         bind(__name__).info("detector ready", name=name, pack=pack.name, provider=self.describe())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cluster.core.counter_deltas import Tally
+from cluster.core.counter_deltas import CounterDeltas
 from cluster.core.metrics import (
     ETA,
     FACES,
@@ -36,7 +36,7 @@ class LiveMeasures:
     """Records what the live view learns; times are seconds of a clock that never jumps."""
 
     meter: Meter
-    _tallies: dict[tuple[int, PhaseName], Tally] = field(default_factory=dict)
+    _deltas: dict[tuple[int, PhaseName], CounterDeltas] = field(default_factory=dict)
     _seen_at: dict[int, dict[tuple[PhaseName, int], float]] = field(default_factory=dict)
 
     def count(self, session_id: int, phase: PhaseSnapshot) -> None:
@@ -44,11 +44,11 @@ class LiveMeasures:
         if phase.name is PhaseName.CLUSTERING:
             return  # its count is of faces, which face detection has counted
         counts = _count_outcomes(phase)
-        tally = self._tallies.get((session_id, phase.name))
-        if tally is None or tally.attempt < phase.attempt:
-            self._tallies[session_id, phase.name] = Tally.starting_at(phase.attempt, counts)
-        elif tally.attempt == phase.attempt:
-            for outcome, grown in tally.grow_to(counts).items():
+        deltas = self._deltas.get((session_id, phase.name))
+        if deltas is None or deltas.attempt < phase.attempt:
+            self._deltas[session_id, phase.name] = CounterDeltas.starting_at(phase.attempt, counts)
+        elif deltas.attempt == phase.attempt:
+            for outcome, grown in deltas.grow_to(counts).items():
                 if outcome == FACES.name:
                     self.meter.record(FACES, grown)
                 else:
@@ -75,8 +75,8 @@ class LiveMeasures:
     def forget(self, session_id: int) -> None:
         """Forget a session that the live view forgets."""
         self._seen_at.pop(session_id, None)
-        for key in [key for key in self._tallies if key[0] == session_id]:
-            del self._tallies[key]
+        for key in [key for key in self._deltas if key[0] == session_id]:
+            del self._deltas[key]
 
     def _ages(self, session_id: int, in_flight: InFlight, *, now: float) -> dict[PhaseName, float]:
         """Return how long the oldest batch of each phase has been seen in flight."""

@@ -20,7 +20,7 @@ import ray
 from ray.actor import ActorHandle
 
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
-from cluster.actors.shared_snapshots import Board, board_path
+from cluster.actors.shared_snapshots import SharedSnapshots, snapshots_path
 from cluster.actors.watching import Watch, find_last_words, is_job_alive
 from cluster.core.errors import DatabaseUnavailable, NotFound
 from cluster.core.live import LivePhase, LiveSession, Snapshots
@@ -36,10 +36,10 @@ from cluster.logs import log_to_stderr
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import build_engine
 from cluster.store.database.progress_versions import next_first_version
-from cluster.store.sessions.high_water_marks import keep_floor
+from cluster.store.sessions.high_water_marks import raise_high_water_mark
 from cluster.store.sessions.phase_rows import load_snapshots
 
-KeepFloor = Callable[[int, PhaseName, int, int], object]
+RaiseHighWaterMark = Callable[[int, PhaseName, int, int], object]
 """Session, phase, attempt, count."""
 
 MAX_SESSIONS = 256
@@ -47,7 +47,7 @@ MAX_SESSIONS = 256
 
 COALESCE_S = 0.05
 KEEP_INTERVAL_S = 0.15
-"""Between two floors of a phase: what is in flight is shown as often."""
+"""Between two marks of a phase: what is in flight is shown as often."""
 
 
 class Progress:
@@ -56,24 +56,24 @@ class Progress:
     `load` reads the phases of a session from the database and raises NotFound; `keep` writes the
     floor of a phase, which comes before it is shown; both raise DatabaseUnavailable. `clock` gives
     seconds that never jump; `first_version` gives a number above all versions of earlier views;
-    `meter` takes what is measured for those who run it; `board` shows each change to this node.
+    `meter` takes what is measured for those who run it; `snapshots` shows each change to this node.
     """
 
     def __init__(
         self,
         *,
         load: Callable[[int], Snapshots],
-        keep: KeepFloor,
+        keep: RaiseHighWaterMark,
         first_version: Callable[[], int],
         clock: Callable[[], float],
         weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
         meter: Meter | None = None,
-        board: Board | None = None,
+        snapshots: SharedSnapshots | None = None,
         keep_interval_s: float = KEEP_INTERVAL_S,
     ) -> None:
         self._load, self._keep, self._first_version = load, keep, first_version
         self._clock, self._weights, self._keep_interval_s = clock, weights, keep_interval_s
-        self._measures, self._board = LiveMeasures(meter or NoMeter()), board
+        self._measures, self._snapshots = LiveMeasures(meter or NoMeter()), snapshots
         self._version = 0
         self._sessions: dict[int, LiveSession] = {}
         self._changed = asyncio.Condition()
@@ -118,8 +118,8 @@ class Progress:
             rows = await asyncio.to_thread(self._read, session_id)
         except NotFound:
             self._sessions.pop(session_id, None)
-            if self._board is not None:
-                self._board.wipe(session_id)
+            if self._snapshots is not None:
+                self._snapshots.wipe(session_id)
             raise
         session = self._sessions.setdefault(session_id, LiveSession.from_rows(rows))
         session.waiting_for = None
@@ -199,8 +199,8 @@ class Progress:
             self._measures.count(session_id, phase.shown)
         self._version += 1
         session.version = self._version
-        if self._board is not None:
-            self._board.show(self._unify(session_id, session))
+        if self._snapshots is not None:
+            self._snapshots.show(self._unify(session_id, session))
         self._forget_old_sessions()
         async with self._changed:
             self._changed.notify_all()
@@ -255,15 +255,15 @@ class ProgressActor(Progress):
         log_to_stderr()
         engine = build_engine(database_url, pool_size=2)
         context = ray.get_runtime_context()
-        board = board_path(data_dir, namespace=namespace, node_id=context.get_node_id())
+        snapshots = snapshots_path(data_dir, namespace=namespace, node_id=context.get_node_id())
         super().__init__(
             load=partial(load_snapshots, engine),
-            keep=partial(keep_floor, engine),
+            keep=partial(raise_high_water_mark, engine),
             first_version=partial(next_first_version, engine),
             clock=time.monotonic,
             weights=weights,
             meter=RayMeter(),
-            board=Board(board),
+            snapshots=SharedSnapshots(snapshots),
         )
         watch = Watch(
             engine,
@@ -289,7 +289,7 @@ def start_progress_actor(
 ) -> ActorHandle:
     """Return the one ProgressActor of this library, started when there is none yet.
 
-    Its board is below `data_dir`.
+    Its snapshots is below `data_dir`.
     """
     actor = cast(Any, ProgressActor).options(
         name=ACTOR_NAME, namespace=namespace, lifetime="detached", get_if_exists=True

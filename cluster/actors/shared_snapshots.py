@@ -1,13 +1,13 @@
-"""The newest progress of running sessions, where other processes of the same node can read it.
+"""The newest progress of running sessions, in a file that all processes of a node can read.
 
 A replica that asks the ProgressActor pays a call through Ray, milliseconds; to read here what the
 actor wrote takes some ten microseconds. It is the same answer: the actor writes each change before
 anybody else is told of it. So two replicas never differ, and what a client sees never falls, as
 it could if each replica answered from what it was last sent.
 
-The board is one file of slots, written and read whole without a lock: a checksum tells a slot that
+The file is one file of slots, written and read whole without a lock: a checksum tells a slot that
 was being written. What is old, torn, not there or of another session is nothing, and the actor is
-asked; so is it from other nodes, whose boards have other names.
+asked; so is it from other nodes, whose files have other names.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FRESH_S = 0.5
 
 SLOTS, SLOT_BYTES = 16, 8192
 FORGOTTEN_S = 86_400.0
-"""The board of a Ray that has not written to it for a day is removed."""
+"""The snapshots of a Ray that has not written to it for a day is removed."""
 
 _HEADER = struct.Struct("<II")  # The CRC-32 of what follows, and its length.
 _SEEN = struct.Struct("<qd")  # The session, and the moment (monotonic seconds).
@@ -38,13 +38,13 @@ _EMPTY = bytes(_HEADER.size)
 logger = bind(__name__)
 
 
-def board_path(data_dir: Path, *, namespace: str, node_id: str) -> Path:
-    """Return where the board of a library is on one node of one Ray cluster."""
-    return data_dir / "live" / f"{namespace}-{node_id}.board"
+def snapshots_path(data_dir: Path, *, namespace: str, node_id: str) -> Path:
+    """Return where the snapshots of a library is on one node of one Ray cluster."""
+    return data_dir / "live" / f"{namespace}-{node_id}.snapshots"
 
 
-class Board:
-    """The board as its one writer sees it; a disk that fails only makes readers ask."""
+class SharedSnapshots:
+    """The file as its one writer sees it; a disk that fails only makes readers ask."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock
@@ -54,7 +54,7 @@ class Board:
             _remove_forgotten(path.parent)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode=0o600)
         except OSError as error:
-            logger.warning("no board", error=str(error))
+            logger.warning("no shared snapshots", error=str(error))
 
     def show(self, progress: UnifiedProgress) -> None:
         """Show `progress` in place of what was shown of its session."""
@@ -79,13 +79,13 @@ class Board:
                 self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
-            logger.warning("the board could not be written", session=session_id)
+            logger.warning("the snapshots could not be written", session=session_id)
 
 
-def read_board(
+def read_snapshot(
     path: Path, session_id: int, *, clock: Callable[[], float] = time.monotonic
 ) -> UnifiedProgress | None:
-    """Return what the board at `path` shows of a session now; None when the actor must be asked."""
+    """Return the snapshot of a session in the file at `path`; None when the actor must be asked."""
     try:
         with path.open("rb", buffering=0) as file:
             slot = os.pread(file.fileno(), SLOT_BYTES, _offset(session_id))
@@ -110,7 +110,7 @@ def _offset(session_id: int) -> int:
 
 def _remove_forgotten(folder: Path) -> None:
     oldest = time.time() - FORGOTTEN_S
-    for board in folder.glob("*.board"):
+    for snapshots in folder.glob("*.snapshots"):
         with suppress(OSError):
-            if board.stat().st_mtime < oldest:
-                board.unlink()
+            if snapshots.stat().st_mtime < oldest:
+                snapshots.unlink()

@@ -23,7 +23,7 @@ class Elsewhere(StrEnum):
     """Where faces can go that is no person yet."""
 
     NEW = "new"
-    NOBODY = "nobody"
+    UNGROUPED = "nobody"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Tally:
+class CounterDeltas:
     """The highest counts of one phase's attempt; what was there at first is not growth."""
 
     attempt: int
     highest: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def starting_at(cls, attempt: int, counts: Mapping[str, int]) -> Tally:
+    def starting_at(cls, attempt: int, counts: Mapping[str, int]) -> CounterDeltas:
         """Begin where the rows are: somebody else has counted that."""
         return cls(attempt, dict(counts))
 

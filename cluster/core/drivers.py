@@ -44,7 +44,7 @@ class Unattended:
     is_job_alive: bool = False
 
     @property
-    def patience_s(self) -> float:
+    def wait_s(self) -> float:
         """Seconds until the driver counts as lost."""
         never_had_one = self.status is SessionStatus.PENDING and self.job_id is None
         return NEVER_CAME_AFTER_S if never_had_one else LOST_AFTER_S
@@ -64,4 +64,4 @@ class DriverWatch:
         """
         waiting = {one.session_id: one for one in sightings if not one.is_job_alive}
         self._since = {i: self._since.get(i, now) for i in waiting}
-        return [i for i, one in waiting.items() if now - self._since[i] >= one.patience_s]
+        return [i for i, one in waiting.items() if now - self._since[i] >= one.wait_s]

@@ -181,7 +181,7 @@ class NotLastChange(HeadcountError):
 
 
 class ImpossibleChange(HeadcountError):
-    """What is asked of people makes no sense; the message says why."""
+    """A change to people is contradictory; the message says how."""
 
 
 class SessionRunning(SessionBusy):

@@ -22,8 +22,8 @@ SAMPLE_INTERVAL_S = 0.2
 class LivePhase:
     """One phase: its row, the reports that came after it, and its recent rate.
 
-    `kept` is the highest count of this attempt that the row keeps as its floor: of what is in
-    flight no more is shown. `is_being_kept` while somebody writes a higher one.
+    `kept` is the row's high-water mark, the highest count of this attempt: of what is in flight no
+    more is shown. `is_being_kept` while somebody writes a higher one.
     """
 
     row: PhaseSnapshot
@@ -38,7 +38,7 @@ class LivePhase:
     def apply_row(self, row: PhaseSnapshot) -> None:
         """Take over what the database says, unless something newer is known."""
         if row.attempt > self.row.attempt:
-            self.row, self.shown, self.kept = row, row, row.floor
+            self.row, self.shown, self.kept = row, row, row.high_water_mark
             self.in_flight.clear()
             self.settled_batches.clear()
             self.rate.samples.clear()
@@ -117,7 +117,7 @@ class LivePhase:
 
     def sample(self, *, now: float) -> None:
         """Note the shown count for the rate."""
-        if self.shown.status is PhaseStatus.RUNNING and self.sampling.is_due(now=now):
+        if self.shown.status is PhaseStatus.RUNNING and self.sampling.admit(now=now):
             self.rate.add_sample(now=now, count=self.shown.shown)
 
     def snapshot(self, *, now: float) -> PhaseSnapshot:
@@ -136,4 +136,4 @@ class LiveSession:
     @classmethod
     def from_rows(cls, rows: Snapshots) -> LiveSession:
         """Begin with what the database says."""
-        return cls({row.name: LivePhase(row, row, kept=row.floor) for row in rows})
+        return cls({row.name: LivePhase(row, row, kept=row.high_water_mark) for row in rows})

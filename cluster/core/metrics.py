@@ -65,7 +65,7 @@ IN_FLIGHT_AGE = Metric(
     "How long the oldest batch has been in flight: one that grows is stuck.",
     ("session", "phase"),
 )
-DETECTORS = Metric("headcount_detectors", "gauge", "Detectors that are hired.", ("session",))
+DETECTORS = Metric("headcount_detectors", "gauge", "Detectors that run.", ("session",))
 
 METRICS = (
     PHOTOS,

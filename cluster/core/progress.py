@@ -74,7 +74,7 @@ class PhaseSnapshot:
     revision: int = 0
     attempt: int = 1
     in_flight: int = 0
-    floor: int = 0
+    high_water_mark: int = 0
     is_discovering: bool = False
     started_at: datetime | None = None
     completed_at: datetime | None = None
@@ -95,7 +95,7 @@ class PhaseSnapshot:
         counts = self.counts
         if counts.finished >= counts.total:
             return counts.finished
-        live = max(counts.finished + self.in_flight, self.floor)
+        live = max(counts.finished + self.in_flight, self.high_water_mark)
         return min(live, counts.total - 1) if not self.is_discovering else min(live, counts.total)
 
 
@@ -158,10 +158,10 @@ def check_counts(counts: PhaseCounts) -> None:
 
 
 def never_fall(before: PhaseSnapshot | None, now: PhaseSnapshot) -> PhaseSnapshot:
-    """Return `now` with its floor raised to what was shown before in the same attempt."""
+    """Return `now` with its high_water_mark raised to what was shown before in the same attempt."""
     if before is None or before.attempt != now.attempt:
         return now
-    return replace(now, floor=max(now.floor, before.shown))
+    return replace(now, high_water_mark=max(now.high_water_mark, before.shown))
 
 
 def show_phase(phase: PhaseSnapshot) -> PhaseProgress:

@@ -54,8 +54,8 @@ class Throttle:
     interval_s: float = MIN_INTERVAL_S
     _last: float | None = field(default=None)
 
-    def is_due(self, *, now: float, next_in_s: float = 0.0) -> bool:
-        """Tell whether an event at `now` may pass, and remember it when it does.
+    def admit(self, *, now: float, next_in_s: float = 0.0) -> bool:
+        """Let an event at `now` pass, or not, and tell which; one that passes is remembered.
 
         It may a little early when the next one, expected in `next_in_s`, would be late.
         """
@@ -85,6 +85,6 @@ class BatchReporter:
         now = self.clock()
         took_s = 0.0 if self._done_at is None else max(0.0, now - self._done_at)
         self._done_at = now
-        if self.throttle.is_due(now=now, next_in_s=took_s):
+        if self.throttle.admit(now=now, next_in_s=took_s):
             report = InFlight(self.session_id, self.phase, self.attempt, self.batch_id, self.count)
             self.send(report)

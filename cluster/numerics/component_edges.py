@@ -13,9 +13,9 @@ Method:
    to anywhere: its components are to be searched up to that weight, their limit. A better edge that
    is still unknown is lighter than the heaviest known one between its ends, and so it starts at one
    of these points, below its limit.
-3. `search_square`: points with limits are compared with all whose bounds are below them, each pair
-   once, with a `Sieve`, and the edges below a limit kept. These, and the known ones, hold the whole
-   tree.
+3. `search_tile`: points with limits are compared with all whose bounds are below them, each pair
+   once, with a `Prefilter`, and the edges below a limit kept. These, and the known ones, hold the
+   whole tree.
 
 Strangers, and people with few photos, have high bounds and drop out: often most of a library.
 """
@@ -30,9 +30,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cluster.numerics.edges import NO_EDGES, Edges, join_edges, weigh_pairs
-from cluster.numerics.neighbours import MEASURE_SLACK, Square
+from cluster.numerics.neighbours import MEASURE_SLACK, Tile
 from cluster.numerics.pairs import Pairs, measure_squared
-from cluster.numerics.products.prefilter import PRODUCT_SLACK, TILE, Sieve, split_rows
+from cluster.numerics.products.prefilter import PRODUCT_SLACK, SUBTILE, Prefilter, split_rows
 from cluster.numerics.spanning_tree import find_lowest, thin_edges
 from cluster.numerics.unions import Unions
 
@@ -58,9 +58,9 @@ class Search:
     component: npt.NDArray[np.int64]
     core: npt.NDArray[np.float64]
 
-    def is_needed(self, square: Square) -> bool:
-        """Tell whether a square can hold an edge that is wanted."""
-        (first, last), (left, right) = square
+    def is_needed(self, tile: Tile) -> bool:
+        """Tell whether a tile can hold an edge that is wanted."""
+        (first, last), (left, right) = tile
         limit = self.limits[[first, left]].max()
         return bool(self.bounds[first:last].min() < limit > self.bounds[left:right].min())
 
@@ -120,18 +120,20 @@ def plan_search(
     )
 
 
-def search_square(
-    vectors: npt.NDArray[np.float32], sieve: Sieve, search: Search, square: Square
+def search_tile(
+    vectors: npt.NDArray[np.float32], prefilter: Prefilter, search: Search, tile: Tile
 ) -> Edges:
-    """Return the forest of the wanted edges in a square of the searched points.
+    """Return the forest of the wanted edges in a tile of the searched points.
 
-    `sieve` holds `vectors[search.points]`.
+    `prefilter` holds `vectors[search.points]`.
     """
     is_limited = search.limits > 0
     farthest = search.limits**2 * (1 + MEASURE_SLACK)
-    floors = np.where(is_limited, 1 - farthest / 2 - PRODUCT_SLACK, np.inf)
+    thresholds = np.where(is_limited, 1 - farthest / 2 - PRODUCT_SLACK, np.inf)
     kept = [NO_EDGES]
-    for rows, columns in sieve.sift(*square, floors=floors, groups=search.ranks):
+    for rows, columns in prefilter.find_candidates(
+        *tile, thresholds=thresholds, groups=search.ranks
+    ):
         edges = _weigh(vectors, search.core, search.points[rows], search.points[columns])
         limits = np.maximum(search.limits[rows], search.limits[columns])
         kept.append(edges.take(edges.weights < limits))
@@ -177,7 +179,7 @@ def _compare_densest(
     points = np.sort(order[np.arange(len(order)) - firsts[part[order]] < each])
     nearness = 1 - core[points] ** 2 / 2
     best = np.empty(len(points), dtype=np.int64)
-    for start, stop in split_rows(0, len(points), size=TILE):
+    for start, stop in split_rows(0, len(points), size=SUBTILE):
         products = vectors[points[start:stop]] @ vectors[points].T
         np.minimum(products, nearness, out=products, casting="same_kind")
         products[part[points[start:stop], None] == part[points]] = -np.inf

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-NOBODY = 0
+UNGROUPED = 0
 """Written for a face that belongs to no person; new persons are -1, -2, ..."""
 
 MIN_VOTES = 2
@@ -31,10 +31,10 @@ def match_identities(
     now, -1 for none; `is_placed` bool (n,) marks faces that a user placed, also with nobody.
     """
     persons = _match_labels(labels, person_ids, is_placed)
-    found = np.full(len(labels), NOBODY, dtype=np.int64)
+    found = np.full(len(labels), UNGROUPED, dtype=np.int64)
     is_grouped = labels >= 0
     found[is_grouped] = persons[labels[is_grouped]]
-    found[is_placed] = np.where(person_ids > 0, person_ids, NOBODY)[is_placed]
+    found[is_placed] = np.where(person_ids > 0, person_ids, UNGROUPED)[is_placed]
     return found
 
 

@@ -1,19 +1,19 @@
-"""Exact neighbours and core distances, each pair of vectors compared once, square by square.
+"""Exact neighbours and core distances, each pair of vectors compared once, tile by tile.
 
 Contract: `vectors` is float32 (n, d), C-contiguous, distinct, in canonical order
 (`distinct.find_distinct`), each row of length 1 (within float32's rounding). Distances are
-Euclidean; on such vectors they order points as cosine distances do. A square's result depends on
-that square, the radii and the vectors alone, so squares may be computed anywhere and in any order.
+Euclidean; on such vectors they order points as cosine distances do. A tile's result depends on
+that tile, the radii and the vectors alone, so tiles may be computed anywhere and in any order.
 
 Method: brute force, but not for a number of neighbours: within a radius, which each vector has of
-its own. A list of the k nearest can only be known when everything has been seen, and each square
+its own. A list of the k nearest can only be known when everything has been seen, and each tile
 would have to hear of all before it; a radius is known beforehand, serves both ends of a pair, and
 what lies within it is the same whoever looks.
 
 1. `find_radii`: a vector's radius is its distance to the c-th nearest of a sample, so at least c
    vectors lie within it, and k on average when the sample is c / k of all (`plan_sample`). The
    canonical order is as good as random, so the sample is its beginning.
-2. `compare_square`: a `Sieve` lets through the pairs that may lie within the radius of either;
+2. `compare_tile`: a `Prefilter` lets through the pairs that may lie within the radius of either;
    those are measured, and kept if they do.
 3. `find_core_distances`: core distance as in Campello, Moulavi, Sander (PAKDD 2013), as hdbscan
    counts it: to the `min_samples`-th neighbour, without the point itself. The lists hold so many.
@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.numerics.pairs import Lists, Pairs, join_pairs, measure_distances, measure_squared
-from cluster.numerics.products.prefilter import PRODUCT_SLACK, Block, Sieve, split_rows
+from cluster.numerics.products.prefilter import PRODUCT_SLACK, Block, Prefilter, split_rows
 
 DEFAULT_NEIGHBOURS = 36
 """Lists of about so many: longer ones take longer to find and leave less to search later."""
@@ -43,7 +43,7 @@ MEASURE_SLACK = 1e-5
 EXTRA_USED = 2
 ROWS_AT_ONCE = 8192
 
-Square = tuple[Block, Block]
+Tile = tuple[Block, Block]
 """Rows, and the columns to compare them with: the same ones, or later ones."""
 
 
@@ -67,12 +67,12 @@ def plan_sample(total: int, *, min_samples: int, k: int) -> Sample:
 
 
 def find_radii(
-    vectors: npt.NDArray[np.float32], sieve: Sieve, rows: Block, *, sample: Sample
+    vectors: npt.NDArray[np.float32], prefilter: Prefilter, rows: Block, *, sample: Sample
 ) -> npt.NDArray[np.float32]:
     """Return squared radii of a block of rows, float32 (m,): at least `sample.count` lie within."""
     if not sample.count:
         return np.zeros(rows[1] - rows[0], dtype=np.float32)
-    picked = sieve.pick(rows, (0, sample.size), count=sample.count)
+    picked = prefilter.pick(rows, (0, sample.size), count=sample.count)
     places = np.repeat(np.arange(*rows), sample.count)
     return measure_squared(vectors, places, picked.ravel()).reshape(picked.shape).max(axis=1)
 
@@ -82,21 +82,21 @@ def widen_radii(radii: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return radii * np.float32(1 + 2 * MEASURE_SLACK)
 
 
-def compare_square(
+def compare_tile(
     vectors: npt.NDArray[np.float32],
-    sieve: Sieve,
+    prefilter: Prefilter,
     radii: npt.NDArray[np.float32],
-    square: Square,
+    tile: Tile,
 ) -> Pairs:
-    """Return the pairs of a square, left < right, that lie within the radius of either.
+    """Return the pairs of a tile, left < right, that lie within the radius of either.
 
     `radii` float32 (n,), squared. A little more is kept than that, so that nothing is missing
     because a distance was rounded.
     """
     limits = widen_radii(radii)
-    floors = 1 - limits.astype(np.float64) * (1 + MEASURE_SLACK) / 2 - PRODUCT_SLACK
+    thresholds = 1 - limits.astype(np.float64) * (1 + MEASURE_SLACK) / 2 - PRODUCT_SLACK
     kept = []
-    for left, right in sieve.sift(*square, floors=floors):
+    for left, right in prefilter.find_candidates(*tile, thresholds=thresholds):
         squared = measure_squared(vectors, left, right)
         is_near = (squared <= limits[left]) | (squared <= limits[right])
         left, right = left[is_near], right[is_near]

@@ -6,7 +6,7 @@ max(core, reach). Edges between points in each other's lists are given, all of t
 
 Method: Borůvka (1926), as McInnes and Healy (2017) use it. A component takes its lightest outgoing
 edge if no point of it can have a lighter one outside of its list. Most of the tree comes from here,
-in no time; `crossings` finds the edges between the components that are left (people with more
+in no time; `component_edges` finds the edges between the components that are left (people with more
 photos than a list is long). The tree's weights are computed anew from differences, in float64.
 """
 

@@ -1,7 +1,7 @@
-"""The spanning tree of all vectors, square by square, wherever squares are computed.
+"""The spanning tree of all vectors, tile by tile, wherever tiles are computed.
 
-Three kinds of work come in pieces that know nothing of each other: `find_radii`, `compare_square`
-(who is near whom; nearly all the time) and `search_square` (edges between components). `Workers`
+Three kinds of work come in pieces that know nothing of each other: `find_radii`, `compare_tile`
+(who is near whom; nearly all the time) and `search_tile` (edges between components). `Workers`
 says where they are computed: `LocalWorkers` here; others may hand them to processes, and stop, wait
 or count between two results. The tree is the same.
 """
@@ -24,27 +24,27 @@ from cluster.numerics.component_edges import (
     connect_components,
     find_limits,
     plan_search,
-    search_square,
+    search_tile,
 )
 from cluster.numerics.distinct import DistinctVectors
 from cluster.numerics.edges import Edges, join_edges, weigh_pairs
 from cluster.numerics.neighbours import (
     DEFAULT_NEIGHBOURS,
     Sample,
-    Square,
-    compare_square,
+    Tile,
+    compare_tile,
     find_core_distances,
     find_radii,
     plan_sample,
 )
 from cluster.numerics.pairs import Pairs, join_pairs, list_pairs
-from cluster.numerics.products.prefilter import Block, FloatSieve, Sieve, split_rows
+from cluster.numerics.products.prefilter import Block, FloatPrefilter, Prefilter, split_rows
 from cluster.numerics.spanning_tree import SpanningTree, finish_tree, join_lists, thin_edges
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
-MakeSieve = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64] | None], Sieve]
+MakePrefilter = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64] | None], Prefilter]
 """Vectors, and which of them in which order (None: all, as they are), made ready to compare."""
 
 OnProgress = Callable[[str, int, int], None]
@@ -63,22 +63,20 @@ class Workers(Protocol):
         """Give `find_radii` of each block."""
         ...
 
-    def map_near(
-        self, squares: Sequence[Square], *, radii: npt.NDArray[np.float32]
-    ) -> Iterable[Pairs]:
-        """Give `compare_square` of each square."""
+    def map_near(self, tiles: Sequence[Tile], *, radii: npt.NDArray[np.float32]) -> Iterable[Pairs]:
+        """Give `compare_tile` of each tile."""
         ...
 
-    def map_search(self, squares: Sequence[Square], *, search: Search) -> Iterable[Edges]:
-        """Give `search_square` of each square."""
+    def map_search(self, tiles: Sequence[Tile], *, search: Search) -> Iterable[Edges]:
+        """Give `search_tile` of each tile."""
         ...
 
 
-def float_sieve(
+def float_prefilter(
     vectors: npt.NDArray[np.float32], places: npt.NDArray[np.int64] | None
-) -> FloatSieve:
-    """Return a plain sieve."""
-    return FloatSieve(vectors if places is None else vectors[places])
+) -> FloatPrefilter:
+    """Return a plain prefilter."""
+    return FloatPrefilter(vectors if places is None else vectors[places])
 
 
 @dataclass(frozen=True)
@@ -86,13 +84,13 @@ class LocalWorkers:
     """Computes in `threads` threads of this process, a piece or two ahead of what is asked for."""
 
     vectors: npt.NDArray[np.float32]
-    make_sieve: MakeSieve = float_sieve
+    make_prefilter: MakePrefilter = float_prefilter
     threads: int = 1
 
     @cached_property
-    def sieve(self) -> Sieve:
+    def prefilter(self) -> Prefilter:
         """All vectors, ready to be compared."""
-        return self.make_sieve(self.vectors, None)
+        return self.make_prefilter(self.vectors, None)
 
     def map_radii(
         self, blocks: Sequence[Block], *, sample: Sample
@@ -100,28 +98,26 @@ class LocalWorkers:
         """Give `find_radii` of each block."""
 
         def compute(block: Block) -> npt.NDArray[np.float32]:
-            return find_radii(self.vectors, self.sieve, block, sample=sample)
+            return find_radii(self.vectors, self.prefilter, block, sample=sample)
 
         return self._map(compute, blocks)
 
-    def map_near(
-        self, squares: Sequence[Square], *, radii: npt.NDArray[np.float32]
-    ) -> Iterator[Pairs]:
-        """Give `compare_square` of each square."""
+    def map_near(self, tiles: Sequence[Tile], *, radii: npt.NDArray[np.float32]) -> Iterator[Pairs]:
+        """Give `compare_tile` of each tile."""
 
-        def compute(square: Square) -> Pairs:
-            return compare_square(self.vectors, self.sieve, radii, square)
+        def compute(tile: Tile) -> Pairs:
+            return compare_tile(self.vectors, self.prefilter, radii, tile)
 
-        return self._map(compute, squares)
+        return self._map(compute, tiles)
 
-    def map_search(self, squares: Sequence[Square], *, search: Search) -> Iterator[Edges]:
-        """Give `search_square` of each square."""
-        sieve = self.make_sieve(self.vectors, search.points)
+    def map_search(self, tiles: Sequence[Tile], *, search: Search) -> Iterator[Edges]:
+        """Give `search_tile` of each tile."""
+        prefilter = self.make_prefilter(self.vectors, search.points)
 
-        def compute(square: Square) -> Edges:
-            return search_square(self.vectors, sieve, search, square)
+        def compute(tile: Tile) -> Edges:
+            return search_tile(self.vectors, prefilter, search, tile)
 
-        return self._map(compute, squares)
+        return self._map(compute, tiles)
 
     def _map(self, compute: Callable[[Work], Result], pieces: Sequence[Work]) -> Iterator[Result]:
         with ThreadPoolExecutor(self.threads) as threads:
@@ -136,8 +132,8 @@ class LocalWorkers:
                 yield result
 
 
-def split_squares(count: int, *, size: int) -> list[Square]:
-    """Return squares of at most `size` rows and columns in which each pair of `count` is once."""
+def split_tiles(count: int, *, size: int) -> list[Tile]:
+    """Return tiles of at most `size` rows and columns in which each pair of `count` is once."""
     blocks = split_rows(0, count, size=size)
     return [(rows, columns) for rows in blocks for columns in blocks if rows <= columns]
 
@@ -175,11 +171,11 @@ def span_vectors(
     del left
     count.reach(CONNECTED)
     search = plan_search(component, core, bounds, find_limits(known, component, bounds))
-    squares = split_squares(len(search.points), size=block_size)
-    squares = [square for square in squares if search.is_needed(square)]
-    found = count.follow(workers.map_search(squares, search=search), _shares(squares))
-    crossing = thin_edges(join_edges([known, *found]), component)
-    tree = finish_tree(vectors, core, join_edges([listed, crossing]))
+    tiles = split_tiles(len(search.points), size=block_size)
+    tiles = [tile for tile in tiles if search.is_needed(tile)]
+    found = count.follow(workers.map_search(tiles, search=search), _shares(tiles))
+    between = thin_edges(join_edges([known, *found]), component)
+    tree = finish_tree(vectors, core, join_edges([listed, between]))
     count.reach(PARTS)
     return core, tree
 
@@ -193,16 +189,16 @@ def _find_near(
 ) -> tuple[Pairs, npt.NDArray[np.float32]]:
     """Return the pairs within the radius of either end, and the squared radii."""
     blocks = split_rows(0, len(vectors), size=block_size)
-    squares = split_squares(len(vectors), size=block_size)
+    tiles = split_tiles(len(vectors), size=block_size)
     costs = [(stop - start) * sample.size for start, stop in blocks]
-    count = _Count("neighbours", sum(costs) + sum(map(_cost, squares)), on_progress)
+    count = _Count("neighbours", sum(costs) + sum(map(_cost, tiles)), on_progress)
     radii = np.concatenate(
         [
             np.empty(0, dtype=np.float32),
             *count.follow(workers.map_radii(blocks, sample=sample), costs),
         ]
     )
-    found = count.follow(workers.map_near(squares, radii=radii), map(_cost, squares))
+    found = count.follow(workers.map_near(tiles, radii=radii), map(_cost, tiles))
     return join_pairs(list(found)), radii
 
 
@@ -231,13 +227,13 @@ class _Count:
             yield result
 
 
-def _cost(square: Square) -> int:
+def _cost(tile: Tile) -> int:
     """Return how many pairs there are to compare."""
-    (first, last), (left, right) = square
+    (first, last), (left, right) = tile
     return (last - first) * (right - left)
 
 
-def _shares(squares: Sequence[Square]) -> list[int]:
-    """Return each square's part in the search, of the PARTS of the spanning tree."""
-    done = np.cumsum([0, *map(_cost, squares)])
+def _shares(tiles: Sequence[Tile]) -> list[int]:
+    """Return each tile's part in the search, of the PARTS of the spanning tree."""
+    done = np.cumsum([0, *map(_cost, tiles)])
     return np.diff(done * (PARTS - CONNECTED) // max(1, int(done[-1]))).tolist()

@@ -1,4 +1,4 @@
-"""A crew: batches handed to Ray workers, a bounded number at a time, each done exactly once.
+"""A dispatcher: batches handed to Ray workers, a bounded number at a time, each done exactly once.
 
 What a lost worker held is given back, photo by photo, and these are tried again one at a time:
 one of them may be what crashed it. A photo whose worker is lost three times while it is the only
@@ -83,11 +83,11 @@ class Workers(Protocol[BatchT]):
         ...
 
 
-class Crew:
+class Dispatcher:
     """Keeps workers busy with batches and sees each batch to its end.
 
-    `make_batch` turns items into a batch with a fresh id; `give_back` tells the live view that a
-    batch is no longer in flight; `give_up` settles items that no worker survives as failed. When
+    `make_batch` turns items into a batch with a fresh id; `requeue` tells the live view that a
+    batch is no longer in flight; `abandon` settles items that no worker survives as failed. When
     nothing has come back for longer than a whole batch may take, `photo_timeout_s` each, the worker
     of the oldest hangs in what it cannot be called out of, and is ended.
     """
@@ -97,13 +97,13 @@ class Crew:
         workers: Workers[Any],
         *,
         make_batch: Callable[[Items], Batch],
-        give_back: Callable[[Batch], object],
-        give_up: Callable[[Batch], None],
+        requeue: Callable[[Batch], object],
+        abandon: Callable[[Batch], None],
         photo_timeout_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workers, self._make_batch = workers, make_batch
-        self._give_back, self._give_up = give_back, give_up
+        self._requeue, self._abandon = requeue, abandon
         self._running: dict[ray.ObjectRef, Batch] = {}
         self._returned: deque[Batch] = deque()
         self._left: deque[Items] = deque()
@@ -128,14 +128,14 @@ class Crew:
         """Another batch may be handed out."""
         return len(self._running) < self._workers.capacity()
 
-    def hand_out(self, items: Items) -> None:
+    def dispatch(self, items: Items) -> None:
         """Give new items to a worker."""
         self._start(self._make_batch(items))
 
-    def hand_out_returned(self) -> None:
+    def dispatch_requeued(self) -> None:
         """Hand out, if there is room, what workers left, and the next photo of a lost one."""
         while self._left and self.has_room:
-            self.hand_out(self._left.popleft())
+            self.dispatch(self._left.popleft())
         if self._returned and self._suspect is None and self.has_room:
             self._suspect = self._start(self._returned.popleft())
 
@@ -172,7 +172,7 @@ class Crew:
             answer = ray.get(reference)
         except WORKER_LOST as error:
             self._workers.finished(reference, None)
-            self._take_back(batch, error, was_suspect=was_suspect)
+            self._requeue_lost(batch, error, was_suspect=was_suspect)
         else:
             self._workers.finished(reference, answer)
             self._crashes_in_a_row = 0
@@ -184,20 +184,20 @@ class Crew:
         elif answer.left:
             self._left.append(answer.left)
 
-    def _take_back(self, batch: Batch, error: Exception, *, was_suspect: bool) -> None:
+    def _requeue_lost(self, batch: Batch, error: Exception, *, was_suspect: bool) -> None:
         self._crashes_in_a_row += 1
         if self._crashes_in_a_row > MAX_CRASHES_IN_A_ROW:
             raise PhaseFailed(f"Workers keep dying; the last one said: {error}") from error
         logger.warning(
             "batch given back", session=batch.session_id, batch=batch.batch_id, error=str(error)
         )
-        self._give_back(batch)
+        self._requeue(batch)
         alone = [self._make_batch([item]) for item in batch.items]
         if was_suspect:
             file_id = batch.items[0].file_id
             self._crashes[file_id] += 1
             if self._crashes[file_id] >= MAX_CRASHES_ALONE:
-                self._give_up(alone[0])
+                self._abandon(alone[0])
                 return
         self._returned.extend(alone)
 

@@ -1,7 +1,7 @@
 """The items that are still to be done, in the order in which they were found.
 
 Discovery writes items into the database in a thread of its own, as fast as it can walk, so that the
-total is soon known; the feed reads them from there page by page. Neither holds the library in
+total is soon known; PendingItems reads them from there page by page. Neither holds the library in
 memory.
 """
 
@@ -71,9 +71,8 @@ class Discovery:
         """Wait until the walk has ended."""
         self._thread.join(timeout_s)
 
-    @property
-    def is_running(self) -> bool:
-        """More photos may be found. Raises `unreachable` when the walk hangs."""
+    def poll(self) -> bool:
+        """Tell whether more photos may be found. Raises `unreachable` when the walk hangs."""
         heard_at = self._heard_at
         if heard_at is not None and self._clock() - heard_at > self._silence_s:
             self._stopping.set()
@@ -110,7 +109,7 @@ class Discovery:
         self._heard_at = self._clock()
 
 
-class Feed:
+class PendingItems:
     """Pending items, page by page, `batch_size` at a time.
 
     `list_pending(after, limit)` returns items by position; `more_may_come` tells whether discovery

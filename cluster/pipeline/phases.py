@@ -23,10 +23,10 @@ from cluster.core.photos import DetectionOutcome, FoundPhoto, Item, Settled, Tra
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.reports import SettledReport
 from cluster.core.sessions import PhaseName
-from cluster.pipeline.dispatcher import Batch, Crew, Items, number_batches
-from cluster.pipeline.pending import Discovery, Feed
+from cluster.pipeline.dispatcher import Batch, Dispatcher, Items, number_batches
+from cluster.pipeline.pending import Discovery, PendingItems
 from cluster.pipeline.plan import Plan, waits_for_database
-from cluster.pipeline.workers import DetectorWorkers, Staff, TrainingWorkers, count_cpus
+from cluster.pipeline.workers import DetectorWorkers, TrainingWorkers, WorkerPool, count_cpus
 from cluster.store.database.engine import begin
 from cluster.store.items.census import Doubtful, list_doubtful, note_passed_over, settle_files
 from cluster.store.items.item_rows import (
@@ -37,7 +37,7 @@ from cluster.store.items.item_rows import (
     skip_known,
 )
 from cluster.store.sessions.phase_rows import finish_discovery
-from cluster.tasks.clustering import cluster_faces
+from cluster.tasks.clustering import group_faces
 from cluster.tasks.ingest import TrainingBatch
 from cluster.vision.relations.turning import turn_jpeg
 from cluster.vision.sources.library_walk import ask_storage, check_root, find_gone, walk_photos
@@ -50,32 +50,38 @@ CANCEL_LIMIT_S = 5.0
 ShouldStop = Callable[[], bool]
 
 
-def train_photos(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+def train_photos(
+    plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, should_stop: ShouldStop
+) -> bool:
     """Discover, read and fingerprint every photo; True when all of them are finished."""
     work = PhotoWork(plan, PhaseName.TRAINING, phase.attempt)
-    crew = work.build_crew(staff.training)
+    dispatcher = work.build_dispatcher(pool.training)
     if not phase.is_discovering:
-        is_done = run_crew(crew, work.build_feed(plan.crew.training_batch), should_stop)
+        is_done = run_dispatcher(
+            dispatcher, work.build_pending(plan.workers.training_batch), should_stop
+        )
         return is_done and _settle_files(plan)
     check_root(plan.root, confined_to=plan.confined_to)
     discovery = _build_discovery(plan, phase.attempt)
-    feed = work.build_feed(plan.crew.training_batch, more_may_come=lambda: discovery.is_running)
+    pending = work.build_pending(plan.workers.training_batch, more_may_come=discovery.poll)
     discovery.start()
     try:
-        is_done = run_crew(crew, feed, should_stop)
+        is_done = run_dispatcher(dispatcher, pending, should_stop)
     finally:
         discovery.stop()
     discovery.check()
     return is_done and _settle_files(plan)
 
 
-def detect_faces(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+def detect_faces(
+    plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, should_stop: ShouldStop
+) -> bool:
     """Find the faces of every readable photo that is no duplicate; True when all are finished."""
     work = PhotoWork(plan, PhaseName.FACE_DETECTION, phase.attempt)
     work.report(_skip_known(plan))
-    feed = work.build_feed(plan.crew.detection_batch)
-    is_done = run_crew(work.build_crew(staff.detectors), feed, should_stop)
-    staff.detectors.dismiss()
+    pending = work.build_pending(plan.workers.detection_batch)
+    is_done = run_dispatcher(work.build_dispatcher(pool.detectors), pending, should_stop)
+    pool.detectors.stop()
     return is_done
 
 
@@ -85,9 +91,11 @@ def _skip_known(plan: Plan) -> Settled:
         return skip_known(db, plan.session_id)
 
 
-def cluster_people(plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+def cluster_people(
+    plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, should_stop: ShouldStop
+) -> bool:
     """Group all faces of the pack into people, as one Ray task; True when that is done."""
-    named = cluster_faces.options(name=f"cluster[session={plan.session_id}]")
+    named = group_faces.options(name=f"cluster[session={plan.session_id}]")
     task = named.remote(
         plan.session_id,
         phase.attempt,
@@ -115,21 +123,21 @@ class PhotoWork:
     attempt: int
     _numbers: Iterator[int] = field(default_factory=lambda: number_batches(time.time_ns()))
 
-    def build_crew(self, workers: TrainingWorkers | DetectorWorkers) -> Crew:
-        """Return a crew that does this phase's batches with these workers."""
-        return Crew(
+    def build_dispatcher(self, workers: TrainingWorkers | DetectorWorkers) -> Dispatcher:
+        """Return a dispatcher that does this phase's batches with these workers."""
+        return Dispatcher(
             workers,
             make_batch=self.make_batch,
-            give_back=self._give_back,
-            give_up=self._give_up,
+            requeue=self._requeue,
+            abandon=self._abandon,
             photo_timeout_s=self.plan.limits.timeout_s,
         )
 
-    def build_feed(
+    def build_pending(
         self, batch_size: int, *, more_may_come: Callable[[], bool] = lambda: False
-    ) -> Feed:
-        """Return a feed of this phase's pending items."""
-        return Feed(
+    ) -> PendingItems:
+        """Return this phase's pending items, read page by page."""
+        return PendingItems(
             self._list_pending,
             batch_size=batch_size,
             more_may_come=more_may_come,
@@ -152,10 +160,10 @@ class PhotoWork:
     def _list_pending(self, after: int, limit: int) -> list[Item]:
         return _list_pending(self.plan, self.name, after=after, limit=limit)
 
-    def _give_back(self, batch: Batch) -> None:
+    def _requeue(self, batch: Batch) -> None:
         self.plan.progress.returned.remote(self.plan.session_id, self.name, batch.batch_id)
 
-    def _give_up(self, batch: Batch) -> None:
+    def _abandon(self, batch: Batch) -> None:
         settled = _settle_crashed(self.plan, self.name, batch.items, attempt=self.attempt)
         self.report(settled, batch_id=batch.batch_id)
 
@@ -180,8 +188,8 @@ def _settle_crashed(plan: Plan, name: PhaseName, items: Items, *, attempt: int) 
         return settle_detection(db, session_id, unseen, pack=pack, now=now, attempt=attempt)
 
 
-def run_crew(crew: Crew, feed: Feed, should_stop: ShouldStop) -> bool:
-    """Hand out batches until the feed is exhausted and all came back; False when stopped.
+def run_dispatcher(dispatcher: Dispatcher, pending: PendingItems, should_stop: ShouldStop) -> bool:
+    """Dispatch batches until nothing is pending and all came back; False when stopped.
 
     A stop hands out nothing more and waits for what is in flight.
     """
@@ -189,23 +197,23 @@ def run_crew(crew: Crew, feed: Feed, should_stop: ShouldStop) -> bool:
     while True:
         is_stopping = is_stopping or should_stop()
         if not is_stopping:
-            _fill(crew, feed)
-        if not crew.has_running:
+            _fill(dispatcher, pending)
+        if not dispatcher.has_running:
             if is_stopping:
                 return False
-            if crew.is_idle and feed.is_exhausted:
+            if dispatcher.is_idle and pending.is_exhausted:
                 return True
             time.sleep(IDLE_S)
-        crew.collect(timeout_s=POLL_S)
+        dispatcher.collect(timeout_s=POLL_S)
 
 
-def _fill(crew: Crew, feed: Feed) -> None:
-    crew.hand_out_returned()
-    while crew.has_room and not feed.is_exhausted:
-        items = feed.next_items()
+def _fill(dispatcher: Dispatcher, pending: PendingItems) -> None:
+    dispatcher.dispatch_requeued()
+    while dispatcher.has_room and not pending.is_exhausted:
+        items = pending.next_items()
         if not items:
             break
-        crew.hand_out(items)
+        dispatcher.dispatch(items)
 
 
 def _build_discovery(plan: Plan, attempt: int) -> Discovery:

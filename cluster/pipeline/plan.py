@@ -12,7 +12,7 @@ from ray.actor import ActorHandle
 
 from cluster.core.metrics import Meter, NoMeter
 from cluster.store.database.engine import Engine
-from cluster.store.database.retries import Patience
+from cluster.store.database.retries import RetryPolicy
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.packs.detector import DetectorOptions
@@ -21,7 +21,7 @@ from cluster.vision.photos.decoded_cache import DecodedCopies
 
 
 @dataclass(frozen=True, slots=True)
-class CrewOptions:
+class WorkerOptions:
     """How many workers, how large their batches, what each takes of the cluster.
 
     `detectors` None means as many as the cluster's GPUs, or without any its CPUs, allow, at most
@@ -63,9 +63,9 @@ class Plan:
     limits: ReadLimits
     detector: DetectorOptions
     copies: DecodedCopies | None
-    crew: CrewOptions
+    workers: WorkerOptions
     clustering: ClusteringOptions
-    patience: Patience = field(default_factory=Patience)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     meter: Meter = field(default_factory=NoMeter)
 
 
@@ -80,6 +80,6 @@ def waits_for_database(
 
     @wraps(work)
     def wait(plan: Plan, /, *args: Parameters.args, **options: Parameters.kwargs) -> Result:
-        return plan.patience.run(lambda: work(plan, *args, **options))
+        return plan.retry.run(lambda: work(plan, *args, **options))
 
     return wait

@@ -21,11 +21,11 @@ from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
 from cluster.logs import bind
 from cluster.pipeline.phases import cluster_people, detect_faces, train_photos
 from cluster.pipeline.plan import Plan, waits_for_database
-from cluster.pipeline.workers import Staff
+from cluster.pipeline.workers import WorkerPool
 from cluster.store.database.engine import Db, Engine, begin
 from cluster.store.sessions.lost_drivers import fail_session
 from cluster.store.sessions.phase_rows import complete_phase, get_snapshots, start_phase
-from cluster.store.sessions.session_locks import SessionHold
+from cluster.store.sessions.session_locks import SessionLock
 from cluster.store.sessions.session_rows import get_session, move_session
 
 STATUS_INTERVAL_S = 0.5
@@ -45,14 +45,14 @@ class Control:
 
     plan: Plan
     is_interrupted: Callable[[], bool]
-    hold: SessionHold | None
+    lock: SessionLock | None
     _read_at: float = float("-inf")
     _status: SessionStatus = SessionStatus.RUNNING
 
     def should_stop(self) -> bool:
         """Tell whether no new work may start. Raises SessionBusy when the session is not ours."""
-        if self.hold is not None:
-            self.hold.check()
+        if self.lock is not None:
+            self.lock.check()
         if self.is_interrupted() and self._status is SessionStatus.RUNNING:
             self._status = _pause(self.plan)
             _tell(self.plan)
@@ -64,29 +64,29 @@ class Control:
 
 def run_session(
     plan: Plan,
-    staff: Staff,
+    pool: WorkerPool,
     *,
     is_interrupted: Callable[[], bool],
-    hold: SessionHold | None = None,
+    lock: SessionLock | None = None,
 ) -> SessionStatus:
     """Run a session's phases in their order and return the status that it ends with.
 
     One that a user has stopped since it was claimed is left alone. An interruption settles what is
     in flight and leaves the session paused. When a user resumes a session that has not stopped yet,
-    it goes on. `hold` is released in the transaction that ends the run: whoever moves the session
+    it goes on. `lock` is released in the transaction that ends the run: whoever moves the session
     knows from then on that it needs another driver.
     """
     log = bind(__name__, session=plan.session_id)
     if not _begin(plan):
-        return _end(plan, hold)
+        return _end(plan, lock)
     log.info("session began", pack=plan.pack.name)
     while True:
-        control = Control(plan, is_interrupted, hold)
+        control = Control(plan, is_interrupted, lock)
         for name, work in PHASES:
-            if not _run_phase(plan, staff, name, work, control):
+            if not _run_phase(plan, pool, name, work, control):
                 break
             log.info("phase completed", phase=name.value)
-        status = _end(plan, hold)
+        status = _end(plan, lock)
         log.info("session stopped", status=status.value)
         if status is not SessionStatus.RUNNING:
             return status
@@ -105,16 +105,16 @@ def claim_session(engine: Engine, session_id: int, *, if_waiting: bool = False) 
         return move_session(db, session_id, Move.RESUME, now=_now())
 
 
-def fail_run(engine: Engine, session_id: int, reason: str, *, hold: SessionHold | None) -> None:
+def fail_run(engine: Engine, session_id: int, reason: str, *, lock: SessionLock | None) -> None:
     """Record that a session could not go on, and give it free in the same transaction."""
     with begin(engine) as db:
         fail_session(db, session_id, reason, now=_now())
-        if hold is not None:
-            hold.release()
+        if lock is not None:
+            lock.release()
     bind(__name__, session=session_id).error("session failed")
 
 
-Work = Callable[[Plan, Staff, PhaseSnapshot, Callable[[], bool]], bool]
+Work = Callable[[Plan, WorkerPool, PhaseSnapshot, Callable[[], bool]], bool]
 PHASES: tuple[tuple[PhaseName, Work], ...] = (
     (PhaseName.TRAINING, train_photos),
     (PhaseName.FACE_DETECTION, detect_faces),
@@ -133,7 +133,7 @@ def _begin(plan: Plan) -> bool:
     return True
 
 
-def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: Control) -> bool:
+def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, work: Work, control: Control) -> bool:
     """Do what is left of a phase; False when the session is to stop."""
     phase = _read_phase(plan, name)
     if phase.status is PhaseStatus.COMPLETED:
@@ -141,7 +141,7 @@ def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: C
     if control.should_stop() or not _change_phase(plan, name, start_phase):
         return False
     while True:
-        if not _work(work, plan, staff, phase, control):
+        if not _work(work, plan, pool, phase, control):
             return False
         before, phase = phase, _read_phase(plan, name)
         if not is_any_left(before, phase):
@@ -150,13 +150,13 @@ def _run_phase(plan: Plan, staff: Staff, name: PhaseName, work: Work, control: C
     return _change_phase(plan, name, complete_phase)
 
 
-def _work(work: Work, plan: Plan, staff: Staff, phase: PhaseSnapshot, control: Control) -> bool:
+def _work(work: Work, plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, control: Control) -> bool:
     """Do what is left of an attempt; False when it is to stop, or when there is a newer one.
 
     What goes wrong then, while the work of a cancelled attempt ends, is no fault of the new one.
     """
     try:
-        return work(plan, staff, phase, control.should_stop)
+        return work(plan, pool, phase, control.should_stop)
     except SessionBusy:
         raise
     except Exception as error:
@@ -205,15 +205,15 @@ def _check_not_all_failed(plan: Plan, name: PhaseName) -> None:
 
 
 @waits_for_database
-def _end(plan: Plan, hold: SessionHold | None) -> SessionStatus:
+def _end(plan: Plan, lock: SessionLock | None) -> SessionStatus:
     """Return the status after a run: complete, or stopped; running when it is to go on."""
     with begin(plan.engine) as db:
         session = get_session(db, plan.session_id, for_change=True)
         status = session.status
         if status is SessionStatus.RUNNING and _is_complete(db, plan.session_id):
             status = move_session(db, plan.session_id, Move.COMPLETE, now=_now())
-        if status is not SessionStatus.RUNNING and hold is not None:
-            hold.release()
+        if status is not SessionStatus.RUNNING and lock is not None:
+            lock.release()
     _tell(plan, drop_in_flight=True)
     return status
 

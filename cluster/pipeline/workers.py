@@ -1,4 +1,4 @@
-"""Those who do the batches: Ray tasks for training, a pool of actors for face detection.
+"""The workers that process batches: Ray tasks for training, a pool of actors for face detection.
 
 Detectors reserve no CPU in Ray, only GPUs: how many there are on a node is counted here from the
 node's CPUs. An actor that held CPUs while a session waits for others could block two sessions for
@@ -27,12 +27,12 @@ from cluster.core.errors import DatabaseUnavailable, PhaseFailed
 from cluster.core.metrics import DETECTORS
 from cluster.core.reports import report_interval_s
 from cluster.logs import bind
-from cluster.numerics.clusters import load_tree_code
-from cluster.pipeline.plan import CrewOptions, Plan
+from cluster.numerics.grouping import load_tree_code
+from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.store.database.engine import check_database, worker_engine
-from cluster.tasks.clustering import cluster_faces
+from cluster.tasks.clustering import group_faces
 from cluster.tasks.ingest import Trained, TrainingBatch, ingest
-from cluster.vision.relations.fingerprints import rehearse
+from cluster.vision.relations.fingerprints import warm_up_fingerprints
 
 RESIZE_INTERVAL_S = 2.0
 
@@ -48,7 +48,7 @@ class TrainingWorkers:
     def capacity(self) -> int:
         """Return how many batches keep every CPU busy, with some waiting."""
         if time.monotonic() - self._asked_at > RESIZE_INTERVAL_S:
-            self._capacity = count_cpus() * self._plan.crew.batches_in_flight
+            self._capacity = count_cpus() * self._plan.workers.batches_in_flight
             self._asked_at = time.monotonic()
         return self._capacity
 
@@ -56,14 +56,14 @@ class TrainingWorkers:
         """Hand a batch to a task whose name tells the dashboard which session it serves."""
         plan = self._plan
         named = ingest.options(name=f"train[session={batch.session_id}]")
-        copies = plan.copies if self._kept_bytes < plan.crew.decoded_copies_bytes else None
+        copies = plan.copies if self._kept_bytes < plan.workers.decoded_copies_bytes else None
         return named.remote(
             batch,
             plan.database_url,
             plan.limits,
             plan.progress,
             copies,
-            report_interval_s(self._capacity // plan.crew.batches_in_flight),
+            report_interval_s(self._capacity // plan.workers.batches_in_flight),
         )
 
     def end(self, reference: ray.ObjectRef) -> None:
@@ -90,7 +90,7 @@ class DetectorWorkers:
     """A pool of FaceDetector actors that follows the size of the cluster.
 
     A detector that dies is replaced, and so is one that computes what it has left behind; when
-    nodes join, detectors are added. `dismiss` ends them all.
+    nodes join, detectors are added. `stop` ends them all.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -102,12 +102,12 @@ class DetectorWorkers:
         # An actor's name must be free in its namespace: that of a run that was killed may not be.
         self._namespace = f"headcount-run-{time.time_ns()}"
         self._log = bind(__name__, session=plan.session_id)
-        self._most = plan.crew.detectors or plan.crew.detectors_max or math.inf
+        self._most = plan.workers.detectors or plan.workers.detectors_max or math.inf
         self._asked_autoscaler = False
 
-    def hire(self) -> ray.ObjectRef:
+    def start_all(self) -> ray.ObjectRef:
         """Start all detectors; what is returned is there when the first one has loaded."""
-        self._asked_autoscaler = ask_autoscaler(self._plan.crew)
+        self._asked_autoscaler = ask_autoscaler(self._plan.workers)
         self._resize()
         reference: ray.ObjectRef = self._detectors[0].actor.describe.remote()
         return reference
@@ -115,7 +115,7 @@ class DetectorWorkers:
     def capacity(self) -> int:
         """Return how many batches keep every detector busy, with the next one decoding."""
         self._resize()
-        return len(self._detectors) * self._plan.crew.batches_in_flight
+        return len(self._detectors) * self._plan.workers.batches_in_flight
 
     def start(self, batch: DetectionBatch) -> ray.ObjectRef:
         """Hand a batch to the detector that holds the fewest."""
@@ -145,7 +145,7 @@ class DetectorWorkers:
         """Kill the detector that holds a batch."""
         ray.kill(self._holders[reference].actor)
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End every detector; what they had not committed stays pending."""
         for detector in {*self._detectors, *self._holders.values()}:
             ray.kill(detector.actor)
@@ -159,7 +159,7 @@ class DetectorWorkers:
             return
         self._resized_at = time.monotonic()
         there = Counter(detector.node_id for detector in self._detectors)
-        by_node = count_detectors_by_node(self._plan.crew)
+        by_node = count_detectors_by_node(self._plan.workers)
         self._wanted = sum(by_node.values())
         for node_id, wanted in by_node.items():
             for _ in range(wanted - there[node_id]):
@@ -176,7 +176,7 @@ class DetectorWorkers:
             name=name,
             namespace=self._namespace,
             num_cpus=0,
-            num_gpus=plan.crew.detector_gpus,
+            num_gpus=plan.workers.detector_gpus,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=True),
         )
         actor = named.remote(
@@ -185,16 +185,16 @@ class DetectorWorkers:
             name=name,
             database_url=plan.database_url,
             progress=plan.progress,
-            decode_threads=plan.crew.decode_threads,
+            decode_threads=plan.workers.decode_threads,
             copies=plan.copies,
             report_interval_s=report_interval_s(self._wanted),
         )
         self._detectors.append(Detector(actor, name, node_id))
-        self._log.info("detector hired", name=name, node=node_id)
+        self._log.info("detector started", name=name, node=node_id)
 
 
-class Staff:
-    """All workers of a session, hired before it starts, so that its time is that of its work.
+class WorkerPool:
+    """All workers of a session, started before it, so that its time is that of its work.
 
     A session that has only clustering left to do (`reads_photos` false) needs none of them.
     """
@@ -208,10 +208,13 @@ class Staff:
         self._waiting: list[ray.ObjectRef] = []
         if reads_photos:
             self._waiting = [warm_up.remote(plan.database_url) for _ in range(count_cpus())]
-            self._waiting.append(self.detectors.hire())
+            self._waiting.append(self.detectors.start_all())
 
-    def is_ready(self, *, timeout_s: float) -> bool:
-        """Wait for everybody; PhaseFailed says why the detector could not be started."""
+    def wait_until_ready(self, *, timeout_s: float) -> bool:
+        """Wait for all workers and tell whether they are ready.
+
+        Raises PhaseFailed, with the reason, when the detector could not be started.
+        """
         if not self._waiting:
             return True
         ready, self._waiting = ray.wait(
@@ -223,9 +226,9 @@ class Staff:
             raise PhaseFailed(f"The face detector could not be started: {error}") from error
         return not self._waiting
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End those who would wait for more work."""
-        self.detectors.dismiss()
+        self.detectors.stop()
         if self._copies is not None:
             self._copies.close()
 
@@ -234,9 +237,9 @@ class Staff:
 def warm_up(database_url: str) -> None:
     """Leave a worker process that has loaded what the tasks need: Ray gives it the next ones."""
     assert ingest is not None
-    assert cluster_faces is not None
+    assert group_faces is not None
     load_tree_code()
-    rehearse()
+    warm_up_fingerprints()
     with suppress(DatabaseUnavailable):  # Its batches wait for it.
         check_database(worker_engine(database_url))
     time.sleep(0.1)  # Long enough for each CPU to get one of its own.
@@ -247,23 +250,23 @@ def count_cpus() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def count_detectors_by_node(crew: CrewOptions) -> dict[str, int]:
+def count_detectors_by_node(options: WorkerOptions) -> dict[str, int]:
     """Return how many detectors each node has room for now; all together at least one."""
     nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
-    room = {node_id: _count_room(resources, crew) for node_id, resources in nodes.items()}
+    room = {node_id: _count_room(resources, options) for node_id, resources in nodes.items()}
     if not any(room.values()):
         room[next(iter(nodes))] = 1
-    if crew.detectors is not None:
-        return share_out(room, crew.detectors, is_bounded=False)
-    return share_out(room, min(sum(room.values()), crew.detectors_max or math.inf))
+    if options.detectors is not None:
+        return share_out(room, options.detectors, is_bounded=False)
+    return share_out(room, min(sum(room.values()), options.detectors_max or math.inf))
 
 
-def _count_room(resources: Mapping[str, float], crew: CrewOptions) -> int:
-    if crew.detector_resource is not None and not resources.get(crew.detector_resource):
+def _count_room(resources: Mapping[str, float], options: WorkerOptions) -> int:
+    if options.detector_resource is not None and not resources.get(options.detector_resource):
         return 0
-    if crew.detector_gpus > 0:
-        return math.floor(resources.get("GPU", 0) / crew.detector_gpus)
-    return math.floor(resources.get("CPU", 0) / crew.detector_cpus)
+    if options.detector_gpus > 0:
+        return math.floor(resources.get("GPU", 0) / options.detector_gpus)
+    return math.floor(resources.get("CPU", 0) / options.detector_cpus)
 
 
 def share_out(
@@ -283,15 +286,19 @@ def share_out(
     return dict(given)
 
 
-def ask_autoscaler(crew: CrewOptions) -> bool:
+def ask_autoscaler(options: WorkerOptions) -> bool:
     """Ask for nodes with room for `detectors_min`, if there is less; True when it was asked.
 
     Detectors reserve nothing that the autoscaler would see. Without one, nobody listens.
     """
-    if sum(count_detectors_by_node(crew).values()) >= crew.detectors_min:
+    if sum(count_detectors_by_node(options).values()) >= options.detectors_min:
         return False
-    bundle = {"GPU": crew.detector_gpus} if crew.detector_gpus > 0 else {"CPU": crew.detector_cpus}
-    if crew.detector_resource is not None:
-        bundle[crew.detector_resource] = 0.001
-    request_resources(bundles=[bundle] * crew.detectors_min)
+    bundle = (
+        {"GPU": options.detector_gpus}
+        if options.detector_gpus > 0
+        else {"CPU": options.detector_cpus}
+    )
+    if options.detector_resource is not None:
+        bundle[options.detector_resource] = 0.001
+    request_resources(bundles=[bundle] * options.detectors_min)
     return True

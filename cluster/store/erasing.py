@@ -25,7 +25,7 @@ from cluster.store.database.tables import Table
 from cluster.store.locks import lock_library, lock_people
 from cluster.store.people.erased_faces import mark_erased
 from cluster.store.sessions.attempts import hold_attempts_closed
-from cluster.store.sessions.session_locks import keep_drivers_out, list_held_sessions
+from cluster.store.sessions.session_locks import keep_drivers_out, list_locked_sessions
 from cluster.store.sessions.session_rows import get_session
 
 ENDING_S = 20.0
@@ -71,7 +71,7 @@ _COUNT_FACES = text("SELECT count(*) FROM face WHERE image_id IN (SELECT id FROM
 _DELETE_SESSION = text("DELETE FROM training_session WHERE id = :session_id")
 _DELETE_ORPHANS = text("DELETE FROM image WHERE id IN (SELECT id FROM orphan)")
 
-# Also the journal's copy of a name: the change goes in which the person took part.
+# Also the undo log's copy of a name: the change goes in which the person took part.
 _FORGET_CHANGES = text(
     """
     DELETE FROM person_change WHERE id IN (
@@ -172,7 +172,7 @@ def erase_all(db: Session) -> Erased:
     running = db.execute(query).scalar()
     if running is not None:
         raise SessionRunning(running)
-    for session_id in list_held_sessions(db):
+    for session_id in list_locked_sessions(db):
         keep_drivers_out(db, session_id)
     photos, faces, people = db.execute(
         text(
@@ -197,7 +197,7 @@ def compact_tables(engine: Engine) -> None:
 
 def _stand_still(db: Session) -> None:
     """Let nobody find photos, settle batches or change people until the transaction ends."""
-    for session_id in list_held_sessions(db):
+    for session_id in list_locked_sessions(db):
         hold_attempts_closed(db, session_id)
     lock_library(db)
     lock_people(db)

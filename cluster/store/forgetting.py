@@ -19,7 +19,7 @@ from cluster.store.photos.heirs import promote_heirs
 from cluster.store.photos.missing import mark_files_missing
 from cluster.store.sessions.attempts import hold_attempts_closed
 from cluster.store.sessions.library_rows import get_library, path_prefix
-from cluster.store.sessions.session_locks import list_held_sessions
+from cluster.store.sessions.session_locks import list_locked_sessions
 
 # What a user has confirmed is no question any more, neither of the library nor of its sessions.
 _CONFIRM = (
@@ -89,7 +89,7 @@ def forget_missing(db: Session, library_id: int) -> Erased:
 
     Raises NotFound.
     """
-    for session_id in list_held_sessions(db):
+    for session_id in list_locked_sessions(db):
         hold_attempts_closed(db, session_id)
     lock_library(db)
     lock_people(db)

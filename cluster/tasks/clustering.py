@@ -23,15 +23,15 @@ from cluster.core.progress import ClusteringResult
 from cluster.core.reports import SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.logs import bind, log_to_stderr
-from cluster.numerics.clusters import Selection, label_tree
 from cluster.numerics.distinct import find_distinct
+from cluster.numerics.grouping import Selection, label_tree
 from cluster.numerics.identities import match_identities
 from cluster.numerics.tiled_tree import LocalWorkers, Workers, span_vectors
 from cluster.priority import work_in_background
 from cluster.store.database.engine import Engine, begin, worker_engine
-from cluster.store.database.retries import Patience
+from cluster.store.database.retries import RetryPolicy
 from cluster.store.people.face_vectors import FaceVectors, load_vectors
-from cluster.store.people.groups import assign_people
+from cluster.store.people.regrouping import assign_people
 from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.phase_rows import record_clustering, set_clustering
 from cluster.tasks.tiles import CPU_PLACE, RayWorkers, choose_place
@@ -86,7 +86,7 @@ class ClusteringProgress:
         begins, ends = SHARES[step]
         share = begins + (ends - begins) * done / max(1, total)
         current = self.begun_at + int((self.faces - self.begun_at) * share)
-        is_due = self.throttle.is_due(now=time.monotonic())
+        is_due = self.throttle.admit(now=time.monotonic())
         if is_due or current - self.current >= self.faces / 100:
             self.current = current
             self.show(current, step=step)
@@ -120,7 +120,7 @@ class ClusteringProgress:
 
 
 @ray.remote(max_retries=3, num_cpus=0)
-def cluster_faces(
+def group_faces(
     session_id: int,
     attempt: int,
     *,
@@ -133,7 +133,7 @@ def cluster_faces(
     work_in_background()
     log_to_stderr()
     engine = worker_engine(database_url)
-    faces = Patience().run(partial(_load, engine, pack=pack, min_quality=options.min_quality))
+    faces = RetryPolicy().run(partial(_load, engine, pack=pack, min_quality=options.min_quality))
     shown = ClusteringProgress(engine, progress, session_id, attempt, len(faces.face_ids))
     shown.begin()
     labels = group_vectors(
@@ -145,7 +145,7 @@ def cluster_faces(
         faces_clustered=int((labels >= 0).sum()),
         faces_ungrouped=int((labels < 0).sum()),
     )
-    settled = Patience().run(partial(_commit, shown, faces, person_ids, result, pack=pack))
+    settled = RetryPolicy().run(partial(_commit, shown, faces, person_ids, result, pack=pack))
     if settled is not None:
         shown.report(settled)
     bind(__name__, session=session_id).info("faces grouped", **asdict(result))
@@ -205,9 +205,9 @@ def group_vectors(
 
 
 def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int]:
-    """Return who compares so many faces, and the side of the squares that they do it in."""
+    """Return who compares so many faces, and the side of the tiles that they do it in."""
     if len(vectors) <= ALONE_UP_TO:
-        return LocalWorkers(vectors, CPU_PLACE.make_sieve), CPU_PLACE.smallest
+        return LocalWorkers(vectors, CPU_PLACE.make_prefilter), CPU_PLACE.smallest
     cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
     place = choose_place()
     workers = RayWorkers(vectors, place, in_flight=2 * cpus, name=name)

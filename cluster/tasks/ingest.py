@@ -28,10 +28,10 @@ from cluster.priority import work_in_background
 from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import begin, worker_engine
-from cluster.store.database.retries import Patience
+from cluster.store.database.retries import RetryPolicy
 from cluster.store.items.item_rows import settle_training
 from cluster.store.photos.file_history import Before, has_history, is_known, list_before
-from cluster.store.sessions.stops import worker_stop_sign
+from cluster.store.sessions.cancellation import worker_cancellation
 from cluster.vision.photos.decoded_cache import DecodedCopies
 from cluster.vision.photos.images import OpenedImage
 from cluster.vision.relations.fingerprints import make_record_and_image
@@ -162,7 +162,7 @@ def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Re
     return relate(before.picture, image)
 
 
-def remember(batch: TrainingBatch, *, database_url: str, patience: Patience) -> Memory:
+def remember(batch: TrainingBatch, *, database_url: str, retry: RetryPolicy) -> Memory:
     """Return what the database knows of the files of a batch; the first session knows nothing."""
     engine = worker_engine(database_url)
     held = sorted({item.image_id for item in batch.items if item.image_id is not None})
@@ -175,8 +175,8 @@ def remember(batch: TrainingBatch, *, database_url: str, patience: Patience) -> 
         with begin(engine) as db:
             return is_known(db, digest, pack=batch.pack)
 
-    knows, before = patience.run(look)
-    return Memory(before, lambda digest: knows and patience.run(partial(ask, digest)))
+    knows, before = retry.run(look)
+    return Memory(before, lambda digest: knows and retry.run(partial(ask, digest)))
 
 
 @ray.remote(max_retries=0, max_calls=MOST_CALLS)
@@ -194,13 +194,13 @@ def ingest(
     that was left behind, and is still being decoded, ends with this task.
     """
     work_in_background()
-    patience = Patience(on_wait=partial(progress.waiting.remote, batch.session_id))
-    memory = remember(batch, database_url=database_url, patience=patience)
+    retry = RetryPolicy(on_wait=partial(progress.waiting.remote, batch.session_id))
+    memory = remember(batch, database_url=database_url, retry=retry)
     reader = PhotoReader(limits, copies, memory)
     trained = train_batch(
         batch,
         read=reader.read,
-        settle=lambda outcomes: patience.run(
+        settle=lambda outcomes: retry.run(
             partial(commit_training, batch, outcomes, database_url=database_url)
         ),
         reporter=BatchReporter(
@@ -213,7 +213,7 @@ def ingest(
             throttle=Throttle(report_interval_s),
         ),
         meter=RayMeter(),
-        is_stopped=worker_stop_sign(database_url, batch.session_id).is_set,
+        is_stopped=worker_cancellation(database_url, batch.session_id).poll,
     )
     report = SettledReport(
         batch.session_id, PhaseName.TRAINING, batch.attempt, batch.batch_id, trained.settled

@@ -1,12 +1,12 @@
-"""Squares of clustering as Ray tasks: the vectors are put once, a lost worker costs one square.
+"""Tiles of clustering as Ray tasks: the vectors are put once, a lost worker costs one tile.
 
-The object store holds the vectors as float32, and beside them what a sieve makes of them (as bytes:
-half as much again); workers on the same node read both without a copy. At most `in_flight` squares
-are out at a time, so that memory beyond the vectors and the pairs that were found is bounded by the
-size of a square.
+The object store holds the vectors as float32, and beside them what a prefilter makes of them (as
+bytes: half as much again); workers on the same node read both without a copy. At most `in_flight`
+tiles are in flight, so that memory beyond the vectors and the pairs that were found is bounded by
+the size of a tile.
 
-Where the Ray cluster has GPUs and ONNX Runtime has CUDA, squares ask Ray for a share of a GPU and
-are compared there. The answers are the same: a sieve only says what is to be measured.
+Where the Ray cluster has GPUs and ONNX Runtime has CUDA, tiles ask Ray for a share of a GPU and
+are compared there. The answers are the same: a prefilter only says what is to be measured.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import numpy.typing as npt
 import ray
 
 from cluster.inference import pick_provider
-from cluster.numerics.component_edges import Search, search_square
+from cluster.numerics.component_edges import Search, search_tile
 from cluster.numerics.edges import Edges
-from cluster.numerics.neighbours import Sample, Square, compare_square, find_radii
+from cluster.numerics.neighbours import Sample, Tile, compare_tile, find_radii
 from cluster.numerics.pairs import Pairs
-from cluster.numerics.products.gpu_products import gpu_sieve
-from cluster.numerics.products.integer_products import PANEL, integer_sieve
-from cluster.numerics.products.prefilter import Block, Sieve
-from cluster.numerics.tiled_tree import MakeSieve
+from cluster.numerics.products.gpu_products import gpu_prefilter
+from cluster.numerics.products.integer_products import PANEL, integer_prefilter
+from cluster.numerics.products.prefilter import Block, Prefilter
+from cluster.numerics.tiled_tree import MakePrefilter
 from cluster.priority import work_in_background
 
 Work = TypeVar("Work")
@@ -38,7 +38,7 @@ SQUARES_ACROSS = 14
 """So many in a row, so 105 in all, and as many values of the count at least."""
 
 SMALLEST_SQUARE, LARGEST_SQUARE = PANEL, 8 * PANEL
-"""A square of 4,096 takes a core 50 ms: soon enough to stop."""
+"""A tile of 4,096 takes a core 50 ms: soon enough to stop."""
 
 GPU_SQUARE = 32 * PANEL
 GPU_SHARE = 0.5
@@ -47,21 +47,21 @@ MAX_RETRIES = 3
 
 @dataclass(frozen=True)
 class Place:
-    """Where squares are computed: how they are compared, their sides, and what Ray sets aside."""
+    """Where tiles are computed: how they are compared, their sides, and what Ray sets aside."""
 
-    make_sieve: MakeSieve
+    make_prefilter: MakePrefilter
     smallest: int
     largest: int
     options: dict[str, float] = field(default_factory=dict)
 
     def choose_side(self, count: int) -> int:
-        """Return rows per square: enough squares to see progress, none too long to wait for."""
+        """Return rows per tile: enough tiles to see progress, none too long to wait for."""
         wanted = -(-count // (SQUARES_ACROSS * self.smallest)) * self.smallest
         return min(self.largest, max(self.smallest, wanted))
 
 
-CPU_PLACE = Place(integer_sieve, SMALLEST_SQUARE, LARGEST_SQUARE)
-GPU_PLACE = Place(gpu_sieve, SMALLEST_SQUARE, GPU_SQUARE, {"num_gpus": GPU_SHARE})
+CPU_PLACE = Place(integer_prefilter, SMALLEST_SQUARE, LARGEST_SQUARE)
+GPU_PLACE = Place(gpu_prefilter, SMALLEST_SQUARE, GPU_SQUARE, {"num_gpus": GPU_SHARE})
 
 
 def choose_place() -> Place:
@@ -71,34 +71,32 @@ def choose_place() -> Place:
 
 
 class RayWorkers:
-    """Computes squares as Ray tasks and gives their results in order."""
+    """Computes tiles as Ray tasks and gives their results in order."""
 
     def __init__(
         self, vectors: npt.NDArray[np.float32], place: Place, *, in_flight: int, name: str
     ) -> None:
         self._vectors, self._place = vectors, place
         self._vectors_put = ray.put(vectors)
-        self._sieve_put = ray.put(place.make_sieve(vectors, None))
+        self._prefilter_put = ray.put(place.make_prefilter(vectors, None))
         self._in_flight, self._name = in_flight, name
 
     def map_radii(
         self, blocks: Sequence[Block], *, sample: Sample
     ) -> Iterator[npt.NDArray[np.float32]]:
         """Give `find_radii` of each block."""
-        return self._map("sample", compute_radii, blocks, self._sieve_put, ray.put(sample))
+        return self._map("sample", compute_radii, blocks, self._prefilter_put, ray.put(sample))
 
-    def map_near(
-        self, squares: Sequence[Square], *, radii: npt.NDArray[np.float32]
-    ) -> Iterator[Pairs]:
-        """Give `compare_square` of each square."""
-        return self._map("block", compute_near, squares, self._sieve_put, ray.put(radii))
+    def map_near(self, tiles: Sequence[Tile], *, radii: npt.NDArray[np.float32]) -> Iterator[Pairs]:
+        """Give `compare_tile` of each tile."""
+        return self._map("block", compute_near, tiles, self._prefilter_put, ray.put(radii))
 
-    def map_search(self, squares: Sequence[Square], *, search: Search) -> Iterator[Edges]:
-        """Give `search_square` of each square."""
-        if not squares:
+    def map_search(self, tiles: Sequence[Tile], *, search: Search) -> Iterator[Edges]:
+        """Give `search_tile` of each tile."""
+        if not tiles:
             return iter(())
-        sieve_put = ray.put(self._place.make_sieve(self._vectors, search.points))
-        return self._map("search", compute_search, squares, sieve_put, ray.put(search))
+        prefilter_put = ray.put(self._place.make_prefilter(self._vectors, search.points))
+        return self._map("search", compute_search, tiles, prefilter_put, ray.put(search))
 
     def _map(
         self,
@@ -128,29 +126,29 @@ def _in_order(
 
 @ray.remote(num_cpus=1, max_retries=MAX_RETRIES)
 def compute_radii(
-    vectors: npt.NDArray[np.float32], sieve: Sieve, sample: Sample, rows: Block
+    vectors: npt.NDArray[np.float32], prefilter: Prefilter, sample: Sample, rows: Block
 ) -> npt.NDArray[np.float32]:
     """Return the radii of one block of rows."""
     work_in_background()
-    return find_radii(vectors, sieve, rows, sample=sample)
+    return find_radii(vectors, prefilter, rows, sample=sample)
 
 
 @ray.remote(num_cpus=1, max_retries=MAX_RETRIES)
 def compute_near(
     vectors: npt.NDArray[np.float32],
-    sieve: Sieve,
+    prefilter: Prefilter,
     radii: npt.NDArray[np.float32],
-    square: Square,
+    tile: Tile,
 ) -> Pairs:
-    """Return the pairs of one square that are near."""
+    """Return the pairs of one tile that are near."""
     work_in_background()
-    return compare_square(vectors, sieve, radii, square)
+    return compare_tile(vectors, prefilter, radii, tile)
 
 
 @ray.remote(num_cpus=1, max_retries=MAX_RETRIES)
 def compute_search(
-    vectors: npt.NDArray[np.float32], sieve: Sieve, search: Search, square: Square
+    vectors: npt.NDArray[np.float32], prefilter: Prefilter, search: Search, tile: Tile
 ) -> Edges:
-    """Return the lightest edges between components in one square."""
+    """Return the lightest edges between components in one tile."""
     work_in_background()
-    return search_square(vectors, sieve, search, square)
+    return search_tile(vectors, prefilter, search, tile)

@@ -86,7 +86,7 @@ class SplitBody(Body):
     def target(self) -> int | Elsewhere:
         """Where the faces go."""
         if self.to_person_id == "nobody":
-            return Elsewhere.NOBODY
+            return Elsewhere.UNGROUPED
         return self.to_person_id or Elsewhere.NEW
 
 

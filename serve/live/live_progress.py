@@ -2,7 +2,7 @@
 
 What is shown of a session never falls within an attempt and its version only rises, also when the
 live view restarts with less than it had (what was in flight is gone) or cannot be reached (then
-the database rows answer). Nothing here is a truth of its own: a floor, and what was last said.
+the database rows answer). Nothing here is a truth of its own: the last answer is a lower bound.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Protocol
 from cluster.core.errors import DatabaseUnavailable, NotFound
 from cluster.core.progress import PhaseSnapshot, UnifiedProgress, unify
 from cluster.core.sessions import PhaseName
-from serve.live.newest_progress import FROM_ROWS, Feed
+from serve.live.newest_progress import FROM_ROWS, NewestProgress
 from serve.problems import LiveViewUnavailable
 
 QUIET_S = 5.0
 """After so long without news the rows of watched sessions are read again: a report may be lost."""
 
 RETRY_S = 1.0
-MAX_FEEDS = 256
+MAX_KNOWN = 256
 
 
 class ProgressSource(Protocol):
@@ -64,7 +64,7 @@ class Live:
     ) -> None:
         self._source, self._load, self._weights = source, load, weights
         self._first_version = first_version
-        self._feeds: dict[int, Feed] = {}
+        self._newest_by_id: dict[int, NewestProgress] = {}
         self.streams = 0
 
     @contextmanager
@@ -88,11 +88,11 @@ class Live:
         self, session_id: int, *, since: int, timeout_s: float
     ) -> UnifiedProgress | None:
         """Wait for a version above `since`, or the end of the session; None when neither came."""
-        if session_id not in self._feeds:
+        if session_id not in self._newest_by_id:
             await self.show(session_id)
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._feeds[session_id].wait(since=since)
+                return await self._newest_by_id[session_id].wait(since=since)
         except TimeoutError:
             return None
 
@@ -125,44 +125,46 @@ class Live:
             return  # neither is there: what was shown stays, and the loop tries again
 
     async def _for_watched(self, do: Callable[[int], Awaitable[object]]) -> None:
-        for session_id in [i for i, feed in self._feeds.items() if feed.watchers]:
+        for session_id in [i for i, known in self._newest_by_id.items() if known.watchers]:
             with suppress(NotFound):  # there is no news of a session that was deleted
                 await do(session_id)
 
     async def _take(self, answer: UnifiedProgress) -> UnifiedProgress:
-        feed = self._feeds.get(answer.session_id)
+        known = self._newest_by_id.get(answer.session_id)
         source_version = answer.version
-        if feed is None:
+        if known is None:
             return self._open(answer, source_version=source_version).newest
-        if _has_fallen(feed.newest, answer):
+        if _has_fallen(known.newest, answer):
             rows = await self._read_rows(answer.session_id)
             answer = replace(rows, version=source_version)
-        feed.publish(answer, source_version=source_version)
-        return feed.newest
+        known.publish(answer, source_version=source_version)
+        return known.newest
 
     async def _show_rows(self, session_id: int) -> UnifiedProgress:
         answer = await self._read_rows(session_id)
-        feed = self._feeds.get(session_id)
-        if feed is None:
+        known = self._newest_by_id.get(session_id)
+        if known is None:
             # As ProgressActor counts its versions, so that they go on rising when it is back.
             version = await asyncio.to_thread(self._first_version)
-            feed = self._open(replace(answer, version=version), source_version=FROM_ROWS)
-        elif replace(answer, version=feed.newest.version) != feed.newest:
-            feed.publish(answer, source_version=FROM_ROWS)
-        return feed.newest
+            known = self._open(replace(answer, version=version), source_version=FROM_ROWS)
+        elif replace(answer, version=known.newest.version) != known.newest:
+            known.publish(answer, source_version=FROM_ROWS)
+        return known.newest
 
     async def _read_rows(self, session_id: int) -> UnifiedProgress:
         rows = await asyncio.to_thread(self._load, session_id)
-        feed = self._feeds.get(session_id)
-        if feed is not None:
-            rows = tuple(_with_floor(row, feed.newest) for row in rows)
+        known = self._newest_by_id.get(session_id)
+        if known is not None:
+            rows = tuple(_with_mark(row, known.newest) for row in rows)
         return unify(session_id, rows, version=0, weights=self._weights)
 
-    def _open(self, answer: UnifiedProgress, *, source_version: int) -> Feed:
-        idle = [i for i, feed in self._feeds.items() if not feed.watchers]
-        for session_id in idle[: max(0, len(self._feeds) - MAX_FEEDS + 1)]:
-            del self._feeds[session_id]
-        return self._feeds.setdefault(answer.session_id, Feed(answer, source_version))
+    def _open(self, answer: UnifiedProgress, *, source_version: int) -> NewestProgress:
+        idle = [i for i, known in self._newest_by_id.items() if not known.watchers]
+        for session_id in idle[: max(0, len(self._newest_by_id) - MAX_KNOWN + 1)]:
+            del self._newest_by_id[session_id]
+        return self._newest_by_id.setdefault(
+            answer.session_id, NewestProgress(answer, source_version)
+        )
 
 
 def _has_fallen(before: UnifiedProgress, now: UnifiedProgress) -> bool:
@@ -172,7 +174,7 @@ def _has_fallen(before: UnifiedProgress, now: UnifiedProgress) -> bool:
     )
 
 
-def _with_floor(row: PhaseSnapshot, before: UnifiedProgress) -> PhaseSnapshot:
+def _with_mark(row: PhaseSnapshot, before: UnifiedProgress) -> PhaseSnapshot:
     shown = before.phase(row.name)
     is_same = shown.attempt == row.attempt
-    return replace(row, floor=max(row.floor, shown.current)) if is_same else row
+    return replace(row, high_water_mark=max(row.high_water_mark, shown.current)) if is_same else row

@@ -12,7 +12,7 @@ FROM_ROWS = -1
 
 
 @dataclass(slots=True)
-class Feed:
+class NewestProgress:
     """The newest that is known of one session, and who waits for more."""
 
     newest: UnifiedProgress

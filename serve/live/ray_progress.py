@@ -20,21 +20,21 @@ ANSWER_S = 3.0
 class RayProgress:
     """`Progress` at the other end of an actor handle, found again by `connect` when it is lost.
 
-    `read_board` gives what the actor shows of a session to its own node, or None.
+    `read_snapshot` gives what the actor shows of a session to its own node, or None.
     """
 
     def __init__(
         self,
         connect: Callable[[], ActorHandle],
         *,
-        read_board: Callable[[int], UnifiedProgress | None],
+        read_snapshot: Callable[[int], UnifiedProgress | None],
     ) -> None:
-        self._connect, self._read_board = connect, read_board
+        self._connect, self._read_snapshot = connect, read_snapshot
         self._handle: ActorHandle | None = None
 
     async def show(self, session_id: int) -> UnifiedProgress:
         """Return a session's progress; NotFound when there is no such session."""
-        shown = self._read_board(session_id)
+        shown = self._read_snapshot(session_id)
         return cast(UnifiedProgress, shown or await self._ask("show", session_id))
 
     async def reload(self, session_id: int) -> None:

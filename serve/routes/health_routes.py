@@ -26,7 +26,7 @@ async def is_alive() -> HealthBody:
 
 
 @router.get("/readyz", responses=problems(DatabaseUnavailable, LiveViewUnavailable))
-async def is_ready(parts: Parts, request: Request) -> HealthBody:
+async def check_ready(parts: Parts, request: Request) -> HealthBody:
     """Answer 200 when the database and the live view answer, else 503 saying which does not."""
     try:
         await asyncio.to_thread(check_database, parts.engine)

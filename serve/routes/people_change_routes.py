@@ -13,7 +13,7 @@ from cluster.core.errors import (
     StaleVersion,
 )
 from cluster.store.database.engine import begin
-from cluster.store.people.face_moves import place_faces_of_nobody, take_faces
+from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.people_list import load_people
 from cluster.store.people.person_edits import edit_person, merge_people
 from cluster.store.people.undo_log import find_last_change, undo_change
@@ -67,7 +67,7 @@ def undo(change_id: Id, parts: Parts) -> UndoneBody:
 def place_faces(body: PlaceBody, parts: Parts, pack: PackName) -> MovedBody:
     """Give faces of nobody to a person, or to a new one. Clustering leaves them there."""
     with begin(parts.engine) as db:
-        moved = place_faces_of_nobody(db, body.face_ids, to=body.target, pack=pack, now=parts.now())
+        moved = move_ungrouped_faces(db, body.face_ids, to=body.target, pack=pack, now=parts.now())
     return MovedBody.from_move(moved)
 
 
@@ -104,7 +104,7 @@ def split(person_id: Id, body: SplitBody, parts: Parts) -> MovedBody:
     A person who has no face left is gone until that is undone.
     """
     with begin(parts.engine) as db:
-        moved = take_faces(
+        moved = move_faces(
             db,
             person_id,
             body.face_ids,

@@ -11,10 +11,10 @@ from cluster.core.people import FaceInfo
 from cluster.store.database.engine import begin
 from cluster.store.people.people_list import PeopleFilter, get_person, page_people
 from cluster.store.photos.stored_pictures import (
-    count_faces_of_nobody,
     count_faces_of_person,
-    list_faces_of_nobody,
+    count_ungrouped_faces,
     list_faces_of_person,
+    list_ungrouped_faces,
 )
 from serve.answers import problems
 from serve.bodies.people_bodies import FaceBody, FacesBody, PeopleBody, PersonBody
@@ -47,7 +47,7 @@ def show_people(
     wanted = PeopleFilter(hidden=_HIDDEN[hidden], is_named=named, part=part)
     with begin(parts.engine) as db:
         page = page_people(db, pack=pack, limit=limit, offset=offset, wanted=wanted)
-        ungrouped = count_faces_of_nobody(db, pack=pack)
+        ungrouped = count_ungrouped_faces(db, pack=pack)
     seen = offset + len(page.people)
     return PeopleBody(
         people=[PersonBody.from_person(person) for person in page.people],
@@ -64,8 +64,8 @@ def show_faces_of_nobody(
 ) -> FacesBody:
     """List the faces that belong to nobody."""
     with begin(parts.engine) as db:
-        faces = list_faces_of_nobody(db, pack=pack, limit=limit, after=after)
-        total = count_faces_of_nobody(db, pack=pack)
+        faces = list_ungrouped_faces(db, pack=pack, limit=limit, after=after)
+        total = count_ungrouped_faces(db, pack=pack)
     return _page(faces, total=total, limit=limit)
 
 

@@ -205,7 +205,7 @@ class Worker:
         self.move(Move.COMPLETE)
 
 
-NOBODY = ClusteringResult(clusters_found=0, faces_clustered=0, faces_ungrouped=0)
+NO_PEOPLE = ClusteringResult(clusters_found=0, faces_clustered=0, faces_ungrouped=0)
 
 FACE = Face(
     box=BoundingBox(10, 10, 50, 50),

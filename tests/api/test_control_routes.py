@@ -14,10 +14,10 @@ from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName, SessionStatus
 from cluster.store.database.engine import begin
 from cluster.store.items.item_rows import check_session
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from serve.problems import JobNotSubmitted
 from tests.api.conftest import FakeCluster
-from tests.api.running import NOBODY, Worker, get_progress, readable, unreadable
+from tests.api.running import NO_PEOPLE, Worker, get_progress, readable, unreadable
 
 ROUTE = "/api/v1/training"
 MOVES = {
@@ -59,7 +59,7 @@ def complete(worker: Worker, *, failed: int = 1) -> None:
     worker.skip_known()
     worker.detect(worker.pending(PhaseName.FACE_DETECTION), faces=1)
     worker.complete(PhaseName.FACE_DETECTION)
-    worker.finish_clustering(NOBODY)
+    worker.finish_clustering(NO_PEOPLE)
 
 
 LEGAL = {
@@ -126,7 +126,7 @@ def test_a_session_resumed_before_its_driver_has_stopped_goes_on_without_a_new_j
     api: httpx.Client, worker: Worker, jobs: FakeCluster, engine: Engine
 ) -> None:
     worker.find(2)
-    with hold_session(engine, worker.session_id):
+    with lock_session(engine, worker.session_id):
         worker.move(Move.PAUSE)
         assert ask(api, worker, "resume").json()["status"] == "running"
     assert not jobs.submitted

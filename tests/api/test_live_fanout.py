@@ -282,8 +282,8 @@ def test_rows_of_a_watched_session_are_read_again_when_no_report_comes() -> None
 def test_feeds_that_nobody_watches_are_forgotten() -> None:
     async def scenario() -> None:
         live = build_live(LiveView())
-        for session_id in range(live_module.MAX_FEEDS + 20):
+        for session_id in range(live_module.MAX_KNOWN + 20):
             await live.show(session_id)
-        assert len(live._feeds) == live_module.MAX_FEEDS
+        assert len(live._newest_by_id) == live_module.MAX_KNOWN
 
     run(scenario())

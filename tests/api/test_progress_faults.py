@@ -17,7 +17,7 @@ from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.items.item_rows import check_session
-from tests.api.running import NOBODY, Worker, get_progress, readable, unreadable
+from tests.api.running import NO_PEOPLE, Worker, get_progress, readable, unreadable
 from tests.views import view_of
 
 TRAINING, DETECTION, CLUSTERING = PhaseName
@@ -57,7 +57,7 @@ def test_666_photos_of_which_335_are_duplicates_end_at_666_of_666(
     worker.skip_known()
     worker.detect(worker.pending(DETECTION), faces=1)
     worker.complete(DETECTION)
-    worker.finish_clustering(NOBODY)
+    worker.finish_clustering(NO_PEOPLE)
     answer = shown(api, worker)
     assert answer["overallStatus"] == "completed"
     assert answer["overallProgress"]["percentage"] == 100.0
@@ -149,7 +149,7 @@ def test_a_library_without_any_photo_to_do_is_complete_at_once(
     """[6] A total of 0 is complete, and no person at all is a result."""
     worker.find(0)
     worker.finish_photos()
-    worker.finish_clustering(NOBODY)
+    worker.finish_clustering(NO_PEOPLE)
     answer = shown(api, worker)
     assert answer["overallStatus"] == "completed"
     assert [answer["phases"][key]["progress"]["percentage"] for key in answer["phases"]] == [
@@ -164,7 +164,7 @@ def test_photos_without_a_face_complete_with_nobody_found(
     """[6] Zero faces is a result."""
     worker.find(5)
     worker.finish_photos()
-    worker.finish_clustering(NOBODY)
+    worker.finish_clustering(NO_PEOPLE)
     answer = shown(api, worker)
     assert answer["overallStatus"] == "completed"
     assert answer["phases"]["faceDetection"]["facesDetected"] == 0
@@ -176,7 +176,7 @@ def test_a_completed_session_says_completed_and_its_stream_ends(
     """[7] Nothing watches a finished session for ever."""
     worker.find(2)
     worker.finish_photos()
-    worker.finish_clustering(NOBODY)
+    worker.finish_clustering(NO_PEOPLE)
     events = api.get(f"/api/v1/training/{worker.session_id}/events").text
     assert events.count("event: progress") == 1
     assert '"overallStatus":"completed"' in events

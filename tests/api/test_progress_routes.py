@@ -15,7 +15,7 @@ from cluster.core.sessions import Move, PhaseName
 from serve.etags import matches
 from serve.live import event_streams
 from serve.routes import progress_routes as progress_routes
-from tests.api.running import NOBODY, Worker, get_progress, readable
+from tests.api.running import NO_PEOPLE, Worker, get_progress, readable
 from tests.waiting import PATIENT_S
 
 
@@ -127,7 +127,7 @@ def test_a_stream_shows_what_happens_and_ends_with_the_session(
         seen = read_events(stream.iter_lines())
         first = next(seen)
         worker.finish_photos()
-        worker.finish_clustering(NOBODY)
+        worker.finish_clustering(NO_PEOPLE)
         rest = list(seen)
     assert first["phases"]["training"]["progress"]["current"] == 0
     assert rest[-1]["overallStatus"] == "completed"

@@ -10,10 +10,10 @@ from tests.browser.conftest import Open
 from tests.browser.test_people import check_access, tiles
 from tests.browser.watching import Watcher
 from tests.browser.wires import lay_wire
+from tests.commit_slots import slots_taken
 from tests.end_to_end.pictures import make_pictures
 from tests.end_to_end.test_control import find_drivers
 from tests.headcount import Headcount
-from tests.turns import turns_taken
 from tests.waiting import wait_until
 
 COLLECT_PERCENTAGES = """() => {
@@ -60,7 +60,7 @@ def test_a_paused_session_shows_the_same_numbers_after_a_reload_and_goes_on(
 ) -> None:
     make_pictures(tmp_path / "photos", 400, seed=3)
     page = open_page(f"http://127.0.0.1:{server.port}/")
-    with turns_taken(server.data_dir):
+    with slots_taken(server.data_dir):
         start_from_form(page, tmp_path / "photos", name="Interrupted")
         expect(page.locator("#overall")).to_contain_text("%")
         page.get_by_role("button", name="Pause").click()
@@ -93,7 +93,7 @@ def test_losing_the_server_for_three_seconds_is_shown_and_recovers(
     make_pictures(tmp_path / "photos", 300, seed=2)
     with lay_wire(server.port) as wire:
         page = open_page(wire.url)
-        with turns_taken(server.data_dir):
+        with slots_taken(server.data_dir):
             start_from_form(page, tmp_path / "photos", name="Torn")
             expect(page.locator("#overall")).to_contain_text("%")
             wire.cut()

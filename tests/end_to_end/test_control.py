@@ -21,9 +21,9 @@ from cluster.store.database.engine import begin, build_engine
 from cluster.store.items.item_rows import check_session
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from tests import waiting
+from tests.commit_slots import slots_taken
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
-from tests.turns import turns_taken
 from tests.waiting import PATIENT_S
 
 ROUTE = "/api/v1/training"
@@ -155,9 +155,9 @@ def test_a_session_paused_and_resumed_over_http_ends_as_if_nobody_had_touched_it
     undisturbed: set[tuple[object, ...]],
 ) -> None:
     shutil.copytree(demo_library, tmp_path / "paused")
-    with turns_taken(server.data_dir) as turns:
+    with slots_taken(server.data_dir) as slots:
         session_id = start_session(server, tmp_path / "paused")
-        turns.let_through(session_id, until="face_detection")
+        slots.let_through(session_id, until="face_detection")
         wait_until(server, session_id, has_got_as_far_as("faceDetection", 15))
         assert ask(server, session_id, "pause")["status"] == "paused"
         assert show(server, session_id)["overallStatus"] == "paused"
@@ -193,10 +193,10 @@ def test_a_session_resumed_at_once_goes_on(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
     make_pictures(tmp_path, 300, seed=21, side=160)
-    with turns_taken(server.data_dir) as turns:
+    with slots_taken(server.data_dir) as slots:
         session_id = start_session(server, tmp_path)
         for phase in ("training", "face_detection"):
-            turns.let_through(session_id, until=phase)
+            slots.let_through(session_id, until=phase)
             for _ in range(2):
                 ask(server, session_id, "pause")
                 ask(server, session_id, "resume", status=202)
@@ -211,7 +211,7 @@ def test_a_cancelled_session_can_be_restarted_at_once(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
     make_pictures(tmp_path, 300, seed=22, side=160)
-    with turns_taken(server.data_dir):
+    with slots_taken(server.data_dir):
         session_id = start_session(server, tmp_path)
         wait_until(server, session_id, has_got_as_far_as("training", 1))
         assert ask(server, session_id, "cancel")["status"] == "cancelled"
@@ -235,9 +235,9 @@ def test_a_driver_that_is_killed_is_missed_and_the_session_can_be_resumed(
     undisturbed: set[tuple[object, ...]],
 ) -> None:
     shutil.copytree(demo_library, tmp_path / "killed")
-    with turns_taken(server.data_dir) as turns:
+    with slots_taken(server.data_dir) as slots:
         session_id = start_session(server, tmp_path / "killed")
-        turns.let_through(session_id, until="face_detection")
+        slots.let_through(session_id, until="face_detection")
         wait_until(server, session_id, has_got_as_far_as("faceDetection", 12))
         (driver,) = find_drivers(session_id)
         os.kill(driver.pid, signal.SIGKILL)
@@ -257,7 +257,7 @@ def test_a_stopped_ray_job_leaves_its_session_paused(
 ) -> None:
     make_pictures(tmp_path, 400, seed=23, side=160)
     ray = str(Path(sys.executable).with_name("ray"))
-    with turns_taken(server.data_dir):
+    with slots_taken(server.data_dir):
         session_id = start_session(server, tmp_path)
         wait_until(server, session_id, has_got_as_far_as("training", 1))
         job_id = server.get(f"{ROUTE}/{session_id}").body["jobId"]
@@ -292,7 +292,7 @@ def test_a_paused_session_survives_a_restart_of_everything(
     headcount: Headcount, tmp_path: Path
 ) -> None:
     make_pictures(tmp_path / "photos", 300, seed=24, side=160)
-    with turns_taken(headcount.data_dir):
+    with slots_taken(headcount.data_dir):
         headcount.start("--root", str(tmp_path / "photos"), "--keep")
         headcount.wait_until_ready()
         wait_until(headcount, 1, has_got_as_far_as("training", 1))

@@ -15,9 +15,9 @@ import pytest
 
 from cluster.store.server.server_files import ServerFiles
 from cluster.store.server.server_process import connect
+from tests.commit_slots import slots_taken
 from tests.drills import Outcome, Watcher, finish, kill, read_tables
 from tests.headcount import FinishedLibrary, Headcount
-from tests.turns import turns_taken
 from tests.waiting import PATIENT_S, wait_until
 
 
@@ -57,10 +57,10 @@ def drill_phases(library: Path, folder: Path, victims: Mapping[str, Sequence[str
     """
     run = Headcount(folder / "data")
     with ending(run), Watcher(run).watching() as watcher:
-        with turns_taken(run.data_dir) as turns:
+        with slots_taken(run.data_dir) as slots:
             run.start("--root", str(library))
             for phase, some in victims.items():
-                turns.let_through(1, until=phase)
+                slots.let_through(1, until=phase)
                 for victim in some:
                     wait_until(lambda: watcher.answers, "a client was answered")
                     kill_surely(victim, run)
@@ -130,11 +130,11 @@ def run_through(
     The trouble comes before the first batch is committed.
     """
     with ending(run), Watcher(run).watching() as watcher:
-        with turns_taken(run.data_dir) as turns:
+        with slots_taken(run.data_dir) as slots:
             run.start("--root", str(library))
-            turns.let_through(1, until="training")
+            slots.let_through(1, until="training")
             with trouble:
-                turns.give_back()
+                slots.free_all()
                 wait_until(lambda: until(watcher), "the trouble is felt")
         outcome = finish(run, watcher)
     return outcome, told(watcher)

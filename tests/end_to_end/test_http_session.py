@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from cluster.priority import NICENESS
+from tests.commit_slots import slots_taken
 from tests.drills import find_victims, list_children
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, Headcount
-from tests.turns import turns_taken
 from tests.waiting import PATIENT_S, wait_until
 
 TERMINAL = {"completed", "failed", "cancelled"}
@@ -94,12 +94,12 @@ def test_photos_are_shown_before_their_batch_is_committed(
 ) -> None:
     """[3] That each of them is, photo by photo, is held in tests/api/test_batches_shown.py."""
     make_pictures(tmp_path, 60, seed=2)
-    with turns_taken(server.data_dir) as turns:
+    with slots_taken(server.data_dir) as slots:
         session_id = start_session(server, tmp_path)
         for name, key in (("training", "training"), ("face_detection", "faceDetection")):
-            turns.let_through(session_id, until=name)
+            slots.let_through(session_id, until=name)
             wait_until(partial(count_shown, server, session_id, key), f"{name} moves")
-            assert turns.count_committed(session_id, name) == 0
+            assert slots.count_committed(session_id, name) == 0
     check_the_law(poll_to_the_end(server, session_id, every_s=0.2))
 
 
@@ -108,9 +108,9 @@ def test_those_who_work_on_photos_give_way_to_those_who_answer(
     server: Headcount, tmp_path: Path
 ) -> None:
     make_pictures(tmp_path, 60, seed=4, side=1000)
-    with turns_taken(server.data_dir) as turns:
+    with slots_taken(server.data_dir) as slots:
         session_id = start_session(server, tmp_path)
-        turns.let_through(session_id, until="face_detection")
+        slots.let_through(session_id, until="face_detection")
         moves = partial(count_shown, server, session_id, "faceDetection")
         wait_until(moves, "a detector works")
         detectors = find_victims("detector", server)

@@ -8,17 +8,17 @@ import psycopg
 import pytest
 
 from cluster.store.server.server_files import ServerFiles
+from tests.commit_slots import CommitSlots
 from tests.drills import find_left_behind, read_tables
 from tests.embedded import find_watches
 from tests.headcount import Headcount
-from tests.turns import Turns
 from tests.waiting import wait_until
 
 
-def hold_commits(run: Headcount) -> Turns | None:
+def hold_commits(run: Headcount) -> CommitSlots | None:
     """Let none of the run's workers commit; None as long as there is no database."""
     try:
-        return Turns(ServerFiles.under(run.data_dir).url())
+        return CommitSlots(ServerFiles.under(run.data_dir).url())
     except psycopg.OperationalError:
         return None
 
@@ -30,14 +30,14 @@ def test_after_a_driver_is_killed_everything_ends_and_the_next_run_goes_on(
     """Its workers are in the middle of a commit, and nobody else uses the database."""
     headcount.extra["HEADCOUNT_SERVE_ENABLED"] = "false"
     process = headcount.start("--root", str(demo_library))
-    turns = wait_until(lambda: hold_commits(headcount), "there is a database")
-    turns.let_through(1, until="training")
+    slots = wait_until(lambda: hold_commits(headcount), "there is a database")
+    slots.let_through(1, until="training")
     assert process.poll() is None, process.communicate()[0]
     process.kill()
     process.wait()
     assert find_left_behind(headcount) == []
     wait_until(lambda: not find_watches(headcount.data_dir), "the watch has ended")
-    turns.give_back()
+    slots.free_all()
     log = ServerFiles.under(headcount.data_dir).log.read_text().splitlines()
     assert "database system is shut down" in log[-1]
     code, output = headcount.run("--root", str(demo_library))

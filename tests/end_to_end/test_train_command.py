@@ -10,13 +10,13 @@ import pytest
 from cluster.core.sessions import SessionStatus
 from cluster.store.database.engine import begin
 from cluster.store.items.item_rows import check_session
-from cluster.store.people.groups import list_people
+from cluster.store.people.regrouping import list_people
 from cluster.store.sessions.session_rows import get_session, list_sessions
 from jobs.train import main
+from tests.commit_slots import slots_taken
 from tests.end_to_end.conftest import open_tables
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import FinishedLibrary, Headcount, read_figures
-from tests.turns import turns_taken
 from tests.waiting import PATIENT_S
 
 
@@ -48,7 +48,7 @@ def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
 @pytest.mark.long
 def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path: Path) -> None:
     make_pictures(tmp_path / "photos", 800)
-    with turns_taken(headcount.data_dir):
+    with slots_taken(headcount.data_dir):
         process = headcount.start("--root", str(tmp_path / "photos"))
         _wait_for_line(process, "photos: ")
         process.send_signal(signal.SIGINT)
@@ -74,9 +74,9 @@ def test_a_killed_run_continues_with_nothing_lost_and_nothing_twice(
     headcount: Headcount, tmp_path: Path, phase: str, line: str
 ) -> None:
     make_pictures(tmp_path / "photos", 300, side=160)
-    with turns_taken(headcount.data_dir) as turns:
+    with slots_taken(headcount.data_dir) as slots:
         process = headcount.start("--root", str(tmp_path / "photos"))
-        turns.let_through(1, until=phase)
+        slots.let_through(1, until=phase)
         _wait_for_line(process, line)
         process.kill()
         process.wait()

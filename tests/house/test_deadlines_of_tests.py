@@ -1,4 +1,4 @@
-"""No test depends on how quick the machine is: its patience is that of tests/waiting.py."""
+"""No test depends on how quick the machine is: its retry is that of tests/waiting.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WAITING = "tests/waiting.py"
 
 NOT_WAITED_FOR: dict[str, str] = {
     # path: why its numbers decide nothing
-    "tests/unit/test_patience.py": "its clock moves when somebody sleeps",
+    "tests/unit/test_retries.py": "its clock moves when somebody sleeps",
     "tests/drills.py": "a soak ends after the minutes that it was asked for",
     "tests/file_drills.py": "a soak ends after the minutes that it was asked for",
 }

@@ -17,7 +17,7 @@ from cluster.core.errors import DatabaseUnavailable, DatabaseUnusable
 from cluster.store.database.engine import build_engine, check_database
 from cluster.store.server.embedded import is_embedded_running, start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles, hold_lock
-from cluster.store.server.server_process import find_postmaster, find_processes
+from cluster.store.server.server_process import find_processes, find_server_process
 from tests.embedded import START, ask, run_python
 from tests.waiting import PATIENT_S
 
@@ -27,9 +27,9 @@ def test_a_started_server_answers_and_starting_again_changes_nothing(folder: Pat
     url = start_embedded(folder)
     assert ask(url, b"SELECT current_database()") == "headcount"
     assert ask(url, b"SHOW fsync") == ask(url, b"SHOW synchronous_commit") == "on"
-    postmaster = find_postmaster(ServerFiles.under(folder))
+    server = find_server_process(ServerFiles.under(folder))
     assert start_embedded(folder) == url
-    assert find_postmaster(ServerFiles.under(folder)) == postmaster
+    assert find_server_process(ServerFiles.under(folder)) == server
     assert is_embedded_running(folder)
     assert stop_embedded(folder)
     assert not is_embedded_running(folder)
@@ -72,9 +72,9 @@ def test_a_killed_server_comes_back_with_what_was_committed(folder: Path) -> Non
     url = start_embedded(folder)
     ask(url, b"CREATE TABLE kept AS SELECT 7 AS n")
     for _ in range(2):
-        postmaster = find_postmaster(ServerFiles.under(folder))
-        assert postmaster is not None
-        postmaster.send_signal(signal.SIGKILL)
+        server = find_server_process(ServerFiles.under(folder))
+        assert server is not None
+        server.send_signal(signal.SIGKILL)
         assert start_embedded(folder) == url
         assert ask(url, b"SELECT n FROM kept") == 7
 
@@ -86,10 +86,10 @@ def test_a_server_that_is_killed_while_it_starts_is_started_again(folder: Path) 
 
     def kill_twice() -> None:
         while len(killed) < 2:
-            postmaster = find_postmaster(ServerFiles.under(folder))
-            if postmaster is not None and postmaster.pid not in killed:
-                postmaster.kill()
-                killed.append(postmaster.pid)
+            server = find_server_process(ServerFiles.under(folder))
+            if server is not None and server.pid not in killed:
+                server.kill()
+                killed.append(server.pid)
 
     killer = threading.Thread(target=kill_twice, daemon=True)
     killer.start()

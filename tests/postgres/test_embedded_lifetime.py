@@ -13,7 +13,7 @@ import pytest
 from cluster.store.database.engine import build_engine, check_database
 from cluster.store.server.embedded import is_embedded_running, start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles
-from cluster.store.server.server_process import find_postmaster, find_processes
+from cluster.store.server.server_process import find_processes, find_server_process
 from cluster.store.server.server_watch import GRACE_S, POLL_S
 from tests.embedded import START, ask, find_watches, run_python, start_elsewhere
 from tests.waiting import wait_until
@@ -81,12 +81,12 @@ def test_a_user_that_is_killed_on_the_way_leaves_no_server_behind(folder: Path) 
 
 def test_it_goes_on_for_who_is_left_when_others_are_killed(folder: Path) -> None:
     start_embedded(folder)
-    before = find_postmaster(ServerFiles.under(folder))
+    before = find_server_process(ServerFiles.under(folder))
     other, _ = start_elsewhere(folder)
     other.kill()
     time.sleep(GRACE_S + 3 * POLL_S)
     assert before is not None
-    assert find_postmaster(ServerFiles.under(folder)) == before
+    assert find_server_process(ServerFiles.under(folder)) == before
     assert len(find_watches(folder)) == 1
 
 

@@ -24,7 +24,7 @@ from cluster.store.erasing import (
 from cluster.store.items.item_rows import add_found, check_session, skip_known
 from cluster.store.items.new_attempts import restart_session
 from cluster.store.sessions.phase_rows import complete_phase, finish_discovery
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import get_session, move_session
 from tests.library import (
     NOW,
@@ -148,10 +148,10 @@ def test_a_session_whose_driver_is_still_ending_is_waited_for(engine: Engine) ->
     with begin(engine) as db:
         session_id = start_session(db)
         move_session(db, session_id, Move.CANCEL, now=NOW)
-    with hold_session(engine, session_id) as hold:
+    with lock_session(engine, session_id) as lock:
         with pytest.raises(SessionBusy), begin(engine) as db:
             erase_session(db, session_id)
-        hold.release()
+        lock.release()
         erase_ended_session(engine, session_id)
     with begin(engine) as db, pytest.raises(NotFound):
         get_session(db, session_id)

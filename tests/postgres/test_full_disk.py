@@ -17,7 +17,7 @@ from cluster.core.photos import Settled
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin, build_engine
 from cluster.store.database.outages import find_outage
-from cluster.store.database.retries import Patience
+from cluster.store.database.retries import RetryPolicy
 from cluster.store.database.schema import upgrade_schema
 from cluster.store.items.item_rows import add_found
 from cluster.store.people.face_vectors import count_faces
@@ -98,7 +98,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_copy_is_waited_for_in_sight(
         said.append(waiting_for)
         ballast.unlink(missing_ok=True)
 
-    settled = Patience(PATIENT_S, make_room).run(lambda: commit_faces(engine, session_id))
+    settled = RetryPolicy(PATIENT_S, make_room).run(lambda: commit_faces(engine, session_id))
     assert said[0] == "the disk of the database is full, retrying for 0 s"
     assert said[-1] is None
     assert settled.counts.processed == len(PHOTOS)
@@ -141,7 +141,7 @@ def test_a_server_that_the_full_disk_ended_says_so_too_and_comes_back(
         with suppress(DatabaseUnavailable):
             start_embedded(disk / "data")
 
-    Patience(PATIENT_S, bring_back).run(lambda: commit_faces(engine, session_id))
+    RetryPolicy(PATIENT_S, bring_back).run(lambda: commit_faces(engine, session_id))
     assert said[0] == "the disk of the database is full, retrying for 0 s"
     with begin(engine) as db:
         assert count_faces(db, pack=PACK) == len(PHOTOS) * FACES_IN_EACH

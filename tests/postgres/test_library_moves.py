@@ -17,7 +17,7 @@ from cluster.store.items.item_rows import add_found
 from cluster.store.photos.library_moves import MovedLibrary, move_library
 from cluster.store.photos.missing import mark_files_missing
 from cluster.store.sessions.library_rows import find_library_id, get_library, list_libraries
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import create_session, get_session, move_session
 from tests.library import NOW, PACK, found, ids_of, run_session, start_session, train
 
@@ -101,7 +101,7 @@ def test_a_library_does_not_move_while_a_session_of_it_runs(engine: Engine) -> N
         move_library(db, "/photos", "/new", now=NOW)
     with begin(engine) as db:
         move_session(db, session_id, Move.PAUSE, now=NOW)
-    with hold_session(engine, session_id), begin(engine) as db, pytest.raises(SessionBusy):
+    with lock_session(engine, session_id), begin(engine) as db, pytest.raises(SessionBusy):
         move_library(db, "/photos", "/new", now=NOW)
     with begin(engine) as db:
         move_library(db, "/photos", "/new", now=NOW)

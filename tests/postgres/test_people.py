@@ -11,7 +11,7 @@ from cluster.core.photos import DetectionOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.items.item_rows import add_found, settle_detection, skip_known
 from cluster.store.people.face_vectors import count_faces, count_session_faces, load_vectors
-from cluster.store.people.groups import assign_people, list_people
+from cluster.store.people.regrouping import assign_people, list_people
 from tests.library import (
     NOW,
     PACK,

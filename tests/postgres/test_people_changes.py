@@ -20,7 +20,7 @@ from cluster.core.errors import (
 )
 from cluster.core.people import PersonSummary
 from cluster.store.database.engine import begin
-from cluster.store.people.face_moves import place_faces_of_nobody, take_faces
+from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.people.people_list import get_person, page_people
 from cluster.store.people.person_edits import edit_person, merge_people
@@ -88,7 +88,7 @@ def test_a_change_at_another_version_is_refused_and_shows_the_person(
         merge_people(db, two, [one], versions={one: 2}, now=NOW)
     faces = grouped.people[one][:1]
     with refused(db, StaleVersion):
-        take_faces(db, one, faces, to=Elsewhere.NEW, version=1, now=NOW)
+        move_faces(db, one, faces, to=Elsewhere.NEW, version=1, now=NOW)
 
 
 @pytest.mark.parametrize("same", ["Anna", "ANNA", " anna ", "Ａnna"])
@@ -121,7 +121,7 @@ def test_who_is_gone_cannot_be_changed(db: Session, grouped: Grouped) -> None:
     with refused(db, NotFound):
         merge_people(db, one, [4711], versions={one: 1, 4711: 1}, now=NOW)
     with refused(db, NotFound):
-        take_faces(db, one, grouped.people[one], to=4711, version=1, now=NOW)
+        move_faces(db, one, grouped.people[one], to=4711, version=1, now=NOW)
 
 
 def test_merged_people_are_one_with_all_faces(db: Session, grouped: Grouped) -> None:
@@ -177,14 +177,14 @@ def test_a_hidden_person_keeps_its_faces_and_stays_hidden(db: Session, grouped: 
 def test_faces_move_to_a_new_person_to_another_and_to_nobody(db: Session, grouped: Grouped) -> None:
     one, two, _ = grouped.ids
     faces = grouped.people[one]
-    first = take_faces(db, one, faces[:1], to=Elsewhere.NEW, version=1, now=NOW)
+    first = move_faces(db, one, faces[:1], to=Elsewhere.NEW, version=1, now=NOW)
     assert first.source and first.target
     assert (first.source.faces, first.source.version) == (3, 2)
     assert (first.target.faces, first.target.version, first.target.name) == (1, 1, None)
-    second = take_faces(db, one, faces[1:2], to=two, version=2, now=NOW)
+    second = move_faces(db, one, faces[1:2], to=two, version=2, now=NOW)
     assert second.target
     assert (second.target.faces, second.target.version) == (4, 2)
-    third = take_faces(db, one, faces[2:3], to=Elsewhere.NOBODY, version=3, now=NOW)
+    third = move_faces(db, one, faces[2:3], to=Elsewhere.UNGROUPED, version=3, now=NOW)
     assert third.target is None
     now_at = people_of_faces(db)
     assert [now_at[face] for face in faces] == [first.target.id, two, None, one]
@@ -194,8 +194,8 @@ def test_faces_move_to_a_new_person_to_another_and_to_nobody(db: Session, groupe
 def test_moved_faces_are_left_where_they_are_by_clustering(db: Session, grouped: Grouped) -> None:
     one, two, _ = grouped.ids
     faces = grouped.people[one]
-    take_faces(db, one, faces[:1], to=two, version=1, now=NOW)
-    take_faces(db, one, faces[1:2], to=Elsewhere.NOBODY, version=2, now=NOW)
+    move_faces(db, one, faces[:1], to=two, version=1, now=NOW)
+    move_faces(db, one, faces[1:2], to=Elsewhere.UNGROUPED, version=2, now=NOW)
     group(db, [one] * 4 + [two] * 3 + [0] * 5)
     now_at = people_of_faces(db)
     assert [now_at[face] for face in faces] == [two, None, one, one]
@@ -204,7 +204,7 @@ def test_moved_faces_are_left_where_they_are_by_clustering(db: Session, grouped:
 def test_a_person_who_has_no_face_left_is_gone(db: Session, grouped: Grouped) -> None:
     one = grouped.ids[0]
     rename(db, one, "Anna")
-    moved = take_faces(db, one, grouped.people[one], to=Elsewhere.NEW, version=2, now=NOW)
+    moved = move_faces(db, one, grouped.people[one], to=Elsewhere.NEW, version=2, now=NOW)
     assert moved.source is None
     assert moved.target
     with refused(db, NotFound):
@@ -214,9 +214,9 @@ def test_a_person_who_has_no_face_left_is_gone(db: Session, grouped: Grouped) ->
 
 def test_faces_of_nobody_are_given_to_somebody(db: Session, grouped: Grouped) -> None:
     first, *rest = grouped.nobody
-    new = place_faces_of_nobody(db, [first], to=Elsewhere.NEW, pack=PACK, now=NOW).target
+    new = move_ungrouped_faces(db, [first], to=Elsewhere.NEW, pack=PACK, now=NOW).target
     assert new
-    again = place_faces_of_nobody(db, rest, to=new.id, pack=PACK, now=NOW).target
+    again = move_ungrouped_faces(db, rest, to=new.id, pack=PACK, now=NOW).target
     assert again
     assert (again.id, again.faces, again.version) == (new.id, 3, 2)
     assert is_placed(db) == set(grouped.nobody)
@@ -226,10 +226,10 @@ def test_faces_that_are_elsewhere_cannot_be_moved(db: Session, grouped: Grouped)
     one, two, _ = grouped.ids
     foreign = [grouped.people[two][0], grouped.nobody[0], 4711]
     with refused(db, FacesElsewhere) as elsewhere:
-        take_faces(db, one, [*grouped.people[one], *foreign], to=Elsewhere.NEW, version=1, now=NOW)
+        move_faces(db, one, [*grouped.people[one], *foreign], to=Elsewhere.NEW, version=1, now=NOW)
     assert elsewhere.value.face_ids == tuple(sorted(foreign))
     with refused(db, FacesElsewhere):
-        place_faces_of_nobody(db, grouped.people[one], to=two, pack=PACK, now=NOW)
+        move_ungrouped_faces(db, grouped.people[one], to=two, pack=PACK, now=NOW)
 
 
 def test_faces_cannot_go_where_they_are_nor_to_another_pack(
@@ -240,8 +240,8 @@ def test_faces_cannot_go_where_they_are_nor_to_another_pack(
     with begin(engine) as db:
         for target in (one, other):
             with refused(db, ImpossibleChange):
-                take_faces(db, one, faces[:1], to=target, version=1, now=NOW)
+                move_faces(db, one, faces[:1], to=target, version=1, now=NOW)
         with refused(db, ImpossibleChange):
-            place_faces_of_nobody(db, grouped.nobody, to=Elsewhere.NOBODY, pack=PACK, now=NOW)
+            move_ungrouped_faces(db, grouped.nobody, to=Elsewhere.UNGROUPED, pack=PACK, now=NOW)
         with refused(db, ImpossibleChange):
-            place_faces_of_nobody(db, grouped.nobody, to=other, pack=PACK, now=NOW)
+            move_ungrouped_faces(db, grouped.nobody, to=other, pack=PACK, now=NOW)

@@ -18,12 +18,12 @@ from cluster.store.people.people_list import (
     page_people,
 )
 from cluster.store.photos.stored_pictures import (
-    count_faces_of_nobody,
     count_faces_of_person,
+    count_ungrouped_faces,
     get_crop,
     get_thumbnail,
-    list_faces_of_nobody,
     list_faces_of_person,
+    list_ungrouped_faces,
 )
 from tests.library import PACK
 from tests.people import Grouped, fill_people
@@ -135,11 +135,11 @@ def test_faces_come_by_id_with_their_photos(engine: Engine, grouped: Grouped) ->
 
 def test_faces_of_nobody_are_those_of_the_pack(engine: Engine, grouped: Grouped) -> None:
     with begin(engine) as db:
-        listed = list_faces_of_nobody(db, pack=PACK, limit=10, after=grouped.nobody[0])
+        listed = list_ungrouped_faces(db, pack=PACK, limit=10, after=grouped.nobody[0])
         assert [face.id for face in listed] == grouped.nobody[1:]
-        assert count_faces_of_nobody(db, pack=PACK) == 3
-        assert list_faces_of_nobody(db, pack="other", limit=10) == []
-        assert count_faces_of_nobody(db, pack="other") == 0
+        assert count_ungrouped_faces(db, pack=PACK) == 3
+        assert list_ungrouped_faces(db, pack="other", limit=10) == []
+        assert count_ungrouped_faces(db, pack="other") == 0
 
 
 def test_a_picture_that_is_not_there_is_not_found(engine: Engine) -> None:

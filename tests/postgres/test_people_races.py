@@ -20,11 +20,11 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.items.item_rows import add_found, list_pending
 from cluster.store.locks import lock_people
-from cluster.store.people.face_moves import take_faces
+from cluster.store.people.face_moves import move_faces
 from cluster.store.people.face_vectors import load_vectors
-from cluster.store.people.groups import assign_people
 from cluster.store.people.people_list import get_person, load_people
 from cluster.store.people.person_edits import edit_person, merge_people
+from cluster.store.people.regrouping import assign_people
 from cluster.store.people.undo_log import undo_change
 from tests.library import NOW, PACK, found, record, settle_training, start_session
 from tests.people import Grouped, fill_people, group, people_of_faces
@@ -91,7 +91,7 @@ def test_two_people_merged_into_each_other_at_once_are_one(
 def test_an_undo_that_is_sent_twice_undoes_once(engine: Engine, grouped: Grouped) -> None:
     one, faces = next(iter(grouped.people.items()))
     with begin(engine) as db:
-        change_id = take_faces(db, one, faces[:5], to=Elsewhere.NEW, version=1, now=NOW).change_id
+        change_id = move_faces(db, one, faces[:5], to=Elsewhere.NEW, version=1, now=NOW).change_id
     answers = run_at_once(engine, *[lambda db: undo_change(db, change_id, now=NOW)] * 2)
     assert sum(isinstance(answer, NotLastChange) for answer in answers) == 1
     with begin(engine) as db:
@@ -126,7 +126,7 @@ def test_changes_that_a_user_makes_while_clustering_runs_are_kept(
     clustering = Clustering(engine)
     with begin(engine) as db:
         merge_people(db, one, [two], versions={one: 1, two: 1}, now=NOW)
-        take_faces(db, three, [moved], to=Elsewhere.NEW, version=1, now=NOW)
+        move_faces(db, three, [moved], to=Elsewhere.NEW, version=1, now=NOW)
         wanted = people_of_faces(db)
     with begin(engine) as db:
         clustering.write(db)
@@ -171,7 +171,7 @@ def merge_first_two(db: Session, grouped: Grouped) -> object:
 
 def move_one_face(db: Session, grouped: Grouped) -> object:
     one, faces = next(iter(grouped.people.items()))
-    return take_faces(db, one, faces[:1], to=Elsewhere.NEW, version=1, now=NOW)
+    return move_faces(db, one, faces[:1], to=Elsewhere.NEW, version=1, now=NOW)
 
 
 def name_third(db: Session, grouped: Grouped) -> object:

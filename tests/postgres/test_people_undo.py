@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cluster.core.changes import ChangeKind, Elsewhere, LastChange, PersonEdit
 from cluster.core.errors import NotFound, NotLastChange
 from cluster.store.database.engine import begin
-from cluster.store.people.face_moves import place_faces_of_nobody, take_faces
+from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.person_edits import edit_person, merge_people
 from cluster.store.people.undo_log import find_last_change, undo_change
 from tests.library import NOW, PACK
@@ -62,22 +62,22 @@ def merge_all(db: Session, grouped: Grouped) -> int | None:
 
 def move_some_to_new(db: Session, grouped: Grouped) -> int:
     anna, faces = next(iter(grouped.people.items()))
-    return take_faces(db, anna, faces[:2], to=Elsewhere.NEW, version=2, now=NOW).change_id
+    return move_faces(db, anna, faces[:2], to=Elsewhere.NEW, version=2, now=NOW).change_id
 
 
 def move_all_to_another(db: Session, grouped: Grouped) -> int:
     anna, faces = next(iter(grouped.people.items()))
-    return take_faces(db, anna, faces, to=grouped.ids[1], version=2, now=NOW).change_id
+    return move_faces(db, anna, faces, to=grouped.ids[1], version=2, now=NOW).change_id
 
 
 def move_all_to_nobody(db: Session, grouped: Grouped) -> int:
     anna, faces = next(iter(grouped.people.items()))
-    return take_faces(db, anna, faces, to=Elsewhere.NOBODY, version=2, now=NOW).change_id
+    return move_faces(db, anna, faces, to=Elsewhere.UNGROUPED, version=2, now=NOW).change_id
 
 
 def place_with_new(db: Session, grouped: Grouped) -> int:
     faces = grouped.nobody
-    return place_faces_of_nobody(db, faces, to=Elsewhere.NEW, pack=PACK, now=NOW).change_id
+    return move_ungrouped_faces(db, faces, to=Elsewhere.NEW, pack=PACK, now=NOW).change_id
 
 
 CHANGES = {
@@ -201,7 +201,7 @@ def test_the_journal_goes_with_a_person_who_is_erased(
 ) -> None:
     anna, bea = grouped.ids[:2]
     faces = grouped.people[anna][:2]
-    change_id = take_faces(db, anna, faces, to=bea, version=2, now=NOW).change_id
+    change_id = move_faces(db, anna, faces, to=bea, version=2, now=NOW).change_id
     db.execute(text("DELETE FROM person WHERE id = :id"), {"id": grouped.ids[number]})
     assert find_last_change(db, pack=PACK) is None
     assert db.execute(text("SELECT count(*) FROM person_change_person")).scalar_one() == 0

@@ -14,9 +14,9 @@ from cluster.pipeline import run as pipeline_run
 from cluster.pipeline.phases import ShouldStop
 from cluster.pipeline.plan import Plan
 from cluster.pipeline.run import run_session
-from cluster.pipeline.workers import Staff
+from cluster.pipeline.workers import WorkerPool
 from cluster.store.database.engine import begin
-from cluster.store.database.retries import Patience
+from cluster.store.database.retries import RetryPolicy
 from cluster.store.items.new_attempts import restart_session
 from cluster.store.sessions.phase_rows import finish_discovery
 from cluster.store.sessions.session_rows import move_session
@@ -29,7 +29,7 @@ def plan(engine: Engine) -> Plan:
     with begin(engine) as db:
         session_id = start_session(db)
     pack = SimpleNamespace(name=PACK)
-    parts = {"engine": engine, "session_id": session_id, "pack": pack, "patience": Patience()}
+    parts = {"engine": engine, "session_id": session_id, "pack": pack, "retry": RetryPolicy()}
     return cast(Plan, SimpleNamespace(**parts))
 
 
@@ -40,7 +40,9 @@ class Phase:
         self.attempts: list[int] = []
         self.is_restarted = is_restarted
 
-    def work(self, plan: Plan, staff: Staff, phase: PhaseSnapshot, should_stop: ShouldStop) -> bool:
+    def work(
+        self, plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, should_stop: ShouldStop
+    ) -> bool:
         self.attempts.append(phase.attempt)
         if len(self.attempts) > 1:
             with begin(plan.engine) as db:
@@ -58,7 +60,7 @@ def run(plan: Plan, phase: Phase, monkeypatch: pytest.MonkeyPatch) -> SessionSta
     phases += [(name, lambda *given: True) for name in list(PhaseName)[1:]]  # type: ignore[misc]
     monkeypatch.setattr(pipeline_run, "PHASES", phases)
     monkeypatch.setattr(pipeline_run, "_tell", lambda plan, drop_in_flight=False: None)
-    return run_session(plan, cast(Staff, None), is_interrupted=lambda: False)
+    return run_session(plan, cast(WorkerPool, None), is_interrupted=lambda: False)
 
 
 def test_an_error_of_an_attempt_that_is_over_does_not_fail_the_next(

@@ -13,7 +13,7 @@ from cluster.core.sessions import Move, PhaseName, SessionStatus
 from cluster.store.database.engine import begin
 from cluster.store.erasing import erase_session
 from cluster.store.sessions.phase_rows import add_counts, list_revisions
-from cluster.store.sessions.session_locks import hold_session
+from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import create_session, get_session, move_session, set_job
 from tests.library import NOW, start_session
 
@@ -118,7 +118,7 @@ def test_a_session_that_is_run_by_a_command_is_left_alone(
 ) -> None:
     with begin(engine) as db:
         session_id = start_session(db)
-    with hold_session(engine, session_id):
+    with lock_session(engine, session_id):
         look_for(watch, ray, 60)
         assert status(engine, session_id) is SessionStatus.RUNNING
 

@@ -23,14 +23,14 @@ from cluster.core.photos import DetectionOutcome
 from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress, PhaseSnapshot
 from cluster.core.sessions import PhaseName
 from cluster.environment import prepare_environment
-from cluster.numerics.clusters import cluster_vectors
+from cluster.numerics.grouping import cluster_vectors
 from cluster.pipeline.phases import cluster_people
 from cluster.store.database.engine import begin
 from cluster.store.items.item_rows import add_found, settle_detection
 from cluster.store.people.face_vectors import load_vectors
-from cluster.store.people.groups import list_people
+from cluster.store.people.regrouping import list_people
 from cluster.store.sessions.phase_rows import finish_discovery, set_clustering, start_phase
-from cluster.tasks.clustering import ClusteringOptions, cluster_faces
+from cluster.tasks.clustering import ClusteringOptions, group_faces
 from tests.library import NOW, PACK, found, ids_of, make_face, start_session, train
 from tests.local_ray import local_ray
 from tests.unit.embeddings import make_embeddings
@@ -59,7 +59,7 @@ class Library:
     progress: Any
 
     def start(self) -> ray.ObjectRef:
-        return cluster_faces.remote(
+        return group_faces.remote(
             self.session_id,
             1,
             pack=PACK,
@@ -207,10 +207,10 @@ def test_stopping_ends_the_task_and_its_blocks_and_commits_nothing(library: Libr
         progress=library.progress,
     )
     phase = PhaseSnapshot(PhaseName.CLUSTERING)
-    staff: Any = None
-    assert not cluster_people(plan, staff, phase, should_stop=lambda: bool(running_tasks()))
+    pool: Any = None
+    assert not cluster_people(plan, pool, phase, should_stop=lambda: bool(running_tasks()))
     wait_until(lambda: not running_tasks(), "blocks that nobody wants end")
     assert library.groups() == set()
     assert library.ask().result is None
-    assert cluster_people(plan, staff, phase, should_stop=lambda: False)
+    assert cluster_people(plan, pool, phase, should_stop=lambda: False)
     assert library.groups() == library.expected_groups()

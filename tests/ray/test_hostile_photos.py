@@ -19,8 +19,8 @@ from sqlalchemy import Engine, text
 from cluster.actors.search_actor import FaceSearchActor, NotReadInTime
 from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import PhaseName
-from cluster.pipeline.phases import PhotoWork, run_crew
-from cluster.pipeline.plan import CrewOptions, Plan
+from cluster.pipeline.phases import PhotoWork, run_dispatcher
+from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.pipeline.workers import DetectorWorkers, TrainingWorkers
 from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.store.database.engine import begin
@@ -113,7 +113,7 @@ def make_plan(engine: Engine, database_url: str, session_id: int, log: Path) -> 
         limits=limits,
         detector=detector,
         copies=None,
-        crew=CrewOptions(training_batch=3, detection_batch=3, detectors=1),
+        workers=WorkerOptions(training_batch=3, detection_batch=3, detectors=1),
         clustering=ClusteringOptions(),
     )
 
@@ -145,7 +145,9 @@ def test_a_training_worker_with_a_hostile_photo_is_replaced(
     session_id, log = add_photos(engine, photos), tmp_path / "log"
     plan = make_plan(engine, database_url, session_id, log)
     work = PhotoWork(plan, PhaseName.TRAINING, 1)
-    assert run_crew(work.build_crew(TrainingWorkers(plan)), work.build_feed(3), lambda: False)
+    assert run_dispatcher(
+        work.build_dispatcher(TrainingWorkers(plan)), work.build_pending(3), lambda: False
+    )
     check_only_the_hostile_one_failed(engine, session_id, PhaseName.TRAINING, photos)
     check_was_replaced(log)
 
@@ -161,9 +163,9 @@ def test_a_detector_with_a_hostile_photo_is_replaced(
     plan = make_plan(engine, database_url, session_id, log)
     work, workers = PhotoWork(plan, PhaseName.FACE_DETECTION, 1), DetectorWorkers(plan)
     try:
-        assert run_crew(work.build_crew(workers), work.build_feed(3), lambda: False)
+        assert run_dispatcher(work.build_dispatcher(workers), work.build_pending(3), lambda: False)
     finally:
-        workers.dismiss()
+        workers.stop()
     check_only_the_hostile_one_failed(engine, session_id, PhaseName.FACE_DETECTION, photos)
     check_was_replaced(log)
 

@@ -35,10 +35,10 @@ from cluster.store.server.server_programs import reach_programs
 from cluster.store.server.server_user import HERE, process_options
 from cluster.store.sessions.phase_rows import load_snapshots
 from jobs.runtime import Runtime
+from tests.commit_slots import CommitSlots
 from tests.headcount import FinishedLibrary, find_free_port
 from tests.local_ray import start_surely
 from tests.sessions import add_session, run, running
-from tests.turns import Turns
 from tests.waiting import PATIENT_S, wait_until
 
 FACES = text(
@@ -191,19 +191,19 @@ def test_a_node_that_joins_gets_detectors_and_one_that_leaves_loses_no_photo(
         with running(settings) as runtime:
             session = add_session(runtime, library)
             change = partial(replace, meter=meter)
-            turns = Turns(settings.database_url.get_secret_value())
+            slots = CommitSlots(settings.database_url.get_secret_value())
             ended = thread.submit(run, runtime, session, change=change)
-            turns.let_through(session.id, until="face_detection")
+            slots.let_through(session.id, until="face_detection")
             node = cluster.add_node(num_cpus=2)
             wait_until(lambda: meter.most >= 3, "the node that joined has detectors")
             finished = count_finished(runtime.engine, session.id)
-            turns.let_some_through()
+            slots.let_some_through()
             wait_until(
                 lambda: count_finished(runtime.engine, session.id) > finished,
                 "photos are finished",
             )
             cluster.remove_node(node, allow_graceful=False)
-            turns.give_back()
+            slots.free_all()
             assert ended.result(timeout=PATIENT_S) is SessionStatus.COMPLETED
             with begin(runtime.engine) as db:
                 check_session(db, session.id)

@@ -113,9 +113,9 @@ def test_an_address_on_loopback_needs_no_token(host: str) -> None:
 def test_what_crosses_a_process_border_holds_no_secret() -> None:
     options = {"api_token": "a-token", "database_url": "postgresql://me:word@host/db"}
     settings = load_settings(options=options)
-    for crossing in (settings_as_options(settings), settings_as_environment(settings)):
-        assert "a-token" not in str(crossing)
-        assert "word@" not in str(crossing)
+    for between in (settings_as_options(settings), settings_as_environment(settings)):
+        assert "a-token" not in str(between)
+        assert "word@" not in str(between)
 
 
 def test_roots_are_parted_where_a_path_or_a_url_begins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,16 +16,14 @@ NEW = Unattended(9, SessionStatus.PENDING, None)
 
 
 @pytest.mark.parametrize(
-    ("one", "patience_s"),
+    ("one", "wait_s"),
     [(RUNNING, LOST_AFTER_S), (PENDING, LOST_AFTER_S), (NEW, NEVER_CAME_AFTER_S)],
 )
-def test_a_session_that_nobody_runs_for_too_long_is_lost(
-    one: Unattended, patience_s: float
-) -> None:
+def test_a_session_that_nobody_runs_for_too_long_is_lost(one: Unattended, wait_s: float) -> None:
     watch = DriverWatch()
     assert watch.find_lost([one], now=100.0) == []
-    assert watch.find_lost([one], now=100.0 + patience_s - 0.1) == []
-    assert watch.find_lost([one], now=100.0 + patience_s) == [one.session_id]
+    assert watch.find_lost([one], now=100.0 + wait_s - 0.1) == []
+    assert watch.find_lost([one], now=100.0 + wait_s) == [one.session_id]
 
 
 def test_a_lost_driver_is_noticed_within_thirty_seconds() -> None:

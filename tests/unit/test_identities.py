@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cluster.numerics.identities import NOBODY, match_identities
+from cluster.numerics.identities import UNGROUPED, match_identities
 
 
 def match(labels: list[int], person_ids: list[int], *, placed: tuple[int, ...] = ()) -> list[int]:
@@ -17,7 +17,7 @@ def match(labels: list[int], person_ids: list[int], *, placed: tuple[int, ...] =
 
 
 def test_a_first_clustering_makes_a_new_person_of_each_group() -> None:
-    assert match([1, 0, -1, 1], [-1, -1, -1, -1]) == [-2, -1, NOBODY, -2]
+    assert match([1, 0, -1, 1], [-1, -1, -1, -1]) == [-2, -1, UNGROUPED, -2]
 
 
 def test_a_group_takes_over_the_person_it_shares_most_faces_with() -> None:
@@ -38,7 +38,7 @@ def test_equal_overlaps_go_to_the_smaller_person_then_to_the_smaller_label() -> 
 
 
 def test_a_face_without_a_group_belongs_to_nobody() -> None:
-    assert match([-1, 0], [7, 7]) == [NOBODY, 7]
+    assert match([-1, 0], [7, 7]) == [UNGROUPED, 7]
 
 
 def test_a_face_that_a_user_placed_stays_and_votes_for_its_person() -> None:
@@ -47,7 +47,7 @@ def test_a_face_that_a_user_placed_stays_and_votes_for_its_person() -> None:
 
 
 def test_a_face_that_a_user_took_from_everybody_stays_with_nobody() -> None:
-    assert match([0, 0], [7, -1], placed=(1,)) == [7, NOBODY]
+    assert match([0, 0], [7, -1], placed=(1,)) == [7, UNGROUPED]
 
 
 def test_groups_that_a_user_merged_stay_merged_when_they_grow() -> None:

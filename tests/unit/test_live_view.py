@@ -42,8 +42,8 @@ class Rows:
     def keep(self, session_id: int, name: PhaseName, attempt: int, count: int) -> None:
         if self.is_unreachable:
             raise DatabaseUnavailable("gone")
-        if self.rows[name].attempt == attempt and self.rows[name].floor < count:
-            self.change(name, floor=count)
+        if self.rows[name].attempt == attempt and self.rows[name].high_water_mark < count:
+            self.change(name, high_water_mark=count)
 
 
 def build_progress(rows: Rows, clock: Callable[[], float] = lambda: 0.0) -> Progress:
@@ -91,7 +91,7 @@ def test_what_is_in_flight_is_kept_in_the_row_before_it_is_shown() -> None:
         assert (await send(progress, in_flight(1, 5))).phase(DETECTION).current == 0
         rows.is_unreachable = False
         assert (await send(progress, in_flight(1, 6))).phase(DETECTION).current == 6
-        assert rows.rows[DETECTION].floor == 6
+        assert rows.rows[DETECTION].high_water_mark == 6
 
     run(scenario())
 
@@ -166,7 +166,7 @@ def test_reports_in_any_order_and_twice_give_the_same_answer(
         for report in [*reports, *again]:
             seen.append((await send(progress, report)).phase(DETECTION).current)
         assert seen == sorted(seen)
-        # Before all three have settled the view may run ahead; the floor keeps what was shown.
+        # Before all three have settled the view may run ahead; the mark keeps what was shown.
         assert seen[-1] >= 48
         phase = (await progress.show(SESSION)).phase(DETECTION)
         assert phase.processed + phase.skipped + phase.failed == phase.current

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.actors.progress_actor import Progress
-from cluster.core.counter_deltas import Tally
+from cluster.core.counter_deltas import CounterDeltas
 from cluster.core.metrics import (
     FACES,
     IN_FLIGHT,
@@ -152,10 +152,10 @@ def test_a_session_that_is_over_has_no_gauges(watched: Watched) -> None:
 
 
 def test_a_count_that_fell_and_rises_again_is_not_counted_twice() -> None:
-    tally = Tally.starting_at(1, {"processed": 2})
-    assert tally.grow_to({"processed": 5}) == {"processed": 3}
-    assert tally.grow_to({"processed": 4, "skipped": 1}) == {"skipped": 1}
-    assert tally.grow_to({"processed": 6, "skipped": 1}) == {"processed": 1}
+    deltas = CounterDeltas.starting_at(1, {"processed": 2})
+    assert deltas.grow_to({"processed": 5}) == {"processed": 3}
+    assert deltas.grow_to({"processed": 4, "skipped": 1}) == {"skipped": 1}
+    assert deltas.grow_to({"processed": 6, "skipped": 1}) == {"processed": 1}
 
 
 def test_steps_add_up_until_they_are_taken() -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.neighbours import (
-    compare_square,
+    compare_tile,
     find_core_distances,
     find_radii,
     plan_sample,
 )
 from cluster.numerics.pairs import Lists, Pairs, join_pairs, list_pairs
-from cluster.numerics.products.prefilter import FloatSieve
-from cluster.numerics.tiled_tree import split_squares
+from cluster.numerics.products.prefilter import FloatPrefilter
+from cluster.numerics.tiled_tree import split_tiles
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 
 
@@ -32,10 +32,10 @@ def core_by_brute_force(
 
 
 def list_neighbours(vectors: npt.NDArray[np.float32], *, k: int, min_samples: int = 1) -> Lists:
-    sieve, count = FloatSieve(vectors), len(vectors)
+    prefilter, count = FloatPrefilter(vectors), len(vectors)
     sample = plan_sample(count, min_samples=min_samples, k=k)
-    radii = find_radii(vectors, sieve, (0, count), sample=sample)
-    pairs = compare_square(vectors, sieve, radii, ((0, count), (0, count)))
+    radii = find_radii(vectors, prefilter, (0, count), sample=sample)
+    pairs = compare_tile(vectors, prefilter, radii, ((0, count), (0, count)))
     return list_pairs(pairs, radii)
 
 
@@ -85,14 +85,13 @@ def all_distances_fast(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float
 
 def test_squares_say_together_what_the_whole_says() -> None:
     vectors = make_embeddings(150)
-    sieve = FloatSieve(vectors)
+    prefilter = FloatPrefilter(vectors)
     sample = plan_sample(150, min_samples=3, k=8)
-    radii = find_radii(vectors, sieve, (0, 150), sample=sample)
-    whole = compare_square(vectors, sieve, radii, ((0, 150), (0, 150)))
+    radii = find_radii(vectors, prefilter, (0, 150), sample=sample)
+    whole = compare_tile(vectors, prefilter, radii, ((0, 150), (0, 150)))
     for size in (1, 7, 64, 149):
         parts = [
-            compare_square(vectors, sieve, radii, square)
-            for square in split_squares(150, size=size)
+            compare_tile(vectors, prefilter, radii, tile) for tile in split_tiles(150, size=size)
         ]
         assert as_set(join_pairs(parts)) == as_set(whole)
         assert sum(len(part.left) for part in parts) == len(whole.left)

@@ -95,7 +95,7 @@ def test_nothing_to_do_is_complete_at_once() -> None:
 
 def test_resuming_shows_no_more_than_the_total() -> None:
     """[10] It showed 150 to 250 %."""
-    shown = show_phase(snapshot(total=10, processed=6, in_flight=9, floor=12))
+    shown = show_phase(snapshot(total=10, processed=6, in_flight=9, high_water_mark=12))
     assert shown.current < shown.total
 
 
@@ -108,7 +108,7 @@ def test_the_count_never_falls_within_an_attempt() -> None:
 
 def test_a_new_attempt_may_start_from_zero() -> None:
     """[12] A cached percentage outlived a restart."""
-    before = snapshot(total=100, processed=90, floor=95)
+    before = snapshot(total=100, processed=90, high_water_mark=95)
     assert never_fall(before, snapshot(total=100, attempt=2)).shown == 0
 
 
@@ -226,7 +226,7 @@ def lawful_snapshots(draw: st.DrawFn, name: PhaseName) -> PhaseSnapshot:
         status=status,
         counts=PhaseCounts(total, done - skipped - failed, skipped, failed),
         in_flight=draw(st.integers(0, 100)),
-        floor=draw(st.integers(0, 3_000)),
+        high_water_mark=draw(st.integers(0, 3_000)),
         is_discovering=status is RUNNING and draw(st.booleans()),
         rate_per_s=draw(st.none() | st.floats(0, 1e4, allow_subnormal=False)),
         past_rate_per_s=draw(st.none() | st.floats(0, 1e4, allow_subnormal=False)),

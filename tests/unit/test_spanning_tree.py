@@ -11,15 +11,15 @@ from cluster.numerics.component_edges import (
     connect_components,
     find_limits,
     plan_search,
-    search_square,
+    search_tile,
 )
 from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.edges import NO_EDGES, Edges, weigh_pairs
-from cluster.numerics.neighbours import compare_square, find_radii, plan_sample
+from cluster.numerics.neighbours import compare_tile, find_radii, plan_sample
 from cluster.numerics.pairs import list_pairs
-from cluster.numerics.products.prefilter import FloatSieve
+from cluster.numerics.products.prefilter import FloatPrefilter
 from cluster.numerics.spanning_tree import SpanningTree, join_lists, thin_edges
-from cluster.numerics.tiled_tree import LocalWorkers, span_vectors, split_squares
+from cluster.numerics.tiled_tree import LocalWorkers, span_vectors, split_tiles
 from cluster.numerics.unions import Unions
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 
@@ -159,10 +159,10 @@ def test_unions_number_components_by_their_first_point() -> None:
 def plan_in_parts(distinct: DistinctVectors, *, k: int) -> tuple[Search, Edges]:
     """What is to be searched after lists of k, and the edges known until then."""
     core, _ = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=3, k=k)
-    sieve, whole = FloatSieve(distinct.vectors), (0, len(core))
+    prefilter, whole = FloatPrefilter(distinct.vectors), (0, len(core))
     sample = plan_sample(len(core), min_samples=3, k=k)
-    radii = find_radii(distinct.vectors, sieve, whole, sample=sample)
-    pairs = compare_square(distinct.vectors, sieve, radii, (whole, whole))
+    radii = find_radii(distinct.vectors, prefilter, whole, sample=sample)
+    pairs = compare_tile(distinct.vectors, prefilter, radii, (whole, whole))
     bounds = np.maximum(core, list_pairs(pairs, radii).reach)
     _, component, left = join_lists(weigh_pairs(pairs, core), bounds)
     known = connect_components(distinct.vectors, core, component, left)
@@ -191,12 +191,12 @@ def test_squares_that_are_not_needed_hold_no_edge_that_is_wanted() -> None:
     search, _ = plan_in_parts(distinct, k=4)
     assert (np.diff(search.ranks) >= 0).all()
     assert (np.diff(search.limits) <= 0).all()
-    sieve = FloatSieve(distinct.vectors[search.points])
-    squares = split_squares(len(search.points), size=16)
-    spared = [square for square in squares if not search.is_needed(square)]
+    prefilter = FloatPrefilter(distinct.vectors[search.points])
+    tiles = split_tiles(len(search.points), size=16)
+    spared = [tile for tile in tiles if not search.is_needed(tile)]
     assert spared
-    for square in spared:
-        assert not len(search_square(distinct.vectors, sieve, search, square))
+    for tile in spared:
+        assert not len(search_tile(distinct.vectors, prefilter, search, tile))
 
 
 @pytest.mark.parametrize("k", [3, 8, 40])

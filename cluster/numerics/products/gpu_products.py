@@ -1,6 +1,6 @@
 """Inner products of many vectors on a GPU, compared and listed there.
 
-A sieve as `prefilter.py` describes it, made of two ONNX graphs. Comparing is part of
+A prefilter as `prefilter.py` describes it, made of two ONNX graphs. Comparing is part of
 them, so that of a tile's products only those leave the GPU that were asked for. They run on the CPU
 as well, slowly, which is how they are tested.
 """
@@ -19,14 +19,14 @@ from onnx import TensorProto, ValueInfoProto, helper
 from cluster.inference import Provider, open_session
 from cluster.numerics.products.integer_products import (
     Block,
-    Floors,
     Found,
     Places,
+    Thresholds,
     build_model,
     list_tiles,
 )
 
-TILE = 8192
+SUBTILE = 8192
 """A tile's products take 256 MB."""
 
 PRODUCT_SLACK = 4e-3
@@ -35,26 +35,26 @@ two roundings of 2 ** -11 of a product of lengths 1, and sums in float32)."""
 
 
 @dataclass(frozen=True)
-class GpuSieve:
+class GpuPrefilter:
     """n vectors of length 1, float32 (n, d), compared where `provider` says."""
 
     vectors: npt.NDArray[np.float32]
     provider: Provider = "CUDA"
 
-    def sift(
-        self, rows: Block, columns: Block, *, floors: Floors, groups: Places | None = None
+    def find_candidates(
+        self, rows: Block, columns: Block, *, thresholds: Thresholds, groups: Places | None = None
     ) -> Iterator[Found]:
-        """Give, tile by tile, every pair, row < column, whose product reaches a floor."""
-        limits = (floors - PRODUCT_SLACK).astype(np.float32)
+        """Give, subtile by subtile, every pair, row < column, whose product reaches a threshold."""
+        limits = (thresholds - PRODUCT_SLACK).astype(np.float32)
         names = np.arange(len(self.vectors)) if groups is None else groups
-        session = _open_sift(self.vectors.shape[1], self.provider)
-        for row, column in list_tiles(rows, columns, tile=(TILE, TILE)):
+        session = _open_filter(self.vectors.shape[1], self.provider)
+        for row, column in list_tiles(rows, columns, tile=(SUBTILE, SUBTILE)):
             of_row, of_column = slice(*row), slice(*column)
             given = {
                 "rows": self.vectors[of_row],
                 "columns": self.vectors[of_column],
-                "row_floors": limits[of_row, None],
-                "column_floors": limits[of_column],
+                "row_thresholds": limits[of_row, None],
+                "column_thresholds": limits[of_column],
                 "row_groups": names[of_row, None],
                 "column_groups": names[of_column],
             }
@@ -67,8 +67,8 @@ class GpuSieve:
         """Return `count` columns for each row, int64 (m, count), likely to be its nearest."""
         session = _open_pick(self.vectors.shape[1], self.provider)
         picked = [np.empty((0, count), dtype=np.int64)]
-        for start in range(rows[0], rows[1], TILE):
-            places = np.arange(start, min(start + TILE, rows[1]))
+        for start in range(rows[0], rows[1], SUBTILE):
+            places = np.arange(start, min(start + SUBTILE, rows[1]))
             given = {
                 "rows": self.vectors[places],
                 "columns": self.vectors[slice(*columns)],
@@ -81,18 +81,18 @@ class GpuSieve:
         return np.concatenate(picked)
 
 
-def gpu_sieve(vectors: npt.NDArray[np.float32], places: Places | None = None) -> GpuSieve:
+def gpu_prefilter(vectors: npt.NDArray[np.float32], places: Places | None = None) -> GpuPrefilter:
     """Return vectors, or those at `places`, in that order, to be compared on a GPU."""
-    return GpuSieve(vectors if places is None else vectors[places])
+    return GpuPrefilter(vectors if places is None else vectors[places])
 
 
 @lru_cache(maxsize=4)
-def _open_sift(dim: int, provider: Provider) -> onnxruntime.InferenceSession:
-    """Return a session that lists pairs of different groups that reach a floor, int64 (2, e)."""
+def _open_filter(dim: int, provider: Provider) -> onnxruntime.InferenceSession:
+    """Return a session that lists pairs at a threshold or above, int64 (2, e)."""
     nodes = [
         helper.make_node("Gemm", ["rows", "columns"], ["products"], transB=1),
-        helper.make_node("GreaterOrEqual", ["products", "row_floors"], ["is_near_row"]),
-        helper.make_node("GreaterOrEqual", ["products", "column_floors"], ["is_near_column"]),
+        helper.make_node("GreaterOrEqual", ["products", "row_thresholds"], ["is_near_row"]),
+        helper.make_node("GreaterOrEqual", ["products", "column_thresholds"], ["is_near_column"]),
         helper.make_node("Or", ["is_near_row", "is_near_column"], ["is_near"]),
         helper.make_node("Equal", ["row_groups", "column_groups"], ["is_one_group"]),
         helper.make_node("Not", ["is_one_group"], ["is_wanted"]),
@@ -101,13 +101,13 @@ def _open_sift(dim: int, provider: Provider) -> onnxruntime.InferenceSession:
     ]
     inputs = [
         *_vector_inputs(dim),
-        helper.make_tensor_value_info("row_floors", TensorProto.FLOAT, ["m", 1]),
-        helper.make_tensor_value_info("column_floors", TensorProto.FLOAT, ["n"]),
+        helper.make_tensor_value_info("row_thresholds", TensorProto.FLOAT, ["m", 1]),
+        helper.make_tensor_value_info("column_thresholds", TensorProto.FLOAT, ["n"]),
         helper.make_tensor_value_info("row_groups", TensorProto.INT64, ["m", 1]),
         helper.make_tensor_value_info("column_groups", TensorProto.INT64, ["n"]),
     ]
     found = helper.make_tensor_value_info("found", TensorProto.INT64, [2, "e"])
-    graph = helper.make_graph(nodes, "sift", inputs, [found])
+    graph = helper.make_graph(nodes, "find_candidates", inputs, [found])
     return open_session(build_model(graph), provider=provider, threads=1)
 
 

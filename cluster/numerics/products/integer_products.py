@@ -1,7 +1,7 @@
 """Inner products of many vectors in 8-bit integers, with a bound on what rounding does to them.
 
-A sieve as `prefilter.py` describes it: it lets through every pair of vectors whose
-product reaches a floor, and few others. ONNX Runtime runs the face models already, and its integer
+A prefilter as `prefilter.py` describes it: it lets through every pair of vectors whose product
+reaches a threshold, and few others. ONNX Runtime runs the face models already, and its integer
 products use what a processor has for them (VNNI: seven times the speed of float32).
 
 With q(x) for x rounded to whole steps, and e(x) = x - q(x),
@@ -9,7 +9,7 @@ With q(x) for x rounded to whole steps, and e(x) = x - q(x),
     x . y  <=  q(x) . q(y) + |x| |e(y)| + |e(x)| |q(y)|        (Cauchy-Schwarz, twice)
 
 and the two products of lengths are written behind the vectors as a few dimensions more, rounded up.
-So the integer product of the lengthened vectors is itself a bound, to be compared with the floor.
+So the integer product of the lengthened vectors is a bound itself, compared with the threshold.
 
 Rows are unsigned with a zero point of 128. Processors without VNNI add two products of unsigned
 and signed bytes in 16 bits, which 2 * 255 * 64 fits into and 2 * 255 * 65 does not (ONNX Runtime's
@@ -33,7 +33,7 @@ from cluster.numerics.products.rounding import round_vectors, split_slack
 Block = tuple[int, int]
 Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 Floats = npt.NDArray[np.float32]
-Floors = npt.NDArray[np.float64]
+Thresholds = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 PANEL = 512
@@ -49,7 +49,7 @@ INT32 = np.iinfo(np.int32)
 
 
 @dataclass(frozen=True)
-class IntegerSieve:
+class IntegerPrefilter:
     """n vectors as bytes: `rows` uint8 (n, w), `panels` int8 (n / PANEL, w, PANEL), w > d.
 
     `scale` times a product of the two is at least the product of the vectors.
@@ -59,11 +59,13 @@ class IntegerSieve:
     panels: npt.NDArray[np.int8]
     scale: float
 
-    def sift(
-        self, rows: Block, columns: Block, *, floors: Floors, groups: Places | None = None
+    def find_candidates(
+        self, rows: Block, columns: Block, *, thresholds: Thresholds, groups: Places | None = None
     ) -> Iterator[Found]:
-        """Give, tile by tile, every pair, row < column, whose product reaches a floor."""
-        limits = np.clip(np.floor(floors / self.scale) - 1, INT32.min, INT32.max).astype(np.int32)
+        """Give, tile by tile, every pair, row < column, whose product reaches a threshold."""
+        limits = np.clip(np.floor(thresholds / self.scale) - 1, INT32.min, INT32.max).astype(
+            np.int32
+        )
         for row, column in list_tiles(rows, columns, tile=(TILE_ROWS, PANEL)):
             if groups is not None and _is_one_group(groups, row, column):
                 continue
@@ -120,7 +122,7 @@ class IntegerSieve:
         return multiply_bytes(self.rows[slice(*row)], self.panels[panel])
 
 
-def integer_sieve(vectors: Floats, places: Places | None = None) -> IntegerSieve:
+def integer_prefilter(vectors: Floats, places: Places | None = None) -> IntegerPrefilter:
     """Return vectors, or those at `places`, in that order, as bytes."""
     places = np.arange(len(vectors)) if places is None else places
     rounded = round_vectors(vectors, places, levels=LEVELS)
@@ -137,7 +139,7 @@ def integer_sieve(vectors: Floats, places: Places | None = None) -> IntegerSieve
         panel[:dim, : len(part)] = part.T
         panel[dim : dim + digits, : len(part)] = slack[at : at + PANEL].T
         panel[dim + digits :, : len(part)] = LEVELS
-    return IntegerSieve(rows, panels, scale)
+    return IntegerPrefilter(rows, panels, scale)
 
 
 def list_tiles(rows: Block, columns: Block, *, tile: Block) -> Iterator[tuple[Block, Block]]:

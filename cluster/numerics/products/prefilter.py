@@ -1,9 +1,9 @@
 """Which pairs of vectors may be near: all of them are let through, and few others.
 
 Nearly all the time of clustering goes into inner products of vectors of which nothing is wanted
-but to know that they are too far apart. A `Sieve` may therefore compute them in a coarse and fast
-way, as long as it knows by how much it may be wrong: what it lets through is measured exactly
-(`pairs.measure_squared`), what it holds back is proven not to matter. `FloatSieve` is the plain
+but to know that they are too far apart. A `Prefilter` may therefore compute them in a coarse and
+fast way, as long as it knows by how much it may be wrong: what it lets through is measured exactly
+(`pairs.measure_squared`), what it holds back is proven not to matter. `FloatPrefilter` is the plain
 one; `integer_products.py` has one of 8-bit integers, several times faster.
 """
 
@@ -26,24 +26,25 @@ PRODUCT_SLACK = 2e-5
 """By how much a product in float32, or 1 - squared distance / 2, may be wrong: d up to 2048,
 lengths of 1 within float32's rounding."""
 
-TILE = 1024
+SUBTILE = 1024
 
 
-class Sieve(Protocol):
+class Prefilter(Protocol):
     """n vectors of length 1, made ready to be compared block against block; safe in threads."""
 
-    def sift(
+    def find_candidates(
         self,
         rows: Block,
         columns: Block,
         *,
-        floors: npt.NDArray[np.float64],
+        thresholds: npt.NDArray[np.float64],
         groups: npt.NDArray[np.int64] | None = None,
     ) -> Iterator[Found]:
-        """Give, tile by tile, every pair, row < column, whose product reaches the floor of either.
+        """Yield, subtile by subtile, the pairs, row < column, whose product reaches a threshold.
 
-        Few others are among them. `floors` float64 (n,); `groups` int64 (n,), in rising order:
-        pairs of one group are left out.
+        The threshold of the row or of the column counts; few other pairs are among them.
+        `thresholds` float64 (n,); `groups` int64 (n,), in rising order: pairs of one group are left
+        out.
         """
         ...
 
@@ -56,23 +57,23 @@ class Sieve(Protocol):
 
 
 @dataclass(frozen=True)
-class FloatSieve:
+class FloatPrefilter:
     """Products in float32: right for any machine, and for a few thousand vectors fast enough."""
 
     vectors: npt.NDArray[np.float32]
 
-    def sift(
+    def find_candidates(
         self,
         rows: Block,
         columns: Block,
         *,
-        floors: npt.NDArray[np.float64],
+        thresholds: npt.NDArray[np.float64],
         groups: npt.NDArray[np.int64] | None = None,
     ) -> Iterator[Found]:
-        """Give, tile by tile, every pair, row < column, whose product reaches a floor."""
-        lowered = (floors - PRODUCT_SLACK).astype(np.float32)
-        for one in split_rows(*columns, size=TILE):
-            for other in split_rows(*rows, size=TILE):
+        """Give, subtile by subtile, every pair, row < column, whose product reaches a threshold."""
+        lowered = (thresholds - PRODUCT_SLACK).astype(np.float32)
+        for one in split_rows(*columns, size=SUBTILE):
+            for other in split_rows(*rows, size=SUBTILE):
                 row, column = slice(*other), slice(*one)
                 products = self.vectors[row] @ self.vectors[column].T
                 is_near = products >= lowered[row, None]
@@ -87,7 +88,7 @@ class FloatSieve:
     def pick(self, rows: Block, columns: Block, *, count: int) -> npt.NDArray[np.int64]:
         """Return `count` columns for each row, int64 (m, count), likely to be its nearest."""
         parts = [np.empty((0, count), dtype=np.int64)]
-        for start, stop in split_rows(*rows, size=TILE):
+        for start, stop in split_rows(*rows, size=SUBTILE):
             products = self.vectors[start:stop] @ self.vectors[slice(*columns)].T
             own = np.arange(max(start, columns[0]), min(stop, columns[1]))
             products[own - start, own - columns[0]] = -np.inf

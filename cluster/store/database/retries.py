@@ -26,7 +26,7 @@ def _tell_nobody(waiting_for: str | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a database is waited for.
 
     `on_wait` is given a sentence before each new attempt, and None when the database is back.

@@ -137,7 +137,7 @@ class SessionPhase(Table):
     """The truth about one phase. The checks are the law of progress, held by the database too.
 
     `unchanged` is how many of the skipped ones needed no work: they say nothing about speed.
-    `floor` is the highest count that was shown in this attempt while a part of it was in flight.
+    `high_water_mark` is the highest count shown in this attempt while a part of it was in flight.
     """
 
     __tablename__ = "session_phase"
@@ -152,7 +152,7 @@ class SessionPhase(Table):
     skipped: Mapped[int] = mapped_column(server_default="0")
     failed: Mapped[int] = mapped_column(server_default="0")
     unchanged: Mapped[int] = mapped_column(server_default="0")
-    floor: Mapped[int] = mapped_column(server_default="0")
+    high_water_mark: Mapped[int] = mapped_column("floor", server_default="0")
     revision: Mapped[int] = mapped_column(server_default="0")
     attempt: Mapped[int] = mapped_column(server_default="1")
     discovering: Mapped[bool]

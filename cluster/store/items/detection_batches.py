@@ -15,7 +15,7 @@ from cluster.store.database.storable import storable_text
 from cluster.store.people.erased_faces import leave_out_erased
 from cluster.store.people.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
 from cluster.store.people.found_faces import FoundFaces
-from cluster.store.people.redetected_faces import keep_refound
+from cluster.store.people.redetected_faces import keep_redetected
 from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.counts import add_counts
 
@@ -86,7 +86,7 @@ def settle_detection(
     items that are gone, or of another `attempt` than the present one (None is whichever it is)
     adds nothing.
     """
-    is_current = is_current_attempt(db, session_id, PhaseName.FACE_DETECTION, attempt, in_turn=True)
+    is_current = is_current_attempt(db, session_id, PhaseName.FACE_DETECTION, attempt, in_slot=True)
     by_id = {outcome.file_id: outcome for outcome in outcomes}
     key = {
         "session_id": session_id,
@@ -128,7 +128,7 @@ def _keep_faces(db: Session, seen: Sequence[FoundFaces], *, pack: str, now: date
     new: Sequence[FoundFaces] = ()
     if again:
         again = leave_out_erased(db, again, pack=pack)
-        new = keep_refound(db, again, pack=pack)
+        new = keep_redetected(db, again, pack=pack)
     _copy_faces(db, [*first, *new], pack=pack)
     known = [outcome.image_id for outcome in seen if outcome.image_id not in had_faces]
     count = sum(len(outcome.faces) for outcome in (*first, *again))

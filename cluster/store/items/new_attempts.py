@@ -3,7 +3,7 @@
 What depends on the phase is done again as well: a photo that is read anew is looked at anew, and
 clustering follows every change. Each phase of which something is undone begins a new attempt, its
 counts are those of its items, and a worker of the attempt before changes nothing any more. Faces
-are kept until their photo has been looked at again, so that people keep theirs (refound.py).
+are kept until their photo has been looked at again, so that people keep theirs (redetected.py).
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def settle_training(
     `attempt` than the present one (None is whichever it is) adds nothing. Of each group of
     duplicates exactly one is processed, whatever the order of the batches.
     """
-    is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, attempt, in_turn=True)
+    is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, attempt, in_slot=True)
     by_id = {outcome.file_id: outcome for outcome in outcomes}
     key = {
         "session_id": session_id,

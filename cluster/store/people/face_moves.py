@@ -34,7 +34,7 @@ _DELETE_IF_EMPTY = text(
 )
 
 
-def take_faces(
+def move_faces(
     db: Session,
     source_id: int,
     face_ids: Sequence[int],
@@ -66,7 +66,7 @@ def take_faces(
     return Moved(left.get(source_id), left[target_id] if target_id else None, change_id)
 
 
-def place_faces_of_nobody(
+def move_ungrouped_faces(
     db: Session, face_ids: Sequence[int], *, to: int | Elsewhere, pack: str, now: datetime
 ) -> Moved:
     """Give faces of a pack that belong to nobody to a person, or to a new one; they stay there.
@@ -74,7 +74,7 @@ def place_faces_of_nobody(
     Raises NotFound, FacesElsewhere when one belongs to somebody, ImpossibleChange.
     """
     lock_people(db)
-    if to is Elsewhere.NOBODY:
+    if to is Elsewhere.UNGROUPED:
         raise ImpossibleChange("The faces belong to nobody already.")
     target = _find_target(db, to, pack=pack)
     _check_faces(db, face_ids, pack=pack, person_id=None)
@@ -109,7 +109,7 @@ def _place(
     """Put the faces there and return the person, who is new or has changed; None for nobody."""
     if to is Elsewhere.NEW:
         target_id: int | None = db.execute(_ADD_PERSON, {"pack": pack, "now": now}).scalar_one()
-    elif to is Elsewhere.NOBODY:
+    elif to is Elsewhere.UNGROUPED:
         target_id = None
     else:
         target_id = int(to)

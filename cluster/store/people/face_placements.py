@@ -55,7 +55,7 @@ _ADD_ERASED = text(
 
 def place_faces(db: Session, image_id: int, relation: Relation, *, turn: Turn) -> None:
     """Move a photo's faces, and where faces were erased, to where they lie in its new picture."""
-    move_faces(db, image_id, relation, turn=turn)
+    transform_faces(db, image_id, relation, turn=turn)
     erased = [
         {"id": row.id, **_place_box(row, relation)}
         for row in db.execute(_ERASED, {"image_id": image_id}).all()
@@ -64,7 +64,7 @@ def place_faces(db: Session, image_id: int, relation: Relation, *, turn: Turn) -
         db.execute(_MOVE_ERASED, erased)
 
 
-def move_faces(
+def transform_faces(
     db: Session, image_id: int, relation: Relation, *, turn: Turn = lambda crop, by: crop
 ) -> None:
     """Move a photo's faces to where they lie in another picture."""

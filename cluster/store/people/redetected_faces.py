@@ -29,30 +29,30 @@ _SIDES = (FaceRow.box_left, FaceRow.box_top, FaceRow.box_right, FaceRow.box_bott
 
 
 @dataclass(frozen=True, slots=True)
-class Refound:
+class Redetected:
     """A face row, and what it becomes."""
 
     face_id: int
     face: Face
 
 
-def keep_refound(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
+def keep_redetected(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
     """Bring the known faces of these photos up to date; return the outcomes with what is new."""
     lock_people(db)
     known = _list_known(db, [outcome.image_id for outcome in outcomes], pack=pack)
     fresh: list[FoundFaces] = []
-    refound: list[Refound] = []
+    redetected: list[Redetected] = []
     for outcome in outcomes:
         rows = known.get(outcome.image_id, [])
         matches = match_boxes([_box(row) for row in rows], [face.box for face in outcome.faces])
         matches |= _match_vectors(rows, outcome.faces, matches)
-        refound += _pair(rows, outcome.faces, matches)
+        redetected += _pair(rows, outcome.faces, matches)
         new = tuple(face for n, face in enumerate(outcome.faces) if n not in matches)
         fresh.append(replace(outcome, faces=new))
-    kept = {one.face_id for one in refound}
+    kept = {one.face_id for one in redetected}
     left = [row for rows in known.values() for row in rows if row.id not in kept]
     gone = [row.id for row in left if not (row.placed_by_user and _is_within(row))]
-    _update_faces(db, refound)
+    _update_faces(db, redetected)
     db.execute(delete(FaceRow).where(FaceRow.id.in_(gone)))
     return fresh
 
@@ -86,8 +86,10 @@ def _is_within(row: Any) -> bool:
     return bool(0 <= across < row.width and 0 <= down < row.height)
 
 
-def _pair(rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]) -> Iterator[Refound]:
-    return (Refound(rows[old].id, faces[new]) for new, old in matches.items())
+def _pair(
+    rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]
+) -> Iterator[Redetected]:
+    return (Redetected(rows[old].id, faces[new]) for new, old in matches.items())
 
 
 def _list_known(db: Session, image_ids: Sequence[int], *, pack: str) -> dict[int, list[Any]]:
@@ -115,8 +117,8 @@ def _box(row: Any) -> BoundingBox:
     return BoundingBox(row.box_left, row.box_top, row.box_right, row.box_bottom)
 
 
-def _update_faces(db: Session, refound: Iterable[Refound]) -> None:
-    values = [_to_values(one) for one in refound]
+def _update_faces(db: Session, redetected: Iterable[Redetected]) -> None:
+    values = [_to_values(one) for one in redetected]
     if not values:
         return
     columns: dict[str, Any] = {name: bindparam(name) for name in values[0] if name != "face_id"}
@@ -124,7 +126,7 @@ def _update_faces(db: Session, refound: Iterable[Refound]) -> None:
     db.connection().execute(statement, values)
 
 
-def _to_values(one: Refound) -> dict[str, object]:
+def _to_values(one: Redetected) -> dict[str, object]:
     face = one.face
     return {
         "face_id": one.face_id,

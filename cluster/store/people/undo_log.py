@@ -1,4 +1,4 @@
-"""The journal: how people and faces were before the last change, so that it can be undone.
+"""The undo log: how people and faces were before the last change, so that it can be undone.
 
 One change is kept for each pack; the next one takes its place. Callers hold lock_people.
 """

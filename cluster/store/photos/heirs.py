@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from cluster.core.placements import turn_within
 from cluster.store.locks import lock_people
-from cluster.store.people.face_placements import copy_erased, move_faces
+from cluster.store.people.face_placements import copy_erased, transform_faces
 
 _DROP = text("DROP TABLE IF EXISTS heir")
 _FIND = text(
@@ -83,7 +83,7 @@ def _turn_faces(db: Session) -> None:
     rows = db.execute(_LIST_TURNED).all()
     for row in rows:
         relation = turn_within(row.before, row.after, row.width, row.height)
-        move_faces(db, row.old, relation)
+        transform_faces(db, row.old, relation)
         if not db.execute(_HAS_ERASED, {"id": row.new}).scalar_one():
             copy_erased(db, row.old, row.new, relation)
     db.execute(_IS_PLACED, {"ids": [row.old for row in rows]})

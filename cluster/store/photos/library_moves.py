@@ -22,7 +22,7 @@ from cluster.store.locks import lock_library
 from cluster.store.photos.heirs import promote_heirs
 from cluster.store.photos.missing import refresh_missing
 from cluster.store.sessions.library_rows import find_library_id, hash_root, path_prefix
-from cluster.store.sessions.session_locks import list_held_sessions
+from cluster.store.sessions.session_locks import list_locked_sessions
 
 _LIST_SESSIONS = text(
     """
@@ -138,7 +138,7 @@ def _pair_prefixes(old: str, new: str) -> list[tuple[str, str]]:
 
 
 def _check_at_rest(db: Session, old_prefix: str, new_prefix: str) -> None:
-    held = set(list_held_sessions(db))
+    held = set(list_locked_sessions(db))
     for row in db.execute(_LIST_SESSIONS, {"old": old_prefix, "new": new_prefix}):
         if row.status == SessionStatus.RUNNING:
             raise SessionRunning(row.id)

@@ -44,10 +44,10 @@ def _page_of(which: str) -> TextClause:
 
 
 _FACES_OF_PERSON = _page_of("person_id = :person_id")
-_FACES_OF_NOBODY = _page_of("pack = :pack AND person_id IS NULL")
+_UNGROUPED_FACES = _page_of("pack = :pack AND person_id IS NULL")
 
 _COUNT_OF_PERSON = text(f"SELECT count(*) FROM face WHERE person_id = :person_id AND {_IS_THERE}")
-_COUNT_OF_NOBODY = text(
+_COUNT_UNGROUPED = text(
     f"SELECT count(*) FROM face WHERE pack = :pack AND person_id IS NULL AND {_IS_THERE}"
 )
 
@@ -69,10 +69,10 @@ def list_faces_of_person(
     return [_to_face(row) for row in db.execute(_FACES_OF_PERSON, key)]
 
 
-def list_faces_of_nobody(db: Session, *, pack: str, limit: int, after: int = 0) -> list[FaceInfo]:
+def list_ungrouped_faces(db: Session, *, pack: str, limit: int, after: int = 0) -> list[FaceInfo]:
     """Return the faces of a pack that belong to nobody and whose ids are above `after`, by id."""
     key = {"pack": pack, "limit": limit, "after": after}
-    return [_to_face(row) for row in db.execute(_FACES_OF_NOBODY, key)]
+    return [_to_face(row) for row in db.execute(_UNGROUPED_FACES, key)]
 
 
 def count_faces_of_person(db: Session, person_id: int) -> int:
@@ -80,9 +80,9 @@ def count_faces_of_person(db: Session, person_id: int) -> int:
     return int(db.execute(_COUNT_OF_PERSON, {"person_id": person_id}).scalar_one())
 
 
-def count_faces_of_nobody(db: Session, *, pack: str) -> int:
+def count_ungrouped_faces(db: Session, *, pack: str) -> int:
     """Return how many faces of a pack belong to nobody."""
-    return int(db.execute(_COUNT_OF_NOBODY, {"pack": pack}).scalar_one())
+    return int(db.execute(_COUNT_UNGROUPED, {"pack": pack}).scalar_one())
 
 
 def get_source(db: Session, image_id: int) -> tuple[str, bytes]:

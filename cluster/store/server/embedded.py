@@ -30,9 +30,9 @@ from cluster.store.server.server_process import (
     POLL_S,
     connect,
     does_answer,
-    ensure_cluster,
+    ensure_data_directory,
     ensure_watch,
-    find_postmaster,
+    find_server_process,
     kill_processes,
     last_words,
     launch,
@@ -124,7 +124,7 @@ def _bring_up(files: ServerFiles, *, options: Mapping[str, str]) -> None:
         elif is_launched:
             raise _ServerDied(f"PostgreSQL did not start: {last_words(files)}")
         else:
-            ensure_cluster(files)
+            ensure_data_directory(files)
             launch(files, options=options)
             is_launched = True
         if time.monotonic() > deadline:
@@ -135,7 +135,7 @@ def _bring_up(files: ServerFiles, *, options: Mapping[str, str]) -> None:
 def _end_orphans(files: ServerFiles) -> None:
     """End what is left of a server whose first process was killed; a whole one is let be."""
     deadline = time.monotonic() + ORPHAN_LIMIT_S
-    while find_postmaster(files) is None and is_lock_held(files.server_lock):
+    while find_server_process(files) is None and is_lock_held(files.server_lock):
         if time.monotonic() > deadline:
             kill_processes(files)
             if not wait_until_down(files, limit_s=ORPHAN_LIMIT_S):
@@ -187,8 +187,8 @@ def _forget_use(files: ServerFiles) -> None:
 def _leave_uses_to_parents() -> None:
     """Let a forked process give up what it inherits: it may live longer than the one that asked."""
 
-    def give_up() -> None:
+    def release_uses() -> None:
         while _uses:
             os.close(_uses.popitem()[1])
 
-    os.register_at_fork(after_in_child=give_up)
+    os.register_at_fork(after_in_child=release_uses)

@@ -78,7 +78,7 @@ def does_answer(files: ServerFiles) -> bool:
     return True
 
 
-def ensure_cluster(files: ServerFiles) -> None:
+def ensure_data_directory(files: ServerFiles) -> None:
     """Leave a data directory of our version behind; an unfinished one is made anew.
 
     Each attempt has a folder of its own: the initdb of a starter that was killed may still write.
@@ -196,7 +196,7 @@ def _server_command(files: ServerFiles, *, options: Mapping[str, str]) -> list[s
     return command + [part for name in settings for part in ("-c", f"{name}={settings[name]}")]
 
 
-def find_postmaster(files: ServerFiles) -> psutil.Process | None:
+def find_server_process(files: ServerFiles) -> psutil.Process | None:
     """Return the server's first process, or None when it is dead."""
     pid_file = files.data / "postmaster.pid"
     try:
@@ -227,9 +227,9 @@ def kill_processes(files: ServerFiles) -> None:
 
 def shut_down(files: ServerFiles) -> bool:
     """Ask the server to end its clients and stop; tell whether no process of it is left."""
-    postmaster = find_postmaster(files)
-    if postmaster is not None:
-        postmaster.send_signal(signal.SIGINT)
+    server = find_server_process(files)
+    if server is not None:
+        server.send_signal(signal.SIGINT)
     if not wait_until_down(files, limit_s=STOP_LIMIT_S):
         kill_processes(files)
     return wait_until_down(files, limit_s=5.0)

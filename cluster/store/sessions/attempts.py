@@ -4,8 +4,8 @@ Every transaction that settles items holds its session's attempts open, shared; 
 attempt holds them closed, alone. So a batch is counted before the new attempt begins, or not at
 all. The lock comes first in each transaction, and with it no two of them wait for each other.
 
-Workers commit in turn, TURNS at a time: hundreds at once would spend the database's time on waiting
-for each other's rows (bench/RESULTS.md, "What the bookkeeping allows").
+Workers commit COMMIT_SLOT_COUNT at a time, each in a slot: hundreds at once would spend the
+database's time on waiting for each other's rows (bench/RESULTS.md, "What the bookkeeping allows").
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.tables import SessionPhase
 from cluster.store.locks import ATTEMPTS, COMMIT_SLOTS, key_of
 
-TURNS = 8
+COMMIT_SLOT_COUNT = 8
 
 _OPEN = text("SELECT pg_advisory_xact_lock_shared(:key)")
-_OPEN_IN_TURN = text(
+_OPEN_IN_SLOT = text(
     "SELECT pg_advisory_xact_lock_shared(:key),"
-    f" pg_advisory_xact_lock({COMMIT_SLOTS << 32} + pg_backend_pid() % {TURNS})"
+    f" pg_advisory_xact_lock({COMMIT_SLOTS << 32} + pg_backend_pid() % {COMMIT_SLOT_COUNT})"
 )
 _CLOSE = text("SELECT pg_advisory_xact_lock(:key)")
 
 
-def hold_attempts_open(db: Session, session_id: int, *, in_turn: bool = False) -> None:
-    """Let no new attempt begin until the transaction ends; `in_turn` is for workers."""
-    db.execute(_OPEN_IN_TURN if in_turn else _OPEN, {"key": key_of(ATTEMPTS, session_id)})
+def hold_attempts_open(db: Session, session_id: int, *, in_slot: bool = False) -> None:
+    """Let no new attempt begin until the transaction ends; workers wait for a slot, `in_slot`."""
+    db.execute(_OPEN_IN_SLOT if in_slot else _OPEN, {"key": key_of(ATTEMPTS, session_id)})
 
 
 def hold_attempts_closed(db: Session, session_id: int) -> None:
@@ -44,10 +44,10 @@ def is_current_attempt(
     phase: PhaseName,
     attempt: int | None,
     *,
-    in_turn: bool = False,
+    in_slot: bool = False,
 ) -> bool:
     """Tell whether `attempt` is the phase's, and hold it open; None is whichever is current."""
-    hold_attempts_open(db, session_id, in_turn=in_turn)
+    hold_attempts_open(db, session_id, in_slot=in_slot)
     # Another statement than the lock: it sees what was committed while the lock was waited for.
     statement = select(SessionPhase.attempt).where(
         SessionPhase.session_id == session_id, SessionPhase.phase == phase

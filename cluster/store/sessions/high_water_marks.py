@@ -15,7 +15,9 @@ _KEEP = text(
 )
 
 
-def keep_floor(engine: Engine, session_id: int, phase: PhaseName, attempt: int, count: int) -> None:
+def raise_high_water_mark(
+    engine: Engine, session_id: int, phase: PhaseName, attempt: int, count: int
+) -> None:
     """Keep that `count` photos of this attempt are about to be shown as finished.
 
     Lower ones, and those of another attempt, change nothing. The revision stays: the counts are

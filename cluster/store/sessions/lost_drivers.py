@@ -12,7 +12,7 @@ from cluster.core.errors import SessionBusy
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus
 from cluster.store.database.tables import TrainingSession
 from cluster.store.sessions.phase_rows import fail_phase
-from cluster.store.sessions.session_locks import is_session_held, keep_drivers_out
+from cluster.store.sessions.session_locks import is_session_locked, keep_drivers_out
 from cluster.store.sessions.session_rows import get_session, move_session
 from cluster.store.sessions.snapshots import get_snapshots
 
@@ -29,7 +29,7 @@ def list_unattended(db: Session) -> list[Unattended]:
     return [
         Unattended(row.id, SessionStatus(row.status), row.job_id)
         for row in db.execute(statement)
-        if not is_session_held(db, row.id)
+        if not is_session_locked(db, row.id)
     ]
 
 

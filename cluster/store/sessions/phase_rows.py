@@ -157,7 +157,7 @@ def restart_clustering(db: Session, session_id: int) -> None:
         attempt=SessionPhase.attempt + 1,
         total=0,
         processed=0,
-        floor=0,
+        high_water_mark=0,
         faces_ungrouped=None,
         **nothing,
     )

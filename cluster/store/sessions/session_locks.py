@@ -24,7 +24,7 @@ from cluster.store.sessions.session_rows import get_session
 
 CHECK_INTERVAL_S = 2.0
 POLL_S = 0.2
-PATIENCE_S = 60.0
+WAIT_S = 60.0
 """So long a driver waits for another one that was told to stop and settles what is in flight."""
 
 GLANCE_S = 0.5
@@ -42,7 +42,7 @@ _LIST_HELD = text(
 )
 
 
-class SessionHold:
+class SessionLock:
     """The right to run a session, kept until it is released or this process dies."""
 
     def __init__(self, engine: Engine, session_id: int) -> None:
@@ -105,46 +105,44 @@ class SessionHold:
 
 
 @contextmanager
-def hold_session(
-    engine: Engine, session_id: int, *, patience_s: float = PATIENCE_S
-) -> Iterator[SessionHold]:
+def lock_session(
+    engine: Engine, session_id: int, *, wait_s: float = WAIT_S
+) -> Iterator[SessionLock]:
     """Be the only one who runs the session; raise SessionBusy when somebody else does.
 
     A holder that was told to stop is waited for. Raises NotFound when there is no such session, and
     DatabaseUnavailable when the database is away.
     """
-    hold = SessionHold(engine, session_id)
-    _take_when_free(hold, engine, session_id, patience_s=patience_s)
-    threading.Thread(target=hold.keep, name=f"hold[session={session_id}]", daemon=True).start()
+    lock = SessionLock(engine, session_id)
+    _take_when_free(lock, engine, session_id, wait_s=wait_s)
+    threading.Thread(target=lock.keep, name=f"lock[session={session_id}]", daemon=True).start()
     try:
-        yield hold
+        yield lock
     finally:
-        hold.release()
+        lock.release()
 
 
-def _take_when_free(
-    hold: SessionHold, engine: Engine, session_id: int, *, patience_s: float
-) -> None:
+def _take_when_free(lock: SessionLock, engine: Engine, session_id: int, *, wait_s: float) -> None:
     began = time.monotonic()
-    while not _take(hold, engine):
+    while not _take(lock, engine):
         with begin(engine) as db:
             is_running = get_session(db, session_id).status is SessionStatus.RUNNING
-        if time.monotonic() - began > (min(GLANCE_S, patience_s) if is_running else patience_s):
+        if time.monotonic() - began > (min(GLANCE_S, wait_s) if is_running else wait_s):
             raise SessionBusy(session_id)
         time.sleep(POLL_S)
 
 
-def _take(hold: SessionHold, engine: Engine) -> bool:
+def _take(lock: SessionLock, engine: Engine) -> bool:
     with tell_outages(engine):
-        return hold.take()
+        return lock.take()
 
 
-def is_session_held(db: Session, session_id: int) -> bool:
+def is_session_locked(db: Session, session_id: int) -> bool:
     """Tell whether a living process runs the session."""
-    return session_id in list_held_sessions(db)
+    return session_id in list_locked_sessions(db)
 
 
-def list_held_sessions(db: Session) -> list[int]:
+def list_locked_sessions(db: Session) -> list[int]:
     """Return the sessions that living processes run."""
     return list(db.execute(_LIST_HELD, {"class": SESSION}).scalars())
 

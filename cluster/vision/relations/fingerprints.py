@@ -97,11 +97,11 @@ def make_record(data: bytes, image: OpenedImage) -> PhotoRecord:
     )
 
 
-def rehearse() -> None:
+def warm_up_fingerprints() -> None:
     """Do all of it once with a picture of our own, so that no photo waits for what it loads."""
     out = io.BytesIO()
     Image.new("RGB", (2 * DECODE_LONG_SIDE_PX, DECODE_LONG_SIDE_PX), "grey").save(out, "JPEG")
-    image = open_image(out.getvalue(), path="rehearsal", long_side_px=DECODE_LONG_SIDE_PX)
+    image = open_image(out.getvalue(), path="warm-up", long_side_px=DECODE_LONG_SIDE_PX)
     picture, side = _average(image.pixels)
     _hash(picture)
     _shrink(picture)

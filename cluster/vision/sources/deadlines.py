@@ -92,7 +92,7 @@ def holding(lock: threading.Lock) -> Iterator[None]:
     try:
         yield
     finally:
-        attempt.give_back(lock)
+        attempt.requeue(lock)
 
 
 def is_burdened() -> bool:
@@ -153,7 +153,7 @@ class _Attempt(Generic[Result]):
             self._held.append(lock)
             self._changed.notify()
 
-    def give_back(self, lock: threading.Lock) -> None:
+    def requeue(self, lock: threading.Lock) -> None:
         """Let go of `lock`, unless that was done when the work was left behind."""
         with self._changed:
             if lock in self._held:

@@ -32,7 +32,7 @@ from cluster.numerics.linkage import link_edges
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 
-NOBODY = -1
+NOISE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def label_tree(
     ranks = rank_vectors(distinct)
     count = len(ranks)
     if count < max(2, selection.min_cluster_size):
-        nothing = np.full(count, NOBODY, dtype=np.int64)
+        nothing = np.full(count, NOISE, dtype=np.int64)
         return Clustering(nothing, np.zeros(count), np.empty(0, dtype=np.void), ranks)
     linked = link_edges(unfold_copies(distinct, core, tree))
     labels, strengths, condensed = _select(linked, selection)
@@ -166,6 +166,6 @@ def _number_by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     if not len(grouped):
         return labels
     names, firsts, sizes = np.unique(grouped, return_index=True, return_counts=True)
-    numbers = np.full(int(names.max()) + 2, NOBODY, dtype=np.int64)
+    numbers = np.full(int(names.max()) + 2, NOISE, dtype=np.int64)
     numbers[names[np.lexsort((firsts, -sizes))]] = np.arange(len(names))
     return numbers[labels]

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from cluster.core.errors import DatabaseUnavailable, PhaseFailed
 from cluster.settings import Settings
-from cluster.store.database.retries import RETRY_INTERVAL_S, Patience
-from jobs.runtime import build_patience
+from cluster.store.database.retries import RETRY_INTERVAL_S, RetryPolicy
+from jobs.runtime import build_retry_policy
 
 
 @dataclass
@@ -30,19 +30,19 @@ class Outage:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def patience(self, timeout_s: float = 120.0) -> Patience:
-        return Patience(timeout_s, self.said.append, clock=lambda: self.now, sleep=self.sleep)
+    def retry(self, timeout_s: float = 120.0) -> RetryPolicy:
+        return RetryPolicy(timeout_s, self.said.append, clock=lambda: self.now, sleep=self.sleep)
 
 
 def test_a_database_that_answers_is_not_waited_for() -> None:
     outage = Outage(attempts=0)
-    assert outage.patience().run(outage.work) == "done"
+    assert outage.retry().run(outage.work) == "done"
     assert outage.said == []
 
 
 def test_what_a_session_waits_for_is_said_until_the_database_is_back() -> None:
     outage = Outage(attempts=round(2 / RETRY_INTERVAL_S))
-    assert outage.patience().run(outage.work) == "done"
+    assert outage.retry().run(outage.work) == "done"
     assert outage.said[0] == "database unreachable, retrying for 0 s"
     assert outage.said[-2:] == ["database unreachable, retrying for 2 s", None]
 
@@ -50,7 +50,7 @@ def test_what_a_session_waits_for_is_said_until_the_database_is_back() -> None:
 def test_waiting_ends_with_an_error_that_says_how_to_go_on() -> None:
     outage = Outage(attempts=10_000)
     with pytest.raises(DatabaseUnavailable, match=r"does not answer.* within 5 seconds; .*resume"):
-        outage.patience(timeout_s=5).run(outage.work)
+        outage.retry(timeout_s=5).run(outage.work)
     assert outage.now - 100 < 6
 
 
@@ -60,13 +60,13 @@ def test_any_other_error_is_raised_at_once() -> None:
 
     outage = Outage(attempts=0)
     with pytest.raises(PhaseFailed):
-        outage.patience().run(fail)
+        outage.retry().run(fail)
     assert outage.said == []
 
 
 def test_a_command_says_what_it_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
     outage = Outage(attempts=3)
     settings = Settings(database_url=SecretStr("postgresql://db/headcount"))
-    patience = replace(build_patience(settings), sleep=outage.sleep)
-    assert patience.run(outage.work) == "done"
+    retry = replace(build_retry_policy(settings), sleep=outage.sleep)
+    assert retry.run(outage.work) == "done"
     assert capsys.readouterr().err == "headcount: database unreachable, retrying for 0 s\n"

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from cluster.numerics.clusters import Clustering, Selection, cluster_vectors, label_tree
 from cluster.numerics.distinct import find_distinct
+from cluster.numerics.grouping import Clustering, Selection, cluster_vectors, label_tree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 

@@ -12,7 +12,7 @@ from cluster.store.database.engine import begin
 from cluster.store.database.progress_versions import next_first_version
 from cluster.store.items.item_rows import add_found
 from cluster.store.items.new_attempts import restart_session
-from cluster.store.sessions.high_water_marks import keep_floor
+from cluster.store.sessions.high_water_marks import raise_high_water_mark
 from cluster.store.sessions.phase_rows import (
     complete_phase,
     finish_discovery,
@@ -41,23 +41,23 @@ def test_a_floor_only_rises_and_leaves_the_revision(engine: Engine) -> None:
     session_id = begin_session(engine)
     before = training(engine, session_id)
     for count in (5, 3, 9, 9):
-        keep_floor(engine, session_id, TRAINING, 1, count)
+        raise_high_water_mark(engine, session_id, TRAINING, 1, count)
     after = training(engine, session_id)
-    assert (after.floor, after.shown, after.revision) == (9, 9, before.revision)
+    assert (after.high_water_mark, after.shown, after.revision) == (9, 9, before.revision)
 
 
 def test_a_floor_belongs_to_one_attempt(engine: Engine) -> None:
     session_id = begin_session(engine)
-    keep_floor(engine, session_id, TRAINING, 1, 9)
+    raise_high_water_mark(engine, session_id, TRAINING, 1, 9)
     with begin(engine) as db:
         move_session(db, session_id, Move.CANCEL, now=NOW)
         restart_session(db, session_id, TRAINING, now=NOW)
-    keep_floor(engine, session_id, TRAINING, 1, 12)
-    assert training(engine, session_id).floor == 0
+    raise_high_water_mark(engine, session_id, TRAINING, 1, 12)
+    assert training(engine, session_id).high_water_mark == 0
 
 
 def test_a_floor_of_a_session_that_was_erased_is_nobodys(engine: Engine) -> None:
-    keep_floor(engine, 4711, TRAINING, 1, 9)
+    raise_high_water_mark(engine, 4711, TRAINING, 1, 9)
 
 
 def test_versions_rise_whatever_the_clock_does(engine: Engine) -> None:

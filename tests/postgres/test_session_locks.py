@@ -14,10 +14,10 @@ from cluster.store.database.engine import begin
 from cluster.store.sessions.lost_drivers import fail_lost_session, fail_session, list_unattended
 from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_locks import (
-    SessionHold,
-    hold_session,
-    is_session_held,
+    SessionLock,
+    is_session_locked,
     keep_drivers_out,
+    lock_session,
 )
 from cluster.store.sessions.session_rows import create_session, get_session, move_session
 from tests.library import NOW, start_session
@@ -31,40 +31,40 @@ def start(engine: Engine) -> int:
 
 def is_held(engine: Engine, session_id: int) -> bool:
     with begin(engine) as db:
-        return is_session_held(db, session_id)
+        return is_session_locked(db, session_id)
 
 
 def test_one_driver_at_a_time_runs_a_session(engine: Engine) -> None:
     first, second = start(engine), start(engine)
-    with hold_session(engine, first):
-        with pytest.raises(SessionBusy), hold_session(engine, first):
+    with lock_session(engine, first):
+        with pytest.raises(SessionBusy), lock_session(engine, first):
             pass
-        with hold_session(engine, second):
+        with lock_session(engine, second):
             pass
         assert is_held(engine, first)
         assert not is_held(engine, second)
-    with hold_session(engine, first):
+    with lock_session(engine, first):
         pass
     assert not is_held(engine, first)
 
 
 def test_a_session_that_is_given_free_early_can_be_taken_at_once(engine: Engine) -> None:
     session_id = start(engine)
-    with hold_session(engine, session_id) as hold:
-        hold.release()
-        with hold_session(engine, session_id):
-            hold.release()
+    with lock_session(engine, session_id) as lock:
+        lock.release()
+        with lock_session(engine, session_id):
+            lock.release()
             assert is_held(engine, session_id)
 
 
 def test_a_driver_that_was_told_to_stop_is_waited_for(engine: Engine) -> None:
     session_id = start(engine)
-    settling = SessionHold(engine, session_id)
+    settling = SessionLock(engine, session_id)
     assert settling.take()
     with begin(engine) as db:
         move_session(db, session_id, Move.CANCEL, now=NOW)
     threading.Timer(0.5, settling.release).start()
-    with hold_session(engine, session_id, patience_s=PATIENT_S):
+    with lock_session(engine, session_id, wait_s=PATIENT_S):
         assert is_held(engine, session_id)
 
 
@@ -73,9 +73,9 @@ def test_patience_with_a_driver_that_does_not_stop_has_an_end(engine: Engine) ->
     with begin(engine) as db:
         move_session(db, session_id, Move.PAUSE, now=NOW)
     with (
-        hold_session(engine, session_id),
+        lock_session(engine, session_id),
         pytest.raises(SessionBusy),
-        hold_session(engine, session_id, patience_s=0.3),
+        lock_session(engine, session_id, wait_s=0.3),
     ):
         pass
 
@@ -91,9 +91,9 @@ def cut_connections(engine: Engine) -> None:
         )
 
 
-def has_lost(hold: SessionHold) -> bool:
+def has_lost(lock: SessionLock) -> bool:
     try:
-        hold.check()
+        lock.check()
     except SessionBusy:
         return True
     return False
@@ -101,25 +101,25 @@ def has_lost(hold: SessionHold) -> bool:
 
 def test_a_driver_that_lost_only_its_connection_takes_the_session_again(engine: Engine) -> None:
     session_id = start(engine)
-    with hold_session(engine, session_id) as hold:
+    with lock_session(engine, session_id) as lock:
         cut_connections(engine)
         wait_until(lambda: is_held(engine, session_id), "the driver has taken it again")
-        hold.check()
+        lock.check()
 
 
 def test_a_driver_that_was_replaced_meanwhile_learns_of_it(engine: Engine) -> None:
     session_id = start(engine)
-    with hold_session(engine, session_id) as hold:
-        other = SessionHold(engine, session_id)
-        with hold._mutex:  # It would be its own successor, were it the first to look.
+    with lock_session(engine, session_id) as lock:
+        other = SessionLock(engine, session_id)
+        with lock._mutex:  # It would be its own successor, were it the first to look.
             cut_connections(engine)
             wait_until(other.take, "another driver takes the session")
-        wait_until(lambda: has_lost(hold), "the driver knows that it has lost the session")
+        wait_until(lambda: has_lost(lock), "the driver knows that it has lost the session")
         other.release()
 
 
 def test_what_does_not_exist_cannot_be_run_by_two(engine: Engine) -> None:
-    with hold_session(engine, 4711), pytest.raises(NotFound), hold_session(engine, 4711):
+    with lock_session(engine, 4711), pytest.raises(NotFound), lock_session(engine, 4711):
         pass
 
 
@@ -128,7 +128,7 @@ def test_sessions_that_wait_for_a_driver_are_found(engine: Engine) -> None:
         new = create_session(db, root="/p", name=None, pack="bundled", options={}, now=NOW).id
         running, held, paused = (start_session(db) for _ in range(3))
         move_session(db, paused, Move.PAUSE, now=NOW)
-    with hold_session(engine, held), begin(engine) as db:
+    with lock_session(engine, held), begin(engine) as db:
         assert [one.session_id for one in list_unattended(db)] == [new, running]
 
 
@@ -146,7 +146,7 @@ def test_a_session_whose_driver_is_lost_has_failed_and_can_be_resumed(engine: En
 
 def test_a_session_with_a_living_driver_is_never_called_lost(engine: Engine) -> None:
     session_id = start(engine)
-    with hold_session(engine, session_id), begin(engine) as db:
+    with lock_session(engine, session_id), begin(engine) as db:
         assert not fail_lost_session(db, session_id, now=NOW)
         assert get_session(db, session_id).status is SessionStatus.RUNNING
 
@@ -170,5 +170,5 @@ def test_no_driver_takes_a_session_while_it_is_kept_out(engine: Engine) -> None:
     session_id = start(engine)
     with begin(engine) as db:
         keep_drivers_out(db, session_id)
-        assert not SessionHold(engine, session_id).take()
-    assert SessionHold(engine, session_id).take()
+        assert not SessionLock(engine, session_id).take()
+    assert SessionLock(engine, session_id).take()

@@ -1,4 +1,4 @@
-"""Sieves let through every pair that reaches a floor, whatever the vectors."""
+"""Prefilters let through every pair that reaches a threshold, whatever the vectors."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.products import gpu_products
-from cluster.numerics.products.gpu_products import GpuSieve
-from cluster.numerics.products.integer_products import PANEL, integer_sieve, multiply_bytes
-from cluster.numerics.products.prefilter import Block, Sieve
+from cluster.numerics.products.gpu_products import GpuPrefilter
+from cluster.numerics.products.integer_products import PANEL, integer_prefilter, multiply_bytes
+from cluster.numerics.products.prefilter import Block, Prefilter
 from cluster.numerics.products.rounding import round_vectors, split_slack
-from cluster.numerics.tiled_tree import LocalWorkers, MakeSieve, float_sieve, span_vectors
+from cluster.numerics.tiled_tree import LocalWorkers, MakePrefilter, float_prefilter, span_vectors
 from tests.unit.embeddings import make_embeddings, normalize
 
 Vectors = npt.NDArray[np.float32]
 
 
-def gpu_on_cpu(vectors: Vectors, places: npt.NDArray[np.int64] | None) -> GpuSieve:
-    return GpuSieve(vectors if places is None else vectors[places], provider="CPU")
+def gpu_on_cpu(vectors: Vectors, places: npt.NDArray[np.int64] | None) -> GpuPrefilter:
+    return GpuPrefilter(vectors if places is None else vectors[places], provider="CPU")
 
 
-SIEVES = [float_sieve, integer_sieve, gpu_on_cpu]
+SIEVES = [float_prefilter, integer_prefilter, gpu_on_cpu]
 
 
 def opposite(count: int) -> Vectors:
@@ -60,82 +60,92 @@ LIBRARIES: dict[str, Callable[[int], Vectors]] = {
 }
 
 
-def sift(sieve: Sieve, rows: Block, columns: Block, **options: object) -> set[tuple[int, int]]:
+def find_candidates(
+    prefilter: Prefilter, rows: Block, columns: Block, **options: object
+) -> set[tuple[int, int]]:
     found: list[tuple[int, int]] = []
-    for near, far in sieve.sift(rows, columns, **options):  # type: ignore[arg-type]
+    for near, far in prefilter.find_candidates(rows, columns, **options):  # type: ignore[arg-type]
         found += zip(near.tolist(), far.tolist(), strict=True)
     assert len(found) == len(set(found))
     return set(found)
 
 
-def reaching(vectors: Vectors, floors: npt.NDArray[np.float64]) -> set[tuple[int, int]]:
+def reaching(vectors: Vectors, thresholds: npt.NDArray[np.float64]) -> set[tuple[int, int]]:
     wide = vectors.astype(np.float64)
     products = wide @ wide.T
-    is_near = (products >= floors[:, None]) | (products >= floors)
+    is_near = (products >= thresholds[:, None]) | (products >= thresholds)
     return set(zip(*(ends.tolist() for ends in np.nonzero(np.triu(is_near, 1))), strict=True))
 
 
-@pytest.mark.parametrize("make_sieve", SIEVES)
+@pytest.mark.parametrize("make_prefilter", SIEVES)
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_every_pair_that_reaches_a_floor_comes_through_once(
-    make_sieve: MakeSieve, library: str
+    make_prefilter: MakePrefilter, library: str
 ) -> None:
     vectors = LIBRARIES[library](600)
     wide = vectors.astype(np.float64)
-    floors = np.sort(wide @ wide.T, axis=1)[:, -12]
-    sieve = make_sieve(vectors, None)
-    found = sift(sieve, (0, 600), (0, 600), floors=floors)
-    assert reaching(vectors, floors) <= found
+    thresholds = np.sort(wide @ wide.T, axis=1)[:, -12]
+    prefilter = make_prefilter(vectors, None)
+    found = find_candidates(prefilter, (0, 600), (0, 600), thresholds=thresholds)
+    assert reaching(vectors, thresholds) <= found
     assert all(left < right for left, right in found)
 
 
-@pytest.mark.parametrize("make_sieve", SIEVES)
-def test_few_other_pairs_come_through(make_sieve: MakeSieve) -> None:
+@pytest.mark.parametrize("make_prefilter", SIEVES)
+def test_few_other_pairs_come_through(make_prefilter: MakePrefilter) -> None:
     vectors = make_embeddings(600, dim=512)
-    floors = np.full(600, 0.3)
-    through = sift(make_sieve(vectors, None), (0, 600), (0, 600), floors=floors)
-    assert through <= reaching(vectors, floors - 0.06)
+    thresholds = np.full(600, 0.3)
+    through = find_candidates(
+        make_prefilter(vectors, None), (0, 600), (0, 600), thresholds=thresholds
+    )
+    assert through <= reaching(vectors, thresholds - 0.06)
 
 
-@pytest.mark.parametrize("make_sieve", SIEVES)
-def test_blocks_of_any_size_say_together_what_the_whole_says(make_sieve: MakeSieve) -> None:
+@pytest.mark.parametrize("make_prefilter", SIEVES)
+def test_blocks_of_any_size_say_together_what_the_whole_says(make_prefilter: MakePrefilter) -> None:
     vectors = make_embeddings(1300, dim=64)
-    sieve, floors = make_sieve(vectors, None), np.full(1300, 0.5)
+    prefilter, thresholds = make_prefilter(vectors, None), np.full(1300, 0.5)
     ends = [0, 1, 100, PANEL, PANEL + 1, 1030, 1300]
     blocks = list(itertools.pairwise(ends))
     found = [
-        sift(sieve, rows, columns, floors=floors)
+        find_candidates(prefilter, rows, columns, thresholds=thresholds)
         for rows in blocks
         for columns in blocks
         if rows <= columns
     ]
     together = set().union(*found)
     assert sum(map(len, found)) == len(together)
-    assert reaching(vectors, floors) <= together
-    assert together == sift(sieve, (0, 1300), (0, 1300), floors=floors)
+    assert reaching(vectors, thresholds) <= together
+    assert together == find_candidates(prefilter, (0, 1300), (0, 1300), thresholds=thresholds)
 
 
-@pytest.mark.parametrize("make_sieve", SIEVES)
-def test_pairs_of_one_group_are_left_out(make_sieve: MakeSieve) -> None:
+@pytest.mark.parametrize("make_prefilter", SIEVES)
+def test_pairs_of_one_group_are_left_out(make_prefilter: MakePrefilter) -> None:
     vectors = make_embeddings(1300, dim=64)
-    groups, floors = np.arange(1300) // 300, np.full(1300, 0.4)
-    found = sift(make_sieve(vectors, None), (0, 1300), (0, 1300), floors=floors, groups=groups)
+    groups, thresholds = np.arange(1300) // 300, np.full(1300, 0.4)
+    found = find_candidates(
+        make_prefilter(vectors, None), (0, 1300), (0, 1300), thresholds=thresholds, groups=groups
+    )
     assert found
     assert all(groups[left] != groups[right] for left, right in found)
-    expected = {(a, b) for a, b in reaching(vectors, floors) if groups[a] != groups[b]}
+    expected = {(a, b) for a, b in reaching(vectors, thresholds) if groups[a] != groups[b]}
     assert expected <= found
 
 
-@pytest.mark.parametrize("make_sieve", SIEVES)
-def test_a_sieve_may_hold_some_of_the_vectors_in_another_order(make_sieve: MakeSieve) -> None:
+@pytest.mark.parametrize("make_prefilter", SIEVES)
+def test_a_sieve_may_hold_some_of_the_vectors_in_another_order(
+    make_prefilter: MakePrefilter,
+) -> None:
     vectors = make_embeddings(700, dim=64)
     places = np.random.default_rng(0).permutation(700)[:600]
-    floors = np.full(600, 0.5)
-    found = sift(make_sieve(vectors, places), (0, 600), (0, 600), floors=floors)
-    assert reaching(vectors[places], floors) <= found
+    thresholds = np.full(600, 0.5)
+    found = find_candidates(
+        make_prefilter(vectors, places), (0, 600), (0, 600), thresholds=thresholds
+    )
+    assert reaching(vectors[places], thresholds) <= found
 
 
-@pytest.mark.parametrize("make_sieve", SIEVES)
+@pytest.mark.parametrize("make_prefilter", SIEVES)
 @pytest.mark.parametrize(
     ("rows", "columns", "count"),
     [
@@ -148,50 +158,54 @@ def test_a_sieve_may_hold_some_of_the_vectors_in_another_order(make_sieve: MakeS
     ],
 )
 def test_picked_columns_are_different_and_never_the_row_itself(
-    make_sieve: MakeSieve, rows: Block, columns: Block, count: int
+    make_prefilter: MakePrefilter, rows: Block, columns: Block, count: int
 ) -> None:
     vectors = make_embeddings(2500, dim=16)
-    picked = make_sieve(vectors, None).pick(rows, columns, count=count)
+    picked = make_prefilter(vectors, None).pick(rows, columns, count=count)
     assert picked.shape == (rows[1] - rows[0], count)
     assert (picked >= columns[0]).all() and (picked < columns[1]).all()
     assert not (picked == np.arange(*rows)[:, None]).any()
     assert all(len(set(row)) == count for row in picked.tolist())
 
 
-@pytest.mark.parametrize("make_sieve", SIEVES)
-def test_picked_columns_are_near(make_sieve: MakeSieve) -> None:
+@pytest.mark.parametrize("make_prefilter", SIEVES)
+def test_picked_columns_are_near(make_prefilter: MakePrefilter) -> None:
     vectors = make_embeddings(3000, dim=128)
-    picked = make_sieve(vectors, None).pick((0, 200), (0, 3000), count=3)
+    picked = make_prefilter(vectors, None).pick((0, 200), (0, 3000), count=3)
     products = vectors[:200] @ vectors.T
     products[np.arange(200), np.arange(200)] = -1
     ranks = (products[:, :, None] > np.take_along_axis(products, picked, axis=1)[:, None]).sum(1)
     assert np.median(ranks.max(axis=1)) <= 4
 
 
-@pytest.mark.parametrize("make_sieve", SIEVES)
+@pytest.mark.parametrize("make_prefilter", SIEVES)
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_the_tree_is_the_same_whatever_the_sieve(make_sieve: MakeSieve, library: str) -> None:
+def test_the_tree_is_the_same_whatever_the_sieve(
+    make_prefilter: MakePrefilter, library: str
+) -> None:
     distinct = find_distinct(LIBRARIES[library](500))
     trees = [
         span_vectors(distinct, LocalWorkers(distinct.vectors, make), min_samples=3, k=9)
-        for make in (float_sieve, make_sieve)
+        for make in (float_prefilter, make_prefilter)
     ]
     assert (trees[0][0] == trees[1][0]).all()
     assert (trees[0][1].edges == trees[1][1].edges).all()
 
 
 def test_gpu_tiles_meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_products, "TILE", 64)
-    vectors, floors = make_embeddings(300, dim=16), np.full(300, 0.6)
-    found = sift(GpuSieve(vectors, provider="CPU"), (0, 300), (0, 300), floors=floors)
-    assert reaching(vectors, floors) <= found
+    monkeypatch.setattr(gpu_products, "SUBTILE", 64)
+    vectors, thresholds = make_embeddings(300, dim=16), np.full(300, 0.6)
+    found = find_candidates(
+        GpuPrefilter(vectors, provider="CPU"), (0, 300), (0, 300), thresholds=thresholds
+    )
+    assert reaching(vectors, thresholds) <= found
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_few_vectors_make_a_sieve(count: int) -> None:
     vectors = make_embeddings(10)[:count]
-    sieve = integer_sieve(vectors)
-    assert sift(sieve, (0, count), (0, count), floors=np.full(count, -2.0)) == (
+    prefilter = integer_prefilter(vectors)
+    assert find_candidates(prefilter, (0, count), (0, count), thresholds=np.full(count, -2.0)) == (
         {(0, 1)} if count == 2 else set()
     )
 

@@ -23,30 +23,33 @@ INTERVAL_S = 0.5
 
 
 @dataclass(slots=True)
-class StopSign:
+class CancellationToken:
     """Reads a session's status, at most twice a second."""
 
     engine: Engine
     session_id: int
     clock: Callable[[], float] = time.monotonic
     throttle: Throttle = field(default_factory=lambda: Throttle(INTERVAL_S))
-    _is_set: bool = False
+    _is_cancelled: bool = False
 
-    def is_set(self) -> bool:
-        """Tell whether the session no longer runs; a database that is away says nothing new."""
-        if self.throttle.is_due(now=self.clock()):
+    def poll(self) -> bool:
+        """Tell whether the session no longer runs, as of the last half second.
+
+        While the database is away the last answer stands.
+        """
+        if self.throttle.admit(now=self.clock()):
             try:
                 with begin(self.engine) as db:
                     status = get_status(db, self.session_id)
-                self._is_set = status is not SessionStatus.RUNNING
+                self._is_cancelled = status is not SessionStatus.RUNNING
             except DatabaseUnavailable:
-                return self._is_set
+                return self._is_cancelled
             except NotFound:
-                self._is_set = True
-        return self._is_set
+                self._is_cancelled = True
+        return self._is_cancelled
 
 
 @lru_cache(maxsize=64)
-def worker_stop_sign(database_url: str, session_id: int) -> StopSign:
-    """Return this process's one sign for a session: all its batches share what was read."""
-    return StopSign(worker_engine(database_url), session_id)
+def worker_cancellation(database_url: str, session_id: int) -> CancellationToken:
+    """Return this process's one token for a session: all its batches share what was read."""
+    return CancellationToken(worker_engine(database_url), session_id)

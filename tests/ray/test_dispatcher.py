@@ -1,4 +1,4 @@
-"""A crew sees each photo to its end, whatever becomes of the workers."""
+"""A dispatcher sees each photo to its end, whatever becomes of the workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import ray
 
 from cluster.core.errors import PhaseFailed
 from cluster.core.photos import Item
-from cluster.pipeline.dispatcher import MAX_CRASHES_IN_A_ROW, Crew
+from cluster.pipeline.dispatcher import MAX_CRASHES_IN_A_ROW, Dispatcher
 from cluster.tasks.ingest import TrainingBatch
 from tests.local_ray import local_ray
 
@@ -56,7 +56,7 @@ def look_at(batch: TrainingBatch, log: Path, *, leaves: bool = False) -> Looked:
 
 
 class Tasks:
-    """Workers of the crew: one Ray task a batch."""
+    """Workers of the dispatcher: one Ray task a batch."""
 
     def __init__(self, log: Path, *, leaves: bool = False) -> None:
         self._log, self._leaves = log, leaves
@@ -93,19 +93,19 @@ def run(file_ids: Sequence[int], log: Path, *, leaves: bool = False) -> tuple[li
     """Return the photos that were seen, and those that were given up, in order of id."""
     given_up: list[int] = []
     tasks = Tasks(log, leaves=leaves)
-    crew = Crew(
+    dispatcher = Dispatcher(
         tasks,
         make_batch=make_batch,
-        give_back=lambda batch: None,
-        give_up=lambda batch: given_up.extend(item.file_id for item in batch.items),
+        requeue=lambda batch: None,
+        abandon=lambda batch: given_up.extend(item.file_id for item in batch.items),
         clock=tasks.clock,
     )
     waiting = [Item(n, f"/{n}.jpg", n) for n in file_ids]
-    while waiting or not crew.is_idle:
-        crew.hand_out_returned()
-        while waiting and crew.has_room:
-            crew.hand_out([waiting.pop(0) for _ in range(min(4, len(waiting)))])
-        crew.collect(timeout_s=1.0)
+    while waiting or not dispatcher.is_idle:
+        dispatcher.dispatch_requeued()
+        while waiting and dispatcher.has_room:
+            dispatcher.dispatch([waiting.pop(0) for _ in range(min(4, len(waiting)))])
+        dispatcher.collect(timeout_s=1.0)
     seen = [int(line) for line in log.read_text().split()] if log.exists() else []
     return sorted(seen), given_up
 

@@ -1,4 +1,4 @@
-"""Feed and discovery: every item once, in order, with bounded memory."""
+"""PendingItems and discovery: every item once, in order, with bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cluster.pipeline.pending import (
     MAX_BATCHES_PER_S,
     PAGE,
     Discovery,
-    Feed,
+    PendingItems,
 )
 from tests.waiting import PATIENT_S
 
@@ -26,16 +26,16 @@ def make_items(count: int) -> list[Item]:
     return [Item(file_id=1000 - n, path=f"/{n}", position=n + 1) for n in range(count)]
 
 
-def build_feed(items: list[Item], *, batch_size: int = 16, growing: list[bool]) -> Feed:
+def build_pending(items: list[Item], *, batch_size: int = 16, growing: list[bool]) -> PendingItems:
     def list_pending(after: int, limit: int) -> list[Item]:
         return [item for item in items if item.position > after][:limit]
 
-    return Feed(list_pending, batch_size=batch_size, more_may_come=lambda: growing[0])
+    return PendingItems(list_pending, batch_size=batch_size, more_may_come=lambda: growing[0])
 
 
-def drain(feed: Feed) -> list[Item]:
+def drain(pending: PendingItems) -> list[Item]:
     taken: list[Item] = []
-    while items := feed.next_items():
+    while items := pending.next_items():
         taken.extend(items)
     return taken
 
@@ -43,27 +43,27 @@ def drain(feed: Feed) -> list[Item]:
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, PAGE, PAGE + 1, 2 * PAGE + 7])
 def test_every_item_is_handed_out_once_in_the_order_of_finding(count: int) -> None:
     items = make_items(count)
-    feed = build_feed(items, growing=[False])
-    assert drain(feed) == items
-    assert feed.is_exhausted
+    pending = build_pending(items, growing=[False])
+    assert drain(pending) == items
+    assert pending.is_exhausted
 
 
 def test_an_empty_page_is_not_the_end_while_discovery_runs() -> None:
     items, growing = make_items(3), [True]
-    feed = build_feed(items, growing=growing)
-    assert drain(feed) == items
-    assert not feed.is_exhausted
+    pending = build_pending(items, growing=growing)
+    assert drain(pending) == items
+    assert not pending.is_exhausted
     items.extend(make_items(8)[3:])
     growing[0] = False
-    assert drain(feed) == items[3:]
-    assert feed.is_exhausted
+    assert drain(pending) == items[3:]
+    assert pending.is_exhausted
 
 
 def test_batches_grow_where_photos_are_done_fast_and_only_there() -> None:
     items, now = make_items(20 * PAGE), [0.0]
     sizes = {}
     for photos_per_s in (100, 4000, 10**6):
-        feed = Feed(
+        pending = PendingItems(
             lambda after, limit: items[after : after + limit],
             batch_size=16,
             more_may_come=lambda: True,
@@ -71,7 +71,7 @@ def test_batches_grow_where_photos_are_done_fast_and_only_there() -> None:
         )
         given, started, largest = 0, now[0], 0
         while given < 15_000 and now[0] - started < 10:
-            size = len(feed.next_items())
+            size = len(pending.next_items())
             given, largest = given + size, max(largest, size)
             now[0] += size / photos_per_s + 0.001
         sizes[photos_per_s] = largest
@@ -149,10 +149,10 @@ def test_a_walk_that_hangs_in_a_dead_mount_ends_with_a_clear_error() -> None:
     discovery.start()
     mount.is_hanging.wait()
     now[0] = 59.0
-    assert discovery.is_running
+    assert discovery.poll()
     now[0] = 61.0
     with pytest.raises(RootUnreachable, match="/photos: no answer for 60 seconds"):
-        assert discovery.is_running
+        assert discovery.poll()
     mount.is_alive_again.set()
 
 
@@ -174,7 +174,7 @@ def test_a_database_that_takes_long_is_no_dead_mount() -> None:
     discovery.start()
     is_storing.wait()
     now[0] = 3600.0
-    assert discovery.is_running
+    assert discovery.poll()
     is_stored.set()
     discovery.join(timeout_s=PATIENT_S)
-    assert not discovery.is_running
+    assert not discovery.poll()

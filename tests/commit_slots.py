@@ -10,7 +10,7 @@ import psycopg
 
 from cluster.store.locks import COMMIT_SLOTS
 from cluster.store.server.embedded import start_embedded, stop_embedded
-from cluster.store.sessions.attempts import TURNS
+from cluster.store.sessions.attempts import COMMIT_SLOT_COUNT
 from tests.waiting import wait_until
 
 FIRST = COMMIT_SLOTS << 32
@@ -28,8 +28,8 @@ _COMMITTED = """
 """
 
 
-class Turns:
-    """Every turn to commit (store/sessions/attempts.py), taken from the workers of a library.
+class CommitSlots:
+    """Every commit slot (store/sessions/attempts.py), taken from the workers of a library.
 
     While a test has them no batch is committed, so that no phase of photos ends, however quick the
     machine is. Workers go on with what they hold, and what is in flight is shown.
@@ -37,8 +37,8 @@ class Turns:
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
-        for turn in range(TURNS):
-            self._take(turn)
+        for slot in range(COMMIT_SLOT_COUNT):
+            self._take(slot)
 
     def let_through(self, session_id: int, *, until: str) -> None:
         """Let batches be committed until the phase of this name is running, and none of its own."""
@@ -46,14 +46,14 @@ class Turns:
 
     def let_some_through(self) -> None:
         """Let those commit who wait for it, one at the least."""
-        wait_until(lambda: self._ask(_WAITING, COMMIT_SLOTS), "somebody waits for his turn")
+        wait_until(lambda: self._ask(_WAITING, COMMIT_SLOTS), "somebody waits for a slot")
         self._let_in()
 
     def count_committed(self, session_id: int, phase: str) -> object:
         """Return how many photos of a phase are committed."""
         return self._ask(_COMMITTED, session_id, phase)
 
-    def give_back(self) -> None:
+    def free_all(self) -> None:
         """Let everybody commit. May be called again, and when the database has gone."""
         self._connection.close()
 
@@ -67,13 +67,13 @@ class Turns:
         return False
 
     def _let_in(self) -> None:
-        for turn in range(TURNS):
+        for slot in range(COMMIT_SLOT_COUNT):
             # Those who wait come first, those who come later do so after us.
-            self._connection.execute("SELECT pg_advisory_unlock(%s)", [FIRST + turn])
-            self._take(turn)
+            self._connection.execute("SELECT pg_advisory_unlock(%s)", [FIRST + slot])
+            self._take(slot)
 
-    def _take(self, turn: int) -> None:
-        self._connection.execute("SELECT pg_advisory_lock(%s)", [FIRST + turn])
+    def _take(self, slot: int) -> None:
+        self._connection.execute("SELECT pg_advisory_lock(%s)", [FIRST + slot])
 
     def _ask(self, query: str, *values: object) -> object:
         row = self._connection.execute(query.encode(), values).fetchone()
@@ -82,11 +82,11 @@ class Turns:
 
 
 @contextmanager
-def turns_taken(data_dir: Path) -> Iterator[Turns]:
-    """Start the database of a library and take all turns; they are given back with the block."""
-    turns = Turns(start_embedded(data_dir))
+def slots_taken(data_dir: Path) -> Iterator[CommitSlots]:
+    """Start the database of a library and take all slots; they are given back with the block."""
+    slots = CommitSlots(start_embedded(data_dir))
     try:
-        yield turns
+        yield slots
     finally:
-        turns.give_back()
+        slots.free_all()
         stop_embedded(data_dir)

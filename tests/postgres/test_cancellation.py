@@ -6,8 +6,8 @@ from sqlalchemy import Engine, text
 
 from cluster.core.sessions import Move
 from cluster.store.database.engine import begin, build_engine
+from cluster.store.sessions.cancellation import CancellationToken
 from cluster.store.sessions.session_rows import move_session
-from cluster.store.sessions.stops import StopSign
 from tests.library import NOW, start_session
 
 
@@ -21,27 +21,27 @@ def test_a_worker_sees_a_pause_within_half_a_second_and_asks_no_more_often(engin
     with begin(engine) as db:
         session_id = start_session(db)
     now = [100.0]
-    sign = StopSign(engine, session_id, clock=lambda: now[0])
-    assert not sign.is_set()
+    token = CancellationToken(engine, session_id, clock=lambda: now[0])
+    assert not token.poll()
     move(engine, session_id, Move.PAUSE)
-    assert not sign.is_set()
+    assert not token.poll()
     now[0] += 0.5
-    assert sign.is_set()
+    assert token.poll()
     move(engine, session_id, Move.RESUME)
     now[0] += 0.5
-    assert not sign.is_set()
+    assert not token.poll()
 
 
 def test_a_session_that_was_restarted_or_erased_is_stopped_too(engine: Engine) -> None:
     with begin(engine) as db:
         session_id = start_session(db)
     move(engine, session_id, Move.CANCEL, Move.RESTART)
-    assert StopSign(engine, session_id).is_set()
+    assert CancellationToken(engine, session_id).poll()
     with begin(engine) as db:
         db.execute(text("DELETE FROM training_session"))
-    assert StopSign(engine, session_id).is_set()
+    assert CancellationToken(engine, session_id).poll()
 
 
 def test_a_database_that_is_away_stops_nobody() -> None:
     gone = build_engine("postgresql://localhost:1/nothing")
-    assert not StopSign(gone, 1).is_set()
+    assert not CancellationToken(gone, 1).poll()

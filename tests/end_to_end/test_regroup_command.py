@@ -12,11 +12,11 @@ from cluster.core.changes import PersonEdit
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.store.database.engine import begin
-from cluster.store.people.face_moves import take_faces
+from cluster.store.people.face_moves import move_faces
 from cluster.store.people.face_vectors import FaceVectors, load_vectors
-from cluster.store.people.groups import list_people
 from cluster.store.people.people_list import get_person
 from cluster.store.people.person_edits import edit_person
+from cluster.store.people.regrouping import list_people
 from cluster.store.sessions.phase_rows import get_snapshots
 from tests.end_to_end.conftest import open_tables
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
@@ -49,7 +49,7 @@ def change_people(db: Session, ids: list[int]) -> int:
     edit_person(db, ids[0], PersonEdit(sets_name=True, name="Ada"), version=1, now=NOW)
     edit_person(db, ids[1], PersonEdit(hidden=True), version=1, now=NOW)
     moved = faces_of(load_vectors(db, pack=PACK, min_quality=0), ids[2])[0]
-    take_faces(db, ids[2], [moved], to=ids[3], version=1, now=NOW)
+    move_faces(db, ids[2], [moved], to=ids[3], version=1, now=NOW)
     return moved
 
 
@@ -84,3 +84,17 @@ def test_clustering_again_moves_no_other_phase_and_leaves_people_as_users_made_t
         assert moved in faces_of(grouped, ids[3])
         for person_id in ids:
             assert faces_of(grouped, person_id) == faces_of(faces, person_id)
+
+
+def test_the_old_name_goes_on_working_and_says_the_new_one() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.cluster", "--help"],
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        timeout=PATIENT_S,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "python -m jobs.regroup" in done.stdout
+    assert "jobs.cluster is called jobs.regroup now" in done.stderr

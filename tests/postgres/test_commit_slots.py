@@ -11,11 +11,11 @@ from sqlalchemy import Engine, text
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin, build_engine
 from cluster.store.locks import COMMIT_SLOTS
-from cluster.store.sessions.attempts import TURNS, is_current_attempt
+from cluster.store.sessions.attempts import COMMIT_SLOT_COUNT, is_current_attempt
 from tests.library import start_session
 from tests.waiting import PATIENT_S, wait_until
 
-WORKERS = 3 * TURNS
+WORKERS = 3 * COMMIT_SLOT_COUNT
 _TURNS_NOW = text(
     "SELECT count(*) FILTER (WHERE granted), count(*) FILTER (WHERE NOT granted)"
     " FROM pg_locks WHERE locktype = 'advisory' AND classid = :class"
@@ -27,28 +27,28 @@ def many(database_url: str) -> Engine:
     return build_engine(database_url, pool_size=WORKERS)
 
 
-def count_turns(engine: Engine) -> tuple[int, int]:
-    """Return how many workers have their turn, never more than there are, and how many wait."""
+def count_slots(engine: Engine) -> tuple[int, int]:
+    """Return how many workers have a slot, never more than there are slots, and how many wait."""
     with begin(engine) as db:
         taken, waiting = db.execute(_TURNS_NOW, {"class": COMMIT_SLOTS}).one()
-    assert taken <= TURNS
+    assert taken <= COMMIT_SLOT_COUNT
     return taken, waiting
 
 
-def test_workers_commit_in_turn(engine: Engine, many: Engine) -> None:
+def test_workers_commit_in_slots(engine: Engine, many: Engine) -> None:
     with begin(engine) as db:
         session_id = start_session(db)
     go_on = threading.Event()
 
     def settle() -> bool:
         with begin(many) as db:
-            is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, 1, in_turn=True)
+            is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, 1, in_slot=True)
             return go_on.wait(PATIENT_S) and is_current
 
     with ThreadPoolExecutor(WORKERS) as threads:
         settled = [threads.submit(settle) for _ in range(WORKERS)]
-        wait_until(lambda: sum(count_turns(engine)) == WORKERS, "all have come to commit")
-        assert count_turns(engine)[1] >= WORKERS - TURNS
+        wait_until(lambda: sum(count_slots(engine)) == WORKERS, "all have come to commit")
+        assert count_slots(engine)[1] >= WORKERS - COMMIT_SLOT_COUNT
         go_on.set()
         assert all(future.result() for future in settled)
     many.dispose()

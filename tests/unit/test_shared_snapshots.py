@@ -1,4 +1,4 @@
-"""The board: what the live view shows to its own node is what it answers, or nothing."""
+"""The file: what the live view shows to its own node is what it answers, or nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.actors.shared_snapshots import FRESH_S, SLOTS, Board, read_board
+from cluster.actors.shared_snapshots import FRESH_S, SLOTS, SharedSnapshots, read_snapshot
 from cluster.core.errors import NotFound
 from cluster.core.photos import Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, UnifiedProgress, unify
@@ -35,7 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "live" / "library-node.board"
+    return tmp_path / "live" / "library-node.snapshots"
 
 
 def progress_of(session_id: int, *, version: int = 1, error: str | None = None) -> UnifiedProgress:
@@ -44,75 +44,75 @@ def progress_of(session_id: int, *, version: int = 1, error: str | None = None) 
 
 
 def test_a_session_is_read_as_it_was_shown_last(path: Path, clock: Clock) -> None:
-    board = Board(path, clock=clock)
+    snapshots = SharedSnapshots(path, clock=clock)
     for version in (1, 2):
         for session_id in range(SLOTS):
-            board.show(progress_of(session_id, version=version))
+            snapshots.show(progress_of(session_id, version=version))
     for session_id in range(SLOTS):
-        shown = read_board(path, session_id, clock=clock)
+        shown = read_snapshot(path, session_id, clock=clock)
         assert shown == progress_of(session_id, version=2)
 
 
 def test_what_is_old_is_asked_for(path: Path, clock: Clock) -> None:
-    Board(path, clock=clock).show(progress_of(3))
+    SharedSnapshots(path, clock=clock).show(progress_of(3))
     clock.now += FRESH_S
-    assert read_board(path, 3, clock=clock)
+    assert read_snapshot(path, 3, clock=clock)
     clock.now += 0.01
-    assert read_board(path, 3, clock=clock) is None
+    assert read_snapshot(path, 3, clock=clock) is None
 
 
 def test_a_clock_that_began_anew_makes_nothing_fresh(path: Path, clock: Clock) -> None:
-    Board(path, clock=clock).show(progress_of(3))
+    SharedSnapshots(path, clock=clock).show(progress_of(3))
     clock.now = 1.0
-    assert read_board(path, 3, clock=clock) is None
+    assert read_snapshot(path, 3, clock=clock) is None
 
 
 def test_two_sessions_that_share_a_slot_are_never_taken_for_one_another(
     path: Path, clock: Clock
 ) -> None:
-    board = Board(path, clock=clock)
-    board.show(progress_of(3))
-    board.show(progress_of(3 + SLOTS))
-    assert read_board(path, 3, clock=clock) is None
-    assert read_board(path, 3 + SLOTS, clock=clock) == progress_of(3 + SLOTS)
+    snapshots = SharedSnapshots(path, clock=clock)
+    snapshots.show(progress_of(3))
+    snapshots.show(progress_of(3 + SLOTS))
+    assert read_snapshot(path, 3, clock=clock) is None
+    assert read_snapshot(path, 3 + SLOTS, clock=clock) == progress_of(3 + SLOTS)
 
 
 def test_what_was_wiped_and_what_was_never_shown_is_nothing(path: Path, clock: Clock) -> None:
-    assert read_board(path, 3, clock=clock) is None
-    board = Board(path, clock=clock)
-    assert read_board(path, 3, clock=clock) is None
-    board.show(progress_of(3))
-    board.wipe(3)
-    assert read_board(path, 3, clock=clock) is None
+    assert read_snapshot(path, 3, clock=clock) is None
+    snapshots = SharedSnapshots(path, clock=clock)
+    assert read_snapshot(path, 3, clock=clock) is None
+    snapshots.show(progress_of(3))
+    snapshots.wipe(3)
+    assert read_snapshot(path, 3, clock=clock) is None
 
 
 def test_what_does_not_fit_is_nothing_rather_than_what_was_there(path: Path, clock: Clock) -> None:
-    board = Board(path, clock=clock)
-    board.show(progress_of(3))
-    board.show(progress_of(3, error="x" * 10_000))
-    assert read_board(path, 3, clock=clock) is None
+    snapshots = SharedSnapshots(path, clock=clock)
+    snapshots.show(progress_of(3))
+    snapshots.show(progress_of(3, error="x" * 10_000))
+    assert read_snapshot(path, 3, clock=clock) is None
 
 
 @given(torn_at=st.integers(0, 600), other=st.binary(min_size=1, max_size=40))
 def test_a_slot_in_the_middle_of_being_written_is_nothing(
     torn_at: int, other: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    clock, path = Clock(), tmp_path_factory.mktemp("board") / "torn.board"
-    Board(path, clock=clock).show(progress_of(0))
+    clock, path = Clock(), tmp_path_factory.mktemp("snapshots") / "torn.snapshots"
+    SharedSnapshots(path, clock=clock).show(progress_of(0))
     whole = path.read_bytes()
     path.write_bytes(whole[:torn_at] + other + whole[torn_at + len(other) :])
-    assert read_board(path, 0, clock=clock) in (None, progress_of(0))
+    assert read_snapshot(path, 0, clock=clock) in (None, progress_of(0))
 
 
 def test_a_board_that_cannot_be_made_shows_nothing_and_stops_nobody(
     tmp_path: Path, clock: Clock
 ) -> None:
     (tmp_path / "live").write_text("a file where the folder should be")
-    path = tmp_path / "live" / "library-node.board"
-    board = Board(path, clock=clock)
-    board.show(progress_of(3))
-    board.wipe(3)
-    assert read_board(path, 3, clock=clock) is None
+    path = tmp_path / "live" / "library-node.snapshots"
+    snapshots = SharedSnapshots(path, clock=clock)
+    snapshots.show(progress_of(3))
+    snapshots.wipe(3)
+    assert read_snapshot(path, 3, clock=clock) is None
 
 
 def test_the_live_view_shows_each_change_before_it_answers(path: Path, clock: Clock) -> None:
@@ -127,10 +127,12 @@ def test_the_live_view_shows_each_change_before_it_answers(path: Path, clock: Cl
             raise NotFound("session", session_id)
         return tuple(rows)
 
-    view = view_without_database(load=load, board=Board(path, clock=clock), clock=clock)
+    view = view_without_database(
+        load=load, snapshots=SharedSnapshots(path, clock=clock), clock=clock
+    )
 
     async def answers_alike() -> None:
-        assert read_board(path, 7, clock=clock) == await view.show(7)
+        assert read_snapshot(path, 7, clock=clock) == await view.show(7)
 
     async def scenario() -> None:
         nonlocal is_erased
@@ -150,6 +152,6 @@ def test_the_live_view_shows_each_change_before_it_answers(path: Path, clock: Cl
         is_erased = True
         with pytest.raises(NotFound):
             await view.reload(7)
-        assert read_board(path, 7, clock=clock) is None
+        assert read_snapshot(path, 7, clock=clock) is None
 
     asyncio.run(scenario())
