@@ -156,7 +156,7 @@ def test_the_first_frame_of_a_webp_counts() -> None:
 def test_an_alpha_channel_decides_about_a_webp() -> None:
     clear = PICTURE.copy()
     clear.putalpha(
-        Image.fromarray(np.square(np.arange(320, dtype=np.uint16) // 2, (240, 1)).astype(np.uint8))
+        Image.fromarray(np.tile(np.arange(320, dtype=np.uint16) // 2, (240, 1)).astype(np.uint8))
     )
     assert digest(encode("WEBP", clear)) != digest(WEBP)
 

@@ -81,7 +81,7 @@ def _head_weights(width: int) -> tuple[np.ndarray, np.ndarray]:
     if width == 4:
         return slopes, np.full(ANCHORS * width, 2.0, dtype=np.float32)
     face = np.float32([-0.8, -0.6, 0.8, -0.6, 0, 0.1, -0.6, 0.9, 0.6, 0.9])
-    return slopes, np.square(face, ANCHORS)
+    return slopes, np.tile(face, ANCHORS)
 
 
 def tiny_recogniser() -> onnx.ModelProto:
