@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test lint models bench soak mutations audit lock clean
+.PHONY: help run test test-fast test-all lint models bench soak mutations audit lock clean
 
 # Paths go to the recipes through the environment, as they were typed: spaces, quotes and $ stay.
 override PHOTOS := $(value PHOTOS)
@@ -25,12 +25,15 @@ PYTHON := $(VENV)/bin/python
 PYTHON_CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check \
 	--no-deps --require-hashes --no-build-isolation
+PYTEST = $(PYTHON) -m pytest -n $(or $(WORKERS),2) --dist loadgroup
 DEMO := data/demo
 AUDIT := $(VENV)/audit
 
 help:
 	@echo 'make run [PHOTOS=DIR or URL] [PACK=PACK] [KEEP=1]   index a library (else a demo library)'
-	@echo 'make test [ARGS=...]      all tests; ARGS go to pytest'
+	@echo 'make test [ARGS=...]      the tests of every part, in minutes; ARGS go to pytest'
+	@echo 'make test-fast            unit, house and postgres tests, in less than a minute'
+	@echo 'make test-all             all tests, also the long ones; WORKERS=2 side by side'
 	@echo 'make lint                 style, types, import directions'
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
 	@echo 'make bench PACK=PACK [PHOTOS=DIR]   the measurements behind the numbers in README'
@@ -50,7 +53,13 @@ run: $(VENV)/.commands
 	exec $(PYTHON) -m jobs.train "$$@"
 
 test: $(VENV)/.dev
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-fast: $(VENV)/.dev
+	@$(PYTEST) tests/unit tests/house tests/postgres $(ARGS)
+
+test-all: $(VENV)/.dev
+	@$(PYTEST) -m 'long or not long' $(ARGS)
 
 lint: $(VENV)/.dev
 	$(PYTHON) -m ruff check .

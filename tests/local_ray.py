@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ import psutil
 import pytest
 import ray
 
+from cluster.environment import prepare_environment
 from cluster.ray_internals import give_agents_free_ports, read_token_settings_again
 from jobs.local_ray import takes_too_long
 from tests.waiting import wait_until
@@ -24,9 +25,29 @@ from tests.waiting import wait_until
 T = TypeVar("T")
 
 
+_kept: ExitStack = ExitStack()
+
+
+def keep_ray() -> None:
+    """Leave a Ray with two CPUs behind, the same one as long as no test wants another."""
+    global _kept
+    if not ray.is_initialized():
+        prepare_environment()
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hc-ray-"))
+            stack.enter_context(local_ray(num_cpus=2, include_dashboard=False, _temp_dir=folder))
+            _kept = stack.pop_all()
+
+
+def end_kept_ray() -> None:
+    """End the Ray that `keep_ray` started, if there is one."""
+    _kept.close()
+
+
 @contextmanager
 def local_ray(**options: Any) -> Iterator[Any]:
     """Give the context of a Ray on this machine, which has a token of its own and ends here."""
+    end_kept_ray()
     begin = partial(ray.init, address="local", log_to_driver=False, logging_level="ERROR")
     with own_token():
         context = start_surely(partial(begin, **options))

@@ -69,7 +69,9 @@ def start(parts: AppParts) -> Iterator[Start]:
         def start_app(running: RunningApp | None = None, **options: Any) -> httpx.Client:
             app = running or RunningApp(build_app(parts))
             url = stack.enter_context(app.listen())
-            return stack.enter_context(httpx.Client(base_url=url, timeout=PATIENT_S, **options))
+            return stack.enter_context(
+                httpx.Client(base_url=url, timeout=PATIENT_S, verify=False, **options)
+            )
 
         yield start_app
 

@@ -57,6 +57,15 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class PromptServer(uvicorn.Server):
+    """Ends as soon as it is told to: uvicorn looks ten times a second, and there are many tests."""
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        while not self.should_exit:
+            await asyncio.sleep(0.005)
+
+
 @dataclass
 class RunningApp:
     """An application that listens, and the loop that it runs in."""
@@ -74,7 +83,7 @@ class RunningApp:
         config = uvicorn.Config(
             self.app, port=0, log_level="error", lifespan="on", timeout_graceful_shutdown=1
         )
-        server = uvicorn.Server(config)
+        server = PromptServer(config)
         thread = threading.Thread(target=self.loop.run_until_complete, args=[server.serve()])
         thread.start()
         while not server.started:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +20,6 @@ from cluster.actors.progress_actor import start_progress_actor
 from cluster.core.photos import DetectionOutcome
 from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress, PhaseSnapshot
 from cluster.core.sessions import PhaseName
-from cluster.environment import prepare_environment
 from cluster.numerics.grouping import cluster_vectors
 from cluster.pipeline.phases import cluster_people
 from cluster.store.database.engine import begin
@@ -32,21 +29,10 @@ from cluster.store.people.regrouping import list_people
 from cluster.store.sessions.phase_rows import finish_discovery, set_clustering, start_phase
 from cluster.tasks.clustering import ClusteringOptions, group_faces
 from tests.library import NOW, PACK, found, ids_of, make_face, start_session, train
-from tests.local_ray import local_ray
 from tests.unit.embeddings import make_embeddings
 from tests.waiting import wait_until
 
 FACES, PHOTOS = 6_000, 60
-
-
-@pytest.fixture(scope="module")
-def running_ray() -> Iterator[None]:
-    prepare_environment()
-    with (
-        tempfile.TemporaryDirectory(prefix="hc-ray-") as folder,
-        local_ray(num_cpus=2, include_dashboard=False, _temp_dir=folder),
-    ):
-        yield
 
 
 @dataclass
@@ -90,7 +76,7 @@ def as_groups(face_ids: np.ndarray, labels: np.ndarray) -> set[frozenset[int]]:
 
 
 @pytest.fixture
-def library(running_ray: None, engine: Engine, database_url: str, tmp_path: Path) -> Library:
+def library(shared_ray: None, engine: Engine, database_url: str, tmp_path: Path) -> Library:
     vectors = make_embeddings(FACES, dim=64, seed=3)
     with begin(engine) as db:
         session_id = start_session(db)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,13 @@ from cluster.core.errors import PhaseFailed
 from cluster.core.photos import Item
 from cluster.pipeline.dispatcher import MAX_CRASHES_IN_A_ROW, Dispatcher
 from cluster.tasks.ingest import TrainingBatch
-from tests.local_ray import local_ray
 
 POISON, LEAVER, SLEEPER = 7, 8, 9
 
 
-@pytest.fixture(scope="module", autouse=True)
-def running_ray() -> Iterator[None]:
-    with local_ray(num_cpus=2, include_dashboard=False):
-        yield
+@pytest.fixture(autouse=True)
+def running_ray(shared_ray: None) -> None:
+    """All tests here need a Ray."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ check_database(build_engine(sys.argv[1]))
 print("connected")
 """
 
+MOST_HARMFUL = [
+    {"PGSERVICE": "elsewhere", "PGHOSTADDR": "127.0.0.1", "PGREQUIREAUTH": "scram-sha-256"},
+]
 FOREIGN = [
     {"PGSERVICE": "elsewhere"},
     {"PGSERVICE": "missing"},
@@ -53,6 +56,8 @@ FOREIGN = [
     {"PGCLIENTENCODING": "SQL_ASCII"},
     {"PGMINPROTOCOLVERSION": "3.2", "PGMAXPROTOCOLVERSION": "3.0"},
 ]
+ALL = [*MOST_HARMFUL, *(pytest.param(one, marks=pytest.mark.long) for one in FOREIGN)]
+"""Each alone is tried among the long tests; that all are forgotten is a test of its own."""
 
 
 def name_of(variables: dict[str, str]) -> str:
@@ -77,7 +82,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("library") / "data"
 
 
-@pytest.mark.parametrize("variables", FOREIGN, ids=name_of)
+@pytest.mark.parametrize("variables", ALL, ids=name_of)
 def test_no_variable_leads_away_from_the_embedded_server(
     data_dir: Path, services: Path, variables: dict[str, str]
 ) -> None:
@@ -88,7 +93,7 @@ def test_no_variable_leads_away_from_the_embedded_server(
     stop_embedded(data_dir)
 
 
-@pytest.mark.parametrize("variables", FOREIGN, ids=name_of)
+@pytest.mark.parametrize("variables", ALL, ids=name_of)
 def test_a_process_that_is_only_given_the_url_forgets_them_too(
     database_url: str, services: Path, variables: dict[str, str]
 ) -> None:
@@ -104,6 +109,14 @@ def test_for_a_server_of_the_users_own_they_count(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.2"):
         check_database(engine)
     assert os.environ["PGHOSTADDR"] == "127.0.0.2"
+
+
+def test_every_variable_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variables in FOREIGN:
+        for name in variables:
+            monkeypatch.setenv(name, "anything")
+    forget_libpq_environment()
+    assert not [name for name in os.environ if name.startswith("PG")]
 
 
 def test_other_variables_stay(monkeypatch: pytest.MonkeyPatch) -> None:

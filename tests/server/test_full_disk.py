@@ -22,6 +22,8 @@ from cluster.store.database.schema import upgrade_schema
 from cluster.store.items.item_rows import add_found
 from cluster.store.people.face_vectors import count_faces
 from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_process import kill_processes
 from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import complete_phase, finish_discovery, start_phase
 from tests.library import NOW, PACK, detect, found, start_session, train
@@ -45,6 +47,8 @@ def disk(folder: Path) -> Iterator[Path]:
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"needs a small file system, and none can be mounted: {error}")
     yield place
+    # On a full disk a server cannot stop in order, and would be waited for.
+    kill_processes(ServerFiles.under(place / "data"))
     stop_embedded(place / "data")
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
