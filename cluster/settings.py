@@ -64,7 +64,7 @@ Origin = Annotated[str, Field(pattern=r"^https?://[^/*]+$")]
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. README lists each with its meaning."""
+    """All settings; docs/settings.md lists each with its meaning."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, extra="forbid", frozen=True, validate_default=True

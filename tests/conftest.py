@@ -50,13 +50,14 @@ def finished_library(
     demo_library: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FinishedLibrary]:
     """The data directory of a run over the demo library that nobody disturbed."""
-    from tests.headcount import FinishedLibrary, Headcount
+    from tests.headcount import FinishedLibrary, Headcount, describe_files
 
     folder = tmp_path_factory.mktemp("finished")
     run = Headcount(folder / "data", extra={"HEADCOUNT_SERVE_ENABLED": "false"})
+    before = describe_files(demo_library)
     code, output = run.run("--root", str(demo_library))
     assert code == 0, output
-    yield FinishedLibrary(run.data_dir, output)
+    yield FinishedLibrary(run.data_dir, output, before)
     shutil.rmtree(folder, ignore_errors=True)
 
 

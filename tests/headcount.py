@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -170,11 +171,27 @@ class FinishedLibrary:
 
     data_dir: Path
     output: str
+    photos_before: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    """What `describe_files` said of the library's root before the session."""
 
     def copy_to(self, data_dir: Path) -> None:
         """Give `data_dir` the same library; the database's files keep their owner."""
         data_dir.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cp", "-a", str(self.data_dir), str(data_dir)], check=True)
+
+
+def describe_files(root: Path) -> dict[str, tuple[object, ...]]:
+    """Return digest, mode, owner, link count and times of each file and folder below a root.
+
+    Not the time of the last access, which reading changes.
+    """
+    found: dict[str, tuple[object, ...]] = {}
+    for path in (root, *root.rglob("*")):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        stat = path.lstat()
+        rights = (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_nlink, stat.st_ino)
+        found[str(path)] = (digest, *rights, stat.st_mtime_ns, stat.st_ctime_ns)
+    return found
 
 
 def _read(status: int, headers: Any, content: bytes) -> Answer:

@@ -109,7 +109,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
     reading = read_settings(inquiry)
     yield from check_file(inquiry.config_file, reading)
     if reading.error is not None:
-        cure = "Correct or remove it; README, Settings, lists all settings."
+        cure = "Correct or remove it; docs/settings.md lists all settings."
         yield problem(reading.error.setting, str(reading.error), cure)
         left_out = ", ".join(reading.left_out) or "none of the settings could be read"
         yield note("left out", f"in what follows: {left_out}")

@@ -46,7 +46,8 @@ def delete_person(person_id: Id, parts: Parts) -> ErasedBody:
     do their thumbnails.
 
     The photos count as looked at, and where the faces were none is found again, also when face
-    detection is restarted or another pack is used, until the photo changes. Faces that were not
+    detection is restarted or another pack is used; the places move with the picture when it is
+    turned, cropped or saved again. Faces that were not
     known to be this person's stay. Nothing of this can be undone.
     """
     with begin(parts.engine) as db:
