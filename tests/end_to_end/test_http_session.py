@@ -166,7 +166,7 @@ def test_a_ray_job_ends_as_its_session_does(server: Headcount, tmp_path: Path) -
 
 
 def submit(server: Headcount, *arguments: str) -> str:
-    """Run `ray job submit --working-dir .` against the server's Ray, as docs/cluster.md shows it."""
+    """Run `ray job submit --working-dir .` against the server, as docs/cluster.md shows it."""
     environment = json.dumps(
         {"env_vars": {"HEADCOUNT_DATA_DIR": str(server.data_dir), "HEADCOUNT_PACK": "bundled"}}
     )
