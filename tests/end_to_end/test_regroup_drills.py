@@ -31,6 +31,8 @@ from tests.library import NOW, PACK, found, ids_of, make_face, start_session, tr
 from tests.unit.embeddings import make_embeddings
 from tests.waiting import PATIENT_S
 
+pytestmark = pytest.mark.long
+
 FACES, PHOTOS = 20_000, 200
 
 
@@ -123,7 +125,6 @@ def cluster_killing(
     return Grouped(frozenset(map(frozenset, groups.values())), phase), killed
 
 
-@pytest.mark.long
 def test_the_clustering_task_its_blocks_and_the_driver_are_killed(
     faces_to_group: tuple[FinishedLibrary, int], tmp_path: Path
 ) -> None:

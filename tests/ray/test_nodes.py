@@ -41,6 +41,8 @@ from tests.local_ray import start_surely
 from tests.sessions import add_session, run, running
 from tests.waiting import PATIENT_S, wait_until
 
+pytestmark = pytest.mark.long
+
 FACES = text(
     """
     SELECT i.path, f.person_id, round(f.box_left), round(f.box_top)
@@ -154,7 +156,6 @@ def at_home(
         stop_embedded(data_dir)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_any_number_of_nodes_finds_the_same_people(
     server_url: str, demo_library: Path, tmp_path: Path, at_home: tuple[object, ...], count: int
@@ -233,7 +234,6 @@ def web_server(demo_library: Path) -> Iterator[str]:
     server.shutdown()
 
 
-@pytest.mark.long
 def test_photos_behind_a_url_are_found_on_every_node(
     server_url: str, web_server: str, tmp_path: Path
 ) -> None:

@@ -30,6 +30,8 @@ from tests.headcount import PROJECT_DIR, find_free_port
 from tests.local_ray import local_ray
 from tests.waiting import PATIENT_S, wait_until
 
+pytestmark = pytest.mark.long
+
 
 @dataclass
 class Deployed:
@@ -76,7 +78,7 @@ HAPROXY = {
 }
 
 
-@pytest.fixture(params=[{}, pytest.param(HAPROXY, marks=pytest.mark.long)], ids=["", "haproxy"])
+@pytest.fixture(params=[{}, HAPROXY], ids=["", "haproxy"])
 def deployed(
     database_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Deployed]:
