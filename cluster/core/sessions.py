@@ -67,6 +67,30 @@ class ItemState(StrEnum):
         return self is not ItemState.PENDING
 
 
+class SkipReason(StrEnum):
+    """Why a file was skipped in a phase: what a query asks for. `words` are for people."""
+
+    DUPLICATE = "duplicate"
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+    SAME_PICTURE = "same_picture"
+    UNREADABLE = "unreadable"
+
+    @property
+    def words(self) -> str:
+        """Return the reason as people read it, or how it begins: a path or a cause follows."""
+        return _SKIP_WORDS[self]
+
+
+_SKIP_WORDS = {
+    SkipReason.DUPLICATE: "duplicate of ",
+    SkipReason.MOVED: "moved from ",
+    SkipReason.UNCHANGED: "unchanged",
+    SkipReason.SAME_PICTURE: "the picture is unchanged",
+    SkipReason.UNREADABLE: "unchanged, unreadable: ",
+}
+
+
 class Move(StrEnum):
     """What a user or the pipeline may ask of a session.
 

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
 
 from cluster.core.changes import ChangeKind
-from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus
+from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 
 
 def _check_name(check: Constraint, table: Any) -> str:
@@ -58,7 +58,7 @@ class Table(DeclarativeBase):
     type_annotation_map: Mapping[Any, Any] = {
         **{
             kind: _values(kind)
-            for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState, ChangeKind)
+            for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState, SkipReason, ChangeKind)
         },
         int: BigInteger(),
         float: REAL(),

@@ -72,10 +72,12 @@ _COUNTS = _for_each_photo_phase(
 _SKIP_KNOWN = text(
     """
     UPDATE session_item SET detection_state = 'skipped',
+        detection_skip = coalesce(training_skip, 'unreadable'),
         detection_reason = CASE training_state WHEN 'failed' THEN 'unreadable'
             ELSE training_reason END
     WHERE session_id = :session_id AND detection_state = 'pending'
-        AND training_state IN ('skipped', 'failed') AND training_reason <> 'unchanged'
+        AND training_state IN ('skipped', 'failed')
+        AND training_skip IS DISTINCT FROM 'unchanged'
     RETURNING file_id
     """
 )
@@ -99,7 +101,7 @@ _COUNT_FAILURES = text(f"SELECT count(*) {_FAILURES}")
 _COUNT_DUPLICATES = text(
     """
     SELECT count(*) FROM session_item
-    WHERE session_id = :session_id AND training_reason LIKE 'duplicate of %'
+    WHERE session_id = :session_id AND training_skip = 'duplicate'
     """
 )
 

@@ -25,7 +25,7 @@ _LOST_DUPLICATES = text(
     SELECT f.path FROM session_item s
     JOIN training_session t ON t.id = s.session_id
     JOIN file f ON f.id = s.file_id JOIN image i ON i.id = f.image_id
-    WHERE s.session_id = :session_id AND s.training_reason LIKE 'duplicate of %'
+    WHERE s.session_id = :session_id AND s.training_skip = 'duplicate'
         AND NOT EXISTS (
             SELECT FROM detection d WHERE d.pack = t.pack
                 AND d.image_id = coalesce(i.duplicate_of, i.id)
@@ -33,7 +33,7 @@ _LOST_DUPLICATES = text(
             SELECT FROM file r JOIN session_item o ON o.file_id = r.id
             WHERE o.session_id = s.session_id AND r.image_id = coalesce(i.duplicate_of, i.id)
                 AND (o.training_state = 'processed' OR o.training_state = 'skipped'
-                    AND o.training_reason NOT LIKE 'duplicate of %')
+                    AND o.training_skip <> 'duplicate')
         )
     LIMIT 1
     """
@@ -44,7 +44,9 @@ _REASONLESS = text(
     SELECT f.path FROM session_item s JOIN file f ON f.id = s.file_id
     WHERE s.session_id = :session_id
         AND ((s.training_state IN ('skipped', 'failed')) <> (s.training_reason IS NOT NULL)
-            OR (s.detection_state IN ('skipped', 'failed')) <> (s.detection_reason IS NOT NULL))
+            OR (s.detection_state IN ('skipped', 'failed')) <> (s.detection_reason IS NOT NULL)
+            OR (s.training_state = 'skipped') <> (s.training_skip IS NOT NULL)
+            OR (s.detection_state = 'skipped') <> (s.detection_skip IS NOT NULL))
     LIMIT 1
     """
 )
