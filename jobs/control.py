@@ -72,8 +72,8 @@ def check_wish(options: argparse.Namespace) -> Wish:
     phase = PhaseName(options.phase) if options.phase else None
     if move is Move.RESTART and phase is None:
         raise BadSetting("--phase", "name the phase that is to be done again.")
-    if move is Move.RETRY and phase is PhaseName.CLUSTERING:
-        raise BadSetting("--phase", "no photo fails in clustering; restart it.")
+    if move is Move.RETRY and phase is not None and not phase.counts_photos:
+        raise BadSetting("--phase", f"no photo fails in {phase}; restart it.")
     return Wish(options.session, move, phase, options.failed_only)
 
 

@@ -84,8 +84,8 @@ def choose_session(engine: Engine, session_id: int | None) -> SessionInfo:
         else:
             sessions = list_sessions(db, limit=RECENT_SESSIONS)
         for session in sessions:
-            phases = get_snapshots(db, session.id)
-            if all(phase.status is PhaseStatus.COMPLETED for phase in phases[:-1]):
+            before = [one for one in get_snapshots(db, session.id) if one.name.counts_photos]
+            if all(phase.status is PhaseStatus.COMPLETED for phase in before):
                 return session
     raise NotFound("session with all faces found,", session_id or "yet")
 

@@ -301,10 +301,11 @@ def run_with_workers(
 
 
 def reads_photos(plan: Plan) -> bool:
-    """Tell whether a phase before clustering is unfinished."""
+    """Tell whether a phase that goes through the photos is unfinished."""
     with begin(plan.engine) as db:
         phases = get_snapshots(db, plan.session_id)
-    return any(phase.status is not PhaseStatus.COMPLETED for phase in phases[:-1])
+    unfinished = [phase.name for phase in phases if phase.status is not PhaseStatus.COMPLETED]
+    return any(name.counts_photos for name in unfinished)
 
 
 def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console) -> None:

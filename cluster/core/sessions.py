@@ -46,11 +46,20 @@ class PhaseStatus(StrEnum):
 
 
 class PhaseName(StrEnum):
-    """The three parts of a session, in their order."""
+    """The parts of a session, in their order."""
 
     TRAINING = "training"
     FACE_DETECTION = "face_detection"
     CLUSTERING = "clustering"
+
+    @property
+    def counts_photos(self) -> bool:
+        """The phase counts photos, each an item with a state; clustering counts faces."""
+        return self is not PhaseName.CLUSTERING
+
+
+PHOTO_PHASES = tuple(phase for phase in PhaseName if phase.counts_photos)
+"""The phases that go through the photos of a session, in their order."""
 
 
 class ItemState(StrEnum):
@@ -60,11 +69,6 @@ class ItemState(StrEnum):
     PROCESSED = "processed"
     SKIPPED = "skipped"
     FAILED = "failed"
-
-    @property
-    def is_finished(self) -> bool:
-        """The photo needs nothing more in this phase."""
-        return self is not ItemState.PENDING
 
 
 class SkipReason(StrEnum):
@@ -144,11 +148,6 @@ LEGAL_MOVES: Mapping[SessionStatus, Mapping[Move, SessionStatus]] = MappingProxy
         SessionStatus.CANCELLED: _RESUMABLE,
     }
 )
-
-
-def legal_moves(status: SessionStatus) -> frozenset[Move]:
-    """Return the moves that a session with this status may make."""
-    return frozenset(LEGAL_MOVES[status])
 
 
 def users_moves(status: SessionStatus, *, has_failed: bool = True) -> tuple[Move, ...]:

@@ -18,8 +18,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.store.database.engine import begin, build_engine
-from cluster.store.items.item_rows import check_session
 from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.sessions.invariants import check_session
 from tests import waiting
 from tests.commit_slots import slots_taken
 from tests.end_to_end.pictures import make_pictures

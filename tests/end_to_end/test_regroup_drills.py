@@ -14,7 +14,8 @@ from cluster.core.photos import DetectionOutcome
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import add_found, settle_detection
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import (

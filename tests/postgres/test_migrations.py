@@ -14,14 +14,11 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.copying import driver_connection
 from cluster.store.database.engine import begin
 from cluster.store.database.schema import migration_config, upgrade_schema
-from cluster.store.items.item_rows import (
-    add_found,
-    check_session,
-    count_duplicates,
-    list_pending,
-)
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import count_duplicates, list_pending
 from cluster.store.people.people_list import list_people
 from cluster.store.people.undo_log import undo_change
+from cluster.store.sessions.invariants import check_session
 from tests.library import NOW, PACK, record, settle_training, start_session
 
 DUMPS = Path(__file__).parent / "dumps"

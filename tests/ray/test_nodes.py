@@ -27,12 +27,12 @@ from cluster.core.sessions import PhaseName, SessionStatus
 from cluster.environment import prepare_environment
 from cluster.settings import Settings
 from cluster.store.database.engine import Engine, begin, build_engine
-from cluster.store.items.item_rows import check_session
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles
 from cluster.store.server.server_process import shut_down
 from cluster.store.server.server_programs import reach_programs
 from cluster.store.server.server_user import HERE, process_options
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import load_snapshots
 from jobs.runtime import Runtime
 from tests.commit_slots import CommitSlots

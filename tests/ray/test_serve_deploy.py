@@ -23,7 +23,7 @@ from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.environment import prepare_environment
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import add_found
+from cluster.store.items.discovery import add_found
 from cluster.store.sessions.session_rows import create_session, move_session
 from tests.api.running import PACK, now
 from tests.headcount import PROJECT_DIR, find_free_port

@@ -6,21 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import (
-    CheckConstraint,
-    DateTime,
-    ForeignKey,
-    Identity,
-    Index,
-    text,
-)
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cluster.core.changes import ChangeKind
+from cluster.core.duplicates import QUARTER_SHIFTS
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 from cluster.store.database.columns import Table as Table
 
-PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in (0, 16, 32, 48))
+PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in QUARTER_SHIFTS)
 """The quarters of a pHash: photos whose pHashes agree have one in common (core/duplicates.py)."""
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from cluster.core.paths import hash_path
 from cluster.core.photos import FoundPhoto, Settled
-from cluster.core.sessions import PhaseName, SkipReason
+from cluster.core.sessions import PHOTO_PHASES, SkipReason
 from cluster.store.database.copying import Staging
 from cluster.store.locks import lock_library
 from cluster.store.sessions.counts import add_counts
@@ -110,8 +110,8 @@ _ADD_ITEMS = text(
 
 def add_found(
     db: Session, session_id: int, found: Sequence[FoundPhoto], *, pack: str
-) -> tuple[Settled, Settled]:
-    """Make items of these files and return the counts of training and face detection.
+) -> tuple[Settled, ...]:
+    """Make items of these files and return the counts of the phases of PHOTO_PHASES.
 
     A file that is already an item of the session adds nothing. One that an earlier session finished
     with this pack, and that is unchanged since, is skipped in both phases. Nothing that is known of
@@ -128,11 +128,10 @@ def add_found(
         db.execute(_RETURN_IMAGES, {"ids": [one for one in returned if one is not None]})
     states = db.execute(_ADD_ITEMS, key).scalars().all()
     unchanged = sum(state == "skipped" for state in states)
-    training, detection = (
+    return tuple(
         add_counts(db, session_id, phase, total=len(states), skipped=unchanged, unchanged=unchanged)
-        for phase in (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
+        for phase in PHOTO_PHASES
     )
-    return training, detection
 
 
 def _to_row(photo: FoundPhoto) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from cluster.core.errors import NothingFailed
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import (
+    PHOTO_PHASES,
     Move,
     PhaseName,
     PhaseStatus,
@@ -24,13 +25,12 @@ from cluster.core.sessions import (
     SkipReason,
     users_moves,
 )
+from cluster.store.database.columns import for_each_photo_phase
 from cluster.store.sessions.attempts import hold_attempts_closed
 from cluster.store.sessions.counts import set_phase
 from cluster.store.sessions.phase_rows import restart_clustering
 from cluster.store.sessions.session_rows import check_move, move_session
 from cluster.store.sessions.snapshots import get_snapshots
-
-PHOTO_PHASES = (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
 
 _UNREAD = """
     UPDATE session_item SET training_state = 'pending', training_skip = NULL,
@@ -82,16 +82,13 @@ _FORGET_DETECTIONS = text(
 )
 
 # What is finished already took no time in the new attempt: it says nothing about its speed.
-_RECOUNT = text(
+_RECOUNT = for_each_photo_phase(
     """
     WITH counts AS (
-        SELECT count(*) FILTER (WHERE state = 'processed') AS processed,
-            count(*) FILTER (WHERE state = 'skipped') AS skipped,
-            count(*) FILTER (WHERE state = 'failed') AS failed
-        FROM (
-            SELECT CASE :phase WHEN 'training' THEN training_state ELSE detection_state END AS state
-            FROM session_item WHERE session_id = :session_id
-        ) items
+        SELECT count(*) FILTER (WHERE PHASE_state = 'processed') AS processed,
+            count(*) FILTER (WHERE PHASE_state = 'skipped') AS skipped,
+            count(*) FILTER (WHERE PHASE_state = 'failed') AS failed
+        FROM session_item WHERE session_id = :session_id
     ), found AS (
         SELECT coalesce(sum(d.faces), 0) AS faces FROM session_item s
         JOIN training_session t ON t.id = s.session_id
@@ -171,11 +168,12 @@ def _count_failed(phases: Iterable[PhaseSnapshot]) -> Mapping[PhaseName, int]:
 def _begin_attempts(db: Session, session_id: int, phases: Iterable[PhaseName]) -> None:
     db.execute(_FORGET_DETECTIONS, {"session_id": session_id})
     for name in phases:
-        db.execute(_RECOUNT, {"session_id": session_id, "phase": name.value})
+        db.execute(_RECOUNT[name], {"session_id": session_id, "phase": name.value})
 
 
 def _restart_clustering_again(db: Session, session_id: int) -> None:
     """Begin a new attempt at clustering, unless the present one has not begun."""
-    clustering = get_snapshots(db, session_id)[-1]
+    phases = {phase.name: phase for phase in get_snapshots(db, session_id)}
+    clustering = phases[PhaseName.CLUSTERING]
     if clustering.status is not PhaseStatus.PENDING or clustering.counts.total:
         restart_clustering(db, session_id)

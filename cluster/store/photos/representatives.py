@@ -18,7 +18,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cluster.core.duplicates import (
+    QUARTER_SHIFTS,
     Fingerprint,
+    find_quarters,
     find_representatives,
     find_similar,
     have_alike_phashes,
@@ -193,8 +195,8 @@ def _find_alike(
 
 
 def _quarters(phashes: Iterable[int]) -> dict[str, list[int]]:
-    shifts = enumerate((0, 16, 32, 48))
-    return {f"quarter_{n}": [one >> shift & 0xFFFF for one in phashes] for n, shift in shifts}
+    by_photo = [find_quarters(phash) for phash in phashes]
+    return {f"quarter_{n}": [one[n] for one in by_photo] for n in range(len(QUARTER_SHIFTS))}
 
 
 def _is_alike(photo: _Photo, phashes: Iterable[int]) -> bool:

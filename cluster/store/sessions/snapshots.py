@@ -31,7 +31,7 @@ _PAST_RATES = text(
 
 
 def get_snapshots(db: Session, session_id: int) -> tuple[PhaseSnapshot, ...]:
-    """Return the three phases of a session, in their order; raise NotFound without such a session.
+    """Return the phases of a session, in their order; raise NotFound without such a session.
 
     `past_rate_per_s` is finished per second in the newest completed session with the same pack
     that had something to do in that phase.
