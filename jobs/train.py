@@ -28,7 +28,6 @@ from cluster.core.errors import (
     DatabaseUnusable,
     HeadcountError,
     IllegalMove,
-    NotFound,
     PackNotFound,
     RootEmpty,
     RootNotFound,
@@ -50,7 +49,7 @@ from cluster.store.sessions.session_locks import SessionLock, lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
 from cluster.vision.packs.pack_files import Pack, resolve_pack
 from cluster.vision.sources.library_walk import check_root
-from jobs.command import as_command
+from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.interrupts import Interrupt
 from jobs.local_ray import named_address
 from jobs.plans import (
@@ -71,7 +70,13 @@ EXIT_CODES = {
     SessionStatus.PAUSED: 3,
     SessionStatus.PENDING: 3,
 }
-BAD_ARGUMENTS = 2
+WRONG_WISHES: dict[type[HeadcountError], int] = {
+    BadRoot: BAD_ARGUMENTS,
+    PackNotFound: BAD_ARGUMENTS,
+    IllegalMove: BAD_ARGUMENTS,
+}
+"""With those of EXIT_CODES in command.py: what was asked for is wrong, and nothing was begun."""
+
 READY_POLL_S = 0.2
 
 
@@ -90,21 +95,17 @@ class Request:
 def main(arguments: list[str] | None = None) -> int:
     """Run one session and return the exit code."""
     options = build_parser().parse_args(arguments)
-    try:
-        settings = load_settings(config=options.config, options={"pack": options.pack})
-        if named_address(settings) is None and settings.serve_enabled:
-            check_exposure(settings)
-        return run(settings, check_request(options, settings))
-    except SessionBusy as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        # A job that comes too late has nothing to do; whoever typed a command asked in vain.
-        return EXIT_CODES[SessionStatus.COMPLETED] if options.if_waiting else BAD_ARGUMENTS
-    except (BadSetting, BadRoot, PackNotFound, NotFound, IllegalMove) as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return BAD_ARGUMENTS
-    except HeadcountError as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return EXIT_CODES[SessionStatus.FAILED]
+    # A job that comes too late has nothing to do; whoever typed a command asked in vain.
+    busy = EXIT_CODES[SessionStatus.COMPLETED] if options.if_waiting else BAD_ARGUMENTS
+    return run_command(partial(read_and_run, options), but=WRONG_WISHES | {SessionBusy: busy})
+
+
+def read_and_run(options: argparse.Namespace) -> int:
+    """Run what the command line and the settings say. Raises what is wrong with them."""
+    settings = load_settings(config=options.config, options={"pack": options.pack})
+    if named_address(settings) is None and settings.serve_enabled:
+        check_exposure(settings)
+    return run(settings, check_request(options, settings))
 
 
 def build_parser() -> argparse.ArgumentParser:
