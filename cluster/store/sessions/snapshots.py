@@ -63,7 +63,7 @@ def _to_snapshot(row: Any, *, past_rate_per_s: float | None) -> PhaseSnapshot:
         counts=PhaseCounts(row.total, row.processed, row.skipped, row.failed),
         revision=row.revision,
         attempt=row.attempt,
-        high_water_mark=row.floor,
+        high_water_mark=row.high_water_mark,
         is_discovering=row.discovering,
         started_at=row.started_at,
         completed_at=row.completed_at,
