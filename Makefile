@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test lint models bench soak mutations audit lock clean
+.PHONY: help run test lint lint-page models bench soak mutations audit lock clean
 
 # Paths go to the recipes through the environment, as they were typed: spaces, quotes and $ stay.
 override PHOTOS := $(value PHOTOS)
@@ -31,7 +31,7 @@ AUDIT := $(VENV)/audit
 help:
 	@echo 'make run [PHOTOS=DIR or URL] [PACK=PACK] [KEEP=1]   index a library (else a demo library)'
 	@echo 'make test [ARGS=...]      all tests; ARGS go to pytest'
-	@echo 'make lint                 style, types, import directions'
+	@echo 'make lint                 style, types, import directions; the page too, where there is npm'
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
 	@echo 'make bench PACK=PACK [PHOTOS=DIR]   the measurements behind the numbers in README'
 	@echo 'make soak [MINUTES=10] [SEED=1]   kill processes of real runs, change files between and during them'
@@ -57,6 +57,25 @@ lint: $(VENV)/.dev
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports
+	@$(MAKE) --no-print-directory lint-page
+
+# The page's own linters come from npm. Headcount needs neither it nor Node, so neither is asked for.
+NPM := $(shell command -v npm)
+
+ifeq ($(NPM),)
+lint-page:
+	@echo 'The page (serve/web) is not linted: there is no npm here. On Debian and Ubuntu:' \
+		'apt-get install nodejs npm' >&2
+else
+lint-page: node_modules/.done
+	node_modules/.bin/oxlint --deny-warnings serve/web tests
+
+node_modules/.done: package-lock.json package.json .npmrc
+	@echo 'Installing package-lock.json'
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel error || { \
+		echo 'The linters of the page could not be installed: npm ci failed' >&2; exit 1; }
+	@touch $@
+endif
 
 models: $(VENV)/.commands
 	@if [ -z "$$PACK" ]; then echo 'Name the pack: make models PACK=buffalo_l' >&2; exit 2; fi
@@ -87,7 +106,7 @@ audit: $(VENV)/.dev $(AUDIT)/.done
 	@$(PYTHON) -m jobs.audit --pip-audit $(AUDIT)/bin/pip-audit
 
 clean:
-	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) node_modules $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 

@@ -62,11 +62,11 @@ function describeToken({ components }) {
 }
 
 const response = await fetch("/openapi.json");
-const document_ = await response.json();
-const routes = Object.entries(document_.paths).flatMap(([path, methods]) =>
+const api = await response.json();
+const routes = Object.entries(api.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, route]) => showRoute(path, method, route)));
-const schemas = Object.entries(document_.components?.schemas ?? {}).map(showSchema);
+const schemas = Object.entries(api.components?.schemas ?? {}).map(showSchema);
 main.replaceChildren(
-  element("h1", {}, "The API"), element("p", {}, document_.info.summary ?? ""),
-  element("p", {}, element("a", { href: "/openapi.json" }, "openapi.json")), ...describeToken(document_), ...routes,
+  element("h1", {}, "The API"), element("p", {}, api.info.summary ?? ""),
+  element("p", {}, element("a", { href: "/openapi.json" }, "openapi.json")), ...describeToken(api), ...routes,
   element("h2", {}, "Schemas"), ...schemas);

@@ -12,19 +12,21 @@ const MAX_PAUSE_MS = 4_000;
 // Calls show(progress) for each state and lose(error) when the connection breaks. Returns once the
 // session is over or `signal` is aborted; nothing is asked after that.
 export async function follow(id, { show, lose, signal }) {
-  let last = null;
+  const seen = { last: null, failures: 0 };
   let streams = true;
-  let failures = 0;
-  const take = (progress) => { last = progress; failures = 0; show(progress); };
-  while (!signal.aborted && !(last && isOver(last))) {
+  const take = (progress) => {
+    Object.assign(seen, { last: progress, failures: 0 });
+    show(progress);
+  };
+  while (!signal.aborted && !(seen.last && isOver(seen.last))) {
     try {
       if (streams) streams = await readStream(id, { take, signal });
-      else await poll(id, { take, since: last?.version, signal });
+      else await poll(id, { take, since: seen.last?.version, signal });
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Problem && error.status < 500) throw error;
       lose(error);
-      await pause(Math.min(500 * 2 ** failures++, MAX_PAUSE_MS), signal);
+      await pause(Math.min(500 * 2 ** seen.failures++, MAX_PAUSE_MS), signal);
     }
   }
 }

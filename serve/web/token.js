@@ -31,8 +31,10 @@ function takeFromAddress() {
 export function readToken(text) {
   const [, encoded] = IN_LINK.exec(text) ?? [];
   const token = encoded === undefined ? text.trim() : decode(encoded);
-  return /[\0-\x1f\x7f]/.test(token) ? "" : token;
+  return [...token].some(isControl) ? "" : token;
 }
+
+const isControl = (character) => character < " " || character === "\x7f";
 
 export function setToken(token) {
   sessionStorage.setItem(KEY, token);

@@ -42,4 +42,4 @@ export const STATUS_WORDS = {
 };
 
 // The last part of a path; a path that is no UTF-8 comes as a file:// URL and stays as it came.
-export const fileName = (path) => path.split("/").filter(Boolean).pop() ?? path;
+export const fileName = (path) => path.split("/").findLast(Boolean) ?? path;

@@ -13,7 +13,7 @@ export function historyTable(rootPath) {
   const body = make("tbody");
   const rows = new Map();
   const place = () => {
-    const sorted = [...rows.entries()].sort(([a], [b]) => b - a).map(([, row]) => row.node);
+    const sorted = [...rows.entries()].toSorted(([a], [b]) => b - a).map(([, row]) => row.node);
     if (sorted.some((node, i) => body.children[i] !== node)) body.replaceChildren(...sorted);
   };
   return {

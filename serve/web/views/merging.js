@@ -8,7 +8,7 @@ import { count } from "/static/words.js";
 
 // Resolves with { kept, others }, or undefined when it was left.
 export function askMerge(people) {
-  const sorted = [...people].sort((a, b) => (b.name !== null) - (a.name !== null) || b.photoCount - a.photoCount);
+  const sorted = people.toSorted((a, b) => (b.name !== null) - (a.name !== null) || b.photoCount - a.photoCount);
   return openDialog(`Are these ${count(people.length, "person", "people")} one?`, (close) => {
     const loss = make("p", { class: "quiet", role: "status" });
     const options = sorted.map((person, i) => option(person, i === 0));

@@ -23,26 +23,7 @@ export function nameField({ person, changed, missing = "Add a name" }) {
 
   function edit() {
     setText(wrong, "");
-    const field = make("input", {
-      maxlength: MAX_LENGTH, "aria-label": "Name", autocomplete: "off", spellcheck: "false",
-      enterkeyhint: "done", value: person().name ?? "",
-    });
-    let isDone = false;
-    const end = async (isKept) => {
-      if (isDone) return;
-      isDone = true;
-      const hadFocus = document.activeElement === field;
-      const name = field.value.trim() || null;
-      form.replaceWith(show);
-      if (hadFocus) show.focus();
-      if (isKept && name !== person().name) await save(name);
-    };
-    const form = make("form", { onsubmit: (event) => { event.preventDefault(); end(true); } }, field);
-    field.addEventListener("blur", () => end(true));
-    field.addEventListener("keydown", (event) => { if (event.key === "Escape") end(false); });
-    show.replaceWith(form);
-    field.focus();
-    field.select();
+    editInPlace(show, person().name ?? "", (name) => (name === person().name ? null : save(name)));
   }
 
   async function save(name) {
@@ -64,6 +45,30 @@ export function nameField({ person, changed, missing = "Add a name" }) {
 
   update();
   return { node, update };
+}
+
+// Puts a field where `show` is until it is left; keep(name) is called unless Escape left it, with null
+// for an empty one.
+function editInPlace(show, text, keep) {
+  const field = make("input", {
+    maxlength: MAX_LENGTH, "aria-label": "Name", autocomplete: "off", spellcheck: "false",
+    enterkeyhint: "done", value: text,
+  });
+  let isDone = false;
+  const end = async (isKept) => {
+    if (isDone) return;
+    isDone = true;
+    const hadFocus = document.activeElement === field;
+    form.replaceWith(show);
+    if (hadFocus) show.focus();
+    if (isKept) await keep(field.value.trim() || null);
+  };
+  const form = make("form", { onsubmit: (event) => { event.preventDefault(); end(true); } }, field);
+  field.addEventListener("blur", () => end(true));
+  field.addEventListener("keydown", (event) => { if (event.key === "Escape") end(false); });
+  show.replaceWith(form);
+  field.focus();
+  field.select();
 }
 
 // Returns the person after it, or null when a name that is taken was left alone.

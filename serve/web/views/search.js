@@ -27,19 +27,25 @@ async function showFound(photo, pack) {
   const said = make("p", { role: "status" }, "Looking for faces …");
   const place = make("div", { class: "large" }, said);
   const dialog = openDialog("Who is in this photo?", () => place, { size: "wide" });
-  search(photo, pack, leaving.signal).then((found) => {
-    setText(said, describe(found.faces));
-    const marked = markedPicture(make("img", { src: address, alt: "The photo that was sent" }), found.faces.map(({ box }) => box), found);
-    marked.querySelectorAll(".mark").forEach((mark, i) => { mark.dataset.number = i + 1; });
-    place.append(marked, make("ol", { class: "found" }, found.faces.map(faceEntry)));
-  }).catch((error) => {
-    if (error.name === "AbortError") return;
-    said.className = "wrong";
-    setText(said, error.message);
-  });
+  fill(place, said, { address, found: search(photo, pack, leaving.signal) });
   await dialog;
   leaving.abort();
   URL.revokeObjectURL(address);
+}
+
+// Shows what is found, or why nothing is.
+async function fill(place, said, { address, found }) {
+  try {
+    const { faces, ...size } = await found;
+    setText(said, describe(faces));
+    const marked = markedPicture(make("img", { src: address, alt: "The photo that was sent" }), faces.map(({ box }) => box), size);
+    marked.querySelectorAll(".mark").forEach((mark, i) => { mark.dataset.number = i + 1; });
+    place.append(marked, make("ol", { class: "found" }, faces.map(faceEntry)));
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    said.className = "wrong";
+    setText(said, error.message);
+  }
 }
 
 async function search(photo, pack, signal) {
