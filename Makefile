@@ -23,8 +23,7 @@ endif
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PYTHON_CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
-PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check \
-	--no-deps --require-hashes --no-build-isolation
+INSTALL := $(PYTHON) -m jobs.install
 DEMO := data/demo
 AUDIT := $(VENV)/audit
 
@@ -133,9 +132,8 @@ $(VENV)/.cpu $(VENV)/.gpu: $(VENV)/.%: requirements/%.txt requirements/build.txt
 	@if [ -e $(VENV)/.$(if $(filter cpu,$*),gpu,cpu) ]; then \
 		echo "$(VENV) was made for another ONNX Runtime: run make clean first" >&2; exit 1; \
 	fi
-	@echo "Installing requirements/$*.txt (about a minute)"
-	@$(PIP_INSTALL) -r requirements/build.txt
-	@$(PIP_INSTALL) -r requirements/$*.txt
+	@echo "Installing requirements/$*.txt (half a minute, or more where downloads are slow)"
+	@$(INSTALL) --compile requirements/build.txt requirements/$*.txt
 	@touch $@
 
 # Ray's own commands find the token of the Ray that Headcount has started.
@@ -145,7 +143,7 @@ $(VENV)/.commands: jobs/ray_cli.py $(VENV)/.$(LOCK)
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.commands
 	@echo "Installing requirements/dev.txt"
-	@$(PIP_INSTALL) -r requirements/dev.txt
+	@$(INSTALL) requirements/dev.txt
 	@touch $@
 
 # pip-audit has an environment of its own, because it brings a pip and much else. Where it cannot be
@@ -164,10 +162,12 @@ UV_COMPILE = cd requirements && ../$(PYTHON) -m uv pip compile --quiet --univers
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
 
 lock: $(VENV)/bin/python
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements/uv.txt
 	$(UV_COMPILE) --override overrides-cpu.txt --output-file cpu.txt runtime.in >/dev/null
 	$(UV_COMPILE) --override overrides-gpu.txt --output-file gpu.txt gpu.in >/dev/null
 	$(UV_COMPILE) --constraint cpu.txt --output-file dev.txt dev.in >/dev/null
 	$(UV_COMPILE) --output-file build.txt build.in >/dev/null
 	$(UV_COMPILE) --output-file audit.txt audit.in >/dev/null
+	$(UV_COMPILE) --output-file uv.txt uv.in >/dev/null
 	@$(MAKE) --no-print-directory audit

@@ -31,6 +31,7 @@ ENVIRONMENT_READERS = {
     "cluster/settings.py",
     "cluster/environment.py",
     "cluster/__init__.py",
+    "jobs/install.py",  # For pip and uv, in an environment that has no settings yet.
     "cluster/store/libpq.py",  # It reads nothing: it removes what libpq would read.
 }
 
