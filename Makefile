@@ -68,6 +68,7 @@ lint-page:
 else
 lint-page: node_modules/.done
 	node_modules/.bin/oxlint --deny-warnings serve/web tests
+	node_modules/.bin/tsc
 
 node_modules/.done: package-lock.json package.json .npmrc
 	@echo 'Installing package-lock.json'

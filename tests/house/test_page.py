@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from tests.house.page_types import FILE, describe_types
 from tests.house.sources import project_files, read_text
 
 LOCK = json.loads(read_text("package-lock.json"))
@@ -43,3 +44,7 @@ def test_no_rule_of_the_page_is_switched_off_without_a_reason() -> None:
         if switch.search(line)
     }
     assert found == set(SWITCHED_OFF), "each needs its reason here"
+
+
+def test_the_page_is_checked_against_what_the_server_answers_today() -> None:
+    assert read_text(FILE) == describe_types(), "run: python -m tests.house.page_types"
