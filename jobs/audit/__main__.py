@@ -20,7 +20,7 @@ from jobs.command import say
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = PROJECT_DIR / "requirements"
-LOCKS = [REQUIREMENTS / f"{name}.txt" for name in ("build", "cpu", "gpu", "dev", "audit")]
+LOCKS = [REQUIREMENTS / f"{name}.txt" for name in ("build", "uv", "cpu", "gpu", "dev", "audit")]
 """The smallest first: an index that tells nothing of it is asked about no other."""
 
 
