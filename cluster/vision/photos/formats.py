@@ -1,9 +1,9 @@
-"""What a file is by its first bytes, in words that a person understands."""
+"""Names the format of a file by its first bytes, in words for users."""
 
 from __future__ import annotations
 
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "DIB", "GIF")
-"""Pillow's names of the formats that it may try; JPEG includes MPO."""
+"""The formats that Pillow may try, by its own names; JPEG includes MPO."""
 
 READ_FORMATS_IN_WORDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP and GIF"
 
@@ -55,12 +55,12 @@ _OTHER_MAGIC: tuple[tuple[int, bytes, str], ...] = (
 
 
 def find_format(data: bytes) -> str | None:
-    """Name the format when it is one that is read ("a JPEG"), else None."""
+    """Return the name of a format that can be read, such as "a JPEG"; None for other bytes."""
     return _find(_MAGIC, data)
 
 
 def describe_stranger(data: bytes) -> str:
-    """Say why bytes that are none of the formats that are read are not a photo."""
+    """Return the reason why bytes of no readable format are not a photo."""
     if not data.strip(b"\x00"):
         return "not a photo: the file holds only zero bytes"
     other = _find(_OTHER_MAGIC, data)
