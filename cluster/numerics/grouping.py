@@ -38,7 +38,7 @@ NOISE = -1
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """How groups are selected from the tree: hdbscan's parameters, and `lone_reach`."""
+    """Which groups are taken from the tree; hdbscan's parameters, and `lone_reach`."""
 
     min_cluster_size: int = 3
     cluster_selection_method: str = "eom"
@@ -51,7 +51,7 @@ class Selection:
 class Clustering:
     """`labels` int64 (n,), `strengths` float64 (n,), and hdbscan's condensed tree.
 
-    The points of that tree are ranks; `ranks` int64 (n,) are the ranks of the vectors.
+    The tree's points are ranks: `ranks` int64 (n,) says which of them each vector is.
     """
 
     labels: npt.NDArray[np.int64]
@@ -122,7 +122,7 @@ def unfold_copies(
 def _select(
     linked: npt.NDArray[np.float64], selection: Selection
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.void]]:
-    """Run hdbscan's own selection; if it finds no group, run it again for a lone person."""
+    """Run hdbscan's own selection, and again for a lone person where it found none."""
     labels, strengths, condensed = _run_hdbscan(
         linked,
         selection,

@@ -1,9 +1,9 @@
-"""Names the format of a file by its first bytes, in words for users."""
+"""What a file is by its first bytes, in words that a person understands."""
 
 from __future__ import annotations
 
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "DIB", "GIF")
-"""The formats that Pillow may try, by its own names; JPEG includes MPO."""
+"""Pillow's names of the formats that it may try; JPEG includes MPO."""
 
 READ_FORMATS_IN_WORDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP and GIF"
 
@@ -55,12 +55,12 @@ _OTHER_MAGIC: tuple[tuple[int, bytes, str], ...] = (
 
 
 def find_format(data: bytes) -> str | None:
-    """Return the name of a format that can be read, such as "a JPEG"; None for other bytes."""
+    """Name the format when it is one that is read ("a JPEG"), else None."""
     return _find(_MAGIC, data)
 
 
 def describe_stranger(data: bytes) -> str:
-    """Return the reason why bytes of no readable format are not a photo."""
+    """Say why bytes that are none of the formats that are read are not a photo."""
     if not data.strip(b"\x00"):
         return "not a photo: the file holds only zero bytes"
     other = _find(_OTHER_MAGIC, data)
