@@ -42,7 +42,7 @@ class LiveMeasures:
     def count(self, session_id: int, phase: PhaseSnapshot) -> None:
         """Count what was committed since this phase was counted last."""
         if phase.name is PhaseName.CLUSTERING:
-            return  # Its count is in faces, which face detection has counted.
+            return  # its count is of faces, which face detection has counted
         counts = _count_outcomes(phase)
         deltas = self._deltas.get((session_id, phase.name))
         if deltas is None or deltas.attempt < phase.attempt:

@@ -134,7 +134,7 @@ def _begin(plan: Plan) -> bool:
 
 
 def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, work: Work, control: Control) -> bool:
-    """Run the rest of a phase; False if the session must stop."""
+    """Do what is left of a phase; False when the session is to stop."""
     phase = _read_phase(plan, name)
     if phase.status is PhaseStatus.COMPLETED:
         return True
@@ -151,7 +151,7 @@ def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, work: Work, contro
 
 
 def _work(work: Work, plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, control: Control) -> bool:
-    """Run the rest of an attempt; False if it must stop, or if there is a newer attempt.
+    """Do what is left of an attempt; False when it is to stop, or when there is a newer one.
 
     An error in an old attempt is only logged, because it must not fail the new one.
     """
