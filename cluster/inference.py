@@ -1,7 +1,7 @@
-"""ONNX graphs made fit for batches, and sessions made for one worker among several.
+"""Rewrites ONNX graphs for batches and speed, and opens sessions for one of several workers.
 
-The rewrites leave the results as they are; in half precision a vector turns by less than what
-cosine 0.999 says (tests/unit/test_onnx_models.py).
+The rewrites do not change the results. In half precision, the cosine between a vector and the
+original one stays above 0.999 (tests/unit/test_onnx_models.py).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _CUDA = "CUDAExecutionProvider"
 
 
 def pick_provider(requested: Requested = "auto") -> Provider:
-    """Return CUDA when this build of ONNX Runtime has it, unless CPU is asked for.
+    """Return CUDA if this build of ONNX Runtime has it, unless CPU is requested.
 
-    Raises BadSetting when CUDA is asked for and missing.
+    Raises BadSetting if CUDA is requested and missing.
     """
     has_cuda = _CUDA in onnxruntime.get_available_providers()
     if requested == "cuda" and not has_cuda:
@@ -37,10 +37,10 @@ def pick_provider(requested: Requested = "auto") -> Provider:
 
 
 def list_providers(provider: Provider) -> list[Any]:
-    """Return ONNX Runtime's providers, best first, CPU as the fallback of CUDA.
+    """Return ONNX Runtime's providers, best first; CPU is the fallback of CUDA.
 
-    CUDA looks up its convolution algorithms instead of trying all of them, because the detector's
-    input takes many shapes.
+    CUDA chooses convolution algorithms by heuristics. Trying all of them takes too long, because
+    the detector's input has many shapes.
     """
     if provider == "CUDA":
         return [(_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"}), _CPU]
@@ -48,18 +48,18 @@ def list_providers(provider: Provider) -> list[Any]:
 
 
 def provider_of(session: onnxruntime.InferenceSession) -> Provider:
-    """Return what a session really runs on: CUDA falls back to CPU when it cannot start."""
+    """Return the provider that a session really uses: CPU if CUDA could not start."""
     return "CUDA" if session.get_providers()[0] == _CUDA else "CPU"
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """Return options for a session of `threads` threads that wait without burning a core."""
+    """Return options for a session of `threads` threads that do not spin while they wait."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Patterns are kept for each input shape that was ever seen: memory would grow with the photos.
+    # A pattern is kept for every input shape, so memory would grow with the number of photos.
     options.enable_mem_pattern = False
     return options
 
@@ -67,7 +67,7 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
 def open_session(
     graph: onnx.ModelProto, *, provider: Provider, threads: int
 ) -> onnxruntime.InferenceSession:
-    """Open a rewritten graph."""
+    """Return a session that runs a graph on `provider` with `threads` threads."""
     return onnxruntime.InferenceSession(
         graph.SerializeToString(), session_options(threads), providers=list_providers(provider)
     )
@@ -79,9 +79,9 @@ def load_graph(path: str | Path) -> onnx.ModelProto:
 
 
 def free_batch_axis(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Let the first axis of a graph's input and outputs be of any length.
+    """Make the first axis of the graph's inputs and outputs variable, in place.
 
-    SCRFD's files name a batch of 1 in their input although every operator in them takes any.
+    SCRFD's files declare a batch of 1, although all their operators accept any batch.
     """
     for value in (*graph.graph.input, *graph.graph.output):
         shape = value.type.tensor_type.shape
@@ -92,17 +92,17 @@ def free_batch_axis(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def halve_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Let a graph compute in 16-bit floats; what goes in and comes out keeps its 32 bits."""
+    """Convert a graph to 16-bit floats; its inputs and outputs stay 32-bit."""
     halved: onnx.ModelProto = convert_float_to_float16(graph, keep_io_types=True)
     return halved
 
 
 def split_prelu(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Write PReLU as operators that ONNX Runtime has fast kernels for on CPU.
+    """Replace PRelu, in place, by operators that have fast kernels on CPU in ONNX Runtime.
 
     With slopes a <= 1, max(0, x) + a * min(0, x) = a * x + max(0, (1 - a) * x). ONNX Runtime's own
-    PRelu works value by value and takes half of ArcFace's time; scaling by channel is a 1 x 1
-    convolution, which it fuses with the maximum and the sum. A node of another kind stays.
+    PRelu works value by value and takes half of ArcFace's time. Scaling by channel is a 1 x 1
+    convolution, which ONNX Runtime fuses with the maximum and the sum. Other nodes do not change.
     """
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     nodes: list[onnx.NodeProto] = []

@@ -1,4 +1,4 @@
-"""How a route is documented to fail: from the errors that it raises to its part of the document."""
+"""Documents the errors of a route in OpenAPI, derived from the exceptions that it raises."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from serve.problems import PROBLEM_JSON, PROBLEMS, LiveViewUnavailable, OtherSit
 Answers = dict[int | str, dict[str, Any]]
 
 ANYWHERE = (RequestValidationError, UnknownHost, DatabaseUnavailable, LiveViewUnavailable)
-"""What any route below /api may raise."""
+"""The errors that any route below /api may raise."""
 
 _CONTENT = {PROBLEM_JSON: {"schema": ProblemBody.model_json_schema()}}
 
 
 def problems(*kinds: type[Exception]) -> Answers:
-    """Return the answers for errors of these `kinds`, by status.
+    """Return the documented responses for errors of these `kinds`, by status.
 
-    Where the status is one that any route may give, its kinds are named too: what is said of one
-    route stands in the place of what is said of all.
+    A description for one route replaces the description for all routes. Therefore it also names the
+    errors with the same status that any route may raise.
     """
     statuses = dict.fromkeys(PROBLEMS[kind].status for kind in kinds)
     return {status.value: _describe(status, kinds) for status in statuses}
 
 
 def changes(*kinds: type[Exception]) -> Answers:
-    """Return the same for a route that changes something: other sites may not."""
+    """Return the same for a route that changes something, which other sites may not do."""
     return problems(*kinds, OtherSite)
 
 
 def bodies(*kinds: type[Exception]) -> Answers:
-    """Return the same for a change that has a body: it may be no JSON at all, or too large."""
+    """Return the same for a change with a body, which may be malformed or too large."""
     return {
         400: {"description": "The body cannot be decoded", "content": _CONTENT},
         413: {"description": "The body is too large", "content": _CONTENT},

@@ -1,4 +1,4 @@
-"""The HTTP application, put together from its parts. It never loads a model."""
+"""Builds the HTTP application from its parts. It never loads a model."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ CORS: dict[str, Any] = {
     "allow_headers": ["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID"],
     "expose_headers": ["ETag", "Location", "Retry-After"],
 }
-"""What the pages of `cors_origins` may send and read; no cookies, there are none."""
+"""What the pages of `cors_origins` may send and read. There are no cookies."""
 
 
 def build_app(parts: AppParts) -> FastAPI:
     """Return the application; it subscribes to the live view when it starts up."""
     app = FastAPI(
         title="Headcount",
-        summary="Who is in a photo library, and how far the looking is.",
+        summary="Finds the people in a photo library and reports its progress.",
         docs_url=None,
         redoc_url=None,
-        # FastAPI would export traces to wherever the user's environment sends those of others.
+        # Otherwise FastAPI exports traces to the address in the user's environment variables.
         telemetry={"auto_configure": False},
         lifespan=_follow_live_view,
     )
@@ -74,7 +74,7 @@ def build_app(parts: AppParts) -> FastAPI:
 
 
 def _add_routes(app: FastAPI, *, has_token: bool) -> None:
-    # RequireToken asks for the token; this only says so in the OpenAPI document.
+    # RequireToken checks the token. This only documents it in OpenAPI.
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
     api = APIRouter(prefix=API, responses=anywhere, dependencies=documented)
@@ -98,13 +98,13 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
 
 
 def _add_guards(app: FastAPI, parts: AppParts) -> None:
-    # The last one added is the first that a request meets.
+    # A request passes the last added middleware first.
     app.add_middleware(LimitBody, limits={API + search_routes.PATH: parts.search_max_bytes})
     app.add_middleware(RefuseOtherSites, origins=parts.cors_origins)
     if parts.api_token is not None:
         app.add_middleware(RequireToken, token=parts.api_token)
     else:
-        # With a token, a page that does not know it gets nothing, whatever the name it comes under.
+        # With a token this check is not needed: pages of other sites do not know the token.
         app.add_middleware(CheckHost, names=parts.allowed_hosts)
     if parts.cors_origins:
         app.add_middleware(CORSMiddleware, **CORS, allow_origins=parts.cors_origins)

@@ -1,4 +1,4 @@
-"""The application as a Ray Serve deployment; a replica builds its parts from plain values."""
+"""The application as a Ray Serve deployment; each replica builds its parts from plain values."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ POOL_SIZE = 10
 @serve.deployment(
     name="http",
     num_replicas=1,
-    # An event stream is a request for as long as it is open; the default of 5 shuts others out.
+    # An open event stream counts as a request, so the default of 5 would block other requests.
     max_ongoing_requests=10_000,
     ray_actor_options={"num_cpus": 0},
-    # Open streams would otherwise hold up the end of the program.
+    # Otherwise open streams would delay the end of the program.
     graceful_shutdown_timeout_s=2,
     graceful_shutdown_wait_loop_s=0.5,
     logging_config={"enable_access_log": False},
 )
 @serve.ingress()
 class Http:
-    """One replica: the application, built where it runs."""
+    """One replica: it builds the application in its own process."""
 
     def __init__(
         self, settings_options: Mapping[str, Any], namespace: str, submit: JobSubmitter
@@ -71,20 +71,24 @@ class Http:
         self.application = build_app(self.parts)
 
     def __serve_build_asgi_app__(self) -> Any:
-        """Return the application; Ray Serve asks for it once, in the replica."""
+        """Return the application; Ray Serve calls this once, in the replica."""
         return self.application
 
     def check_health(self) -> None:
-        """Raise when this replica hears nothing of progress any more: Serve starts another."""
+        """Raise RuntimeError if the subscription to the live view has ended.
+
+        Ray Serve then replaces the replica.
+        """
         follower = getattr(self.application.state, "follower", None)
         if follower is not None and follower.done():
             raise RuntimeError("The subscription to the live view has ended.")
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
-    """Return the settings of this process: `options` first, the secrets from its environment.
+    """Return the settings of this process: `options` first, then its environment and its file.
 
-    `config`, among the options, names the file of settings. Raises BadSetting.
+    Secrets are not among the options. The option `config` is the path of the settings file. Raises
+    BadSetting.
     """
     others = {name: value for name, value in options.items() if name != "config"}
     config = options.get("config")
@@ -92,7 +96,7 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
 
 
 def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> AppParts:
-    """Return the parts of a replica: an engine of its own, and the one ProgressActor."""
+    """Return the parts of a replica: an engine of its own, and the shared ProgressActor."""
     database_url = require_database_url(settings)
     weights = phase_weights(settings)
     token = settings.api_token.get_secret_value() if settings.api_token else None
@@ -131,15 +135,15 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
 
 
 def start_search(pack: PackChoice, *, models_dir: Path, options: DetectorOptions) -> ActorHandle:
-    """Start an actor with the models of `pack`; PackNotFound when they are not there any more."""
+    """Start a search actor with the models of `pack`. Raises PackNotFound if they are gone."""
     opened = resolve_pack(pack.wanted, models_dir=models_dir)
     if opened.name != pack.name:
-        raise PackNotFound(pack.name, f"{pack.wanted} holds {opened.name} now.")
+        raise PackNotFound(pack.name, f"{pack.wanted} now holds {opened.name}.")
     return start_face_search(opened, options)
 
 
 def search_options(settings: Settings) -> DetectorOptions:
-    """Return how faces are looked for in a photo that is sent: as in the library, on the CPU.
+    """Return the options for uploaded photos: those of the library, but on the CPU.
 
     GPUs are for sessions.
     """
@@ -155,14 +159,14 @@ def search_options(settings: Settings) -> DetectorOptions:
 
 
 def require_database_url(settings: Settings) -> str:
-    """Return the URL of the running database; raise BadSetting when none is named."""
+    """Return the URL of the running database. Raises BadSetting if it is not set."""
     if settings.database_url is None:
         raise BadSetting("database_url", "a replica needs the URL of the running database.")
     return settings.database_url.get_secret_value()
 
 
 def choose_pack(wanted: str, *, models_dir: Path) -> PackChoice:
-    """Return the pack that `wanted` means on this machine; "auto" is decided here and now."""
+    """Return the pack that `wanted` means on this machine; "auto" is resolved to a name."""
     pack = resolve_pack(wanted, models_dir=models_dir)
     return PackChoice(pack.name, pack.name if wanted == AUTO else wanted)
 
@@ -174,10 +178,10 @@ def deploy(
     dashboard_address: str,
     job_runtime_env: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put the application at / of the running Serve instance, and wait until it answers.
+    """Deploy the application at / of the running Serve instance, and wait until it answers.
 
     `settings_options` are those of `settings_as_options`, and the URL of a running database that
-    asks for no password. Jobs that are started over HTTP go to `dashboard_address` with
+    needs no password. Jobs that are started over HTTP are submitted to `dashboard_address` with
     `job_runtime_env`.
     """
     submit = JobSubmitter(
@@ -188,12 +192,12 @@ def deploy(
 
 
 def build_application(arguments: Mapping[str, Any]) -> Application:
-    """Return the application for `serve deploy`: what configs/serve.yaml imports.
+    """Return the application for `serve deploy`; configs/serve.yaml imports it.
 
-    `arguments` are settings by name, and `config`, the path of a file of settings; both go before
-    the environment. Secrets come from the environment of the nodes or from that file: what stands
-    among the arguments, Ray shows. The tables of the database are brought to this version. Raises
-    BadSetting, without a token too: the server of a cluster is open to the network.
+    `arguments` are settings by name, and `config`, the path of a settings file. Both take
+    precedence over the environment. Secrets must come from the environment of the nodes or from the
+    file, because Ray shows the arguments. The database schema is upgraded to this version. Raises
+    BadSetting, also if there is no token, because the server of a cluster is open to the network.
     """
     refuse_secrets(arguments)
     settings = read_settings(arguments)
@@ -214,17 +218,17 @@ def build_application(arguments: Mapping[str, Any]) -> Application:
 
 
 def refuse_secrets(arguments: Mapping[str, Any]) -> None:
-    """Raise BadSetting when a secret stands among the arguments of an application."""
+    """Raise BadSetting if the arguments of an application contain a secret."""
     for name in SECRETS & arguments.keys():
         raise BadSetting(
             name,
             f"Ray shows the arguments of an application. Set {ENV_PREFIX}{name.upper()} in the "
-            "environment of the nodes, or name a file of settings by `config`.",
+            "environment of the nodes, or give the path of a settings file as `config`.",
         )
 
 
 def bind_http(
     settings_options: Mapping[str, Any], *, namespace: str, submit: JobSubmitter
 ) -> Application:
-    """Return the application with what its replicas are built from."""
+    """Return the application, bound to the arguments of its replicas."""
     return cast(serve.Deployment, Http).bind(dict(settings_options), namespace, submit)

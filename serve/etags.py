@@ -1,9 +1,9 @@
-"""What a client has already: If-None-Match against an entity tag, Last-Event-ID."""
+"""Reads the headers that say what a client has already: If-None-Match and Last-Event-ID."""
 
 from __future__ import annotations
 
 MOST_DIGITS = 18
-"""A number of so many digits fits into 64 bits."""
+"""The most digits of a number that is read from a header. Such a number fits into 64 bits."""
 
 
 def matches(if_none_match: str | None, *, tag: object) -> bool:
@@ -13,9 +13,9 @@ def matches(if_none_match: str | None, *, tag: object) -> bool:
 
 
 def read_version(last_event_id: str | None) -> int:
-    """Return the version that Last-Event-ID names; -1 for none, and for what no version can be.
+    """Return the version in Last-Event-ID; -1 if there is none, or if it cannot be a version.
 
-    Python refuses to read a number of thousands of digits.
+    Numbers of thousands of digits are not read, because Python raises ValueError for them.
     """
     text = last_event_id or ""
     is_version = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS

@@ -1,4 +1,4 @@
-"""Addresses that a person opens in a browser."""
+"""Addresses for users to open in a browser."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from urllib.parse import quote, urlsplit
 
 
 def page_link(url: str, token: str | None) -> str:
-    """Return the address of the page at `url` that needs nothing else: with the token after `#`.
+    """Return the address of the page at `url`, with the token after `#`.
 
-    What stands there no browser sends, so no server and no proxy logs it; the page takes it
-    out of the address when it opens (serve/web/token.js). Without a token it is `url` itself.
+    Browsers do not send that part of an address, so no server and no proxy logs the token. The page
+    removes it from the address when it opens (serve/web/token.js). Without a token, the address is
+    `url` itself.
     """
     if token is None:
         return url

@@ -1,4 +1,4 @@
-"""Which pack's people are meant when the client does not say."""
+"""Chooses the pack whose people a request is about."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from serve.parts import Parts
 def choose_pack(
     parts: Parts,
     pack: Annotated[
-        str | None, Query(pattern=PACK_PATTERN, description="default: that of the newest session")
+        str | None, Query(pattern=PACK_PATTERN, description="default: pack of the newest session")
     ] = None,
 ) -> str:
-    """Return the pack that is asked for, else the newest session's, else the server's."""
+    """Return the requested pack, else that of the newest session, else that of the server."""
     if pack is not None:
         return pack
     with begin(parts.engine) as db:

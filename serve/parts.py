@@ -1,4 +1,4 @@
-"""What the application is put together from. Entry points and tests make these; routes use them."""
+"""The parts of the application. Entry points and tests build them, and routes use them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ from serve.session_control import SessionControl
 
 
 def utc_now() -> datetime:
-    """Return the time, with its zone."""
+    """Return the current time in UTC, with its zone."""
     return datetime.now(UTC)
 
 
 class PackChoice(NamedTuple):
-    """The `name` that a session's faces will carry, and what the job opens: a name or a folder."""
+    """The `name` of a pack, as in the rows of faces, and the name or folder that a job opens."""
 
     name: str
     wanted: str
 
 
 def take_as_named(wanted: str) -> PackChoice:
-    """Choose the pack of that very name."""
+    """Choose the pack of exactly this name."""
     return PackChoice(wanted, wanted)
 
 
 MakePreview = Callable[[str, bytes], bytes]
-"""A photo's path and the SHA-256 of its content -> a JPEG; UnreachableImage, UnreadableImage."""
+"""Makes a JPEG from a photo's path and the SHA-256 of its bytes.
+
+Raises UnreachableImage or UnreadableImage.
+"""
 
 PREVIEWS_AT_ONCE = 2
 
@@ -48,20 +51,20 @@ Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
 
 
 async def refuse_search(photo: bytes, pack: PackChoice) -> PhotoFaces:
-    """Search where nothing can."""
-    raise SearchUnavailable("This server cannot look for faces.")
+    """Refuse every search, in an application without a search actor. Raises SearchUnavailable."""
+    raise SearchUnavailable("This server cannot search photos for faces.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AppParts:
-    """All that the routes need; no model, and nothing that is made anew per request.
+    """Everything that the routes need. It holds no model, and all requests share it.
 
-    `submit` sends a session to the cluster as a Ray job and returns the job's id, or raises
-    JobNotSubmitted; `choose_pack` turns a wish such as "auto" into a pack, or raises PackNotFound.
-    Both may block: they are called in a thread. `dashboard_url` is where a browser finds Ray's.
-    `search` finds the faces in a photo of at most `search_max_bytes`; `make_preview` opens one of
-    the library's, as many at once as `previewing` lets through. `data_dir` is where runs on
-    this machine keep decoded photos.
+    `submit` submits a session to the cluster as a Ray job and returns the job's id, or raises
+    JobNotSubmitted. `choose_pack` returns the pack for a request such as "auto", or raises
+    PackNotFound. Both may block, so they are called in a thread. `dashboard_url` is the address of
+    Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
+    `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
+    are made at once. `data_dir` is where sessions on this machine keep decoded photos.
     """
 
     engine: Engine
@@ -86,11 +89,11 @@ class AppParts:
 
     @property
     def control(self) -> SessionControl:
-        """What moves sessions for users."""
+        """The control of sessions for users."""
         return SessionControl(self.engine, self.submit, self.now)
 
 
-# Coroutines, though they wait for nothing: FastAPI would run functions in a thread each.
+# These are coroutines, although they do not wait, because FastAPI runs functions in threads.
 async def get_parts(request: Request) -> AppParts:
     """Return the parts of the application that serves this request."""
     parts: AppParts = request.app.state.parts

@@ -1,16 +1,16 @@
-"""Every error that HTTP shows, as application/problem+json (RFC 9457), through one table.
+"""Converts every error to application/problem+json (RFC 9457) by one table.
 
 HeadcountError
 ├── LiveViewUnavailable        the ProgressActor does not answer
-├── UnsupportedBody            the body of a request is of a type that its route does not take
-├── SearchUnavailable          no actor can look for faces in a photo now
-├── JobNotSubmitted            the Ray cluster took no job
+├── UnsupportedBody            the content type of a request is not accepted by its route
+├── SearchUnavailable          no actor can search a photo for faces now
+├── JobNotSubmitted            the Ray cluster did not accept a job
 ├── TokenMissing               an /api route was called without the right bearer token
-├── UnknownHost                the request is for a host of another name
-└── OtherSite                  the page of another site asks for a change
+├── UnknownHost                the request is for a host name that is not this server's
+└── OtherSite                  the page of another site requests a change
 
-The table goes from exception type to status; the nearest type in the method resolution order wins.
-What is not in it is a defect: 500, without a word about its inside.
+The table maps exception types to statuses; the nearest type in the method resolution order wins. An
+error that is not in the table is a defect: its status is 500, without details.
 """
 
 from __future__ import annotations
@@ -53,35 +53,35 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class LiveViewUnavailable(HeadcountError):
-    """The live view of progress cannot be reached; the database still can."""
+    """The live view of progress cannot be reached."""
 
 
 class JobNotSubmitted(HeadcountError):
-    """The Ray cluster did not take the session's job."""
+    """The Ray cluster did not accept the session's job."""
 
 
 class UnsupportedBody(HeadcountError):
-    """The body of a request is of a type that its route does not take."""
+    """The content type of a request is not accepted by its route."""
 
 
 class SearchUnavailable(HeadcountError):
-    """No actor can look for faces in a photo now."""
+    """No actor can search a photo for faces now."""
 
 
 class TokenMissing(HeadcountError):
-    """The request does not carry the API token that is set."""
+    """The request does not carry the API token of this server."""
 
 
 class UnknownHost(HeadcountError):
-    """The request is for a host that this server is not known as."""
+    """The request is for a host name that is not this server's."""
 
 
 class OtherSite(HeadcountError):
-    """The page of another site asks for a change."""
+    """The page of another site requests a change."""
 
 
 class Problem(NamedTuple):
-    """How one kind of error looks over HTTP."""
+    """The status, slug and title of one kind of error."""
 
     status: HTTPStatus
     slug: str
@@ -141,7 +141,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
 
 
 def find_problem(error: Exception) -> Problem:
-    """Return the row of the table for `error`; an error of the web framework carries its own."""
+    """Return the problem for `error`; errors of the web framework carry their own status."""
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
         return Problem(status, status.phrase.lower().replace(" ", "-"), status.phrase)
@@ -149,7 +149,7 @@ def find_problem(error: Exception) -> Problem:
 
 
 def describe(error: Exception) -> str:
-    """Return the sentence that the client reads: nothing of an error that is not ours."""
+    """Return the detail for the client; an unexpected error is not described."""
     if isinstance(error, HTTPException):
         return str(error.detail)
     if isinstance(error, RequestValidationError):
@@ -182,7 +182,7 @@ def _more_members(error: Exception) -> dict[str, object]:
 
 
 def problem_response(error: Exception, *, path: str) -> Response:
-    """Return the answer for `error`; ASCII JSON, since a file name may hold any byte."""
+    """Return the response for `error`, in ASCII JSON, because a file name may hold any byte."""
     problem = find_problem(error)
     body = {
         "type": f"urn:headcount:problem:{problem.slug}",
@@ -208,7 +208,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def list_methods(request: Request) -> list[str]:
-    """Return the methods that the path takes; the router knows those of its first match only."""
+    """Return the methods of all routes that match the path; the router lists the first only."""
     return [
         method
         for method in METHODS
@@ -218,6 +218,6 @@ def list_methods(request: Request) -> list[str]:
 
 
 def add_problem_answers(app: FastAPI) -> None:
-    """Let every error of `app` leave through the table."""
+    """Make every error of `app` a problem response."""
     for kind in (HeadcountError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)

@@ -1,4 +1,4 @@
-"""The faces in a photo that was sent, found by an actor: a replica never loads a model."""
+"""Finds the faces in uploaded photos through an actor, because a replica never loads a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serve.parts import PackChoice
 from serve.problems import SearchUnavailable
 
 ANSWER_S = 90.0
-"""Time for models to be loaded on a busy machine, and for those who came before."""
+"""Seconds for loading models on a busy machine, and for the searches that were sent before."""
 
 IDLE_S = 300.0
 
@@ -24,22 +24,25 @@ StartSearch = Callable[[PackChoice], ActorHandle]
 
 
 class RaySearch:
-    """Sends photos to an actor that is hired for the first one, and let go after the last.
+    """Sends photos to an actor that is started for the first photo and released when it is idle.
 
-    One actor is kept, for the pack that was asked for last. One that decodes a photo for too long
-    is replaced: it still answers those who wait for it, then Ray ends it.
+    There is one actor, for the pack of the newest request. An actor that decodes a photo for too
+    long is replaced; it still answers the waiting requests, and then Ray ends it.
     """
 
     def __init__(self, start: StartSearch, *, idle_s: float = IDLE_S) -> None:
         self._start_search, self._idle_s = start, idle_s
         self._pack: PackChoice | None = None
         self._handle: ActorHandle | None = None
-        self._hiring = asyncio.Lock()
+        self._starting = asyncio.Lock()
         self._waiting = 0
-        self._going: asyncio.TimerHandle | None = None
+        self._release_timer: asyncio.TimerHandle | None = None
 
     async def find_faces(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
-        """Return the faces in `photo`; raise UnreadableImage, PackNotFound, SearchUnavailable."""
+        """Return the faces in `photo`.
+
+        Raises UnreadableImage, PackNotFound or SearchUnavailable.
+        """
         self._waiting += 1
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -48,7 +51,7 @@ class RaySearch:
             raise SearchUnavailable("The search takes too long.") from error
         finally:
             self._waiting -= 1
-            self._let_go_when_idle()
+            self._release_when_idle()
 
     async def _ask_unburdened(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
         try:
@@ -74,25 +77,25 @@ class RaySearch:
         except RayError as error:
             raise SearchUnavailable("The Ray cluster does not answer.") from error
         finally:
-            # What is raised keeps this frame until garbage is collected, and a handle its actor.
+            # An exception keeps this frame, and the handle in it would keep the actor.
             del handle
 
     async def _search(self, pack: PackChoice) -> ActorHandle:
-        async with self._hiring:
+        async with self._starting:
             if self._handle is None or self._pack != pack:
                 self._handle = await asyncio.to_thread(self._start_search, pack)
                 self._pack = pack
             return self._handle
 
-    def _let_go_when_idle(self) -> None:
-        if self._going is not None:
-            self._going.cancel()
+    def _release_when_idle(self) -> None:
+        if self._release_timer is not None:
+            self._release_timer.cancel()
         loop = asyncio.get_running_loop()
-        self._going = loop.call_later(self._idle_s, self._let_go)
+        self._release_timer = loop.call_later(self._idle_s, self._release)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if not self._waiting:
-            self._handle = None  # Ray ends an actor that nobody holds.
+            self._handle = None  # Ray ends an actor without handles.
 
     def _forget(self, handle: ActorHandle) -> None:
         if self._handle is handle:

@@ -1,7 +1,7 @@
-"""What users do to a session: the move in the database, and the Ray job that it needs.
+"""Controls sessions for users: makes the move in the database, and submits the Ray job it needs.
 
-A session whose driver lives needs no job: a driver that was told to stop goes on when the session
-is resumed before it has ended. Whether it has is decided by its lock (cluster/pipeline/run.py).
+If the session lock is held, the driver is alive and no job is needed: a driver that was told to
+stop goes on if the session is resumed before its run has ended (cluster/pipeline/run.py).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Change = Callable[[Db], SessionStatus]
 
 @dataclass(frozen=True, slots=True)
 class SessionControl:
-    """Makes users' moves. Each raises NotFound, or IllegalMove with nothing changed.
+    """Makes the moves that users ask for.
 
-    `submit` sends a session to the cluster as a Ray job and returns the job's id, or raises
-    JobNotSubmitted.
+    Each move raises NotFound or IllegalMove, and then changes nothing. `submit` submits a session
+    to the cluster as a Ray job and returns the job's id, or raises JobNotSubmitted.
     """
 
     engine: Engine
@@ -35,13 +35,13 @@ class SessionControl:
     now: Callable[[], datetime]
 
     def stop(self, session_id: int, move: Move) -> SessionInfo:
-        """Pause or cancel: the driver, if there is one, hands out no more work."""
+        """Pause or cancel a session; its driver, if there is one, dispatches no more work."""
         with begin(self.engine) as db:
             move_session(db, session_id, move, now=self.now())
             return get_session(db, session_id)
 
     def resume(self, session_id: int) -> SessionInfo:
-        """Go on where the session was."""
+        """Resume a session; a new job continues it unless its driver is still alive."""
         return self._change_and_submit(
             session_id,
             partial(move_session, session_id=session_id, move=Move.RESUME, now=self.now()),
@@ -50,7 +50,7 @@ class SessionControl:
     def restart(
         self, session_id: int, phase: PhaseName, *, failed_only: bool = False
     ) -> SessionInfo:
-        """Do a phase again, and what depends on it."""
+        """Begin a new attempt of a phase and of the phases that depend on it."""
         change = partial(
             restart_session,
             session_id=session_id,
@@ -61,7 +61,7 @@ class SessionControl:
         return self._change_and_submit(session_id, change)
 
     def retry(self, session_id: int, phase: PhaseName | None = None) -> SessionInfo:
-        """Try the photos again that failed."""
+        """Make the failed photos of `phase`, or of both photo phases, pending again."""
         change = partial(retry_session, session_id=session_id, phase=phase, now=self.now())
         return self._change_and_submit(session_id, change)
 
@@ -73,7 +73,7 @@ class SessionControl:
         return session if goes_on else self.submit_job(session)
 
     def submit_job(self, session: SessionInfo) -> SessionInfo:
-        """Submit a session as a Ray job; one that is not taken has failed, and says why."""
+        """Submit a session as a Ray job; if the cluster refuses it, the session has failed."""
         try:
             job_id = self.submit(session)
         except HeadcountError as error:

@@ -1,4 +1,4 @@
-"""A session becomes a Ray job: the command line of `jobs.train`, sent to the dashboard."""
+"""Submits a session as a Ray job that runs the command `jobs.train`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ STOP_WAIT_S = 20
 class JobSubmitter:
     """Submits sessions to the cluster whose dashboard is at `address`.
 
-    `python` is the interpreter on the cluster; `runtime_env` is what the job's driver gets (its
-    working directory, its environment).
+    `python` is the interpreter on the cluster. `runtime_env` is Ray's runtime environment of the
+    job's driver: its working directory and environment variables.
     """
 
     address: str
@@ -31,11 +31,11 @@ class JobSubmitter:
 
     @property
     def dashboard_url(self) -> str | None:
-        """Where a browser finds the dashboard; None when only the cluster's address is known."""
+        """The dashboard's address for browsers; None if only the cluster's address is known."""
         return self.address if self.address.startswith("http") else None
 
     def __call__(self, session: SessionInfo) -> str:
-        """Submit `session` and return the id of its job; raise JobNotSubmitted."""
+        """Submit `session` and return the id of its job. Raises JobNotSubmitted."""
         try:
             client = JobSubmissionClient(self.address)
             return str(
@@ -53,17 +53,17 @@ class JobSubmitter:
 
 
 def give_time_to_stop(runtime_env: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the environment of a job that is killed some seconds after it was stopped.
+    """Return the runtime environment, with STOP_WAIT_S seconds between stopping and killing a job.
 
-    Ray's own patience is three seconds; what is in flight may take longer to settle.
+    Ray's default is three seconds, and what is in flight may take longer to settle.
     """
     variables = {"RAY_JOB_STOP_WAIT_TIME_S": f"{STOP_WAIT_S}", **runtime_env.get("env_vars", {})}
     return {**runtime_env, "env_vars": variables}
 
 
 def entrypoint(session: SessionInfo, *, python: str) -> str:
-    """Return the shell line that runs `session`, whatever characters its root has."""
-    # --root=ROOT, in one word: a folder may be named like an option.
+    """Return the shell command that runs `session`; the characters of its root are quoted."""
+    # --root=ROOT is one word, because a folder may be named like an option.
     # --if-waiting: a user may pause or cancel the session before its job begins.
     line = [python, "-m", "jobs.train", f"--root={session.root}"]
     line += ["--resume", str(session.id), "--if-waiting"]
@@ -71,12 +71,12 @@ def entrypoint(session: SessionInfo, *, python: str) -> str:
 
 
 def metadata(session: SessionInfo) -> dict[str, str]:
-    """Return what the Ray dashboard shows of the job."""
+    """Return the metadata of the job that Ray's dashboard shows."""
     return {"session": str(session.id), "root": session.root, "pack": session.pack}
 
 
 def _free_id(client: JobSubmissionClient, session: SessionInfo) -> str:
-    """Return headcount-session-ID, or with -2, -3, ... when the session was submitted before."""
+    """Return headcount-session-ID, or with -2, -3, ... if the session was submitted before."""
     name = f"headcount-session-{session.id}"
     taken = {job.submission_id for job in client.list_jobs()}
     names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))

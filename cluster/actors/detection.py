@@ -1,9 +1,10 @@
-"""Face detection: an actor that holds one model and takes batches of photos.
+"""Face detection: an actor that holds one model and processes batches of photos.
 
 `Detection` is the logic without Ray. Ray calls `detect_batch` on two threads, so that one batch is
-committed while the next one is in the model. The model is used by one batch at a time, a few photos
-at once (one on CPU), so that progress moves per photo. `decode_threads` read and decode ahead; with
-none, a photo is decoded when its turn comes: faster where the model runs on the same cores.
+committed while the model runs on the next one. One batch at a time uses the model, a few photos at
+once (one on CPU), so that progress moves per photo. `decode_threads` threads read and decode ahead.
+With none, each photo is decoded just before detection, which is faster if the model runs on the
+same cores.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ from cluster.vision.sources.deadlines import is_burdened
 
 @dataclass(frozen=True, slots=True)
 class DetectionBatch:
-    """Photos that one actor looks at and commits together."""
+    """Photos that one detector searches and commits together."""
 
     session_id: int
     attempt: int
@@ -68,10 +69,10 @@ class DetectionBatch:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What a batch came to: the phase's new counts.
+    """The result of a batch: the phase's new counts, in `settled`.
 
-    `left` are photos that another process is to look at: this one computes what was left behind,
-    and as long as that goes on it `is_burdened`.
+    If the process `is_burdened`, it still decodes a photo that was left behind. Another process
+    must then search the photos in `left`.
     """
 
     settled: Settled
@@ -80,7 +81,7 @@ class Detected:
 
 
 Prepared = tuple[Item, PreparedPhoto | DetectionOutcome]
-"""A photo that is ready for the model, or what came of it when it could not be decoded."""
+"""An item and its decoded photo, or its outcome if it could not be decoded."""
 
 Settle = Callable[[DetectionBatch, Sequence[DetectionOutcome]], Settled]
 
@@ -88,9 +89,9 @@ Settle = Callable[[DetectionBatch, Sequence[DetectionOutcome]], Settled]
 class Detection:
     """Finds the faces of batches of photos with one detector.
 
-    `settle` commits a batch's outcomes and returns the phase's new counts; `send` and `done` tell
-    the live view what is in flight and what has settled; `meter` takes how long the steps of a
-    batch took; `is_stopped` tells whether a user has stopped a session.
+    `settle` commits a batch's outcomes and returns the phase's new counts. `send` and `done` report
+    to the live view what is in flight and what has settled. `meter` receives the seconds of each
+    step. `is_stopped` tells whether a user has stopped a session.
     """
 
     def __init__(
@@ -119,8 +120,8 @@ class Detection:
     def detect_batch(self, batch: DetectionBatch) -> Detected:
         """Find the faces of a batch, commit them in one transaction, return the new counts.
 
-        When the session was stopped, the photos that are left stay pending. When a photo was left
-        behind and is still being decoded, those after it are given back.
+        If the session was stopped, the remaining photos stay pending. If a photo was left behind
+        and is still being decoded, the photos after it are returned in `left`.
         """
         reporter = self._reporter(batch)
         outcomes: list[DetectionOutcome] = []
@@ -140,7 +141,7 @@ class Detection:
         return Detected(settled, left, is_burdened())
 
     def describe(self) -> str:
-        """Say on what the model runs: CPU or CUDA."""
+        """Return the provider that the models run on: "CPU" or "CUDA"."""
         return self._detector.provider
 
     def _until_ended(self, batch: DetectionBatch) -> Iterator[Item]:
@@ -150,7 +151,7 @@ class Detection:
         return itertools.takewhile(goes_on, batch.items)
 
     def _prepare_ahead(self, items: Iterator[Item]) -> Iterator[Prepared]:
-        """Yield each item with its decoded photo, or with its outcome when there is none."""
+        """Yield each item with its decoded photo, or with its outcome if decoding failed."""
         if self._decoders is None:
             yield from ((item, self._prepare(item)) for item in items)
             return
@@ -206,7 +207,7 @@ class Detection:
 
 
 def _check_unchanged(item: Item, photo: PreparedPhoto) -> PreparedPhoto:
-    """Return the photo; UnreachableImage when it is not the one that training read."""
+    """Return the photo. Raises UnreachableImage if its bytes are not those that training read."""
     is_known = item.sha256 is not None and photo.data is not None
     if is_known and hashlib.sha256(photo.data or b"").digest() != item.sha256:
         raise UnreachableImage(item.path, "the file has changed since it was read")
@@ -222,7 +223,7 @@ def _to_failure(item: Item, error: Exception) -> DetectionOutcome:
 def commit_detection(
     batch: DetectionBatch, outcomes: Sequence[DetectionOutcome], *, engine: Engine
 ) -> Settled:
-    """Write the outcomes of a batch in one transaction; written twice, they count once."""
+    """Commit the outcomes of a batch in one transaction. Outcomes committed twice count once."""
     with begin(engine) as db:
         return settle_detection(
             db,
@@ -246,7 +247,7 @@ def _commit_patiently(
 
 
 def warm_up_fingerprints(detector: FaceDetector) -> None:
-    """Look at an empty picture once, so that no photo waits for what the models set up."""
+    """Search an empty picture once, so that no photo waits for the models' initialisation."""
     empty = np.zeros((480, 640, 3), dtype=np.uint8)
     detector.detect([PreparedPhoto("warm-up", None, OpenedImage(empty, 640, 480))])
     detector.times.take()
@@ -273,7 +274,7 @@ class FaceDetectorActor(Detection):
         log_to_stderr()
         detector, engine = load_detector(pack, options), build_engine(database_url, pool_size=2)
         warm_up_fingerprints(detector)
-        with suppress(DatabaseUnavailable):  # Its batches wait for it.
+        with suppress(DatabaseUnavailable):  # The batches wait for the database.
             check_database(engine)
         super().__init__(
             detector=detector,

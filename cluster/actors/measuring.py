@@ -1,7 +1,7 @@
-"""The live view as metrics: what was committed as counters, how far sessions are as gauges.
+"""The live view as metrics: counters of committed items, and gauges of the sessions' progress.
 
-Counters come from the counts that a commit returned, not from workers' own counting: a report that
-comes twice counts once, and a worker that dies takes no count with it.
+Counters come from the counts that a commit returned, not from the workers. So a report that arrives
+twice counts once, and a killed worker takes no count with it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cluster.core.progress import PhaseProgress, PhaseSnapshot, UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus
 
 MEASURE_INTERVAL_S = 5.0
-"""Ray forgets a gauge that was not set for about twenty seconds."""
+"""Seconds between two settings of a gauge. Ray forgets a gauge after about twenty seconds."""
 
 InFlight = Mapping[PhaseName, Mapping[int, int]]
 """Photos in flight by phase and batch."""
@@ -33,7 +33,7 @@ InFlight = Mapping[PhaseName, Mapping[int, int]]
 
 @dataclass
 class LiveMeasures:
-    """Records what the live view learns; times are seconds of a clock that never jumps."""
+    """Records metrics from the live view; times are seconds of a monotonic clock."""
 
     meter: Meter
     _deltas: dict[tuple[int, PhaseName], CounterDeltas] = field(default_factory=dict)
@@ -55,7 +55,10 @@ class LiveMeasures:
                     self.meter.record(PHOTOS, grown, phase=phase.name, outcome=outcome)
 
     def gauge(self, progress: UnifiedProgress, in_flight: InFlight, *, now: float) -> None:
-        """Set the gauges of a session that is not over; those of one that is disappear."""
+        """Set the gauges of a session that is not over.
+
+        When a session is over, its gauges are no longer set, so Ray forgets them.
+        """
         session = str(progress.session_id)
         self.meter.record(PROGRESS, progress.percentage / 100, session=session)
         if progress.eta_seconds is not None:
@@ -73,13 +76,13 @@ class LiveMeasures:
                 self.meter.record(IN_FLIGHT_AGE, age, session=session, phase=name)
 
     def forget(self, session_id: int) -> None:
-        """Forget a session that the live view forgets."""
+        """Forget the counts and times of a session, because the live view forgets it."""
         self._seen_at.pop(session_id, None)
         for key in [key for key in self._deltas if key[0] == session_id]:
             del self._deltas[key]
 
     def _ages(self, session_id: int, in_flight: InFlight, *, now: float) -> dict[PhaseName, float]:
-        """Return how long the oldest batch of each phase has been seen in flight."""
+        """Return the age in seconds of the oldest batch in flight of each phase."""
         before = self._seen_at.get(session_id, {})
         seen = {
             (phase, batch_id): before.get((phase, batch_id), now)

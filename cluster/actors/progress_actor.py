@@ -1,9 +1,9 @@
 """The live view of every session: settled counts and what is in flight.
 
-PostgreSQL holds the truth; this is what is shown between two commits. `Progress` is a plain class;
-`ProgressActor` makes it a named, detached Ray actor that restarts itself. All that it has shown can
-be read again from the rows: a count that is only in flight is kept there as the floor of its phase
-before anybody sees it, so that nothing falls when this process ends, and all others with it.
+PostgreSQL holds the truth; the live view is what is shown between two commits. `Progress` is a
+plain class; `ProgressActor` makes it a named, detached Ray actor that restarts itself. Before a
+count in flight is shown, it is written to the rows as the high-water mark of its phase. So a new
+ProgressActor reads from the rows all that was shown, and no count falls, even if all processes end.
 """
 
 from __future__ import annotations
@@ -40,23 +40,26 @@ from cluster.store.sessions.high_water_marks import raise_high_water_mark
 from cluster.store.sessions.phase_rows import load_snapshots
 
 RaiseHighWaterMark = Callable[[int, PhaseName, int, int], object]
-"""Session, phase, attempt, count."""
+"""Takes the session, the phase, the attempt and the count."""
 
 MAX_SESSIONS = 256
-"""Finished sessions beyond this many are forgotten, and read again when asked for."""
+"""The number of sessions above which the oldest that do not run are forgotten.
+
+They are read again on request.
+"""
 
 COALESCE_S = 0.05
 KEEP_INTERVAL_S = 0.15
-"""Between two marks of a phase: what is in flight is shown as often."""
+"""Seconds between two high-water marks of a phase, and so between two changes in flight."""
 
 
 class Progress:
     """The live view, without Ray: reports in, answers out.
 
-    `load` reads the phases of a session from the database and raises NotFound; `keep` writes the
-    floor of a phase, which comes before it is shown; both raise DatabaseUnavailable. `clock` gives
-    seconds that never jump; `first_version` gives a number above all versions of earlier views;
-    `meter` takes what is measured for those who run it; `snapshots` shows each change to this node.
+    `load` reads the phases of a session from the database and raises NotFound. `keep` writes the
+    high-water mark of a phase before it is shown. Both raise DatabaseUnavailable. `clock` returns
+    monotonic seconds. `first_version` returns a number above all versions of earlier live views.
+    `meter` receives the metrics. `snapshots` shows each change to the processes of this node.
     """
 
     def __init__(
@@ -93,17 +96,17 @@ class Progress:
         """Show counts that were committed."""
         session = await self._session(report.session_id)
         if session.phases[report.phase].apply_settled(report):
-            session.waiting_for = None  # Who waited may have been killed.
+            session.waiting_for = None  # The process that waited may have been killed.
             await self._announce(report.session_id, session)
 
     async def returned(self, session_id: int, phase: PhaseName, batch_id: int) -> None:
-        """Show a batch no longer as in flight: its worker was lost."""
+        """Show the photos of a batch as no longer in flight, because its worker was lost."""
         session = await self._session(session_id)
         session.phases[phase].apply_returned(batch_id)
         await self._announce(session_id, session)
 
     async def waiting(self, session_id: int, waiting_for: str | None) -> None:
-        """Show what a session waits for, "database unreachable, ..."; None when it goes on."""
+        """Show what a session waits for, such as "database unreachable, ..."; None if nothing."""
         session = self._sessions.get(session_id)
         if session is not None and session.waiting_for != waiting_for:
             session.waiting_for = waiting_for
@@ -112,7 +115,7 @@ class Progress:
     async def reload(self, session_id: int, *, drop_in_flight: bool = False) -> None:
         """Read the rows again, after a status changed; optionally forget what was in flight.
 
-        Raises NotFound when the session was erased; nothing is known of it then.
+        Raises NotFound if the session was erased; the live view then forgets it.
         """
         try:
             rows = await asyncio.to_thread(self._read, session_id)
@@ -131,17 +134,17 @@ class Progress:
         await self._announce(session_id, session)
 
     async def show(self, session_id: int) -> UnifiedProgress:
-        """Return a session's progress as it is now; NotFound when there is no such session."""
+        """Return a session's progress as it is now. Raises NotFound."""
         session = await self._session(session_id)
         return self._unify(session_id, session)
 
     async def changes(
         self, since: int, *, timeout_s: float
     ) -> tuple[int, tuple[UnifiedProgress, ...]]:
-        """Wait until a session changes after version `since`; return the newest version and them.
+        """Wait for a change after version `since`; return the newest version and the sessions.
 
-        Nothing changed within `timeout_s` gives no session. Changes that come close together are
-        given together.
+        Returns no session if nothing changes within `timeout_s`. Changes that are close together
+        are returned together.
         """
         try:
             async with asyncio.timeout(timeout_s), self._changed:
@@ -153,7 +156,7 @@ class Progress:
         return self._version, tuple(self._unify(i, s) for i, s in changed)
 
     def revisions(self) -> dict[int, int]:
-        """Return the sum of the phases' revisions of each session that is known here."""
+        """Return the sum of the phases' revisions of each session in the live view."""
         return {
             session_id: sum(phase.shown.revision for phase in session.phases.values())
             for session_id, session in self._sessions.copy().items()
@@ -169,7 +172,7 @@ class Progress:
                 self._measures.gauge(progress, in_flight, now=now)
 
     async def ping(self) -> int:
-        """Return the newest version: the view is alive."""
+        """Return the newest version, as proof that the live view answers."""
         return self._version
 
     async def _keep_and_show(self, session_id: int, session: LiveSession, phase: LivePhase) -> None:
@@ -178,7 +181,7 @@ class Progress:
             try:
                 await asyncio.to_thread(self._keep, session_id, name, attempt, count)
             except DatabaseUnavailable:
-                return  # What is in flight cannot be committed now either; the next report tries.
+                return  # Batches cannot be committed now either; the next report tries again.
             phase.apply_kept(attempt, count)
             await self._announce(session_id, session)
             await asyncio.sleep(self._keep_interval_s)
@@ -233,7 +236,7 @@ class Progress:
 ACTOR_NAME = "progress"
 
 
-# Its calls are hundreds a second: the dashboard's list of tasks would show little else.
+# Without task events, because hundreds of calls a second would flood the dashboard's list of tasks.
 @ray.remote(
     num_cpus=0,
     max_restarts=-1,
@@ -242,7 +245,7 @@ ACTOR_NAME = "progress"
     enable_task_events=False,
 )
 class ProgressActor(Progress):
-    """`Progress` as a Ray actor that reads its truth from PostgreSQL, and misses lost drivers."""
+    """`Progress` as a Ray actor that reads from PostgreSQL and watches for lost drivers."""
 
     def __init__(
         self,
@@ -278,7 +281,7 @@ class ProgressActor(Progress):
 
 
 def measure_for_ever(measure: Callable[[], object]) -> None:
-    """Ask again and again for gauges; the asking is a thread's, the measuring the actor's own."""
+    """Call `measure` every few seconds, from a thread; the actor itself sets the gauges."""
     while True:
         time.sleep(MEASURE_INTERVAL_S)
         measure()
@@ -287,9 +290,9 @@ def measure_for_ever(measure: Callable[[], object]) -> None:
 def start_progress_actor(
     database_url: str, *, weights: Mapping[PhaseName, float], namespace: str, data_dir: Path
 ) -> ActorHandle:
-    """Return the one ProgressActor of this library, started when there is none yet.
+    """Return the ProgressActor of `namespace`, which is started if there is none yet.
 
-    Its snapshots is below `data_dir`.
+    Its snapshots are below `data_dir`.
     """
     actor = cast(Any, ProgressActor).options(
         name=ACTOR_NAME, namespace=namespace, lifetime="detached", get_if_exists=True

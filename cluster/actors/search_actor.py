@@ -1,4 +1,4 @@
-"""Search: an actor that finds the faces in one photo that was sent, and keeps nothing of it."""
+"""Search: an actor that finds the faces in an uploaded photo and keeps nothing of it."""
 
 from __future__ import annotations
 
@@ -20,26 +20,29 @@ from cluster.vision.sources.deadlines import TimeOver, is_burdened, say_time_ove
 
 PHOTO = "The photo"
 MAX_WAITING = 16
-"""More callers than this are turned away: each holds a photo in memory."""
+"""The most calls that may wait, because each of them holds a photo in memory."""
 
 
 LONGEST_READ_S = 60.0
-"""No photo that is sent gets more, whatever those of the library may take: somebody waits."""
+"""The time limit for an uploaded photo, even if photos of the library may take longer.
+
+A user waits for the answer.
+"""
 
 
 class NotReadInTime(UnreadableImage):
-    """A photo that was sent is still being decoded when its time is over."""
+    """The uploaded photo is still being decoded when its time is over."""
 
 
 class SearchBurdened(HeadcountError):
-    """The actor still decodes a photo that it has answered for: ask another one."""
+    """The actor still decodes the photo of an earlier call, so another actor must be used."""
 
     def __init__(self) -> None:
-        super().__init__("The search is still at a photo that takes too long.")
+        super().__init__("The search is still busy with a photo that takes too long.")
 
 
 class FaceSearch:
-    """Finds the faces of photos that are sent, with one detector."""
+    """Finds the faces in uploaded photos with one detector."""
 
     def __init__(self, detector: FaceDetector) -> None:
         self._detector = detector
@@ -47,8 +50,8 @@ class FaceSearch:
     def find_faces(self, data: bytes) -> PhotoFaces:
         """Return the faces in a photo's bytes, best first, without their crops.
 
-        Raises UnreadableImage; NotReadInTime when the actor must be replaced after it, and
-        SearchBurdened when it should have been.
+        Raises UnreadableImage. After NotReadInTime the actor must be replaced; until then, it
+        raises SearchBurdened.
         """
         if is_burdened():
             raise SearchBurdened
@@ -74,14 +77,14 @@ class FaceSearch:
 
 @ray.remote(max_restarts=0, num_cpus=0, max_pending_calls=MAX_WAITING)
 class FaceSearchActor(FaceSearch):
-    """`FaceSearch` as a Ray actor that loads its models when it starts."""
+    """`FaceSearch` as a Ray actor; it loads the models when it starts."""
 
     def __init__(self, pack: Pack, options: DetectorOptions) -> None:
         super().__init__(load_detector(pack, options))
 
 
 def start_face_search(pack: Pack, options: DetectorOptions) -> ActorHandle:
-    """Return a new actor; it ends when nobody holds its handle any more."""
+    """Start an actor and return its handle; the actor ends when no process refers to it."""
     named = cast(Any, FaceSearchActor).options(name=f"search[{pack.name}]#{time.time_ns()}")
     handle: ActorHandle = named.remote(pack, options)
     return handle

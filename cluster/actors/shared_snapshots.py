@@ -1,13 +1,13 @@
-"""The newest progress of running sessions, in a file that all processes of a node can read.
+"""Shared snapshots: the newest progress of sessions, in a file that the processes of a node read.
 
-A replica that asks the ProgressActor pays a call through Ray, milliseconds; to read here what the
-actor wrote takes some ten microseconds. It is the same answer: the actor writes each change before
-anybody else is told of it. So two replicas never differ, and what a client sees never falls, as
-it could if each replica answered from what it was last sent.
+A call of the ProgressActor through Ray takes milliseconds; reading a snapshot takes some ten
+microseconds. The answer is the same, because the actor writes each change before it announces it.
+So all replicas give the same answer, and a count that a client sees never falls. If each replica
+answered from the last message that it received, a count could fall.
 
-The file is one file of slots, written and read whole without a lock: a checksum tells a slot that
-was being written. What is old, torn, not there or of another session is nothing, and the actor is
-asked; so is it from other nodes, whose files have other names.
+The file has slots that are written and read whole, without a lock; a checksum detects a slot that
+is being written. A reader calls the actor if a snapshot is old, torn, missing or of another
+session. Readers on other nodes always call it, because the name of a file contains its node.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from cluster.core.progress import UnifiedProgress
 from cluster.logs import bind
 
 FRESH_S = 0.5
-"""What is older is asked for: rates and remaining time change while nothing happens."""
+"""The largest age of a usable snapshot. Rates and remaining time change even without a report."""
 
 SLOTS, SLOT_BYTES = 16, 8192
 FORGOTTEN_S = 86_400.0
-"""The snapshots of a Ray that has not written to it for a day is removed."""
+"""Files that were not written for this long, a day, are removed; their Ray cluster is gone."""
 
-_HEADER = struct.Struct("<II")  # The CRC-32 of what follows, and its length.
-_SEEN = struct.Struct("<qd")  # The session, and the moment (monotonic seconds).
+_HEADER = struct.Struct("<II")  # The CRC-32 and the length of the rest.
+_SEEN = struct.Struct("<qd")  # The session and the time of writing, in monotonic seconds.
 _EMPTY = bytes(_HEADER.size)
 
 logger = bind(__name__)
 
 
 def snapshots_path(data_dir: Path, *, namespace: str, node_id: str) -> Path:
-    """Return where the snapshots of a library is on one node of one Ray cluster."""
+    """Return the path of the snapshots for one node of one Ray cluster."""
     return data_dir / "live" / f"{namespace}-{node_id}.snapshots"
 
 
 class SharedSnapshots:
-    """The file as its one writer sees it; a disk that fails only makes readers ask."""
+    """The writer of the file, the only one. If the disk fails, readers call the ProgressActor."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock
@@ -57,14 +57,14 @@ class SharedSnapshots:
             logger.warning("no shared snapshots", error=str(error))
 
     def show(self, progress: UnifiedProgress) -> None:
-        """Show `progress` in place of what was shown of its session."""
+        """Write `progress` in place of the earlier snapshot of its session."""
         session_id = progress.session_id
         body = _SEEN.pack(session_id, self._clock()) + pickle.dumps(progress)
         slot = _HEADER.pack(zlib.crc32(body), len(body)) + body
         self._write(session_id, slot if len(slot) <= SLOT_BYTES else _EMPTY)
 
     def wipe(self, session_id: int) -> None:
-        """Show nothing of a session any more."""
+        """Remove the snapshot of a session."""
         self._write(session_id, _EMPTY)
 
     def _write(self, session_id: int, slot: bytes) -> None:
@@ -74,7 +74,7 @@ class SharedSnapshots:
             written = os.pwrite(self._file, slot, _offset(session_id))
         except OSError:
             written = 0
-        if written < len(slot):  # What stands there now is not the newest any more.
+        if written < len(slot):  # The slot is now outdated, so readers must not find the file.
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
             os.close(self._file)
@@ -85,7 +85,7 @@ class SharedSnapshots:
 def read_snapshot(
     path: Path, session_id: int, *, clock: Callable[[], float] = time.monotonic
 ) -> UnifiedProgress | None:
-    """Return the snapshot of a session in the file at `path`; None when the actor must be asked."""
+    """Return a session's snapshot from the file at `path`; None if the actor must be called."""
     try:
         with path.open("rb", buffering=0) as file:
             slot = os.pread(file.fileno(), SLOT_BYTES, _offset(session_id))

@@ -1,8 +1,8 @@
-"""What the ProgressActor does besides: it misses drivers that are gone, and news that never came.
+"""The watch of the ProgressActor: it finds lost drivers and missed changes.
 
-A driver that was killed says nothing; its session has failed once nobody has run it for a while. A
-session that was moved by a process without the live view, or a report that was lost, shows in the
-rows: they are read again.
+A driver that was killed reports nothing. Its session fails when no process has held the session
+lock for a while. The rows show when a report was lost, or when a process without access to the live
+view changed a session; then the live view reads them again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cluster.store.sessions.phase_rows import list_revisions
 
 INTERVAL_S = 3.0
 OURS = "headcount: "
-"""How each line begins that a command says to a person."""
+"""The prefix of each line that a command prints for users."""
 
 logger = bind(__name__)
 
@@ -30,9 +30,9 @@ logger = bind(__name__)
 class Watch:
     """Looks at the rows every few seconds.
 
-    `is_job_alive` asks Ray about a submitted job, and `last_words` what it said when it ended;
-    `shown` gives the revision of each session that the live view knows, and `reload` makes it read
-    one again.
+    `is_job_alive` asks Ray about a submitted job, and `last_words` returns the last line of its
+    output. `shown` returns the revision of each session in the live view, and `reload` lets the
+    live view read a session again.
     """
 
     engine: Engine
@@ -44,16 +44,16 @@ class Watch:
     drivers: DriverWatch = field(default_factory=DriverWatch)
 
     def run(self) -> None:
-        """Look for ever; a database that is away is asked again."""
+        """Look again and again, for ever; an unreachable database is tried again later."""
         while True:
             time.sleep(INTERVAL_S)
             try:
                 self.look()
             except DatabaseUnavailable as error:
-                logger.warning("cannot look after sessions", error=str(error))
+                logger.warning("sessions cannot be watched", error=str(error))
 
     def look(self) -> None:
-        """Fail the sessions whose driver is lost; let the live view catch up with the rows."""
+        """Fail the sessions whose driver is lost, and reload those that changed in the rows."""
         with begin(self.engine) as db:
             unattended = list_unattended(db)
         sightings = [self._ask_ray(one) for one in unattended]
@@ -84,7 +84,7 @@ class Watch:
 def is_job_alive(job_id: str, *, address: str) -> bool:
     """Tell whether a submitted job waits, starts or runs on the Ray cluster at `address`.
 
-    One that cannot be asked about counts as alive: its session must not fail for that.
+    If Ray does not answer, the job counts as alive, because its session must not fail for that.
     """
     from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 (slow, and rarely wanted)
 
@@ -97,7 +97,7 @@ def is_job_alive(job_id: str, *, address: str) -> bool:
 
 
 def find_last_words(job_id: str, *, address: str) -> str | None:
-    """Return the last line that Headcount, or else Ray, said of a submitted job that has ended."""
+    """Return the line that says why a submitted job ended; None if Ray does not know it."""
     from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 (slow, and rarely wanted)
 
     try:
@@ -108,7 +108,10 @@ def find_last_words(job_id: str, *, address: str) -> str | None:
 
 
 def choose_last_words(message: str) -> str | None:
-    """Return the line of a job's last output that says why it ended: ours, else the first."""
+    """Return the line of a job's message that says why it ended.
+
+    This is the last line by Headcount, else the first line by Ray, else None.
+    """
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     ours = [line.removeprefix(OURS) for line in lines if line.startswith(OURS)]
     return next(iter(ours[-1:] or lines[:1]), None)

@@ -1,23 +1,25 @@
-"""Edges of the tree between the components that the neighbour lists leave.
+"""Component edges: the edges of the spanning tree that the neighbour lists do not settle.
 
-Contract: as in `spanning_tree`.
+The contract is that of `spanning_tree`. A component is a part of the tree that the lists settle.
 
 Method:
 
-1. `connect_components`: whatever edges are known, with a few more that come from comparing the
-   densest points of each component, make a tree of the components. It is made of real edges, so
-   the true one is nowhere heavier; most of its edges are already right.
-2. `find_limits`: Kruskal (1956) over the known edges. An edge joins two parts, and is right if one
-   of them has no point with a bound below the edge's weight: whatever leaves that part by an edge
-   that is not in a list is no lighter. If both have, a lighter edge may lead from the smaller part
-   to anywhere: its components are to be searched up to that weight, their limit. A better edge that
-   is still unknown is lighter than the heaviest known one between its ends, and so it starts at one
-   of these points, below its limit.
-3. `search_tile`: points with limits are compared with all whose bounds are below them, each pair
-   once, with a `Prefilter`, and the edges below a limit kept. These, and the known ones, hold the
-   whole tree.
+1. `connect_components` builds a tree of the components from the listed edges. Where these do not
+   suffice, it compares the densest points of each component and adds the edges that it finds. All
+   of them are real edges, so the true tree is nowhere heavier. Most of them are already right.
+2. `find_limits` takes the known edges in rising order, as Kruskal (1956) does. Each edge joins two
+   parts. The edge is right if one part has no point with a bound below the edge's weight, because
+   then every unlisted edge that leaves this part is at least as heavy. If both parts have such a
+   point, an unknown lighter edge may leave the smaller part. The weight becomes the limit of the
+   smaller part's components: they are searched for edges below it. A better edge that is still
+   unknown is lighter than the heaviest known edge between its ends. Therefore it starts at one of
+   the searched points, below the limit of that point.
+3. `search_tile` compares each point that has a limit with all points whose bounds are below that
+   limit, each pair once, with a `Prefilter`. It keeps the edges below a limit. These edges and the
+   known ones contain the whole tree.
 
-Strangers, and people with few photos, have high bounds and drop out: often most of a library.
+Faces of strangers, and of people with few photos, have high bounds and are not searched. They are
+often most of a library.
 """
 
 from __future__ import annotations
@@ -37,18 +39,20 @@ from cluster.numerics.spanning_tree import find_lowest, thin_edges
 from cluster.numerics.unions import Unions
 
 SAMPLED_EACH = 8
+"""The most points of one component that are compared to connect the components."""
+
 SAMPLED = 4096
-"""Points compared to connect components: so many of each, and so many in all, but one of each."""
+"""The most points compared in all. Each component has at least one, even if that makes more."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """Which edges are still wanted: between components, and lighter than the limit of one end's.
+    """The wanted edges: they join two components and are lighter than the limit of one end.
 
-    `points` int64 (o,), component by component; `ranks` int64 (o,) number the components of these
-    points in rising order, highest limit first; `limits` float64 (o,), 0 for points that no unknown
-    edge starts at; `bounds` float64 (o,). Of all points, `component` int64 (n,) and `core` float64
-    (n,).
+    The searched points, component by component, are `points` int64 (o,). For each of them: `ranks`
+    int64 (o,), the number of its component in rising order, the highest limit first; `limits`
+    float64 (o,), the limit of its component, 0 if no unknown edge starts there; `bounds` float64
+    (o,). For all points: `component` int64 (n,) and `core` distance float64 (n,).
     """
 
     points: npt.NDArray[np.int64]
@@ -59,7 +63,7 @@ class Search:
     core: npt.NDArray[np.float64]
 
     def is_needed(self, tile: Tile) -> bool:
-        """Tell whether a tile can hold an edge that is wanted."""
+        """Tell whether a tile can hold a wanted edge."""
         (first, last), (left, right) = tile
         limit = self.limits[[first, left]].max()
         return bool(self.bounds[first:last].min() < limit > self.bounds[left:right].min())
@@ -71,7 +75,7 @@ def connect_components(
     component: npt.NDArray[np.int64],
     listed: Edges,
 ) -> Edges:
-    """Return a tree of the components, in order, made of `listed` edges and a few more."""
+    """Return a tree of the components, its edges in order: `listed` edges and a few others."""
     known = thin_edges(listed, component)
     while True:
         part = _join_components(component, known)
@@ -84,9 +88,9 @@ def connect_components(
 def find_limits(
     known: Edges, component: npt.NDArray[np.int64], bounds: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return the weight below which edges from each component may be missing, float64 (p,), or 0.
+    """Return the limit of each component, float64 (p,): unknown edges may exist only below it.
 
-    `known` is a tree of the components, in order.
+    The limit is 0 where no edge is missing. `known` is a tree of the components, in order.
     """
     lowest = find_lowest(component, bounds).tolist()
     limits, sizes = np.zeros(len(lowest)), np.bincount(component).tolist()
@@ -111,7 +115,7 @@ def plan_search(
     bounds: npt.NDArray[np.float64],
     limits: npt.NDArray[np.float64],
 ) -> Search:
-    """Return the points that an unknown edge below a limit may join, component by component."""
+    """Return the search over all points that an unknown edge below a limit may join."""
     points = np.flatnonzero(bounds < limits.max(initial=0))
     ranks = np.argsort(np.argsort(-limits, kind="stable"))[component[points]]
     points = points[np.lexsort((bounds[points], ranks))]
@@ -141,7 +145,7 @@ def search_tile(
 
 
 def _join_lists(one: list[int], other: list[int]) -> list[int]:
-    """Return both lists as one, the longer of them made longer."""
+    """Append the shorter list to the longer one, in place, and return it."""
     longer, shorter = (one, other) if len(one) > len(other) else (other, one)
     longer += shorter
     return longer
@@ -159,7 +163,10 @@ def _weigh(
 
 
 def _join_components(component: npt.NDArray[np.int64], known: Edges) -> npt.NDArray[np.int64]:
-    """Return which part of what known edges connect each point is in, int64 (n,), from 0 on."""
+    """Return the part of each point, int64 (n,), numbered from 0.
+
+    A part consists of the components that known edges connect.
+    """
     count = int(component.max(initial=-1)) + 1
     ends = (component[known.left], component[known.right])
     graph = coo_array((np.ones(len(known)), ends), shape=(count, count))
@@ -171,7 +178,7 @@ def _compare_densest(
     core: npt.NDArray[np.float64],
     part: npt.NDArray[np.int64],
 ) -> Edges:
-    """Return the lightest edge from each of the densest points of each part to another part's."""
+    """Return the lightest edge from each of the densest points of a part to another part's."""
     order = np.lexsort((core, part))
     sizes = np.bincount(part)
     firsts = np.cumsum(sizes) - sizes

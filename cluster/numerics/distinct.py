@@ -1,9 +1,9 @@
-"""Vectors in an order of their own, each once: why groups do not depend on the input order.
+"""Distinct vectors in canonical order, so that groups do not depend on the input order.
 
-Everything else in `neighbours` and `spanning_tree` works on the distinct vectors, ordered by a hash
-of their bytes. The same vectors, handed over in any order, are therefore the same input, and every
-tie (equal distances, equal edges) is broken the same way. Copies of a vector are one vector with a
-count: they never crowd a neighbour list.
+`neighbours` and `spanning_tree` work on the distinct vectors, ordered by a hash of their bytes. The
+same vectors in any order are therefore the same input, and every tie (equal distances, equal edges)
+is broken the same way. Copies of a vector become one vector with a count, so they never crowd a
+neighbour list.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import numpy.typing as npt
 DIGEST_BYTES = 16
 ROWS_AT_ONCE = 1024
 MINUS_ZERO_AWAY = np.float32(0)
-"""Added to -0.0 it gives 0.0, which has other bytes."""
+"""Added to -0.0, it gives 0.0. The two are equal but differ in their bytes."""
 
 
 @dataclass(frozen=True)
 class DistinctVectors:
     """The m distinct vectors among n, in canonical order.
 
-    `vectors` float32 (m, d), C-contiguous; `counts` int64 (m,), how often each occurs, summing to
-    n; `places` int64 (n,), for each vector of the input its row here.
+    `vectors` float32 (m, d), C-contiguous; `counts` int64 (m,), the number of copies of each, with
+    the sum n; `places` int64 (n,), the row in `vectors` of each vector of the input.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ class DistinctVectors:
 def find_distinct(vectors: npt.NDArray[np.float32]) -> DistinctVectors:
     """Return the distinct rows of `vectors` (n, d) in canonical order.
 
-    Raises ValueError for anything that is not float32 (n, d), or holds NaN or infinity.
+    Raises ValueError if `vectors` is not float32 (n, d), or contains NaN or infinity.
     """
     if vectors.ndim != 2 or vectors.dtype != np.float32:
         raise ValueError(f"Vectors are float32 (n, d), not {vectors.dtype} {vectors.shape}.")
@@ -54,7 +54,7 @@ def find_distinct(vectors: npt.NDArray[np.float32]) -> DistinctVectors:
 def _hash_rows(
     vectors: npt.NDArray[np.float32],
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    """Return the two halves of each row's digest, uint64 (n,)."""
+    """Return the high and the low half of each row's digest, uint64 (n,) each."""
     digests = bytearray()
     for at in range(0, len(vectors), ROWS_AT_ONCE):
         rows = np.ascontiguousarray(vectors[at : at + ROWS_AT_ONCE]) + MINUS_ZERO_AWAY

@@ -1,21 +1,22 @@
-"""Vectors in, group labels out: HDBSCAN, exact, in blocks.
+"""Vectors in, group labels out: exact HDBSCAN, tile by tile.
 
 Contract: `vectors` is float32 (n, d), each row of length 1; labels are int64 (n,), 0 to k - 1 for
-the k groups, the largest first, and -1 for a face that belongs to none; strengths are float64 (n,)
-in 0 to 1. The groups, and their numbers, do not depend on the order of the vectors.
+the k groups, the largest first, and -1 for a face in no group; strengths are float64 (n,), from 0
+to 1. The groups and their numbers do not depend on the order of the vectors.
 
 Method: HDBSCAN (Campello, Moulavi, Sander, PAKDD 2013; McInnes and Healy, ICDMW 2017) on Euclidean
-distances, which order L2-normalised vectors as cosine distances do. `blocks` makes the tree; the
-rest is hdbscan's own code, so its parameters mean what they mean
-there. The edges it gets are ordered by weight, copies first, then in canonical order.
+distances, which order L2-normalised vectors as cosine distances do. `tiled_tree` builds the tree.
+The rest is hdbscan's own code, so its parameters have the same meaning. The edges passed to it are
+ordered by weight, copies first, then in canonical order.
 
-Decided:
-* fewer vectors than `min_cluster_size`, one, or none: no group;
-* copies of a vector always share a label; more than `min_samples` copies have core distance 0 and,
-  as in hdbscan, an infinite density, so that they can be a group by themselves;
-* HDBSCAN never calls all points one group, so a library of one person gives nobody. With
-  `lone_reach` (a distance; None, the default, is hdbscan exactly), when no group was found, the
-  points that hang together within it are one group, if they are at least `min_cluster_size`.
+Decisions:
+* One vector, none, or fewer than `min_cluster_size` give no group.
+* Copies of a vector always share a label. More than `min_samples` copies have core distance 0 and,
+  as in hdbscan, an infinite density. So they can be a group by themselves.
+* HDBSCAN never puts all points into one group, so it finds no person in a library of one person.
+  With `lone_reach`, a distance, the points that are connected by steps within it become one group
+  if no other group was found and they are at least `min_cluster_size`. The default, None, gives
+  exactly the result of hdbscan.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def label_tree(
 
 
 def rank_vectors(distinct: DistinctVectors) -> npt.NDArray[np.int64]:
-    """Return each vector's rank, int64 (n,): canonical order, copies one after the other."""
+    """Return each vector's rank, int64 (n,): in canonical order, with copies side by side."""
     ranks = np.empty(len(distinct.places), dtype=np.int64)
     ranks[np.argsort(distinct.places, kind="stable")] = np.arange(len(ranks))
     return ranks
@@ -95,9 +96,10 @@ def rank_vectors(distinct: DistinctVectors) -> npt.NDArray[np.int64]:
 def unfold_copies(
     distinct: DistinctVectors, core: npt.NDArray[np.float64], tree: SpanningTree
 ) -> npt.NDArray[np.float64]:
-    """Return the tree of all n vectors by rank, sorted: float64 (n - 1, 3) of ends and weight.
+    """Return the sorted tree of all n vectors, float64 (n - 1, 3): two ranks and a weight.
 
-    Copies hang on their first, at its core distance; of equal edges theirs come first.
+    Each copy is joined to the first of its copies, at its core distance. Among edges of equal
+    weight, those of copies come first.
     """
     firsts = np.cumsum(distinct.counts) - distinct.counts
     ranks = np.arange(len(distinct.places))
@@ -125,9 +127,10 @@ def _select(
 
 
 def load_tree_code() -> Callable[..., Any]:
-    """Return hdbscan's own step from a linkage to labels.
+    """Return hdbscan's own function from a linkage to labels.
 
-    hdbscan brings scikit-learn, half a second that only who groups faces pays for: once.
+    hdbscan imports scikit-learn, which takes half a second. Only processes that group faces import
+    it, once each.
     """
     from hdbscan.hdbscan_ import _tree_to_labels  # noqa: PLC0415
 
@@ -150,7 +153,7 @@ def _run_hdbscan(
 
 
 def _number_by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the labels numbered anew: the largest group 0, of equal ones the first by rank."""
+    """Return the labels renumbered by size: the largest group is 0, ties go to the lowest rank."""
     grouped = labels[labels >= 0]
     if not len(grouped):
         return labels

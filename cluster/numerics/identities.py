@@ -1,10 +1,10 @@
-"""New groups matched to the people already known, so that people stay themselves.
+"""Matches new groups to the known people, so that people keep their identity.
 
-Each new group takes over the existing person with whom it shares most faces, one to one, the
-largest overlap first; ties go to the smaller person id, then to the smaller label. Faces that a
-user placed by hand stay where they are, and vote for their person. Two of them or more that
-outvote all others bring their whole group: so what a user merged, or hid, does not part again when
-its groups grow.
+Each new group takes over the existing person with which it shares most faces, one to one, the
+largest overlap first. Ties go to the smaller person id, then to the smaller label. Faces that a
+user placed stay where they are and vote for their person. If at least two of them are the majority
+of the group's known faces, the whole group joins that person. So merged and hidden people stay as
+they are when their groups grow.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 UNGROUPED = 0
-"""Written for a face that belongs to no person; new persons are -1, -2, ..."""
+"""The value for an ungrouped face. New persons are -1, -2, ..."""
 
 MIN_VOTES = 2
-"""One face alone, which a user put right, says nothing about its group."""
+"""A single face that a user corrected says nothing about its group."""
 
 
 def match_identities(
@@ -27,8 +27,9 @@ def match_identities(
 ) -> npt.NDArray[np.int64]:
     """Return the person of each face, int64 (n,): an existing id, -k for the k-th new one, or 0.
 
-    `labels` int64 (n,) are the new groups, -1 for none; `person_ids` int64 (n,) the persons until
-    now, -1 for none; `is_placed` bool (n,) marks faces that a user placed, also with nobody.
+    `labels` int64 (n,) are the new groups, -1 for none; `person_ids` int64 (n,) are the previous
+    persons, -1 for none; `is_placed` bool (n,) marks faces that a user placed with a person or
+    among the ungrouped faces.
     """
     persons = _match_labels(labels, person_ids, is_placed)
     found = np.full(len(labels), UNGROUPED, dtype=np.int64)
@@ -64,7 +65,7 @@ def _match_labels(
 def _pairs_by_overlap(
     labels: npt.NDArray[np.int64], person_ids: npt.NDArray[np.int64]
 ) -> list[tuple[int, int, int]]:
-    """Return label, person and how many faces they share, most faces first."""
+    """Return label, person and number of shared faces, the largest number first."""
     pairs = np.stack([labels, person_ids], axis=1)
     distinct, shared = np.unique(pairs, axis=0, return_counts=True)
     order = np.lexsort((distinct[:, 0], distinct[:, 1], -shared))

@@ -1,7 +1,7 @@
-"""A spanning tree's edges as the merges of single linkage, as hdbscan's `label` gives them.
+"""Converts the edges of a spanning tree into single-linkage merges, as hdbscan's `label` does.
 
-hdbscan's own takes nine microseconds an edge, most of a library's labelling; this one takes one.
-That the two give the same is tested (tests/unit/test_linkage.py).
+hdbscan's function takes nine microseconds per edge, most of the time of labelling; this one takes
+one microsecond. tests/unit/test_linkage.py checks that both give the same result.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy.typing as npt
 def link_edges(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the merges of a tree of n points, float64 (n - 1, 4): two parts, distance, size.
 
-    `edges` float64 (n - 1, 3) are ends and weight, sorted. A point is a part by its number; merge i
-    makes part n + i.
+    `edges` float64 (n - 1, 3) are two ends and a weight each, sorted by weight. Point i is part i,
+    and merge i makes part n + i.
     """
     count = len(edges) + 1
     parents, sizes = list(range(2 * count - 1)), [1] * count
-    # Lists of plain numbers: 100,000 pairs would wake the garbage collector.
+    # Two lists of plain numbers, because 100,000 tuples would trigger the garbage collector.
     ones: list[int] = []
     others: list[int] = []
     lefts, rights = edges[:, :2].T.astype(np.int64)
@@ -34,7 +34,7 @@ def link_edges(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _find(parents: list[int], part: int) -> int:
-    """Return the part that a part has become, halving the way to it."""
+    """Return the part that now contains `part`, halving the path to it."""
     while parents[part] != part:
         parents[part] = parents[parents[part]]
         part = parents[part]

@@ -2,24 +2,24 @@
 
 Contract: `vectors` is float32 (n, d), C-contiguous, distinct, in canonical order
 (`distinct.find_distinct`), each row of length 1 (within float32's rounding). Distances are
-Euclidean; on such vectors they order points as cosine distances do. A tile's result depends on
-that tile, the radii and the vectors alone, so tiles may be computed anywhere and in any order.
+Euclidean; they order such vectors as cosine distances do. The result of a tile depends only on
+the tile, the radii and the vectors, so tiles may be computed anywhere and in any order.
 
-Method: brute force, but not for a number of neighbours: within a radius, which each vector has of
-its own. A list of the k nearest can only be known when everything has been seen, and each tile
-would have to hear of all before it; a radius is known beforehand, serves both ends of a pair, and
-what lies within it is the same whoever looks.
+Method: brute force within a radius that each vector has of its own, instead of the k nearest
+neighbours. The k nearest are known only after all tiles, so each tile would depend on those before
+it. A radius is known beforehand and serves both ends of a pair, so tiles are independent.
 
-1. `find_radii`: a vector's radius is its distance to the c-th nearest of a sample, so at least c
-   vectors lie within it, and k on average when the sample is c / k of all (`plan_sample`). The
-   canonical order is as good as random, so the sample is its beginning.
-2. `compare_tile`: a `Prefilter` lets through the pairs that may lie within the radius of either;
-   those are measured, and kept if they do.
-3. `find_core_distances`: core distance as in Campello, Moulavi, Sander (PAKDD 2013), as hdbscan
-   counts it: to the `min_samples`-th neighbour, without the point itself. The lists hold so many.
+1. `find_radii`: the radius of a vector is its distance to the c-th nearest vector of a sample. At
+   least c vectors lie within it, and k on average if the sample is c / k of all (`plan_sample`).
+   The canonical order is as good as random, so the sample is its beginning.
+2. `compare_tile`: a `Prefilter` lets through the pairs that may lie within the radius of either
+   vector. Their distances are measured, and the pairs that do are kept.
+3. `find_core_distances`: the core distance of Campello, Moulavi, Sander (PAKDD 2013), counted as
+   in hdbscan: the distance to the `min_samples`-th neighbour, not counting the point itself. The
+   lists are long enough for that.
 
-Decided: with fewer than k others a list holds all of them; one vector has an empty list, and its
-core distance is 0.
+Decisions: if a vector has fewer than k others, its list holds all of them. A single vector has an
+empty list and the core distance 0.
 """
 
 from __future__ import annotations
@@ -33,32 +33,32 @@ from cluster.numerics.pairs import Lists, Pairs, join_pairs, measure_distances, 
 from cluster.numerics.products.prefilter import PRODUCT_SLACK, Block, Prefilter, split_rows
 
 DEFAULT_NEIGHBOURS = 36
-"""Lists of about so many: longer ones take longer to find and leave less to search later."""
+"""The average length of a list. Longer lists take longer to find but leave less to search."""
 
 SMALLEST_SAMPLE = 1024
 
 MEASURE_SLACK = 1e-5
-"""By what share a squared distance measured in float32 may be wrong (d <= 2048)."""
+"""The largest relative error of a squared distance that is measured in float32 (d <= 2048)."""
 
 EXTRA_USED = 2
 ROWS_AT_ONCE = 8192
 
 Tile = tuple[Block, Block]
-"""Rows, and the columns to compare them with: the same ones, or later ones."""
+"""A block of rows, and the block of columns to compare them with: the same block or a later one."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A radius is the distance to the `count`-th nearest of the first `size` vectors."""
+    """The sample that radii come from: distance to the `count`-th nearest of the first `size`."""
 
     size: int
     count: int
 
 
 def plan_sample(total: int, *, min_samples: int, k: int) -> Sample:
-    """Return a sample that gives lists of about k, and of at least `min_samples`, where possible.
+    """Return a sample that gives lists of about k, and of at least `min_samples`, if possible.
 
-    Of few vectors it is all of them; lists then hold the k nearest.
+    If there are few vectors, the sample is all of them, and the lists hold the k nearest.
     """
     k = max(k, min_samples)
     size = min(total, max(SMALLEST_SAMPLE, -(-total * min_samples // k)))
@@ -69,7 +69,10 @@ def plan_sample(total: int, *, min_samples: int, k: int) -> Sample:
 def find_radii(
     vectors: npt.NDArray[np.float32], prefilter: Prefilter, rows: Block, *, sample: Sample
 ) -> npt.NDArray[np.float32]:
-    """Return squared radii of a block of rows, float32 (m,): at least `sample.count` lie within."""
+    """Return the squared radii of a block of rows, float32 (m,).
+
+    At least `sample.count` vectors lie within each radius.
+    """
     if not sample.count:
         return np.zeros(rows[1] - rows[0], dtype=np.float32)
     picked = prefilter.pick(rows, (0, sample.size), count=sample.count)
@@ -78,7 +81,7 @@ def find_radii(
 
 
 def widen_radii(radii: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return squared radii within which is measured whatever truly lies within `radii`."""
+    """Return larger squared radii, so that no pair within `radii` is lost to rounding."""
     return radii * np.float32(1 + 2 * MEASURE_SLACK)
 
 
@@ -88,10 +91,10 @@ def compare_tile(
     radii: npt.NDArray[np.float32],
     tile: Tile,
 ) -> Pairs:
-    """Return the pairs of a tile, left < right, that lie within the radius of either.
+    """Return the pairs of a tile, left < right, that lie within the radius of either vector.
 
-    `radii` float32 (n,), squared. A little more is kept than that, so that nothing is missing
-    because a distance was rounded.
+    `radii` float32 (n,) are squared. They are widened a little, so that no pair is lost to
+    rounding.
     """
     limits = widen_radii(radii)
     thresholds = 1 - limits.astype(np.float64) * (1 + MEASURE_SLACK) / 2 - PRODUCT_SLACK
@@ -113,9 +116,9 @@ def find_core_distances(
 ) -> npt.NDArray[np.float64]:
     """Return the core distances of n distinct vectors, float64 (n,).
 
-    `counts` int64 (n,) says how often each vector occurs: its copies are its nearest neighbours,
-    at distance 0. As in hdbscan, `min_samples` is at most the number of all others. Raises
-    ValueError when a list is too short for it.
+    `counts` int64 (n,) is the number of copies of each vector. The other copies are its nearest
+    neighbours, at distance 0. As in hdbscan, `min_samples` is limited to the number of other
+    vectors. Raises ValueError if a list is too short.
     """
     lengths, wanted = np.diff(lists.starts), min(min_samples, int(counts.sum()) - 1)
     if lengths.min(initial=wanted) < min(wanted, len(counts) - 1):
@@ -144,10 +147,10 @@ def _reach_counts(
     used: int,
     wanted: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return core distances from the first `used` of each list, and whether those were enough.
+    """Return core distances from the first `used` entries of each list, and which are final.
 
-    Where the list goes on with distances that rounding cannot tell from the core distance, they
-    were not.
+    A core distance is not final if the next entries of the list may be equal to it within the
+    rounding error.
     """
     starts, stops = lists.starts[places, None], lists.starts[places + 1, None]
     columns = starts + np.arange(min(used, int((stops - starts).max())))

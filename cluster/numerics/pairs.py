@@ -1,7 +1,7 @@
-"""Pairs of vectors: how far apart they are, and who is in whose list.
+"""Pairs of vectors, their distances, and the neighbour lists made from them.
 
-Distances that decide anything are computed from differences, never from products: `2 - 2 * product`
-loses a small distance in rounding.
+Every distance that a decision depends on is computed from differences, never from products, because
+`2 - 2 * product` loses small distances to rounding.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 MEASURED_AT_ONCE = 1024
-"""So many differences in float64 stay in a processor's cache."""
+"""Pairs per step. Their differences in float64 fit into a processor's cache."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """`left` and `right` int32 (e,), two rows each; `squared` float32 (e,), their distance."""
+    """Pairs of rows: `left` and `right`, int32 (e,), and their `squared` distance, float32 (e,)."""
 
     left: npt.NDArray[np.int32]
     right: npt.NDArray[np.int32]
@@ -29,10 +29,10 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Lists:
-    """Who is near whom: row r's list is `starts[r]` to `starts[r + 1]` - 1, the nearest first.
+    """Neighbour lists: that of row r is at `starts[r]` to `starts[r + 1]` - 1, the nearest first.
 
-    `starts` int64 (n + 1,), `indices` int32 (e,), `distances` float32 (e,). No vector outside of
-    r's list is nearer than `reach[r]`, float64 (n,).
+    `starts` int64 (n + 1,), `indices` int32 (e,), `distances` float32 (e,). No vector outside the
+    list of r is nearer to it than `reach[r]`, float64 (n,).
     """
 
     starts: npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ class Lists:
 
 
 def join_pairs(parts: Sequence[Pairs]) -> Pairs:
-    """Return all pairs of all parts."""
+    """Return the pairs of all parts, one part after the other."""
     none = np.empty(0, dtype=np.int32)
     parts = [Pairs(none, none, np.empty(0, dtype=np.float32)), *parts]
     return Pairs(
@@ -53,9 +53,9 @@ def join_pairs(parts: Sequence[Pairs]) -> Pairs:
 
 
 def list_pairs(pairs: Pairs, radii: npt.NDArray[np.float32]) -> Lists:
-    """Return each row's list of all that lie within its radius; `radii` float32 (n,), squared.
+    """Return the list of each row: all rows within its radius; `radii` float32 (n,), squared.
 
-    A list of all other rows is complete, however far they are.
+    A list that contains all other rows has an infinite reach.
     """
     half = len(radii) // 2
     with ThreadPoolExecutor(2) as threads:
@@ -72,14 +72,14 @@ def list_pairs(pairs: Pairs, radii: npt.NDArray[np.float32]) -> Lists:
 def _list_rows(
     pairs: Pairs, radii: npt.NDArray[np.float32], start: int, stop: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Return the lists of a block of rows: their lengths, and all of them behind each other."""
+    """Return the lengths, the indices and the distances of the lists of a block of rows."""
     parts = []
     for rows, others in ((pairs.left, pairs.right), (pairs.right, pairs.left)):
         mine = np.flatnonzero((rows >= start) & (rows < stop))
         mine = mine[pairs.squared[mine] <= radii[rows[mine]]]
         parts.append((rows[mine] - np.int32(start), others[mine], pairs.squared[mine]))
     rows, indices, squared = map(np.concatenate, zip(*parts, strict=True))
-    # Of floats that are not negative, the bits are in the same order; sorting integers is fast.
+    # The bits of non-negative floats have the order of the floats, and integers sort faster.
     order = np.argsort(rows.astype(np.int64) << 32 | squared.view(np.uint32))
     lengths = np.bincount(rows, minlength=stop - start)
     return lengths, indices[order], np.sqrt(squared[order])

@@ -1,13 +1,16 @@
-"""The exact minimum spanning tree under mutual reachability: what the neighbour lists settle of it.
+"""The part of the exact minimum spanning tree that the neighbour lists settle.
 
-Contract: points are distinct vectors in canonical order; `core` float64 (n,) their core distances;
-`bounds` float64 (n,) are what an edge from a point to any that is not in its list weighs at least:
-max(core, reach). Edges between points in each other's lists are given, all of them.
+Edges are weighed by mutual reachability.
+
+Contract: points are distinct vectors in canonical order. `core` float64 (n,) are their core
+distances. `bounds` float64 (n,) are lower bounds, max(core, reach): no edge from a point to another
+that is not in its list weighs less. All edges between points in each other's lists are given.
 
 Method: Borůvka (1926), as McInnes and Healy (2017) use it. A component takes its lightest outgoing
-edge if no point of it can have a lighter one outside of its list. Most of the tree comes from here,
-in no time; `component_edges` finds the edges between the components that are left (people with more
-photos than a list is long). The tree's weights are computed anew from differences, in float64.
+edge if none of its points can have a lighter unlisted edge. This gives most of the tree in little
+time. `component_edges` finds the edges between the remaining components, which are people with more
+photos than a list has entries. The weights of the tree are computed again from differences, in
+float64.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from cluster.numerics.unions import Unions
 
 @dataclass(frozen=True)
 class SpanningTree:
-    """A tree of n points: `edges` int64 (n - 1, 2), a < b, by `weights` float64 (n - 1,)."""
+    """A tree of n points: `edges` int64 (n - 1, 2), a < b, sorted by `weights` float64 (n - 1,)."""
 
     edges: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float64]
@@ -37,22 +40,26 @@ def join_lists(
     *,
     on_round: Callable[[], None] = lambda: None,
 ) -> tuple[Edges, npt.NDArray[np.int64], Edges]:
-    """Return the edges of the tree that the lists settle, the components, and edges between them.
+    """Return the settled edges of the tree, the components, and the listed edges between these.
 
-    Components are numbered 0 to p - 1 in order of their first points, int64 (n,).
+    The component of each point, int64 (n,), is a number from 0 to p - 1, in the order of the
+    components' first points.
     """
     return _grow(edges, np.arange(len(bounds)), bounds, on_round=on_round)
 
 
 def thin_edges(edges: Edges, component: npt.NDArray[np.int64]) -> Edges:
-    """Return the minimum spanning forest of the components, int64 (n,), in order."""
+    """Return the minimum spanning forest over the components, its edges in order.
+
+    `component` int64 (n,) is the component of each point.
+    """
     return order_edges(_grow(edges, component, np.full(len(component), np.inf))[0])
 
 
 def find_lowest(
     component: npt.NDArray[np.int64], bounds: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return the lowest bound of each component's points, float64 (p,)."""
+    """Return the lowest bound among the points of each component, float64 (p,)."""
     lowest = np.full(int(component.max(initial=-1)) + 1, np.inf)
     np.minimum.at(lowest, component, bounds)
     return lowest
@@ -61,7 +68,7 @@ def find_lowest(
 def finish_tree(
     vectors: npt.NDArray[np.float32], core: npt.NDArray[np.float64], edges: Edges
 ) -> SpanningTree:
-    """Return the tree of n - 1 edges, its weights in float64."""
+    """Return the tree of the n - 1 `edges`, sorted, with weights measured again in float64."""
     ends = np.stack([edges.left, edges.right], axis=1).astype(np.int64)
     lengths = measure_distances(vectors, ends[:, 0], ends[:, 1])
     weights = np.maximum(lengths, core[ends].max(axis=1, initial=0))
@@ -76,14 +83,17 @@ def _grow(
     *,
     on_round: Callable[[], None] = lambda: None,
 ) -> tuple[Edges, npt.NDArray[np.int64], Edges]:
-    """Join components by settled edges, round by round; return those, the components, the rest."""
+    """Join components by settled edges, round by round.
+
+    Returns the settled edges, the component of each point, and the other edges between components.
+    """
     unions, names, chosen = Unions(int(component.max(initial=-1)) + 1), component, [NO_EDGES]
     set_aside = [NO_EDGES]
     while True:
         near, far = component[edges.left], component[edges.right]
         lowest = find_lowest(component, bounds)
         is_across = near != far
-        # Bounds of components only fall: what is above both now is never settled.
+        # The bounds of components only fall, so an edge above both bounds is never settled.
         is_heavy = (edges.weights > lowest[near]) & (edges.weights > lowest[far])
         set_aside.append(edges.take(is_across & is_heavy))
         edges = edges.take(is_across & ~is_heavy)
@@ -104,7 +114,7 @@ def _settle(
 ) -> Edges:
     """Return each component's lightest outgoing edge, unless it is above the component's bound.
 
-    `lowest` float64 (p,) are the bounds of the components: the lowest of their points'.
+    `lowest` float64 (p,) are the bounds of the components: the lowest bounds of their points.
     """
     near, far = component[edges.left], component[edges.right]
     lightest = np.full(len(lowest), np.inf)

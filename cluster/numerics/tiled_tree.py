@@ -1,9 +1,9 @@
-"""The spanning tree of all vectors, tile by tile, wherever tiles are computed.
+"""The spanning tree of all vectors, computed tile by tile.
 
-Three kinds of work come in pieces that know nothing of each other: `find_radii`, `compare_tile`
-(who is near whom; nearly all the time) and `search_tile` (edges between components). `Workers`
-says where they are computed: `LocalWorkers` here; others may hand them to processes, and stop, wait
-or count between two results. The tree is the same.
+Three kinds of work consist of independent pieces: `find_radii`, `compare_tile` (the pairs that are
+near; nearly all of the time) and `search_tile` (component edges). A `Workers` object computes the
+pieces. `LocalWorkers` uses threads of this process; another one may use other processes, and may
+stop, wait or count between two results. The tree is the same in each case.
 """
 
 from __future__ import annotations
@@ -45,43 +45,47 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 MakePrefilter = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64] | None], Prefilter]
-"""Vectors, and which of them in which order (None: all, as they are), made ready to compare."""
+"""Makes a prefilter of the vectors at the given places, in that order. None means all vectors."""
 
 OnProgress = Callable[[str, int, int], None]
+"""Called with the step, the part of it that is done, and its total."""
 
 PARTS = 1000
 LISTED, CORES_FOUND, CONNECTED = 100, 200, 400
-"""What of the spanning tree's count is reached when; the rest is the search."""
+"""The count of the step "spanning_tree", of PARTS in all, after each of its parts.
+
+The rest, from CONNECTED to PARTS, is the search for component edges.
+"""
 
 
 class Workers(Protocol):
-    """Computes pieces of work, anywhere; gives the results in the order of the pieces."""
+    """Computes pieces of work in threads or processes; results have the order of the pieces."""
 
     def map_radii(
         self, blocks: Sequence[Block], *, sample: Sample
     ) -> Iterable[npt.NDArray[np.float32]]:
-        """Give `find_radii` of each block."""
+        """Yield the result of `find_radii` for each block."""
         ...
 
     def map_near(self, tiles: Sequence[Tile], *, radii: npt.NDArray[np.float32]) -> Iterable[Pairs]:
-        """Give `compare_tile` of each tile."""
+        """Yield the result of `compare_tile` for each tile."""
         ...
 
     def map_search(self, tiles: Sequence[Tile], *, search: Search) -> Iterable[Edges]:
-        """Give `search_tile` of each tile."""
+        """Yield the result of `search_tile` for each tile."""
         ...
 
 
 def float_prefilter(
     vectors: npt.NDArray[np.float32], places: npt.NDArray[np.int64] | None
 ) -> FloatPrefilter:
-    """Return a plain prefilter."""
+    """Return a prefilter in float32 of the vectors at `places`, in that order, or of all."""
     return FloatPrefilter(vectors if places is None else vectors[places])
 
 
 @dataclass(frozen=True)
 class LocalWorkers:
-    """Computes in `threads` threads of this process, a piece or two ahead of what is asked for."""
+    """Computes in `threads` threads of this process, up to two pieces per thread ahead."""
 
     vectors: npt.NDArray[np.float32]
     make_prefilter: MakePrefilter = float_prefilter
@@ -89,13 +93,13 @@ class LocalWorkers:
 
     @cached_property
     def prefilter(self) -> Prefilter:
-        """All vectors, ready to be compared."""
+        """The prefilter of all vectors, made when it is first needed."""
         return self.make_prefilter(self.vectors, None)
 
     def map_radii(
         self, blocks: Sequence[Block], *, sample: Sample
     ) -> Iterator[npt.NDArray[np.float32]]:
-        """Give `find_radii` of each block."""
+        """Yield the result of `find_radii` for each block."""
 
         def compute(block: Block) -> npt.NDArray[np.float32]:
             return find_radii(self.vectors, self.prefilter, block, sample=sample)
@@ -103,7 +107,7 @@ class LocalWorkers:
         return self._map(compute, blocks)
 
     def map_near(self, tiles: Sequence[Tile], *, radii: npt.NDArray[np.float32]) -> Iterator[Pairs]:
-        """Give `compare_tile` of each tile."""
+        """Yield the result of `compare_tile` for each tile."""
 
         def compute(tile: Tile) -> Pairs:
             return compare_tile(self.vectors, self.prefilter, radii, tile)
@@ -111,7 +115,7 @@ class LocalWorkers:
         return self._map(compute, tiles)
 
     def map_search(self, tiles: Sequence[Tile], *, search: Search) -> Iterator[Edges]:
-        """Give `search_tile` of each tile."""
+        """Yield the result of `search_tile` for each tile."""
         prefilter = self.make_prefilter(self.vectors, search.points)
 
         def compute(tile: Tile) -> Edges:
@@ -133,7 +137,7 @@ class LocalWorkers:
 
 
 def split_tiles(count: int, *, size: int) -> list[Tile]:
-    """Return tiles of at most `size` rows and columns in which each pair of `count` is once."""
+    """Return tiles of at most `size` rows and columns that contain each pair of `count` once."""
     blocks = split_rows(0, count, size=size)
     return [(rows, columns) for rows in blocks for columns in blocks if rows <= columns]
 
@@ -149,9 +153,8 @@ def span_vectors(
 ) -> tuple[npt.NDArray[np.float64], SpanningTree]:
     """Return the core distances, float64 (m,), and the spanning tree of m distinct vectors.
 
-    `on_progress(step, done, total)` is called after each piece with the step, "neighbours" and then
-    "spanning_tree", and how much of it is done; a step's total stays what it is. Without a vector,
-    or with one, the tree is empty.
+    `on_progress(step, done, total)` is called after each piece. The step is "neighbours" and then
+    "spanning_tree"; the total of a step is constant. With fewer than two vectors the tree is empty.
     """
     vectors = distinct.vectors
     sample = plan_sample(len(vectors), min_samples=min_samples, k=k)
@@ -187,7 +190,7 @@ def _find_near(
     block_size: int,
     on_progress: OnProgress,
 ) -> tuple[Pairs, npt.NDArray[np.float32]]:
-    """Return the pairs within the radius of either end, and the squared radii."""
+    """Return the pairs within the radius of either end, and the squared radii, float32 (n,)."""
     blocks = split_rows(0, len(vectors), size=block_size)
     tiles = split_tiles(len(vectors), size=block_size)
     costs = [(stop - start) * sample.size for start, stop in blocks]
@@ -204,7 +207,7 @@ def _find_near(
 
 @dataclass
 class _Count:
-    """Tells how much of a step is done."""
+    """Reports how much of a step is done."""
 
     step: str
     total: int
@@ -212,28 +215,28 @@ class _Count:
     done: int = 0
 
     def advance(self, by: int = 1) -> None:
-        """Count a piece."""
+        """Add `by` to the count and report it."""
         self.done += by
         self.on_progress(self.step, self.done, self.total)
 
     def reach(self, done: int) -> None:
-        """Count whatever is missing to `done`."""
+        """Raise the count to `done`, unless it is there already, and report it."""
         self.advance(max(0, done - self.done))
 
     def follow(self, results: Iterable[Result], costs: Iterable[int]) -> Iterator[Result]:
-        """Give the results, counting each when it is asked for."""
+        """Yield the results; each adds its cost to the count."""
         for result, cost in zip(results, costs, strict=True):
             self.advance(cost)
             yield result
 
 
 def _cost(tile: Tile) -> int:
-    """Return how many pairs there are to compare."""
+    """Return the number of pairs that the tile compares."""
     (first, last), (left, right) = tile
     return (last - first) * (right - left)
 
 
 def _shares(tiles: Sequence[Tile]) -> list[int]:
-    """Return each tile's part in the search, of the PARTS of the spanning tree."""
+    """Return each tile's share of the count from CONNECTED to PARTS."""
     done = np.cumsum([0, *map(_cost, tiles)])
     return np.diff(done * (PARTS - CONNECTED) // max(1, int(done[-1]))).tolist()

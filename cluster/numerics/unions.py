@@ -1,4 +1,4 @@
-"""Components that grow together: union-find over n points."""
+"""Union-find over n points: components that edges join."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import numpy.typing as npt
 
 
 class Unions:
-    """n points, each at first a component of its own; components are joined by edges."""
+    """The components of n points. At first, each point is a component of its own."""
 
     def __init__(self, count: int) -> None:
         self._parents = list(range(count))
 
     def join(self, edges: Iterable[tuple[int, int]]) -> npt.NDArray[np.int64]:
-        """Join the ends of each edge in turn; return which edges joined two, as their positions."""
+        """Join the ends of the edges, one after the other.
+
+        Returns the positions of the edges that joined two components, int64 (j,).
+        """
         joined = []
         for position, (left, right) in enumerate(edges):
             one, other = self.find(left), self.find(right)
@@ -25,7 +28,7 @@ class Unions:
         return np.array(joined, dtype=np.int64)
 
     def components(self) -> npt.NDArray[np.int64]:
-        """Return the component of each point, int64 (n,), numbered 0 to p - 1 by first point."""
+        """Return the component of each point, int64 (n,), numbered 0 to p - 1 by first points."""
         roots = np.array(self._parents, dtype=np.int64)
         while True:
             above = roots[roots]
@@ -34,7 +37,7 @@ class Unions:
             roots = above
 
     def find(self, point: int) -> int:
-        """Return the first point of a point's component."""
+        """Return the first point of the component that contains `point`."""
         parents = self._parents
         while parents[point] != point:
             parents[point] = parents[parents[point]]

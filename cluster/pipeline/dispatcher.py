@@ -1,10 +1,10 @@
-"""A dispatcher: batches handed to Ray workers, a bounded number at a time, each done exactly once.
+"""The dispatcher: dispatches batches to Ray workers, a bounded number at a time.
 
-What a lost worker held is given back, photo by photo, and these are tried again one at a time:
-one of them may be what crashed it. A photo whose worker is lost three times while it is the only
-suspect is given up, with a reason, so that one poisonous file cannot stop a library, and a machine
-that was switched off does not put the blame on a good one. What a worker leaves of its batch,
-because it is to be replaced, is handed out again as it is: nobody is blamed for that.
+Each photo is finished exactly once. The photos of a lost worker are requeued one at a time, because
+one of them may have crashed it. A photo is abandoned, with a reason, if it loses three workers
+while it is the only suspect. So one file cannot stop a library, and a machine that was switched off
+puts no blame on a good photo. A worker that is to be replaced returns the rest of its batch, which
+is dispatched again as one batch and without blame.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ WORKER_LOST = (
     ObjectLostError,
     TaskCancelledError,
 )
-"""What Ray raises when a worker, and not our code in it, came to an end."""
+"""Ray's errors for a worker that was lost, as opposed to an error that our code raised in it."""
 
 MAX_CRASHES_IN_A_ROW = 20
 STALL_GRACE_S = 60.0
@@ -55,27 +55,27 @@ BatchT = TypeVar("BatchT", TrainingBatch, DetectionBatch, contravariant=True)
 
 
 class Answer(Protocol):
-    """What a batch came back with."""
+    """The result of a batch."""
 
     @property
     def left(self) -> tuple[Item, ...]:
-        """Photos of the batch that another worker is to do."""
+        """Photos of the batch that another worker must process."""
         ...
 
 
 class Workers(Protocol[BatchT]):
-    """Those who do the batches: Ray tasks, or a pool of actors."""
+    """The workers that process batches: Ray tasks, or a pool of actors."""
 
     def capacity(self) -> int:
         """Return how many batches may be in flight now."""
         ...
 
     def start(self, batch: BatchT) -> ray.ObjectRef:
-        """Hand a batch to a worker."""
+        """Start a batch on a worker."""
         ...
 
     def finished(self, reference: ray.ObjectRef, answer: Any) -> None:
-        """Learn what a batch came back with; None when its worker was lost."""
+        """Take note of a finished batch and its result, None if its worker was lost."""
         ...
 
     def end(self, reference: ray.ObjectRef) -> None:
@@ -84,12 +84,12 @@ class Workers(Protocol[BatchT]):
 
 
 class Dispatcher:
-    """Keeps workers busy with batches and sees each batch to its end.
+    """Keeps workers busy with batches until each batch is finished.
 
-    `make_batch` turns items into a batch with a fresh id; `requeue` tells the live view that a
-    batch is no longer in flight; `abandon` settles items that no worker survives as failed. When
-    nothing has come back for longer than a whole batch may take, `photo_timeout_s` each, the worker
-    of the oldest hangs in what it cannot be called out of, and is ended.
+    `make_batch` makes items a batch with a new id. `requeue` tells the live view that a batch is no
+    longer in flight. `abandon` settles items that no worker survives as failed. If no batch has
+    finished for longer than a whole batch may take, `photo_timeout_s` for each photo, the worker of
+    the oldest batch hangs and is killed.
     """
 
     def __init__(
@@ -115,32 +115,32 @@ class Dispatcher:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is in flight and nothing was given back."""
+        """True if no batch is in flight or requeued."""
         return not (self._running or self._returned or self._left)
 
     @property
     def has_running(self) -> bool:
-        """Workers hold batches."""
+        """True if a batch is in flight."""
         return bool(self._running)
 
     @property
     def has_room(self) -> bool:
-        """Another batch may be handed out."""
+        """True if another batch may be dispatched."""
         return len(self._running) < self._workers.capacity()
 
     def dispatch(self, items: Items) -> None:
-        """Give new items to a worker."""
+        """Dispatch new items to a worker as one batch."""
         self._start(self._make_batch(items))
 
     def dispatch_requeued(self) -> None:
-        """Hand out, if there is room, what workers left, and the next photo of a lost one."""
+        """Dispatch returned photos, and the next photo of a lost worker, if there is room."""
         while self._left and self.has_room:
             self.dispatch(self._left.popleft())
         if self._returned and self._suspect is None and self.has_room:
             self._suspect = self._start(self._returned.popleft())
 
     def collect(self, *, timeout_s: float) -> None:
-        """Wait for a batch to come back, and take in all that did."""
+        """Wait up to `timeout_s` for a finished batch, and settle it; kill a worker that hangs."""
         if not self._running:
             return
         waiting = list(self._running)
@@ -189,7 +189,7 @@ class Dispatcher:
         if self._crashes_in_a_row > MAX_CRASHES_IN_A_ROW:
             raise PhaseFailed(f"Workers keep dying; the last one said: {error}") from error
         logger.warning(
-            "batch given back", session=batch.session_id, batch=batch.batch_id, error=str(error)
+            "batch requeued", session=batch.session_id, batch=batch.batch_id, error=str(error)
         )
         self._requeue(batch)
         alone = [self._make_batch([item]) for item in batch.items]
@@ -203,5 +203,5 @@ class Dispatcher:
 
 
 def number_batches(start: int) -> Iterator[int]:
-    """Yield batch ids that no other run of the session gives: they begin at a time in ns."""
+    """Yield batch ids from `start` on. A time in ns makes them unique among the session's runs."""
     return itertools.count(start)

@@ -1,8 +1,7 @@
-"""The items that are still to be done, in the order in which they were found.
+"""The pending items of a phase, in the order in which they were found.
 
-Discovery writes items into the database in a thread of its own, as fast as it can walk, so that the
-total is soon known; PendingItems reads them from there page by page. Neither holds the library in
-memory.
+Discovery writes items to the database in a thread of its own, as fast as it can walk, so that the
+total is soon known. PendingItems reads them page by page. Neither holds the library in memory.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ PAGE = 1000
 SMALLEST_BATCH = 4
 
 MAX_BATCHES_PER_S = 50
-"""Beyond this many a second, batches become larger instead: what is written down for a batch costs
-the driver, the live view and the database the same for 16 photos as for 256."""
+"""Above this rate, batches become larger instead, because the bookkeeping of a batch costs the
+driver, the live view and the database the same for 16 photos as for 256."""
 
 LARGEST_BATCH = 256
 RATE_WINDOW_S = 5.0
@@ -32,10 +31,10 @@ STOP_TIMEOUT_S = 10.0
 class Discovery:
     """Walks a library in a thread and stores what it finds, chunk by chunk.
 
-    `walk` yields photos and calls what it is given for everything that it meets. `store` takes a
-    chunk of photos into the session; `finish` is called once after the last one. An error of any of
-    them ends the walk and is raised again by `check`. So is `unreachable`, when the walk meets
-    nothing for `silence_s`: a mount that died blocks whoever lists it.
+    `walk` yields photos and calls its argument for each entry that it meets. `store` adds a chunk
+    of photos to the session; `finish` is called once after the last chunk. An error in any of them
+    ends the walk, and `check` raises it. If the walk meets nothing for `silence_s`, for example
+    because a dead mount blocks it, `poll` raises `unreachable`.
     """
 
     def __init__(
@@ -60,9 +59,9 @@ class Discovery:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the walk after the chunk at hand; the session stays undiscovered.
+        """End the walk after the present chunk; discovery stays incomplete.
 
-        A walk that hangs in a mount that died is not waited for.
+        A walk that hangs in a dead mount is left after STOP_TIMEOUT_S.
         """
         self._stopping.set()
         self.join(timeout_s=STOP_TIMEOUT_S)
@@ -80,7 +79,7 @@ class Discovery:
         return self._thread.is_alive()
 
     def check(self) -> None:
-        """Raise what ended the walk, if it was an error."""
+        """Raise the error that ended the walk, if there was one."""
         if self._error is not None:
             raise self._error
 
@@ -98,7 +97,7 @@ class Discovery:
             self._error = error
 
     def _list_next(self, found: Iterator[FoundPhoto], size: int) -> list[FoundPhoto]:
-        """Return the next photos; only meanwhile is silence a sign of a storage that hangs."""
+        """Return the next photos. Silence counts only during this call."""
         self._hear()
         try:
             return list(itertools.islice(found, size))
@@ -110,11 +109,12 @@ class Discovery:
 
 
 class PendingItems:
-    """Pending items, page by page, `batch_size` at a time.
+    """Pending items, read page by page and returned `batch_size` at a time.
 
     `list_pending(after, limit)` returns items by position; `more_may_come` tells whether discovery
-    still runs. Where photos are done fast, batches are larger, so that at most MAX_BATCHES_PER_S
-    are handed out. The last items are handed out in smaller ones, so that `workers` end together.
+    still runs. If photos are finished fast, batches are larger, so that there are at most
+    MAX_BATCHES_PER_S. The last batches are smaller, so that all `workers` end at about the same
+    time.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class PendingItems:
         self.is_exhausted = False
 
     def next_items(self) -> list[Item]:
-        """Return up to a batch of items; none when there are none now, or none any more."""
+        """Return up to a batch of items; [] if none is pending now or `is_exhausted`."""
         if not self._page:
             self._turn_page()
         count = min(self._choose_size(), len(self._page))

@@ -1,7 +1,7 @@
-"""The phases: what is fed to whom, until nothing is pending.
+"""The phases: each dispatches work until no item is pending.
 
-Each takes the plan, the session's workers, the phase as it was found and a question to ask before
-handing out work; it returns False when it was stopped, and raises PhaseFailed when it cannot go on.
+Each function takes the plan, the worker pool, the phase as it was found, and a function that tells
+whether to stop. It returns False if it was stopped, and raises PhaseFailed if it cannot go on.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ShouldStop = Callable[[], bool]
 def train_photos(
     plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, should_stop: ShouldStop
 ) -> bool:
-    """Discover, read and fingerprint every photo; True when all of them are finished."""
+    """Discover, read and fingerprint every photo; True if all of them are finished."""
     work = PhotoWork(plan, PhaseName.TRAINING, phase.attempt)
     dispatcher = work.build_dispatcher(pool.training)
     if not phase.is_discovering:
@@ -73,7 +73,7 @@ def train_photos(
 def detect_faces(
     plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, should_stop: ShouldStop
 ) -> bool:
-    """Find the faces of every readable photo that is no duplicate; True when all are finished."""
+    """Find the faces of every readable photo that is no duplicate; True if all are finished."""
     work = PhotoWork(plan, PhaseName.FACE_DETECTION, phase.attempt)
     work.report(_skip_known(plan))
     pending = work.build_pending(plan.workers.detection_batch)
@@ -91,7 +91,7 @@ def _skip_known(plan: Plan) -> Settled:
 def cluster_people(
     plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, should_stop: ShouldStop
 ) -> bool:
-    """Group all faces of the pack into people, as one Ray task; True when that is done."""
+    """Group all faces of the pack into people, in one Ray task; True if it has finished."""
     named = group_faces.options(name=f"cluster[session={plan.session_id}]")
     task = named.remote(
         plan.session_id,
@@ -103,7 +103,7 @@ def cluster_people(
     )
     while not ray.wait([task], timeout=POLL_S)[0]:
         if should_stop():
-            # With its blocks, which are its children; nothing of it commits afterwards.
+            # Its tiles are its children and end with it. Nothing is committed afterwards.
             ray.cancel(task, force=True, recursive=True)
             ray.wait([task], timeout=CANCEL_LIMIT_S)
             return False
@@ -113,7 +113,7 @@ def cluster_people(
 
 @dataclass(frozen=True)
 class PhotoWork:
-    """What training and face detection do alike: batches of items, and what becomes of them."""
+    """What training and face detection have in common: their batches and their settling."""
 
     plan: Plan
     name: PhaseName
@@ -121,7 +121,7 @@ class PhotoWork:
     _numbers: Iterator[int] = field(default_factory=lambda: number_batches(time.time_ns()))
 
     def build_dispatcher(self, workers: TrainingWorkers | DetectorWorkers) -> Dispatcher:
-        """Return a dispatcher that does this phase's batches with these workers."""
+        """Return a dispatcher of this phase's batches to these workers."""
         return Dispatcher(
             workers,
             make_batch=self.make_batch,
@@ -150,7 +150,7 @@ class PhotoWork:
         )
 
     def report(self, settled: Settled, *, batch_id: int | None = None) -> None:
-        """Tell the live view what a transaction of the driver's came to."""
+        """Report the counts after a transaction of the driver to the live view."""
         report = SettledReport(self.plan.session_id, self.name, self.attempt, batch_id, settled)
         self.plan.progress.settled.remote(report)
 
@@ -186,9 +186,9 @@ def _settle_crashed(plan: Plan, name: PhaseName, items: Items, *, attempt: int) 
 
 
 def run_dispatcher(dispatcher: Dispatcher, pending: PendingItems, should_stop: ShouldStop) -> bool:
-    """Dispatch batches until nothing is pending and all came back; False when stopped.
+    """Dispatch batches until no item is pending or in flight; False if stopped.
 
-    A stop hands out nothing more and waits for what is in flight.
+    After a stop, nothing more is dispatched, and what is in flight is waited for.
     """
     is_stopping = False
     while True:
@@ -215,7 +215,8 @@ def _fill(dispatcher: Dispatcher, pending: PendingItems) -> None:
 
 def _build_discovery(plan: Plan, attempt: int) -> Discovery:
     work, passed_over = partial(_store_found, plan, attempt), PassedOver()
-    # A driver has limits of its own, and lists a million objects before it names the first.
+    # fsspec's drivers have their own time limits. They list a million objects before the first
+    # one is returned.
     silence_s = math.inf if is_url(plan.root) else plan.limits.timeout_s
     return Discovery(
         lambda hear: walk_photos(
@@ -249,13 +250,13 @@ def _finish_discovery(plan: Plan, passed_over: PassedOver) -> None:
 
 
 def _settle_files(plan: Plan) -> bool:
-    """Settle what became of the known files that were not met: moved, or gone."""
+    """Decide which of the known files that were not found have moved, and which are gone."""
     _write_files(plan, _find_gone(plan, _list_doubtful(plan)))
     return True
 
 
 def _find_gone(plan: Plan, doubtful: Sequence[Doubtful]) -> list[int]:
-    """Return the files that are not there; none where the storage does not answer."""
+    """Return the ids of the files that are gone; none if the storage does not answer."""
     places = [one for one in doubtful if not is_url(one.path)]
     try:
         gone = set(ask_storage(plan.root, partial(find_gone, [one.path for one in places])))

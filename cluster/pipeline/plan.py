@@ -1,4 +1,4 @@
-"""What one session is to do, as values: built once by the entry point, read by the pipeline."""
+"""The plan of one session, as values: the entry point builds it, and the pipeline reads it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from cluster.vision.photos.decoded_cache import DecodedCopies
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How many workers, how large their batches, what each takes of the cluster.
+    """The number of workers, the size of their batches, and the resources that each uses.
 
-    `detectors` None means as many as the cluster's GPUs, or without any its CPUs, allow, at most
-    `detectors_max`; the autoscaler, if there is one, is asked for room for `detectors_min`. With
-    `detector_resource` only nodes that have this resource of Ray's get detectors.
+    With `detectors` None, there are as many detectors as the cluster's GPUs or, without
+    `detector_gpus`, its CPUs allow, at most `detectors_max`. The autoscaler, if there is one, is
+    asked for room for `detectors_min`. With `detector_resource`, only nodes that have this Ray
+    resource get detectors.
     """
 
     training_batch: int = 16
@@ -44,10 +45,10 @@ class WorkerOptions:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a session needs.
+    """Everything that a session needs.
 
-    `copies` is where training leaves decoded photos for face detection; None when it must not,
-    because the detectors run on other machines or want another size.
+    `copies` is where training leaves decoded photos for face detection. It is None if detectors run
+    on other machines or need another size.
 
     `confined_to` lists the folders that symbolic links may not leave; None for a root that was
     named on the command line.
@@ -76,7 +77,7 @@ Result = TypeVar("Result")
 def waits_for_database(
     work: Callable[Concatenate[Plan, Parameters], Result],
 ) -> Callable[Concatenate[Plan, Parameters], Result]:
-    """Let a transaction of the driver's be tried again while the database is away."""
+    """Retry a transaction of the driver while the database is unreachable."""
 
     @wraps(work)
     def wait(plan: Plan, /, *args: Parameters.args, **options: Parameters.kwargs) -> Result:

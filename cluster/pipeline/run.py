@@ -1,8 +1,8 @@
-"""One session from start to end: the order of the phases, and what happens when it is stopped.
+"""Runs one session: the order of its phases, and what happens when it is stopped.
 
-`run_session` may be called again for a session that was paused, failed or killed at any moment: it
-does what is still pending, and nothing twice. The truth is in PostgreSQL; the live view is told to
-read it again whenever a status has changed.
+`run_session` may be called again for a session that was paused, failed or killed at any moment. It
+processes what is still pending, and nothing twice. The truth is in PostgreSQL; the live view reads
+it again whenever a status has changed.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from cluster.store.sessions.session_rows import get_session, move_session
 STATUS_INTERVAL_S = 0.5
 
 BEGINNINGS = {SessionStatus.PENDING: Move.START, SessionStatus.RUNNING: Move.TAKE_OVER}
-"""How a driver begins with a session of this status; any other waits for no driver."""
+"""The move with which a driver begins, by the session's status. Other statuses need no driver."""
 
 
 @dataclass(slots=True)
 class Control:
-    """Tells the pipeline when to stop handing out work.
+    """Tells the pipeline when to stop dispatching.
 
     A signal (`is_interrupted`) pauses the session at once, so that it is paused even if this
-    process is killed while it settles; a pause or a cancellation by a user is read from the
+    process is killed while it settles. A pause or a cancellation by a user is read from the
     session's row, at most twice a second.
     """
 
@@ -50,7 +50,7 @@ class Control:
     _status: SessionStatus = SessionStatus.RUNNING
 
     def should_stop(self) -> bool:
-        """Tell whether no new work may start. Raises SessionBusy when the session is not ours."""
+        """Tell whether to stop. Raises SessionBusy if another process holds the session lock."""
         if self.lock is not None:
             self.lock.check()
         if self.is_interrupted() and self._status is SessionStatus.RUNNING:
@@ -71,10 +71,10 @@ def run_session(
 ) -> SessionStatus:
     """Run a session's phases in their order and return the status that it ends with.
 
-    One that a user has stopped since it was claimed is left alone. An interruption settles what is
-    in flight and leaves the session paused. When a user resumes a session that has not stopped yet,
-    it goes on. `lock` is released in the transaction that ends the run: whoever moves the session
-    knows from then on that it needs another driver.
+    A session that a user has stopped since it was claimed is left alone. After an interruption,
+    what is in flight is settled, and the session is paused. If a user resumes a session whose run
+    has not ended yet, this run goes on. `lock` is released in the transaction that ends the run, so
+    every later move of the session knows that it needs another driver.
     """
     log = bind(__name__, session=plan.session_id)
     if not _begin(plan):
@@ -93,10 +93,10 @@ def run_session(
 
 
 def claim_session(engine: Engine, session_id: int, *, if_waiting: bool = False) -> SessionStatus:
-    """Return a session's status: pending or running when its holder is to run it.
+    """Return a session's status: pending or running if the caller must run it.
 
-    A session that was stopped is resumed, unless it is to be run only `if_waiting`. Raises
-    IllegalMove for a complete one.
+    With `if_waiting`, a session that was stopped is left alone; otherwise it is resumed. Raises
+    IllegalMove if the session is complete.
     """
     with begin(engine) as db:
         status = get_session(db, session_id, for_change=True).status
@@ -106,7 +106,7 @@ def claim_session(engine: Engine, session_id: int, *, if_waiting: bool = False) 
 
 
 def fail_run(engine: Engine, session_id: int, reason: str, *, lock: SessionLock | None) -> None:
-    """Record that a session could not go on, and give it free in the same transaction."""
+    """Record that a session has failed, and release its lock in the same transaction."""
     with begin(engine) as db:
         fail_session(db, session_id, reason, now=_now())
         if lock is not None:
@@ -153,7 +153,7 @@ def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, control: Control) 
 def _work(plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, control: Control) -> bool:
     """Do what is left of an attempt; False when it is to stop, or when there is a newer one.
 
-    What goes wrong then, while the work of a cancelled attempt ends, is no fault of the new one.
+    An error in an old attempt is only logged, because it must not fail the new one.
     """
     try:
         return WORK[phase.name](plan, pool, phase, control.should_stop)
@@ -168,7 +168,10 @@ def _work(plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, control: Control) 
 
 
 def is_any_left(before: PhaseSnapshot, phase: PhaseSnapshot) -> bool:
-    """Tell whether photos came back: from a worker that saw the session paused for a moment."""
+    """Tell whether photos are pending again.
+
+    A worker leaves photos pending if it sees a short pause of the session that the driver misses.
+    """
     counts = phase.counts
     is_progress = counts.finished > before.counts.finished
     return phase.name.counts_photos and is_progress and counts.finished < counts.total
@@ -184,7 +187,7 @@ class PhaseChange(Protocol):
 
 @waits_for_database
 def _change_phase(plan: Plan, name: PhaseName, change: PhaseChange) -> bool:
-    """Change a phase of a running session; False when a user has stopped it this moment."""
+    """Change a phase of a running session; False if a user has just stopped the session."""
     with begin(plan.engine) as db:
         status = get_session(db, plan.session_id, for_change=True).status
         if status is not SessionStatus.RUNNING:
@@ -206,7 +209,7 @@ def _check_not_all_failed(plan: Plan, name: PhaseName) -> None:
 
 @waits_for_database
 def _end(plan: Plan, lock: SessionLock | None) -> SessionStatus:
-    """Return the status after a run: complete, or stopped; running when it is to go on."""
+    """End a run and return the session's status, which is running if the run must go on."""
     with begin(plan.engine) as db:
         session = get_session(db, plan.session_id, for_change=True)
         status = session.status
@@ -230,7 +233,7 @@ def _read_status(plan: Plan) -> SessionStatus:
 
 @waits_for_database
 def _pause(plan: Plan) -> SessionStatus:
-    """Pause the session if it runs, and return what it is then."""
+    """Pause the session if it is running, and return its status."""
     with begin(plan.engine) as db:
         status = get_session(db, plan.session_id, for_change=True).status
         if status is SessionStatus.RUNNING:
@@ -246,7 +249,7 @@ def _read_phase(plan: Plan, name: PhaseName) -> PhaseSnapshot:
 
 @waits_for_database
 def _tell(plan: Plan, *, drop_in_flight: bool = False) -> None:
-    """Let the live view read the rows; wait for it, so that statuses are shown in their order."""
+    """Let the live view read the rows, and wait, so that statuses are shown in their order."""
     ray.get(plan.progress.reload.remote(plan.session_id, drop_in_flight=drop_in_flight))
 
 

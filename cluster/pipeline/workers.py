@@ -1,8 +1,8 @@
 """The workers that process batches: Ray tasks for training, a pool of actors for face detection.
 
-Detectors reserve no CPU in Ray, only GPUs: how many there are on a node is counted here from the
-node's CPUs. An actor that held CPUs while a session waits for others could block two sessions for
-ever; phases follow each other, so that nothing is used twice.
+Detectors reserve no CPU in Ray, only GPUs. This module counts the detectors of a node from its
+CPUs. Detectors that hold CPUs while their session waits for more could block two sessions for ever.
+The phases of a session follow each other, so no CPU is used twice.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RESIZE_INTERVAL_S = 2.0
 
 
 class TrainingWorkers:
-    """One Ray task a batch; the cluster's CPUs decide how many run."""
+    """One Ray task for each batch. The cluster's CPUs determine how many run."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -46,14 +46,14 @@ class TrainingWorkers:
         self._kept_bytes = 0
 
     def capacity(self) -> int:
-        """Return how many batches keep every CPU busy, with some waiting."""
+        """Return how many batches keep every CPU busy, including batches that wait."""
         if time.monotonic() - self._asked_at > RESIZE_INTERVAL_S:
             self._capacity = count_cpus() * self._plan.workers.batches_in_flight
             self._asked_at = time.monotonic()
         return self._capacity
 
     def start(self, batch: TrainingBatch) -> ray.ObjectRef:
-        """Hand a batch to a task whose name tells the dashboard which session it serves."""
+        """Start a task for the batch; its name shows the session in Ray's dashboard."""
         plan = self._plan
         named = ingest.options(name=f"train[session={batch.session_id}]")
         copies = plan.copies if self._kept_bytes < plan.workers.decoded_copies_bytes else None
@@ -71,7 +71,7 @@ class TrainingWorkers:
         ray.cancel(reference, force=True)
 
     def finished(self, reference: ray.ObjectRef, answer: Trained | None) -> None:
-        """Add up the decoded copies, so that they stay within their bound."""
+        """Add up the bytes of the decoded copies, which are limited."""
         if answer is not None:
             self._kept_bytes += answer.kept_bytes
 
@@ -89,8 +89,8 @@ class Detector:
 class DetectorWorkers:
     """A pool of FaceDetector actors that follows the size of the cluster.
 
-    A detector that dies is replaced, and so is one that computes what it has left behind; when
-    nodes join, detectors are added. `stop` ends them all.
+    A detector that dies is replaced, and so is one that still decodes a photo that it left behind.
+    Detectors are added when nodes join. `stop` kills all of them.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -99,26 +99,26 @@ class DetectorWorkers:
         self._holders: dict[ray.ObjectRef, Detector] = {}
         self._resized_at = float("-inf")
         self._started, self._wanted = 0, 1
-        # An actor's name must be free in its namespace: that of a run that was killed may not be.
+        # Each run has a namespace, because the names of a killed run may still be taken.
         self._namespace = f"headcount-run-{time.time_ns()}"
         self._log = bind(__name__, session=plan.session_id)
         self._most = plan.workers.detectors or plan.workers.detectors_max or math.inf
         self._asked_autoscaler = False
 
     def start_all(self) -> ray.ObjectRef:
-        """Start all detectors; what is returned is there when the first one has loaded."""
+        """Start all detectors; the returned object is ready when the first one has loaded."""
         self._asked_autoscaler = ask_autoscaler(self._plan.workers)
         self._resize()
         reference: ray.ObjectRef = self._detectors[0].actor.describe.remote()
         return reference
 
     def capacity(self) -> int:
-        """Return how many batches keep every detector busy, with the next one decoding."""
+        """Return how many batches keep every detector busy while it decodes the next one."""
         self._resize()
         return len(self._detectors) * self._plan.workers.batches_in_flight
 
     def start(self, batch: DetectionBatch) -> ray.ObjectRef:
-        """Hand a batch to the detector that holds the fewest."""
+        """Start a batch on the detector that holds the fewest batches."""
         detector = min(self._detectors, key=lambda d: len(d.held))
         named = detector.actor.detect_batch.options(name=f"{detector.name} detect_batch")
         reference: ray.ObjectRef = named.remote(batch)
@@ -127,9 +127,10 @@ class DetectorWorkers:
         return reference
 
     def finished(self, reference: ray.ObjectRef, answer: Detected | None) -> None:
-        """Free the detector's place; one that is lost or burdened is replaced at once.
+        """Free the batch's place; replace a detector that is lost or burdened.
 
-        A burdened one gets nothing more, and ends when it has come back with all that it holds.
+        A burdened detector gets no more batches, and is killed when it has finished those that it
+        holds.
         """
         detector = self._holders.pop(reference)
         detector.held.discard(reference)
@@ -146,7 +147,7 @@ class DetectorWorkers:
         ray.kill(self._holders[reference].actor)
 
     def stop(self) -> None:
-        """End every detector; what they had not committed stays pending."""
+        """Kill all detectors. Photos that they have not committed stay pending."""
         for detector in {*self._detectors, *self._holders.values()}:
             ray.kill(detector.actor)
         self._detectors.clear()
@@ -194,9 +195,9 @@ class DetectorWorkers:
 
 
 class WorkerPool:
-    """All workers of a session, started before it, so that its time is that of its work.
+    """All workers of a session, started before it, so that its time is the time of its work.
 
-    A session that has only clustering left to do (`reads_photos` false) needs none of them.
+    With `reads_photos` false, for a session that has only clustering left, no worker is started.
     """
 
     def __init__(self, plan: Plan, *, reads_photos: bool = True) -> None:
@@ -213,7 +214,7 @@ class WorkerPool:
     def wait_until_ready(self, *, timeout_s: float) -> bool:
         """Wait for all workers and tell whether they are ready.
 
-        Raises PhaseFailed, with the reason, when the detector could not be started.
+        Raises PhaseFailed, with the reason, if the detector could not be started.
         """
         if not self._waiting:
             return True
@@ -227,7 +228,7 @@ class WorkerPool:
         return not self._waiting
 
     def stop(self) -> None:
-        """End those who would wait for more work."""
+        """Kill the detectors and remove the decoded copies."""
         self.detectors.stop()
         if self._copies is not None:
             self._copies.close()
@@ -235,23 +236,23 @@ class WorkerPool:
 
 @ray.remote(max_retries=1)
 def warm_up(database_url: str) -> None:
-    """Leave a worker process that has loaded what the tasks need: Ray gives it the next ones."""
+    """Load everything that tasks need; Ray starts the next tasks in the same worker process."""
     assert ingest is not None
     assert group_faces is not None
     load_tree_code()
     warm_up_fingerprints()
-    with suppress(DatabaseUnavailable):  # Its batches wait for it.
+    with suppress(DatabaseUnavailable):  # The batches wait for the database.
         check_database(worker_engine(database_url))
-    time.sleep(0.1)  # Long enough for each CPU to get one of its own.
+    time.sleep(0.1)  # Long enough for each CPU to get a worker process of its own.
 
 
 def count_cpus() -> int:
-    """Return the CPUs of the cluster, at least one."""
+    """Return the number of CPUs of the Ray cluster, at least one."""
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def count_detectors_by_node(options: WorkerOptions) -> dict[str, int]:
-    """Return how many detectors each node has room for now; all together at least one."""
+    """Return how many detectors each node gets, by node id; together at least one."""
     nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
     room = {node_id: _count_room(resources, options) for node_id, resources in nodes.items()}
     if not any(room.values()):
@@ -272,24 +273,25 @@ def _count_room(resources: Mapping[str, float], options: WorkerOptions) -> int:
 def share_out(
     room: Mapping[str, int], detectors: float, *, is_bounded: bool = True
 ) -> dict[str, int]:
-    """Give so many detectors to the nodes in turn, those with the most room first.
+    """Distribute `detectors` round-robin over the nodes, those with the most room first.
 
-    `is_bounded` gives no node more than it has room for.
+    With `is_bounded`, no node gets more than it has room for.
     """
     given: Counter[str] = Counter()
     order = sorted(room, key=lambda node_id: -room[node_id])
-    turns = itertools.cycle(order)
+    nodes = itertools.cycle(order)
     while given.total() < detectors:
-        node_id = next(turns)
+        node_id = next(nodes)
         if not is_bounded or given[node_id] < room[node_id]:
             given[node_id] += 1
     return dict(given)
 
 
 def ask_autoscaler(options: WorkerOptions) -> bool:
-    """Ask for nodes with room for `detectors_min`, if there is less; True when it was asked.
+    """Ask the autoscaler for nodes with room for `detectors_min`, if there is less room.
 
-    Detectors reserve nothing that the autoscaler would see. Without one, nobody listens.
+    Detectors reserve nothing that the autoscaler would see. Returns True if it was asked. Without
+    an autoscaler, the request has no effect.
     """
     if sum(count_detectors_by_node(options).values()) >= options.detectors_min:
         return False

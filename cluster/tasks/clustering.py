@@ -1,8 +1,8 @@
-"""Clustering: all faces of a pack become people, as one Ray task that fans out to Ray tasks.
+"""Clustering: groups all faces of a pack into people, in a Ray task that fans out to Ray tasks.
 
-Its count is of faces: nearly all of it grows with the faces whose neighbours are known, the rest
-with the spanning tree and the labels. Run twice, or again after a crash, it gives the same answer;
-people are written in one transaction at its end.
+Its count is in faces. The search for neighbours moves nearly all of the count; the spanning tree
+and the labels move the rest. Repeated, also after a crash, it gives the same people. They are
+written in one transaction at the end.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from cluster.store.sessions.phase_rows import record_clustering, set_clustering
 from cluster.tasks.tiles import CPU_PLACE, RayWorkers, choose_place
 
 SHARES = {"neighbours": (0.0, 0.90), "spanning_tree": (0.90, 0.99), "labels": (0.99, 1.0)}
-"""Which part of the count each step moves: from, to."""
+"""The range of the count, as shares of the total, that each step moves through."""
 
 WRITE_INTERVAL_S = 0.05
 ALONE_UP_TO = 5_000
-"""So few faces are grouped before a second process has been asked: in less than half a second."""
+"""Up to this many faces are grouped in one process, which takes less than half a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusteringOptions:
-    """What counts as a person: HDBSCAN's parameters, and which faces are good enough.
+    """The options of clustering: HDBSCAN's parameters, and the quality that faces must have.
 
-    HDBSCAN finds groups by their contrast, and so nobody in a library with photos of one person;
-    `lone_reach` is the distance within which faces are then that person's.
+    HDBSCAN finds groups by their contrast, so it finds no group in a library of one person. Faces
+    within the distance `lone_reach` of each other are then that person.
     """
 
     min_quality: float = 0.3
@@ -60,10 +60,10 @@ class ClusteringOptions:
 
 @dataclass
 class ClusteringProgress:
-    """Writes how far clustering is into its phase row, and tells the live view.
+    """Writes the progress of clustering to its phase row, and reports it to the live view.
 
-    Clustering that was stopped begins again, but its count does not: it stands where it stood, and
-    what is left of it is this run's.
+    When clustering is resumed, it starts again, but its count does not fall: this run moves the
+    count from `begun_at` to the total.
     """
 
     engine: Engine
@@ -76,13 +76,13 @@ class ClusteringProgress:
     current: int = 0
 
     def begin(self) -> None:
-        """Show the first step, and learn what an earlier run of this attempt has shown."""
+        """Show the first step, and read the count that an earlier run of this attempt reached."""
         settled = self.show(0, step="neighbours")
         if settled is not None:
             self.begun_at = self.current = settled.counts.processed
 
     def step_done(self, step: str, done: int, total: int) -> None:
-        """Show how much of a step is done: each percent, and up to twenty times a second."""
+        """Show how much of a step is done: after each percent, or every WRITE_INTERVAL_S."""
         begins, ends = SHARES[step]
         share = begins + (ends - begins) * done / max(1, total)
         current = self.begun_at + int((self.faces - self.begun_at) * share)
@@ -92,9 +92,10 @@ class ClusteringProgress:
             self.show(current, step=step)
 
     def show(self, current: int, *, step: str | None) -> Settled | None:
-        """Show a count, and what is being done; a database that is away hears of it later (None).
+        """Show a count and a step; return the counts of the row.
 
-        What is shown may be more: it never falls.
+        The row keeps a higher count, so the count that is shown never falls. Returns None if the
+        database is unreachable; the next call writes the count.
         """
         try:
             with begin(self.engine) as db:
@@ -112,7 +113,7 @@ class ClusteringProgress:
         return settled
 
     def report(self, settled: Settled, *, step: str | None = None) -> None:
-        """Tell the live view what the row says now."""
+        """Report the counts of the row to the live view."""
         phase = PhaseName.CLUSTERING
         self.actor.settled.remote(
             SettledReport(self.session_id, phase, self.attempt, None, settled, step)
@@ -129,7 +130,7 @@ def group_faces(
     database_url: str,
     progress: ActorHandle,
 ) -> ClusteringResult:
-    """Group the faces, give the groups to people, record what came of it."""
+    """Group the faces of a pack, match the groups to people, and commit people and result."""
     work_in_background()
     log_to_stderr()
     engine = worker_engine(database_url)
@@ -165,7 +166,7 @@ def _commit(
     *,
     pack: str,
 ) -> Settled | None:
-    """Write people and result in one transaction; None when the attempt is no longer current."""
+    """Write people and result in one transaction; return None if the attempt is not current."""
     session_id, total = shown.session_id, len(faces.face_ids)
     with begin(shown.engine) as db:
         if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, shown.attempt):
@@ -189,7 +190,7 @@ def group_vectors(
     shown: ClusteringProgress,
     name: str,
 ) -> npt.NDArray[np.int64]:
-    """Return the group of each vector, int64 (n,), -1 for none; blocks run on the whole cluster."""
+    """Return the group of each vector, int64 (n,), -1 for none; tiles run on the whole cluster."""
     distinct = find_distinct(vectors)
     workers, side = _choose_workers(distinct.vectors, name=name)
     core, tree = span_vectors(
@@ -205,7 +206,7 @@ def group_vectors(
 
 
 def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int]:
-    """Return who compares so many faces, and the side of the tiles that they do it in."""
+    """Return the workers for the vectors, float32 (n, d), and the side of their tiles."""
     if len(vectors) <= ALONE_UP_TO:
         return LocalWorkers(vectors, CPU_PLACE.make_prefilter), CPU_PLACE.smallest
     cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))

@@ -52,9 +52,10 @@ class ReadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a batch came to: the phase's counts, and the bytes of decoded copies that were kept.
+    """The result of a batch: the phase's counts, and the bytes of the decoded copies.
 
-    `left` are photos that another process is to read: this one computes what was left behind.
+    Another process must read the photos in `left`, because this one still decodes a photo that was
+    left behind.
     """
 
     settled: Settled
@@ -84,8 +85,8 @@ def train_batch(
 ) -> Trained:
     """Read every photo, commit the outcomes in one transaction, return the phase's new counts.
 
-    When the session `is_stopped`, the photos that are left stay pending. When a photo of the batch
-    was left behind and is still being decoded, those after it are given back.
+    If the session `is_stopped`, the remaining photos stay pending. If a photo was left behind and
+    is still being decoded, the photos after it are returned in `left`.
     """
     times = StepTimes(time.perf_counter)
     outcomes = []
@@ -102,7 +103,7 @@ def train_batch(
 
 
 def read_item(item: Item, *, read: Callable[[Item], TrainingOutcome]) -> TrainingOutcome:
-    """Return what was read in a file, or the reason why nothing was."""
+    """Return the outcome of reading a file: a record, or the reason of the failure."""
     try:
         return read(item)
     except UnreachableImage as error:
@@ -117,16 +118,19 @@ def read_item(item: Item, *, read: Callable[[Item], TrainingOutcome]) -> Trainin
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the database knows of a batch: photos that its files held, and whose bytes it knows."""
+    """What the database knows about a batch: `before`, the photos that its files held.
+
+    `is_known` tells whether a SHA-256 is that of a photo which needs no decoding.
+    """
 
     before: Mapping[int, Before]
     is_known: Callable[[bytes], bool]
 
 
 class PhotoReader:
-    """Reads files, and keeps their decoded copies for face detection when it is given a place.
+    """Reads files, and keeps decoded copies for face detection if `copies` is given.
 
-    Bytes that are known are not decoded.
+    Files whose bytes are known are not decoded.
     """
 
     def __init__(
@@ -155,7 +159,7 @@ class PhotoReader:
 
 
 def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Relation:
-    """Say how what is in a file now is related to the photo that it held before."""
+    """Return the relation of a file's new content to the photo that the file held before."""
     if before.content and before.content == record.content:
         old = before.picture
         return turn_within(before.orientation, record.orientation, old.width, old.height)
@@ -163,7 +167,7 @@ def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Re
 
 
 def remember(batch: TrainingBatch, *, database_url: str, retry: RetryPolicy) -> Memory:
-    """Return what the database knows of the files of a batch; the first session knows nothing."""
+    """Return what the database knows about the files of a batch: nothing in the first session."""
     engine = worker_engine(database_url)
     held = sorted({item.image_id for item in batch.items if item.image_id is not None})
 
@@ -188,10 +192,10 @@ def ingest(
     copies: DecodedCopies | None,
     report_interval_s: float = MIN_INTERVAL_S,
 ) -> Trained:
-    """Train one batch on the cluster, telling `progress` photo by photo.
+    """Train one batch, and report each photo to `progress`.
 
-    Retries are the pipeline's: it knows which photos a crashed worker held. The process of a photo
-    that was left behind, and is still being decoded, ends with this task.
+    Ray does not retry this task. The dispatcher does, because it knows which photos a lost worker
+    held. If the process still decodes a photo that was left behind, it ends with this task.
     """
     work_in_background()
     retry = RetryPolicy(on_wait=partial(progress.waiting.remote, batch.session_id))
@@ -227,7 +231,7 @@ def ingest(
 def commit_training(
     batch: TrainingBatch, outcomes: Sequence[TrainingOutcome], *, database_url: str
 ) -> Settled:
-    """Write the outcomes of a batch in one transaction; written twice, they count once."""
+    """Commit the outcomes of a batch in one transaction. Outcomes committed twice count once."""
     with begin(worker_engine(database_url)) as db:
         return settle_training(
             db,

@@ -1,4 +1,4 @@
-"""Which of the known files are where they should be: the storage is asked, and no file is read."""
+"""Checks which of the known files are still there, or have moved. No file is read."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SAMPLE_OF_URL = 20
 
 
 def find_gone_files(root: str, known: Sequence[KnownFile]) -> list[int]:
-    """Return the ids of those known files below `root` that are gone.
+    """Return the ids of the known files below `root` that are gone.
 
-    On a disk each is looked for. In a store those are gone that the last session has not met, and
-    all when nothing is left there. Raises RootUnreachable, or RootNotFound when the store cannot
-    say what it holds.
+    On a disk, each file is looked for. In a store, the files that the last session did not meet are
+    gone, and all files if the store is empty. Raises RootUnreachable, or RootNotFound if the store
+    cannot be listed.
     """
     if is_url(root):
         is_empty = _is_store_empty(root)
@@ -41,7 +41,7 @@ def _is_store_empty(root: str) -> bool:
         return True
     except RootNotFound:
         if _is_store_there(root):
-            raise  # It is there, and does not say what it holds.
+            raise  # The store is there, but cannot be listed.
         return True
     return False
 
@@ -54,9 +54,9 @@ def _is_store_there(root: str) -> bool:
 
 
 def check_moved(old: str, new: str, known: Sequence[KnownFile]) -> None:
-    """Raise BadRoot unless at least half of the files below `old` are below `new` by now.
+    """Raise BadRoot unless at least half of the files below `old` are now below `new`.
 
-    Some of them, from all over the library, are looked for, by name and size.
+    A sample from the whole library is looked for, by name and size.
     """
     prefixes = path_prefix(old), path_prefix(new)
     if prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0]):
@@ -85,5 +85,5 @@ def _is_file_on_disk(path: str, size: int | None) -> bool:
 
 
 def _is_file_in_store(url: str, size: int | None) -> bool:
-    """Stores differ in what they say of a size; the name has to do."""
+    """Tell whether a store has this URL. The size is ignored, because not all stores report it."""
     return _is_store_there(url)

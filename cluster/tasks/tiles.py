@@ -1,12 +1,11 @@
-"""Tiles of clustering as Ray tasks: the vectors are put once, a lost worker costs one tile.
+"""Computes the tiles of clustering as Ray tasks; a lost worker costs one tile.
 
-The object store holds the vectors as float32, and beside them what a prefilter makes of them (as
-bytes: half as much again); workers on the same node read both without a copy. At most `in_flight`
-tiles are in flight, so that memory beyond the vectors and the pairs that were found is bounded by
-the size of a tile.
+The object store holds the vectors as float32 and the prefilter made from them (as bytes, half as
+much again). Workers on the same node read both without a copy. At most `in_flight` tiles are in
+flight, so the size of a tile bounds the memory beyond the vectors and the pairs that were found.
 
-Where the Ray cluster has GPUs and ONNX Runtime has CUDA, tiles ask Ray for a share of a GPU and
-are compared there. The answers are the same: a prefilter only says what is to be measured.
+If the Ray cluster has GPUs and ONNX Runtime has CUDA, each task asks Ray for a share of a GPU and
+compares its tile there. The result is the same, because a prefilter only selects pairs to measure.
 """
 
 from __future__ import annotations
@@ -34,20 +33,20 @@ from cluster.priority import work_in_background
 
 Work = TypeVar("Work")
 
-SQUARES_ACROSS = 14
-"""So many in a row, so 105 in all, and as many values of the count at least."""
+TILES_PER_SIDE = 14
+"""14 gives 105 tiles, so the count has at least 105 values."""
 
-SMALLEST_SQUARE, LARGEST_SQUARE = PANEL, 8 * PANEL
-"""A tile of 4,096 takes a core 50 ms: soon enough to stop."""
+SMALLEST_TILE, LARGEST_TILE = PANEL, 8 * PANEL
+"""Sides of tiles. A tile of 4,096 takes 50 ms on one core, so clustering stops soon."""
 
-GPU_SQUARE = 32 * PANEL
+LARGEST_GPU_TILE = 32 * PANEL
 GPU_SHARE = 0.5
 MAX_RETRIES = 3
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where tiles are computed: how they are compared, their sides, and what Ray sets aside."""
+    """Where tiles are computed: the prefilter, the range of their sides, and Ray's options."""
 
     make_prefilter: MakePrefilter
     smallest: int
@@ -55,23 +54,26 @@ class Place:
     options: dict[str, float] = field(default_factory=dict)
 
     def choose_side(self, count: int) -> int:
-        """Return rows per tile: enough tiles to see progress, none too long to wait for."""
-        wanted = -(-count // (SQUARES_ACROSS * self.smallest)) * self.smallest
+        """Return the side of the tiles for `count` vectors.
+
+        There are enough tiles to see progress, and none takes long.
+        """
+        wanted = -(-count // (TILES_PER_SIDE * self.smallest)) * self.smallest
         return min(self.largest, max(self.smallest, wanted))
 
 
-CPU_PLACE = Place(integer_prefilter, SMALLEST_SQUARE, LARGEST_SQUARE)
-GPU_PLACE = Place(gpu_prefilter, SMALLEST_SQUARE, GPU_SQUARE, {"num_gpus": GPU_SHARE})
+CPU_PLACE = Place(integer_prefilter, SMALLEST_TILE, LARGEST_TILE)
+GPU_PLACE = Place(gpu_prefilter, SMALLEST_TILE, LARGEST_GPU_TILE, {"num_gpus": GPU_SHARE})
 
 
 def choose_place() -> Place:
-    """Return the GPUs of the Ray cluster, if ONNX Runtime can use them, else its CPUs."""
+    """Return GPU_PLACE if the Ray cluster has GPUs that ONNX Runtime can use, else CPU_PLACE."""
     has_gpu = ray.cluster_resources().get("GPU", 0) >= GPU_SHARE
     return GPU_PLACE if has_gpu and pick_provider() == "CUDA" else CPU_PLACE
 
 
 class RayWorkers:
-    """Computes tiles as Ray tasks and gives their results in order."""
+    """Computes tiles as Ray tasks; results have the order of the tiles."""
 
     def __init__(
         self, vectors: npt.NDArray[np.float32], place: Place, *, in_flight: int, name: str
@@ -84,15 +86,15 @@ class RayWorkers:
     def map_radii(
         self, blocks: Sequence[Block], *, sample: Sample
     ) -> Iterator[npt.NDArray[np.float32]]:
-        """Give `find_radii` of each block."""
+        """Yield the result of `find_radii` for each block."""
         return self._map("sample", compute_radii, blocks, self._prefilter_put, ray.put(sample))
 
     def map_near(self, tiles: Sequence[Tile], *, radii: npt.NDArray[np.float32]) -> Iterator[Pairs]:
-        """Give `compare_tile` of each tile."""
+        """Yield the result of `compare_tile` for each tile."""
         return self._map("block", compute_near, tiles, self._prefilter_put, ray.put(radii))
 
     def map_search(self, tiles: Sequence[Tile], *, search: Search) -> Iterator[Edges]:
-        """Give `search_tile` of each tile."""
+        """Yield the result of `search_tile` for each tile."""
         if not tiles:
             return iter(())
         prefilter_put = ray.put(self._place.make_prefilter(self._vectors, search.points))
@@ -128,7 +130,7 @@ def _in_order(
 def compute_radii(
     vectors: npt.NDArray[np.float32], prefilter: Prefilter, sample: Sample, rows: Block
 ) -> npt.NDArray[np.float32]:
-    """Return the radii of one block of rows."""
+    """Return the squared radii of one block of rows, float32 (m,)."""
     work_in_background()
     return find_radii(vectors, prefilter, rows, sample=sample)
 
@@ -140,7 +142,7 @@ def compute_near(
     radii: npt.NDArray[np.float32],
     tile: Tile,
 ) -> Pairs:
-    """Return the pairs of one tile that are near."""
+    """Return the pairs of one tile that lie within the radius of either vector."""
     work_in_background()
     return compare_tile(vectors, prefilter, radii, tile)
 
@@ -149,6 +151,6 @@ def compute_near(
 def compute_search(
     vectors: npt.NDArray[np.float32], prefilter: Prefilter, search: Search, tile: Tile
 ) -> Edges:
-    """Return the lightest edges between components in one tile."""
+    """Return the forest of the wanted component edges in one tile."""
     work_in_background()
     return search_tile(vectors, prefilter, search, tile)

@@ -1,4 +1,4 @@
-"""Libraries as they go over the wire."""
+"""The JSON of libraries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LastSessionBody(Body):
 
     @classmethod
     def from_session(cls, session: LastSession) -> LastSessionBody:
-        """Return `session`."""
+        """Return the body of the newest session over a library."""
         return cls(
             session_id=session.id,
             status=session.status,
@@ -31,9 +31,9 @@ class LastSessionBody(Body):
 class LibraryBody(Body):
     """A root that sessions went over, and what it holds.
 
-    `photoCount` photos are there, `missingCount` are not any more, and `peopleCount` people, of the
-    pack of the last session, are in those that are there. `goneUnconfirmed` is set when a session
-    found most files gone, and nobody has said yet that they are.
+    `photoCount` photos are there, and `missingCount` are missing. `peopleCount` counts the people
+    in the photos that are there, for the pack of the last session. `goneUnconfirmed` is set if a
+    session found most files gone and no user has confirmed it yet.
     """
 
     library_id: int
@@ -47,7 +47,7 @@ class LibraryBody(Body):
 
     @classmethod
     def from_library(cls, library: LibraryInfo) -> LibraryBody:
-        """Return `library`."""
+        """Return the body of a library."""
         last = library.last_session
         return cls(
             library_id=library.id,
@@ -62,12 +62,12 @@ class LibraryBody(Body):
 
 
 class LibrariesBody(Body):
-    """All libraries, that of the newest session first."""
+    """All libraries, the one with the newest session first."""
 
     libraries: list[LibraryBody]
 
 
 class ConfirmedBody(Body):
-    """How many photos are missing for what was confirmed."""
+    """How many photos became missing by the confirmation."""
 
     missing: int

@@ -1,4 +1,4 @@
-"""People and faces as they go over the wire."""
+"""The JSON of people and faces."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from serve.bodies.session_bodies import Body
 
 LocalTime = Annotated[
     datetime,
-    # No "date-time" of RFC 3339, which has a zone.
+    # Not "date-time" of RFC 3339, which has a zone.
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"}),
 ]
 
 
 class PersonBody(Body):
-    """A person; `version` is what a change must name. The cover is the face of best quality."""
+    """A person. A change must name its `version`. The cover is the face of the best quality."""
 
     person_id: int
     pack: str
@@ -34,7 +34,7 @@ class PersonBody(Body):
 
     @classmethod
     def from_person(cls, person: PersonSummary) -> PersonBody:
-        """Return `person`."""
+        """Return the body of a person, with the URL of the cover."""
         face_id = person.cover_face_id
         return cls(
             person_id=person.id,
@@ -50,7 +50,7 @@ class PersonBody(Body):
 
 
 class PeopleBody(Body):
-    """A page of people, most photos first; `nextOffset` asks for the page after it."""
+    """A page of people, most photos first; `nextOffset` is the `offset` of the next page."""
 
     people: list[PersonBody]
     total: int
@@ -69,7 +69,7 @@ class BoxBody(Body):
 
     @classmethod
     def from_box(cls, box: BoundingBox) -> BoxBody:
-        """Return `box`."""
+        """Return the body of a box."""
         return cls(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
 
 
@@ -94,7 +94,7 @@ class FaceBody(Body):
 
     @classmethod
     def from_face(cls, face: FaceInfo) -> FaceBody:
-        """Return `face`."""
+        """Return the body of a face, with the URLs of its pictures."""
         return cls(
             face_id=face.id,
             image_id=face.image_id,
@@ -115,7 +115,7 @@ class FaceBody(Body):
 
 
 class FacesBody(Body):
-    """A page of faces by id; `nextAfter` asks for the page after it."""
+    """A page of faces by id; `nextAfter` is the `after` of the next page."""
 
     faces: list[FaceBody]
     total: int
@@ -123,7 +123,7 @@ class FacesBody(Body):
 
 
 class MatchBody(Body):
-    """A person who looks like the face; `similarity` is at most 1."""
+    """A person who resembles the face; `similarity` is a cosine, at most 1."""
 
     person: PersonBody
     similarity: float
@@ -139,7 +139,7 @@ class FoundFaceBody(Body):
 
 
 class SearchBody(Body):
-    """The faces in a photo, which is upright `imageWidth` x `imageHeight`."""
+    """The faces in an uploaded photo; `imageWidth` and `imageHeight` are of the upright photo."""
 
     faces: list[FoundFaceBody]
     image_width: int
@@ -150,7 +150,7 @@ class SearchBody(Body):
     def from_faces(
         cls, photo: PhotoFaces, matches: Sequence[Sequence[Match]], *, pack: str
     ) -> SearchBody:
-        """Return the faces of `photo`, each with its matches."""
+        """Return the body of a search; `matches` has the matches of each face, in order."""
         faces = [
             FoundFaceBody(
                 box=BoxBody.from_box(face.box),
@@ -167,17 +167,17 @@ class SearchBody(Body):
 
 
 def crop_url(face_id: int, *, tag: str | None) -> str:
-    """Return where the picture of a face is."""
+    """Return the URL of a face's crop; with `tag`, it changes when the crop changes."""
     return _tagged(f"/api/v1/faces/{face_id}/crop", tag)
 
 
 def thumbnail_url(image_id: int, *, tag: str | None) -> str:
-    """Return where a photo's thumbnail is; when the photo changes, so does the address."""
+    """Return the URL of a photo's thumbnail; with `tag`, it changes when the thumbnail changes."""
     return _tagged(f"/api/v1/images/{image_id}/thumbnail", tag)
 
 
 def preview_url(image_id: int, *, tag: str | None) -> str:
-    """Return where the photo is, large."""
+    """Return the URL of a photo's preview; with `tag`, it changes when the photo changes."""
     return _tagged(f"/api/v1/images/{image_id}/preview", tag)
 
 

@@ -1,4 +1,4 @@
-"""Changes to people as they are asked for and answered."""
+"""The JSON of changes to people: requests and answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from serve.bodies.people_bodies import PersonBody
 from serve.bodies.session_bodies import Body
 
 MAX_IDS = 5000
-"""More faces or people than anybody picks; so many ids fit into the body of a request."""
+"""The most faces or people in one request. This many ids fit into its body."""
 
 BigId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Version = Annotated[int, Field(ge=1, le=2**63 - 1, description="the version that you saw")]
@@ -22,7 +22,7 @@ FaceIds = Annotated[list[BigId], Field(min_length=1, max_length=MAX_IDS)]
 
 
 def _tidy(name: str) -> str:
-    """Return a name without space around it; refuse what no name has."""
+    """Return a name without surrounding space. Raises ValueError for an invalid name."""
     tidied = name.strip()
     if not 1 <= len(tidied) <= MAX_NAME_CHARACTERS:
         raise ValueError(f"a name has 1 to {MAX_NAME_CHARACTERS} characters")
@@ -35,7 +35,7 @@ Name = Annotated[str, AfterValidator(_tidy)]
 
 
 class EditBody(Body):
-    """What is to become of a person; a name of null takes it away, what is left out stays."""
+    """A change to a person. A name of null removes the name; fields that are left out stay."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,14 +44,14 @@ class EditBody(Body):
     version: Version
 
     def to_edit(self) -> PersonEdit:
-        """Return the change; a name that is left out and one that is null are different."""
+        """Return the change. A name that is left out differs from a name of null."""
         return PersonEdit(
             sets_name="name" in self.model_fields_set, name=self.name, hidden=self.is_hidden
         )
 
 
 class MergeBody(Body):
-    """Who is the same person too; `versions` has the version of each, the kept one included."""
+    """The people to merge into a person; `versions` has the version of each, and of that person."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,7 +60,7 @@ class MergeBody(Body):
 
 
 class PlaceBody(Body):
-    """Faces of nobody, and whose they are; null makes a new person."""
+    """Ungrouped faces and the person to move them to; null makes a new person."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -69,12 +69,15 @@ class PlaceBody(Body):
 
     @property
     def target(self) -> int | Elsewhere:
-        """Where the faces go."""
+        """The id of the person to move the faces to, or NEW."""
         return self.to_person_id or Elsewhere.NEW
 
 
 class SplitBody(Body):
-    """Faces that are not this person's, and whose they are; null makes a new person."""
+    """Faces to move away from a person, and the person to move them to.
+
+    null makes a new person; "nobody" leaves them ungrouped.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,26 +87,30 @@ class SplitBody(Body):
 
     @property
     def target(self) -> int | Elsewhere:
-        """Where the faces go."""
+        """The id of the person to move the faces to, or NEW or UNGROUPED."""
         if self.to_person_id == "nobody":
             return Elsewhere.UNGROUPED
         return self.to_person_id or Elsewhere.NEW
 
 
 class ChangedBody(Body):
-    """The person as it is now; `changeId`, null when nothing was different, can be undone."""
+    """The person after a change. `changeId` can be undone; it is null if nothing changed."""
 
     person: PersonBody
     change_id: int | None
 
     @classmethod
     def from_change(cls, changed: Changed) -> ChangedBody:
-        """Return what came of naming, hiding or merging."""
+        """Return the body after naming, hiding or merging."""
         return cls(person=PersonBody.from_person(changed.person), change_id=changed.change_id)
 
 
 class MovedBody(Body):
-    """Whose the faces were, null for nobody or when it became empty and went; whose they are."""
+    """The `person` that the faces belonged to, and the `target` that they belong to now.
+
+    `person` is null if the faces were ungrouped, or if that person has no face left and is gone.
+    `target` is null if the faces are ungrouped now.
+    """
 
     person: PersonBody | None
     target: PersonBody | None
@@ -111,7 +118,7 @@ class MovedBody(Body):
 
     @classmethod
     def from_move(cls, moved: Moved) -> MovedBody:
-        """Return what came of moving faces."""
+        """Return the body after moving faces."""
         person, target = (
             None if one is None else PersonBody.from_person(one)
             for one in (moved.source, moved.target)
@@ -120,14 +127,14 @@ class MovedBody(Body):
 
 
 class UndoneBody(Body):
-    """Everybody whom the undo touched and who is there now."""
+    """All people that the undo changed or restored."""
 
     people: list[PersonBody]
     change_id: int
 
 
 class LastChangeBody(Body):
-    """The newest change to the people of a pack, told in a sentence."""
+    """The newest change to the people of a pack; `summary` describes it in a sentence."""
 
     change_id: int
     kind: ChangeKind
@@ -137,7 +144,7 @@ class LastChangeBody(Body):
 
     @classmethod
     def from_change(cls, change: LastChange) -> LastChangeBody:
-        """Return `change`."""
+        """Return the body of a change."""
         return cls(
             change_id=change.id,
             kind=change.kind,

@@ -1,4 +1,4 @@
-"""A photo as it goes over the wire."""
+"""The JSON of a photo."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from serve.bodies.session_bodies import Body
 
 
 class PhotoFileBody(Body):
-    """A place where a photo lies, or lay.
+    """A place where a photo is, or was.
 
-    `size` is in bytes; it and `modifiedAt` are null where the storage does not say. A file is
-    `superseded` when another picture has taken the place of this photo there.
+    `size` is in bytes. `size` and `modifiedAt` are null if the storage does not report them. A file
+    is `superseded` if another picture has replaced this photo there.
     """
 
     file_id: int
@@ -26,7 +26,7 @@ class PhotoFileBody(Body):
 
     @classmethod
     def from_file(cls, file: PhotoFile) -> PhotoFileBody:
-        """Return `file`."""
+        """Return the body of a file."""
         return cls(
             file_id=file.id,
             path=file.path,
@@ -39,7 +39,7 @@ class PhotoFileBody(Body):
 
 
 class PhotoPersonBody(Body):
-    """A person in a photo, with the faces in it that are this person's."""
+    """A person in a photo, and this person's faces in it."""
 
     person_id: int
     name: str | None
@@ -47,15 +47,16 @@ class PhotoPersonBody(Body):
 
     @classmethod
     def from_person(cls, person: PhotoPerson) -> PhotoPersonBody:
-        """Return `person`."""
+        """Return the body of a person in a photo."""
         return cls(person_id=person.id, name=person.name, face_ids=list(person.face_ids))
 
 
 class PhotoBody(Body):
-    """A photo, upright `width` x `height` pixels; `takenAt` is the camera's local time.
+    """A photo; `width` and `height` are of the upright photo, `takenAt` is the camera's local time.
 
-    `missingSince` says that none of its files is there. `duplicateOf` stands for this photo, and
-    this one for its `duplicates`; `similarTo` and `similar` look alike, and are not the same.
+    `missingSince` is set if none of its files is there. `duplicateOf` is the photo that represents
+    this one; this one represents its `duplicates`. `similarTo` and `similar` are photos that look
+    alike but are not duplicates.
     """
 
     image_id: int
@@ -74,7 +75,7 @@ class PhotoBody(Body):
 
     @classmethod
     def from_photo(cls, photo: PhotoInfo) -> PhotoBody:
-        """Return `photo`."""
+        """Return the body of a photo, with the URLs of its pictures."""
         tag = photo.files[0].tag if photo.files else None
         return cls(
             image_id=photo.id,

@@ -1,7 +1,7 @@
-"""Progress as it goes over the wire.
+"""The JSON of progress.
 
-The keys of the phases are fields of a model, so that the OpenAPI document names them and a client
-cannot read one that does not exist.
+The keys of the phases are fields of a model, so the OpenAPI document lists them, and a typed client
+cannot read a key that does not exist.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from serve.bodies.session_bodies import Body
 
 
 class CountsBody(Body):
-    """How far one phase is; `current` is what is finished: processed, skipped and failed."""
+    """The progress of one phase. `current` counts finished items: processed, skipped and failed."""
 
     current: int
     total: int
@@ -28,7 +28,7 @@ class CountsBody(Body):
 
     @classmethod
     def from_phase(cls, phase: PhaseProgress) -> CountsBody:
-        """Return the counts of `phase`."""
+        """Return the body of a phase's counts."""
         return cls(
             current=phase.current,
             total=phase.total,
@@ -55,7 +55,7 @@ class PhaseBody(Body):
 
     @staticmethod
     def fields_of(phase: PhaseProgress) -> dict[str, object]:
-        """Return what every phase has, by field name."""
+        """Return the fields that all phases have, by name."""
         return {
             "name": phase.name,
             "status": phase.status,
@@ -69,13 +69,13 @@ class PhaseBody(Body):
 
 
 class FaceDetectionBody(PhaseBody):
-    """Face detection also says how many faces it has found."""
+    """Face detection, with the number of faces that it has found."""
 
     faces_detected: int
 
 
 class ClusteringBody(PhaseBody):
-    """Clustering also says its step, and at the end what it came to."""
+    """Clustering, with its step and, at the end, its result."""
 
     step: str | None
     clusters_found: int | None
@@ -84,7 +84,7 @@ class ClusteringBody(PhaseBody):
 
     @classmethod
     def from_phase(cls, phase: PhaseProgress) -> ClusteringBody:
-        """Return the clustering phase; no result yet is null, not zero."""
+        """Return the body of the clustering phase; the result is null until it is known."""
         result = phase.result
         return cls(
             **PhaseBody.fields_of(phase),
@@ -104,7 +104,7 @@ class PhasesBody(Body):
 
 
 class OverallBody(Body):
-    """The session as one number."""
+    """The progress of the whole session as one percentage."""
 
     percentage: float
     eta_seconds: int | None
@@ -114,7 +114,8 @@ class OverallBody(Body):
 class ProgressBody(Body):
     """The progress of a session; `version` rises with every change.
 
-    `waitingFor` says what keeps a running session, as "database unreachable, retrying for 8 s".
+    `waitingFor` is what a running session waits for, such as "database unreachable, retrying for
+    8 s".
     """
 
     session_id: int
@@ -126,7 +127,7 @@ class ProgressBody(Body):
 
     @classmethod
     def from_progress(cls, progress: UnifiedProgress) -> ProgressBody:
-        """Put `progress` into the words of the contract."""
+        """Return the body of a session's progress."""
         detection = progress.phase(PhaseName.FACE_DETECTION)
         phases = PhasesBody(
             training=PhaseBody(**PhaseBody.fields_of(progress.phase(PhaseName.TRAINING))),
@@ -151,5 +152,5 @@ class ProgressBody(Body):
 
 @lru_cache(maxsize=64)
 def render_progress(progress: UnifiedProgress) -> bytes:
-    """Return the JSON of a ProgressBody, made once for all who are shown the same."""
+    """Return the JSON of a ProgressBody; it is made once for all clients."""
     return ProgressBody.from_progress(progress).model_dump_json().encode()

@@ -1,4 +1,4 @@
-"""What goes over the wire, typed, with camelCase names; progress is in progress_body."""
+"""The JSON of sessions, failures, erasures and problems, and the base class of all bodies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cluster.store.items.item_rows import Failure
 from cluster.store.sessions.session_rows import SessionInfo
 
 PACK_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
-"""Over HTTP a pack is named; a folder of one is for the command line."""
+"""Over HTTP, a pack is chosen by name. Only the command line accepts the folder of a pack."""
 
 
 class Body(BaseModel):
@@ -27,7 +27,7 @@ class Body(BaseModel):
 
 
 class StartOptions(Body):
-    """What may be chosen for one session; an option that does nothing is refused."""
+    """The options of one session. Unknown options are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +35,7 @@ class StartOptions(Body):
 
 
 class StartBody(Body):
-    """Which folder or URL to index."""
+    """The folder or URL to index."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,25 +52,25 @@ class StartBody(Body):
 
 
 class UnconfirmedBody(Body):
-    """Of `known` files `gone` were not there: nothing is missing until a user says so."""
+    """Of `known` files, `gone` were not found. They are missing only after a user confirms it."""
 
     known: int
     gone: int
 
     @classmethod
     def find(cls, unconfirmed: Unconfirmed | None) -> UnconfirmedBody | None:
-        """Return `unconfirmed`; None stays None."""
+        """Return the body, or None if nothing is unconfirmed."""
         return None if unconfirmed is None else cls(known=unconfirmed.known, gone=unconfirmed.gone)
 
 
 class SessionBody(Body):
     """One run over one root.
 
-    `jobId` is its newest Ray job, and `jobUrl` that job's page in the Ray dashboard. `photoCount`
-    and `peopleCount` are null while they are not known; `legalMoves` is what may be asked of the
-    session now. `passedOver` counts, by kind, what was met and not taken, and `passedOverText` says
-    it in words; `moved` and `missing` are photos that lie elsewhere, or nowhere, since an earlier
-    session.
+    `jobId` is its newest Ray job, and `jobUrl` the page of that job in Ray's dashboard.
+    `photoCount` and `peopleCount` are null until they are known. `legalMoves` are the moves that
+    are allowed now. `passedOver` counts by kind what discovery passed over, and `passedOverText`
+    says it in words. `moved` and `missing` count the photos that were found at another place, or
+    nowhere, compared with earlier sessions.
     """
 
     session_id: int
@@ -96,7 +96,7 @@ class SessionBody(Body):
 
     @classmethod
     def from_session(cls, session: SessionInfo, *, dashboard_url: str | None) -> SessionBody:
-        """Return `session` without its options, which are between the server and the job."""
+        """Return the body of a session, without its options, which are for the job only."""
         has_page = session.job_id is not None and dashboard_url is not None
         return cls(
             session_id=session.id,
@@ -127,7 +127,7 @@ def _describe_passed_over(session: SessionInfo) -> str:
 
 
 class SessionsBody(Body):
-    """A page of sessions, newest first; `nextBefore` asks for the page after it."""
+    """A page of sessions, newest first; `nextBefore` is the `before` of the next page."""
 
     sessions: list[SessionBody]
     total: int
@@ -135,7 +135,7 @@ class SessionsBody(Body):
 
 
 class FailureBody(Body):
-    """A file that failed in a phase, and why."""
+    """A file that failed in a phase, and the reason."""
 
     file_id: int
     path: str
@@ -144,7 +144,7 @@ class FailureBody(Body):
 
     @classmethod
     def from_failure(cls, failure: Failure) -> FailureBody:
-        """Return `failure`."""
+        """Return the body of a failure."""
         return cls(
             file_id=failure.file_id,
             path=failure.path,
@@ -154,7 +154,7 @@ class FailureBody(Body):
 
 
 class FailuresBody(Body):
-    """A page of failures; `nextAfter` asks for the page after it."""
+    """A page of failures; `nextAfter` is the `after` of the next page."""
 
     failures: list[FailureBody]
     total: int
@@ -162,7 +162,7 @@ class FailuresBody(Body):
 
 
 class ErasedBody(Body):
-    """How much was erased."""
+    """How many photos, faces and people were erased."""
 
     photos: int
     faces: int
@@ -170,22 +170,22 @@ class ErasedBody(Body):
 
     @classmethod
     def from_erased(cls, erased: Erased) -> ErasedBody:
-        """Return `erased`."""
+        """Return the body of an erasure."""
         return cls(photos=erased.photos, faces=erased.faces, people=erased.people)
 
 
 class HealthBody(Body):
-    """The process answers; `/readyz` also asks what it depends on."""
+    """The health of the server: "alive" or "ready"."""
 
     status: str
 
 
 class ProblemBody(BaseModel):
-    """What went wrong, as RFC 9457 has it.
+    """A problem as in RFC 9457.
 
-    More where it applies: `errors` by field; `legalMoves` of a session; `current`, a person who
-    changed meanwhile; `otherPersonId`, `otherName` and `version` of one who has the name; `faceIds`
-    that are elsewhere.
+    Some problems have more members: `errors` by field; the `legalMoves` of a session; `current`,
+    the person after a change by another client; `otherPersonId`, `otherName` and `version` of the
+    person who has the name; `faceIds` that another client moved.
     """
 
     type: str

@@ -1,8 +1,8 @@
-"""Who may speak to the server through somebody's browser: no site but its own, and those named.
+"""Refuses requests that pages of other sites send through a user's browser.
 
-A server on the loopback has no lock but this: every page that the user opens can send requests to
-it. What they answer a browser hides from other sites, unless these point a name of their own at
-this address (DNS rebinding); what they do is done.
+Any page that the user opens can send requests to a server on the loopback. The browser hides the
+answers from other sites, unless a site points its own name at this address (DNS rebinding). It does
+not prevent what the requests change. Sites in `cors_origins` are allowed.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serve.problems import OtherSite, UnknownHost, problem_response
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""No route does anything but answer on one of these."""
+"""The methods with which no route changes anything."""
 
 _OWN_SITE = frozenset({"same-origin", "none"})
 
 
 class CheckHost:
-    """The Host header is an address, localhost, or a name that this server is known by."""
+    """Refuses requests whose Host is not an address, localhost, or one of `names`."""
 
     def __init__(self, app: ASGIApp, *, names: Collection[str]) -> None:
         self.app, self.names = app, frozenset(name.lower() for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 421 to a request for a host of another name."""
+        """Answer 421 if the request is for another host name."""
         host = Headers(scope=scope).get("host", "") if scope["type"] == "http" else ""
         if host and not is_own_host(host, names=self.names):
             error = UnknownHost(
-                "This server is not known by that name; the setting allowed_hosts lists its names."
+                "This is not a host name of this server. The setting allowed_hosts lists its names."
             )
             return await problem_response(error, path=scope["path"])(scope, receive, send)
         await self.app(scope, receive, send)
 
 
 class RefuseOtherSites:
-    """Nothing is changed for a page of another site, unless it is one of `origins`."""
+    """Refuses changes by pages of other sites, except those in `origins`."""
 
     def __init__(self, app: ASGIApp, *, origins: Collection[str]) -> None:
         self.app, self.origins = app, frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403 to a request that changes something and comes from elsewhere."""
+        """Answer 403 to a request that changes something and comes from another site."""
         changes = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
         if changes and is_from_elsewhere(Headers(scope=scope), origins=self.origins):
             error = OtherSite("A page of another site may not change anything here.")
@@ -57,7 +57,7 @@ class RefuseOtherSites:
 def is_own_host(host: str, *, names: Collection[str]) -> bool:
     """Tell whether a Host header is that of this server.
 
-    An address always is: whoever rebinds a name comes under that name.
+    Every address is accepted, because DNS rebinding needs a name.
     """
     try:
         name = urlsplit(f"//{host}").hostname or ""
@@ -68,10 +68,10 @@ def is_own_host(host: str, *, names: Collection[str]) -> bool:
 
 
 def is_from_elsewhere(headers: Headers, *, origins: Collection[str]) -> bool:
-    """Tell whether a browser says that the page of another site sent this.
+    """Tell whether a browser sent the request for a page of another site.
 
-    Sec-Fetch-Site is what today's browsers say to https and to localhost; else Origin is compared
-    with Host. Programs send neither, and need no protection from themselves.
+    Browsers send Sec-Fetch-Site to https and to localhost. Without it, Origin is compared with
+    Host. Programs send neither, and their requests are accepted.
     """
     origin = headers.get("origin")
     if origin in origins:

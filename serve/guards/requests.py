@@ -1,6 +1,6 @@
-"""What every request passes before a route sees it, and every answer on its way out.
+"""Middleware for all requests: security headers, the token, and the size of bodies.
 
-Plain ASGI, so that streams pass through unbuffered.
+It is plain ASGI, so that streams are not buffered.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from serve.etags import MOST_DIGITS
 from serve.problems import TokenMissing, problem_response
 
 MAX_BODY_BYTES = 65_536
-"""More than any JSON that a route here takes."""
+"""The limit for JSON bodies, more than any route needs."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        # blob: is a picture that the page fetched itself, since an <img> sends no token.
+        # blob: is for pictures that the page fetches itself, because an <img> sends no token.
         "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; "
         "form-action 'self'; frame-ancestors 'none'"
     ),
@@ -34,16 +34,16 @@ SECURITY_HEADERS = {
 
 
 class AddSecurityHeaders:
-    """Nothing from other hosts, no framing, no guessing of types; no other site may read.
+    """Adds headers that forbid content of other hosts, framing, type sniffing and cross-site reads.
 
-    What a route does not allow to be kept, nobody keeps: it is about people.
+    Answers contain personal data, so they must not be stored unless a route allows it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and mark its answer."""
+        """Pass the request on and add the headers to its answer."""
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -56,13 +56,13 @@ class AddSecurityHeaders:
 
 
 class RequireToken:
-    """Every path below /api wants the token, also one that does not exist."""
+    """Requires the token for every path below /api, including paths that do not exist."""
 
     def __init__(self, app: ASGIApp, *, token: str) -> None:
         self.app, self.expected = app, f"bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 unless the request carries the token; compared in constant time."""
+        """Answer 401 unless the request carries the token, which is compared in constant time."""
         if scope["type"] == "http" and _is_api(scope) and not self._is_allowed(scope):
             error = TokenMissing("Send the API token as `Authorization: Bearer TOKEN`.")
             return await problem_response(error, path=scope["path"])(scope, receive, send)
@@ -70,22 +70,22 @@ class RequireToken:
 
     def _is_allowed(self, scope: Scope) -> bool:
         scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-        # The bytes as they came; starlette reads them as Latin-1.
+        # These are the bytes as received, because Starlette decodes headers as Latin-1.
         given = f"{scheme.lower()} {token.strip()}".encode("latin-1")
         return hmac.compare_digest(given, self.expected)
 
 
 class LimitBody:
-    """A request body larger than the limit is refused, announced or not.
+    """Refuses request bodies above a limit, whether or not Content-Length announces it.
 
-    `limits` are those of paths that take more than JSON.
+    `limits` are in bytes, by path, for routes that accept more than JSON.
     """
 
     def __init__(self, app: ASGIApp, *, limits: Mapping[str, int]) -> None:
         self.app, self.limits = app, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what arrives; raise 413 into the route that reads too much."""
+        """Answer 413 to an announced size above the limit, or raise it when too much arrives."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         limit_bytes = self.limits.get(scope["path"], MAX_BODY_BYTES)
@@ -111,11 +111,11 @@ def _too_large(limit_bytes: int) -> HTTPException:
 
 
 def _is_above(announced: str, limit_bytes: int) -> bool:
-    # Python refuses to read a number of thousands of digits.
+    # int() raises ValueError for a number of thousands of digits.
     return announced.isdecimal() and (len(announced) > MOST_DIGITS or int(announced) > limit_bytes)
 
 
 def _is_api(scope: Scope) -> bool:
-    # Behind a prefix (Ray Serve's route_prefix, root_path) the router takes that off first.
+    # The router removes a prefix (Ray Serve's route_prefix, root_path) before it matches.
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     return any(p == "/api" or p.startswith("/api/") for p in (path, scope["path"]))

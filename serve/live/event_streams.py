@@ -1,6 +1,6 @@
 """A session's progress as server-sent events: the newest state, at most twice a second.
 
-So many clients that a replica could not keep up get fewer events each; none is left behind.
+If a replica has too many clients, each gets fewer events, but none falls behind.
 """
 
 from __future__ import annotations
@@ -19,23 +19,27 @@ from serve.live.live_progress import Live
 
 MIN_INTERVAL_S = 0.5
 MAX_EVENTS_PER_S = 1000
-"""Of one replica: with 1,600 two cores are full (bench/progress.py), and every answer is late."""
+"""The limit of one replica. 1,600 use up two cores, and every answer is late (bench/progress.py).
+"""
 
 SPREAD = (0.75, 1.25)
 KEEP_ALIVE_S = 15.0
-"""Proxies cut a connection that is silent for longer than half a minute or so."""
+"""Seconds between keep-alive comments. Proxies cut a connection after about 30 silent seconds."""
 
 
 class EventStream(StreamingResponse):
-    """Events as they come. FastAPI's own is for routes that yield, and those cannot answer 204."""
+    """A response of server-sent events.
+
+    FastAPI's own class is for routes that yield, and such a route cannot answer 204.
+    """
 
     media_type = "text/event-stream"
 
 
 async def stream_events(live: Live, session_id: int, *, since: int) -> AsyncIterator[bytes]:
-    """Yield an event for each version above `since`, skipping those a client was too slow for.
+    """Yield an event for each version above `since`; a slow client skips versions.
 
-    Ends after the event of a terminal status, or when the session was erased.
+    The stream ends after the event of a terminal status, or when the session is erased.
     """
     with live.streaming():
         while True:
@@ -53,16 +57,16 @@ async def stream_events(live: Live, session_id: int, *, since: int) -> AsyncIter
 
 
 def choose_interval_s(streams: int) -> float:
-    """Return how long one of so many streams of a replica waits between two events.
+    """Return the seconds between two events of a stream, for a replica with `streams` streams.
 
-    In a crowd each waits for a time of its own: those that a change woke together would otherwise
-    stay together, and all come at once.
+    The interval is random if there are many streams. Otherwise streams that the same change wakes
+    would send all their events at the same moment.
     """
     return max(MIN_INTERVAL_S, random.uniform(*SPREAD) * streams / MAX_EVENTS_PER_S)
 
 
 @lru_cache(maxsize=64)
 def format_event(progress: UnifiedProgress) -> bytes:
-    """Return one event of type `progress`; its id is the version."""
+    """Return an event of type `progress` whose id is the version."""
     data = render_progress(progress).decode()
     return format_sse_event(data_str=data, event="progress", id=str(progress.version))

@@ -1,8 +1,8 @@
-"""One view of progress for all clients of a replica: one subscription, fanned out.
+"""The progress for all clients of a replica, from one subscription to the live view.
 
-What is shown of a session never falls within an attempt and its version only rises, also when the
-live view restarts with less than it had (what was in flight is gone) or cannot be reached (then
-the database rows answer). Nothing here is a truth of its own: the last answer is a lower bound.
+The counts of a session never fall within an attempt, and its version only rises. This holds also
+if the live view restarts without what was in flight, or cannot be reached; then the database rows
+answer. The last answer is kept only as a lower bound for the next one.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from serve.live.newest_progress import FROM_ROWS, NewestProgress
 from serve.problems import LiveViewUnavailable
 
 QUIET_S = 5.0
-"""After so long without news the rows of watched sessions are read again: a report may be lost."""
+"""Seconds without changes after which the rows of watched sessions are read again.
+
+A report may have been lost.
+"""
 
 RETRY_S = 1.0
 MAX_KNOWN = 256
 
 
 class ProgressSource(Protocol):
-    """What a live view of progress answers: `Progress` itself, or the actor through `RayProgress`.
+    """A live view of progress: `Progress` itself, or the ProgressActor through `RayProgress`.
 
-    Each raises LiveViewUnavailable when the view cannot be reached.
+    Each method raises LiveViewUnavailable if the live view cannot be reached.
     """
 
     async def show(self, session_id: int) -> UnifiedProgress:
@@ -52,7 +55,7 @@ class ProgressSource(Protocol):
 
 
 class Live:
-    """Answers from the live view, or from the rows when there is none."""
+    """Answers from the live view, or from the rows if the live view cannot be reached."""
 
     def __init__(
         self,
@@ -87,7 +90,7 @@ class Live:
     async def wait(
         self, session_id: int, *, since: int, timeout_s: float
     ) -> UnifiedProgress | None:
-        """Wait for a version above `since`, or the end of the session; None when neither came."""
+        """Wait for a version above `since` or a terminal status; None after `timeout_s`."""
         if session_id not in self._newest_by_id:
             await self.show(session_id)
         try:
@@ -105,7 +108,7 @@ class Live:
         return True
 
     async def follow(self) -> None:
-        """Be the one subscriber of the live view, for ever; outages are bridged from the rows."""
+        """Follow the live view for ever; during outages, read watched sessions from the rows."""
         since = 0
         while True:
             try:
@@ -122,11 +125,11 @@ class Live:
         try:
             await self._for_watched(self.show)
         except DatabaseUnavailable:
-            return  # neither is there: what was shown stays, and the loop tries again
+            return  # Neither answers: what was shown stays, and the loop tries again.
 
     async def _for_watched(self, do: Callable[[int], Awaitable[object]]) -> None:
         for session_id in [i for i, known in self._newest_by_id.items() if known.watchers]:
-            with suppress(NotFound):  # there is no news of a session that was deleted
+            with suppress(NotFound):  # The session was erased.
                 await do(session_id)
 
     async def _take(self, answer: UnifiedProgress) -> UnifiedProgress:
@@ -144,7 +147,7 @@ class Live:
         answer = await self._read_rows(session_id)
         known = self._newest_by_id.get(session_id)
         if known is None:
-            # As ProgressActor counts its versions, so that they go on rising when it is back.
+            # The ProgressActor numbers its versions in the same way, so they go on rising after it.
             version = await asyncio.to_thread(self._first_version)
             known = self._open(replace(answer, version=version), source_version=FROM_ROWS)
         elif replace(answer, version=known.newest.version) != known.newest:

@@ -1,4 +1,4 @@
-"""What was last said of one session, and waking those who wait for more."""
+"""The newest progress of one session, with a signal for the clients that wait for changes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from cluster.core.progress import UnifiedProgress
 
 FROM_ROWS = -1
-"""In place of the live view's version: the database rows answered; whatever comes next is newer."""
+"""The source version of an answer from the database rows. Every later answer is newer."""
 
 
 @dataclass(slots=True)
 class NewestProgress:
-    """The newest that is known of one session, and who waits for more."""
+    """The newest known progress of one session, and the number of `watchers` that wait."""
 
     newest: UnifiedProgress
     source_version: int
@@ -21,9 +21,9 @@ class NewestProgress:
     watchers: int = 0
 
     def publish(self, answer: UnifiedProgress, *, source_version: int) -> None:
-        """Show `answer`, unless something newer came meanwhile; wake whoever waits for news."""
+        """Show `answer`, unless a newer one is shown already, and wake the watchers."""
         if FROM_ROWS != source_version <= self.source_version:
-            if source_version == self.source_version:  # the same, with a fresher rate
+            if source_version == self.source_version:  # The same counts with a newer rate.
                 self.newest = replace(answer, version=self.newest.version)
             return
         self.newest = replace(answer, version=max(answer.version, self.newest.version + 1))
@@ -32,7 +32,7 @@ class NewestProgress:
         self.changed = asyncio.Event()
 
     async def wait(self, *, since: int) -> UnifiedProgress:
-        """Return what is shown once its version is above `since`, or the session is over."""
+        """Wait until the version is above `since` or the session is over; return the progress."""
         self.watchers += 1
         try:
             while self.newest.version <= since and not self.newest.status.is_terminal:

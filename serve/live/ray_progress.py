@@ -1,4 +1,4 @@
-"""The ProgressActor as the live view that `Live` asks."""
+"""The ProgressActor as a source of progress for `Live`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cluster.core.progress import UnifiedProgress
 from serve.problems import LiveViewUnavailable
 
 ANSWER_S = 3.0
-"""An actor that takes longer is restarting; the rows answer meanwhile."""
+"""Seconds to wait for an answer. An actor that takes longer is restarting, and the rows answer."""
 
 
 class RayProgress:
-    """`Progress` at the other end of an actor handle, found again by `connect` when it is lost.
+    """`Progress` through a handle of the ProgressActor; `connect` returns a new handle.
 
-    `read_snapshot` gives what the actor shows of a session to its own node, or None.
+    `read_snapshot` returns a session's shared snapshot on this node, or None.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class RayProgress:
         self._handle: ActorHandle | None = None
 
     async def show(self, session_id: int) -> UnifiedProgress:
-        """Return a session's progress; NotFound when there is no such session."""
+        """Return a session's progress. Raises NotFound."""
         shown = self._read_snapshot(session_id)
         return cast(UnifiedProgress, shown or await self._ask("show", session_id))
 
@@ -44,7 +44,7 @@ class RayProgress:
     async def changes(
         self, since: int, *, timeout_s: float
     ) -> tuple[int, tuple[UnifiedProgress, ...]]:
-        """Wait for what changed after version `since`; return the newest version as well."""
+        """Wait for changes after version `since`; return the newest version and the sessions."""
         answer = await self._ask("changes", since, wait_s=timeout_s, timeout_s=timeout_s)
         return cast(tuple[int, tuple[UnifiedProgress, ...]], answer)
 

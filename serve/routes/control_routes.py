@@ -1,7 +1,7 @@
-"""Sessions: paused, resumed, cancelled, restarted, retried.
+"""Routes that pause, resume, cancel, restart and retry sessions.
 
-Each answers with the session as it is then. A move that the session's status does not allow is 409
-and names the moves that it does; of two clients that press at once one wins, and the other is told.
+Each answers with the session after the move. If its status does not allow the move, the answer is
+409 with the legal moves. If two clients move a session at the same time, one of them gets 409.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ FailedOnly = Annotated[bool, Query(alias="failedOnly", description="only the pho
 
 @router.post("/pause", responses=changes(*_REFUSED))
 async def pause(session_id: Id, parts: Parts) -> SessionBody:
-    """Start no more work; what is in flight is settled, and what is finished stays so."""
+    """Pause a session: no more work starts, what is in flight is settled, and results stay."""
     return await _do(parts, partial(parts.control.stop, session_id, Move.PAUSE))
 
 
 @router.post("/cancel", responses=changes(*_REFUSED))
 async def cancel(session_id: Id, parts: Parts) -> SessionBody:
-    """Start no more work, and do not wait for more; what is finished stays so."""
+    """Cancel a session: no more work starts, and what is finished stays finished."""
     return await _do(parts, partial(parts.control.stop, session_id, Move.CANCEL))
 
 
 @router.post("/resume", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
 async def resume(session_id: Id, parts: Parts) -> SessionBody:
-    """Go on with what is pending, as a new Ray job if the last one has ended."""
+    """Resume a session with what is pending, in a new Ray job if the last one has ended."""
     return await _do(parts, partial(parts.control.resume, session_id))
 
 
@@ -54,10 +54,10 @@ async def resume(session_id: Id, parts: Parts) -> SessionBody:
 async def restart(
     session_id: Id, parts: Parts, phase: PhaseName, failed_only: FailedOnly = False
 ) -> SessionBody:
-    """Do a phase again, all its photos or those that failed, and the phases that depend on it.
+    """Restart a phase, for all photos or those that failed, and the phases that depend on it.
 
-    Restarting training also looks for new photos in the folder. Faces that are found again keep
-    their person. Clustering has no photos of its own: `failedOnly` makes no difference to it.
+    Restarting training also looks for new photos in the folder. Re-detected faces keep their
+    person. Clustering has no photos of its own, so `failedOnly` has no effect on it.
     """
     again = partial(parts.control.restart, session_id, phase, failed_only=failed_only)
     return await _do(parts, again)
@@ -65,12 +65,12 @@ async def restart(
 
 @router.post("/retry", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
 async def retry(session_id: Id, parts: Parts, phase: PhotoPhase | None = None) -> SessionBody:
-    """Try the photos again that failed, in both photo phases or in one."""
+    """Retry the photos that failed, in one photo phase or in both."""
     return await _do(parts, partial(parts.control.retry, session_id, phase))
 
 
 async def _do(parts: AppParts, change: Callable[[], SessionInfo]) -> SessionBody:
-    """Make the change, show it in the live view at once, and answer with the session."""
+    """Make a change, show it in the live view, and return the session."""
     session = await asyncio.to_thread(change)
     with suppress(LiveViewUnavailable):  # The rows answer until the live view is back.
         await parts.progress.reload(session.id)

@@ -1,4 +1,4 @@
-"""Face data is personal data: a session or a person goes for good, with all that is known of it."""
+"""Routes that erase a session or a person for good, because face data is personal data."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ router = APIRouter(tags=["erasing"])
 
 @router.delete("/training/{session_id}", responses=changes(NotFound, SessionBusy))
 async def delete_session(session_id: Id, parts: Parts) -> ErasedBody:
-    """Erase a session, and the photos that no other session has found: their thumbnails, faces,
-    vectors and crops. People who are left without a face go too. The photo files stay.
+    """Erase a session and the photos that only this session has found.
 
-    A session that runs is 409: cancel it first. Nothing of this can be undone.
+    Their thumbnails, faces, vectors and crops are erased, and so are people without a remaining
+    face. The photo files stay. A running session is 409: cancel it first. This cannot be undone.
     """
     erased = await asyncio.to_thread(_erase_session, parts, session_id)
     with suppress(LiveViewUnavailable, NotFound):

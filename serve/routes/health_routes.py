@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether it can do its work."""
+"""Routes that tell whether the process is alive, and whether it can answer requests."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 async def is_alive() -> HealthBody:
-    """Answer: the process is alive."""
+    """Answer 200 as long as the process is alive."""
     return HealthBody(status="alive")
 
 
 @router.get("/readyz", responses=problems(DatabaseUnavailable, LiveViewUnavailable))
 async def check_ready(parts: Parts, request: Request) -> HealthBody:
-    """Answer 200 when the database and the live view answer, else 503 saying which does not."""
+    """Answer 200 if the database and the live view answer, else 503 with the one that does not."""
     try:
         await asyncio.to_thread(check_database, parts.engine)
     except DatabaseUnavailable as error:
         if parts.api_token is None:
             raise
-        # No token is asked for here: where the database is, and who uses it, is for the log.
+        # This route needs no token, so the address and user of the database go to the log only.
         logger.warning("not ready", reason=str(error))
         raise DatabaseUnavailable(
             "The database does not answer; the server's log says why."
         ) from None
     await parts.progress.ping()
     if request.app.state.follower.done():
-        raise LiveViewUnavailable("The subscription to the live view has ended; its log says why.")
+        raise LiveViewUnavailable(
+            "The subscription to the live view has ended; the server's log says why."
+        )
     return HealthBody(status="ready")

@@ -1,4 +1,4 @@
-"""Libraries: what each holds, what is missing of it, and that what is gone is gone."""
+"""Routes for libraries: what each holds, and confirming or forgetting missing photos."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def show_libraries(parts: Parts) -> LibrariesBody:
 
 @router.get("/{library_id}", responses=problems(NotFound))
 def show_library(library_id: Id, parts: Parts) -> LibraryBody:
-    """Show one library."""
+    """Show a library and what it holds."""
     with begin(parts.engine) as db:
         return LibraryBody.from_library(get_library(db, library_id))
 
@@ -36,10 +36,11 @@ def show_library(library_id: Id, parts: Parts) -> LibraryBody:
     "/{library_id}/confirm-missing", responses=changes(NotFound, RootNotFound, RootUnreachable)
 )
 def confirm(library_id: Id, parts: Parts) -> ConfirmedBody:
-    """Say that what is not there is gone, and no disk that is away: its photos are missing then.
+    """Confirm that the files which are not there are gone, and not just on a disk that is away.
 
-    On a disk each file is looked for. In a store those are gone that the last session has not met.
-    A missing photo counts nowhere; it is there again as soon as a session finds it.
+    Their photos become missing. On a disk, each file is looked for. In a store, the files that the
+    last session did not meet are gone. A missing photo counts nowhere; it is complete again when a
+    session finds it.
     """
     with begin(parts.engine) as db:
         library = get_library(db, library_id)
@@ -52,9 +53,9 @@ def confirm(library_id: Id, parts: Parts) -> ConfirmedBody:
 
 @router.post("/{library_id}/forget-missing", responses=changes(NotFound))
 def forget(library_id: Id, parts: Parts) -> ErasedBody:
-    """Forget the photos of a library that are missing: thumbnails, faces, vectors and crops.
+    """Erase the missing photos of a library: their thumbnails, faces, vectors and crops.
 
-    People who are left without a face go too. Nothing of this can be undone.
+    People without a remaining face are erased too. This cannot be undone.
     """
     with begin(parts.engine) as db:
         return ErasedBody.from_erased(forget_missing(db, library_id))

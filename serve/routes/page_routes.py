@@ -1,4 +1,4 @@
-"""The web page and the API document: own files only, nothing from other hosts."""
+"""Routes of the web page and the API document. All files are our own, none from other hosts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ router = APIRouter(include_in_schema=False)
 
 
 class FreshFiles(StaticFiles):
-    """Files that a browser asks for again: modules of two versions never meet in one page."""
+    """Static files that a browser revalidates, so that no page mixes modules of two versions."""
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:
-        """Return the file, or 304 to who has it."""
+        """Return the file, or 304 if the client has it."""
         response = super().file_response(*arguments, **options)
         response.headers.update(_FRESH)
         return response
@@ -30,7 +30,7 @@ static_files = FreshFiles(directory=WEB)
 
 @router.get("/")
 def show_page() -> FileResponse:
-    """Return the page: the sessions, and how far each is."""
+    """Return the web page."""
     return FileResponse(WEB / "index.html", headers=_FRESH)
 
 

@@ -1,4 +1,4 @@
-"""People named, hidden, merged, parted; and the last of these changes undone."""
+"""Routes that name, hide, merge and split people, and undo the last of these changes."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _MOVES = (NotFound, FacesElsewhere, ImpossibleChange)
 
 @router.get("/changes/last")
 def show_last_change(parts: Parts, pack: PackName) -> LastChangeBody | None:
-    """Show the last change that a user made to the people of a pack; null when there is none.
+    """Show the last change that a user made to the people of a pack; null if there is none.
 
-    Not 404: that nothing was changed is no error, and a browser's console would call it one.
+    The answer is not 404, because that is no error, and browsers report each 404 as one.
     """
     with begin(parts.engine) as db:
         change = find_last_change(db, pack=pack)
@@ -50,9 +50,9 @@ def show_last_change(parts: Parts, pack: PackName) -> LastChangeBody | None:
 
 @router.post("/changes/{change_id}/undo", responses=changes(NotFound, NotLastChange))
 def undo(change_id: Id, parts: Parts) -> UndoneBody:
-    """Undo a change, if it is the last one of its pack and was not undone; else 409.
+    """Undo a change, if it is the last one of its pack and not undone yet; else 409.
 
-    People who went with it come back with their ids, names and faces.
+    People who were removed by the change come back with their ids, names and faces.
     """
     with begin(parts.engine) as db:
         undone = undo_change(db, change_id, now=parts.now())
@@ -65,7 +65,7 @@ def undo(change_id: Id, parts: Parts) -> UndoneBody:
 
 @router.post("/ungrouped/split", responses=bodies(*_MOVES))
 def place_faces(body: PlaceBody, parts: Parts, pack: PackName) -> MovedBody:
-    """Give faces of nobody to a person, or to a new one. Clustering leaves them there."""
+    """Move ungrouped faces to a person, or to a new one. Clustering leaves them there."""
     with begin(parts.engine) as db:
         moved = move_ungrouped_faces(db, body.face_ids, to=body.target, pack=pack, now=parts.now())
     return MovedBody.from_move(moved)
@@ -73,10 +73,11 @@ def place_faces(body: PlaceBody, parts: Parts, pack: PackName) -> MovedBody:
 
 @router.patch("/{person_id}", responses=bodies(NotFound, StaleVersion, NameTaken, ImpossibleChange))
 def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
-    """Name a person, take the name away, hide or show.
+    """Name a person, remove the name, hide or show the person.
 
-    409 `stale-version` with `current` when the person was changed since; 409 `name-taken` with
-    `otherPersonId`, `otherName` and its `version` when another one has the name: the same person?
+    409 `stale-version` with `current` if the person has changed since. 409 `name-taken` with
+    `otherPersonId`, `otherName` and its `version` if another person has the name; a client may then
+    offer to merge the two.
     """
     with begin(parts.engine) as db:
         changed = edit_person(db, person_id, body.to_edit(), version=body.version, now=parts.now())
@@ -85,10 +86,10 @@ def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
 
 @router.post("/{person_id}/merge", responses=bodies(NotFound, StaleVersion, ImpossibleChange))
 def merge(person_id: Id, body: MergeBody, parts: Parts) -> ChangedBody:
-    """Give all faces of the others to this person; the others are gone until that is undone.
+    """Move all faces of other people to this person; the others are gone until this is undone.
 
-    It keeps its name, else gets the first that one of the others has. Clustering will not part
-    them again.
+    The person keeps its name, or else gets the first name among the others. Clustering does not
+    split them again.
     """
     with begin(parts.engine) as db:
         changed = merge_people(
@@ -99,9 +100,9 @@ def merge(person_id: Id, body: MergeBody, parts: Parts) -> ChangedBody:
 
 @router.post("/{person_id}/split", responses=bodies(*_MOVES, StaleVersion))
 def split(person_id: Id, body: SplitBody, parts: Parts) -> MovedBody:
-    """Move faces of this person to another, to a new one, or to nobody. Clustering leaves them.
+    """Move faces of this person to another or a new person, or leave them ungrouped.
 
-    A person who has no face left is gone until that is undone.
+    Clustering leaves them there. A person without a remaining face is gone until this is undone.
     """
     with begin(parts.engine) as db:
         moved = move_faces(

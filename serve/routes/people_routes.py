@@ -1,4 +1,4 @@
-"""People: who there is, their faces, and the faces of nobody."""
+"""Routes that list people, their faces, and the ungrouped faces."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def show_people(
     named: bool | None = None,
     q: NamePart = None,
 ) -> PeopleBody:
-    """List the people who have faces, those in most photos first; hidden ones only on demand."""
+    """List the people who have faces, most photos first; `hidden` includes hidden people."""
     part = q.replace("\0", "") if q else None
     wanted = PeopleFilter(hidden=_HIDDEN[hidden], is_named=named, part=part)
     with begin(parts.engine) as db:
@@ -59,10 +59,10 @@ def show_people(
 
 
 @router.get("/ungrouped/faces")
-def show_faces_of_nobody(
+def show_ungrouped_faces(
     parts: Parts, pack: PackName, limit: Limit = 60, after: After = 0
 ) -> FacesBody:
-    """List the faces that belong to nobody."""
+    """List the ungrouped faces, which belong to no person."""
     with begin(parts.engine) as db:
         faces = list_ungrouped_faces(db, pack=pack, limit=limit, after=after)
         total = count_ungrouped_faces(db, pack=pack)

@@ -1,4 +1,4 @@
-"""Photos: one of them, with its files, what it is like, and who is in it."""
+"""The route of a photo: its files, its duplicates, similar photos, and the people in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos and faces as JPEG: small from the library's rows, large from the photo's own file."""
+"""Routes of JPEGs: thumbnails and crops from the database, previews from the photo files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ ASK_AGAIN = "private, no-cache"
 IfNoneMatch = Annotated[str | None, Header()]
 Tag = Annotated[
     str | None,
-    Query(alias="v", max_length=64, description="as in the URLs that are given: cached for ever"),
+    Query(
+        alias="v", max_length=64, description="tag from a picture's URL; allows caching for ever"
+    ),
 ]
 
 _ANSWERS: Answers = {
@@ -35,7 +37,7 @@ _ANSWERS: Answers = {
 
 
 class Jpeg(Response):
-    """A picture; the content type of the two routes."""
+    """A JPEG picture."""
 
     media_type = "image/jpeg"
 
@@ -60,8 +62,8 @@ async def show_preview(
 ) -> Response:
     """Show a photo upright, at most 1,600 pixels wide and high.
 
-    It is made from the file. One that is gone, or has another content than the one that was
-    indexed, is 404 `photo-not-there`.
+    It is made from the file. If the file is gone, or has changed since it was indexed, the answer
+    is 404 `photo-not-there`.
     """
     path, sha256 = await asyncio.to_thread(_find_source, parts, image_id)
     headers = name_picture(sha256.hex(), wanted=tag)
@@ -88,7 +90,7 @@ def show_crop(
 
 
 def answer_picture(picture: bytes, *, wanted: str | None, if_none_match: str | None) -> Response:
-    """Return the picture, or 304 to who has it."""
+    """Return the picture, or 304 if the client has it."""
     tag = hashlib.sha256(picture).hexdigest()
     headers = name_picture(tag, wanted=wanted)
     if matches(if_none_match, tag=tag):
@@ -97,10 +99,10 @@ def answer_picture(picture: bytes, *, wanted: str | None, if_none_match: str | N
 
 
 def name_picture(tag: str, *, wanted: str | None) -> dict[str, str]:
-    """Return the headers of a picture of which `tag` is the hexadecimal SHA-256.
+    """Return the headers of a picture; `tag` is its SHA-256 in hexadecimal.
 
-    It may be kept for ever under an address that names it. Ids alone do not: they begin anew with
-    a new library, and a photo that changes keeps its own.
+    A picture may be cached for ever if its URL has the right tag. An id alone is not enough,
+    because a new library starts again at 1, and a photo that changes keeps its id.
     """
     is_named = wanted == tag[:TAG_CHARACTERS]
     return {"ETag": f'"{tag}"', "Cache-Control": FOR_EVER if is_named else ASK_AGAIN}

@@ -1,4 +1,4 @@
-"""How far a session is: asked for, waited for, or streamed."""
+"""Routes of a session's progress: at once, by long polling, or as a stream of events."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ LastEventId = Annotated[str | None, Header()]
 async def show_progress(
     session_id: Id,
     live: LiveView,
-    wait: Annotated[float, Query(ge=0, description="seconds to hold the answer; at most 60")] = 0,
+    wait: Annotated[float, Query(ge=0, description="seconds to wait for a change, at most 60")] = 0,
     since: Annotated[
-        int | None, Query(le=MAX_ID, description="the version that is known already")
+        int | None, Query(le=MAX_ID, description="the version that the client has")
     ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Show the progress; with `wait` and `since`, once its version is above `since`.
+    """Show the progress; with `wait` and `since`, wait until the version is above `since`.
 
-    A session in a terminal status is answered at once: nothing more comes by itself.
+    If the session has a terminal status, the answer comes at once.
     """
     progress = await live.show(session_id)
     if since is not None and wait > 0:
@@ -75,14 +75,14 @@ async def show_progress(
     response_class=EventStream,
     responses={
         200: {"content": {EventStream.media_type: {"schema": _EVENT}}},
-        204: {"description": "Over, and Last-Event-ID knows it: do not connect again."},
+        204: {"description": "The session is over and Last-Event-ID is current: do not reconnect."},
         **problems(NotFound),
     },
 )
 async def stream_progress(
     session_id: Id, live: LiveView, last_event_id: LastEventId = None
 ) -> Response:
-    """Stream the progress as server-sent events of type `progress`, ending with the session."""
+    """Stream the progress as server-sent events of type `progress` until the session is over."""
     progress = await live.show(session_id)
     seen = read_version(last_event_id)
     if progress.status.is_terminal and seen >= progress.version:

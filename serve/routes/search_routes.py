@@ -1,4 +1,4 @@
-"""Who is in a photo that is not in the library: it is looked at, and kept nowhere."""
+"""The route that finds the people in an uploaded photo, which is not kept."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ Limit = Annotated[int, Query(ge=1, le=50, description="people for each face")]
 async def search_faces(
     request: Request, parts: Parts, pack: PackName, limit: Limit = 5
 ) -> SearchBody:
-    """Find the faces in a photo, and for each the people most similar to it.
+    """Find the faces in an uploaded photo, and the people most similar to each of them.
 
-    The photo is the body of the request, whose content type is image/jpeg, image/heic and so on, or
-    application/octet-stream. `similarity` is the cosine between two faces, at most 1; hidden people
-    are left out. 422 `unreadable-image` says why a photo cannot be read.
+    The photo is the body of the request. Its content type is image/jpeg, image/heic and so on, or
+    application/octet-stream. `similarity` is the cosine between two faces, at most 1. Hidden people
+    are left out. 422 `unreadable-image` gives the reason why a photo cannot be read.
     """
     check_content_type(request.headers.get("content-type", ""))
     photo = await request.body()
@@ -55,7 +55,7 @@ async def search_faces(
 
 
 def check_content_type(given: str) -> None:
-    """Refuse what a form of another site could send without asking: 415."""
+    """Raise UnsupportedBody (415) for content types that a form of another site can send."""
     kind = given.partition(";")[0].strip().lower()
     if not kind.startswith("image/") and kind != "application/octet-stream":
         raise UnsupportedBody("Send the photo itself, as image/jpeg, image/heic and so on.")

@@ -1,4 +1,4 @@
-"""Sessions: start one, list them, show one, and the photos that failed in it."""
+"""Routes that start, list and show sessions, and list the photos that failed."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ def _check_root(root: str, parts: AppParts) -> None:
 
 
 def show_body(session: SessionInfo, parts: AppParts) -> SessionBody:
-    """Return what a client reads of a session."""
+    """Return the body of a session, with links to Ray's dashboard."""
     return SessionBody.from_session(session, dashboard_url=parts.dashboard_url)
 
 
 def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -> SessionInfo:
-    # Whoever runs the session keeps its links inside these folders too.
+    # The job, too, follows links only inside these folders.
     folders = [str(folder) for folder in allowed_folders(parts.allowed_roots)]
     options = {"confined_to": folders, "pack": pack.wanted}
     with begin(parts.engine) as db:
@@ -98,7 +98,7 @@ def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -
 
 @router.get("")
 def show_sessions(parts: Parts, limit: Limit = 50, before: Before = None) -> SessionsBody:
-    """List sessions, newest first; `before` is the `nextBefore` of the page before."""
+    """List sessions, newest first; `before` is the `nextBefore` of the previous page."""
     with begin(parts.engine) as db:
         sessions = list_sessions(db, limit=limit, before_id=before)
         total = count_sessions(db)
@@ -112,7 +112,7 @@ def show_sessions(parts: Parts, limit: Limit = 50, before: Before = None) -> Ses
 
 @router.get("/{session_id}", responses=problems(NotFound))
 def show_session(session_id: Id, parts: Parts) -> SessionBody:
-    """Show one session."""
+    """Show a session and the moves that it allows."""
     with begin(parts.engine) as db:
         return show_body(get_session(db, session_id), parts)
 
@@ -125,7 +125,7 @@ def show_failures(
     limit: Limit = 100,
     after: After = 0,
 ) -> FailuresBody:
-    """List the photos that failed, each with its reason; `after` is the `nextAfter` of a page."""
+    """List the photos that failed, with reasons; `after` is the previous page's `nextAfter`."""
     with begin(parts.engine) as db:
         get_session(db, session_id)
         failures = list_failures(db, session_id, phase=phase, limit=limit, after=after)

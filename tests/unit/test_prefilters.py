@@ -223,13 +223,13 @@ def test_bytes_are_multiplied_right_whole_and_half_by_half(halves: bool) -> None
 
 @pytest.mark.parametrize("levels", [63, 127])
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_rounding_says_how_much_it_leaves_out(library: str, levels: int) -> None:
+def test_rounding_bounds_its_errors(library: str, levels: int) -> None:
     vectors = LIBRARIES[library](600)
     rounded = round_vectors(vectors, np.arange(600), levels=levels)
     assert np.abs(rounded.values.astype(int)).max() <= levels
     rest = vectors.astype(np.float64) - rounded.values.astype(np.float64) * rounded.step
-    assert (np.linalg.norm(rest, axis=1) <= rounded.lost).all()
-    assert np.linalg.norm(vectors.astype(np.float64), axis=1).max() <= rounded.longest
+    assert (np.linalg.norm(rest, axis=1) <= rounded.error_norms).all()
+    assert np.linalg.norm(vectors.astype(np.float64), axis=1).max() <= rounded.largest_norm
 
 
 def test_slack_is_split_into_digits_that_add_up() -> None:

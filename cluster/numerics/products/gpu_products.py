@@ -1,8 +1,7 @@
-"""Inner products of many vectors on a GPU, compared and listed there.
+"""A prefilter that computes and compares the inner products of many vectors on a GPU.
 
-A prefilter as `prefilter.py` describes it, made of two ONNX graphs. Comparing is part of
-them, so that of a tile's products only those leave the GPU that were asked for. They run on the CPU
-as well, slowly, which is how they are tested.
+It consists of two ONNX graphs. The comparison is part of the graphs, so only the pairs that were
+found leave the GPU. The tests run the graphs on the CPU, which is slow.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ from cluster.numerics.products.integer_products import (
     Places,
     Thresholds,
     build_model,
-    list_tiles,
+    list_subtiles,
 )
 
 SUBTILE = 8192
-"""A tile's products take 256 MB."""
+"""Rows and columns of a subtile. Its products take 256 MB."""
 
 PRODUCT_SLACK = 4e-3
-"""By how much a product may be wrong: GPUs may multiply in TF32, which keeps 10 bits (d <= 2048:
-two roundings of 2 ** -11 of a product of lengths 1, and sums in float32)."""
+"""The largest error of a product. GPUs may multiply in TF32, which keeps 10 bits: two roundings of
+2 ** -11 in a product of vectors of length 1, and sums in float32 (d <= 2048)."""
 
 
 @dataclass(frozen=True)
 class GpuPrefilter:
-    """n vectors of length 1, float32 (n, d), compared where `provider` says."""
+    """A prefilter of n vectors of length 1, float32 (n, d), that runs on `provider`."""
 
     vectors: npt.NDArray[np.float32]
     provider: Provider = "CUDA"
@@ -44,11 +43,11 @@ class GpuPrefilter:
     def find_candidates(
         self, rows: Block, columns: Block, *, thresholds: Thresholds, groups: Places | None = None
     ) -> Iterator[Found]:
-        """Give, subtile by subtile, every pair, row < column, whose product reaches a threshold."""
+        """Yield, subtile by subtile, each pair, row < column, whose product reaches a threshold."""
         limits = (thresholds - PRODUCT_SLACK).astype(np.float32)
         names = np.arange(len(self.vectors)) if groups is None else groups
         session = _open_filter(self.vectors.shape[1], self.provider)
-        for row, column in list_tiles(rows, columns, tile=(SUBTILE, SUBTILE)):
+        for row, column in list_subtiles(rows, columns, size=(SUBTILE, SUBTILE)):
             of_row, of_column = slice(*row), slice(*column)
             given = {
                 "rows": self.vectors[of_row],
@@ -75,20 +74,20 @@ class GpuPrefilter:
                 "count": np.array([min(count + 1, columns[1] - columns[0])]),
             }
             found = session.run(None, given)[0].astype(np.int64) + columns[0]
-            # The row itself goes to the end of its list, and with it whoever is one too many.
+            # The row itself moves to the end of its list. The surplus column is cut off there.
             order = np.argsort(found == places[:, None], axis=1, kind="stable")
             picked.append(np.take_along_axis(found, order, axis=1)[:, :count])
         return np.concatenate(picked)
 
 
 def gpu_prefilter(vectors: npt.NDArray[np.float32], places: Places | None = None) -> GpuPrefilter:
-    """Return vectors, or those at `places`, in that order, to be compared on a GPU."""
+    """Return a GPU prefilter of the vectors at `places`, in that order, or of all vectors."""
     return GpuPrefilter(vectors if places is None else vectors[places])
 
 
 @lru_cache(maxsize=4)
 def _open_filter(dim: int, provider: Provider) -> onnxruntime.InferenceSession:
-    """Return a session that lists pairs at a threshold or above, int64 (2, e)."""
+    """Return a session that lists the pairs at or above a threshold, int64 (2, e)."""
     nodes = [
         helper.make_node("Gemm", ["rows", "columns"], ["products"], transB=1),
         helper.make_node("GreaterOrEqual", ["products", "row_thresholds"], ["is_near_row"]),
@@ -113,7 +112,7 @@ def _open_filter(dim: int, provider: Provider) -> onnxruntime.InferenceSession:
 
 @lru_cache(maxsize=4)
 def _open_pick(dim: int, provider: Provider) -> onnxruntime.InferenceSession:
-    """Return a session that gives the columns of each row's largest products, int64 (m, count)."""
+    """Return a session that finds the columns of each row's largest products, int64 (m, count)."""
     nodes = [
         helper.make_node("Gemm", ["rows", "columns"], ["products"], transB=1),
         helper.make_node("TopK", ["products", "count"], ["largest", "found"], axis=1),

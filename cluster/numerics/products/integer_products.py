@@ -1,19 +1,21 @@
-"""Inner products of many vectors in 8-bit integers, with a bound on what rounding does to them.
+"""A prefilter with inner products in 8-bit integers and a proven bound on the rounding error.
 
-A prefilter as `prefilter.py` describes it: it lets through every pair of vectors whose product
-reaches a threshold, and few others. ONNX Runtime runs the face models already, and its integer
-products use what a processor has for them (VNNI: seven times the speed of float32).
+It lets through every pair of vectors whose product reaches a threshold, and few others. Integer
+products run in ONNX Runtime, which also runs the face models. It uses the processor's instructions
+for them (VNNI: seven times the speed of float32).
 
-With q(x) for x rounded to whole steps, and e(x) = x - q(x),
+Let q(x) be x rounded to whole steps, and e(x) = x - q(x). Then
 
     x . y  <=  q(x) . q(y) + |x| |e(y)| + |e(x)| |q(y)|        (Cauchy-Schwarz, twice)
 
-and the two products of lengths are written behind the vectors as a few dimensions more, rounded up.
-So the integer product of the lengthened vectors is a bound itself, compared with the threshold.
+The last two terms are rounded up and appended to the vectors as a few more dimensions. So the
+integer product of the extended vectors is itself an upper bound, which is compared with the
+threshold.
 
-Rows are unsigned with a zero point of 128. Processors without VNNI add two products of unsigned
-and signed bytes in 16 bits, which 2 * 255 * 64 fits into and 2 * 255 * 65 does not (ONNX Runtime's
-documentation on quantization, "U8S8 saturation"): there, columns are multiplied half by half.
+Rows are unsigned with a zero point of 128. Processors without VNNI add two products of an unsigned
+and a signed byte in 16 bits, where 2 * 255 * 64 fits and 2 * 255 * 65 does not (ONNX Runtime's
+documentation on quantization, "U8S8 saturation"). There, columns are split into two halves that
+are multiplied separately.
 """
 
 from __future__ import annotations
@@ -37,13 +39,15 @@ Thresholds = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 PANEL = 512
-TILE_ROWS = 512
-"""A tile's products, int32, and its vectors as bytes stay in a processor's second cache."""
+"""Columns of a subtile."""
+
+SUBTILE_ROWS = 512
+"""The products of a subtile, int32, and its vectors as bytes fit into a processor's L2 cache."""
 
 LEVELS, ZERO = 127, 128
 LANES = 32
 PICKED_FROM = 8
-"""So many representatives for each column that is picked, at least."""
+"""The fewest representatives among which a column is picked."""
 
 INT32 = np.iinfo(np.int32)
 
@@ -52,7 +56,7 @@ INT32 = np.iinfo(np.int32)
 class IntegerPrefilter:
     """n vectors as bytes: `rows` uint8 (n, w), `panels` int8 (n / PANEL, w, PANEL), w > d.
 
-    `scale` times a product of the two is at least the product of the vectors.
+    `scale` times the product of a row and a column is at least the product of their vectors.
     """
 
     rows: npt.NDArray[np.uint8]
@@ -62,11 +66,11 @@ class IntegerPrefilter:
     def find_candidates(
         self, rows: Block, columns: Block, *, thresholds: Thresholds, groups: Places | None = None
     ) -> Iterator[Found]:
-        """Give, tile by tile, every pair, row < column, whose product reaches a threshold."""
+        """Yield, subtile by subtile, each pair, row < column, whose product reaches a threshold."""
         limits = np.clip(np.floor(thresholds / self.scale) - 1, INT32.min, INT32.max).astype(
             np.int32
         )
-        for row, column in list_tiles(rows, columns, tile=(TILE_ROWS, PANEL)):
+        for row, column in list_subtiles(rows, columns, size=(SUBTILE_ROWS, PANEL)):
             if groups is not None and _is_one_group(groups, row, column):
                 continue
             products = self._multiply(row, column[0] // PANEL)
@@ -83,14 +87,15 @@ class IntegerPrefilter:
     def pick(self, rows: Block, columns: Block, *, count: int) -> Places:
         """Return `count` columns for each row, int64 (m, count), likely to be its nearest.
 
-        While there are enough columns, the best of up to LANES stands for the others.
+        If there are enough columns, the best one represents the up to LANES columns at the same
+        place of neighbouring panels.
         """
         lanes = LANES
         while lanes > 1 and (columns[1] - columns[0]) // lanes < PICKED_FROM * count:
             lanes //= 2
         picked = [np.empty((0, count), dtype=np.int64)]
-        for start in range(rows[0], rows[1], TILE_ROWS):
-            row = (start, min(start + TILE_ROWS, rows[1]))
+        for start in range(rows[0], rows[1], SUBTILE_ROWS):
+            row = (start, min(start + SUBTILE_ROWS, rows[1]))
             best = self._represent(row, columns, lanes=lanes)
             at = np.argpartition(best, best.shape[1] - count, axis=1)[:, best.shape[1] - count :]
             lane = np.take_along_axis(best, at, axis=1) & (LANES - 1)
@@ -101,7 +106,7 @@ class IntegerPrefilter:
     def _represent(self, row: Block, columns: Block, *, lanes: int) -> npt.NDArray[np.int32]:
         """Return the best product at each place of each bundle of `lanes` panels, int32 (m, c).
 
-        Its lowest bits say which of the panels it is from.
+        The lowest bits of a value are the number of its panel within the bundle.
         """
         panels = range(columns[0] // PANEL, -(-columns[1] // PANEL))
         bundles = -(-len(panels) // lanes)
@@ -123,11 +128,13 @@ class IntegerPrefilter:
 
 
 def integer_prefilter(vectors: Floats, places: Places | None = None) -> IntegerPrefilter:
-    """Return vectors, or those at `places`, in that order, as bytes."""
+    """Return an integer prefilter of the vectors at `places`, in that order, or of all vectors."""
     places = np.arange(len(vectors)) if places is None else places
     rounded = round_vectors(vectors, places, levels=LEVELS)
     scale = rounded.step**2
-    slack = split_slack(rounded.lost * rounded.longest / scale, digit=LEVELS, weight=LEVELS)
+    slack = split_slack(
+        rounded.error_norms * rounded.largest_norm / scale, digit=LEVELS, weight=LEVELS
+    )
     dim, digits = vectors.shape[1], slack.shape[1]
     width = dim + 2 * digits
     rows = np.full((len(places), width), ZERO + LEVELS, dtype=np.uint8)
@@ -142,16 +149,16 @@ def integer_prefilter(vectors: Floats, places: Places | None = None) -> IntegerP
     return IntegerPrefilter(rows, panels, scale)
 
 
-def list_tiles(rows: Block, columns: Block, *, tile: Block) -> Iterator[tuple[Block, Block]]:
-    """Give tiles of at most `tile` rows and columns, those that hold a pair row < column.
+def list_subtiles(rows: Block, columns: Block, *, size: Block) -> Iterator[tuple[Block, Block]]:
+    """Yield the subtiles that contain a pair row < column; `size` is their rows and columns.
 
-    Each lies within one panel: its columns begin and end at multiples of `tile` columns, or at the
-    ends of `columns`.
+    Each subtile lies within one panel: its columns begin and end at multiples of `size[1]`, or at
+    the ends of `columns`.
     """
-    for first in range(columns[0] // tile[1] * tile[1], columns[1], tile[1]):
-        column = (max(first, columns[0]), min(first + tile[1], columns[1]))
-        for start in range(rows[0], min(rows[1], column[1] - 1), tile[0]):
-            yield (start, min(start + tile[0], rows[1])), column
+    for first in range(columns[0] // size[1] * size[1], columns[1], size[1]):
+        column = (max(first, columns[0]), min(first + size[1], columns[1]))
+        for start in range(rows[0], min(rows[1], column[1] - 1), size[0]):
+            yield (start, min(start + size[0], rows[1])), column
 
 
 def _is_one_group(groups: Places, rows: Block, columns: Block) -> bool:
@@ -160,7 +167,7 @@ def _is_one_group(groups: Places, rows: Block, columns: Block) -> bool:
 
 
 def _share_a_group(groups: Places, rows: Block, columns: Block) -> bool:
-    """Tell whether two blocks of groups in rising order may have one in common."""
+    """Tell whether two blocks of groups in rising order may have a group in common."""
     is_before = groups[rows[1] - 1] < groups[columns[0]]
     return not (is_before or groups[columns[1] - 1] < groups[rows[0]])
 
@@ -170,7 +177,8 @@ def multiply_bytes(
 ) -> npt.NDArray[np.int32]:
     """Return (rows - ZERO) times a panel, int32 (m, PANEL); rows (m, w), the panel (w, PANEL).
 
-    With `halves`, where 16 bits would be too few, which is asked of the processor by default.
+    `halves` multiplies the panel in two halves, for processors whose 16-bit sums would saturate.
+    The default, None, tests the processor.
     """
     if halves is None:
         halves = not _has_wide_sums()
@@ -188,7 +196,7 @@ def _run_product(rows: npt.NDArray[np.uint8], panel: npt.NDArray[np.int8]) -> np
 
 @lru_cache
 def _has_wide_sums() -> bool:
-    """Tell whether the largest products are added up right."""
+    """Tell whether the processor adds the largest products without saturation."""
     width = 64
     rows = np.full((width, width), 2 * ZERO - 1, dtype=np.uint8)
     panel = np.full((width, PANEL), LEVELS, dtype=np.int8)
@@ -213,5 +221,5 @@ def _open_integers(width: int) -> onnxruntime.InferenceSession:
 
 
 def build_model(graph: GraphProto) -> ModelProto:
-    """Return a graph as a model that ONNX Runtime 1.18 and later read."""
+    """Return a graph as a model that ONNX Runtime 1.18 and later can read."""
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

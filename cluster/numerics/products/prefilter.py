@@ -1,10 +1,10 @@
-"""Which pairs of vectors may be near: all of them are let through, and few others.
+"""Prefilters let through every pair of vectors that may be near, and few others.
 
-Nearly all the time of clustering goes into inner products of vectors of which nothing is wanted
-but to know that they are too far apart. A `Prefilter` may therefore compute them in a coarse and
-fast way, as long as it knows by how much it may be wrong: what it lets through is measured exactly
-(`pairs.measure_squared`), what it holds back is proven not to matter. `FloatPrefilter` is the plain
-one; `integer_products.py` has one of 8-bit integers, several times faster.
+Clustering spends nearly all its time on inner products of vectors that turn out to be too far
+apart. A `Prefilter` may compute these products roughly and fast, as long as it knows the bound of
+its error. The pairs that it lets through are measured exactly (`pairs.measure_squared`); the others
+are proven not to matter. `FloatPrefilter` computes in float32. The prefilter of
+`integer_products.py` computes in 8-bit integers and is several times faster.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import numpy as np
 import numpy.typing as npt
 
 Block = tuple[int, int]
-"""Rows start to stop - 1."""
+"""A start and a stop: the rows, or columns, from start to stop - 1."""
 
 Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
-"""Pairs: the row of each, and its column, both as places among all vectors."""
+"""Pairs: the row and the column of each, as places among all vectors."""
 
 PRODUCT_SLACK = 2e-5
-"""By how much a product in float32, or 1 - squared distance / 2, may be wrong: d up to 2048,
-lengths of 1 within float32's rounding."""
+"""The largest error of a product in float32, and of 1 - squared distance / 2 (d <= 2048, lengths
+of 1 within float32's rounding)."""
 
 SUBTILE = 1024
 
 
 class Prefilter(Protocol):
-    """n vectors of length 1, made ready to be compared block against block; safe in threads."""
+    """Compares n vectors of length 1, block against block. It may be used by several threads."""
 
     def find_candidates(
         self,
@@ -40,25 +40,26 @@ class Prefilter(Protocol):
         thresholds: npt.NDArray[np.float64],
         groups: npt.NDArray[np.int64] | None = None,
     ) -> Iterator[Found]:
-        """Yield, subtile by subtile, the pairs, row < column, whose product reaches a threshold.
+        """Yield, subtile by subtile, each pair, row < column, whose product reaches a threshold.
 
-        The threshold of the row or of the column counts; few other pairs are among them.
-        `thresholds` float64 (n,); `groups` int64 (n,), in rising order: pairs of one group are left
-        out.
+        `thresholds` float64 (n,): a pair is yielded if its product reaches the threshold of its row
+        or of its column. A few other pairs are yielded too. `groups` int64 (n,), in rising order:
+        pairs within one group are left out.
         """
         ...
 
     def pick(self, rows: Block, columns: Block, *, count: int) -> npt.NDArray[np.int64]:
         """Return `count` columns for each row, int64 (m, count), likely to be its nearest.
 
-        They are different from each other, and none is the row itself. There must be so many.
+        The columns of a row differ from each other and from the row itself. There must be at least
+        `count` of them.
         """
         ...
 
 
 @dataclass(frozen=True)
 class FloatPrefilter:
-    """Products in float32: right for any machine, and for a few thousand vectors fast enough."""
+    """Products in float32: correct on any machine, and fast enough for a few thousand vectors."""
 
     vectors: npt.NDArray[np.float32]
 
@@ -70,7 +71,7 @@ class FloatPrefilter:
         thresholds: npt.NDArray[np.float64],
         groups: npt.NDArray[np.int64] | None = None,
     ) -> Iterator[Found]:
-        """Give, subtile by subtile, every pair, row < column, whose product reaches a threshold."""
+        """Yield, subtile by subtile, each pair, row < column, whose product reaches a threshold."""
         lowered = (thresholds - PRODUCT_SLACK).astype(np.float32)
         for one in split_rows(*columns, size=SUBTILE):
             for other in split_rows(*rows, size=SUBTILE):
@@ -98,5 +99,5 @@ class FloatPrefilter:
 
 
 def split_rows(start: int, stop: int, *, size: int) -> list[Block]:
-    """Return blocks of at most `size` rows that make up rows start to stop - 1."""
+    """Split the rows start to stop - 1 into blocks of at most `size` rows."""
     return [(at, min(at + size, stop)) for at in range(start, stop, size)]

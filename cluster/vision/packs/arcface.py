@@ -25,12 +25,12 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class ArcFace:
-    """A loaded recogniser."""
+    """A loaded ArcFace recogniser: faces of `side_px` pixels in, vectors of `dimension` out."""
 
     def __init__(
         self, model: Any, *, threads: int, batch: int, precision: Precision = "fp32"
     ) -> None:
-        """Take over InsightFace's `model`; embed at most `batch` faces at once."""
+        """Use InsightFace's `model` with a session of our own for up to `batch` faces at once."""
         self._model = model
         self._batch = batch
         graph = free_batch_axis(load_graph(model.model_file))
@@ -64,10 +64,10 @@ class ArcFace:
 
 
 def alignment(landmarks: Floats, *, side_px: int) -> npt.NDArray[np.float64]:
-    """Return the (2, 3) similarity that takes five landmarks (5, 2) to ArcFace's places.
+    """Return the similarity transform (2, 3) that maps landmarks (5, 2) to ArcFace's mean face.
 
-    Least squares over rotation, scale and shift (Umeyama, PAMI 1991), written with complex
-    numbers; the same as InsightFace's `estimate_norm`.
+    It is the least-squares fit of rotation, scale and shift (Umeyama, PAMI 1991), computed with
+    complex numbers. The result is the same as that of InsightFace's `estimate_norm`.
     """
     unit = side_px / (112 if side_px % 112 == 0 else 128)
     shift = 0.0 if side_px % 112 == 0 else 8.0 * unit
@@ -85,6 +85,6 @@ def _complex(points: Floats) -> npt.NDArray[np.complex128]:
 
 
 def align(photo: Pixels, transform: npt.NDArray[np.float64], *, side_px: int) -> Pixels:
-    """Return the face (S, S, 3) that `transform` cuts out of an RGB photo."""
+    """Return the aligned face, uint8 (S, S, 3), that `transform` cuts out of an RGB photo."""
     face = cv2.warpAffine(photo, transform, (side_px, side_px), borderValue=0.0)
     return np.asarray(face, dtype=np.uint8)

@@ -1,7 +1,7 @@
-"""The archives of InsightFace's packs: fetched, compared with what is known of them, unpacked.
+"""Downloads, verifies and unpacks the archives of InsightFace's packs.
 
-Nothing is unpacked whose SHA-256 is not the known one. A pack appears in its folder whole or not at
-all, because it is unpacked beside it and renamed.
+An archive is unpacked only if its SHA-256 is the known one. A pack appears in its folder whole or
+not at all, because it is unpacked beside the folder and then renamed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What is known of an archive before it is fetched."""
+    """The known SHA-256, in hex, and length of an archive."""
 
     sha256: str
     length_bytes: int
@@ -37,7 +37,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Where archives lie, as `{url}/{name}.zip`, and what is known of each."""
+    """The known archives of a release, by name; each is at `{url}/{name}.zip`."""
 
     url: str
     archives: Mapping[str, Archive]
@@ -63,10 +63,10 @@ INSIGHTFACE = Release(
         ),
     },
 )
-"""The archives that InsightFace 2.1 downloads. Their digests are those of InsightFace's own server:
-github.com/deepinsight/insightface, server/backend/insightface_server/models/packages.py, and for
-buffalo_s the test of its catalog. LibrePhotos (its list of models) and others pin the same ones;
-the lengths are what several of them measured."""
+"""The archives that InsightFace 2.1 downloads. The digests come from InsightFace's own server
+(github.com/deepinsight/insightface, server/backend/insightface_server/models/packages.py; for
+buffalo_s, the test of its catalog). LibrePhotos (its list of models) and others pin the same
+digests. The lengths were measured by several of them."""
 
 
 def download_pack(
@@ -76,11 +76,11 @@ def download_pack(
     release: Release = INSIGHTFACE,
     on_bytes: Callable[[int], object] = lambda _count: None,
 ) -> Path:
-    """Fetch a pack into `models_dir`, unless it is there; return its folder.
+    """Download a pack into `models_dir`, unless it is there, and return its folder.
 
-    `on_bytes` is called with the length of each piece that has come. Raises PackNotFound when no
-    digest of the archive is known, when it is not the known one, and when something else is in the
-    pack's place; requests' errors are OSErrors. `models_dir` is as it was then.
+    `on_bytes` is called with the length of each received piece. Raises PackNotFound if the archive
+    is unknown, if its digest is wrong, or if something else is in the pack's place; raises OSError
+    if the download fails. After an error, `models_dir` is as it was before.
     """
     archive = release.archives.get(name)
     if archive is None:
@@ -118,9 +118,9 @@ def _unknown(release: Release) -> str:
 
 @contextmanager
 def _workplace(folder: Path, *, pack: str) -> Iterator[Path]:
-    """An empty folder that is this process's alone, and is gone afterwards.
+    """Provide an empty folder that only this process uses, and remove it afterwards.
 
-    Its name stays the same, so that what a killed process left is cleared by the next.
+    The folder always has the same name, so the next process removes what a killed one left.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
@@ -144,7 +144,7 @@ def _lock(descriptor: int, *, pack: str) -> None:
 
 
 def _fetch(url: str, file: Path, *, archive: Archive, on_bytes: Callable[[int], object]) -> None:
-    """Write what `url` answers to `file`, and no more of it than one byte too many."""
+    """Write the response of `url` to `file`; stop one byte after the archive's length."""
     timeout = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     with requests.get(url, stream=True, timeout=timeout) as answer, file.open("xb") as out:
         answer.raise_for_status()

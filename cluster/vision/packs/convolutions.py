@@ -1,8 +1,8 @@
-"""Convolutions of the same picture computed as one.
+"""Merges convolutions that have the same input.
 
-On CPU ONNX Runtime computes output channels in blocks of 16. SCRFD's heads ask for 2, 8 and 20
-channels of the same picture: 64 are computed in three passes where 30 are wanted. Written as one
-convolution, whose channels are handed out again, it is 32 in one: a sixth of the model's time.
+On CPU, ONNX Runtime computes output channels in blocks of 16. SCRFD's heads need 2, 8 and 20
+channels of the same input, so three passes compute 64 channels. One merged convolution computes 32
+in one pass, and Split separates its channels. This saves a sixth of the model's time.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from onnx import helper, numpy_helper
 
 CHANNEL_BLOCK = 16
 SPLIT_TAKES_AN_INPUT = 13
-"""From this opset on the lengths are an input of Split; before, an attribute."""
+"""The opset from which Split takes its lengths as an input. Before, they are an attribute."""
 
 Constants = dict[str, onnx.TensorProto]
 
 
 def merge_convolutions(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Join convolutions that differ in their weights only, where that leaves fewer blocks."""
+    """Merge convolutions that differ only in their weights, if that needs fewer blocks."""
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     opset = next(one.version for one in graph.opset_import if one.domain in ("", "ai.onnx"))
     alike: dict[tuple[object, ...], list[onnx.NodeProto]] = defaultdict(list)
@@ -46,7 +46,7 @@ def merge_convolutions(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _key(node: onnx.NodeProto, constants: Constants) -> tuple[object, ...]:
-    """Return what must be the same; convolutions by groups of channels are alike to none."""
+    """Return the key that mergeable convolutions share; that of a grouped convolution is unique."""
     options = {one.name: helper.get_attribute_value(one) for one in node.attribute}
     own = node.output[0] if options.get("group", 1) != 1 else None
     shape = tuple(constants[node.input[1]].dims[1:])
@@ -65,7 +65,7 @@ def _blocks(channels: int) -> int:
 def _as_one(
     graph: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], constants: Constants, *, opset: int
 ) -> list[onnx.NodeProto]:
-    """Return one convolution and the node that hands out its channels."""
+    """Return the merged convolution and the node that splits its channels."""
     together = f"{nodes[0].output[0]}_together"
     inputs = [nodes[0].input[0]]
     for place in range(1, len(nodes[0].input)):

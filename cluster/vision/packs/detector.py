@@ -1,7 +1,7 @@
-"""Photos in, faces out, whatever the pack.
+"""The interface of all packs: photos in, faces out.
 
-`load_detector(resolve_pack("auto"))` loads the models. Its `prepare(path)` reads and decodes a
-photo, in any thread; its `detect([photo, ...])` runs the models, in one.
+`load_detector(resolve_pack("auto"))` loads the models. `prepare(path)` reads and decodes a photo,
+in any thread. `detect([photo, ...])` runs the models, in one thread at a time.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = [
 class FaceDetector(Protocol):
     """A loaded pack. It keeps nothing of the photos that it has seen.
 
-    `provider` computes; `photos_at_once` is how many photos it is fastest with; `times` adds up the
-    seconds of the steps "detect" and "embed".
+    `provider` is what the models run on. `photos_at_once` is the number of photos that it is
+    fastest with. `times` adds up the seconds of the steps "detect" and "embed".
     """
 
     pack: Pack
@@ -49,17 +49,17 @@ class FaceDetector(Protocol):
 
 
 def choose_provider(pack: Pack, requested: Requested = "auto") -> Provider:
-    """Return what a pack would run on in this process: "CPU" or "CUDA"; dlib's knows CPU only.
+    """Return what a pack would run on in this process: "CPU" or "CUDA"; dlib has only CPU.
 
-    Raises BadSetting when CUDA is asked for and missing.
+    Raises BadSetting if CUDA is requested and missing.
     """
     return "CPU" if pack.kind == BUNDLED else pick_provider(requested)
 
 
 def load_detector(pack: Pack, options: DetectorOptions | None = None) -> FaceDetector:
-    """Load a pack's models. Raises PackNotFound when its files are not there.
+    """Load a pack's models. Raises PackNotFound if its files are missing.
 
-    Each kind of pack brings the library that it needs: none pays for the other's.
+    Only the library that this kind of pack needs is imported.
     """
     options = options or DetectorOptions()
     if pack.kind == BUNDLED:

@@ -1,4 +1,4 @@
-"""Faces with the bundled pack: dlib's HOG detector, 5 landmarks and ResNet. CPU only."""
+"""The bundled pack: dlib's HOG detector, 5 landmarks and ResNet. It runs on CPU only."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ _RESNET = "dlib_face_recognition_resnet_model_v1.dat"
 
 _MIN_LONG_SIDE_PX = 320
 _MAX_LONG_SIDE_PX = 960
-"""dlib's detector sees faces of 80 pixels and more: at 960, one twelfth of the photo's side."""
+"""dlib's detector finds faces of at least 80 pixels, one twelfth of this side."""
 
 _MARGIN = 0.2
-"""It wants to see a whole head: tight crops are framed by this share of their long side."""
+"""The width of the frame around a photo, as a share of its long side.
+
+The detector needs to see a whole head, which a tight crop does not show.
+"""
 
 _CHIP_PX = 150
 _CHIP_PADDING = 0.25
@@ -37,10 +40,10 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class DlibDetector:
-    """dlib's models, loaded. One thread may call `detect`, any `prepare`."""
+    """The bundled pack, loaded. Any thread may call `prepare`, one at a time `detect`."""
 
     def __init__(self, pack: Pack, options: DetectorOptions) -> None:
-        """Load the three models."""
+        """Load the three models. Raises PackNotFound if a file is missing."""
         for name in (_LANDMARKS, _RESNET):
             if not (pack.folder / name).is_file():
                 raise PackNotFound(pack.name, f"{pack.folder / name} is missing")
@@ -65,7 +68,7 @@ class DlibDetector:
     def _detect_one(self, photo: PreparedPhoto) -> tuple[Face, ...]:
         image = photo.image
         framed, growth, margin = _frame(image.pixels)
-        # The second answer is how far a face lies from the detector's boundary, about 0 to 3.
+        # The second result is the distance from the detector's decision boundary, about 0 to 3.
         with self.times.timing("detect"):
             boxes, margins, _ = self._find_faces.run(framed, 0, 0.0)
         faces = []
@@ -101,7 +104,7 @@ class DlibDetector:
 
 
 def _frame(pixels: Pixels) -> tuple[Pixels, float, int]:
-    """Return the photo scaled for the detector and framed, its growth, and the frame's width."""
+    """Return the scaled and framed photo, its scale factor, and the width of the frame."""
     long_side = max(pixels.shape[:2])
     growth = min(max(2 * long_side, _MIN_LONG_SIDE_PX), _MAX_LONG_SIDE_PX) / long_side
     size = [max(1, round(side * growth)) for side in pixels.shape[1::-1]]
@@ -115,9 +118,9 @@ def _frame(pixels: Pixels) -> tuple[Pixels, float, int]:
 def _five_points(shape: dlib.full_object_detection) -> npt.NDArray[np.float64]:
     """Return eyes, nose and mouth corners (5, 2) from dlib's four eye corners and nose.
 
-    dlib's points: right eye's outer and inner corner, left eye's outer and inner corner (as the
-    viewer names them), then the point below the nose. It has no mouth: its corners are put where
-    they lie in ArcFace's mean face, turned and scaled as the eyes are.
+    dlib's points are the right eye's outer and inner corner, the left eye's outer and inner corner
+    (right and left as the viewer sees them), and the point below the nose. It has no mouth, so the
+    corners of the mouth come from ArcFace's mean face, rotated and scaled to fit the eyes.
     """
     corners = np.array([(shape.part(i).x, shape.part(i).y) for i in range(5)], dtype=float)
     pairs = sorted((corners[0:2].mean(axis=0), corners[2:4].mean(axis=0)), key=lambda eye: eye[0])

@@ -1,16 +1,16 @@
-"""Which input sizes the detector looks at a photo with.
+"""Chooses the input sizes in which the detector searches a photo.
 
-InsightFace 2.1 looks at every photo twice: fitted into 128 x 128, for a face that fills the frame,
-and into 640 x 640. Two things make that cheaper without losing a face:
+InsightFace 2.1 searches every photo twice: scaled into 128 x 128, for a face that fills the frame,
+and into 640 x 640. Two changes make this cheaper without losing a face:
 
-* an input has the photo's shape instead of a square with black bars (a quarter less for 4:3);
-* a small photo is looked at with 128 alone, where its smallest faces still have their pixels, and
-  with 640 only when that leaves a doubt: no face at all, or something that might be one.
+* The input has the shape of the photo instead of a square with black bars, a quarter less for 4:3.
+* A small photo is searched at 128 first, where its smallest faces are still large enough. It is
+  searched at 640 only if that leaves a doubt: no face, or a candidate that might be one.
 
-A larger photo in which nothing was found gets one more small look, shrunk smoothly: InsightFace
-leaves out pixels, which hides the faces of grainy and dithered photos.
+A larger, dithered photo without a face is searched once more at 128 and shrunk smoothly.
+InsightFace skips pixels, which hides the faces of grainy and dithered photos.
 
-Measured with the stand-in pack against InsightFace's automatic setting: bench/RESULTS.md.
+bench/RESULTS.md compares this with InsightFace's automatic setting, using the stand-in pack.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ import numpy as np
 from cluster.vision.packs.scrfd import Candidates, Size
 
 STEP_PX = 32
-"""SCRFD's coarsest level has one place for every 32 pixels."""
+"""Sides are multiples of this. SCRFD's coarsest level has one place for every 32 pixels."""
 
 SMALL_PX = 128
 LARGE_PX = 640
 
 SMALL_PHOTO_PX = 256
-"""In a photo up to this long side, a face of 20 pixels has at least 10 when it is fitted in 128."""
+"""The longest side of a small photo. Scaled into 128, its faces of 20 pixels have at least 10."""
 
 DOUBT_SHARE = 0.2
-"""A score from this share of the wanted one on leaves a doubt (0.1 of 0.5)."""
+"""Scores of at least this share of the minimum leave a doubt (0.1 for a minimum of 0.5)."""
 
 _SAME_FACE_OVERLAP = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Look with `always`, and with `in_doubt` too where that leaves a doubt.
+    """The input sizes for one photo.
 
-    Where nothing was found in a dithered photo, look with `when_empty` at it shrunk smoothly: the
-    detector's usual way of shrinking leaves its dots as noise.
+    The sizes in `always` are searched first, and those in `in_doubt` if that leaves a doubt. If a
+    dithered photo has no face, it is searched in the sizes `when_empty`, shrunk smoothly, because
+    the usual way of shrinking makes noise of its dots.
     """
 
     always: tuple[Size, ...]
@@ -58,7 +59,7 @@ def plan_sizes(width: int, height: int) -> Plan:
 
 
 def fit_size(width: int, height: int, long_side_px: int) -> Size:
-    """Return (width, height) of the smallest input that holds a photo at this long side."""
+    """Return (width, height) of the smallest input that fits a photo with this long side."""
     scale = long_side_px / max(width, height)
     return _round_up(width * scale), _round_up(height * scale)
 
@@ -68,10 +69,10 @@ def _round_up(side: float) -> int:
 
 
 def leaves_doubt(found: Candidates, *, min_score: float, min_side_px: float) -> bool:
-    """Tell whether a closer look may show more faces than `found` has from `min_score` on.
+    """Tell whether a larger input may show more faces than `found` has.
 
-    True when there is none, or when a candidate that is too weak, but large enough, lies apart
-    from all that are sure.
+    True if no candidate reaches `min_score`, or if a weaker one that is large enough overlaps with
+    none of those that do.
     """
     is_sure = found.scores >= min_score
     if not is_sure.any():

@@ -1,4 +1,4 @@
-"""Faces with an InsightFace pack: SCRFD finds them, ArcFace embeds them, both in batches."""
+"""InsightFace packs: SCRFD finds faces and ArcFace embeds them, both in batches."""
 
 from __future__ import annotations
 
@@ -42,11 +42,14 @@ _BATCH_ON_CPU = 4
 _BATCH_ON_GPU = 32
 
 _DOUBT_SIZE = 0.8
-"""A possible face this much smaller than wanted may turn out to be large enough."""
+"""Candidates below the minimum size by up to this factor count as doubtful.
+
+A closer look may find that they are large enough.
+"""
 
 
 MAX_ENLARGEMENT = 1.5
-"""A face that recognition would have to enlarge by more is cut from a larger decode."""
+"""Faces that recognition would have to enlarge by more are cut from a larger decode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class _Seen:
 
 
 class InsightFaceDetector:
-    """A loaded InsightFace pack. One thread may call `detect`, any `prepare`."""
+    """A loaded InsightFace pack. Any thread may call `prepare`, one at a time `detect`."""
 
     def __init__(self, pack: Pack, options: DetectorOptions) -> None:
         """Load the pack's detector and recogniser through InsightFace's model zoo."""
@@ -70,7 +73,7 @@ class InsightFaceDetector:
         self.options = options
         self.provider: Provider = provider_of(models["detection"].session)
         batch = options.batch or (_BATCH_ON_CPU if self.provider == "CPU" else _BATCH_ON_GPU)
-        # One photo at a time is as fast on CPU, where a batch only falls out of the cache.
+        # On CPU, batches of photos are not faster, because they do not fit into the cache.
         self.photos_at_once = options.batch or (1 if self.provider == "CPU" else batch)
         self.times = StepTimes(time.perf_counter)
         self._scrfd = Scrfd(
@@ -101,7 +104,7 @@ class InsightFaceDetector:
         return [tuple(_to_face(face, next(embeddings)) for face in some) for some in seen]
 
     def _find(self, images: Sequence[OpenedImage]) -> list[Candidates]:
-        """Return the faces of each image in pixels of its decoded copy."""
+        """Return the faces of each image, in pixels of its decoded picture."""
         plans = [self._plan(image) for image in images]
         found = self._look(images, [plan.always for plan in plans])
         doubtful = [
@@ -141,7 +144,7 @@ class InsightFaceDetector:
         *,
         is_smooth: bool = False,
     ) -> list[list[Candidates]]:
-        """Return each image's candidates in each of its input sizes, images batched by size."""
+        """Return each image's candidates for each wanted input size; images are batched by size."""
         by_size: dict[Size, list[int]] = defaultdict(list)
         for index, sizes in enumerate(wanted):
             for size in sizes:
@@ -160,7 +163,7 @@ class InsightFaceDetector:
         return seen
 
     def _cut(self, photo: PreparedPhoto, found: Candidates) -> list[_Seen]:
-        """Cut out the faces that are large enough, from a larger decode where that shows more."""
+        """Cut out the faces that are large enough, from a larger decode if it shows more detail."""
         image, side_px = photo.image, self._arcface.side_px
         sides = (found.boxes[:, 2:] - found.boxes[:, :2]).min(axis=1, initial=np.inf)
         kept = np.flatnonzero(sides >= self.options.min_size_px * image.scale)

@@ -1,4 +1,4 @@
-"""Where ArcFace wants the eyes, the nose and the corners of the mouth."""
+"""ArcFace's mean face: the positions of the eyes, the nose and the corners of the mouth."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ MEAN_FACE = np.array(
 )
 """float32 (5, 2): x and y in pixels of a crop of 112 x 112 (Deng et al., ArcFace, CVPR 2019).
 
-As in `insightface.utils.face_align.arcface_dst`, which is not imported for ten numbers: it brings
-the whole of InsightFace, and a third of a second, into each process of the bundled pack.
+A copy of `insightface.utils.face_align.arcface_dst`. Importing it would load all of InsightFace,
+which takes a third of a second in each process of the bundled pack.
 """

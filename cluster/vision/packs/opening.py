@@ -1,8 +1,7 @@
-"""Whether the models of a pack open on this machine.
+"""Checks whether the models of a pack can be loaded on this machine.
 
-It is tried in a process of its own, `python -m cluster.vision.packs.opening PACK MODELS_DIR
-PROVIDER`: a library that is broken, or was built for other processors, ends that process and no
-other.
+The check runs in a process of its own, `python -m cluster.vision.packs.opening PACK MODELS_DIR
+PROVIDER`, because a library that is broken or built for another processor kills its process.
 """
 
 from __future__ import annotations
@@ -20,15 +19,16 @@ from cluster.core.errors import HeadcountError
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent.parent
 LIMIT_S = 150.0
-"""Antivirus programs and cold network disks make the first import slow."""
+"""Time for the first import, which antivirus programs and network disks make slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a pack came to. `provider` is what computes, None when its models do not open.
+    """The result of loading a pack.
 
-    `sizes` are the bytes of its files by their names; `providers` all that this ONNX Runtime was
-    built with; `error` is a sentence.
+    `provider` is the provider that runs its models, None if they could not be loaded; `error` is
+    then a sentence. `sizes` are the bytes of its files by their names. `providers` are all
+    providers of this build of ONNX Runtime.
     """
 
     providers: tuple[str, ...] = ()
@@ -43,7 +43,10 @@ class Opening:
 def try_opening(
     requested: str, *, models_dir: Path, provider: str, limit_s: float = LIMIT_S
 ) -> Opening:
-    """Return what a process that opens the pack has told, and how it ended."""
+    """Load the pack in another process and return its result.
+
+    If the process is killed or takes longer than `limit_s`, the result has an `error`.
+    """
     command = [
         sys.executable,
         "-m",
@@ -65,7 +68,7 @@ def try_opening(
 
 
 def read_told(told: str, complaints: str, *, status: int) -> Opening:
-    """Return the last line of JSON that was told, with an error when the process failed."""
+    """Return the result in the last line of JSON, with an `error` if the process failed."""
     lines = [line for line in told.splitlines() if line.startswith("{")]
     values: dict[str, Any] = json.loads(lines[-1]) if lines else {}
     opening = Opening(**{**values, "providers": tuple(values.get("providers", ()))})
@@ -77,7 +80,7 @@ def read_told(told: str, complaints: str, *, status: int) -> Opening:
 
 
 def open_pack(requested: str, *, models_dir: Path, provider: str) -> Opening:
-    """Open a pack as a detector does; what a library says of a broken file is raised."""
+    """Load a pack as a detector does. Raises what a library raises for a broken file."""
     import onnxruntime  # noqa: PLC0415
 
     from cluster.vision.packs.detector import DetectorOptions, load_detector  # noqa: PLC0415
@@ -103,13 +106,13 @@ def open_pack(requested: str, *, models_dir: Path, provider: str) -> Opening:
 
 
 def tell(opening: Opening) -> None:
-    """Write a line of JSON for the process that asks."""
+    """Write a result to stdout, as a line of JSON for the parent process."""
     sys.stdout.write(json.dumps(asdict(opening)) + "\n")
     sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:
-    """Tell what the pack comes to, and then whether its models open."""
+    """Load the pack that `arguments` name, and write the result to stdout."""
     requested, models_dir, provider = arguments
     tell(open_pack(requested, models_dir=Path(models_dir), provider=provider))
     return 0

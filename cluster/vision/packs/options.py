@@ -1,4 +1,4 @@
-"""How faces are looked for, and a photo that is ready to be looked at."""
+"""The options of face detection, and photos that are read and decoded for it."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from cluster.vision.sources.photo_bytes import DEFAULT_MAX_BYTES, read_photo
 Sizes = tuple[tuple[int, int], ...]
 
 INSIGHTFACE_SIZES: Sizes = ((128, 128), (640, 640))
-"""What InsightFace's own automatic setting looks at."""
+"""The input sizes of InsightFace's own automatic setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorOptions:
-    """How faces are looked for.
+    """The options of face detection.
 
-    `min_size_px` is the shorter side of a face's box in the full-size photo. `sizes` are the
-    detector's input sizes (width, height), "auto" chooses them by the photo. `provider` is what
-    computes, "auto" takes CUDA where it is. `threads` are ONNX
-    Runtime's, in one model; `batch` is how many photos, and faces, a model sees at once (None: by
-    the provider). `precision` is that of the models on CUDA; on CPU they keep their 32 bits.
-    `decode_long_side_px` is what a photo keeps when it is decoded for detection,
-    None for its full size. A photo that is not read within `timeout_s` has failed.
+    `min_size_px` is the smallest shorter side of a face's box in the full-size photo. `sizes` are
+    the detector's input sizes (width, height); "auto" chooses them for each photo. `provider` runs
+    the models; "auto" is CUDA if it is available. `threads` are those of ONNX Runtime for one
+    model. `batch` is the number of photos, and of faces, in one run of a model; None chooses it by
+    the provider. `precision` applies to models on CUDA; on CPU they use 32 bits.
+    `decode_long_side_px` is the long side of a photo that is decoded for detection, None for its
+    full size. A photo that is not read within `timeout_s` has failed.
     """
 
     min_score: float = 0.5
@@ -50,7 +50,7 @@ class DetectorOptions:
 
     @property
     def longest_look_px(self) -> int | None:
-        """The long side of the largest input; None when photos keep their full size for it."""
+        """The long side of the largest input; None if photos are decoded in full size."""
         if self.decode_long_side_px is None or self.sizes == "auto":
             return self.decode_long_side_px
         return max(self.decode_long_side_px, *(max(size) for size in self.sizes))
@@ -60,7 +60,7 @@ class DetectorOptions:
 class PreparedPhoto:
     """A photo that was read and decoded.
 
-    `data` are the file's bytes, for a larger decode; None when they have to be read again for it.
+    `data` are the bytes of the file. If they are None, a larger decode reads the file again.
     """
 
     path: str
@@ -69,7 +69,7 @@ class PreparedPhoto:
 
 
 def prepare_photo(path: str, options: DetectorOptions) -> PreparedPhoto:
-    """Read and decode a photo. Any thread may do it. Raises Unreachable- or UnreadableImage."""
+    """Read and decode a photo, in any thread. Raises UnreachableImage or UnreadableImage."""
 
     def read() -> PreparedPhoto:
         data = read_photo(path, max_bytes=options.max_bytes)
@@ -83,7 +83,7 @@ def prepare_photo(path: str, options: DetectorOptions) -> PreparedPhoto:
 
 
 def reopen(photo: PreparedPhoto, *, long_side_px: int, options: DetectorOptions) -> OpenedImage:
-    """Decode a prepared photo at a larger scale; what it has already when that fails."""
+    """Decode a prepared photo at a larger scale; return its present image if that fails."""
     larger = replace(options, decode_long_side_px=long_side_px)
     try:
         if photo.data is None:

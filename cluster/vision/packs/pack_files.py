@@ -1,6 +1,6 @@
-"""Which pack of face models is used, where its files are, and how to get a better one.
+"""Finds the pack of face models that is used, and its files.
 
-Nothing here loads a model or downloads one; `archives.py` does, when it is asked to.
+This module neither runs a model nor downloads one; `archives.py` downloads packs.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from cluster.core.errors import PackNotFound
 AUTO = "auto"
 BUNDLED = "bundled"
 LONE_REACH = {"insightface": 1.0, BUNDLED: 0.4}
-"""How far apart, as Euclidean distance of L2-normalised vectors, two faces of one person may be
-when a library shows nobody else. Tried with 6 people of 12 photos and with 5 to 30 strangers: at
-these values most photos of the one are joined, and no strangers."""
+"""The largest distance between two faces of a person in a library that shows only this person.
+
+Euclidean distance of L2-normalised vectors. Tested with 6 people of 12 photos each, and with 5 to
+30 strangers: these values join most photos of one person, and no strangers.
+"""
 
 DEFAULT_MODELS_DIR = Path("~/.insightface/models")
 PREFERRED = ("buffalo_l", "antelopev2", "buffalo_m", "buffalo_s", "buffalo_sc")
@@ -46,10 +48,10 @@ class Pack:
 
 
 def resolve_pack(requested: str = AUTO, *, models_dir: Path | None = None) -> Pack:
-    """Return the pack that `requested` means: "auto", "bundled", a name or a folder.
+    """Return the pack for a request: "auto", "bundled", a name or a folder.
 
-    "auto" is the first of the preferred InsightFace packs that is present in `models_dir`
-    (default ~/.insightface/models), else any that is, else the bundled one. Raises PackNotFound.
+    "auto" is the first preferred InsightFace pack in `models_dir` (default ~/.insightface/models),
+    else any other pack there, else the bundled one. Raises PackNotFound.
     """
     root = (models_dir or DEFAULT_MODELS_DIR).expanduser()
     if requested == AUTO:
@@ -93,7 +95,7 @@ def _open_folder(folder: Path, *, root: Path, requested: str) -> Pack:
 
 
 def _models_in(folder: Path) -> list[Path]:
-    """Return a pack's ONNX files; some archives hold their folder once more."""
+    """Return a pack's ONNX files; some archives contain another folder of the same name."""
     return sorted(folder.glob("*.onnx")) or sorted((folder / folder.name).glob("*.onnx"))
 
 
@@ -105,13 +107,13 @@ def _digest(files: list[Path]) -> str:
 
 
 def _is_detector(file: Path) -> bool:
-    """Tell SCRFD by its outputs, as InsightFace's model zoo does."""
+    """Tell whether a file is SCRFD, by its number of outputs, as InsightFace's model zoo does."""
     graph = _load(file)
     return graph is not None and len(graph.graph.output) >= 5
 
 
 def _find_dimension(file: Path) -> int | None:
-    """Return the length of a recogniser's embedding; None when the file is something else."""
+    """Return the length of a recogniser's embedding; None if the file is no recogniser."""
     graph = _load(file)
     if graph is None or len(graph.graph.input) != 1 or len(graph.graph.output) != 1:
         return None

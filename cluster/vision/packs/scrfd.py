@@ -1,7 +1,7 @@
 """SCRFD (Guo et al., ICLR 2022) in batches, through InsightFace's own model.
 
-What InsightFace's `SCRFD.detect` does photo by photo is done here for several photos of one input
-size at once, and boxes are computed only for the anchors whose score passes: the same faces.
+It finds the same faces as InsightFace's `SCRFD.detect`, for several photos of one input size at
+once. Boxes are computed only for anchors whose score passes.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Candidates:
 
 
 class Scrfd:
-    """A loaded detector."""
+    """A loaded SCRFD detector; `fixed_size` is its only input size, None if it takes any."""
 
     def __init__(self, model: Any, *, threads: int, precision: Precision = "fp32") -> None:
-        """Take over InsightFace's `model` (anchors, mean, NMS) with a batched session."""
+        """Use InsightFace's `model` (anchors, mean, NMS) with a session of our own for batches."""
         self._model = model
         graph = free_batch_axis(load_graph(model.model_file))
         provider = provider_of(model.session)
@@ -66,11 +66,11 @@ class Scrfd:
     def find_candidates(
         self, photos: Sequence[Pixels], size: Size, *, min_score: float, is_smooth: bool = False
     ) -> list[Candidates]:
-        """Return every possible face of each RGB photo, seen in an input of `size`.
+        """Return the candidates in each RGB photo, scaled into an input of `size`.
 
-        Photos are scaled to fit, placed at the upper left and padded with black, as InsightFace
-        does; the answer is in the photos' own pixels. `is_smooth` averages where a photo is
-        shrunk to less than half; InsightFace leaves out pixels.
+        Photos are scaled to fit, placed at the upper left and padded with black, as in InsightFace.
+        The candidates are in pixels of the photos. `is_smooth` averages pixels when a photo is
+        shrunk to less than half; InsightFace skips pixels.
         """
         fitted = [_fit(photo, size, is_smooth=is_smooth) for photo in photos]
         scales = [
@@ -88,7 +88,7 @@ class Scrfd:
         ]
 
     def merge(self, found: Sequence[Candidates]) -> Candidates:
-        """Return the faces among candidates of several sizes, best first, by InsightFace's NMS."""
+        """Merge candidates of several input sizes by InsightFace's NMS; faces are best first."""
         boxes = np.concatenate([one.boxes for one in found])
         scores = np.concatenate([one.scores for one in found])
         landmarks = np.concatenate([one.landmarks for one in found])
@@ -98,13 +98,13 @@ class Scrfd:
         return Candidates(boxes[kept], scores[kept], landmarks[kept])
 
     def _to_blob(self, images: Sequence[Pixels], size: Size) -> Floats:
-        """Return what the model takes, float32 (n, 3, height, width)."""
+        """Return the input of the model, float32 (n, 3, height, width)."""
         mean, deviation = self._model.input_mean, self._model.input_std
         canvases = [_pad(image, size) for image in images]
         blob = np.empty((len(images), 3, size[1], size[0]), dtype=np.float32)
         for planes, canvas in zip(blob, canvases, strict=True):
             for plane, channel in zip(planes, cv2.split(canvas), strict=True):
-                # One pass where cv2.dnn.blobFromImages makes several.
+                # This takes one pass; cv2.dnn.blobFromImages takes several.
                 cv2.addWeighted(
                     channel, 1 / deviation, channel, 0, -mean / deviation, plane, cv2.CV_32F
                 )
@@ -121,7 +121,7 @@ class Scrfd:
     def _decode_level(
         self, outputs: list[Floats], stride: int, places_a_row: int, min_score: float
     ) -> tuple[Floats, Floats, Floats]:
-        """Turn one level's distances from its anchors into boxes, scores and points."""
+        """Convert one level's distances from its anchors into boxes, scores and landmarks."""
         scores = outputs[0][:, 0]
         hits = np.flatnonzero(scores >= min_score)
         rows, columns = np.divmod(hits // self._model._num_anchors, places_a_row)
@@ -161,8 +161,8 @@ def _pad(image: Pixels, size: Size) -> Pixels:
 def _of_photo(output: Floats, index: int, count: int, model: Any) -> Floats:
     """Return one photo's rows of an output.
 
-    The older graphs turn (N, A * C, H, W) into (H, W, N, A * C) and flatten all but the last axis:
-    the batch lies between the place and the anchor. The newer ones keep it in front.
+    Older graphs transpose (N, A * C, H, W) to (H, W, N, A * C) and flatten all but the last axis,
+    so the batch axis is between the place and the anchor. Newer graphs keep it in front.
     """
     if model.batched:
         return output[index]

@@ -1,4 +1,4 @@
-"""The picture of a face that people see: 160 x 160 pixels, with some surroundings."""
+"""Crops: the pictures of faces that users see, 160 x 160 pixels with some surroundings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARGIN = 0.25
 def cut_crop(photo: npt.NDArray[np.uint8], box: BoundingBox) -> bytes:
     """Return a JPEG of the square around `box` (in pixels of `photo`), a quarter wider each way.
 
-    What lies outside the photo repeats its edge.
+    Outside the photo, its edge pixels are repeated.
     """
     half = max(box.width, box.height, 1.0) * (0.5 + _MARGIN)
     across, down = (box.left + box.right) / 2, (box.top + box.bottom) / 2

@@ -1,9 +1,9 @@
-"""Decoded photos kept from training for face detection, so that each photo is decoded once.
+"""Decoded photos that training keeps for face detection, so that each photo is decoded once.
 
-Decoding is most of the work on a camera's JPEG, and its entropy coding cannot be scaled down. A
-copy is the upright picture as the detector wants it, raw, in a file of its own; all are gone when
-the run of the session ends. Everything still works without, and comes to the same: a photo whose
-copy is missing is decoded again.
+Decoding is most of the work on a camera's JPEG, and a smaller scale does not avoid its entropy
+decoding. A copy is the upright picture in the size for the detector, raw, in a file of its own. All
+copies are removed when the run of the session ends. A photo whose copy is missing is decoded again,
+with the same result.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _HEADER = struct.Struct("<4I")
 class DecodedCopies:
     """The copies of one session, in a folder that only this user can read.
 
-    `long_side_px` is what the detector looks at, None when it takes all that was decoded: writing
-    memory that is touched for the first time costs more than shrinking a picture.
+    `long_side_px` is the long side that the detector needs, None for all that was decoded. Smaller
+    copies are faster: writing memory for the first time costs more than shrinking a picture.
     """
 
     folder: Path
     long_side_px: int | None = None
 
     def keep(self, file_id: int, image: OpenedImage) -> int:
-        """Keep a photo's pixels and return the bytes that they take; 0 when they cannot be kept."""
+        """Keep a photo's pixels and return their size in bytes; 0 if they cannot be written."""
         if self.long_side_px is not None:
             image = shrink(image, long_side_px=self.long_side_px)
         rows, columns = image.pixels.shape[:2]
@@ -50,7 +50,7 @@ class DecodedCopies:
         return len(header) + image.pixels.nbytes
 
     def find(self, file_id: int) -> OpenedImage | None:
-        """Return a photo's pixels, or None when there are none or only a part of them."""
+        """Return a photo's pixels; None if its copy is missing or incomplete."""
         try:
             data = self._path(file_id).read_bytes()
         except OSError:
@@ -64,12 +64,12 @@ class DecodedCopies:
         return OpenedImage(pixels.reshape(rows, columns, 3), width, height)
 
     def open(self) -> None:
-        """Leave an empty folder: what another run left behind may be out of date."""
+        """Create an empty folder; copies of an earlier run are removed, as they may be outdated."""
         self.close()
         self.folder.mkdir(parents=True, mode=0o700)
 
     def close(self) -> None:
-        """Remove the folder with everything in it."""
+        """Remove the folder and all copies in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, file_id: int) -> Path:

@@ -1,8 +1,8 @@
-"""Any photo -> upright RGB at the wanted scale, or UnreadableImage with a reason for people.
+"""Decodes any photo to upright RGB at the wanted scale, or raises UnreadableImage with a reason.
 
-The limits of pixels and of scans are checked on the headers, before anything is decoded. JPEG is
-decoded at 1/2, 1/4 or 1/8 where that leaves enough pixels; everything else is reduced right after
-decoding. Large pictures that need their full size in memory are decoded one at a time in a process.
+The limits of pixels and scans are checked on the headers, before anything is decoded. JPEG is
+decoded at 1/2, 1/4 or 1/8 if that leaves enough pixels; other formats are reduced after decoding.
+Each process decodes only one large picture at a time.
 """
 
 from __future__ import annotations
@@ -43,18 +43,19 @@ from cluster.vision.photos.truncated import complete, is_whole_progressive, shar
 from cluster.vision.sources.deadlines import begin_computing, holding
 
 DECODE_LONG_SIDE_PX = 640
-"""What a photo keeps of its long side for the detector, whose largest input this is."""
+"""The long side for which photos are decoded: the largest input of the detector."""
 
 DEFAULT_MAX_PIXELS = 200_000_000
-"""Telephones make pictures of 200 megapixels, cameras of 150; a bomb claims more."""
+"""Phones make pictures of up to 200 megapixels, cameras of up to 150. A decompression bomb claims
+more."""
 
 LARGE_PIXELS = 30_000_000
-"""Two threads may hold pictures up to this size at once; larger ones (120 MB) wait in a line."""
+"""Pictures with more pixels (120 MB in memory) are decoded one at a time in each process."""
 
 _PLUGINS = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)  # They register.
 pillow_heif.register_heif_opener()
-# Both are one for the process. Our own limit, which says what it found, takes the place of
-# Pillow's; and what Pillow warns of (a broken EXIF block, ...) is no news to the user.
+# Both apply to the whole process. Our own limit, whose message has the numbers, replaces Pillow's.
+# Pillow's warnings (a broken EXIF block, ...) do not help the user.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
@@ -69,16 +70,16 @@ UPRIGHT_BY = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by EXIF's orientation; 1 is upright already."""
+"""The transposition that makes a picture upright, by EXIF orientation; 1 needs none."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedImage:
     """A photo in memory, upright.
 
-    `pixels` is uint8 RGB of shape (H, W, 3), C-contiguous; `width` and `height` are those of the
-    full-size upright photo, of which `pixels` may be a reduced copy. `orientation` is EXIF's, by
-    which the picture was turned: 1 to 8.
+    `pixels` is uint8 RGB (H, W, 3), C-contiguous. `width` and `height` are those of the full-size
+    upright photo, of which `pixels` may be a reduced copy. `orientation` is the EXIF orientation,
+    1 to 8, by which the picture was turned.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -102,9 +103,9 @@ def open_image(
 ) -> OpenedImage:
     """Decode a photo's bytes; `path` only names it in errors.
 
-    With `long_side_px` the result keeps at least so many pixels on its long side, as far as the
-    photo has them, and fewer than twice as many (a JPEG at most 1/8); without, all. Raises
-    UnreadableImage.
+    With `long_side_px`, the long side of the result is at least that long, if the photo's is, and
+    less than twice as long; a JPEG is reduced to 1/8 at most. Without it, the photo keeps its full
+    size. Raises UnreadableImage.
     """
     if find_read_format(data) is None:
         raise UnreadableImage(path, describe_stranger(data))
@@ -120,9 +121,9 @@ def open_image(
 
 
 def shrink(image: OpenedImage, *, long_side_px: int) -> OpenedImage:
-    """Return the photo with at most `long_side_px`, between four neighbours as OpenCV resizes.
+    """Return the photo shrunk to at most `long_side_px`, with bilinear interpolation.
 
-    A dithered one stays: its dots would become noise.
+    A dithered photo keeps its size, because its dots would become noise.
     """
     height, width = image.pixels.shape[:2]
     if max(height, width) <= long_side_px or is_dithered(image.pixels):
@@ -155,7 +156,8 @@ def _decode(
     image: ImageFile.ImageFile, data: bytes, *, path: str, long_side_px: int | None
 ) -> OpenedImage:
     width, height = image.size
-    # Pillow turns a TIFF while it loads it, and tells its upright size; all are reduced as stored.
+    # Pillow turns a TIFF while loading and reports its upright size. Undo this here, because all
+    # formats are reduced as they are stored.
     turned = read_metadata(image).orientation if image.format == "TIFF" else UPRIGHT
     loaded = _load(image, data, path=path, long_side_px=long_side_px)
     if turned != UPRIGHT:
@@ -201,11 +203,11 @@ def _load_completed(data: bytes, long_side_px: int | None) -> Image.Image:
 
 
 def _draft(image: ImageFile.ImageFile, long_side_px: int | None) -> None:
-    """Let a JPEG be decoded at a fraction of its size; the other formats take no notice."""
+    """Let Pillow decode a JPEG at a fraction of its size; other formats ignore this."""
     long_side = max(image.size)
     if long_side_px is None or long_side_px >= long_side:
         return
-    # Rounded down, so that the long side alone decides.
+    # Rounded down, so that only the long side decides.
     wanted = [max(1, side * long_side_px // long_side) for side in image.size]
     image.draft(None, (wanted[0], wanted[1]))
 

@@ -1,7 +1,7 @@
-"""What a photo says about itself: which side is up, and when it was taken.
+"""Reads a photo's EXIF: its orientation, and when it was taken.
 
-Metadata is read leniently: a broken EXIF block never fails a photo whose pixels are fine. Pillow
-raises nearly any error on one (SyntaxError, TypeError, struct.error, ...).
+A broken EXIF block never fails a photo whose pixels can be decoded. Pillow raises nearly any error
+for such a block (SyntaxError, TypeError, struct.error, ...).
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ PILLOW_ERRORS: tuple[type[Exception], ...] = (
     zlib.error,
     Image.DecompressionBombError,
 )
-"""Everything that Pillow and its plugins were seen to raise on malformed files."""
+"""All errors that Pillow and its plugins were seen to raise for malformed files."""
 
 UPRIGHT = 1
 
 _YEARS = range(1800, 2200)
-"""Scans of old prints are dated by hand; a year beyond these is a fault of the camera's."""
+"""Plausible years, which include dates that users gave to scans of old prints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """`orientation` is EXIF's, 1 to 8; `taken_at` is local time without a zone."""
+    """The EXIF `orientation`, 1 to 8, and the local time without a zone, `taken_at`."""
 
     orientation: int = UPRIGHT
     taken_at: datetime | None = None
 
 
 def read_metadata(image: Image.Image) -> Metadata:
-    """Return what can be read of an image's EXIF; never raises."""
+    """Return the readable part of an image's EXIF. Raises no error for a broken one."""
     try:
         exif = image.getexif()
         orientation = exif.get(ExifTags.Base.Orientation)
@@ -65,7 +65,7 @@ def _find_time(exif: Image.Exif) -> datetime | None:
 
 
 def _list_stamps(exif: Image.Exif) -> Iterator[object]:
-    """Yield what the tags of times hold, the time of the exposure first."""
+    """Yield the values of the tags with times, the time of the exposure first."""
     try:
         details = exif.get_ifd(ExifTags.IFD.Exif)
     except PILLOW_ERRORS:
@@ -79,7 +79,7 @@ def _list_stamps(exif: Image.Exif) -> Iterator[object]:
 
 
 def _parse_time(stamp: object) -> datetime | None:
-    """Read EXIF's "2009:07:31 15:42:01"; cameras without a clock write zeros or blanks."""
+    """Parse EXIF's "2009:07:31 15:42:01"; None for the zeros or blanks of an unset clock."""
     if isinstance(stamp, bytes):
         stamp = stamp.decode("ascii", errors="replace")
     if not isinstance(stamp, str):

@@ -1,4 +1,4 @@
-"""Any of Pillow's modes -> 8-bit RGB, without clipping and without a surprise."""
+"""Converts pictures of any Pillow mode to 8-bit RGB without clipping."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVERY = 13
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return `image` as RGB. 16-bit and float pictures are scaled; transparency becomes white.
 
-    Raises what Pillow raises on a mode that it cannot convert.
+    Raises Pillow's error for a mode that it cannot convert.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
@@ -28,7 +28,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def is_dithered(pixels: npt.NDArray[np.uint8]) -> bool:
-    """Tell whether a picture, uint8 (H, W, 3), is made of black and white dots."""
+    """Tell whether a picture, uint8 (H, W, 3), consists of black and white dots."""
     sample = np.ascontiguousarray(pixels[::_EVERY, ::_EVERY])
     return bool(((sample == 0) | (sample == 255)).mean() > _DITHERED_SHARE)
 
@@ -42,8 +42,9 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _to_eight_bits(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Scale grey values (H, W) to uint8.
 
-    16-bit unsigned keeps its upper byte. Wider or signed integers are scaled by 65535, or by their
-    own range where that is larger. Floats are taken as 0..1, as 0..255, or by their own range.
+    Unsigned 16-bit values keep their upper byte. Wider or signed integers are scaled from 0..65535,
+    or from their own range if it is larger. Floats are scaled from the first range that holds them:
+    0..1, 0..255, or their own.
     """
     if values.dtype.itemsize == 2 and values.dtype.kind == "u":
         return (values.astype(np.uint16) >> 8).astype(np.uint8)

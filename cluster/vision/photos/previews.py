@@ -1,4 +1,4 @@
-"""A photo large enough to fill a screen: made when somebody looks, from the file, kept nowhere."""
+"""Previews: photos large enough to fill a screen, made from the file on request and not kept."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ def make_preview(
 ) -> bytes:
     """Return a photo as a JPEG, upright, at most PREVIEW_LONG_SIDE_PX wide and high.
 
-    `sha256` is that of the content which the library knows. A file with another content is not
-    shown: it is not the photo that was indexed, whoever put it there. Raises UnreadableImage, and
-    UnreachableImage when the file is gone, changed, or not read within `timeout_s`.
+    `sha256` is the digest of the bytes that the library knows. A file with other bytes is not
+    shown, because it is not the photo that was indexed. Raises UnreadableImage, and
+    UnreachableImage if the file is gone, changed, or not read within `timeout_s`.
 
-    Another process reads the photo, and is ended when it takes too long: whoever calls this goes
-    on, with all that it has.
+    Another process reads the photo. It is killed if it takes too long, and the caller goes on.
     """
     work = partial(draw_preview, path, sha256, max_bytes=max_bytes, max_pixels=max_pixels)
     try:
@@ -45,7 +44,7 @@ def make_preview(
 
 
 def draw_preview(path: str, sha256: bytes, *, max_bytes: int, max_pixels: int) -> bytes:
-    """Return what `make_preview` returns, read in this process and with no end."""
+    """Return the preview, made in this process and without a time limit."""
     data = read_photo(path, max_bytes=max_bytes)
     if hashlib.sha256(data).digest() != sha256:
         raise UnreachableImage(path, "the file has changed since it was read")
@@ -56,7 +55,7 @@ def draw_preview(path: str, sha256: bytes, *, max_bytes: int, max_pixels: int) -
 
 
 def load() -> None:
-    """Have everything in memory that a preview needs: it comes with this module."""
+    """Do nothing: the import of this module has loaded everything that a preview needs."""
 
 
 @functools.cache

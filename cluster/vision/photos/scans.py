@@ -1,9 +1,9 @@
-"""The segments and scans of a JPEG, and how many there may be: known before it is decoded.
+"""Counts the segments and scans of a JPEG before it is decoded, and limits them.
 
-Each scan of a progressive JPEG passes over the whole picture, and one of a few bytes may say that
-nothing changes: with 1,500 of them a file of 230 KB keeps a decoder busy for minutes ("Two Issues
-with the JPEG Standard", libjpeg-turbo). Segments are walked as libjpeg walks them, so that what
-lies within a segment, such as the thumbnail in EXIF, is not taken for a scan of the picture.
+Each scan of a progressive JPEG passes over the whole picture, even if its few bytes change nothing.
+A file of 230 KB with 1,500 such scans keeps a decoder busy for minutes ("Two Issues with the JPEG
+Standard", libjpeg-turbo). Segments are walked as in libjpeg, so the content of a segment, such as
+the thumbnail in EXIF, is not mistaken for a scan of the picture.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from cluster.core.errors import UnreadableImage
 
 MAX_SCANS = 100
-"""As libtiff (LIBTIFF_JPEG_MAX_ALLOWED_SCAN_NUMBER) and GDAL (GDAL_JPEG_MAX_ALLOWED_SCAN_NUMBER).
+"""The limit of libtiff (LIBTIFF_JPEG_MAX_ALLOWED_SCAN_NUMBER) and GDAL
+(GDAL_JPEG_MAX_ALLOWED_SCAN_NUMBER).
 
-libjpeg writes 10 for a colour picture, and no encoder that is in use more than about 20.
+libjpeg writes 10 scans for a colour picture, and no encoder in use writes more than about 20.
 """
 
 MAX_SEGMENTS = 20_000
-"""A gibibyte in full segments has 16,400. Pillow keeps each: 3 million empty ones took 2 GB."""
+"""A gibibyte of full segments has 16,400. Pillow keeps all of them: 3 million empty ones took 2 GB.
+"""
 
 START_OF_SCAN = 0xDA
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -30,13 +32,13 @@ _START_OF_IMAGE = b"\xff\xd8"
 _END_OF_IMAGE = 0xD9
 FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 
-# FF 00 is a byte FF of the picture, FF FF fills, and TEM, RST0 to RST7 and SOI have no content.
-# Without `+`, what searches is memchr: 40 times as fast, and in a run the last FF is found.
+# FF 00 is a byte FF of the picture, FF FF is fill, and TEM, RST0 to RST7 and SOI have no content.
+# Without `+`, the search uses memchr, which is 40 times as fast; in a run, it finds the last FF.
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
 def walk_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the marker and the content of each segment, to the end of the (first) picture."""
+    """Yield the marker and the content of each segment, up to the end of the first picture."""
     at = len(_START_OF_IMAGE)
     while (found := MARKER.search(data, at)) is not None:
         marker, start = data[found.end() - 1], found.end()
@@ -47,9 +49,9 @@ def walk_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def check_scans(data: bytes, *, path: str) -> None:
-    """Raise UnreadableImage when a JPEG has more scans or segments than the limits; others pass.
+    """Raise UnreadableImage if a JPEG has more scans or segments than the limits.
 
-    Costs the headers alone where the picture is in one scan, as nearly all are.
+    Other formats pass. If the picture is in one scan, as nearly always, only headers are read.
     """
     if not data.startswith(_START_OF_IMAGE):
         return
@@ -67,9 +69,9 @@ def count_headers(data: bytes, *, at_most: int) -> int:
 
 
 def count_scans(data: bytes, *, at_most: int) -> int:
-    """Return the number of scans that a decoder would make, counting no further than `at_most`.
+    """Return the number of scans that a decoder would read, counting no further than `at_most`.
 
-    libjpeg reads no other scan after one that holds all components of a sequential picture.
+    libjpeg reads no further scan after one with all components of a sequential picture.
     """
     scans, components, is_progressive = 0, 0, False
     for marker, segment in walk_segments(data):

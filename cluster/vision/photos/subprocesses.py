@@ -1,9 +1,9 @@
-"""Work in a process beside this one, which is ended when the work takes too long.
+"""Runs work in side processes, which are killed when the work takes too long.
 
-A thread cannot be ended, and a process that serves others cannot be replaced because of one photo.
-Processes are kept for the next piece of work, since one takes a second to start. Each ends by
-itself when nothing comes for a while, when the process that it works for has ended, and, whatever
-it is doing, some time after its work should have been over.
+A thread cannot be killed, and a process that serves others cannot be replaced because of one photo.
+Starting a process takes a second, so processes are kept for the next piece of work. A process ends
+by itself after some idle time, when its parent process has ended, and some time after the time
+limit of its work.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ IDLE_S = 300.0
 START_S = 120.0
 _GRACE_S = 30.0
 
-# Not multiprocessing's own start: it would run the program of this process again, Ray's worker.
+# multiprocessing's own start would run the main program of this process again, Ray's worker.
 _PROGRAM = "import sys; sys.path[:] = {path}; from {module} import do_work; do_work({descriptor})"
 
 
 class ProcessLost(Exception):
-    """The process ended in the middle of its work."""
+    """The process ended before its work was done."""
 
 
 @dataclass(eq=False)
 class SideProcess:
-    """One process, and the pipe to it."""
+    """One side process and the pipe to it; `used_at` is when it was last used."""
 
     process: subprocess.Popen[bytes]
     pipe: Connection
@@ -48,11 +48,14 @@ class SideProcess:
 
     @property
     def is_fresh(self) -> bool:
-        """It will not end for want of work right now."""
+        """True if the process is not about to end because it is idle."""
         return time.monotonic() - self.used_at < IDLE_S - _GRACE_S
 
     def do(self, work: Work, *, timeout_s: float) -> tuple[Any, HeadcountError | None]:
-        """Return what `work` returned, or what it raised. Raises TimeOver and ProcessLost."""
+        """Run `work`; return its result and the HeadcountError that it raised, or None.
+
+        Raises TimeOver and ProcessLost.
+        """
         try:
             self.pipe.send((work, timeout_s))
             if not self.pipe.poll(timeout_s):
@@ -64,7 +67,7 @@ class SideProcess:
         return result, error
 
     def end(self) -> None:
-        """Kill the process. One that reads from a dead mount ends when the mount lets it."""
+        """Kill the process. If it reads from a dead mount, it ends only when the read returns."""
         self.pipe.close()
         self.process.kill()
         with suppress(subprocess.TimeoutExpired):
@@ -72,7 +75,7 @@ class SideProcess:
 
 
 class SideProcesses:
-    """As many processes as pieces of work are done at once; `load` is what each does first."""
+    """A pool with one process for each concurrent piece of work; each calls `load` first."""
 
     def __init__(self, load: Callable[[], None]) -> None:
         self._load = load
@@ -82,7 +85,7 @@ class SideProcesses:
     def run(self, work: Callable[[], Result], *, timeout_s: float) -> Result:
         """Return what `work` returns, or raise the HeadcountError that it raises.
 
-        `work` can be pickled. Raises TimeOver and ProcessLost; then its process has ended.
+        `work` must be picklable. Raises TimeOver and ProcessLost; the process is then killed.
         """
         process, is_free = self._take(), False
         try:
@@ -125,7 +128,10 @@ def _start(load: Callable[[], None]) -> SideProcess:
 
 
 def do_work(descriptor: int) -> None:
-    """Do what comes through the pipe, until nothing comes: what the process runs."""
+    """Run the work that comes through the pipe until the process is idle or its parent ends.
+
+    This is the main function of a side process.
+    """
     with Connection(descriptor) as pipe, suppress(EOFError, ConnectionError):
         while pipe.poll(IDLE_S):
             work, timeout_s = pipe.recv()

@@ -1,8 +1,8 @@
-"""Files that end too early: how much of the picture is there, and getting it.
+"""Truncated files: measures how much of the picture is there, and recovers it.
 
-A JPEG cut at its very end still holds a usable picture. Pillow refuses it unless the switch
-LOAD_TRUNCATED_IMAGES is set, which is one for the whole process; here each file is judged alone.
-When a decoder runs out of bytes, Pillow keeps the rows that it has; the rest stay zero.
+A JPEG that is cut near its end still has a usable picture. Pillow refuses it unless
+LOAD_TRUNCATED_IMAGES is set, which applies to the whole process; here each file is judged alone.
+When the bytes end, Pillow keeps the decoded rows, and the others stay zero.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from PIL import ImageFile
 from cluster.vision.photos.scans import PROGRESSIVE, START_OF_SCAN, walk_segments
 
 MAX_MISSING_SHARE = 0.05
-"""At most this share of the rows may be missing from a photo that is used."""
+"""The largest share of rows that may be missing from a photo that is used."""
 
 MAX_MISSING_ROWS = 32
-"""Two rows of 16-pixel blocks: a decoder holds back its last ones when the end marker is gone."""
+"""Two rows of 16-pixel blocks. A decoder withholds its last rows if the end marker is missing."""
 
 _MAX_MISSING_SHARE_OF_SMALL = 0.25
 _END_OF_IMAGE = b"\xff\xd9"
@@ -27,9 +27,9 @@ _END_OF_IMAGE = b"\xff\xd9"
 def share_decoded(image: ImageFile.ImageFile, *, full_height: int) -> float:
     """Return the share of rows (0.0 to 1.0) that a failed `image.load()` left in `image`.
 
-    An image that misses no more than may be missing counts as 1.0.
+    The share is 1.0 if no more rows are missing than the limits allow.
     """
-    image.tile = []  # Nothing more is to be decoded: from here on Pillow shows what it has.
+    image.tile = []  # Without tiles, Pillow decodes nothing more and shows the rows that it has.
     rows = np.asarray(image).reshape(image.height, -1).any(axis=1)
     there = int(np.flatnonzero(rows)[-1]) + 1 if rows.any() else 0
     missing = 1.0 - there / image.height
@@ -38,15 +38,15 @@ def share_decoded(image: ImageFile.ImageFile, *, full_height: int) -> float:
 
 
 def complete(data: bytes) -> io.BytesIO:
-    """Return a JPEG's bytes with the end marker that they lack: libjpeg then fills what misses."""
+    """Return a JPEG's bytes with an end marker added, so that libjpeg fills the missing part."""
     return io.BytesIO(data.rstrip(b"\xff") + _END_OF_IMAGE)
 
 
 def is_whole_progressive(data: bytes) -> bool:
     """Tell whether a progressive JPEG's last scan has begun.
 
-    Then every coefficient of the whole picture is there, and what the file lacks is the last bit
-    of precision in some blocks (ITU-T T.81, G.1.2: a scan's `Al` is 0 in the last refinement).
+    Then every coefficient of the whole picture is there, and only the last bit of precision is
+    missing in some blocks (ITU-T T.81, G.1.2: a scan's `Al` is 0 in the last refinement).
     """
     coefficients: set[tuple[int, int]] = set()
     components: set[int] = set()

@@ -1,8 +1,9 @@
-"""How much of a picture is found again in another one that has been laid over it.
+"""Measures how well a picture agrees with another one that is aligned with it.
 
-What was edited all over (brightness, contrast, colours, black and white) is taken out by a fit:
-each colour of the new picture follows from the three of the old one. What then still differs by
-more than a pixel's shift explains is something painted over the picture, or another picture.
+A fit removes edits of the whole picture (brightness, contrast, colours, black and white): it
+predicts each colour of the new picture from the three colours of the old one. A remaining
+difference that a shift by one pixel does not explain is something painted over the picture, or
+another picture.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ ROUNDS = 4
 SAMPLED = 5
 MIN_FITTED = 100
 DARKEST, BRIGHTEST = 4, 251
-"""Beyond these an edit has cut colours off, and they follow from nothing."""
+"""Colours beyond these were clipped by an edit, so they cannot be predicted."""
 
 NEARLY_DARKEST, NEARLY_BRIGHTEST = 30, 225
 CUT_SHARE = 0.003
 
 WINDOW_PX = 5
-"""A head of 60 pixels in a photo of 1,200 has 13 in the thumbnail."""
+"""The side of a window. A head of 60 pixels in a photo of 1,200 has 13 in the thumbnail."""
 
 USUAL_SPREAD = 50.0
-"""Levels, the standard deviation of a photo in daylight."""
+"""The standard deviation of a photo in daylight, in levels."""
 
 MIN_SPREAD_SHARE = 0.4
 
@@ -37,12 +38,12 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What two pictures have in common where they overlap.
+    """How two aligned pictures agree where they overlap.
 
-    `overlap` is the share of the old picture that the new one covers, `correlation` that of the
-    two after the fit. `largest` is the largest mean difference of a small window, in levels of a
-    picture of usual contrast; `differences` (H, W) are those of all. `toning` is by how many levels
-    the fit has changed the old one.
+    `overlap` is the share of the old picture that the new one covers. `correlation` is the
+    correlation of the two after the fit. `differences` float32 (H, W) are the mean differences in
+    the small window around each pixel, in levels of a picture of usual contrast; `largest` is the
+    largest of them. `toning` is the mean change that the fit made to the old picture, in levels.
     """
 
     overlap: float
@@ -53,7 +54,10 @@ class Evidence:
 
 
 def compare(old: Pixels, laid: Pixels, mask: Mask) -> Evidence:
-    """Compare a picture with another one that has been laid over it where `mask` says."""
+    """Compare a picture with another one, aligned with it, that covers it where `mask` is true.
+
+    Both pictures are uint8 RGB (H, W, 3); `mask` is bool (H, W).
+    """
     inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
     overlap = float(inner.mean())
     if int(inner.sum()) < MIN_FITTED * SAMPLED:
@@ -74,16 +78,16 @@ def _smooth(picture: Pixels) -> Floats:
 
 
 def _measure_excess(fitted: Floats, after: Floats) -> Floats:
-    """Return by how many levels each colour (H, W, 3) lies outside of what is around it."""
+    """Return by how many levels each colour (H, W, 3) is outside the range of its neighbours."""
     kernel = np.ones((3, 3), np.uint8)
     excess = np.maximum(cv2.erode(fitted, kernel) - after, after - cv2.dilate(fitted, kernel))
     return np.asarray(excess.clip(0), np.float32)
 
 
 def _find_cut(fitted: Floats, after: Floats, mask: Mask) -> Mask:
-    """Return the colours (H, W, 3) that an edit has cut off, or may have.
+    """Return the colours (H, W, 3) that an edit has clipped, or may have clipped.
 
-    They prove nothing: the mean of some that are cut is not the mean, cut.
+    They prove nothing, because the mean of clipped colours is not the clipped mean.
     """
     shown, is_cut = after[mask], np.zeros(after.shape, np.bool_)
     if float((shown > BRIGHTEST).mean()) > CUT_SHARE:
@@ -101,10 +105,10 @@ def _fit(before: Floats, after: Floats, mask: Mask) -> Floats:
 
 
 def _fit_colour(x: Floats, y: Floats) -> Floats:
-    """Return the factors (terms,) of least error, what fits badly left out.
+    """Return the factors (terms,) of the robust least-squares fit: outliers are left out.
 
-    A colour that the edit has cut off says only that it would lie beyond (as in Tobin,
-    Econometrica 1958): it counts where the fit has it within.
+    A clipped colour is known only to lie beyond the limit (as in Tobin, Econometrica 1958). It
+    counts only where the fit predicts a colour within the limits.
     """
     is_cut = (y < DARKEST) | (y > BRIGHTEST)
     weights = (~is_cut).astype(np.float32)
@@ -119,7 +123,7 @@ def _fit_colour(x: Floats, y: Floats) -> Floats:
 
 
 def _list_terms(picture: Floats) -> Floats:
-    """Return for each pixel what a colour may follow from: colours, their squares, luma's cube."""
+    """Return the terms of the fit for each pixel: colours, their squares, luma's cube, and 1."""
     colours = picture / 255
     luma = colours @ np.array([0.299, 0.587, 0.114], np.float32)
     return np.dstack([colours, colours**2, luma**3, np.ones_like(luma)])

@@ -1,8 +1,8 @@
-"""A digest of the picture in a file, which stays the same when only metadata is edited.
+"""Content: a digest of the picture in a file, which does not change when metadata is edited.
 
-A JPEG, a PNG and a WebP are walked: what decides about the pixels is digested as it is stored. The
-other formats, and files that cannot be walked, are digested as they were decoded. Each digest
-begins with the way in which it was made, so those of different ways are never equal.
+For JPEG, PNG and WebP, the stored parts that determine the pixels are digested. For other formats,
+and for files whose parts cannot be found, the decoded pixels are digested. The name of the method
+is part of the digested bytes, so digests of different methods are never equal.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Parts = Iterable[bytes | memoryview]
 
 
 def digest_content(data: bytes, image: OpenedImage) -> bytes:
-    """Return 32 bytes that tell the picture of a file; `image` is the file, decoded.
+    """Return the content of a file, a digest of 32 bytes; `image` is the decoded file.
 
-    Equal pixels that another encoder has written have another digest.
+    Equal pixels that another encoder wrote have a different digest.
     """
     kind, parts = _list_parts(data)
     if not parts:
@@ -57,7 +57,7 @@ def _list_pixels(image: OpenedImage) -> list[bytes | memoryview]:
 
 
 def _list_png_parts(data: bytes) -> list[bytes | memoryview]:
-    """Return the header, the palettes and the compressed pixels, however these are cut up."""
+    """Return the header, the palettes and the compressed pixels of all IDAT chunks."""
     heads: list[bytes | memoryview] = []
     pixels: list[bytes | memoryview] = []
     for kind, content in _walk_chunks(data, at=len(_PNG), is_png=True):
@@ -71,7 +71,7 @@ def _list_png_parts(data: bytes) -> list[bytes | memoryview]:
 
 
 def _list_webp_parts(data: bytes) -> list[bytes | memoryview]:
-    """Return the compressed pixels; of an animation those of the first frame, and its place."""
+    """Return the compressed pixels; for an animation, the first frame and its place."""
     parts: list[bytes | memoryview] = []
     canvas: bytes | memoryview = b""
     for kind, content in _walk_chunks(data, at=12, is_png=False):
@@ -97,7 +97,7 @@ def _name(kind: bytes, content: memoryview) -> bytes:
 
 
 def _walk_chunks(data: bytes, *, at: int, is_png: bool) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield the names and contents of PNG's or RIFF's chunks, as far as the file goes."""
+    """Yield the names and contents of the chunks of a PNG or RIFF file, until the file ends."""
     view = memoryview(data)
     while at + 8 <= len(data):
         if is_png:

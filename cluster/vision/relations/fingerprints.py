@@ -1,11 +1,10 @@
-"""Everything that training keeps of a photo, from one small decode.
+"""Everything that training keeps of a photo, made from one small decode.
 
-The hashes are imagehash's own (`phash`, 64 bits; `dhash(hash_size=16)`, 256 bits) of the photo as
-it was opened here: upright, decoded for the detector, and averaged over squares of whole pixels
-down to 384..767 pixels on its long side. imagehash shrinks a picture to 32 x 32 with a filter that
-averages; averaging twice differs from averaging once by little, so that bits near the threshold may
-flip against a hash of the full size. All photos are opened by the same rule, so equal photos have
-equal hashes.
+The hashes are those of imagehash (`phash`, 64 bits; `dhash(hash_size=16)`, 256 bits). They are
+computed from the upright photo, decoded for the detector and averaged over windows of whole pixels
+to 384..767 pixels on its long side. imagehash then averages again, to 32 x 32. Averaging twice
+differs a little from averaging once, so bits near the threshold may differ from a hash of the full
+size. All photos are opened by the same rule, so equal photos have equal hashes.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ from cluster.vision.relations.picture_blocks import make_blocks
 from cluster.vision.sources.photo_bytes import DEFAULT_MAX_BYTES, read_photo
 
 HASH_LONG_SIDE_PX = 384
-"""Twelve pixels for each of the 32 that the hash looks at.
+"""Twelve pixels for each of the 32 pixels of the hash.
 
-With 256, 85 % of the photographs in half size kept their pHash, with 384 95 %, as with the full
-size; decoding costs 7 % more (measured on 39 camera files, copies saved with quality 85).
+With 256, 85 % of the photos kept their pHash in half size; with 384, 95 % did, as many as with the
+full size. Decoding costs 7 % more (measured on 39 camera files, copies saved with quality 85).
 """
 
 THUMBNAIL_LONG_SIDE_PX = 256
@@ -42,7 +41,7 @@ THUMBNAIL_QUALITY = 80
 
 _DHASH_SIDE = 16
 
-cv2.setNumThreads(1)  # One for the process: each core has a worker of its own.
+cv2.setNumThreads(1)  # For the whole process, because each core has a worker of its own.
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -50,7 +49,7 @@ Pixels = npt.NDArray[np.uint8]
 def read_record(
     path: str, *, max_bytes: int = DEFAULT_MAX_BYTES, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> PhotoRecord:
-    """Read a photo once and return all that training keeps of it.
+    """Read a photo once and return everything that training keeps of it.
 
     Raises UnreachableImage or UnreadableImage.
     """
@@ -60,7 +59,7 @@ def read_record(
 def read_record_and_image(
     path: str, *, max_bytes: int = DEFAULT_MAX_BYTES, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> tuple[PhotoRecord, OpenedImage]:
-    """Read a photo once; return what training keeps, and the picture as the detector wants it.
+    """Read a photo once; return what training keeps, and the picture decoded for the detector.
 
     Raises UnreachableImage or UnreadableImage.
     """
@@ -71,16 +70,16 @@ def read_record_and_image(
 def make_record_and_image(
     data: bytes, *, path: str, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> tuple[PhotoRecord, OpenedImage]:
-    """Return what training keeps of a file's bytes, and the picture as the detector wants it.
+    """Return what training keeps of a file's bytes, and the picture decoded for the detector.
 
-    Raises UnreadableImage for `path`.
+    Raises UnreadableImage; `path` only names the photo in the error.
     """
     image = open_image(data, path=path, long_side_px=DECODE_LONG_SIDE_PX, max_pixels=max_pixels)
     return make_record(data, image), image
 
 
 def make_record(data: bytes, image: OpenedImage) -> PhotoRecord:
-    """Return what training keeps of a photo whose bytes were opened."""
+    """Return what training keeps of a photo; `image` is `data`, decoded."""
     picture, side = _average(image.pixels)
     phash, dhash = _hash(picture)
     return PhotoRecord(
@@ -98,7 +97,7 @@ def make_record(data: bytes, image: OpenedImage) -> PhotoRecord:
 
 
 def warm_up_fingerprints() -> None:
-    """Do all of it once with a picture of our own, so that no photo waits for what it loads."""
+    """Fingerprint an empty picture once, so that no photo waits for lazy imports."""
     out = io.BytesIO()
     Image.new("RGB", (2 * DECODE_LONG_SIDE_PX, DECODE_LONG_SIDE_PX), "grey").save(out, "JPEG")
     image = open_image(out.getvalue(), path="warm-up", long_side_px=DECODE_LONG_SIDE_PX)
@@ -119,9 +118,10 @@ def make_thumbnail(image: OpenedImage) -> bytes:
 
 
 def _average(pixels: Pixels) -> tuple[Pixels, int]:
-    """Return the means of the largest squares that leave enough, and the squares' side.
+    """Return the means over windows of whole pixels, and the side of these windows.
 
-    A rest at the far edges goes.
+    The windows are as large as HASH_LONG_SIDE_PX allows. Incomplete ones at the right and the
+    bottom are left out.
     """
     side = max(pixels.shape[:2]) // HASH_LONG_SIDE_PX
     height, width = pixels.shape[0] // max(1, side), pixels.shape[1] // max(1, side)
@@ -133,7 +133,7 @@ def _average(pixels: Pixels) -> tuple[Pixels, int]:
 
 
 def measure_blocks(image: OpenedImage) -> bytes:
-    """Return the blocks of an opened photo, as its record holds them."""
+    """Return the blocks of an opened photo, the same as in its record."""
     picture, side = _average(image.pixels)
     return make_blocks(image, picture, side=side)
 
@@ -153,7 +153,7 @@ def _to_int(found: imagehash.ImageHash) -> int:
 def _shrink(picture: Pixels) -> bytes:
     scale = min(1.0, THUMBNAIL_LONG_SIDE_PX / max(picture.shape[:2]))
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    # Down to a half, four neighbours leave no pixel out; OpenCV's mean of broken squares is slow.
+    # Down to a half, bilinear interpolation uses every pixel. INTER_AREA is slow for fractions.
     method = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
     small = cv2.resize(picture, (width, height), interpolation=method)
     quality = (cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY)

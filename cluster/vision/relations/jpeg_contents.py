@@ -1,7 +1,8 @@
-"""What of a JPEG decides about its pixels: tables, frames and scans, but no APPn and no comment.
+"""The parts of a JPEG that determine its pixels: tables, frames and scans, without metadata.
 
-How libjpeg tells a picture's colours (jdapimin.c, default_decompress_parms) takes part: by JFIF's
-mark, else by Adobe's, else by the names of the components.
+APPn segments and comments are left out, except for what libjpeg derives the colour space from
+(jdapimin.c, default_decompress_parms): the JFIF marker, else Adobe's marker, else the names of the
+components.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from cluster.vision.photos.scans import FRAMES, MARKER, PROGRESSIVE, START_OF_SC
 _QUANTISATION, _HUFFMAN = 0xDB, 0xC4
 _END_OF_IMAGE = 0xD9
 _OTHERS = frozenset({0xCC, 0xDC, 0xDD})
-"""Conditioning of the arithmetic coder, the number of lines, the restart interval."""
+"""Markers of the arithmetic coder's conditioning, the number of lines, the restart interval."""
 
 _ENDS_A_SCAN = np.ones(256, np.bool_)
 _ENDS_A_SCAN[[0x00, 0x01, *range(0xD0, 0xD9), 0xFF]] = False
-"""By the byte after FF, as MARKER has it."""
+"""Whether FF and this byte end a scan, by the same rule as MARKER."""
 
 _PIECE_BYTES = 1 << 18
-"""So much of a scan is searched at once: it stays in the cache, whatever the file holds."""
+"""Bytes of a scan that are searched in one step. They fit into the cache."""
 
 Part = bytes | memoryview
 
 
 @dataclass(slots=True)
 class _Header:
-    """What the segments before a scan have said; tables by their kind and number."""
+    """The segments before a scan; tables by their kind and number."""
 
     tables: dict[tuple[int, int], bytes] = field(default_factory=dict)
     others: list[bytes] = field(default_factory=list)
@@ -56,7 +57,7 @@ class _Header:
             self.adobe_transform = content[11]
 
     def flush(self) -> Iterator[Part]:
-        """Yield what has come since the last scan, in an order that tools do not change."""
+        """Yield the segments since the last scan, sorted, because tools may reorder them."""
         yield f"colours {self._transform()}".encode()
         for name, table in sorted(self.tables.items()):
             yield repr((name, len(table))).encode()
@@ -67,7 +68,7 @@ class _Header:
         self.tables, self.others = {}, []
 
     def _transform(self) -> int:
-        """Return Adobe's code: 0 for colours as they are, 1 for YCbCr, 2 for YCCK."""
+        """Return Adobe's code of the colour transform: 0 for none, 1 for YCbCr, 2 for YCCK."""
         if len(self.components) == 3 and self.has_jfif:
             return 1
         if self.adobe_transform is not None:
@@ -76,9 +77,9 @@ class _Header:
 
 
 def list_jpeg_parts(data: bytes) -> list[Part]:
-    """Return the parts to digest, to the end of the (first) picture; none when there is no scan.
+    """Return the parts to digest, up to the end of the first picture; none if it has no scan.
 
-    As libjpeg does, it looks at nothing after a scan with all components of a sequential picture.
+    Like libjpeg, it ignores everything after a scan with all components of a sequential picture.
     """
     view, header, parts, at = memoryview(data), _Header(), list[Part](), 2
     while (found := MARKER.search(data, at)) is not None:
@@ -99,7 +100,7 @@ def list_jpeg_parts(data: bytes) -> list[Part]:
 
 
 def _find_end_of_scan(data: bytes, at: int) -> int:
-    """Return where a scan's coded pixels end; bytes FF that fill before a marker do not count."""
+    """Return where a scan's coded pixels end, without the fill bytes FF before a marker."""
     array = np.frombuffer(data, np.uint8)
     while at < len(data):
         piece = array[at : at + _PIECE_BYTES + 1]

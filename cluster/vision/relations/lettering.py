@@ -1,7 +1,7 @@
-"""Whether what has changed in a picture is a line of text written over it, such as a date.
+"""Recognises a line of text, such as a date, that was written over a picture.
 
-A line is much wider than high, without wide gaps, and most of its letters have one and the same
-colour and about its height. Heads that stand side by side are not so flat, and not of one colour.
+A line is much wider than high and has no wide gaps. Most of its letters have the same colour and
+about the height of the line. A row of heads is less flat and has several colours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Area = tuple[slice, slice]
 
 
 def find_line(changed: Mask) -> Area | None:
-    """Return the rows and columns that hold all that has changed, if these are as a line's."""
+    """Return the rows and columns around all changes, or None if they are not shaped as a line."""
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):
         return None
@@ -34,7 +34,7 @@ def find_line(changed: Mask) -> Area | None:
 
 
 def is_lettering(line: Pixels) -> bool:
-    """Tell whether a part of a picture (H, W, 3) holds letters of one colour side by side."""
+    """Tell whether a part of a picture, uint8 (H, W, 3), shows a row of letters of one colour."""
     levels = (line.reshape(-1, 3) >> 4).astype(np.int32) @ np.array([256, 16, 1])
     counts = np.bincount(levels, minlength=4096)
     return any(_are_letters(_find_ink(line, levels == one)) for one in counts.argsort()[-3:])

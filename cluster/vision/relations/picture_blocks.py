@@ -1,4 +1,4 @@
-"""The blocks of a picture: means over small windows, by which two pictures are compared closely."""
+"""Blocks: means over small windows of a picture, which prove that two pictures are the same."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FLIPPED_DOWN = (3, 4, 7, 8)
 
 
 def make_blocks(image: OpenedImage, picture: Pixels, *, side: int) -> bytes:
-    """Return the blocks of the whole photo, as cluster/core/same_picture.py has them.
+    """Return the blocks of the whole photo, in the layout of cluster/core/same_picture.py.
 
-    `picture` holds the means of squares of `side` pixels of `image`, from the left and the top; a
-    rest at the far edges may be missing.
+    `picture` holds the means of windows of `side` x `side` pixels of `image`, counted from the left
+    and the top. Incomplete windows at the right and the bottom may be missing from it.
     """
     colours = cv2.cvtColor(_add_rest(image.pixels, picture, side=side), cv2.COLOR_RGB2YCrCb)
     luma, red, blue = (np.asarray(plane, np.float32) for plane in cv2.split(colours))
@@ -36,7 +36,7 @@ def make_blocks(image: OpenedImage, picture: Pixels, *, side: int) -> bytes:
 
 
 def turn_blocks(blocks: bytes, turn: int) -> bytes:
-    """Return the blocks of the turned picture."""
+    """Return the blocks of the turned picture; `turn` is an EXIF orientation, 1 to 8."""
     values = np.frombuffer(blocks, np.uint8)
     luma = values[:LUMA_BYTES].reshape(LUMA_GRID, LUMA_GRID)
     chroma = values[LUMA_BYTES:].reshape(2, CHROMA_GRID, CHROMA_GRID)
@@ -48,7 +48,7 @@ def _to_bytes(means: npt.NDArray[np.floating]) -> bytes:
 
 
 def _add_rest(pixels: Pixels, picture: Pixels, *, side: int) -> Pixels:
-    """Return the picture with the rest that squares have left at the far edges of `pixels`."""
+    """Return the picture with the incomplete windows at the right and the bottom of `pixels`."""
     height, width = picture.shape[:2]
     right = pixels[: height * side, width * side :]
     if right.size:
@@ -62,9 +62,9 @@ def _add_rest(pixels: Pixels, picture: Pixels, *, side: int) -> Pixels:
 
 
 def _find_factor(image: OpenedImage) -> float:
-    """Return how many pixels of the photo one pixel of `image` stands for, along each side.
+    """Return how many pixels of the photo one pixel of `image` covers along each side.
 
-    A decoder that reduces by a whole number rounds the sides up.
+    A decoder that reduces by a whole factor rounds the sides up.
     """
     height, width = image.pixels.shape[:2]
     whole = -(-max(image.width, image.height) // max(width, height))
@@ -74,7 +74,7 @@ def _find_factor(image: OpenedImage) -> float:
 
 
 def _find_start(image: OpenedImage, *, axis: int, side: int) -> float:
-    """Return where the photo begins: in a flipped picture the part of a pixel comes first."""
+    """Return where the photo begins: in a flipped picture, the incomplete pixel comes first."""
     flipped = _FLIPPED_ACROSS if axis else _FLIPPED_DOWN
     if image.orientation not in flipped:
         return 0.0
@@ -83,7 +83,7 @@ def _find_start(image: OpenedImage, *, axis: int, side: int) -> float:
 
 
 class _Side:
-    """One side of a picture of `size` pixels, in which the photo takes `length` from `start`."""
+    """One side of a picture of `size` pixels, which the photo fills for `length` from `start`."""
 
     def __init__(self, size: int, length: float, start: float) -> None:
         edges = np.clip(np.arange(size + 1) - start, 0.0, length)
@@ -92,7 +92,7 @@ class _Side:
         self._length = length
 
     def weigh(self, grid: int) -> Floats:
-        """Return the share (grid, size) of each pixel in the mean of each window."""
+        """Return the weight of each pixel in the mean of each window, float32 (grid, size)."""
         step = self._length / grid
         windows = (np.arange(grid)[:, None] + 0.5) * step
         falls = np.maximum(0.0, 1.0 - np.abs(self._centres - windows) / max(step, 1.0))

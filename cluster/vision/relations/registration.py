@@ -1,7 +1,7 @@
-"""Where a picture lies in another one that was cropped, scaled, straightened or edited.
+"""Registration: the position of a picture within a cropped, scaled, straightened or edited one.
 
-Keypoints are SIFT's (Lowe, IJCV 2004), matched by the ratio of the two nearest, and a similarity
-is fitted to them by RANSAC. A crop of a third of a picture leaves enough of them.
+Keypoints come from SIFT (Lowe, IJCV 2004) and are matched by the ratio of the two nearest. RANSAC
+fits a similarity transform to the matches. A crop of a third of a picture has enough keypoints.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MIN_INLIERS = 10
 
 
 def register(old: Pixels, new: Pixels) -> Matrix | None:
-    """Return the similarity (2, 3) from pixels of `old` to pixels of `new`, if there is one.
+    """Return the similarity transform, float64 (2, 3), from pixels of `old` to pixels of `new`.
 
-    Both are uint8 RGB.
+    Returns None if there are too few matches. Both pictures are uint8 RGB (H, W, 3).
     """
     sources, targets = _match(_find_keypoints(old), _find_keypoints(new))
     if len(sources) < MIN_INLIERS:
@@ -39,9 +39,10 @@ Keypoints = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 def _find_keypoints(picture: Pixels) -> Keypoints:
-    """Return points (N, 2) and descriptors (N, 128), each descriptor's root taken.
+    """Return points (N, 2) and square-rooted descriptors (N, 128), float32.
 
-    The root makes distances those of Hellinger (RootSIFT; Arandjelović and Zisserman, CVPR 2012).
+    With the square root, distances are Hellinger distances (RootSIFT; Arandjelović and Zisserman,
+    CVPR 2012).
     """
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     found, descriptors = cv2.SIFT.create(MAX_KEYPOINTS).detectAndCompute(grey, None)
@@ -53,7 +54,7 @@ def _find_keypoints(picture: Pixels) -> Keypoints:
 
 
 def _match(old: Keypoints, new: Keypoints) -> Keypoints:
-    """Return the points (M, 2) of both that match each other best."""
+    """Return the points (M, 2) of both pictures that are each other's best match."""
     if len(old[1]) < 2 or len(new[1]) < 2:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
     likeness = old[1] @ new[1].T

@@ -1,9 +1,9 @@
-"""What a new picture is to an old one, of which only a thumbnail and fingerprints are left.
+"""Relates a new picture to an old one, of which only a thumbnail and fingerprints are left.
 
-Blocks tell the same picture, in any of eight turns. A part or an edit is laid over the thumbnail by
-its keypoints, and must then show nothing else anywhere: where one camera sees two people, all
-agrees but a head, and the second photo is another picture. So is one in which something else has
-changed as much as a head does, unless that is a frame around it or a line of text.
+Blocks recognise the same picture in any of eight turns. A part or an edit is aligned with the
+thumbnail by its keypoints, and must then agree with it everywhere. Two photos of different people
+by a fixed camera differ only in a head, and they are different pictures. So any difference as large
+as a head makes another picture, unless it is a frame or a line of text.
 """
 
 from __future__ import annotations
@@ -41,18 +41,21 @@ MAX_ASPECT_DIFFERENCE = 0.02
 
 MAX_EQUAL_BLOCKS = 1
 MAX_EQUAL_THUMBNAILS = 2.0
-"""Mean levels: thumbnails of the same pixels differ by their own compression."""
+"""Levels, on average. Thumbnails of the same pixels differ by their own compression."""
 
 MIN_OVERLAP = 0.2
 MIN_CORRELATION = 0.9
 MAX_DIFFERENCE = 12.0
-"""Levels, in a window as large as a small head. Crops have up to 9, other heads 20 to 150."""
+"""Levels, in a window as large as a small head. Crops differ by up to 9, other heads by 20 to 150.
+"""
 
 MAX_DIFFERENCE_UNEDITED = 3.0
 MAX_EXPOSURE = 5.0
 MAX_MOVE_SHARE = 0.01
-"""What is neither moved nor toned, has the old size and yet other blocks, is a camera's next photo:
-its exposure varies by a few levels, and its tripod gives way a little.
+"""Limits for a picture that is not edited: same size, nearly the same place and exposure.
+
+If its blocks differ from the old ones, it is the next photo of a fixed camera. The exposure of such
+a camera varies by a few levels, and its tripod moves a little.
 """
 
 FRAME_SHARE = 0.97
@@ -62,10 +65,11 @@ OTHER = Relation(Likeness.OTHER, None)
 
 
 def relate(old: OldPicture, new: OpenedImage) -> Relation:
-    """Tell whether the new picture is the old one, a part or an edit of it, or another one.
+    """Return whether the new picture is the old one, a part or an edit of it, or another one.
 
-    It is equal when nothing speaks against equal pixels: of a copy that was saved again in a very
-    high quality, 256 pixels tell no more. The placement maps the old upright picture of full size.
+    EQUAL means that the thumbnails show no difference. They are too small to recognise a copy that
+    was saved again in very high quality. The placement maps points of the old upright picture of
+    full size to the new one.
     """
     thumbnail = _decode(old.thumbnail)
     return _find_turned(old, new, thumbnail) or _find_part(old, new, thumbnail) or OTHER
@@ -116,7 +120,7 @@ def _have_same_aspect(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _compare_thumbnails(thumbnail: Pixels, new: OpenedImage, *, turn: int) -> float:
-    """Return by how many levels the thumbnails differ, on average, when both stand alike."""
+    """Return the mean difference of the thumbnails in levels, after the new picture is turned."""
     back = np.ascontiguousarray(turn_pixels(new.pixels, invert_turn(turn)))
     own = _decode(make_thumbnail(replace(new, pixels=back)))
     if own.shape != thumbnail.shape:
@@ -159,7 +163,7 @@ def _find_part(old: OldPicture, new: OpenedImage, thumbnail: Pixels) -> Relation
 
 
 def _cut(pixels: Pixels, area: Area, placement: Placement) -> Pixels:
-    """Return what lies in the new picture where an area of the thumbnail does."""
+    """Return the part of the new picture that corresponds to an area of the thumbnail."""
     rows, columns = area
     box = placement.place_box(BoundingBox(columns.start, rows.start, columns.stop, rows.stop))
     height, width = pixels.shape[:2]
@@ -170,7 +174,7 @@ def _cut(pixels: Pixels, area: Area, placement: Placement) -> Pixels:
 
 
 def _has_moved(old: OldPicture, new: OpenedImage, placement: Placement) -> bool:
-    """Tell whether the new picture shows anything elsewhere than the old one, or is resized."""
+    """Tell whether the new picture is resized, or shows the old one at another place."""
     if (old.width, old.height) != (new.width, new.height):
         return True
     most = MAX_MOVE_SHARE * max(old.width, old.height)
@@ -180,7 +184,7 @@ def _has_moved(old: OldPicture, new: OpenedImage, placement: Placement) -> bool:
 
 
 def _to_placement(matrix: Matrix, small: Pixels, full: Pixels) -> Placement:
-    """Return the placement in `full` of what a matrix places in `small`.
+    """Return a matrix into pixels of `small` as a placement into pixels of `full`.
 
     A matrix counts from the centre of the first pixel, a placement from its corner.
     """
@@ -192,7 +196,10 @@ def _to_placement(matrix: Matrix, small: Pixels, full: Pixels) -> Placement:
 def _lay_over(
     thumbnail: Pixels, pixels: Pixels, placement: Placement, *, inside: Area
 ) -> tuple[Pixels, npt.NDArray[np.bool_]]:
-    """Return the new picture as it lies over the thumbnail, and where it does, without a frame."""
+    """Return the new picture aligned with the thumbnail, and the mask of what it shows there.
+
+    `inside` is the area of the new picture without its frame.
+    """
     finer = max(1.0, float(np.hypot(placement.xx, placement.yx)))
     height, width = pixels.shape[:2]
     size = max(1, round(width / finer)), max(1, round(height / finer))
@@ -218,7 +225,7 @@ def _list_all(pixels: Pixels) -> Area:
 
 
 def _find_inside(pixels: Pixels) -> Area:
-    """Return the rows and columns within a frame of one colour; all, when there is none."""
+    """Return the rows and columns within a frame of one colour; all of them if there is none."""
     edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     like = (np.abs(pixels - np.median(edges, axis=0)) <= FRAME_LEVELS).all(axis=2)
     height, width = like.shape

@@ -1,4 +1,4 @@
-"""Pixels and JPEGs turned by quarter turns and mirrored, by the codes of core/placements.py."""
+"""Turns and mirrors pixels and JPEGs by the EXIF orientations of cluster/core/placements.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.vision.photos.crops import CROP_QUALITY
 
 
 def turn_pixels(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
-    """Return a view of a picture (H, W) or (H, W, channels), turned."""
+    """Return a turned view of a picture (H, W) or (H, W, channels); `turn` is 1 to 8."""
     turned = pixels.swapaxes(0, 1) if turn >= 5 else pixels
     rows = slice(None, None, -1 if turn in (3, 4, 7, 8) else 1)
     columns = slice(None, None, -1 if turn in (2, 3, 6, 7) else 1)
@@ -19,9 +19,9 @@ def turn_pixels(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint
 
 
 def turn_jpeg(data: bytes, turn: int) -> bytes:
-    """Return a JPEG of a turned thumbnail or crop; the same bytes when there is nothing to turn.
+    """Return the turned JPEG of a thumbnail or a crop; the same bytes if `turn` is NO_TURN.
 
-    It is saved in the quality of crops, which is not below that of thumbnails.
+    It is saved with the quality of crops, which is not below that of thumbnails.
     """
     if turn == NO_TURN:
         return data
