@@ -2,6 +2,6 @@
 
 import os
 
-# ONNX Runtime sends usage data unless this stands in the environment before its import. Every
-# process of Headcount imports this package first, and hands the variable on to those it starts.
+# ONNX Runtime sends usage data unless this variable is set before its import. Every process of
+# Headcount imports this package first, and its child processes inherit the variable.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -1,7 +1,7 @@
-"""The environment that Headcount gives to the processes it starts, and what it reads of Ray's own.
+"""Sets the environment variables of the processes that Headcount starts, and reads those of Ray.
 
-Beside `cluster/settings.py` no module reads or changes the environment. Ray, its workers and
-Serve's replicas inherit it, so no secret has to be handed to them in another way.
+Only this module and `cluster/settings.py` read or change the environment. Ray, its workers and
+Serve's replicas inherit it, so secrets reach them without another channel.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ KEPT_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": 128 << 20,
     "MALLOC_ARENA_MAX": 1,
 }
-"""glibc's: blocks up to 32 MiB come from memory of which up to 128 MiB is kept when it is free, and
-which all threads share: an arena of their own goes back to the kernel with each photo."""
+"""Settings of glibc's malloc. Blocks up to 32 MiB come from the heap, up to 128 MiB of free heap is
+kept, and all threads share one arena, because a separate arena would go back to the kernel after
+each photo."""
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -31,8 +32,8 @@ PATIENCE = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
 }
-"""How long the parts of Ray wait for each other. Left alone, Serve's controller kills an HTTP proxy
-that has not started in five seconds: on a busy machine it never starts."""
+"""How long the parts of Ray wait for each other. By default, Serve's controller kills an HTTP proxy
+that has not started within five seconds, so on a busy machine it would never start."""
 
 NOWHERE = "http://127.0.0.1:9/"
 
@@ -40,12 +41,13 @@ TOKEN_MODE, TOKEN_PATH, TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_AUT
 
 
 def prepare_environment() -> None:
-    """Set what Ray and its workers read from the environment, before Ray starts.
+    """Set the variables that Ray and its workers read; call it before Ray starts.
 
-    No usage statistics leave the machine; workers start at the usual priority and lower theirs when
-    they work on photos (cluster/priority.py); they find this project's packages; a worker's BLAS
-    takes one thread, because Headcount runs one worker a core, and a worker keeps the memory of one
-    photo for the next: a tenth of the time went into pages that the kernel cleared again.
+    No usage statistics leave the machine. Workers start at normal priority, and lower it themselves
+    when they work on photos (cluster/priority.py). Workers find this project's packages. BLAS uses
+    one thread in each worker, because there is one worker for each core. A worker keeps the memory
+    of one photo for the next, because otherwise a tenth of its time goes into pages that the kernel
+    clears again.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_USAGE_STATS_REPORT_URL", NOWHERE)
@@ -58,11 +60,11 @@ def prepare_environment() -> None:
 
 
 def prepare_loopback_environment() -> None:
-    """Set what a Ray that is for this machine alone reads besides: it listens on loopback.
+    """Set the further variables of a Ray that serves this machine alone, on loopback.
 
-    There Ray Serve may speak gRPC to its replicas, which takes a third off a request's time; on a
-    network that would be one more way in. `python` in a job is the Python that started it. No proxy
-    of the network is asked for addresses on loopback: it would be sent Ray's token.
+    Ray Serve speaks gRPC to its replicas, which takes a third off a request's time; on a network it
+    would be another open port. `python` in a job is the Python of this process. Requests to
+    loopback do not go through an HTTP proxy, which would receive Ray's token.
     """
     bin_dir, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
     if path.split(os.pathsep)[0] != bin_dir:
@@ -78,9 +80,9 @@ def prepare_loopback_environment() -> None:
 
 @contextmanager
 def temporary_files_in(folder: Path) -> Iterator[None]:
-    """Let the processes that are started meanwhile keep their temporary files in `folder`.
+    """Make processes that are started within the block keep their temporary files in `folder`.
 
-    What they leave when they are killed goes with it.
+    Files that a killed process leaves behind are removed with the folder.
     """
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = str(folder)
@@ -94,48 +96,48 @@ def temporary_files_in(folder: Path) -> Iterator[None]:
 
 
 def is_ray_open() -> bool:
-    """Tell whether the user has said outright that Ray asks nobody for a token."""
+    """Tell whether the user has explicitly disabled Ray's token."""
     return os.environ.get(TOKEN_MODE, "").lower() == "disabled"
 
 
 def is_ray_mode_set() -> bool:
-    """Tell whether the user has said whether Ray asks for a token."""
+    """Tell whether the user has set whether Ray requires a token."""
     return TOKEN_MODE in os.environ
 
 
 def is_ray_token_named() -> bool:
-    """Tell whether the user has given Ray a token, or named its file."""
+    """Tell whether the user has set a token for Ray, or named its file."""
     return bool(os.environ.get(TOKEN) or os.environ.get(TOKEN_PATH))
 
 
 def name_ray_token(file: Path) -> None:
-    """Let Ray ask for the token in `file`, and send it, here and in all processes started here."""
+    """Make Ray require and send the token in `file`, here and in all child processes."""
     ask_for_ray_token()
     os.environ[TOKEN_PATH] = str(file)
 
 
 def ask_for_ray_token() -> None:
-    """Let Ray ask for the token that the environment names already."""
+    """Make Ray require the token that the environment already names."""
     os.environ[TOKEN_MODE] = "token"
 
 
 def ray_address_from_environment() -> str | None:
-    """Return the cluster that Ray itself was told of, as inside `ray job submit`; None for none."""
+    """Return the address in RAY_ADDRESS, which `ray job submit` sets; None when there is none."""
     address = os.environ.get("RAY_ADDRESS", "").strip()
     return None if address in ("", "local") else address
 
 
 def submission_id_from_environment() -> str | None:
-    """Return the id of the submitted Ray job that this process drives; None when it drives none."""
+    """Return the submission id of the Ray job that this process drives; None outside a job."""
     config = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}"))
     submission_id = config.get("metadata", {}).get("job_submission_id")
     return None if submission_id is None else str(submission_id)
 
 
 def environment_at_start() -> dict[str, str]:
-    """Return the environment that this process was given, as it was before any of it was changed.
+    """Return the environment with which this process was started.
 
-    Where the kernel does not tell, it is the environment as it is now.
+    Without /proc, it is the current environment.
     """
     try:
         content = Path("/proc/self/environ").read_bytes()

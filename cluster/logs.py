@@ -1,4 +1,4 @@
-"""Logs as JSON lines: a constant message, everything else as fields, the session bound once.
+"""Writes logs as JSON lines: a constant message and fields, with the session bound once.
 
     log = bind(__name__, session=3)
     log.info("phase began", phase="training")
@@ -18,34 +18,34 @@ from pathlib import Path
 from typing import Any
 
 OURS = ("cluster", "serve", "jobs")
-"""The loggers that this is about: what other packages log is theirs to arrange."""
+"""The loggers of Headcount's packages; those of other packages are left alone."""
 
 FILE_BYTES, OLD_FILES = 10_000_000, 4
 _LOGGING_ARGUMENTS = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose keyword arguments are fields; `extra` holds those that every line has."""
+    """A logger whose keyword arguments become fields; `extra` holds the fields of every line."""
 
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]
     ) -> tuple[Any, MutableMapping[str, Any]]:
-        """Put the fields of this line, and the bound ones, where the formatter finds them."""
+        """Move the fields of this line and the bound fields to `extra`, for the formatter."""
         given = {name: value for name, value in kwargs.items() if name not in _LOGGING_ARGUMENTS}
         passed = {name: value for name, value in kwargs.items() if name in _LOGGING_ARGUMENTS}
         return msg, {**passed, "extra": {"fields": {**(self.extra or {}), **given}}}
 
 
 def bind(name: str, **fields: object) -> Log:
-    """Return the logger of a module with fields that each of its lines carries."""
+    """Return the logger of a module; each of its lines has these fields."""
     return Log(logging.getLogger(name), fields)
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, and the fields."""
+    """Formats a record as one JSON object: time (UTC), level, logger, message, and the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as one line."""
+        """Return the record as one line of JSON; an exception is in the field `error`."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -59,12 +59,12 @@ class JsonLines(logging.Formatter):
 
 
 def log_to_stderr() -> None:
-    """Write this process's lines to its stderr, which Ray keeps for workers, replicas and jobs."""
+    """Write this process's log to stderr, which Ray collects from workers, replicas and jobs."""
     _take_over(logging.StreamHandler(sys.stderr))
 
 
 def log_to_file(path: Path) -> None:
-    """Write this process's lines to a file that begins anew when it has become large."""
+    """Write this process's log to a file, which is rotated when it reaches FILE_BYTES."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _take_over(
         RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=OLD_FILES, encoding="utf-8")

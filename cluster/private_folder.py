@@ -1,8 +1,9 @@
-"""A folder for temporary files that nobody else may enter.
+"""A folder for temporary files that no other user may enter.
 
-The names of temporary folders can be guessed, so another user may have made one first, or a link in
-its place: the folder is used only when it is a real one, ours, and closed to everybody else. It is
-the parent of what other programs make readable (Ray sets its temporary folder to 0777).
+The names of temporary folders can be guessed, so another user may have made the folder first, or a
+link in its place. Therefore the folder is used only when it is a real folder that belongs to this
+user and is closed to all others. Folders that other programs open to everybody (Ray sets its own
+to 0777) lie below it.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from pathlib import Path
 from cluster.core.errors import UnsafeFolder
 
 LONGEST_PARENT = 14
-"""Bytes of the path above. The address of a socket holds 107 bytes on Linux, and Ray appends 68
+"""The longest path of the parent, in bytes. A socket address has 107 on Linux, and Ray appends 68
 (`/session_2026-11-25_22-24-44_622155_1234567/sockets/dash_MetricsHead`)."""
 
 FALLBACK = Path("/tmp")
 
 
 def open_private_folder(parent: Path | None = None) -> Path:
-    """Return the folder `headcount-UID` of this user below `parent`, made if need be, mode 0700.
+    """Return the folder `headcount-UID` of this user below `parent`, created with mode 0700.
 
-    Without `parent` it lies in the folder that TMPDIR names, or in /tmp when that path is too long
-    for the sockets below it. Raises UnsafeFolder when something else has that name.
+    The default parent is the folder that TMPDIR names, or /tmp when that path is too long for the
+    sockets below it. Raises UnsafeFolder when the name belongs to something else.
     """
     folder = (parent or _temporary_folder()) / f"headcount-{os.geteuid()}"
     try:
@@ -34,11 +35,11 @@ def open_private_folder(parent: Path | None = None) -> Path:
     except FileExistsError:
         found = folder.lstat()
     except OSError as error:
-        raise UnsafeFolder(folder, f"it cannot be made: {error.strerror}") from error
+        raise UnsafeFolder(folder, f"it cannot be created: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode):
         raise UnsafeFolder(folder, "it is a link or a file, not a folder")
     if found.st_uid != os.geteuid():
-        raise UnsafeFolder(folder, f"it belongs to the user with the number {found.st_uid}")
+        raise UnsafeFolder(folder, f"it belongs to the user with the id {found.st_uid}")
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise UnsafeFolder(folder, f"others may enter it (mode {stat.S_IMODE(found.st_mode):04o})")
     return folder

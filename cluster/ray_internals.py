@@ -1,20 +1,20 @@
-"""Everything that touches Ray's private names, in one place, checked before it is used.
+"""All uses of Ray's private names, each checked before it is used.
 
-Ray 2.60 has no option for what Headcount needs; behind each need stands the name that is used, and
+Ray 2.60 has no options for the following needs. Each line names the private name that is used, and
 what Ray offers instead.
 
 * A local Ray on loopback alone: `ray_constants.ENABLE_RAY_CLUSTER`. Ray does it on macOS and
   Windows only; a local head ignores `--node-ip-address`.
 * Free ports for all agents: `RayParams.__init__`. `ray.init` has no option for three of the four.
-* A dashboard without its usage module: `services.start_ray_process`. RAY_USAGE_STATS_ENABLED=0
-  sends nothing, but the module still asks the metadata services of three clouds.
+* A dashboard without its usage module: `services.start_ray_process`. With RAY_USAGE_STATS_ENABLED=0
+  nothing is sent, but the module still asks the metadata services of three clouds.
 * A token that was set after the import: `_raylet.AuthenticationTokenLoader`. Ray reads it once.
 * Replicas on loopback: `replica.add_port_to_grpc_server`. Ray Serve binds all interfaces.
-* A worker that leaves after its task: `FunctionActorManager`. `max_calls` is fixed when the task
+* A worker that ends after its task: `FunctionActorManager`. `max_calls` is fixed when the task
   is declared.
 
-Each function checks what it is about to change and raises RayChanged, which names the version of
-Ray, when a name is not there any more. So a new Ray fails when it starts, never in silence.
+Each function checks the names that it is about to use, and raises RayChanged, with the version of
+Ray, when one is missing. So an incompatible Ray fails at its start, with a message.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from cluster.core.errors import RayChanged
 
 LOOPBACK = "127.0.0.1"
 MOST_CALLS = 1 << 30
-"""`max_calls` of tasks whose process may have to leave; no process gets there by working."""
+"""`max_calls` of tasks whose process may have to end early; no process makes so many calls."""
 
 AGENT_PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "runtime_env_agent_port")
 LISTEN_PORT = re.compile(r"--listen-port=(\d+)")
-"""How services.py tells the dashboard's agent its port, in the raylet's command."""
+"""The option in the raylet's command by which services.py gives the dashboard's agent its port."""
 
 DASHBOARD_MODULES = (
     "DataHead",
@@ -54,35 +54,34 @@ DASHBOARD_MODULES = (
     "TaskEventsHead",
     "TrainHead",
 )
-"""All modules of Ray's dashboard but UsageStatsHead. Ray refuses a list with a name it lacks."""
+"""All modules of Ray's dashboard but UsageStatsHead. Ray refuses a list with an unknown name."""
 
 
 def stay_on_this_machine() -> None:
-    """Let a local Ray listen on loopback alone, and be found there.
+    """Make a local Ray listen on loopback alone, and be found there.
 
-    Who reaches its ports runs what code he likes.
-
-    Ray does so on macOS and Windows; elsewhere it takes the address of the network, whatever it is
-    told. The processes that it starts read it from the environment, this one has read it.
+    Anyone who reaches Ray's ports can run code. On macOS and Windows Ray uses loopback by itself;
+    elsewhere it takes the address of the network and ignores options. The processes that Ray starts
+    read the variable from the environment; this process read it at import, so it is changed here.
     """
     check_names(ray_constants, "ENABLE_RAY_CLUSTER")
     ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def give_agents_free_ports() -> int:
-    """Let the next Ray of this process be told the ports of its agents, which are free now.
+    """Make the next Ray of this process use ports that are free now for its agents.
 
-    Returns the port for `ray.init(_metrics_export_port=...)`; it has no option for the others. One
-    agent's is fixed, so a second Ray on the machine would take no jobs. For those that choose their
-    own, the raylet waits fifteen seconds, and ends itself on a machine that is too busy to start a
-    Python process in that time.
+    Returns the port for `ray.init(_metrics_export_port=...)`, which has no option for the other
+    ports. One agent's default port is fixed, so a second Ray on the machine would accept no jobs.
+    The raylet waits fifteen seconds for agents that choose their own ports, and ends itself when
+    the machine is too busy to start a Python process in that time.
     """
     begin = RayParams.__init__
     names = list(inspect.signature(begin).parameters)
     given = begin.__defaults__ or ()
     defaults = dict(zip(names[-len(given) :], given, strict=True))
     with ExitStack() as stack:
-        # All are held until the last is found, so that they differ.
+        # All sockets stay open until the last port is found, so that the ports differ.
         export, *probes = [stack.enter_context(socket.socket()) for _ in (None, *AGENT_PORTS)]
         export.bind((LOOPBACK, 0))
         for name, probe in zip(AGENT_PORTS, probes, strict=True):
@@ -96,12 +95,12 @@ def give_agents_free_ports() -> int:
 
 
 def complete_commands() -> None:
-    """Let Ray's own processes start with the options that `ray.init` cannot give them.
+    """Make Ray's own processes start with options that `ray.init` cannot set.
 
-    The dashboard leaves out its module for usage statistics: with these off, it still asks the
-    metadata services of Azure, Google and Amazon where it is (`get_cloud_from_metadata_requests` in
-    Ray's usage_lib.py). The raylet is told the port of the dashboard's agent, for which it would
-    otherwise wait; Ray tells only the agent.
+    The dashboard starts without its module for usage statistics. Even when statistics are off, this
+    module asks the metadata services of Azure, Google and Amazon where it runs
+    (`get_cloud_from_metadata_requests` in Ray's usage_lib.py). The raylet receives the port of the
+    dashboard's agent; Ray gives the port to the agent alone, and the raylet would wait for it.
     """
     check_names(services, "start_ray_process")
     start = services.start_ray_process
@@ -116,19 +115,22 @@ def complete_commands() -> None:
 
 
 def complete(command: list[str], process_type: str) -> list[str]:
-    """Return the command of one of Ray's processes with our options."""
+    """Return the command of one of Ray's processes with Headcount's options added.
+
+    Raises RayChanged when the raylet's command does not contain the port of the agent.
+    """
     if process_type == PROCESS_TYPE_DASHBOARD:
         return [*command, f"--modules-to-load={','.join(DASHBOARD_MODULES)}"]
     if process_type == PROCESS_TYPE_RAYLET:
         port = LISTEN_PORT.search(" ".join(command))
         if port is None:
-            raise RayChanged(ray.__version__, "the raylet is not told the agent's --listen-port")
+            raise RayChanged(ray.__version__, "the raylet's command has no --listen-port")
         return [*command, f"--dashboard_agent_listen_port={port[1]}"]
     return command
 
 
 def read_token_settings_again() -> None:
-    """Let this process see what was said about Ray's token since Ray was imported."""
+    """Make Ray in this process read its token settings again, which changed after its import."""
     check_names(_raylet, "Config", "AuthenticationTokenLoader")
     raylet = cast(Any, _raylet)
     raylet.Config.initialize("")
@@ -136,9 +138,9 @@ def read_token_settings_again() -> None:
 
 
 def listen_on_loopback() -> None:
-    """Let this replica's port for other replicas be on loopback where all of Ray is.
+    """Open this replica's port for other replicas on loopback, if Ray itself is on loopback.
 
-    Ray Serve opens it on all interfaces, and what comes in is unpickled.
+    Ray Serve would open the port on all interfaces, and a replica unpickles what it receives.
     """
     from ray.serve._private import replica  # noqa: PLC0415
 
@@ -149,11 +151,11 @@ def listen_on_loopback() -> None:
 
 
 def leave_after_this_task() -> None:
-    """End this process once the task that it does now, one of MOST_CALLS, has returned.
+    """End this process after its current task, which must be declared with MOST_CALLS.
 
-    Ray ends the process of a task by itself after `max_calls` calls: the result is stored, the
-    lease is given back, and nothing else is sent to the process. There is no public way to say so
-    in the middle of a task, so the count that Ray keeps is moved to one before its end.
+    Ray ends the process of a task after `max_calls` calls: it stores the result, releases the
+    lease, and sends no other task. A running task cannot ask for this through a public option, so
+    Ray's count of calls is set to one below MOST_CALLS.
     """
     manager = worker.global_worker.function_actor_manager
     check_names(manager, "_function_execution_info", "_num_task_executions")

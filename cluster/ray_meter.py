@@ -1,4 +1,4 @@
-"""A `Meter` over Ray's metrics: every node of the cluster exports what its processes recorded."""
+"""A `Meter` over Ray's metrics; every node of the cluster exports the metrics of its processes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cluster.core.metrics import Metric
 
 
 class RayMeter:
-    """Records through Ray. Counters and histograms add up over processes; a gauge is one's own.
+    """Records through Ray. Counters and histograms add up over processes; gauges do not.
 
-    Ray drops a gauge that was not set for about twenty seconds: what is over disappears.
+    Ray drops a gauge that was not set for about twenty seconds, so ended sessions disappear.
     """
 
     def record(self, metric: Metric, value: float, **labels: str) -> None:
-        """Add to a counter, set a gauge, or observe in a histogram; adding nothing does nothing."""
+        """Add to a counter, set a gauge, or observe in a histogram; a counter ignores 0."""
         instrument = find_instrument(metric)
         if metric.kind == "histogram":
             instrument.observe(value, labels)
@@ -29,7 +29,7 @@ class RayMeter:
 
 @cache
 def find_instrument(metric: Metric) -> Any:
-    """Return this process's one instrument for `metric`."""
+    """Return this process's instrument for `metric`; it is created once."""
     if metric.kind == "histogram":
         return Histogram(metric.name, metric.says, list(metric.buckets), metric.labels)
     kind = Gauge if metric.kind == "gauge" else Counter

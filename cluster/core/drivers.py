@@ -1,6 +1,6 @@
-"""Which sessions have lost their driver: nobody runs them, and nobody is about to.
+"""Decides which sessions have lost their driver: no process runs them or is about to.
 
-Pure: sightings in, the ids of lost sessions out; the clock is an argument.
+Pure: the unattended sessions go in, the ids of lost sessions come out; the clock is an argument.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from dataclasses import dataclass, field
 from cluster.core.sessions import SessionStatus
 
 LOST_AFTER_S = 15.0
-"""So long nobody may run a session before its driver counts as lost: a driver that lost only its
-connection to the database is back sooner, and so is the job of a session that was resumed."""
+"""How long a session may be unattended before its driver counts as lost. A driver that lost only
+its connection to the database is back sooner, and so is the job of a session that was resumed."""
 
 NEVER_CAME_AFTER_S = 60.0
-"""The same for a new session without a job: a busy cluster takes its time to take one."""
+"""The same for a new session without a job: a busy cluster may start its job late."""
 
-_NOTHING_LOST = "Nothing that was finished is lost; resume goes on from there."
-DRIVER_LOST = (
-    f"driver lost: the process that ran this session ended without a word. {_NOTHING_LOST}"
-)
+_NOTHING_LOST = "Nothing that was finished is lost; resume continues from there."
+DRIVER_LOST = f"driver lost: the process that ran this session ended unexpectedly. {_NOTHING_LOST}"
 
 
 def describe_lost(words: str | None) -> str:
-    """Return the error of a session whose driver is lost, with the job's last words if any."""
+    """Return the error of a session whose driver is lost.
+
+    `words` are the last message of its Ray job, None when there is none.
+    """
     if words is None:
         return DRIVER_LOST
     return f"driver lost: its Ray job ended: {words} {_NOTHING_LOST}"
@@ -52,15 +53,15 @@ class Unattended:
 
 @dataclass(slots=True)
 class DriverWatch:
-    """Since when each session has been unattended."""
+    """Remembers since when each session has been unattended."""
 
     _since: dict[int, float] = field(default_factory=dict)
 
     def find_lost(self, sightings: Iterable[Unattended], *, now: float) -> list[int]:
         """Return the sessions that have been unattended for too long, without a break.
 
-        A session whose job is alive is attended, though its driver has not begun or has not yet
-        been missed.
+        `sightings` are all unattended sessions at `now` (seconds). A session whose job is alive
+        does not count, because its driver may not have begun yet.
         """
         waiting = {one.session_id: one for one in sightings if not one.is_job_alive}
         self._since = {i: self._since.get(i, now) for i in waiting}

@@ -1,9 +1,9 @@
-"""Which photos show the same picture, and which are merely alike.
+"""Decides which photos show the same picture, and which are only similar.
 
 Two photos are duplicates when their bytes are equal, or their pictures (the bytes without the
-metadata), or when their hashes agree **and** no block of the one differs from the other's by more
-than saving a picture again does. Hashes alone call six people before one camera equal: photos
-whose hashes agree without that proof are *similar*, and each is looked at.
+metadata), or when their hashes agree **and** no block differs by more than saving a picture again
+changes it. Hashes alone call six people in front of one camera equal. Photos whose hashes agree
+without that proof are *similar*, and each is searched for faces.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from cluster.core.same_picture import are_blocks_same
 
 MAX_PHASH_BITS = 3
-"""Of 64. Copies differ in 2 at most: the median between the coefficients swaps two of them."""
+"""Of 64 bits. Copies differ in 2 at most: two coefficients change sides of the median."""
 
 MAX_DHASH_BITS = 20
-"""Of 256. Copies of a third of the size differ in up to 20, of the same size in 7."""
+"""Of 256 bits. Copies of a third of the size differ in up to 20, copies of the same size in 7."""
 
 MAX_ASPECT_DIFFERENCE = 0.02
 
@@ -26,14 +26,13 @@ QUARTER_SHIFTS = (0, 16, 32, 48)
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What is needed of one photo to find its duplicates.
+    """The properties of one photo by which its duplicates are found.
 
     `phash` is 64 bits, `dhash` 256 bits as an integer; `width` and `height` are upright pixels;
-    `modified_ns` is the file's time in nanoseconds. `is_settled` says that the photo already
-    represents its duplicates for good, for example because an earlier session found its faces;
-    one that `has_faces` represents itself, whatever it is like.
-    `content` and `blocks` are those of the photo's record; empty ones are unknown, and prove
-    nothing.
+    `modified_ns` is the file's time in nanoseconds. A photo that `is_settled` represents its
+    duplicates for good, for example because an earlier session found its faces. A photo that
+    `has_faces` always represents itself. `content` and `blocks` are those of the photo's record;
+    empty bytes are unknown, and prove nothing.
     """
 
     image_id: int
@@ -53,7 +52,8 @@ class Fingerprint:
 def find_quarters(phash: int) -> tuple[int, ...]:
     """Return the four quarters of a pHash, by QUARTER_SHIFTS, each in 0 to 65535.
 
-    Photos whose pHashes agree have a quarter in common: three bits that differ leave one as it is.
+    Photos whose pHashes agree have a quarter in common: three different bits change three quarters
+    at most.
     """
     return tuple(phash >> shift & 0xFFFF for shift in QUARTER_SHIFTS)
 
@@ -66,7 +66,7 @@ def have_equal_pictures(one: Fingerprint, other: Fingerprint) -> bool:
 
 
 def have_alike_phashes(one: int, other: int) -> bool:
-    """Tell whether two pHashes agree, as those of two copies of a picture may."""
+    """Tell whether two pHashes differ in at most MAX_PHASH_BITS."""
     return (one ^ other).bit_count() <= MAX_PHASH_BITS
 
 
@@ -80,7 +80,7 @@ def are_alike(one: Fingerprint, other: Fingerprint) -> bool:
 
 
 def are_duplicates(one: Fingerprint, other: Fingerprint) -> bool:
-    """Tell whether two photos show the same picture, so that one need not be looked at."""
+    """Tell whether two photos show the same picture, so that one need not be searched for faces."""
     if have_equal_pictures(one, other):
         return True
     return are_alike(one, other) and are_blocks_same(
@@ -116,10 +116,10 @@ def find_representatives(fingerprints: Iterable[Fingerprint]) -> dict[int, int]:
 
 
 def find_similar(fingerprints: Sequence[Fingerprint]) -> dict[int, int]:
-    """Map each photo that represents itself, and is like an earlier such one, to that one's id.
+    """Map each representative that is similar to an earlier representative to that one's id.
 
-    The order is that of `find_representatives`; the first photo that is alike counts. A photo that
-    is like no earlier one is not in the answer.
+    The order is that of `find_representatives`; the first similar photo counts. Photos that are
+    similar to no earlier one are left out.
     """
     representatives = find_representatives(fingerprints)
     own = [one for one in fingerprints if representatives[one.image_id] == one.image_id]

@@ -1,4 +1,4 @@
-"""Every error that Headcount itself raises.
+"""All errors that Headcount itself raises.
 
 HeadcountError
 ├── BadSetting                 a setting is unknown or its value is wrong
@@ -9,27 +9,27 @@ HeadcountError
 │   └── RootNotAllowed
 ├── UnreadableImage            the content of one photo cannot be turned into pixels
 │   └── UnreachableImage       its bytes cannot be read (gone, no permission, dead mount)
-├── PackNotFound               a face model pack is named but its files are not there
+├── PackNotFound               a pack of face models is named, but its files are missing
 ├── NotFound                   no session, photo, face or person has this id
-├── IllegalMove                a session cannot make this move from where it is
-│   └── NothingFailed
+├── IllegalMove                a session cannot make this move from its status
+│   └── NothingFailed          no photo failed, so there is nothing to retry
 ├── SessionBusy                another process is running this session
-│   └── SessionRunning         it runs, and must be cancelled first
+│   └── SessionRunning         the session runs, and must be cancelled first
 ├── StaleVersion               a person was changed since the client read it
 ├── NameTaken                  another person of the pack has this name
-├── FacesElsewhere             faces are no longer where the client saw them
+├── FacesElsewhere             faces are no longer with the person that the client saw
 ├── NotLastChange              a change to people is not the last one, and cannot be undone
 ├── ImpossibleChange           a change to people is contradictory, such as a merge with itself
 ├── PhaseFailed                a phase could not go on
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
 │   └── DatabaseDiskFull       its disk is full
-├── DatabaseUnusable           the database answers, and this version cannot use what is in it
+├── DatabaseUnusable           the database answers, but this version cannot use its content
 ├── RayUnavailable             Ray cannot be reached or started
 │   └── RayChanged             this version of Ray lacks a private name that Headcount needs
-├── UnsafeFolder               a folder that must be ours alone is not
+├── UnsafeFolder               a folder that must belong to this user alone does not
 └── InvariantBroken            the law of progress does not hold: a defect in Headcount
 
-The message of an error is a sentence that names the thing and, where there is one, the cure.
+The message of an error is a sentence that names the thing and, where there is one, the remedy.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from cluster.core.people import PersonSummary
 
 
 class HeadcountError(Exception):
-    """An error that Headcount raises on purpose. It crosses process borders with its evidence."""
+    """An error that Headcount raises on purpose; it keeps its attributes between processes."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -93,8 +93,9 @@ class RootNotAllowed(BadRoot):
 
 
 class UnreadableImage(HeadcountError):
-    """The content of one photo cannot be turned into pixels; reading it again gives the same
-    answer.
+    """The content of one photo cannot be turned into pixels.
+
+    Reading the same content again gives the same error.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -103,11 +104,11 @@ class UnreadableImage(HeadcountError):
 
 
 class UnreachableImage(UnreadableImage):
-    """The bytes of one photo cannot be had now; a later try may succeed."""
+    """The bytes of one photo cannot be read now; a later try may succeed."""
 
 
 class PackNotFound(HeadcountError):
-    """A pack of face models was asked for by name, and its files are not on this machine."""
+    """A pack of face models is named, but its files are not on this machine."""
 
     def __init__(self, pack: str, reason: str) -> None:
         super().__init__(f"Pack {pack}: {reason}")
@@ -123,7 +124,7 @@ class NotFound(HeadcountError):
 
 
 class IllegalMove(HeadcountError):
-    """A session cannot make this move from the status that it has."""
+    """A session cannot make this move from its status; `legal` are the moves that it can make."""
 
     def __init__(self, *, status: str, move: str, legal: Iterable[str]) -> None:
         self.status, self.move, self.legal = status, move, tuple(sorted(legal))
@@ -165,7 +166,7 @@ class NameTaken(HeadcountError):
 
 
 class FacesElsewhere(HeadcountError):
-    """Faces are no longer with the person, or with nobody, where the client saw them."""
+    """Faces no longer belong to the person, or are no longer ungrouped, as the client saw them."""
 
     def __init__(self, face_ids: Iterable[int]) -> None:
         self.face_ids = tuple(sorted(face_ids))
@@ -200,7 +201,7 @@ class DatabaseUnavailable(HeadcountError):
     """PostgreSQL cannot be reached, or could not be started."""
 
     trouble = "database unreachable"
-    """What is said while it is waited for."""
+    """The text that users see while a process waits for the database."""
 
 
 class DatabaseDiskFull(DatabaseUnavailable):
@@ -210,11 +211,11 @@ class DatabaseDiskFull(DatabaseUnavailable):
 
 
 class DatabaseUnusable(HeadcountError):
-    """PostgreSQL answers, but what is in it is not for this version; waiting does not help."""
+    """PostgreSQL answers, but this version cannot use its content; waiting does not help."""
 
 
 class RayUnavailable(HeadcountError):
-    """Ray cannot be reached, or could not be started; the message says where and what to do."""
+    """Ray cannot be reached, or could not be started; the message says what to do."""
 
 
 class RayChanged(RayUnavailable):
@@ -237,4 +238,4 @@ class UnsafeFolder(HeadcountError):
 
 
 class InvariantBroken(HeadcountError):
-    """The law of progress does not hold."""
+    """The law of progress does not hold; the message names the counts or rows."""

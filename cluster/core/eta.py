@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 RATE_WINDOW_S = 30.0
-"""A rate is that of the last 30 seconds: long enough to be calm, short enough to be true."""
+"""A rate covers the last 30 seconds: long enough to be steady, short enough to be current."""
 
 _MIN_SPAN_S = 1.0
 
@@ -19,9 +19,9 @@ class RateWindow:
     samples: deque[tuple[float, int]] = field(default_factory=deque)
 
     def add_sample(self, *, now: float, count: int) -> None:
-        """Remember that the count was `count` at `now` (seconds); samples out of the window go.
+        """Add the count at `now` (seconds), and drop the samples before the window.
 
-        A count that fell (a new attempt) or a clock that jumped back starts the window anew.
+        When the count fell (a new attempt) or the clock jumped back, the window is emptied first.
         """
         if self.samples and (count < self.samples[-1][1] or now < self.samples[-1][0]):
             self.samples.clear()
@@ -30,7 +30,7 @@ class RateWindow:
             self.samples.popleft()
 
     def rate_per_s(self, *, now: float) -> float | None:
-        """Return finished per second over the window, or None when too little was seen to tell."""
+        """Return the growth per second over the window; None without growth over a second."""
         if len(self.samples) < 2:
             return None
         first_time, first_count = self.samples[0]

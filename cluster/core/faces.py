@@ -1,4 +1,4 @@
-"""A face as a value: where it is, how sure the detector is, how good it is for recognition."""
+"""A face as a value: its place, the detector's score, and its quality for recognition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 FULL_SIZE_PX = 112
-"""A face of this many pixels fills ArcFace's input (Deng et al., CVPR 2019); more adds nothing."""
+"""The side of ArcFace's input (Deng et al., CVPR 2019); more pixels add no quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class BoundingBox:
 
 
 SAME_PLACE = 0.5
-"""Two boxes of one photo that overlap by this much (intersection over union) are of one face."""
+"""Two boxes of one photo show the same face from this intersection over union on."""
 
 
 def match_boxes(old: Sequence[BoundingBox], new: Sequence[BoundingBox]) -> dict[int, int]:
-    """Return for each new box that lies where an old one was the old one's place in its list.
+    """Map the index of each new box to that of the old box in the same place.
 
-    One to one, the largest overlap first.
+    Each box is matched at most once, the largest overlap first; other new boxes are left out.
     """
     overlaps = [
         (overlap, -o, -n)
@@ -95,7 +95,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFaces:
-    """The faces of one photo, best first; upright and of full size it is `width` x `height`."""
+    """The faces of one photo, best first; `width` and `height` are upright pixels of full size."""
 
     width: int
     height: int
@@ -103,10 +103,11 @@ class PhotoFaces:
 
 
 def face_quality(*, score: float, box: BoundingBox, landmarks: Landmarks) -> float:
-    """Return how far a face can be trusted for recognition, 0.0 to 1.0.
+    """Return how useful a face is for recognition, 0.0 to 1.0.
 
-    The product of three claims: the detector is sure; the face has enough pixels; it looks at the
-    camera (the nose lies between the eyes). A face in full profile keeps half of its quality.
+    The quality is the product of three factors: the detector's score, the size of the face, and
+    how frontal it is (how near the nose is to the middle between the eyes). A face in full profile
+    keeps half of its quality.
     """
     size = min(1.0, min(box.width, box.height) / FULL_SIZE_PX)
     return max(0.0, min(1.0, score)) * size**0.5 * (0.5 + 0.5 * _frontality(landmarks))

@@ -1,9 +1,9 @@
-"""The formats of files: one row each, from which discovery and reading take what they know.
+"""The table of file formats that discovery and reading share, one row for each format.
 
-A row says how a file of the format is named and how it begins, and what becomes of it. Suffixes,
-kinds by content and the words in which a person is told are derived from these rows. A format whose
-beginning needs more than a look has its check in cluster/vision/sources/headers.py. To read one
-more format, set `readers` in its row and let Pillow know it in cluster/vision/photos/images.py.
+A row says how a file of the format is named, how it begins, and whether it is read. The known
+suffixes, the kinds by content and the names in messages are derived from these rows. A format that
+a signature cannot decide has its check in cluster/vision/sources/headers.py. To read another
+format, set `readers` in its row and register it with Pillow in cluster/vision/photos/images.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from cluster.core.passed_over import PassedOverKind
 class Signature:
     """The bytes `mark` at the offset `at`.
 
-    One that does not decide (`decides`) is too short to take a file without a suffix for a picture;
-    it tells only what a file that was taken is instead.
+    A signature without `decides` is too short to recognise a file without a suffix. It only tells
+    what a file with a picture's suffix really holds.
     """
 
     mark: bytes
@@ -26,18 +26,18 @@ class Signature:
     decides: bool = True
 
     def matches(self, head: bytes) -> bool:
-        """Tell whether a file that begins so has the mark."""
+        """Tell whether a file that begins with `head` has the mark."""
         return head[self.at : self.at + len(self.mark)] == self.mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How a format is told, and what becomes of its files.
+    """How a format is recognised, and what becomes of its files.
 
-    `kind` is why discovery passes a file over, None for a picture. A picture with `readers`,
-    Pillow's names of the format, is read; one without becomes a failed item that says what it is.
-    `suffixes` are in lower case with their dot. `brands` are those of ISO media files: each tells
-    the format wherever the file lists it, one of `major_brands` only as the first.
+    `kind` is the reason why discovery passes a file over, None for a picture. `readers` are
+    Pillow's names of the format; a picture without readers becomes a failed item that names its
+    format. `suffixes` are in lower case with their dot. `brands` are those of ISO media files: any
+    brand that a file lists may be one of them, but only the first may be one of `major_brands`.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Format:
 
     @property
     def is_read(self) -> bool:
-        """Photos are read from it."""
+        """Headcount reads photos of this format."""
         return bool(self.readers)
 
     @property
@@ -170,7 +170,7 @@ RAW_TIFF = Format(
         "pef ptx pxn rwz sr2 srf srw sti"
     ),
 )
-"""A camera's raw file in the shape of a TIFF, or of a kind that is told by its name alone."""
+"""A camera's raw file that is a TIFF, or that only its name tells."""
 
 _RAW = (
     Format(
@@ -228,7 +228,7 @@ VIDEO = Format(
         *_hints(b"ftyp", at=4),
     ),
 )
-"""A film; an ISO media file is one unless its brands say something else."""
+"""A film. An ISO media file is a film unless its brands name another format."""
 
 _SOUND = Format(
     name="audio",
@@ -315,4 +315,4 @@ FORMATS: tuple[Format, ...] = (
     *(*_READ, *_REFUSED, *_RAW, VIDEO, _SOUND),
     *(*_ARCHIVES, *_DOCUMENTS, *_OTHERS),
 )
-"""Every format that Headcount knows. Where two signatures match, the first one counts."""
+"""All formats that Headcount knows. When several signatures match, the first one counts."""

@@ -1,7 +1,8 @@
-"""What a store says of a file, as the database can hold it.
+"""Reads size, time and ETag of a file from a store's listing, as the database can hold them.
 
-Drivers disagree about names and types, and some hand on what a server has made up. What cannot be
-understood is unknown, which is None and not 0; what is too large for 64 bits is the nearest number.
+Drivers disagree about names and types, and some pass on whatever a server sends. A value that
+cannot be understood is unknown: None, not 0. A number that does not fit into 64 bits becomes the
+nearest one that does.
 """
 
 from __future__ import annotations
@@ -32,33 +33,33 @@ _ETAGS = (
     *("generation", "version_id", "VersionId"),
 )
 _NO_VERSION = "null"
-"""What S3 calls the version of a file in a bucket without versions."""
+"""The version that S3 gives to a file in a bucket without versions."""
 
 
 def to_int64(number: int) -> int:
-    """Return the nearest number that a bigint holds; the least one is left to PostgreSQL."""
+    """Return the nearest number from -MAX_INT64 to MAX_INT64."""
     return max(-MAX_INT64, min(number, MAX_INT64))
 
 
 def find_size(info: Mapping[str, Any]) -> int | None:
-    """Return the bytes of a file; None when the store does not tell, or tells nonsense."""
+    """Return the size of a file in bytes; None when the store gives no valid size."""
     number = _to_number(info.get("size"))
     return None if number is None or number < 0 else to_int64(int(number))
 
 
 def find_modified_ns(info: Mapping[str, Any]) -> int | None:
-    """Return when a file was written, in nanoseconds since 1970; None when the store does not tell.
+    """Return when a file was written, in nanoseconds since 1970; None when it is unknown.
 
-    A number counts seconds; a time without a zone is UTC; a text is a date of HTTP, ISO 8601 or
-    FTP, or such a number.
+    A number counts seconds; a time without a zone is UTC; a text is a date as HTTP, ISO 8601 or
+    FTP writes it, or a number of seconds.
     """
     times = (_to_ns(info.get(key)) for key in _TIMES)
     return next((time for time in times if time is not None), None)
 
 
 def find_etag(info: Mapping[str, Any]) -> str | None:
-    """Return what names this content of a file: an ETag, a checksum or a version, as the store
-    writes it; None when there is none, or none of at most 200 printable characters.
+    """Return an ETag, checksum or version that identifies the content of a file, as the store
+    writes it; None when there is none of at most 200 printable characters.
     """
     texts = (_to_tag(info.get(key)) for key in _ETAGS)
     return next((text for text in texts if text is not None), None)
@@ -79,7 +80,7 @@ def _to_ns(value: object) -> int | None:
     if isinstance(value, datetime):
         return _datetime_to_ns(value)
     seconds = _to_number(value)
-    # Before it is multiplied: a large float would be none any more.
+    # The number is limited before it is multiplied, because a large float would become infinite.
     return None if seconds is None else to_int64(int(max(-_MOST_S, min(seconds, _MOST_S)) * _NS))
 
 
@@ -106,7 +107,7 @@ def _to_tag(value: object) -> str | None:
         value = value.hex()
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    # Not str(): Python writes no number of more than 4,300 digits.
+    # Not str(value): Python refuses to write a number of more than 4,300 digits.
     text = value if isinstance(value, str) else f"{to_int64(value)}"
     is_told = 0 < len(text) <= MAX_TEXT_CHARACTERS and text.isprintable()
     return text if is_told and text != _NO_VERSION else None

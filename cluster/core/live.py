@@ -1,8 +1,8 @@
-"""One session as the live view holds it: its rows, and the reports that came after them.
+"""One session in the live view: its rows, and the reports that came after them.
 
-The counts with the highest revision win, in-flight numbers are kept by batch and only rise, and a
-batch that has settled is never in flight again: every report may arrive twice, late or out of
-order. Pure: rows and reports in, what is to be shown out.
+A report may arrive twice, late or out of order. Therefore the counts with the highest revision win,
+in-flight numbers are kept by batch and only rise, and a batch that has settled is never in flight
+again. Pure: rows and reports go in, the progress to show comes out.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ SAMPLE_INTERVAL_S = 0.2
 class LivePhase:
     """One phase: its row, the reports that came after it, and its recent rate.
 
-    `kept` is the row's high-water mark, the highest count of this attempt: of what is in flight no
-    more is shown. `is_being_kept` while somebody writes a higher one.
+    `kept` is the high-water mark in the row; photos in flight are shown only up to this count.
+    `is_being_kept` is true while a higher mark is being written.
     """
 
     row: PhaseSnapshot
@@ -36,7 +36,7 @@ class LivePhase:
     sampling: Throttle = field(default_factory=lambda: Throttle(SAMPLE_INTERVAL_S))
 
     def apply_row(self, row: PhaseSnapshot) -> None:
-        """Take over what the database says, unless something newer is known."""
+        """Take over the row of the database, unless a newer attempt or revision is known."""
         if row.attempt > self.row.attempt:
             self.row, self.shown, self.kept = row, row, row.high_water_mark
             self.in_flight.clear()
@@ -56,7 +56,7 @@ class LivePhase:
             )
 
     def apply_in_flight(self, report: InFlight) -> bool:
-        """Remember that a batch has come this far; False when that is old news."""
+        """Take over how far a batch is; False when the report is outdated."""
         is_old = report.batch_id in self.settled_batches or report.attempt != self.row.attempt
         if is_old or report.count <= self.in_flight.get(report.batch_id, 0):
             return False
@@ -65,7 +65,7 @@ class LivePhase:
 
     @property
     def live(self) -> int:
-        """The finished count with all that is in flight, kept or not."""
+        """The finished count plus all photos in flight, shown or not."""
         counts = self.shown.counts
         return min(counts.total, counts.finished + sum(self.in_flight.values()))
 
@@ -75,13 +75,13 @@ class LivePhase:
         return self.live > max(self.kept, self.shown.counts.finished)
 
     def apply_kept(self, attempt: int, count: int) -> None:
-        """Show what is in flight up to `count`: the row of this attempt keeps it now."""
+        """Show photos in flight up to `count`, which is now the row's high-water mark."""
         if attempt == self.row.attempt:
             self.kept = max(self.kept, count)
             self._show(self.shown)
 
     def apply_settled(self, report: SettledReport) -> bool:
-        """Take over committed counts; False when that is old news."""
+        """Take over committed counts; False when the report is outdated."""
         if report.attempt != self.row.attempt or report.batch_id in self.settled_batches:
             return False
         if report.batch_id is not None:
@@ -100,13 +100,13 @@ class LivePhase:
         return True
 
     def apply_returned(self, batch_id: int) -> None:
-        """Forget a batch whose worker was lost; its photos come back in other batches."""
+        """Forget a batch whose worker was lost; its photos are requeued in other batches."""
         self.settled_batches.add(batch_id)
         self.in_flight.pop(batch_id, None)
         self._show(self.shown)
 
     def drop_in_flight(self) -> None:
-        """Forget the batches of workers that are gone; what was shown stays shown."""
+        """Forget all batches in flight; the shown count does not fall."""
         self.in_flight.clear()
         self._show(self.shown)
 
@@ -116,12 +116,12 @@ class LivePhase:
         self.shown = never_fall(self.shown, live)
 
     def sample(self, *, now: float) -> None:
-        """Note the shown count for the rate."""
+        """Add the shown count to the samples of the rate."""
         if self.shown.status is PhaseStatus.RUNNING and self.sampling.admit(now=now):
             self.rate.add_sample(now=now, count=self.shown.shown)
 
     def snapshot(self, *, now: float) -> PhaseSnapshot:
-        """Return the phase as it is to be shown at `now`."""
+        """Return the phase as it is shown at `now`, with its rate."""
         return replace(self.shown, rate_per_s=self.rate.rate_per_s(now=now))
 
 
@@ -135,5 +135,5 @@ class LiveSession:
 
     @classmethod
     def from_rows(cls, rows: Snapshots) -> LiveSession:
-        """Begin with what the database says."""
+        """Return the session as its phase rows describe it, without reports."""
         return cls({row.name: LivePhase(row, row, kept=row.high_water_mark) for row in rows})

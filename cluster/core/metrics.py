@@ -1,7 +1,7 @@
-"""What is measured for those who run Headcount: names, units, labels. Pure; a `Meter` records it.
+"""The metrics for operators: names, units, labels. Pure; a `Meter` records them.
 
-Names follow Prometheus: the unit at the end, `_total` for what only grows. Ray puts `ray_` before
-each. No label names a photo, a person or a path.
+Names follow Prometheus: the unit comes last, and counters end with `_total`. Ray puts `ray_` before
+each name. No label names a photo, a person or a path.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Literal, Protocol
 Kind = Literal["counter", "gauge", "histogram"]
 
 STEP_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""From a batch that a GPU does at once to one whose photos come through a slow network."""
+"""From a fast batch on a GPU to a batch whose photos come over a slow network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: its name without `ray_`, what it says, its labels; buckets of a histogram."""
+    """One metric: its name without `ray_`, its description, its labels, a histogram's buckets."""
 
     name: str
     kind: Kind
@@ -50,7 +50,7 @@ ETA = Metric("headcount_eta_seconds", "gauge", "Time left; absent when unknown."
 PENDING = Metric(
     "headcount_photos_pending",
     "gauge",
-    "Queue depth: photos of the running phase that nobody has done.",
+    "Queue depth: photos of the running phase that are not done.",
     ("session", "phase"),
 )
 IN_FLIGHT = Metric(
@@ -62,7 +62,7 @@ IN_FLIGHT = Metric(
 IN_FLIGHT_AGE = Metric(
     "headcount_in_flight_age_seconds",
     "gauge",
-    "How long the oldest batch has been in flight: one that grows is stuck.",
+    "How long the oldest batch has been in flight; a batch is stuck when this keeps growing.",
     ("session", "phase"),
 )
 DETECTORS = Metric("headcount_detectors", "gauge", "Detectors that run.", ("session",))
@@ -82,7 +82,7 @@ METRICS = (
 
 
 class Meter(Protocol):
-    """Takes measurements and never fails the work for them."""
+    """Records measurements; an error in recording never fails the work."""
 
     def record(self, metric: Metric, value: float, **labels: str) -> None:
         """Add to a counter, set a gauge, or observe in a histogram."""
@@ -90,7 +90,7 @@ class Meter(Protocol):
 
 
 class NoMeter:
-    """Measures nothing."""
+    """A meter that records nothing."""
 
     def record(self, metric: Metric, value: float, **labels: str) -> None:
         """Drop the measurement."""

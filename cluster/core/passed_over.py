@@ -1,4 +1,4 @@
-"""What discovery met and did not take: counted by kind, so that nothing is missing in silence."""
+"""Counts, by kind, the files and folders that discovery passes over, so that all are reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class PassedOverKind(StrEnum):
-    """Why a file or a folder is not taken. People are told in this order."""
+    """Why a file or a folder is passed over. Messages name the kinds in this order."""
 
     RAW = "raw"
     FILM = "film"
@@ -90,10 +90,10 @@ _WORDS: dict[PassedOverKind, tuple[str, str]] = {
 
 @dataclass(slots=True)
 class PassedOver:
-    """What one walk passed over. It grows with the number of kinds, and of places in `unlisted`.
+    """The files and folders that one walk passed over.
 
-    `unlisted` names the folders that could not be listed, and the files without a known suffix
-    that could not be looked at, as FoundPhoto names photos: what is known there is not gone.
+    `unlisted` holds the paths of folders that could not be listed, and of files without a known
+    suffix that could not be opened, in the form of FoundPhoto. Known photos there are not gone.
     """
 
     counts: Counter[PassedOverKind] = field(default_factory=Counter)
@@ -104,18 +104,18 @@ class PassedOver:
         self.counts[kind] += 1
 
     def note_unlisted(self, place: str, kind: PassedOverKind) -> None:
-        """Count a place that could not be looked into, and keep its name."""
+        """Count a folder or file that could not be opened, and keep its path."""
         self.note(kind)
         self.unlisted.append(place)
 
     def to_json(self) -> dict[str, int]:
         """Return the counts by the names of their kinds; kinds that did not occur are left out."""
-        counted = dict(self.counts)  # One step: the walk may go on in another thread.
+        counted = dict(self.counts)  # Copied in one step: another thread may still count.
         return {str(kind): counted[kind] for kind in PassedOverKind if counted.get(kind)}
 
     @classmethod
     def from_json(cls, counts: Mapping[str, int]) -> PassedOver:
-        """Return what `to_json` gave. A kind of another version counts as OTHER."""
+        """Return the counts that `to_json` wrote; an unknown kind counts as OTHER."""
         passed_over = cls()
         for name, count in counts.items():
             is_known = name in PassedOverKind.__members__.values()
@@ -125,6 +125,6 @@ class PassedOver:
 
 
 def describe_passed_over(counts: Mapping[PassedOverKind, int]) -> str:
-    """Say what was passed over ("5 raw photos, 1 film"), most telling first; "" for nothing."""
+    """Return the counts in words ("5 raw photos, 1 film") in the order of PassedOverKind."""
     said = [(counts[kind], *_WORDS[kind]) for kind in PassedOverKind if counts.get(kind, 0) > 0]
     return ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in said)

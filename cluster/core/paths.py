@@ -1,7 +1,7 @@
 """File names as text that PostgreSQL and JSON can hold, without loss.
 
-POSIX file names are bytes. Python shows bytes that are not UTF-8 as lone surrogates (PEP 383),
-which no UTF-8 column accepts; such a path is written as its percent-encoded file:// URL.
+POSIX file names are bytes. Python decodes bytes that are not UTF-8 to lone surrogates (PEP 383),
+which no UTF-8 column accepts. Such a path is stored as its percent-encoded file:// URL.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 _FILE_URL = "file://"
 
 MAX_PATH_CHARACTERS = 20_000
-"""More than 4,096 bytes have, which is Linux's limit, when each is percent-encoded."""
+"""More than a path of 4,096 bytes, which is Linux's limit, has when it is percent-encoded."""
 
 
 def path_to_text(path: str) -> str:
@@ -27,14 +27,14 @@ def path_to_text(path: str) -> str:
 
 
 def text_to_path(text: str) -> str:
-    """Return the path that `path_to_text` was given."""
+    """Return the path whose text `path_to_text` returned."""
     if text.startswith(_FILE_URL):
         return os.fsdecode(unquote_to_bytes(text[len(_FILE_URL) :]))
     return text
 
 
 def hash_path(path: str) -> bytes:
-    """Return the SHA-256 of a path, by which the database finds its file."""
+    """Return the SHA-256 of a path's UTF-8, 32 bytes; the database finds files by it."""
     return hashlib.sha256(path.encode()).digest()
 
 
@@ -45,5 +45,5 @@ def is_url(path: str) -> bool:
 
 
 def decoded_folder(data_dir: Path, session_id: int) -> Path:
-    """Return where the decoded photos of a session wait while it runs."""
+    """Return the folder that holds the decoded photos of a session while it runs."""
     return data_dir / "decoded" / f"session-{session_id}"

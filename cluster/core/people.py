@@ -1,4 +1,4 @@
-"""People and their faces as values, and when two names are the same."""
+"""People and their faces as values, and the rule by which two names are the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from cluster.core.faces import BoundingBox
 
 MAX_NAME_CHARACTERS = 200
 TAG_CHARACTERS = 12
-"""So much of a picture's SHA-256, in hexadecimal, tells it from what had its address before."""
+"""How many hexadecimal digits of a picture's SHA-256 are in its address, so that a changed picture
+has another address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class PersonSummary:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A person who looks like a face; `similarity` is a cosine, -1 to 1."""
+    """A person that resembles a searched face; `similarity` is a cosine, -1 to 1."""
 
     person: PersonSummary
     similarity: float
@@ -42,10 +43,10 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class FaceInfo:
-    """One face and the photo that it is in; the photo has so many `duplicates`.
+    """One face and the photo that it is in; `duplicates` counts the photo's duplicates.
 
     `box` is in pixels of the upright photo of full size, `width` x `height`. `taken_at` is local
-    time without a zone. The tags begin the digests of the two pictures.
+    time without a zone. The tags are the beginnings of the digests of thumbnail, photo and crop.
     """
 
     id: int
@@ -66,5 +67,5 @@ class FaceInfo:
 
 
 def fold_name(name: str) -> str:
-    """Return what two names must share to be the same: case, accents' coding, spaces aside."""
+    """Return the form in which names are compared: case, Unicode form and spaces are ignored."""
     return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()

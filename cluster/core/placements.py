@@ -1,9 +1,9 @@
-"""Where a picture lies in another one, and how the one came of the other.
+"""The position of one picture within another, and the relation of the two.
 
-A turn is a code from 1 to 8, as in EXIF (CIPA DC-008, Orientation): what has to be done with a
-picture so that it stands as the other one does. 1 leaves it, 2 mirrors it left to right, 3 turns
-it by 180 degrees, 4 mirrors it top to bottom, 6 turns it clockwise and 8 anticlockwise; 5 and 7
-mirror it along its two diagonals.
+A turn is a code from 1 to 8, as in EXIF (CIPA DC-008, Orientation). It brings a picture into the
+orientation of another one: 1 changes nothing, 2 mirrors left to right, 3 turns by 180 degrees, 4
+mirrors top to bottom, 6 turns clockwise and 8 anticlockwise by 90 degrees, 5 and 7 mirror along one
+of the two diagonals.
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ _MATRICES = {
 _TURNS = {matrix: turn for turn, matrix in _MATRICES.items()}
 
 _MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
-"""In a mirror the left eye is the right one, and so are the corners of the mouth."""
+"""The order of the landmarks in a mirrored picture: left and right eye, and the two corners of the
+mouth, change places."""
 
 
 class Likeness(StrEnum):
-    """What a new picture is to an old one.
+    """The relation of a new picture to an old one.
 
-    `equal`: the same pixels, perhaps turned by quarter turns or mirrored, so that nothing need be
-    detected again. `same`: saved again, resized or compressed. `part`: cropped or edited.
+    `equal`: the same pixels, perhaps turned by quarter turns or mirrored, so that no face has to
+    be detected again. `same`: saved again, resized or compressed. `part`: cropped or edited.
+    `other`: another picture.
     """
 
     EQUAL = "equal"
@@ -47,7 +49,7 @@ class Likeness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where points of a picture lie in another one, in pixels of both, upright and of full size.
+    """An affine map from one picture to another, in upright pixels of full size of both.
 
     x' = xx * x + xy * y + x0 and y' = yx * x + yy * y + y0.
     """
@@ -61,26 +63,26 @@ class Placement:
 
     @property
     def is_mirrored(self) -> bool:
-        """Left and right have changed sides."""
+        """The map mirrors: it exchanges left and right."""
         return self.xx * self.yy - self.xy * self.yx < 0
 
     def place_point(self, x: float, y: float) -> tuple[float, float]:
-        """Return where a point lies."""
+        """Return the position of a point in the other picture."""
         return (
             self.xx * x + self.xy * y + self.x0,
             self.yx * x + self.yy * y + self.y0,
         )
 
     def place_box(self, box: BoundingBox) -> BoundingBox:
-        """Return the smallest upright box around a placed one."""
+        """Return the smallest upright box around the four corners as placed."""
         corners = self._place((x, y) for x in (box.left, box.right) for y in (box.top, box.bottom))
         across, down = zip(*corners, strict=True)
         return BoundingBox(min(across), min(down), max(across), max(down))
 
     def place_points(self, points: Landmarks) -> Landmarks:
-        """Return where a face's landmarks lie.
+        """Return the landmarks of a face in the other picture.
 
-        In a mirrored picture left and right change places, as a detector would tell them.
+        In a mirrored picture, left and right change places, as a detector would name them there.
         """
         placed = self._place(points)
         if self.is_mirrored and len(placed) == len(_MIRRORED_LANDMARKS):
@@ -105,10 +107,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What a new picture is to an old one, and where points of the old one lie in it.
+    """The relation of a new picture to an old one.
 
-    `placement` is None for another picture. `turn` is the one that makes the old picture stand as
-    the new one does.
+    `placement` maps points of the old picture to the new one, and is None for another picture.
+    `turn` brings the old picture into the orientation of the new one.
     """
 
     likeness: Likeness
@@ -118,7 +120,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class OldPicture:
-    """What is kept of a picture that is gone: all by which another one is compared with it.
+    """The stored properties of an old picture, with which a new one is compared.
 
     `thumbnail` is a JPEG; `width` and `height` are upright pixels of full size.
     """
@@ -132,12 +134,12 @@ class OldPicture:
 
 
 def scaling(across: float, down: float) -> Placement:
-    """Return the placement in a picture that is so many times as wide and as high."""
+    """Return the placement in a picture `across` times as wide and `down` times as high."""
     return Placement(across, 0.0, 0.0, 0.0, down, 0.0)
 
 
 def turning(turn: int, width: float, height: float) -> Placement:
-    """Return the placement in a turned picture, which was `width` x `height` before."""
+    """Return the placement in a turned picture, whose size was `width` x `height` before."""
     xx, xy, yx, yy = _MATRICES[turn]
     x0 = -min(0, xx) * width - min(0, xy) * height
     y0 = -min(0, yx) * width - min(0, yy) * height
@@ -145,28 +147,28 @@ def turning(turn: int, width: float, height: float) -> Placement:
 
 
 def has_swapped_sides(turn: int) -> bool:
-    """Tell whether a turn makes width of height."""
+    """Tell whether a turn exchanges width and height."""
     return turn >= 5
 
 
 def compose_turns(first: int, second: int) -> int:
-    """Return the turn that does what two do one after the other."""
+    """Return the turn that equals `first` followed by `second`."""
     a, b, c, d = _MATRICES[first]
     e, f, g, h = _MATRICES[second]
     return _TURNS[(e * a + f * c, e * b + f * d, g * a + h * c, g * b + h * d)]
 
 
 def invert_turn(turn: int) -> int:
-    """Return the turn that takes another one back."""
+    """Return the turn that undoes `turn`."""
     return {6: 8, 8: 6}.get(turn, turn)
 
 
 def relative_turn(old_orientation: int, new_orientation: int) -> int:
-    """Return what turns the old upright picture into the new one, when only EXIF has changed."""
+    """Return the turn from the old upright picture to the new one when only EXIF has changed."""
     return compose_turns(invert_turn(old_orientation), new_orientation)
 
 
 def turn_within(before: int, after: int, width: int, height: int) -> Relation:
-    """Return the relation of one picture in two orientations; it is `width` x `height` before."""
+    """Return the relation of one picture in two orientations, `width` x `height` in the first."""
     turn = relative_turn(before, after)
     return Relation(Likeness.EQUAL, turning(turn, width, height), turn)

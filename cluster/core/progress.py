@@ -1,8 +1,8 @@
-"""Counts in, the progress that users see out. Pure: a snapshot in, an answer out.
+"""Turns counts into the progress that users see. Pure: a snapshot goes in, an answer comes out.
 
-The law: finished = processed + skipped + failed; what is shown is settled plus in
-flight; a percentage is rounded down, so that 100.00 is never shown before the last item; while
-photos are still being discovered the percentage stays 0.
+The law: finished = processed + skipped + failed. The shown count is settled plus in flight. A
+percentage is rounded down, so that 100.00 is never shown before the last item. While photos are
+still being discovered, the percentage stays 0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DEFAULT_WEIGHTS: Mapping[PhaseName, float] = MappingProxyType(
 )
 
 SLOWEST_RATE_PER_S = 1e-6
-"""A photo in eleven days."""
+"""One photo in eleven days; a slower rate is treated as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class PhaseCounts:
 
 @dataclass(frozen=True, slots=True)
 class ClusteringResult:
-    """What clustering came to."""
+    """The numbers of people found, of faces that belong to one, and of ungrouped faces."""
 
     clusters_found: int
     faces_clustered: int
@@ -50,7 +50,7 @@ class ClusteringResult:
 
 @dataclass(frozen=True, slots=True)
 class PhaseSnapshot:
-    """All that is known of one phase at one moment.
+    """One phase at one moment: its row, what is in flight, and its rate.
 
     `in_flight` counts photos that workers have done but not committed; `high_water_mark` is the
     highest finished count that was shown in this attempt. Rates are finished per second;
@@ -78,8 +78,8 @@ class PhaseSnapshot:
     def shown(self) -> int:
         """The finished count to show: settled plus in flight, at least what was shown before.
 
-        The last item counts only when it is settled: a count that reaches the total says that
-        nothing can be lost any more.
+        The last item counts only when it is settled, because a count that reaches the total means
+        that nothing can be lost any more.
         """
         counts = self.counts
         if counts.finished >= counts.total:
@@ -114,7 +114,7 @@ class PhaseProgress:
 
 @dataclass(frozen=True, slots=True)
 class UnifiedProgress:
-    """A session as users see it; `waiting_for` says what keeps it, where something does."""
+    """A session as users see it; `waiting_for` is what it waits for, None when it does not wait."""
 
     session_id: int
     status: SessionStatus
@@ -133,7 +133,7 @@ class UnifiedProgress:
 def percentage(*, finished: int, total: int, is_complete: bool) -> float:
     """Return finished / total in percent, rounded down to two decimals.
 
-    Nothing to do is 100.0 once the phase has completed, and 0.0 before.
+    A total of 0 gives 100.0 when the phase has completed, and 0.0 before.
     """
     if total <= 0:
         return 100.0 if is_complete else 0.0
@@ -147,14 +147,14 @@ def check_counts(counts: PhaseCounts) -> None:
 
 
 def never_fall(before: PhaseSnapshot | None, now: PhaseSnapshot) -> PhaseSnapshot:
-    """Return `now` with its high_water_mark raised to what was shown before in the same attempt."""
+    """Return `now` with its high-water mark raised to the count shown before in this attempt."""
     if before is None or before.attempt != now.attempt:
         return now
     return replace(now, high_water_mark=max(now.high_water_mark, before.shown))
 
 
 def show_phase(phase: PhaseSnapshot) -> PhaseProgress:
-    """Turn a snapshot of one phase into what users see of it."""
+    """Return the progress of one phase, as users see it, from its snapshot."""
     counts = phase.counts
     current = phase.shown
     is_complete = phase.status is PhaseStatus.COMPLETED
@@ -169,7 +169,7 @@ def show_phase(phase: PhaseSnapshot) -> PhaseProgress:
         current=current,
         total=counts.total,
         percentage=share,
-        # A photo in flight will nearly always be processed; the row corrects it when it commits.
+        # A photo in flight is nearly always processed; the commit corrects the counts.
         processed=counts.processed + (current - counts.finished),
         skipped=counts.skipped,
         failed=counts.failed,
@@ -195,7 +195,7 @@ def _phase_eta(phase: PhaseSnapshot) -> int | None:
     remaining = phase.counts.total - phase.shown
     if remaining <= 0:
         return 0 if is_running else None
-    # A rate next to nothing is no knowledge either, and its quotient no number.
+    # With a rate near 0, the quotient would be useless or infinite.
     return math.ceil(remaining / rate) if rate and rate > SLOWEST_RATE_PER_S else None
 
 
@@ -207,7 +207,7 @@ def unify(
     waiting_for: str | None = None,
     weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
 ) -> UnifiedProgress:
-    """Turn the snapshots of a session's phases, in their order, into one answer.
+    """Return the progress of a session from the snapshots of its phases, in their order.
 
     The overall percentage is the weighted sum, rounded down, and 100.0 exactly when the session
     has completed. The overall ETA is None as soon as one part of it is unknown.

@@ -1,6 +1,6 @@
-"""What workers tell the live view. Each report may arrive twice, late or out of order.
+"""The reports of workers to the live view. A report may arrive twice, late or out of order.
 
-A report never blocks and never fails the work: it is sent and forgotten.
+Workers send reports without waiting for an answer, so a report never blocks or fails the work.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from cluster.core.photos import Settled
 from cluster.core.sessions import PhaseName
 
 MIN_INTERVAL_S = 0.25
-"""A worker reports about four times a second, and slow photos one by one; a client is told at most
-twice a second."""
+"""A worker reports about four times a second, and each slow photo by itself. Clients are updated at
+most twice a second."""
 
 MAX_REPORTS_PER_S = 200
-"""All workers together: each report takes the live view about a millisecond."""
+"""The limit for all workers together: the live view needs about a millisecond for each report."""
 
 
 def report_interval_s(workers: int) -> float:
-    """Return how long each of so many workers waits between two reports of what is in flight."""
+    """Return the seconds between two in-flight reports of each of `workers` workers."""
     return max(MIN_INTERVAL_S, workers / MAX_REPORTS_PER_S)
 
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """A worker has done `count` photos of a batch that is not committed yet."""
+    """The report that `count` photos of an uncommitted batch are done."""
 
     session_id: int
     phase: PhaseName
@@ -37,7 +37,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class SettledReport:
-    """A transaction has changed the row of a phase; `batch_id` is None when it was no batch."""
+    """The counts of a phase row after a commit; `batch_id` is None when no batch was committed."""
 
     session_id: int
     phase: PhaseName
@@ -55,9 +55,9 @@ class Throttle:
     _last: float | None = field(default=None)
 
     def admit(self, *, now: float, next_in_s: float = 0.0) -> bool:
-        """Let an event at `now` pass, or not, and tell which; one that passes is remembered.
+        """Tell whether an event at `now` (seconds) passes, and remember it when it does.
 
-        It may a little early when the next one, expected in `next_in_s`, would be late.
+        An event passes early when the next one, expected in `next_in_s`, would come too late.
         """
         if self._last is not None and 0 <= now - self._last < self.interval_s - next_in_s:
             return False
@@ -67,7 +67,7 @@ class Throttle:
 
 @dataclass(slots=True)
 class BatchReporter:
-    """Counts the photos that a worker has done of one batch, and reports them, throttled."""
+    """Counts the photos of one batch that a worker has done, and reports them, throttled."""
 
     session_id: int
     phase: PhaseName

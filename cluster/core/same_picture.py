@@ -1,14 +1,14 @@
-"""Whether the blocks of two pictures prove that they are one picture, saved twice.
+"""Compares the blocks of two pictures to prove that both show the same picture, saved twice.
 
-The blocks of a picture are means over small overlapping windows, spread evenly over the whole of
-it: luma over LUMA_GRID x LUMA_GRID of them, then blue and red chroma over CHROMA_GRID x
-CHROMA_GRID each; bytes, row by row. The weight of a window falls off evenly from its centre to the
-centres of its neighbours, so that an edge which saving has blurred counts little.
+The blocks of a picture are means over small overlapping windows, spread evenly over the picture:
+LUMA_GRID x LUMA_GRID of luma, then CHROMA_GRID x CHROMA_GRID each of blue and red chroma, as bytes,
+row by row. The weight of a window falls linearly from its centre to the centres of its neighbours,
+so that an edge that saving has blurred counts little.
 
-The numbers come from bench/duplicates.py. In a photo of 1,200 pixels a window reaches over 50: two
-people's heads of 60 pixels at one place differ by 4 levels at the least, and an orderly 24 x 24
-would see a difference of 1. Saving in JPEG quality 40, or in a third of the size, changes a window
-by up to 2 levels, and more only where its neighbours differ a lot.
+The numbers come from bench/duplicates.py. In a photo of 1,200 pixels, a window covers 50. The heads
+of two people, 60 pixels large and at the same place, differ by at least 4 levels; a grid of 24 x 24
+without overlap would see a difference of 1. Saving with JPEG quality 40, or at a third of the size,
+changes a window by up to 2 levels, and more only where its neighbours differ a lot.
 """
 
 from __future__ import annotations
@@ -24,28 +24,29 @@ LUMA_BYTES = LUMA_GRID**2
 BLOCKS_BYTES = LUMA_BYTES + 2 * CHROMA_GRID**2
 
 MAX_FLAT_DIFFERENCE = 2.0
-"""Levels of luma, where the picture is even."""
+"""The allowed difference in levels of luma where the picture is flat."""
 
 MIN_FLAT_DIFFERENCE = 1.0
 FULL_RANGE = 128
-"""Levels between the darkest and the brightest window: less of it, as in the dark, allows less."""
+"""Levels between the darkest and the brightest window. A picture with a smaller range, such as a
+dark one, is allowed a smaller difference."""
 
 CONTRAST_SHARE = 1 / 48
-"""Of the difference between a window's neighbours, what blurring may add."""
+"""How much blurring may add, as a share of the difference between a window's neighbours."""
 
 MAX_CHROMA_DIFFERENCE = 3.0
 
 FULL_SIDE_PX = 800
-"""A window of a smaller picture is a few pixels, and saving changes it more."""
+"""In a picture with a shorter long side, a window has few pixels, and saving changes it more."""
 
 MAX_REDUCTION = 4
-"""A copy that is smaller still proves nothing more for being small."""
+"""The limits stop growing when one picture is this many times smaller than the other."""
 
 
 def are_blocks_same(one: bytes, other: bytes, *, long_sides: tuple[int, int]) -> bool:
-    """Tell whether no block differs by more than saving again does; unknown ones prove nothing.
+    """Tell whether no block differs by more than saving again changes it.
 
-    `long_sides` are those of the two photos, in pixels.
+    `long_sides` are those of the two photos, in pixels. Unknown blocks give False.
     """
     if len(one) != BLOCKS_BYTES or len(other) != BLOCKS_BYTES:
         return False
@@ -76,7 +77,7 @@ def _find_flat(blocks: bytes) -> float:
 
 
 def _list_contrasts(blocks: bytes) -> list[int]:
-    """Return for each luma window the largest difference among it and its eight neighbours."""
+    """Return for each luma window the range of levels among it and its eight neighbours."""
     starts = range(0, LUMA_BYTES, LUMA_GRID)
     rows = [blocks[start : start + LUMA_GRID] for start in starts]
     highest, lowest = _widen(rows, max), _widen(rows, min)
@@ -89,5 +90,8 @@ def _widen(rows: Sequence[Sequence[int]], pick: Callable[..., int]) -> list[int]
 
 
 def _shift(values: list[T]) -> tuple[list[T], list[T], list[T]]:
-    """Return the values moved by one both ways; those at the ends are repeated."""
+    """Return the values shifted by one to the right, unshifted, and shifted to the left.
+
+    The first and the last value are repeated at the ends.
+    """
     return [*values[:1], *values[:-1]], values, [*values[1:], *values[-1:]]

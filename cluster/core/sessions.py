@@ -1,7 +1,7 @@
-"""What a session, its phases and its items may be, and which moves are legal.
+"""The states of sessions, phases and items, and the legal moves between them.
 
-One table, `LEGAL_MOVES`, decides every change of a session's status. One pure function,
-`overall_status`, derives a session's status from its phases; nothing else may.
+The table `LEGAL_MOVES` decides every change of a session's status. Only the pure function
+`overall_status` derives a session's status from its phases.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cluster.core.errors import IllegalMove
 
 
 class SessionStatus(StrEnum):
-    """Where a session is. The three terminal statuses are left only by a user's move."""
+    """The status of a session. Only a user's move leaves one of the three terminal statuses."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -25,12 +25,12 @@ class SessionStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Nothing more happens by itself."""
+        """The status changes only by a move of a user."""
         return self in _TERMINAL
 
 
 class PhaseStatus(StrEnum):
-    """Where one phase of a session is."""
+    """The status of one phase of a session."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -41,7 +41,7 @@ class PhaseStatus(StrEnum):
 
     @property
     def has_started(self) -> bool:
-        """The phase has done something, whatever came of it."""
+        """The phase has begun; it may also have ended, paused or failed."""
         return self is not PhaseStatus.PENDING
 
 
@@ -63,7 +63,7 @@ PHOTO_PHASES = tuple(phase for phase in PhaseName if phase.counts_photos)
 
 
 class ItemState(StrEnum):
-    """Where one photo is within one phase."""
+    """The state of one item in one photo phase."""
 
     PENDING = "pending"
     PROCESSED = "processed"
@@ -72,7 +72,7 @@ class ItemState(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a file was skipped in a phase: what a query asks for. `words` are for people."""
+    """Why a file was skipped in a phase: the value in the database, and the text for users."""
 
     DUPLICATE = "duplicate"
     MOVED = "moved"
@@ -82,7 +82,7 @@ class SkipReason(StrEnum):
 
     @property
     def words(self) -> str:
-        """Return the reason as people read it, or how it begins: a path or a cause follows."""
+        """The reason as users read it; after a space at its end, a path or a cause follows."""
         return _SKIP_WORDS[self]
 
 
@@ -96,9 +96,9 @@ _SKIP_WORDS = {
 
 
 class Move(StrEnum):
-    """What a user or the pipeline may ask of a session.
+    """A change of a session's status that a user or the pipeline may make.
 
-    `take_over` is a driver's: the one before it left "running" behind when it was killed.
+    A driver makes `take_over` when an earlier driver was killed and left the session running.
     """
 
     START = "start"
@@ -113,7 +113,7 @@ class Move(StrEnum):
 
     @property
     def is_users(self) -> bool:
-        """A user makes this move; the others are the pipeline's."""
+        """A user makes this move; the pipeline makes the others."""
         return self in _USERS_MOVES
 
 
@@ -151,9 +151,9 @@ LEGAL_MOVES: Mapping[SessionStatus, Mapping[Move, SessionStatus]] = MappingProxy
 
 
 def users_moves(status: SessionStatus, *, has_failed: bool = True) -> tuple[Move, ...]:
-    """Return the moves that a user may make of a session with this status, in their order.
+    """Return the moves that a user may make in a session with this status, in the order of Move.
 
-    In a completed session in which no photo `has_failed` there is nothing to retry.
+    `has_failed` tells whether a photo failed; without one, a completed session cannot be retried.
     """
     moves = tuple(move for move in Move if move.is_users and move in LEGAL_MOVES[status])
     if status is SessionStatus.COMPLETED and not has_failed:
@@ -162,9 +162,9 @@ def users_moves(status: SessionStatus, *, has_failed: bool = True) -> tuple[Move
 
 
 def apply_move(status: SessionStatus, move: Move) -> SessionStatus:
-    """Return the status after `move`; raise IllegalMove when the table has no such move.
+    """Return the status after `move`.
 
-    The error names the moves that a user could make instead.
+    Raises IllegalMove, naming the moves that a user could make, when the table has no such move.
     """
     moves = LEGAL_MOVES[status]
     if move not in moves:
@@ -175,8 +175,8 @@ def apply_move(status: SessionStatus, move: Move) -> SessionStatus:
 def overall_status(phases: Sequence[PhaseStatus]) -> SessionStatus:
     """Derive a session's status from its phases, in the order that ARCHITECTURE.md gives.
 
-    Completed is asked first, so that nothing polls a finished session; a session between two
-    phases has started and is therefore running.
+    Completed is tested first, so that nobody polls a finished session for ever. A session between
+    two phases has started, and is therefore running.
     """
     if phases and all(status is PhaseStatus.COMPLETED for status in phases):
         return SessionStatus.COMPLETED

@@ -1,4 +1,4 @@
-"""How long the steps of a batch took, by the name of the step."""
+"""Measures how long the steps of a batch take, by the name of the step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class StepTimes:
-    """Adds up seconds by step; several threads may add at once. The clock is given."""
+    """Adds up seconds by step; several threads may add at once. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -18,7 +18,7 @@ class StepTimes:
 
     @contextmanager
     def timing(self, step: str) -> Iterator[None]:
-        """Add the time that the block takes, also when it raises."""
+        """Add the time that the block takes, even when it raises."""
         started = self._clock()
         try:
             yield
@@ -26,12 +26,12 @@ class StepTimes:
             self.add(step, self._clock() - started)
 
     def add(self, step: str, seconds: float) -> None:
-        """Add so many seconds to a step."""
+        """Add `seconds` to a step."""
         with self._lock:
             self._seconds[step] += seconds
 
     def take(self) -> dict[str, float]:
-        """Return the seconds of each step since the last time, and begin again."""
+        """Return the seconds of each step since the last call, and begin again at 0."""
         with self._lock:
             taken, self._seconds = dict(self._seconds), defaultdict(float)
         return taken

@@ -1,5 +1,6 @@
-"""What a name says of a file or a folder. Where it says nothing, the content decides
-(cluster/vision/sources/file_kinds.py).
+"""Classifies files and folders by their names.
+
+Where the name does not tell, the content decides (cluster/vision/sources/file_kinds.py).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from cluster.core.formats import FORMATS
 from cluster.core.passed_over import PassedOverKind
 
 READ_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.is_read))
-"""The suffixes of what Headcount reads."""
+"""The suffixes of the formats that Headcount reads."""
 
 PHOTO_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.kind is None))
-"""With those of other pictures: they become failed items that say so, and are not passed over."""
+"""The suffixes of all pictures. A picture that is not read becomes a failed item with the reason,
+and is not passed over."""
 
 _KINDS = {suffix: row.kind for row in FORMATS for suffix in row.suffixes if row.kind is not None}
 
@@ -34,7 +36,7 @@ _PROGRAM_FOLDERS = frozenset(
         "__macosx",
     }
 )
-"""Bins, snapshots and thumbnails: what Windows, macOS and network disks keep for themselves."""
+"""Folders of Windows, macOS and network disks for bins, snapshots and thumbnails."""
 
 _PROGRAM_SUFFIXES = (".lrdata", ".lrcat-data")
 _LIBRARIES = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary")
@@ -42,32 +44,31 @@ _OF_LIBRARIES = frozenset(
     {"resources", "thumbnails", "previews", "ipod photo cache", "data.noindex"}
     | {"database", "private", "scopes"}
 )
-"""Copies that a program made of its originals, and its own files, within a library of Apple's."""
+"""Folders within a library of Apple's for the program's own files and its copies of photos."""
 
 NO_MEDIA = ".nomedia"
 """A file of this name marks a folder whose pictures are no photos (Android)."""
 
 
 def is_photo_name(name: str) -> bool:
-    """Tell whether the suffix is that of a picture."""
+    """Tell whether the file name has the suffix of a picture."""
     return _suffix(name) in PHOTO_SUFFIXES
 
 
 def find_kind_of_name(name: str) -> PassedOverKind | None:
-    """Return what the suffix says that a file is, if it is no picture; None when it is one, or
-    when the suffix says nothing.
-    """
+    """Return why a file is passed over by its suffix; None for a picture or an unknown suffix."""
     return _KINDS.get(_suffix(name))
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file or folder is hidden by its name."""
+    """Tell whether a file or folder is hidden: its name begins with a dot."""
     return name.startswith(".")
 
 
 def find_kind_of_folder(name: str, *, parent: str) -> PassedOverKind | None:
-    """Return why a folder is nobody's photos by its name, in any case; `parent` is the name of
-    the folder that it lies in. None for one that is walked.
+    """Return why a folder is passed over by its name; None when it is walked.
+
+    `parent` is the name of the folder above. Upper and lower case count as equal.
     """
     if is_hidden(name):
         return PassedOverKind.HIDDEN_FOLDER

@@ -1,8 +1,8 @@
-"""URLs of photo libraries in one normal form, and which lies below which.
+"""Brings URLs of photo libraries into one normal form, and tells which lies below which.
 
-What is allowed is decided by comparing, and a server or a driver may read a URL in another way:
-`%2e%2e` is `..`, and `HOST:80` is `host`. So a root is used, stored and compared in one form, which
-nobody can read in two ways; a URL that has no such form is refused.
+Access is decided by comparing URLs, but a server or a driver may read a URL differently: `%2e%2e`
+is `..`, and `HOST:80` is `host`. Therefore a root is used, stored and compared in one unambiguous
+form, and a URL without such a form is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cluster.core.errors import BadRoot
 from cluster.core.passed_over import PassedOverKind
 
 MAX_URL_CHARACTERS = 4096
-"""As many as a root over HTTP has, and more than any object store's key."""
+"""The limit for a root over HTTP too; no key in an object store is longer."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNRESERVED = re.compile(r"%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE)
@@ -23,18 +23,19 @@ _AS_WRITTEN = "%/:@!$&'()*+,;=~"
 _SEPARATORS = re.compile(r"[/\\]")
 _MOST_DECODINGS = 5
 _SECRET = (
-    "a URL with a password or token in it would be stored and shown. Leave it out, and give it to "
-    "the driver: set FSSPEC_{scheme}_... (fsspec's documentation, Configuration), or AWS_... for "
-    "s3, in the environment of Headcount."
+    "the URL contains a password or token, which would be stored and shown. Leave it out, and give "
+    "it to the driver: set FSSPEC_{scheme}_... (fsspec's documentation, Configuration), or AWS_... "
+    "for s3, in the environment of Headcount."
 )
 
 
 def normalise_url(url: str) -> str:
-    """Return `url` in its normal form; raise BadRoot, without any password, where it has none.
+    """Return `url` in its normal form; raise BadRoot when it has none.
 
-    The scheme is in lower case, and nothing is at its end. Of http and https so is the host, the
-    port is left out where it is the usual one, and of the percent-encodings only those stay that
-    mean something (RFC 3986, 6.2.2). The names in other stores are literal, and stay as they are.
+    The error shows no password. The scheme is in lower case, and slashes at the end are removed.
+    For http and https, the host is in lower case too, the default port is left out, and only the
+    necessary percent-encodings stay (RFC 3986, 6.2.2). Names in other stores are literal and do not
+    change.
     """
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
@@ -42,9 +43,9 @@ def normalise_url(url: str) -> str:
     if "::" in url:
         raise BadRoot(url, "a chain of file systems (::) cannot be read; name the folder itself.")
     if len(url) > MAX_URL_CHARACTERS or not _is_text(url):
-        raise BadRoot(url[:80], "no folder has such a URL: it is too long, or no text.")
+        raise BadRoot(url[:80], "the URL is too long, or contains control characters.")
     if _climbs(rest):
-        raise BadRoot(url, "write the URL without `.` and `..` in it, encoded or not.")
+        raise BadRoot(url, "write the URL without `.` and `..` segments, encoded or not.")
     if scheme in _DEFAULT_PORTS:
         rest = _normalise_web(url, scheme, rest)
     return f"{scheme}://{rest}".rstrip("/") if rest.strip("/") else f"{scheme}://"
@@ -60,11 +61,10 @@ def is_below(place: str, root: str) -> bool:
 
 
 def find_place(name: str, *, top: str) -> str | None:
-    """Return where a file or folder really lies that a driver calls `name`; None unless that is
-    below `top`, whoever reads it, and can be stored.
+    """Return the place of a file or folder that a driver calls `name`, in normal form.
 
-    A driver's names are URLs for the web, and paths for all other stores; so is `top`, in its
-    normal form.
+    None when it is not below `top`, can be read in two ways, or cannot be stored. `name` and `top`
+    are URLs for the web, and paths for all other stores; `top` is in normal form.
     """
     place = _find_normal(name)
     return place if place is not None and is_below(place, top) else None
@@ -78,14 +78,15 @@ def find_fault(name: str) -> PassedOverKind:
 
 
 def file_name_of(place: str) -> str:
-    """Return the last segment of a place, as a file system would call it."""
+    """Return the last segment of a place as a file name, without percent-encoding."""
     name = place.rstrip("/").rpartition("/")[2]
     return unquote(name) if _is_web(place) else name
 
 
 def leaves_folder(name: str, folder: str) -> bool:
-    """Tell that a driver's name is not the listed folder itself, which a listing may name too, as
-    a page names itself sorted in another way.
+    """Tell whether a driver's name is another place than the listed folder itself.
+
+    A listing may name its own folder, as a web page does that links to itself in another order.
     """
     bare = re.split(r"[?#]", name, maxsplit=1)[0] if _is_web(name) else name
     return bare.rstrip("/") != folder.rstrip("/")
@@ -101,13 +102,14 @@ def _find_normal(name: str) -> str | None:
 
 
 def normalise_place(name: str) -> str:
-    """Return a driver's name of a root in its normal form; raise BadRoot where it has none."""
+    """Return a driver's name of a root in its normal form; raise BadRoot when it has none."""
     return normalise_url(name) if _is_web(name) else name.rstrip("/")
 
 
 def leads_to_itself(url: str, target: str) -> bool:
-    """Tell whether a redirect from `url` to `target` changes nothing but the slash at the end, or
-    http to https.
+    """Tell whether a redirect from `url` to `target` leads to the same place.
+
+    Only a slash at the end, or https instead of http, may differ.
     """
     try:
         before, after = normalise_url(url), normalise_url(target)
@@ -127,7 +129,7 @@ def _path_of(name: str) -> str:
 
 def _normalise_web(url: str, scheme: str, rest: str) -> str:
     if re.search(r"[?#]", rest):
-        raise BadRoot(url, "the URL of a folder ends before any `?` or `#`.")
+        raise BadRoot(url, "write the URL of the folder without `?`, `#` and what follows them.")
     authority, slash, path = rest.partition("/")
     encoded = _NOT_ENCODED.sub("%25", path)
     encoded = _UNRESERVED.sub(lambda found: unquote(found.group()), encoded)
@@ -149,7 +151,7 @@ def _normalise_host(url: str, scheme: str, authority: str) -> str:
 
 
 def _refuse_secrets(url: str, scheme: str, rest: str) -> None:
-    """A user's name alone is none, but for the web: there it may be a token."""
+    """Raise BadRoot for a URL with a password, or with a web user name, which may be a token."""
     user, at, _ = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")
     if at and (":" in user or scheme in _DEFAULT_PORTS):
         shown = url.replace(f"{user}@", "***@", 1)
@@ -157,8 +159,9 @@ def _refuse_secrets(url: str, scheme: str, rest: str) -> None:
 
 
 def _climbs(path: str) -> bool:
-    """Tell whether somebody might read a segment as `.` or `..`: decoded once more, with another
-    separator, or divided at each `;`.
+    """Tell whether any reader could take a segment for `.` or `..`.
+
+    A reader may decode the path again, accept another separator, or split segments at each `;`.
     """
     for _ in range(_MOST_DECODINGS):
         parts = (part for s in _SEPARATORS.split(path) for part in s.split(";"))
