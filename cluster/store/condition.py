@@ -1,4 +1,4 @@
-"""What a database is like, for whoever asks what is wrong: read, and nothing changed."""
+"""Reads the state of a database for the doctor, without changing anything."""
 
 from __future__ import annotations
 
@@ -51,12 +51,13 @@ _ROWS = text(
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A database that answers. `revision` is that of its tables, None where there are none.
+    """The state of a database that answers. `revision` is None when it has no tables.
 
-    `clients` counts the connections of others by the name that they give; `rows` photos, faces and
-    people. `last_sessions` come newest first; `unattended` are those that nobody runs although they
-    are pending or running. `names` of people and sessions are there to be kept out of what is
-    shown. Where the tables are of another version, all of these are empty.
+    `clients` counts other connections by their application name; `rows` counts photos, faces and
+    people. `last_sessions` are ordered newest first; `unattended` are the ids of pending and
+    running sessions that no process runs. `names` of people and sessions are read so that the
+    doctor can remove them from its output. `rows` and all fields after it are empty when the tables
+    are of another version.
     """
 
     version: str
@@ -73,14 +74,14 @@ class Condition:
 
     @property
     def is_current(self) -> bool:
-        """The tables are those of this version."""
+        """The tables have this version's revision."""
         return self.revision == self.newest_revision
 
 
 def read_condition(engine: Engine, *, sessions: int) -> Condition:
-    """Return what a database is like, with its last `sessions`.
+    """Return the state of a database, with its last `sessions` sessions.
 
-    Raises DatabaseUnavailable, and DatabaseUnusable when it does not let us look.
+    Raises DatabaseUnavailable, or DatabaseUnusable when the database refuses a query.
     """
     try:
         with begin(engine) as db:
@@ -117,14 +118,14 @@ def _find_revision(db: Db) -> str | None:
 
 
 def _list_names(db: Db) -> list[str]:
-    """Return the names of people and sessions, which are kept out of what is shown."""
+    """Return the names of people and sessions, which must not appear in the doctor's output."""
     people = db.execute(text("SELECT name FROM person WHERE name IS NOT NULL"))
     named = db.execute(text("SELECT name FROM training_session WHERE name IS NOT NULL"))
     return [*people.scalars(), *named.scalars()]
 
 
 def describe_server(database_url: str) -> str:
-    """Return host, port and database of a URL; DatabaseUnavailable when it is none."""
+    """Return host, port and database of a URL; raise DatabaseUnavailable when it is not valid."""
     engine = build_engine(database_url)
     try:
         return describe_url(engine.url)
@@ -134,7 +135,7 @@ def describe_server(database_url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedState:
-    """The embedded server before anybody asks for it; `is_made` when it has a data directory."""
+    """The state of the embedded server; `is_made` tells whether it has a data directory."""
 
     is_made: bool
     is_running: bool
@@ -142,7 +143,10 @@ class EmbeddedState:
 
 
 def look_at_embedded(data_dir: Path) -> EmbeddedState:
-    """Return the state of the server of `data_dir`; OSError when it may not be looked at."""
+    """Return the state of the server of `data_dir`, without starting it.
+
+    Raises OSError when this user may not read its folder.
+    """
     files = ServerFiles.under(data_dir)
     if files.home.exists() and not os.access(files.home, os.R_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(files.home))

@@ -1,12 +1,12 @@
-"""Erasing: what is known of a session, of a person, or of everybody goes for good.
+"""Erases a session, a person, or everything, permanently.
 
-What belongs to a session: its items and phases, and the photos that no other session has found,
-with their thumbnails, fingerprints, faces and what was noted of looking for them. A photo that
-stands for a duplicate in another session stays until that one goes. People that are left without a
-face go too, named or not.
+A session owns its items and phases, and the photos that no other session has found, with their
+thumbnails, fingerprints, faces and records of detection. A photo that represents a duplicate in
+another session stays until that session is erased. People who are left without a face are erased
+too, named or not.
 
-Deleted rows are gone for every query at once. PostgreSQL keeps their bytes in its files until it
-uses the space again; `compact_tables` does that at once.
+No query sees a deleted row any more. PostgreSQL keeps the bytes of the row in its files until it
+uses the space again; `compact_tables` removes them at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cluster.store.sessions.session_locks import keep_drivers_out, list_locked_s
 from cluster.store.sessions.session_rows import get_session
 
 ENDING_S = 20.0
-"""A cancelled session settles what is in flight before its driver ends."""
+"""How long to wait for a driver that is ending: it first commits the photos in flight."""
 
 POLL_S = 0.2
 
@@ -71,7 +71,7 @@ _COUNT_FACES = text("SELECT count(*) FROM face WHERE image_id IN (SELECT id FROM
 _DELETE_SESSION = text("DELETE FROM training_session WHERE id = :session_id")
 _DELETE_ORPHANS = text("DELETE FROM image WHERE id IN (SELECT id FROM orphan)")
 
-# Also the undo log's copy of a name: the change goes in which the person took part.
+# The undo log holds a copy of the name, so every change that the person took part in is deleted.
 _FORGET_CHANGES = text(
     """
     DELETE FROM person_change WHERE id IN (
@@ -100,7 +100,7 @@ _RECOUNT = text(
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much is gone."""
+    """The numbers of photos, faces and people that were erased."""
 
     photos: int
     faces: int
@@ -108,9 +108,9 @@ class Erased:
 
 
 def erase_session(db: Session, session_id: int) -> Erased:
-    """Erase a session and what belongs to it alone.
+    """Erase a session and everything that belongs to it alone; return how much was erased.
 
-    Raises NotFound, SessionRunning while it runs, SessionBusy while its driver is still ending.
+    Raises NotFound, SessionRunning while it runs, or SessionBusy while its driver is still ending.
     """
     _stand_still(db)
     if get_session(db, session_id, for_change=True).status is SessionStatus.RUNNING:
@@ -129,9 +129,9 @@ def erase_session(db: Session, session_id: int) -> Erased:
 
 
 def erase_ended_session(engine: Engine, session_id: int) -> Erased:
-    """Erase a session in a transaction of its own; a driver that is ending is waited for.
+    """Erase a session in a transaction of its own, waiting up to ENDING_S for its driver to end.
 
-    Raises as `erase_session` does.
+    Raises the errors of `erase_session`.
     """
     deadline = time.monotonic() + ENDING_S
     while True:
@@ -147,10 +147,10 @@ def erase_ended_session(engine: Engine, session_id: int) -> Erased:
 
 
 def erase_person(db: Session, person_id: int) -> Erased:
-    """Erase a person with all faces; the photos stay. Raises NotFound.
+    """Erase a person with all its faces; the photos stay. Raises NotFound.
 
-    The photos count as looked at, and where the faces were none is found again. Faces of the same
-    human that belong to nobody, or to another person, are not known to be the same, and stay.
+    The photos still count as searched, and no face is found again where these faces were. Ungrouped
+    faces of the same human, and those in another person, stay.
     """
     lock_people(db)
     mark_erased(db, person_id)
@@ -165,7 +165,8 @@ def erase_person(db: Session, person_id: int) -> Erased:
 def erase_all(db: Session) -> Erased:
     """Erase every session, photo, face and person.
 
-    Their files are emptied as well. Raises SessionRunning or SessionBusy while a session runs.
+    The tables' files are emptied as well. Raises SessionRunning or SessionBusy while a session
+    runs or its driver is ending.
     """
     _stand_still(db)
     query = text("SELECT id FROM training_session WHERE status = 'running' LIMIT 1")
@@ -185,9 +186,10 @@ def erase_all(db: Session) -> Erased:
 
 
 def compact_tables(engine: Engine) -> None:
-    """Write the tables anew, so that nothing that was deleted is left in their files.
+    """Rewrite the tables, so that no deleted row is left in their files.
 
-    Each table is locked meanwhile, and needs its size again on the disk: DatabaseDiskFull without.
+    Each table is locked while it is rewritten, and needs its size again as free disk space. Raises
+    DatabaseDiskFull when there is too little.
     """
     with tell_outages(engine), engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -196,7 +198,7 @@ def compact_tables(engine: Engine) -> None:
 
 
 def _stand_still(db: Session) -> None:
-    """Let nobody find photos, settle batches or change people until the transaction ends."""
+    """Lock out discovery, commits of batches and changes to people until the transaction ends."""
     for session_id in list_locked_sessions(db):
         hold_attempts_closed(db, session_id)
     lock_library(db)
@@ -204,11 +206,11 @@ def _stand_still(db: Session) -> None:
 
 
 def delete_people(db: Session, ids: list[int]) -> int:
-    """Delete people, and the changes that mention them; return how many there were."""
+    """Delete people, and the changes that mention them; return how many people were deleted."""
     db.execute(_FORGET_CHANGES, {"ids": ids})
     return count_rows(db, _DELETE_PEOPLE, ids=ids)
 
 
 def count_rows(db: Session, statement: TextClause, **key: object) -> int:
-    """Run a statement; return how many rows it changed."""
+    """Run a statement with the parameters `key`; return how many rows it changed."""
     return int(cast(CursorResult[Any], db.execute(statement, key)).rowcount)

@@ -1,8 +1,8 @@
-"""Photos that are gone: a user says that they are, and a user has them forgotten.
+"""Confirms that photos are gone, and forgets missing photos, on request of a user.
 
-What is forgotten is what is known of a photo: its row, thumbnail, faces, and people that are in no
-other photo. Its files stay as rows for the sessions that met them, and hold no photo. A missing
-photo that stands for one of another library stays until that one is forgotten.
+Forgetting a photo deletes its row, thumbnail and faces, and people that are in no other photo. The
+rows of its files stay for the sessions that met them, without a photo. A missing photo that
+represents a photo of another library stays until that photo is forgotten.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cluster.store.sessions.attempts import hold_attempts_closed
 from cluster.store.sessions.library_rows import get_library, path_prefix
 from cluster.store.sessions.session_locks import list_locked_sessions
 
-# What a user has confirmed is no question any more, neither of the library nor of its sessions.
+# A confirmed loss is no longer an open question of the library or of its sessions.
 _CONFIRM = (
     text("UPDATE library SET known = NULL, gone = NULL WHERE id = :id"),
     text(
@@ -70,9 +70,9 @@ _LIST_FACELESS = text(
 
 
 def confirm_missing(db: Session, library_id: int, *, gone: Sequence[int], now: datetime) -> int:
-    """Mark these files as gone for good, and return how many photos are missing now for that.
+    """Mark the files `gone` as missing; return how many photos became missing by that.
 
-    A duplicate that is there takes the place of a photo that is not. Raises NotFound.
+    A duplicate that is there takes the place of a missing photo. Raises NotFound.
     """
     lock_library(db)
     lock_people(db)
@@ -85,7 +85,7 @@ def confirm_missing(db: Session, library_id: int, *, gone: Sequence[int], now: d
 
 
 def forget_missing(db: Session, library_id: int) -> Erased:
-    """Forget the photos of a library that are missing, and return how much is gone.
+    """Forget the missing photos of a library; return how much was erased.
 
     Raises NotFound.
     """

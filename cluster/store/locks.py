@@ -1,17 +1,17 @@
 """All advisory locks of the database, and the order in which a transaction takes them.
 
-A transaction that needs several takes them from the top of this list to the bottom, with the rows
-of its items after the attempts: so no two transactions wait for each other.
+A transaction that needs several locks takes them from the top of this list to the bottom. It locks
+the rows of its items after ATTEMPTS. Therefore transactions cannot deadlock.
 
-1. MIGRATION: the schema is brought to date.
-2. SESSION: a process runs a session, or keeps drivers out of it (sessions/session_locks.py).
-3. ATTEMPTS: workers of a session commit (shared), or a new attempt begins (alone).
-4. COMMIT_SLOTS: so many workers commit at a time.
-5. LIBRARY: files and photos change.
-6. PEOPLE: people change, or faces are deleted.
+1. MIGRATION: held while the schema is upgraded.
+2. SESSION: held to run a session, or to keep drivers out of it (sessions/session_locks.py).
+3. ATTEMPTS: held shared by the workers of a session to commit, exclusively to begin an attempt.
+4. COMMIT_SLOTS: limit how many workers commit at the same time.
+5. LIBRARY: held to change files and photos.
+6. PEOPLE: held to change people or to delete faces.
 
-SESSION, ATTEMPTS and COMMIT_SLOTS are classes: the key's upper 32 bits, with the session's id or
-the slot's number below. The others are single keys.
+SESSION, ATTEMPTS and COMMIT_SLOTS are classes of locks: the class is in the upper 32 bits of the
+key, the session's id or the slot's number in the lower. The others are single keys.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 def key_of(lock_class: int, number: int) -> int:
-    """Return the 64-bit key of one lock of a class."""
+    """Return the 64-bit key of the lock of a class with this number."""
     return lock_class << 32 | number
 
 
 def lock_migrations(connection: Connection) -> None:
-    """Leave this transaction as the only one that changes the schema, until it ends."""
+    """Lock out other changes of the schema until the transaction ends."""
     connection.execute(_LOCK, {"key": MIGRATION})
 
 
 def lock_library(db: Session) -> None:
-    """Leave this transaction as the only one that changes files, until it ends."""
+    """Lock out other changes of files and photos until the transaction ends."""
     db.execute(_LOCK, {"key": LIBRARY})
 
 
 def lock_people(db: Session) -> None:
-    """Leave this transaction as the only one that changes people or deletes faces, until it ends.
+    """Lock out other changes of people and deletions of faces until the transaction ends.
 
-    Clustering, users and erasing all take it first, so that none waits for the others' rows.
+    Clustering, users and erasing take this lock before they lock rows, so they cannot deadlock.
     """
     db.execute(_LOCK, {"key": PEOPLE})

@@ -158,7 +158,7 @@ def test_data_of_another_version_is_refused(folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(folder: Path) -> None:
     (folder / "file").write_text("")
-    with pytest.raises(DatabaseUnavailable, match="cannot live in"):
+    with pytest.raises(DatabaseUnavailable, match="cannot use"):
         start_embedded(folder / "file" / "inside")
 
 

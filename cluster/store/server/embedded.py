@@ -1,8 +1,8 @@
-"""The embedded PostgreSQL: nothing to install, started when asked for, brought back when it died.
+"""Starts and stops the embedded PostgreSQL, which needs no installation.
 
-The server outlives the process that started it. Any number of processes may ask for it at the same
-time: the first starts it and the others join. The last one stops it; when that one is killed, a
-process beside the server does (server_watch.py).
+The server outlives the process that started it. When several processes ask for it at the same time,
+the first starts it and the others use it. The last user stops it. When the last user is killed, a
+process beside the server stops it (server_watch.py).
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from cluster.store.server.server_process import (
 from cluster.store.server.server_user import prepare_folders
 
 START_LIMIT_S = 600.0
-"""Recovery after a crash reads all that was written since the last checkpoint."""
+"""Recovery after a crash may take long: it reads everything since the last checkpoint."""
 
 ORPHAN_LIMIT_S = 10.0
-"""Processes of a server whose first process was killed end by themselves, unless they are busy."""
+"""When the server process was killed, its child processes end by themselves, unless busy."""
 
 CLIENTS_LIMIT_S = 5.0
 
@@ -55,10 +55,10 @@ _uses: dict[Path, int] = {}
 
 
 def start_embedded(data_dir: Path, *, options: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return the URL of the database `headcount` on the server of `data_dir`, which now runs.
+    """Start the server of `data_dir` if it is down, and return the URL of its database.
 
-    `options` are PostgreSQL settings; they count when this call is the one that starts the server.
-    Raises DatabaseUnavailable, naming the log file, when it does not start.
+    `options` are PostgreSQL settings; they apply only when this call starts the server. Raises
+    DatabaseUnavailable, naming the log file, when the server does not start.
     """
     files = ServerFiles.under(data_dir)
     try:
@@ -69,7 +69,7 @@ def start_embedded(data_dir: Path, *, options: Mapping[str, str] = MappingProxyT
             _start(files, options=options)
             _note_use(files)
     except OSError as error:
-        raise DatabaseUnavailable(f"PostgreSQL cannot live in {files.home}: {error}") from error
+        raise DatabaseUnavailable(f"PostgreSQL cannot use {files.home}: {error}") from error
     return files.url()
 
 
@@ -79,10 +79,10 @@ def is_embedded_running(data_dir: Path) -> bool:
 
 
 def stop_embedded(data_dir: Path) -> bool:
-    """Stop the server of `data_dir` unless somebody else uses it; tell whether it is down now.
+    """Stop the server of `data_dir` unless others use it; tell whether it is down now.
 
-    Others are the living processes that called start_embedded. Clients called headcount that none
-    of them has left, such as workers on their last commit, are waited for some seconds.
+    Other users are living processes that called start_embedded. Connections named headcount, such
+    as those of workers in their last commit, get CLIENTS_LIMIT_S seconds to end.
     """
     files = ServerFiles.under(data_dir)
     if not files.home.exists():
@@ -100,11 +100,11 @@ def stop_embedded(data_dir: Path) -> bool:
 
 
 class _ServerDied(DatabaseUnavailable):
-    """The server came to its end before it could be used."""
+    """The server ended before it could be used."""
 
 
 def _start(files: ServerFiles, *, options: Mapping[str, str]) -> None:
-    """Return once the server has the database; one that is killed meanwhile is started again."""
+    """Start the server and create the database; try again when the server is killed meanwhile."""
     for left in reversed(range(MAX_STARTS)):
         try:
             _bring_up(files, options=options)
@@ -115,7 +115,10 @@ def _start(files: ServerFiles, *, options: Mapping[str, str]) -> None:
 
 
 def _bring_up(files: ServerFiles, *, options: Mapping[str, str]) -> None:
-    """Return once the server answers, having waited for one that is starting or ending."""
+    """Start the server if it is down, and wait until it answers.
+
+    A server that is starting or ending is waited for.
+    """
     deadline = time.monotonic() + START_LIMIT_S
     is_launched = False
     while not does_answer(files):
@@ -133,7 +136,7 @@ def _bring_up(files: ServerFiles, *, options: Mapping[str, str]) -> None:
 
 
 def _end_orphans(files: ServerFiles) -> None:
-    """End what is left of a server whose first process was killed; a whole one is let be."""
+    """End the child processes of a killed server process; do nothing while it lives."""
     deadline = time.monotonic() + ORPHAN_LIMIT_S
     while find_server_process(files) is None and is_lock_held(files.server_lock):
         if time.monotonic() > deadline:
@@ -165,11 +168,11 @@ def _has_clients(files: ServerFiles) -> bool:
         with connect(files, database="postgres") as connection:
             return connection.execute(query, [APPLICATION_NAME]).fetchone() is not None
     except psycopg.OperationalError:
-        return False  # It ended just now, or has no connection to spare.
+        return False  # The server has just ended, or has no free connection.
 
 
 def _note_use(files: ServerFiles) -> None:
-    """Share the use lock until this process ends, however it ends."""
+    """Hold the use lock, shared, until this process ends, even when it is killed."""
     if files.home not in _uses:
         _leave_uses_to_parents()
         descriptor = open_lock(files.use_lock)
@@ -185,7 +188,7 @@ def _forget_use(files: ServerFiles) -> None:
 
 @cache
 def _leave_uses_to_parents() -> None:
-    """Let a forked process give up what it inherits: it may live longer than the one that asked."""
+    """Make forked processes close the use locks they inherit: they may outlive this process."""
 
     def release_uses() -> None:
         while _uses:

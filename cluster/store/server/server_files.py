@@ -1,8 +1,8 @@
-"""Where the embedded PostgreSQL lives: its folders, its locks, its address.
+"""The files of the embedded PostgreSQL: its folders, its locks, its address.
 
-Everything lies in one folder that only the server's user may enter. Locks are taken with flock,
-so the kernel gives them back whatever way their holder dies. No link is followed: the files may
-belong to another user than the one who opens them.
+All files are in one folder that only the server's user may enter. Locks are taken with flock, so
+the kernel releases them when their holder dies. Links are not followed, because the files may
+belong to another user than the process that opens them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib.parse import quote
 from cluster.private_folder import open_private_folder
 
 APPLICATION_NAME = "headcount"
-"""What the connections of Headcount call themselves."""
+"""The application name of Headcount's connections."""
 
 DATABASE = "headcount"
 PORT = 5432
@@ -30,7 +30,7 @@ MAX_SOCKET_PATH_BYTES = 103
 """sockaddr_un holds 107 bytes on Linux and 103 on macOS."""
 
 LOG_PIECE_BYTES = 16 << 20
-"""PostgreSQL's wal_segment_size: a server that cannot make the next one stops."""
+"""PostgreSQL's wal_segment_size: a server that cannot create the next segment stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +41,37 @@ class ServerFiles:
 
     @classmethod
     def under(cls, data_dir: Path) -> ServerFiles:
-        """Return the files of the server that belongs to `data_dir`; nothing is created."""
+        """Return the files of the server of `data_dir`; nothing is created."""
         return cls(data_dir.expanduser().resolve() / "postgres")
 
     @property
     def data(self) -> Path:
-        """PostgreSQL's own data directory."""
+        """The data directory of PostgreSQL."""
         return self.home / "data"
 
     @property
     def log(self) -> Path:
-        """What the server writes to its standard error."""
+        """The file that holds the server's standard error."""
         return self.home / "log"
 
     @property
     def start_lock(self) -> Path:
-        """Held by the one process that is starting or stopping the server."""
+        """The lock of the process that is starting or stopping the server."""
         return self.home / "start.lock"
 
     @property
     def server_lock(self) -> Path:
-        """Held by the server's own processes, every one of them, for as long as they live."""
+        """The lock that all processes of the server hold as long as they live."""
         return self.home / "server.lock"
 
     @property
     def use_lock(self) -> Path:
-        """Shared by the processes that asked for the server and still live."""
+        """The lock that all living users of the server share."""
         return self.home / "use.lock"
 
     @property
     def watch_lock(self) -> Path:
-        """Held by the process that stops the server when nobody uses it."""
+        """The lock of the process that stops the server when it has no user."""
         return self.home / "watch.lock"
 
     @property
@@ -81,10 +81,10 @@ class ServerFiles:
 
     @property
     def address(self) -> Path:
-        """The folder where clients look for the socket: home, or a link to it.
+        """The folder where clients look for the socket: `home`, or a link to it.
 
-        Home's path may be too long for the address of a socket. The server itself has no such
-        limit: it is in home when it binds its socket.
+        The path of `home` may be too long for a socket address. The server itself is not affected,
+        because it binds its socket by a relative path.
         """
         path = os.fsencode(self.home / f".s.PGSQL.{PORT}")
         # libpq reads a comma as the start of the next host.
@@ -93,7 +93,7 @@ class ServerFiles:
         return self.home
 
     def link_address(self) -> None:
-        """Make the link to home, where clients need one. Raises UnsafeFolder."""
+        """Create the link to `home` when clients need one. Raises UnsafeFolder."""
         address = self.address
         if address == self.home or _points_to(address, self.home):
             return
@@ -103,19 +103,19 @@ class ServerFiles:
         fresh.replace(address)
 
     def unlink_address(self) -> None:
-        """Remove the link to home; that of another home stays."""
+        """Remove the link to `home`; a link to another folder stays."""
         address = self.address
         if address != self.home and _points_to(address, self.home):
             address.unlink(missing_ok=True)
 
     def url(self, database: str = DATABASE) -> str:
-        """Return the URL of one database; it stays the same when the server is started again."""
+        """Return the URL of one database; it does not change when the server restarts."""
         host = quote(os.fsencode(self.address), safe="/")
         return f"postgresql://postgres@/{database}?host={host}&port={PORT}"
 
 
 def find_home(host: object) -> Path | None:
-    """Return the folder of the embedded server that `host` leads to; None when it is another."""
+    """Return the folder of the embedded server at `host`; None for any other server."""
     is_folder = isinstance(host, str) and host.startswith("/")
     if is_folder and os.path.exists(os.path.join(str(host), "server.lock")):
         return Path(str(host)).resolve()
@@ -123,7 +123,7 @@ def find_home(host: object) -> Path | None:
 
 
 def is_disk_full(folder: Path) -> bool:
-    """Tell whether PostgreSQL has no room for the next piece of its log."""
+    """Tell whether the disk of `folder` has no room for the next segment of the write-ahead log."""
     return shutil.disk_usage(folder).free < LOG_PIECE_BYTES
 
 
@@ -143,15 +143,15 @@ def hold_lock(path: Path) -> Iterator[int]:
 
 
 def open_lock(path: Path) -> int:
-    """Return a descriptor of the lock file `path`, made if need be; nothing is locked yet."""
+    """Return a descriptor of the lock file `path`, which is created if needed, without locking."""
     return open_own(path, os.O_RDWR)
 
 
 def open_own(path: Path, flags: int) -> int:
-    """Return a descriptor of a file in the server's folder, made with mode 0600 if need be.
+    """Return a descriptor of a file in the server's folder, created with mode 0600 if needed.
 
-    What root makes in somebody's folder belongs to its owner, who may use the server as well.
-    Raises OSError when `path` is a link: its owner could let root write to any file.
+    A file that root creates gets the owner of the folder, who may use the server as well. Raises
+    OSError when `path` is a link, through which the owner could make root write to any file.
     """
     try:
         descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
@@ -169,7 +169,7 @@ def _open_existing(path: Path, flags: int) -> int:
     if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
         return descriptor
     os.close(descriptor)
-    raise OSError(errno.ELOOP, "it has a second name, or is no file; remove it", str(path))
+    raise OSError(errno.ELOOP, "it has a second link, or is not a file; remove it", str(path))
 
 
 def is_lock_held(path: Path) -> bool:

@@ -1,7 +1,7 @@
-"""The processes of the embedded PostgreSQL: made, asked, stopped.
+"""Starts, finds and stops the processes of the embedded PostgreSQL.
 
-Whether the server lives is asked of a lock that each of its processes inherits: a zombie, a reused
-process id or a stale pid file mislead nobody. Whether it works is asked by connecting to it.
+Each process of the server inherits a lock, which tells whether the server lives; a zombie, a reused
+process id or a stale pid file cannot mislead. A connection tells whether the server works.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ TUNING: Mapping[str, str] = MappingProxyType(
         "max_wal_senders": "0",
         "random_page_cost": "1.1",
         "jit": "off",
-        # The cores are for faces; and /dev/shm is often small in containers.
+        # The cores are needed for faces, and /dev/shm is often small in containers.
         "max_parallel_workers_per_gather": "0",
         "max_parallel_maintenance_workers": "0",
-        # Rows hold personal data: the log shows no values.
+        # Rows hold personal data, so the log must not show values.
         "log_error_verbosity": "terse",
         "log_min_error_statement": "panic",
         "log_checkpoints": "off",
@@ -68,7 +68,7 @@ def connect(files: ServerFiles, *, database: str) -> psycopg.Connection:
 
 
 def does_answer(files: ServerFiles) -> bool:
-    """Tell whether the server accepts connections, or would if it had one to spare."""
+    """Tell whether the server accepts connections, or refuses only because it has none free."""
     if not is_lock_held(files.server_lock):
         return False
     try:
@@ -79,9 +79,11 @@ def does_answer(files: ServerFiles) -> bool:
 
 
 def ensure_data_directory(files: ServerFiles) -> None:
-    """Leave a data directory of our version behind; an unfinished one is made anew.
+    """Create the data directory unless it exists; remove unfinished ones.
 
-    Each attempt has a folder of its own: the initdb of a starter that was killed may still write.
+    Each attempt has its own folder, because the initdb of a killed starter may still write. Raises
+    DatabaseUnusable for the directory of another PostgreSQL version, DatabaseUnavailable when
+    initdb fails.
     """
     for unfinished in files.home.glob("data.new*"):
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -89,8 +91,8 @@ def ensure_data_directory(files: ServerFiles) -> None:
         found = (files.data / "PG_VERSION").read_text().strip()
         if found != str(VERSION):
             raise DatabaseUnusable(
-                f"{files.data} was made by PostgreSQL {found}; this Headcount brings {VERSION}. "
-                "Use the Headcount that made it, or name another data_dir."
+                f"{files.data} was made by PostgreSQL {found}; this Headcount has {VERSION}. "
+                "Use the Headcount that made it, or set another data_dir."
             )
         return
     fresh = files.home / f"data.new-{secrets.token_hex(4)}"
@@ -107,10 +109,10 @@ def ensure_data_directory(files: ServerFiles) -> None:
 
 
 def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
-    """Start the server and leave it alone: it is nobody's child and holds the server lock.
+    """Start the server as a child of init; its processes hold the server lock.
 
-    Only for the holder of the start lock, when no process of the server lives: what an earlier one
-    left in its lock files is therefore void.
+    The caller holds the start lock, and no process of the server lives. Lock files that an earlier
+    server left behind are therefore removed.
     """
     for stale in (files.data / "postmaster.pid", files.home / f".s.PGSQL.{PORT}.lock"):
         stale.unlink(missing_ok=True)
@@ -120,7 +122,7 @@ def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
     try:
         _take_server_lock(lock)
         with _open_log(files) as log:
-            # The shell ends at once, so that init, not this process, is the server's parent.
+            # The shell ends at once, so the server's parent is init, not this process.
             subprocess.run(
                 ["/bin/sh", "-c", '"$@" &', "sh", *_server_command(files, options=options)],
                 check=True,
@@ -135,9 +137,10 @@ def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
 
 
 def ensure_watch(files: ServerFiles) -> None:
-    """See that a process stops the server when nobody uses it; only for the start lock's holder.
+    """Start the process that stops the server when it has no user, unless it runs already.
 
-    It begins when the start lock is free, so it may be started before the server is.
+    The caller holds the start lock. The process begins when that lock is free, so it may be started
+    before the server.
     """
     if is_lock_held(files.watch_lock):
         return
@@ -162,7 +165,7 @@ def ensure_watch(files: ServerFiles) -> None:
 
 
 def _take_server_lock(lock: int) -> None:
-    """Take the server lock, which those who ask whether it is held may have for a moment."""
+    """Take the server lock; a process that tests whether it is held may hold it for a moment."""
     deadline = time.monotonic() + ASKING_LIMIT_S
     while True:
         try:
@@ -188,7 +191,7 @@ def _server_command(files: ServerFiles, *, options: Mapping[str, str]) -> list[s
         **options,
         "cluster_name": files.name,
         "listen_addresses": "",
-        # Seen from the data directory, where the server stays: home, whatever its path.
+        # Relative to the data directory, in which the server runs, so the length does not matter.
         "unix_socket_directories": "..",
         "port": str(PORT),
     }
@@ -197,7 +200,7 @@ def _server_command(files: ServerFiles, *, options: Mapping[str, str]) -> list[s
 
 
 def find_server_process(files: ServerFiles) -> psutil.Process | None:
-    """Return the server's first process, or None when it is dead."""
+    """Return the server process, PostgreSQL's first one, or None when it is dead."""
     pid_file = files.data / "postmaster.pid"
     try:
         pid = int(pid_file.read_text(errors="replace").partition("\n")[0])
@@ -207,7 +210,7 @@ def find_server_process(files: ServerFiles) -> psutil.Process | None:
 
 
 def find_processes(files: ServerFiles) -> list[psutil.Process]:
-    """Return every process of this server, known by the name in its title."""
+    """Return all processes of this server, found by the name in their titles."""
     marks = (f"cluster_name={files.name}", f"postgres: {files.name}: ")
     return [
         process
@@ -217,7 +220,7 @@ def find_processes(files: ServerFiles) -> list[psutil.Process]:
 
 
 def kill_processes(files: ServerFiles) -> None:
-    """End every process of this server at once; the next start recovers from its log."""
+    """Kill all processes of this server; the next start recovers from the write-ahead log."""
     for process in find_processes(files):
         try:
             process.kill()
@@ -226,7 +229,7 @@ def kill_processes(files: ServerFiles) -> None:
 
 
 def shut_down(files: ServerFiles) -> bool:
-    """Ask the server to end its clients and stop; tell whether no process of it is left."""
+    """Stop the server and its clients, killing it after STOP_LIMIT_S; tell whether it is down."""
     server = find_server_process(files)
     if server is not None:
         server.send_signal(signal.SIGINT)
@@ -236,7 +239,7 @@ def shut_down(files: ServerFiles) -> bool:
 
 
 def wait_until_down(files: ServerFiles, *, limit_s: float) -> bool:
-    """Wait until no process of the server is left, or the limit is reached; tell which."""
+    """Wait until no process of the server is left; tell whether that happened within `limit_s`."""
     deadline = time.monotonic() + limit_s
     while is_lock_held(files.server_lock):
         if time.monotonic() > deadline:
@@ -246,12 +249,12 @@ def wait_until_down(files: ServerFiles, *, limit_s: float) -> bool:
 
 
 def last_words(files: ServerFiles) -> str:
-    """Return the last line of the log that tells of a trouble, and where the log is."""
+    """Return the last line of the log that reports a problem, with the path of the log."""
     if is_disk_full(files.home):
-        return f"the disk is full; make room for {files.home}."  # The log could not say it.
+        return f"the disk is full; make room for {files.home}."  # It was too full for the log.
     lines = files.log.read_text(errors="replace").splitlines() if files.log.exists() else []
     troubles = [line for line in lines if any(word in line for word in _TROUBLES)]
-    said = (troubles or lines or ["nothing was said"])[-1]
+    said = (troubles or lines or ["the log is empty"])[-1]
     return f"{said.strip()} (log: {files.log})"
 
 

@@ -1,8 +1,9 @@
-"""PostgreSQL's programs, where the server's user can run them.
+"""Finds PostgreSQL's programs in a place where the server's user can run them.
 
-They come with a Python package, and are used where they lie. Root's server runs as another user,
-who may not get there: into an environment below root's home, or one that root's umask hid. Its
-rights stay as they are; that user runs a copy in /var/cache instead, which root alone can change.
+They come with a Python package, and run from there. When root runs Headcount, the server runs as
+another user, who may not be able to enter the Python environment: it may be in root's home, or
+root's umask may have closed it. The rights of the environment are not changed. That user runs a
+copy in /var/cache instead, which only root can change.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ _PARTS = (
     Path(_PACKAGE, f"pginstall{VERSION}", "share"),
     Path(f"{_PACKAGE}.libs"),
 )
-"""What runs: the programs look for the others by the way that leads there from themselves."""
+"""The parts of the package that are needed. The programs find the other parts by relative paths."""
 
 CACHE = Path("/var/cache")
 
 
 def find_programs() -> Path:
-    """Return the folder of PostgreSQL's programs, without importing the package that brings them.
+    """Return the folder of PostgreSQL's programs, without importing their package.
 
-    Importing it has effects: it makes a folder for its own bookkeeping, or warns.
+    The import has side effects: it creates a folder for its own records, or warns. Raises
+    DatabaseUnavailable when the package is not installed.
     """
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or package.origin is None:
@@ -47,7 +49,7 @@ def find_programs() -> Path:
 def reach_programs(files: ServerFiles) -> Path:
     """Return a folder of PostgreSQL's programs that the server's user can run.
 
-    Raises DatabaseUnavailable when root cannot make the copy that takes.
+    Raises DatabaseUnavailable when root needs a copy of the programs and cannot make it.
     """
     programs = find_programs()
     if os.geteuid() != 0:
@@ -60,9 +62,9 @@ def reach_programs(files: ServerFiles) -> Path:
         return _ensure_copy(programs.parents[2]) / _PARTS[0]
     except OSError as error:
         raise DatabaseUnavailable(
-            f"PostgreSQL does not run as root. Its user cannot get to {programs}, and no copy "
+            f"PostgreSQL does not run as root. Its user cannot read {programs}, and no copy "
             f"could be made in {CACHE}: {error}. Run Headcount as an ordinary user, install it "
-            "where every user may read it, or name a database server."
+            "where every user may read it, or set database_url."
         ) from error
 
 
@@ -72,7 +74,7 @@ def _list_files(programs: Path) -> Iterator[Path]:
 
 
 def _can_use(path: Path, user: os.stat_result) -> bool:
-    """Tell whether the user may pass this folder, or read this file and run it if it is run."""
+    """Tell whether `user` may enter this folder, or read this file and run it if executable."""
     found = path.stat()
     is_folder = stat.S_ISDIR(found.st_mode)
     wanted = 0 if is_folder else stat.S_IROTH
@@ -84,7 +86,7 @@ def _can_use(path: Path, user: os.stat_result) -> bool:
 
 
 def _ensure_copy(site: Path) -> Path:
-    """Return a folder with a copy of `_PARTS`, which only root can change and everyone can read."""
+    """Return a folder with a copy of `_PARTS` that only root can change and everyone can read."""
     parent = CACHE / "headcount"
     parent.mkdir(mode=0o755, exist_ok=True)
     version = importlib.metadata.version(_PACKAGE)
@@ -98,11 +100,11 @@ def _ensure_copy(site: Path) -> Path:
 
 
 def _check_roots(folder: Path) -> None:
-    """Raise OSError unless `folder` is a real one that nobody but root can change."""
+    """Raise OSError unless `folder` is a real folder that only root can change."""
     found = folder.lstat()
     is_open = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or is_open:
-        raise PermissionError(f"{folder} is no folder that only root can change")
+        raise PermissionError(f"{folder} is not a folder that only root can change")
 
 
 def _copy(site: Path, copy: Path) -> None:
@@ -116,7 +118,7 @@ def _copy(site: Path, copy: Path) -> None:
         try:
             fresh.rename(copy)
         except OSError:
-            if not copy.exists():  # Otherwise another process was faster.
+            if not copy.exists():  # If it exists, another process was faster.
                 raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -1,9 +1,9 @@
-"""Who runs the embedded PostgreSQL: whoever runs Headcount, unless that is root.
+"""Chooses the user of the embedded PostgreSQL: the user of Headcount, unless that is root.
 
-PostgreSQL refuses to run as root. Root's server runs as the owner of its data directory, at first
-as the system user `pgserver`. The folders above may be closed to that user, and stay so: the server
-is started in its data directory and calls it `/proc/self/cwd`, a link of the kernel that leads
-there whoever may pass the folders on the way.
+PostgreSQL refuses to run as root. When root runs Headcount, the server runs as the owner of its
+folder, which at first is the system user `pgserver`. The folders above may be closed to that user,
+and are not changed. The server is started in its data directory and calls it `/proc/self/cwd`, a
+link of the kernel that does not need access to the folders above.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from cluster.store.server.server_files import ServerFiles
 SYSTEM_USER = "pgserver"
 
 HERE = "/proc/self/cwd"
-"""What PostgreSQL's programs, started by `process_options`, call their data directory."""
+"""The data directory, as PostgreSQL's programs name it when `process_options` starts them."""
 
 ENVIRONMENT = MappingProxyType({"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"})
 
 
 def process_options(files: ServerFiles, *, data: Path | None = None) -> dict[str, Any]:
-    """Return what subprocess needs to run PostgreSQL's programs: user, folder, environment.
+    """Return the arguments of subprocess for PostgreSQL's programs: user, folder, environment.
 
-    They run in `data`, which is the server's data directory unless another one is named.
+    The programs run in `data`, by default the server's data directory.
     """
     options: dict[str, Any] = {
         "cwd": data or files.data,
@@ -45,10 +45,10 @@ def process_options(files: ServerFiles, *, data: Path | None = None) -> dict[str
 
 
 def prepare_folders(files: ServerFiles) -> None:
-    """Leave the server's folder made, owned by its user and closed to everyone else.
+    """Create the server's folder, owned by the server's user and closed to all others.
 
-    A folder above it that has to be made gets mode 0700; one that is there is left as it is. Raises
-    DatabaseUnavailable when the server's folder holds something else and is not closed yet.
+    Missing folders above are created with mode 0700; existing ones are not changed. Raises
+    DatabaseUnavailable when the server's folder has other content and is not closed yet.
     """
     for folder in (*reversed(files.home.parents), files.home):
         if not folder.exists():
@@ -57,7 +57,7 @@ def prepare_folders(files: ServerFiles) -> None:
 
 
 def make_data_folder(files: ServerFiles, folder: Path) -> None:
-    """Make an empty folder in the server's, owned by its user, mode 0700."""
+    """Create an empty folder in the server's folder, owned by the server's user, mode 0700."""
     folder.mkdir(mode=0o700)
     if os.geteuid() == 0:
         owner = files.home.stat()
@@ -65,10 +65,10 @@ def make_data_folder(files: ServerFiles, folder: Path) -> None:
 
 
 def _take(files: ServerFiles) -> None:
-    """Close the server's folder to others; root gives it to `pgserver` unless it has an owner."""
+    """Close the server's folder to others; a folder of root's is given to `pgserver`."""
     found = files.home.lstat()
     if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
-        raise DatabaseUnavailable(f"{files.home} is somebody else's link; remove it and try again.")
+        raise DatabaseUnavailable(f"{files.home} is another user's link; remove it and try again.")
     found = files.home.stat()
     is_roots = os.geteuid() == 0 and found.st_uid == 0
     is_closed = stat.S_IMODE(found.st_mode) == 0o700
@@ -76,7 +76,7 @@ def _take(files: ServerFiles) -> None:
         return
     if any(files.home.iterdir()) and not files.start_lock.exists():
         raise DatabaseUnavailable(
-            f"{files.home} was not made by Headcount; name another data_dir, or move it away."
+            f"{files.home} was not made by Headcount; set another data_dir, or move it away."
         )
     if is_roots:
         entry = _system_user()
@@ -91,11 +91,11 @@ def _system_user() -> pwd.struct_passwd:
         pass
     command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
     try:
-        # Another process may have made the user meanwhile: only whether it exists counts.
+        # Another process may have created the user meanwhile, so the exit code does not matter.
         subprocess.run(command, check=False, capture_output=True)
         return pwd.getpwnam(SYSTEM_USER)
     except (OSError, KeyError) as error:
         raise DatabaseUnavailable(
-            f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be made; "
-            f"run Headcount as an ordinary user, or name a database server."
+            f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be created; "
+            f"run Headcount as an ordinary user, or set database_url."
         ) from error

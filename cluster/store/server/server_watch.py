@@ -1,13 +1,12 @@
-"""Stops the embedded PostgreSQL when nobody uses it any more, however its users came to their end.
+"""Stops the embedded PostgreSQL when it has no user any more, even when the last was killed.
 
     python -I -S server_watch.py START_LOCK USE_LOCK SERVER_LOCK WATCH_LOCK PID_FILE NAME LINK
 
-One such process stands beside each server, started with it and ended with it. It needs nothing but
-the standard library, and imports little of that: it lives as long as the server. Killed, it is
-missed by nobody: whoever asks for the server next starts another.
+One such process runs beside each server, from its start to its end. It imports only little of the
+standard library, to save memory. When it is killed, the next user of the server starts another.
 
-Locks are only looked at by the holder of the start lock. So nobody takes a look for a use, and
-whoever comes meanwhile waits, and starts the server again.
+The process tests locks only while it holds the start lock. So no other process takes a test for a
+use, and a new user waits meanwhile, and starts the server again if needed.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import time
 
 POLL_S = 1.0
 GRACE_S = 5.0
-"""A run that is started again at once, and workers that still commit, find the server."""
+"""The server runs on for this time, for the next run and for workers that still commit."""
 
 STOP_LIMIT_S = 60.0
 
@@ -32,7 +31,7 @@ def main(arguments: list[str]) -> int:
     idle_s = 0.0
     try:
         watch = _begin(start_lock, watch_lock)
-        # Where the folder is gone, or is another one, the server notices by itself.
+        # When the folder was removed or replaced, the server ends by itself.
         while watch is not None and _is_same_file(watch, watch_lock):
             time.sleep(POLL_S)
             start = os.open(start_lock, os.O_RDWR)
@@ -42,7 +41,7 @@ def main(arguments: list[str]) -> int:
                     _stop(server_lock, pid_file, name)
                 if not _is_held(server_lock):
                     _unlink(link)
-                    # Before the start lock: whoever starts the server next starts a watch as well.
+                    # Released before the start lock, so that the next start begins a new watch.
                     os.close(watch)
                     watch = None
             os.close(start)
@@ -83,7 +82,7 @@ def _is_same_file(descriptor: int, path: str) -> bool:
 
 
 def _stop(server_lock: str, pid_file: str, name: str) -> None:
-    """Ask the server to end its clients and stop; the second time, without writing anything."""
+    """Stop the server: first with a fast shutdown, then with an immediate one."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         _signal_server(pid_file, name, number)
         deadline = time.monotonic() + STOP_LIMIT_S
@@ -94,7 +93,7 @@ def _stop(server_lock: str, pid_file: str, name: str) -> None:
 
 
 def _signal_server(pid_file: str, name: str, number: int) -> None:
-    """Send a signal to the server's first process, if the pid file's is that one."""
+    """Send a signal to the process in the pid file if it is the server process."""
     try:
         with open(pid_file, "rb") as file:
             pid = int(file.readline())
