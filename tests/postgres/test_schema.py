@@ -66,7 +66,7 @@ def test_enum_columns_hold_values(engine: Engine) -> None:
         ("DROP TABLE alembic_version", r"names nothing.*damaged"),
         (
             "ALTER TABLE alembic_version RENAME version_num TO lost",
-            r"could not be brought to date: column .*version_num.* does not exist",
+            r"could not be upgraded: column .*version_num.* does not exist",
         ),
     ],
 )

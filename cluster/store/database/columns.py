@@ -1,4 +1,4 @@
-"""What all tables share: names of constraints, and how Python's types are stored."""
+"""The base class of all tables: it names constraints, and maps Python's types to columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStat
 
 
 def _check_name(check: Constraint, table: Any) -> str:
-    """Name the check of an enum column after the column: two may hold the same enum."""
+    """Name the check of an enum column after the column: two columns may have the same enum."""
     columns = list(check.columns) if isinstance(check, CheckConstraint) else []
     return columns[0].name if len(columns) == 1 else str(check.name)
 
@@ -47,11 +47,11 @@ ITEM_PREFIXES: Mapping[PhaseName, str] = {
     PhaseName.TRAINING: "training",
     PhaseName.FACE_DETECTION: "detection",
 }
-"""How the columns of session_item begin that say what became of an item in a photo phase."""
+"""The prefix of each photo phase's columns in session_item: state, skip and reason."""
 
 
 def for_each_photo_phase(statement: str) -> dict[PhaseName, TextClause]:
-    """Return a statement for each photo phase; PHASE in it is how the phase's columns begin."""
+    """Return the statement for each photo phase; PHASE in it is replaced by the column prefix."""
     return {name: text(statement.replace("PHASE", start)) for name, start in ITEM_PREFIXES.items()}
 
 
@@ -66,7 +66,7 @@ def _values(kind: type[StrEnum]) -> Enum:
 
 
 class Table(DeclarativeBase):
-    """What all tables share: names of constraints, and how Python's types are stored."""
+    """The base class of all tables."""
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map: Mapping[Any, Any] = {

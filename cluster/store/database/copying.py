@@ -1,7 +1,7 @@
-"""Rows by COPY: into staging tables for set-based SQL, or straight into their table.
+"""Writes rows by COPY: into staging tables for set-based SQL, or directly into a table.
 
 A staging table belongs to its connection and is empty at the start of each transaction, so that no
-batch pays for making one.
+batch has to create one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Staging:
     columns: tuple[tuple[str, str], ...]
 
     def fill(self, db: Session, rows: Iterable[Sequence[Any]]) -> None:
-        """Leave exactly these rows in the table, until the transaction ends."""
+        """Fill the table with exactly these rows, until the transaction ends."""
         cursor = driver_connection(db).cursor()
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns)
         cursor.execute(
@@ -36,8 +36,8 @@ class Staging:
 
 
 def driver_connection(db: Session) -> psycopg.Connection:
-    """Return psycopg's own connection, in the transaction of `db`."""
+    """Return psycopg's connection of `db`, in the same transaction."""
     connection = db.connection().connection.driver_connection
     if not isinstance(connection, psycopg.Connection):
-        raise TypeError(f"The store speaks psycopg 3, not {type(connection)}.")
+        raise TypeError(f"The store needs psycopg 3, not {type(connection)}.")
     return connection

@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: an engine, whether the server answers, the schema brought to date."""
+"""Engines and transactions for PostgreSQL, with errors that name the server."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ __all__ = [
 ]
 
 Db = Session
-"""An open transaction, as the functions of the store take it."""
+"""An open transaction, the first parameter of the store's functions."""
 
 CONNECT_TIMEOUT_S = 10
 CONNECTION_OPTIONS = ("-c timezone=UTC", "-c plan_cache_mode=force_custom_plan")
-"""A plan that was made when the library was small must not be kept while it grows."""
+"""Times are UTC. Plans are custom, because a plan for a small library is wrong when it grows."""
 
 
 def build_engine(url: str, *, pool_size: int = 5) -> Engine:
     """Return an engine for `url`, a postgresql:// or postgres:// URL, through psycopg 3.
 
-    Nothing is connected yet. Each of its transactions is READ COMMITTED, which the locks in
-    items.py count on; its times are UTC. A pooled connection that died is replaced before use. For
-    the embedded server, what the environment says about servers is forgotten first. Raises
-    DatabaseUnavailable when `url` is none.
+    Nothing is connected yet. Transactions are READ COMMITTED, because a statement after a lock must
+    see what was committed meanwhile; times are UTC. A pooled connection that died is replaced
+    before use. For the embedded server, libpq's environment variables are removed first. Raises
+    DatabaseUnavailable when `url` is not a database URL.
     """
     parsed = _with_driver(url)
     if find_home(parsed.query.get("host")) is not None:
@@ -62,10 +62,10 @@ def build_engine(url: str, *, pool_size: int = 5) -> Engine:
 
 @contextmanager
 def begin(engine: Engine) -> Iterator[Db]:
-    """Give an open transaction; it is committed at the end, or rolled back by an exception.
+    """Open a transaction; it is committed at the end of the block, or rolled back by an exception.
 
-    Raises DatabaseUnavailable, naming the server, when it cannot be reached, hangs up, or has no
-    room.
+    Raises DatabaseUnavailable, naming the server, when it cannot be reached, closes the connection,
+    or has no room.
     """
     with tell_outages(engine), Session(engine) as db, db.begin():
         yield db
@@ -73,7 +73,7 @@ def begin(engine: Engine) -> Iterator[Db]:
 
 @contextmanager
 def tell_outages(engine: Engine) -> Iterator[None]:
-    """Raise DatabaseUnavailable in place of an error within that means the database is away."""
+    """Replace errors that mean an unreachable database by DatabaseUnavailable."""
     try:
         yield
     except (DBAPIError, psycopg.Error) as error:
@@ -85,7 +85,7 @@ def tell_outages(engine: Engine) -> Iterator[None]:
 
 @cache
 def worker_engine(url: str) -> Engine:
-    """Return this process's one engine for `url`: tasks come and go, their worker stays."""
+    """Return this process's engine for `url`, which all tasks in a worker share."""
     return build_engine(url, pool_size=2)
 
 
@@ -95,15 +95,15 @@ def _with_driver(url: str) -> URL:
         raise DatabaseUnavailable("The database URL must begin with postgresql://.")
     try:
         return make_url(f"postgresql+psycopg://{rest}")
-    except (ArgumentError, ValueError):  # Their messages show the URL, with its password.
+    except (ArgumentError, ValueError):  # These messages show the URL with its password.
         raise DatabaseUnavailable(
-            "The database URL cannot be read; it is postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
-            "with signs such as @ and / in a password percent-encoded."
+            "The database URL is not valid. Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+            "and percent-encode characters such as @ and / in the password."
         ) from None
 
 
 def check_database(engine: Engine) -> None:
-    """Raise DatabaseUnavailable, with a sentence that names the server, unless it answers."""
+    """Raise DatabaseUnavailable, naming the server, when it does not answer."""
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))

@@ -1,7 +1,7 @@
-"""Which errors of a database mean that it is away, and what is said of it.
+"""Decides which errors mean that the database is unreachable, and describes them.
 
-Two families of errors tell of one database: SQLAlchemy's, and psycopg's own, which COPY raises and
-whatever else goes past SQLAlchemy.
+There are two families of errors: SQLAlchemy's, and psycopg's own, which COPY and other direct uses
+of psycopg raise.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from cluster.store.server.server_files import find_home, is_disk_full
 
 _DISK_FULL = "53100"
 _AWAY = ("08", "53", "57P")
-"""Classes of SQLSTATE: no connection, no room for one or for its data, the server was stopped."""
+"""Classes of SQLSTATE: connection failed, insufficient resources, operator intervention."""
 
 
 def find_outage(url: URL, error: DBAPIError | psycopg.Error) -> DatabaseUnavailable | None:
-    """Return what to raise when the database is away; None when it answered with an error.
+    """Return the error to raise when the database is unreachable; None for any other error.
 
-    An error of class 53 is an answer, of a server that has no room: it is waited for as well.
+    Class 53 counts as unreachable, because a server without room may answer again later.
     """
     if not _is_away(error):
         return None
@@ -29,7 +29,7 @@ def find_outage(url: URL, error: DBAPIError | psycopg.Error) -> DatabaseUnavaila
 
 
 def describe_outage(url: URL, error: DBAPIError | psycopg.Error) -> DatabaseUnavailable:
-    """Return an error that names the server and the reason, and shows no password."""
+    """Return an error with the server and the reason, without the password."""
     home = find_home(url.query.get("host"))
     if _state_of(error) == _DISK_FULL or (home is not None and is_disk_full(home)):
         return DatabaseDiskFull(
@@ -42,7 +42,7 @@ def describe_outage(url: URL, error: DBAPIError | psycopg.Error) -> DatabaseUnav
 
 
 def describe_url(url: URL) -> str:
-    """Return host, port and database of `url`, and nothing that must stay secret."""
+    """Return host, port and database of `url`, without user and password."""
     host = url.host or url.query.get("host") or "the local socket"
     port = f":{url.port}" if url.port else ""
     return f"{host}{port}, database {url.database or 'default'}"

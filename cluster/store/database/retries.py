@@ -1,7 +1,7 @@
-"""Waiting for a database that went away: for everyone to see, and not for ever.
+"""Waits for an unreachable database, visibly and with a time limit.
 
-What is tried again is always a whole transaction, and each one here may run twice: what it moved
-the first time it does not find to be moved the second time.
+A retry repeats a whole transaction. Each transaction of a run may run twice: the second run finds
+nothing left to move.
 """
 
 from __future__ import annotations
@@ -16,29 +16,30 @@ from cluster.core.errors import DatabaseUnavailable
 Result = TypeVar("Result")
 
 DATABASE_WAIT_S = 120.0
-"""A server that is started anew is back by then; longer, and a person has to look."""
+"""A restarting server is back within this time; after a longer outage, a user has to act."""
 
 RETRY_INTERVAL_S = 0.5
 
 
-def _tell_nobody(waiting_for: str | None) -> None:
-    """Say nothing: others see the same database gone, and tell."""
+def _stay_silent(waiting_for: str | None) -> None:
+    """Report nothing: other processes wait for the same database, and report it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long a database is waited for.
+    """How long, and how visibly, a process waits for an unreachable database.
 
-    `on_wait` is given a sentence before each new attempt, and None when the database is back.
+    `on_wait` receives a sentence before each retry, and None when the database is back. `timeout_s`
+    and `clock` are in seconds.
     """
 
     timeout_s: float = DATABASE_WAIT_S
-    on_wait: Callable[[str | None], object] = _tell_nobody
+    on_wait: Callable[[str | None], object] = _stay_silent
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns, trying it again while the database is away.
+        """Return the result of `work`, retrying it while the database is unreachable.
 
         Raises DatabaseUnavailable after `timeout_s`.
         """

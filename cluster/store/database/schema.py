@@ -1,4 +1,4 @@
-"""The schema brought to date by Alembic. Only entry points need this; workers never do."""
+"""Upgrades the schema with Alembic; only entry points do this, workers never."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def upgrade_schema(engine: Engine) -> None:
-    """Bring the schema to the newest revision; processes that ask at once take turns.
+    """Upgrade the schema to the newest revision; only one process does so at a time.
 
-    Raises DatabaseUnavailable, and DatabaseUnusable when the schema cannot be made, for example
-    without pgvector, or is not one of this version's.
+    Raises DatabaseUnavailable, or DatabaseUnusable when the upgrade fails, for example without
+    pgvector, or when the schema does not belong to this version or an earlier one.
     """
     check_database(engine)
     place = describe_url(engine.url)
@@ -39,13 +39,13 @@ def upgrade_schema(engine: Engine) -> None:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = str(cause).strip().partition("\n")[0]
         raise DatabaseUnusable(
-            f"The tables of the database at {place} could not be brought to date: {reason}. "
-            "Correct that, or name another database."
+            f"The tables of the database at {place} could not be upgraded: {reason}. "
+            "Correct that, or set another database_url."
         ) from error
 
 
 def _check_revision(connection: Connection, config: Config, *, place: str) -> None:
-    """Raise DatabaseUnusable unless the tables are of this version or an earlier one, or none."""
+    """Raise DatabaseUnusable when the tables belong to a newer version, or are damaged."""
     found = MigrationContext.configure(connection).get_current_heads()
     known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     if len(found) == 1 and found[0] in known:
@@ -53,21 +53,22 @@ def _check_revision(connection: Connection, config: Config, *, place: str) -> No
     if len(found) == 1 and found[0].isdigit() and found[0] > known[0]:
         raise DatabaseUnusable(
             f"The database at {place} was made by a newer Headcount (revision {found[0]}; this one "
-            f"knows {known[0]}). Use that version or a later one, or name another data_dir or "
+            f"knows {known[0]}). Use that version or a later one, or set another data_dir or "
             "database_url."
         )
     if found or inspect(connection).has_table(TrainingSession.__tablename__):
         named = ", ".join(found) or "nothing"
         raise DatabaseUnusable(
             f"The table alembic_version of the database at {place} names {named}, which no "
-            "Headcount wrote: it is damaged. Restore the database from a backup, or name another."
+            "version of Headcount wrote: it is damaged. Restore the database from a backup, or set "
+            "another database_url."
         )
 
 
 def migration_config(connection: Connection | None = None) -> Config:
     """Return Alembic's configuration for the migrations in this package, on `connection`."""
     config = Config()
-    # ConfigParser reads a percent sign as the start of a reference.
+    # ConfigParser takes a percent sign for the start of a reference, so it is doubled.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection

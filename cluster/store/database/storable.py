@@ -1,4 +1,4 @@
-"""Python values in the shape that PostgreSQL can hold."""
+"""Converts Python values into values that PostgreSQL can hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ SIGN_BIT = 1 << 63
 
 
 def storable_text(text: str | None) -> str | None:
-    """Return `text` without what no UTF-8 column accepts: NUL, lone surrogates; cut when huge."""
+    """Return `text` with NUL and lone surrogates escaped, cut to MAX_TEXT_CHARACTERS."""
     if text is None:
         return None
     cut = text[:MAX_TEXT_CHARACTERS].replace("\0", "\\0")

@@ -1,4 +1,4 @@
-"""The tables. Enum columns hold the values of their StrEnum as text, with a check."""
+"""The tables. An enum column holds the values of its StrEnum as text, with a check."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStat
 from cluster.store.database.columns import Table as Table
 
 PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in QUARTER_SHIFTS)
-"""The quarters of a pHash: photos whose pHashes agree have one in common (core/duplicates.py)."""
+"""The quarters of a pHash as SQL; similar pHashes share one (cluster/core/duplicates.py)."""
 
 
 class Image(Table):
-    """A photo: a picture, wherever its files lie.
+    """A photo: a picture, independent of its files.
 
-    `content` is the digest of the picture without its metadata, `orientation` the EXIF orientation
-    that all of these pixels, boxes and thumbnails are turned by; a picture that an earlier version
-    read has none until it is read again. `missing_since` says that none of its files is there.
-    `duplicate_of` is the photo that stands for this one, never a duplicate within one session;
-    `similar_to` is one that looks alike, and is not the same.
+    `content` is the digest of the picture without its metadata, None for a picture that an earlier
+    version read, until it is read again. `orientation` is the EXIF orientation by which pixels,
+    boxes and the thumbnail were turned. `missing_since` is set when none of its files is there.
+    `duplicate_of` is the photo that represents this one, and is itself no duplicate within one
+    session; `similar_to` is a photo that looks alike but is not the same.
     """
 
     __tablename__ = "image"
@@ -54,13 +54,13 @@ class Image(Table):
 
 
 class File(Table):
-    """A place where a photo lies, or lay: what a session found there, and what was read.
+    """A place where a photo is, or was: its properties in the storage, and its content.
 
-    `size`, `modified_ns` and `etag` are what the storage says of it, null where it says nothing.
-    While `is_read`, they are those of the content that was read: `sha256` of its bytes and the
-    photo, or `unreadable`, the reason why there is none. Paths may be longer than an index entry,
-    so their SHA-256 is what is unique. When another picture takes the place of a photo, the row of
-    the old one is `superseded`.
+    `size`, `modified_ns` and `etag` come from the storage, null when unknown. While `is_read` is
+    true, they belong to the content that was read: to the bytes with this `sha256` and the photo,
+    or to content that is `unreadable` for this reason. A path may be longer than an index entry, so
+    its SHA-256 is unique instead. When another picture takes the place of a photo, the old row is
+    `superseded`.
     """
 
     __tablename__ = "file"
@@ -89,8 +89,8 @@ class File(Table):
 class Library(Table):
     """A root that sessions went over.
 
-    `known` files and `gone` ones are those of a session that found most of them gone: nothing is
-    missing until a user has said so.
+    When a session finds most known files gone, their numbers are `known` and `gone`, and no photo
+    is missing until a user confirms it.
     """
 
     __tablename__ = "library"
@@ -105,7 +105,7 @@ class Library(Table):
 class TrainingSession(Table):
     """One run over the root of one library.
 
-    `census` is what became of the files that were met, and of those that were not (census.py).
+    `census` records the files that were met, moved, missing or passed over (items/census.py).
     """
 
     __tablename__ = "training_session"
@@ -128,10 +128,10 @@ class TrainingSession(Table):
 
 
 class SessionPhase(Table):
-    """The truth about one phase. The checks are the law of progress, held by the database too.
+    """The truth about one phase. A check constraint enforces the law of progress.
 
-    `unchanged` is how many of the skipped ones needed no work: they say nothing about speed.
-    `high_water_mark` is the highest count shown in this attempt while a part of it was in flight.
+    `unchanged` counts finished items that took no time in this attempt; rates leave them out.
+    `high_water_mark` is the highest count shown in this attempt, including photos in flight.
     """
 
     __tablename__ = "session_phase"
@@ -169,10 +169,10 @@ class SessionPhase(Table):
 
 
 class SessionItem(Table):
-    """One file in one session, with its state and the reason for it in both photo phases.
+    """One file in one session, with its state and the reason in both photo phases.
 
-    `training_skip` and `detection_skip` say why it was skipped, the reasons say it in words.
-    `position` grows in the order of finding; file ids do not, since known files have old ones.
+    `training_skip` and `detection_skip` hold why it was skipped; the reasons are texts for users.
+    `position` rises in the order of discovery; file ids do not, because known files keep theirs.
     """
 
     __tablename__ = "session_item"
@@ -209,7 +209,7 @@ class SessionItem(Table):
 
 
 class Detection(Table):
-    """The faces of this photo were looked for with this pack, and this many were found."""
+    """The record that a pack has searched a photo, and how many faces it found."""
 
     __tablename__ = "detection"
 
@@ -224,7 +224,7 @@ class Detection(Table):
 class Person(Table):
     """A group of faces of one pack; `version` rises with each change that a user makes.
 
-    `name_key` is what equal names share (fold_name); no two people of a pack have the same.
+    `name_key` is the folded name (fold_name), which is unique within a pack.
     """
 
     __tablename__ = "person"
@@ -252,7 +252,7 @@ class Person(Table):
 class Face(Table):
     """One face in one photo, found with one pack; coordinates in upright full-size pixels.
 
-    The indexes: counting people, the best face of a person, the faces of nobody.
+    The indexes serve to count people, to find the best face of a person, and the ungrouped faces.
     """
 
     __tablename__ = "face"
@@ -280,9 +280,9 @@ class Face(Table):
 
 
 class ErasedFace(Table):
-    """Where a face was that a user erased with its person: nothing but a rectangle.
+    """The rectangle of a face that a user erased with its person, and nothing else of the face.
 
-    Nobody finds a face there again, with whatever pack.
+    No pack finds a face there again.
     """
 
     __tablename__ = "erased_face"
@@ -298,8 +298,8 @@ class ErasedFace(Table):
 class PersonChange(Table):
     """The last change that a user made to the people of a pack, so that it can be undone.
 
-    Nothing is kept of earlier ones. The change goes with the people that it left (`person_id`,
-    `other_id`), and its faces with theirs: what is erased is not kept here.
+    Earlier changes are not kept. The change is deleted with the people that it concerns
+    (`person_id`, `other_id`), and its faces with theirs, so nothing erased stays here.
     """
 
     __tablename__ = "person_change"
@@ -317,7 +317,7 @@ class PersonChange(Table):
 
 
 class PersonChangePerson(Table):
-    """A person as it was before the change; it may be gone since."""
+    """A person as it was before the change; the person may not exist any more."""
 
     __tablename__ = "person_change_person"
 
@@ -332,7 +332,7 @@ class PersonChangePerson(Table):
 
 
 class PersonChangeFace(Table):
-    """Where a face was before the change, and whether a user had put it there."""
+    """The person of a face before the change, and whether a user had placed the face."""
 
     __tablename__ = "person_change_face"
 

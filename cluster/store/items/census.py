@@ -1,8 +1,8 @@
-"""What became of the files of a library: met, moved, gone; the end of a session's reading.
+"""Decides, at the end of training, which known files were met, moved, or are gone.
 
-A known file below the root that the session has not met is gone. Where its photo was met in
-another file, the photo has moved. A photo without any file is missing. When most of the known files
-are gone at once, nothing is missing until a user says so: more likely a disk is not mounted.
+A known file below the root that the session has not met is gone. When its photo was met in another
+file, the photo has moved. A photo without any file is missing. When most of the known files are
+gone at once, a disk is probably not mounted, so nothing is missing until a user confirms it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NOTE = text(
     """
 )
 
-# Other files of photos that the session has met, and files that it could not read.
+# Doubtful are other files of photos that the session has met, and files that it could not read.
 _DOUBTFUL = text(
     """
     SELECT o.id, o.path FROM session_item s
@@ -63,7 +63,7 @@ _FIND_UNMET = text(
     """
 )
 
-# Gone for good is what has no other file that is there, and no duplicate that has one.
+# A file is gone when neither its photo nor a duplicate of it has a file that is there.
 _LIST_GONE = text(
     """
     SELECT u.id FROM unmet u LEFT JOIN image i ON i.id = u.image_id
@@ -85,7 +85,7 @@ _COUNT_MET = text(
 )
 _LIST_UNMET = text("SELECT id FROM unmet ORDER BY id")
 
-# Files that were here before: met again, moved, or gone.
+# The known files are those that are unmet, and those that were met and are in another session.
 _COUNT_LEFT = text("SELECT count(*) FROM unmet WHERE starts_with(path, :prefix)")
 
 _SET_LIBRARY = text(
@@ -95,7 +95,7 @@ _SET_LIBRARY = text(
     """
 )
 
-# As many files of a photo have moved as were met for the first time, and as are gone.
+# A file that is gone is paired with a new file of the same photo: it has moved there.
 _TELL_MOVED = text(
     f"""
     WITH went AS (
@@ -130,7 +130,7 @@ _READ = text("SELECT census FROM training_session WHERE id = :session_id")
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A file that may not be where it was: whoever can see the storage says whether it is."""
+    """A file that may be gone; a process that sees the storage must check it."""
 
     file_id: int
     path: str
@@ -139,12 +139,12 @@ class Doubtful:
 def note_passed_over(
     db: Session, session_id: int, counts: Mapping[str, int], unlisted: Sequence[str]
 ) -> None:
-    """Keep how many files discovery passed over, by kind, and which folders it could not list."""
+    """Record how many files discovery passed over, by kind, and the folders it could not list."""
     _note(db, session_id, {"passedOver": dict(counts), "unlisted": list(unlisted)})
 
 
 def list_doubtful(db: Session, session_id: int) -> list[Doubtful]:
-    """Return the files whose place is to be looked at before the session is settled."""
+    """Return the files that must be checked before `settle_files` is called."""
     rows = db.execute(_DOUBTFUL, {"session_id": session_id})
     return [Doubtful(row.id, row.path) for row in rows]
 
@@ -152,9 +152,10 @@ def list_doubtful(db: Session, session_id: int) -> list[Doubtful]:
 def settle_files(
     db: Session, session_id: int, *, root: str, gone: Iterable[int], now: datetime
 ) -> None:
-    """Settle what became of the known files below `root`; run again, it changes nothing.
+    """Mark the known files below `root` that have moved or are missing, and record the numbers.
 
-    `gone` are doubtful files that are not there.
+    `gone` are the ids of doubtful files that were checked and are not there. A second call changes
+    nothing.
     """
     lock_library(db)
     census = dict(db.execute(_READ, {"session_id": session_id}).scalar_one())

@@ -1,8 +1,8 @@
-"""What discovery found becomes files, and items of a session.
+"""Turns the files that discovery found into rows of files and items of a session.
 
-A file is unchanged when the storage says so: an equal ETag, or a known and equal size and time.
-What is unknown is never equal. Any other file is read again; what is known of its photo stays until
-its content has been read (file_contents.py).
+A file is unchanged when its ETag is equal, or its size and time are known and equal. An unknown
+value is never equal. Any other file is read again; its photo stays until the content has been read
+(photos/file_contents.py).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _IS_UNCHANGED = """
         AND coalesce(k.etag = f.etag, k.size = f.size AND k.modified_ns = f.modified_ns, false)
     """
 
-# What this session has already counted stays as it was counted, even if the file changed since.
+# An item that this session has already counted stays counted, even if the file has changed since.
 _NOTE_CHANGED = text(
     f"""
     UPDATE file k SET size = f.size, modified_ns = f.modified_ns, etag = f.etag, is_read = false
@@ -60,7 +60,7 @@ _NOTE_CHANGED = text(
     """
 )
 
-# A file that is back with the size and time that it had is whole again, and so is its photo.
+# A missing file that is back with equal size and time is no longer missing, and so is its photo.
 _RETURN_FILES = text(
     """
     UPDATE file k SET missing_since = NULL FROM found f
@@ -111,11 +111,10 @@ _ADD_ITEMS = text(
 def add_found(
     db: Session, session_id: int, found: Sequence[FoundPhoto], *, pack: str
 ) -> tuple[Settled, ...]:
-    """Make items of these files and return the counts of the phases of PHOTO_PHASES.
+    """Create items for these files and return the counts of the phases of PHOTO_PHASES.
 
-    A file that is already an item of the session adds nothing. One that an earlier session finished
-    with this pack, and that is unchanged since, is skipped in both phases. Nothing that is known of
-    a photo is lost here.
+    A file that is already an item of the session adds nothing. An unchanged file that an earlier
+    session finished with this pack is skipped in both phases. No photo changes here.
     """
     rows = {photo.path: photo for photo in found}.values()
     _FOUND.fill(db, ((n, *_to_row(photo)) for n, photo in enumerate(rows)))

@@ -1,4 +1,4 @@
-"""Items: what is pending, what was skipped from the start, what failed and why."""
+"""Queries of items: the pending ones, those that detection skips, failures and duplicates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cluster.store.sessions.counts import add_counts
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One file that failed in one phase, with a reason that a person understands."""
+    """One file that failed in one phase; `reason` is a text for users."""
 
     file_id: int
     path: str
@@ -71,16 +71,15 @@ _COUNT_DUPLICATES = text(
 def list_pending(
     db: Session, session_id: int, phase: PhaseName, *, after: int = 0, limit: int
 ) -> list[Item]:
-    """Return at most `limit` pending items in the order they were found, past position `after`."""
+    """Return at most `limit` pending items by position, from the first above `after`."""
     key = {"session_id": session_id, "after": after, "limit": limit}
     return [Item(*row) for row in db.execute(_PENDING[phase], key)]
 
 
 def skip_known(db: Session, session_id: int) -> Settled:
-    """Skip in face detection what training says needs none: duplicates and unreadable photos.
+    """Skip duplicates and unreadable photos in face detection; return its counts.
 
-    An unchanged photo whose faces are to be looked for again is pending, and stays so. Returns the
-    counts of face detection; run again, it adds nothing.
+    An unchanged photo that must be searched again stays pending. A second call adds nothing.
     """
     skipped = db.execute(_SKIP_KNOWN, {"session_id": session_id}).all()
     return add_counts(db, session_id, PhaseName.FACE_DETECTION, skipped=len(skipped))
@@ -89,7 +88,7 @@ def skip_known(db: Session, session_id: int) -> Settled:
 def list_failures(
     db: Session, session_id: int, *, phase: PhaseName | None = None, limit: int, after: int = 0
 ) -> list[Failure]:
-    """Return failed files by id, past `after`; of one phase when `phase` is given."""
+    """Return at most `limit` failed files with ids above `after`, by id, in one or both phases."""
     key = {"session_id": session_id, "phase": phase, "limit": limit, "after": after}
     return [
         Failure(row.file_id, row.path, PhaseName(row.phase), row.reason)
@@ -104,5 +103,5 @@ def count_failures(db: Session, session_id: int, *, phase: PhaseName | None = No
 
 
 def count_duplicates(db: Session, session_id: int) -> int:
-    """Return how many photos were skipped as duplicates, found by this session."""
+    """Return how many files of this session were skipped as duplicates."""
     return int(db.execute(_COUNT_DUPLICATES, {"session_id": session_id}).scalar_one())

@@ -1,9 +1,9 @@
-"""Doing a phase again: all of its photos, or only those that failed.
+"""Repeats a phase for all of its photos, or only for those that failed.
 
-What depends on the phase is done again as well: a photo that is read anew is looked at anew, and
-clustering follows every change. Each phase of which something is undone begins a new attempt, its
-counts are those of its items, and a worker of the attempt before changes nothing any more. Faces
-are kept until their photo has been looked at again, so that people keep theirs (redetected.py).
+Later phases follow: a photo that is read again is searched again, and clustering is repeated after
+every change. Each repeated phase begins a new attempt, its counts are computed from its items, and
+workers of the earlier attempt can commit nothing any more. Faces stay until their photo has been
+searched again, so that people keep them (people/redetected_faces.py).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _UNSEEN = """
     WHERE s.session_id = :session_id
     """
 
-# A known photo is looked at again too, in one of its files; not duplicates and unreadable ones.
+# Each photo is searched again in one of its files; duplicates and unreadable photos are not.
 _RESET_ALL = {
     PhaseName.TRAINING: text(_UNREAD),
     PhaseName.FACE_DETECTION: text(
@@ -81,7 +81,7 @@ _FORGET_DETECTIONS = text(
     """
 )
 
-# What is finished already took no time in the new attempt: it says nothing about its speed.
+# Items that are already finished take no time in the new attempt, so they count as `unchanged`.
 _RECOUNT = for_each_photo_phase(
     """
     WITH counts AS (
@@ -109,10 +109,10 @@ _RECOUNT = for_each_photo_phase(
 def restart_session(
     db: Session, session_id: int, phase: PhaseName, *, failed_only: bool = False, now: datetime
 ) -> SessionStatus:
-    """Leave the session pending, with all photos of `phase`, or its failed ones, to be done again.
+    """Make the session pending, with all photos of `phase`, or only the failed ones, pending.
 
-    Restarting training looks for new photos in the folder as well. Raises NotFound, IllegalMove
-    with nothing changed, or NothingFailed.
+    Restarting training also discovers new photos. Returns the session's status. Raises NotFound,
+    IllegalMove or NothingFailed, with nothing changed.
     """
     if failed_only and phase in PHOTO_PHASES:
         return _try_failed_again(db, session_id, (phase,), move=Move.RESTART, now=now)
@@ -130,10 +130,10 @@ def restart_session(
 def retry_session(
     db: Session, session_id: int, *, phase: PhaseName | None = None, now: datetime
 ) -> SessionStatus:
-    """Leave the session pending with its failed photos, of one or both phases, to be done again.
+    """Make the session pending, with the failed photos of one or both photo phases pending again.
 
-    What was still pending goes on as well. Raises NotFound, IllegalMove with nothing changed, or
-    NothingFailed when the session is complete without a failed photo.
+    Photos that are still pending are processed too. Returns the session's status. Raises NotFound,
+    IllegalMove with nothing changed, or NothingFailed when a completed session has no failed photo.
     """
     phases = [name for name in PHOTO_PHASES if phase in (None, name)]
     return _try_failed_again(db, session_id, phases, move=Move.RETRY, now=now)
@@ -156,7 +156,7 @@ def _try_failed_again(
 
 
 def _close(db: Session, session_id: int, move: Move) -> SessionStatus:
-    """Keep workers out until the transaction ends; return the status, if `move` is legal."""
+    """Lock out workers until the transaction ends; return the status, if `move` is legal."""
     hold_attempts_closed(db, session_id)
     return check_move(db, session_id, move)
 
@@ -172,7 +172,7 @@ def _begin_attempts(db: Session, session_id: int, phases: Iterable[PhaseName]) -
 
 
 def _restart_clustering_again(db: Session, session_id: int) -> None:
-    """Begin a new attempt at clustering, unless the present one has not begun."""
+    """Begin a new attempt at clustering, unless the current one has not started."""
     phases = {phase.name: phase for phase in get_snapshots(db, session_id)}
     clustering = phases[PhaseName.CLUSTERING]
     if clustering.status is not PhaseStatus.PENDING or clustering.counts.total:

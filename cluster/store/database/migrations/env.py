@@ -1,4 +1,4 @@
-"""What Alembic runs: on the connection that upgrade_schema passes, or on sqlalchemy.url."""
+"""The script that Alembic runs, on the connection of upgrade_schema or on sqlalchemy.url."""
 
 from __future__ import annotations
 
