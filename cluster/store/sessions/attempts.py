@@ -1,11 +1,11 @@
-"""One attempt at a phase: what its workers commit counts in it, and in no later one.
+"""Attempts at a phase: a commit of a worker counts in its own attempt, and in no later one.
 
-Every transaction that settles items holds its session's attempts open, shared; whoever begins a new
-attempt holds them closed, alone. So a batch is counted before the new attempt begins, or not at
-all. The lock comes first in each transaction, and with it no two of them wait for each other.
+Every transaction that commits items holds the ATTEMPTS lock of its session shared. A transaction
+that begins a new attempt holds it exclusively. So a batch is counted before the new attempt begins,
+or not at all. The lock comes first in each transaction, so transactions cannot deadlock.
 
-Workers commit COMMIT_SLOT_COUNT at a time, each in a slot: hundreds at once would spend the
-database's time on waiting for each other's rows (bench/RESULTS.md, "What the bookkeeping allows").
+At most COMMIT_SLOT_COUNT workers commit at the same time, each in a commit slot. Hundreds at once
+would wait for each other's rows (bench/RESULTS.md, "What the bookkeeping allows").
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CLOSE = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 def hold_attempts_open(db: Session, session_id: int, *, in_slot: bool = False) -> None:
-    """Let no new attempt begin until the transaction ends; workers wait for a slot, `in_slot`."""
+    """Let no new attempt begin until the transaction ends; `in_slot` also waits for a slot."""
     db.execute(_OPEN_IN_SLOT if in_slot else _OPEN, {"key": key_of(ATTEMPTS, session_id)})
 
 
@@ -46,9 +46,12 @@ def is_current_attempt(
     *,
     in_slot: bool = False,
 ) -> bool:
-    """Tell whether `attempt` is the phase's, and hold it open; None is whichever is current."""
+    """Tell whether `attempt` is the phase's current one (None always is), and hold it open.
+
+    `in_slot` also waits for a commit slot. Raises NotFound.
+    """
     hold_attempts_open(db, session_id, in_slot=in_slot)
-    # Another statement than the lock: it sees what was committed while the lock was waited for.
+    # A separate statement after the lock sees rows that were committed during the wait for it.
     statement = select(SessionPhase.attempt).where(
         SessionPhase.session_id == session_id, SessionPhase.phase == phase
     )

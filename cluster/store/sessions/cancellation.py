@@ -1,7 +1,7 @@
-"""Whether a user has stopped a session, asked by its workers between two photos.
+"""The cancellation token: workers ask it between two photos whether their session was stopped.
 
-So a batch ends where it is when its session is paused or cancelled: what was done is committed, and
-the rest stays pending.
+When a session is paused or cancelled, a batch ends early: its finished photos are committed, and
+the others stay pending.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class CancellationToken:
     _is_cancelled: bool = False
 
     def poll(self) -> bool:
-        """Tell whether the session no longer runs, as of the last half second.
+        """Tell whether the session no longer runs; the answer is at most half a second old.
 
-        While the database is away the last answer stands.
+        While the database is unreachable, the last answer is returned.
         """
         if self.throttle.admit(now=self.clock()):
             try:
@@ -51,5 +51,5 @@ class CancellationToken:
 
 @lru_cache(maxsize=64)
 def worker_cancellation(database_url: str, session_id: int) -> CancellationToken:
-    """Return this process's one token for a session: all its batches share what was read."""
+    """Return this process's token for a session, which all of its batches share."""
     return CancellationToken(worker_engine(database_url), session_id)

@@ -1,7 +1,7 @@
-"""The counts of a phase row: what is added, what they are.
+"""Adds to and reads the counts of a phase row.
 
-Whoever moves items adds to the phase row last in the same transaction, so that the row is locked
-only for a moment. Every change raises the revision, so that of two readings the newer is known.
+A transaction that moves items updates the phase row last, so that the row is locked only for a
+moment. Every change raises the revision, which tells the newer of two readings.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def add_counts(
     unchanged: int = 0,
     faces_detected: int = 0,
 ) -> Settled:
-    """Add what really moved and return the new absolute counts; the revision rose by one.
+    """Add to the counts, raise the revision by one, and return the new absolute counts.
 
-    Adding nothing changes nothing, not even the revision.
+    When all arguments are 0, nothing changes, not even the revision. Raises NotFound.
     """
     added = {
         "total": total,
@@ -63,7 +63,7 @@ def add_counts(
 
 
 def get_settled(db: Session, session_id: int, phase: PhaseName) -> Settled:
-    """Return the phase row's counts as they are; raise NotFound without such a session."""
+    """Return the current counts of the phase row; raise NotFound when there is no such session."""
     row = db.execute(select(SessionPhase.__table__).where(_is(session_id, phase))).first()
     if row is None:
         raise NotFound("session", session_id)
@@ -75,7 +75,7 @@ def _is(session_id: int, phase: PhaseName) -> ColumnElement[bool]:
 
 
 def set_phase(db: Session, session_id: int, phase: PhaseName, **values: Any) -> Row[Any]:
-    """Set these columns, raise the revision, and return the row as it is now."""
+    """Set these columns, raise the revision, and return the new row. Raises NotFound."""
     statement = (
         update(SessionPhase)
         .where(_is(session_id, phase))
@@ -89,7 +89,7 @@ def set_phase(db: Session, session_id: int, phase: PhaseName, **values: Any) -> 
 
 
 def to_settled(row: Row[Any]) -> Settled:
-    """Return the counts that a phase row holds."""
+    """Return the counts and the revision of a phase row."""
     return Settled(
         revision=row.revision,
         counts=PhaseCounts(row.total, row.processed, row.skipped, row.failed),

@@ -1,4 +1,4 @@
-"""What of a phase was shown before it was committed: its count does not fall below it."""
+"""Stores the high-water mark of a phase, below which the shown count never falls."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _KEEP = text(
 def raise_high_water_mark(
     engine: Engine, session_id: int, phase: PhaseName, attempt: int, count: int
 ) -> None:
-    """Keep that `count` photos of this attempt are about to be shown as finished.
+    """Record, before it is shown, that `count` photos of this attempt are shown as finished.
 
-    Lower ones, and those of another attempt, change nothing. The revision stays: the counts are
-    what they were. Raises DatabaseUnavailable.
+    A lower count, and one of another attempt, changes nothing. The revision does not rise, because
+    the settled counts are the same. Raises DatabaseUnavailable.
     """
     key = {"session_id": session_id, "phase": phase.value, "attempt": attempt, "count": count}
     with begin(engine) as db:

@@ -1,4 +1,4 @@
-"""The law of progress, asked of the database: what must hold after every transaction."""
+"""Checks the law of progress in the database; it must hold after every transaction."""
 
 from __future__ import annotations
 
@@ -59,9 +59,10 @@ _REASONLESS = text(
 def check_session(db: Session, session_id: int) -> None:
     """Raise InvariantBroken when the law of progress does not hold for a session.
 
-    Each row's counts equal count(*) of its items by state and lie within 0 <= finished <= total; a
-    completed phase has every item finished; every skip and failure has its reason; each duplicate
-    has a representative that is none; the session's status is that of its phases.
+    The law: the counts of each row equal the numbers of its items by state, and 0 <= finished <=
+    total. All items of a completed phase are finished. Every skipped or failed item has a reason.
+    Each duplicate has a representative that is no duplicate. The session's status follows from its
+    phases.
     """
     phases = get_snapshots(db, session_id)
     for phase in phases:
@@ -69,8 +70,8 @@ def check_session(db: Session, session_id: int) -> None:
         _check_completed(phase)
     _check_items(db, session_id, phases)
     for query, claim in (
-        (_LOST_DUPLICATES, "has no representative that stands for it"),
-        (_REASONLESS, "has a state that does not go with its reason"),
+        (_LOST_DUPLICATES, "is a duplicate without a representative"),
+        (_REASONLESS, "has a state that does not match its reason"),
     ):
         path = db.execute(query, {"session_id": session_id}).scalar()
         if path is not None:
@@ -108,6 +109,6 @@ def _check_status(db: Session, session_id: int, phases: tuple[PhaseSnapshot, ...
     if status is None:
         raise NotFound("session", session_id)
     derived = overall_status([phase.status for phase in phases])
-    # A session that is about to be done again is pending while parts of it are done.
+    # A restarted session is pending although some of its phases have begun.
     if status not in (derived, SessionStatus.PENDING):
         raise InvariantBroken(f"Session {session_id} is {status}, its phases say {derived}.")

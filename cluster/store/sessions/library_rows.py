@@ -1,4 +1,4 @@
-"""Libraries: the roots that sessions went over, which files lie below one, and what it holds."""
+"""Libraries: the roots that sessions went over, their files, and their numbers of photos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROVIDE = text(
 )
 _FIND = text("SELECT id FROM library WHERE root_sha256 = :digest")
 
-# A duplicate has the faces of the photo that stands for it, which may lie elsewhere.
+# A duplicate has the faces of its representative, which may be in another library.
 _LIST = text(
     """
     WITH wanted AS (
@@ -63,7 +63,7 @@ _COUNT_KNOWN = text(
     """
 )
 
-# Met is what the newest session met that has looked through the whole library.
+# A file is met when the newest session that has listed the whole library met it.
 _LIST_FILES = text(
     """
     WITH newest AS (
@@ -98,11 +98,11 @@ class LastSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryInfo:
-    """A library: photos that are there, photos that are missing, people in those that are there,
-    and how many sessions went over it.
+    """A library, with the numbers of its photos, missing photos, people and sessions.
 
-    People are those of the pack of the last session, without the hidden ones. `unconfirmed` is set
-    when a session found most files gone, until a user confirms it.
+    `photos` are those that are there; `people` are in these photos, found with the pack of the last
+    session, without hidden ones. `unconfirmed` is set from the session that found most files gone
+    until a user confirms it.
     """
 
     id: int
@@ -117,9 +117,9 @@ class LibraryInfo:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file below the root; `is_met` when the last whole look met it.
+    """A file below the root; `is_met` when the last complete listing met it.
 
-    `size` is in bytes, None where the storage says none.
+    `size` is in bytes, None when unknown.
     """
 
     id: int
@@ -129,17 +129,17 @@ class KnownFile:
 
 
 def provide_library(db: Session, root: str) -> int:
-    """Return the id of the library over `root`, which is made unless it is there."""
+    """Return the id of the library over `root`, which is created unless it exists."""
     return int(db.execute(_PROVIDE, {"root": root, "digest": hash_root(root)}).scalar_one())
 
 
 def path_prefix(root: str) -> str:
-    """Return what the paths of all files below `root` begin with."""
+    """Return the prefix of the paths of all files below `root`: the root with a slash."""
     return root if root.endswith("/") else f"{root}/"
 
 
 def hash_root(root: str) -> bytes:
-    """Return the SHA-256 of a root, by which libraries are found."""
+    """Return the SHA-256 of a root, 32 bytes; the database finds libraries by it."""
     return hashlib.sha256(root.encode()).digest()
 
 
@@ -157,14 +157,14 @@ def get_library(db: Session, library_id: int) -> LibraryInfo:
 
 
 def find_library_id(db: Session, root: str) -> int | None:
-    """Return the id of the library over `root`, None when no session went over it."""
+    """Return the id of the library over `root`; None when no session went over it."""
     return db.execute(_FIND, {"digest": hash_root(root)}).scalar()
 
 
 def list_known_files(
     db: Session, library: LibraryInfo, *, with_missing: bool = False
 ) -> Sequence[KnownFile]:
-    """Return the files of a library by id; those that are missing only `with_missing`."""
+    """Return the files of a library by id; missing files are left out unless `with_missing`."""
     key = {
         "library_id": library.id,
         "prefix": path_prefix(library.root),
@@ -174,7 +174,7 @@ def list_known_files(
 
 
 def explain_bad_root(db: Session, error: BadRoot, root: str) -> BadRoot:
-    """Return `error` about a root that is empty or not there, with what is known of its photos."""
+    """Return the error about an empty or absent root, extended by the number of known photos."""
     photos = int(db.execute(_COUNT_KNOWN, {"prefix": path_prefix(root)}).scalar_one())
     if not photos:
         return error

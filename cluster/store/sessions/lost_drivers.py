@@ -1,4 +1,4 @@
-"""Sessions that nobody runs, and what becomes of those whose driver is lost."""
+"""Lists sessions that no process runs, and fails those whose driver is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ATTENDED = (SessionStatus.PENDING, SessionStatus.RUNNING)
 
 
 def list_unattended(db: Session) -> list[Unattended]:
-    """Return the pending and running sessions that no process runs; their jobs are not asked."""
+    """Return the pending and running sessions that no process runs; `is_job_alive` is not set."""
     statement = (
         select(TrainingSession.id, TrainingSession.status, TrainingSession.job_id)
         .where(TrainingSession.status.in_(_ATTENDED))
@@ -34,9 +34,9 @@ def list_unattended(db: Session) -> list[Unattended]:
 
 
 def fail_session(db: Session, session_id: int, reason: str, *, now: datetime) -> bool:
-    """Record that a session could not go on: its unfinished phase is failed, and so is it.
+    """Fail a session and its first unfinished phase with `reason`; tell whether it failed.
 
-    One that has ended stays as it is. Tells whether it failed; raises NotFound.
+    A session that has already ended does not change. Raises NotFound.
     """
     if get_session(db, session_id).status.is_terminal:
         return False
@@ -51,7 +51,7 @@ def fail_session(db: Session, session_id: int, reason: str, *, now: datetime) ->
 def fail_lost_session(
     db: Session, session_id: int, *, now: datetime, reason: str = DRIVER_LOST
 ) -> bool:
-    """Fail a session whose driver is lost; False when somebody runs it after all."""
+    """Fail a session whose driver is lost; return False when a process runs it after all."""
     try:
         keep_drivers_out(db, session_id)
     except SessionBusy:

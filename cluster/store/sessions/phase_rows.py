@@ -1,4 +1,4 @@
-"""The phases of a session: started, completed, failed, and what they say of themselves."""
+"""Starts, completes and fails the phases of a session, and records their steps and results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def start_phase(db: Session, session_id: int, phase: PhaseName, *, now: datetime) -> None:
-    """Leave the phase running, without an error; its first start is the one that is kept."""
+    """Mark the phase as running, without an error; the time of its first start is kept."""
     set_phase(
         db,
         session_id,
@@ -50,14 +50,14 @@ def start_phase(db: Session, session_id: int, phase: PhaseName, *, now: datetime
 
 
 def complete_phase(db: Session, session_id: int, phase: PhaseName, *, now: datetime) -> None:
-    """Leave the phase completed; raise InvariantBroken while photos are unfinished or unknown."""
+    """Mark the phase as completed; raise InvariantBroken when photos are unfinished."""
     row = set_phase(
         db,
         session_id,
         phase,
         status=PhaseStatus.COMPLETED,
         started_at=func.coalesce(SessionPhase.started_at, now),
-        # A clock that was set back does not make it end before it began.
+        # A phase must not end before it began, even when the clock was set back.
         completed_at=func.greatest(SessionPhase.started_at, now),
         error=None,
         step=None,
@@ -73,7 +73,7 @@ def complete_phase(db: Session, session_id: int, phase: PhaseName, *, now: datet
 def fail_phase(
     db: Session, session_id: int, phase: PhaseName, *, error: str, now: datetime
 ) -> None:
-    """Leave the phase failed, with the sentence that the user reads; it has no completion time."""
+    """Mark the phase as failed, with `error` as the text for users and no completion time."""
     set_phase(
         db,
         session_id,
@@ -86,7 +86,7 @@ def fail_phase(
 
 
 def list_revisions(db: Session, session_ids: Sequence[int]) -> dict[int, int]:
-    """Return the sum of the phases' revisions of each of these sessions that exists."""
+    """Return, by session, the sum of its phases' revisions; unknown sessions are left out."""
     statement = (
         select(SessionPhase.session_id, func.sum(SessionPhase.revision))
         .where(SessionPhase.session_id.in_(session_ids))
@@ -96,12 +96,12 @@ def list_revisions(db: Session, session_ids: Sequence[int]) -> dict[int, int]:
 
 
 def set_step(db: Session, session_id: int, phase: PhaseName, step: str | None) -> None:
-    """Say in a word or two what the phase is doing."""
+    """Set the words that tell users what the phase is doing; None clears them."""
     set_phase(db, session_id, phase, step=step)
 
 
 def finish_discovery(db: Session, session_id: int) -> None:
-    """Say that every photo is found: the totals of the photo phases stay as they are now."""
+    """Record that all photos are found, so that the totals of the photo phases are final."""
     for phase in PHOTO_PHASES:
         set_phase(db, session_id, phase, discovering=False)
 
@@ -115,9 +115,9 @@ def set_clustering(
     step: str | None = None,
     attempt: int | None = None,
 ) -> Settled:
-    """Say how far clustering is; within one attempt and total the count does not fall.
+    """Set the progress of clustering; with an equal total, the count does not fall.
 
-    Another `attempt` than the present one (None is whichever it is) changes nothing.
+    Nothing changes when `attempt` is not the current one; None always is. Returns the counts.
     """
     if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, attempt):
         return get_settled(db, session_id, PhaseName.CLUSTERING)
@@ -133,7 +133,7 @@ def set_clustering(
 
 
 def record_clustering(db: Session, session_id: int, result: ClusteringResult) -> None:
-    """Keep what clustering came to."""
+    """Store the result of clustering in its phase row."""
     set_phase(
         db,
         session_id,
@@ -145,7 +145,7 @@ def record_clustering(db: Session, session_id: int, result: ClusteringResult) ->
 
 
 def restart_clustering(db: Session, session_id: int) -> None:
-    """Leave clustering pending in a new attempt, with nothing counted and no result."""
+    """Begin a new attempt at clustering: pending, with counts of 0 and without a result."""
     nothing: Mapping[str, Any] = dict.fromkeys(
         ("started_at", "completed_at", "error", "step", "clusters_found", "faces_clustered")
     )

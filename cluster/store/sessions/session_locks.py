@@ -1,8 +1,8 @@
-"""Who runs a session: the one process that holds its lock.
+"""The session lock: the one process that runs a session holds it.
 
-The lock is that of a database connection of its own, so the database gives it back when its holder
-dies. A holder that only lost the connection, because the database was started anew, takes the lock
-again; if somebody else was faster, it knows that the session is no longer its own.
+The lock belongs to a separate database connection, so the database releases it when the process
+dies. A process that only lost the connection, because the database restarted, takes the lock again.
+If another process was faster, `check` tells that the session is lost to it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from cluster.store.sessions.session_rows import get_session
 CHECK_INTERVAL_S = 2.0
 POLL_S = 0.2
 WAIT_S = 60.0
-"""So long a driver waits for another one that was told to stop and settles what is in flight."""
+"""How long a driver waits for another one that was stopped and commits the photos in flight."""
 
 GLANCE_S = 0.5
-"""The same when the other one runs: whoever only looks after lost drivers is gone by then."""
+"""The same while the session is running: a check for lost drivers holds the lock more briefly."""
 
 _TAKE = text("SELECT pg_try_advisory_lock(:key)")
 _TAKE_BRIEFLY = text("SELECT pg_try_advisory_xact_lock(:key)")
@@ -54,7 +54,7 @@ class SessionLock:
         self._is_lost = False
 
     def take(self) -> bool:
-        """Take the lock; tell whether it was free."""
+        """Take the lock if it is free, and tell whether it was."""
         connection = self._engine.connect()
         connection.execution_options(isolation_level="AUTOCOMMIT")
         if connection.execute(_TAKE, self._key).scalar_one():
@@ -64,22 +64,22 @@ class SessionLock:
         return False
 
     def check(self) -> None:
-        """Raise SessionBusy when another process runs the session by now."""
+        """Raise SessionBusy when another process has taken the lock."""
         if self._is_lost:
             raise SessionBusy(self._session_id)
 
     def release(self) -> None:
-        """Give the session free. May be called again."""
+        """Release the lock. A second call does nothing."""
         self._released.set()
         with self._mutex:
             if self._connection is not None:
-                # Closed, not given back to the pool: closing is what surely frees the lock.
+                # Closed instead of returned to the pool, because closing always frees the lock.
                 self._connection.invalidate()
                 self._connection.close()
                 self._connection = None
 
     def keep(self) -> None:
-        """Take the lock again whenever its connection is lost, until it is released."""
+        """Take the lock again whenever the connection is lost; return after `release`."""
         while not self._released.wait(CHECK_INTERVAL_S):
             with self._mutex:
                 if not self._released.is_set() and not self._is_lost:
@@ -95,7 +95,7 @@ class SessionLock:
         try:
             self._is_lost = not self.take()
         except SQLAlchemyError:
-            return  # The database is not back yet; the next round asks again.
+            return  # The database is not back yet; the next round tries again.
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
@@ -108,10 +108,10 @@ class SessionLock:
 def lock_session(
     engine: Engine, session_id: int, *, wait_s: float = WAIT_S
 ) -> Iterator[SessionLock]:
-    """Be the only one who runs the session; raise SessionBusy when somebody else does.
+    """Hold the session lock within the block, so that no other process runs the session.
 
-    A holder that was told to stop is waited for. Raises NotFound when there is no such session, and
-    DatabaseUnavailable when the database is away.
+    A driver that was stopped gets `wait_s` seconds to end. Raises SessionBusy when another process
+    runs the session, NotFound when there is no such session, or DatabaseUnavailable.
     """
     lock = SessionLock(engine, session_id)
     _take_when_free(lock, engine, session_id, wait_s=wait_s)
@@ -138,16 +138,19 @@ def _take(lock: SessionLock, engine: Engine) -> bool:
 
 
 def is_session_locked(db: Session, session_id: int) -> bool:
-    """Tell whether a living process runs the session."""
+    """Tell whether a process holds the session lock."""
     return session_id in list_locked_sessions(db)
 
 
 def list_locked_sessions(db: Session) -> list[int]:
-    """Return the sessions that living processes run."""
+    """Return the ids of the sessions whose lock is held."""
     return list(db.execute(_LIST_HELD, {"class": SESSION}).scalars())
 
 
 def keep_drivers_out(db: Session, session_id: int) -> None:
-    """Let no driver take the session until the transaction ends; SessionBusy when one has it."""
+    """Let no driver take the session lock until the transaction ends.
+
+    Raises SessionBusy when a process holds it.
+    """
     if not db.execute(_TAKE_BRIEFLY, {"key": key_of(SESSION, session_id)}).scalar_one():
         raise SessionBusy(session_id)

@@ -1,4 +1,4 @@
-"""Sessions: created, found, moved. A session's phases move with it, in the same transaction."""
+"""Creates, finds and moves sessions; the phases move with their session, in one transaction."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ _UNFINISHED = (
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """One session as its row tells it, and what its phases say of its size.
+    """One session: its row, and numbers from its phases.
 
-    `photos` is None while the session has not begun to look for them, `people` until clustering
-    has ended; `failed` counts photos in both photo phases.
+    `photos` is None before discovery has begun, `people` before clustering has ended; `failed`
+    counts photos in both photo phases.
     """
 
     id: int
@@ -72,7 +72,7 @@ class SessionInfo:
 
     @classmethod
     def from_row(cls, row: RowMapping) -> SessionInfo:
-        """Return what one row of training_session says."""
+        """Return the session of a row of training_session with the numbers of its phases."""
         return cls(**row)
 
 
@@ -102,7 +102,7 @@ def create_session(
     options: Mapping[str, Any],
     now: datetime,
 ) -> SessionInfo:
-    """Return a new pending session; its phases are pending, those of photos discovering."""
+    """Create a pending session with pending phases, and return it; discovery is not finished."""
     library_id = provide_library(db, root)
     values = {"root": root, "name": name, "pack": pack, "options": dict(options)}
     statement = insert(TrainingSession).values(
@@ -125,7 +125,7 @@ def create_session(
 def get_session(db: Session, session_id: int, *, for_change: bool = False) -> SessionInfo:
     """Return the session; raise NotFound when there is none.
 
-    `for_change` keeps its status as it is until the transaction ends.
+    `for_change` locks its status until the transaction ends.
     """
     if for_change:
         _lock_status(db, session_id)
@@ -136,13 +136,16 @@ def get_session(db: Session, session_id: int, *, for_change: bool = False) -> Se
 
 
 def find_newest_pack(db: Session) -> str | None:
-    """Return the pack of the newest session, None when there is no session yet."""
+    """Return the pack of the newest session; None when there is no session."""
     newest = select(TrainingSession.pack).order_by(TrainingSession.id.desc()).limit(1)
     return db.execute(newest).scalar()
 
 
 def find_pack_source(db: Session, pack: str) -> str:
-    """Return what the newest session of a pack opened, a name or a folder; else the pack's name."""
+    """Return the name or folder from which the newest session of a pack opened it.
+
+    Without a session, it is the pack's name.
+    """
     newest = (
         select(TrainingSession.options["pack"].astext)
         .where(TrainingSession.pack == pack)
@@ -153,7 +156,7 @@ def find_pack_source(db: Session, pack: str) -> str:
 
 
 def find_unfinished_session(db: Session, *, root: str, pack: str) -> SessionInfo | None:
-    """Return the newest session of this root and pack when there is work left in it, else None."""
+    """Return the newest session of this root and pack that is not finished; None without one."""
     statement = (
         _select()
         .where(TrainingSession.root == root, TrainingSession.pack == pack)
@@ -174,14 +177,14 @@ def list_sessions(db: Session, *, limit: int, before_id: int | None = None) -> l
 
 
 def count_sessions(db: Session) -> int:
-    """Return how many sessions there are."""
+    """Return the number of sessions in the database."""
     return db.execute(select(func.count()).select_from(TrainingSession)).scalar_one()
 
 
 def set_job(db: Session, session_id: int, job_id: str | None) -> None:
-    """Note the Ray job that runs the session, None when no job but a command does.
+    """Store the id of the Ray job that runs the session; None when a command runs it.
 
-    Raises NotFound when there is no such session.
+    Raises NotFound.
     """
     _update(db, session_id, {"job_id": job_id})
 
@@ -189,10 +192,10 @@ def set_job(db: Session, session_id: int, job_id: str | None) -> None:
 def move_session(
     db: Session, session_id: int, move: Move, *, now: datetime, error: str | None = None
 ) -> SessionStatus:
-    """Make one legal move, carry the phases along, and return the new status.
+    """Make one legal move of the session and its phases, and return the new status.
 
-    Two moves at the same moment take turns. Raises NotFound, or IllegalMove with nothing changed.
-    `error` is kept when the session fails; every other move clears it.
+    Two moves at the same moment run one after the other. `error` is stored with the session; a move
+    without it clears it. Raises NotFound, or IllegalMove with nothing changed.
     """
     after = apply_move(check_move(db, session_id, move), move)
     values: dict[str, Any] = {
@@ -210,7 +213,7 @@ def move_session(
 
 
 def get_status(db: Session, session_id: int) -> SessionStatus:
-    """Return a session's status and nothing else; raise NotFound when there is no such session."""
+    """Return only the status of a session, by one fast query. Raises NotFound."""
     status = db.execute(_STATUS, {"id": session_id}).scalar()
     if status is None:
         raise NotFound("session", session_id)
@@ -218,7 +221,7 @@ def get_status(db: Session, session_id: int) -> SessionStatus:
 
 
 def check_move(db: Session, session_id: int, move: Move) -> SessionStatus:
-    """Return the status, from which `move` is legal and which nobody changes meanwhile.
+    """Check that `move` is legal, lock the status until the transaction ends, and return it.
 
     Raises NotFound or IllegalMove.
     """
@@ -232,7 +235,7 @@ def check_move(db: Session, session_id: int, move: Move) -> SessionStatus:
 
 def _lock_status(db: Session, session_id: int) -> SessionStatus:
     statement = select(TrainingSession.status).where(TrainingSession.id == session_id)
-    # Not a full lock: that would hold up new items, which refer to the row.
+    # Not a full row lock, which would block new items, because they refer to the row.
     row = db.execute(statement.with_for_update(key_share=True)).first()
     if row is None:
         raise NotFound("session", session_id)
@@ -246,15 +249,14 @@ def _update(db: Session, session_id: int, values: Mapping[str, Any]) -> None:
 
 
 def _carry_phases(db: Session, session_id: int, move: Move, *, now: datetime) -> None:
-    """Leave the phases such that overall_status() of them is what the session became.
+    """Change the phases so that overall_status() gives the new status of the session.
 
-    The phase that is under way, or else the next one, takes the session's new status: a session
-    paused between two phases shows it in the phase to come.
+    The phase that is under way takes the new status. Between two phases, the next one takes it.
     """
     statement = (
         select(SessionPhase.phase, SessionPhase.status, SessionPhase.started_at)
         .where(SessionPhase.session_id == session_id)
-        # Discovery locks them in their order, too.
+        # Locked in the order of the phases, as discovery does, to avoid a deadlock.
         .order_by(case(_PLACES, value=SessionPhase.phase))
         .with_for_update()
     )
@@ -284,7 +286,7 @@ _CARRIED = {
 def _set_status(
     db: Session, session_id: int, phase: PhaseName, *, status: PhaseStatus, now: datetime
 ) -> None:
-    """Set one phase's status; a failed one keeps its error, any other has none."""
+    """Set one phase's status; the error is kept only when the phase has failed."""
     values: dict[str, Any] = {"status": status, "revision": SessionPhase.revision + 1}
     if status is not PhaseStatus.FAILED:
         values["error"] = None

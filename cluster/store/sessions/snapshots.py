@@ -1,4 +1,4 @@
-"""What the phase rows say, as the values that the progress of users is made of."""
+"""Reads phase rows as snapshots, from which the progress of users is computed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.database.tables import SessionPhase
 
-# Photos that were skipped because they had not changed took no time and say nothing about speed.
+# Unchanged photos take no time, so the rate leaves them out.
 _PAST_RATES = text(
     """
     SELECT DISTINCT ON (p.phase) p.phase,
@@ -31,10 +31,10 @@ _PAST_RATES = text(
 
 
 def get_snapshots(db: Session, session_id: int) -> tuple[PhaseSnapshot, ...]:
-    """Return the phases of a session, in their order; raise NotFound without such a session.
+    """Return the phases of a session, in their order; raise NotFound when there is no session.
 
-    `past_rate_per_s` is finished per second in the newest completed session with the same pack
-    that had something to do in that phase.
+    `past_rate_per_s` comes from the newest completed session with the same pack in which this phase
+    had work to do.
     """
     statement = select(SessionPhase.__table__).where(SessionPhase.session_id == session_id)
     rows = {PhaseName(row.phase): row for row in db.execute(statement)}
@@ -48,9 +48,9 @@ def get_snapshots(db: Session, session_id: int) -> tuple[PhaseSnapshot, ...]:
 
 
 def load_snapshots(engine: Engine, session_id: int) -> tuple[PhaseSnapshot, ...]:
-    """Return get_snapshots in a transaction of its own.
+    """Return `get_snapshots` from a separate transaction.
 
-    Raises NotFound, or DatabaseUnavailable when the database does not answer.
+    Raises NotFound or DatabaseUnavailable.
     """
     with begin(engine) as db:
         return get_snapshots(db, session_id)

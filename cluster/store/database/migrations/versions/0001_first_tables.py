@@ -20,7 +20,7 @@ STATES = ("pending", "processed", "skipped", "failed")
 
 
 def upgrade() -> None:
-    """Make the extension for vectors, and all tables."""
+    """Create the extension for vectors, and all tables."""
     op.execute("CREATE EXTENSION IF NOT EXISTS vector")
     _create_image()
     _create_sessions()

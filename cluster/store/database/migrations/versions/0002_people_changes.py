@@ -1,4 +1,4 @@
-"""People that users name, merge and split: names found in any case, the last change kept."""
+"""Changes of users to people: a key for names in any case, and the undo log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = ("rename", "hide", "merge", "move", "undo")
 
 
 def upgrade() -> None:
-    """Add the key of names, indexes for lists of people and faces, and the journal."""
+    """Add the key of names, indexes for lists of people and faces, and the undo log."""
     op.add_column("person", sa.Column("name_key", sa.Text()))
     op.execute("UPDATE person SET name_key = lower(name)")
     is_named = sa.text("name_key IS NOT NULL")
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop what upgrade() made."""
+    """Drop everything that upgrade() created."""
     for table in ("person_change_face", "person_change_person", "person_change"):
         op.drop_table(table)
     for name in ("nobody", "person_quality", "pack_person_image"):
@@ -42,7 +42,7 @@ def _index_faces() -> None:
     op.create_index("ix_face_person_quality", "face", ["person_id", sa.text("quality DESC"), "id"])
     of_nobody = sa.text("person_id IS NULL")
     op.create_index("ix_face_nobody", "face", ["pack", "id"], postgresql_where=of_nobody)
-    # The new ones begin with the same columns.
+    # The new indexes begin with the same columns.
     for column in ("pack", "person_id"):
         op.drop_index(f"ix_face_{column}", "face")
 

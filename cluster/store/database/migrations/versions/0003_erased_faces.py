@@ -1,4 +1,4 @@
-"""Where faces were that were erased, so that they are not found again."""
+"""The rectangles of erased faces, so that these faces are not found again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table of rectangles."""
+    """Create the table of rectangles."""
     image = sa.ForeignKey("image.id", ondelete="CASCADE")
     op.create_table(
         "erased_face",
@@ -27,5 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the table of rectangles."""
     op.drop_table("erased_face")

@@ -1,4 +1,4 @@
-"""What was shown before it was committed, and which live view showed it."""
+"""The high-water mark of a phase, then called its floor, and the numbers of live views."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the floor of a phase, and the numbers of live views.
+    """Add the floor of a phase, and the sequence of live views.
 
-    They begin so high that versions rise further: they were milliseconds since 1970 before.
+    The sequence starts at 512, so that versions stay above the earlier ones, which were
+    milliseconds since 1970.
     """
     floor = sa.Column("floor", sa.BigInteger(), nullable=False, server_default="0")
     op.add_column("session_phase", floor)
@@ -22,6 +23,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop both."""
+    """Drop the sequence and the floor."""
     op.execute("DROP SEQUENCE live_view")
     op.drop_column("session_phase", "floor")

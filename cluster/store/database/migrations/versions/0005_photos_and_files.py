@@ -1,7 +1,8 @@
-"""A photo is its content, a file is where it lies; libraries.
+"""Photos are separated from their files, and libraries get a table.
 
-Each row of `image` was a file. It becomes a file of the same id, so that items keep theirs. What
-was read becomes a photo, again of the same id; exact copies become files of one photo.
+Each row of `image` was a file. It becomes a file with the same id, so that items keep their ids.
+Its picture, if it was read, becomes a photo with the same id. Exact copies become files of one
+photo.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _FILES = """
     FROM image
     """
 
-# Bytes that are equal, where no pack has looked at the copy itself and nothing was erased in it
-# that is not marked in the other as well.
+# Copies have equal bytes, were not searched by a pack themselves, and have no erased face that is
+# not also marked in the other photo.
 _COPIES = """
     CREATE TEMP TABLE copy ON COMMIT DROP AS
     SELECT c.id, r.id AS original FROM image c JOIN image r ON r.id = c.duplicate_of
@@ -46,7 +47,7 @@ _MERGE = (
     "DELETE FROM image WHERE sha256 IS NULL",
 )
 
-# From PostgreSQL 18 on "not null" is a constraint with a name.
+# Since PostgreSQL 18, NOT NULL is a constraint with a name.
 _RENAME_NOT_NULL = """
     DO $$ BEGIN
         IF EXISTS (SELECT FROM pg_constraint WHERE conname = 'session_item_image_id_not_null') THEN
@@ -67,7 +68,7 @@ _LIBRARIES = (
 
 
 def upgrade() -> None:
-    """Make the tables of files and libraries, and fill them."""
+    """Create the tables of files and libraries, and fill them."""
     _make_file()
     op.execute(_FILES)
     op.execute(_set_sequence("file"))
@@ -177,5 +178,5 @@ def _make_libraries() -> None:
 
 
 def downgrade() -> None:
-    """Raise: files of one photo cannot become photos of their own again without reading them."""
+    """Raise, because files of one photo cannot become separate photos without being read again."""
     raise NotImplementedError("Restore the backup that was made before revision 0005.")

@@ -1,4 +1,4 @@
-"""Why an item was skipped is a column, and the mark that counts do not fall below has its name."""
+"""Columns for the reason of a skip, and `floor` is renamed to `high_water_mark`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 _REASONS = ("duplicate", "moved", "unchanged", "same_picture", "unreadable")
 
-# A skip of any other text was treated as one of a photo that cannot be read.
+# A skip with any other text was treated like a photo that cannot be read.
 _FILL = """
     UPDATE session_item SET {phase}_skip = CASE
         WHEN {phase}_reason LIKE 'duplicate of %' THEN 'duplicate'
@@ -24,7 +24,7 @@ _FILL = """
     WHERE {phase}_state = 'skipped'
     """
 
-# From PostgreSQL 18 on "not null" is a constraint with a name.
+# Since PostgreSQL 18, NOT NULL is a constraint with a name.
 _RENAME_NOT_NULL = """
     DO $$ BEGIN
         IF EXISTS (SELECT FROM pg_constraint WHERE conname = 'session_phase_{old}_not_null') THEN
@@ -36,7 +36,7 @@ _RENAME_NOT_NULL = """
 
 
 def upgrade() -> None:
-    """Add both columns, filled from the texts, and rename the mark."""
+    """Add both columns, filled from the texts, and rename the floor to high-water mark."""
     for phase in ("training", "detection"):
         check = sa.CheckConstraint(
             f"{phase}_skip IN ({', '.join(map(repr, _REASONS))})",
@@ -53,7 +53,7 @@ def _rename(old: str, new: str) -> None:
 
 
 def downgrade() -> None:
-    """Drop both columns, whose content the texts still say, and rename the mark back."""
+    """Drop both columns, whose content is still in the texts, and restore the name `floor`."""
     _rename("high_water_mark", "floor")
     op.drop_column("session_item", "detection_skip")
     op.drop_column("session_item", "training_skip")
