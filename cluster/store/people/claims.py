@@ -1,4 +1,4 @@
-"""Who changes people comes one after the other, and says which version of a person it saw."""
+"""Checks the version of a person that a client saw, and raises it with each change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TOUCH = text("UPDATE person SET version = version + 1, updated_at = :now WHERE 
 def claim_person(
     db: Session, person_id: int, *, version: int | None, now: datetime
 ) -> PersonSummary:
-    """Raise a person's version by one and return the person as it was at `version`.
+    """Raise a person's version by one, and return the person as it was before.
 
     Raises NotFound when the person is gone, StaleVersion when it is at another version.
     """
@@ -37,5 +37,5 @@ def claim_person(
 
 
 def touch_people(db: Session, person_ids: Sequence[int], *, now: datetime) -> None:
-    """Raise the version of people who change although the client named no version of theirs."""
+    """Raise the version of people that change without a version from the client."""
     db.execute(_TOUCH, {"ids": list(person_ids), "now": now})

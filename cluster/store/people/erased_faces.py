@@ -1,7 +1,7 @@
-"""Where erased faces were: a rectangle in a photo, kept so that they are not found again there.
+"""Keeps a rectangle where a face was erased, so that no face is found there again.
 
-The rectangle tells nothing about the face. It holds for every pack, moves with the picture, and
-goes with the photo.
+The rectangle reveals nothing about the face. It applies to every pack, moves with the picture, and
+is deleted with the photo.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cluster.store.database.tables import ErasedFace
 from cluster.store.people.face_placements import add_erased
 from cluster.store.people.found_faces import FoundFaces
 
-# The same picture in other files: one of them may stand for the others one day.
+# Duplicates get the rectangles too, because one of them may become the representative.
 _MARK = text(
     """
     INSERT INTO erased_face (image_id, box_left, box_top, box_right, box_bottom)
@@ -33,7 +33,7 @@ _MARK = text(
     """
 )
 
-# The same pixels, which another orientation turns.
+# Duplicates with the same pixels and another orientation need a turn instead of a scale.
 _LIST_TURNED = text(
     """
     SELECT i.id, r.width, r.height, r.orientation AS before, i.orientation AS after,
@@ -47,7 +47,7 @@ _RECOUNT = text("UPDATE detection SET faces = :faces WHERE image_id = :image_id 
 
 
 def mark_erased(db: Session, person_id: int) -> None:
-    """Keep where the faces of a person are, in their photos and in the duplicates of these."""
+    """Store the rectangles of a person's faces, in their photos and in the duplicates of these."""
     db.execute(_MARK, {"person_id": person_id})
     for row in db.execute(_LIST_TURNED, {"person_id": person_id}).all():
         relation = turn_within(row.before, row.after, row.width, row.height)
@@ -55,9 +55,9 @@ def mark_erased(db: Session, person_id: int) -> None:
 
 
 def leave_out_erased(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
-    """Return the outcomes without the faces that lie where erased ones were.
+    """Return the outcomes without faces that lie in the rectangles of erased faces.
 
-    What is noted of these photos counts the others only.
+    The records of detection of these photos count the remaining faces only.
     """
     erased = _list_erased(db, [outcome.image_id for outcome in outcomes])
     kept = [_without(outcome, erased[outcome.image_id]) for outcome in outcomes]

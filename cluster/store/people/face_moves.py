@@ -1,4 +1,4 @@
-"""Faces that a user puts elsewhere: to another person, to a new one, to nobody, from nobody."""
+"""Moves faces, on request of a user, to another person, to a new one, or to no person."""
 
 from __future__ import annotations
 
@@ -43,16 +43,17 @@ def move_faces(
     version: int,
     now: datetime,
 ) -> Moved:
-    """Move faces of a person to another one, to a new one or to nobody; they stay there.
+    """Move faces of a person to another person, to a new one, or to no person.
 
-    A person who has no face left is gone, name and all, until the change is undone. Raises
-    NotFound, StaleVersion, FacesElsewhere when one is not the person's, ImpossibleChange.
+    Clustering leaves the faces there. A person without a face is deleted with its name, until the
+    change is undone. Raises NotFound, StaleVersion, ImpossibleChange, or FacesElsewhere when a face
+    does not belong to the person.
     """
     lock_people(db)
     source = claim_person(db, source_id, version=version, now=now)
     target = _find_target(db, to, pack=source.pack)
     if to == source_id:
-        raise ImpossibleChange("The faces are that person's already.")
+        raise ImpossibleChange("The faces already belong to that person.")
     _check_faces(db, face_ids, pack=source.pack, person_id=source_id)
     before = [source_id] if target is None else [source_id, target.id]
     change_id = open_change(
@@ -69,13 +70,13 @@ def move_faces(
 def move_ungrouped_faces(
     db: Session, face_ids: Sequence[int], *, to: int | Elsewhere, pack: str, now: datetime
 ) -> Moved:
-    """Give faces of a pack that belong to nobody to a person, or to a new one; they stay there.
+    """Move ungrouped faces of a pack to a person, or to a new one; clustering leaves them there.
 
-    Raises NotFound, FacesElsewhere when one belongs to somebody, ImpossibleChange.
+    Raises NotFound, ImpossibleChange, or FacesElsewhere when a face belongs to a person.
     """
     lock_people(db)
     if to is Elsewhere.UNGROUPED:
-        raise ImpossibleChange("The faces belong to nobody already.")
+        raise ImpossibleChange("The faces are already ungrouped.")
     target = _find_target(db, to, pack=pack)
     _check_faces(db, face_ids, pack=pack, person_id=None)
     before = [] if target is None else [target.id]
@@ -106,7 +107,7 @@ def _check_faces(db: Session, face_ids: Sequence[int], *, pack: str, person_id: 
 def _place(
     db: Session, face_ids: Sequence[int], *, to: int | Elsewhere, pack: str, now: datetime
 ) -> int | None:
-    """Put the faces there and return the person, who is new or has changed; None for nobody."""
+    """Place the faces, and return the id of the new or changed person; None for ungrouped faces."""
     if to is Elsewhere.NEW:
         target_id: int | None = db.execute(_ADD_PERSON, {"pack": pack, "now": now}).scalar_one()
     elif to is Elsewhere.UNGROUPED:

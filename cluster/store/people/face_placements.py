@@ -1,7 +1,7 @@
-"""Faces that move with their picture: turned, cropped, or saved in another size.
+"""Moves faces with their picture when it was turned, cropped, or saved in another size.
 
-Boxes and landmarks are brought to where they lie in the new picture; so is where faces were erased.
-A turned picture turns its crops.
+Boxes, landmarks and the rectangles of erased faces are moved to their places in the new picture.
+The crops of a turned picture are turned.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _ADD_ERASED = text(
 
 
 def place_faces(db: Session, image_id: int, relation: Relation, *, turn: Turn) -> None:
-    """Move a photo's faces, and where faces were erased, to where they lie in its new picture."""
+    """Move a photo's faces and erased rectangles to their places in its new picture."""
     transform_faces(db, image_id, relation, turn=turn)
     erased = [
         {"id": row.id, **_place_box(row, relation)}
@@ -67,7 +67,7 @@ def place_faces(db: Session, image_id: int, relation: Relation, *, turn: Turn) -
 def transform_faces(
     db: Session, image_id: int, relation: Relation, *, turn: Turn = lambda crop, by: crop
 ) -> None:
-    """Move a photo's faces to where they lie in another picture."""
+    """Move a photo's faces to their places in another picture; `turn` turns the crops."""
     lock_people(db)
     faces = [
         {
@@ -83,13 +83,13 @@ def transform_faces(
 
 
 def copy_erased(db: Session, image_id: int, new_id: int, relation: Relation) -> None:
-    """Let what was erased in a photo be erased in a new one, which shows a part of it, too."""
+    """Copy the erased rectangles of a photo to another one that shows the same picture."""
     lock_people(db)
     add_erased(db, new_id, db.execute(_ERASED, {"image_id": image_id}).all(), relation)
 
 
 def add_erased(db: Session, image_id: int, boxes: Sequence[Any], relation: Relation) -> None:
-    """Note in a photo that faces were erased; `boxes` are rows of another one."""
+    """Add erased rectangles to a photo; `boxes` are rows of the photo that `relation` maps."""
     erased = [{"image_id": image_id, **_place_box(row, relation)} for row in boxes]
     if erased:
         db.execute(_ADD_ERASED, erased)

@@ -1,8 +1,8 @@
-"""Faces in PostgreSQL's binary COPY format, both ways.
+"""Writes and reads faces in PostgreSQL's binary COPY format.
 
-The format: a header; for each row a count of fields, each field with its length in bytes; a
-trailer. Numbers are big-endian. A `vector` is its dimension, two spare bytes, and its floats
-(pgvector, vector_send).
+The format has a header, rows, and a trailer. A row is the number of its fields, and each field with
+its length in bytes. Numbers are big-endian. A `vector` is its dimension, two unused bytes, and its
+floats (pgvector, vector_send).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FLOAT4_OID = 700
 
 
 def pack_face(face: Face, *, image_id: int, pack: str) -> bytes:
-    """Return one row for COPY_FACES."""
+    """Return the bytes of one row for COPY_FACES."""
     box = face.box
     fields = (
         struct.pack(">q", image_id),
@@ -44,7 +44,7 @@ def pack_face(face: Face, *, image_id: int, pack: str) -> bytes:
 
 
 def _pack_floats(values: list[float]) -> bytes:
-    """Return a real[] of one dimension whose first index is 1."""
+    """Return the bytes of a one-dimensional real[] whose first index is 1."""
     elements = b"".join(struct.pack(">if", 4, value) for value in values)
     return struct.pack(">iiiii", 1, 0, _FLOAT4_OID, len(values), 1) + elements
 
@@ -76,5 +76,5 @@ def vector_row_type(dimensions: int) -> np.dtype[np.void]:
 
 
 def unpack_rows(data: bytes, *, dimensions: int) -> npt.NDArray[np.void]:
-    """Return whole rows as an array of records; raise ValueError when they do not fit."""
+    """Return complete rows as an array of records; raise ValueError when a row is incomplete."""
     return np.frombuffer(data, dtype=vector_row_type(dimensions))

@@ -1,4 +1,4 @@
-"""Faces read back: all vectors of a pack as one matrix, and how many there are."""
+"""Reads faces: all vectors of a pack as one matrix, their boxes, and their number."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ _COPY_VECTORS = """
 class FaceVectors:
     """The faces of one pack, by id; row i of every array is the same face.
 
-    `face_ids`, `image_ids`, `person_ids`: int64 (n,), a person of -1 is nobody. `vectors`: float32
-    (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,), a user put the face where it is, or
-    hid the person that it belongs to: there it stays.
+    `face_ids`, `image_ids`, `person_ids`: int64 (n,); the person of an ungrouped face is -1.
+    `vectors`: float32 (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,); true when a user
+    placed the face or hid its person, so that clustering must not move it.
     """
 
     face_ids: npt.NDArray[np.int64]
@@ -75,7 +75,7 @@ class FaceVectors:
 
     @classmethod
     def empty(cls, count: int, *, dimensions: int) -> FaceVectors:
-        """Return room for `count` faces."""
+        """Return arrays of zeros for `count` faces."""
         return cls(
             np.zeros(count, np.int64),
             np.zeros(count, np.int64),
@@ -98,9 +98,9 @@ class FaceVectors:
 def load_vectors(db: Session, *, pack: str, min_quality: float) -> FaceVectors:
     """Return all faces of `pack` with at least this quality.
 
-    They are streamed in chunks, so that this needs little more memory than the matrix. Without any
-    face the arrays are empty, and the matrix has no columns. Raises ValueError when the faces of
-    one pack differ in dimensions.
+    The rows are streamed in chunks, so little more memory is needed than for the matrix. Without a
+    face, the arrays are empty and the matrix has no columns. Raises ValueError when the faces of
+    the pack differ in dimensions.
     """
     key = {"pack": pack, "min_quality": min_quality}
     count = count_faces(db, pack=pack, min_quality=min_quality)
@@ -108,7 +108,7 @@ def load_vectors(db: Session, *, pack: str, min_quality: float) -> FaceVectors:
     faces = FaceVectors.empty(count, dimensions=dimensions)
     loaded = 0
     cursor = driver_connection(db).cursor()
-    # Faces that were added since they were counted are left out.
+    # LIMIT leaves out faces that were added after the count.
     with cursor.copy(_COPY_VECTORS.encode(), (pack, min_quality, count)) as copy:
         for chunk in _read_chunks(copy):
             rows = unpack_rows(chunk, dimensions=dimensions)
@@ -123,7 +123,7 @@ def load_vectors(db: Session, *, pack: str, min_quality: float) -> FaceVectors:
 
 
 def _read_chunks(copy: psycopg.Copy) -> Iterator[bytes]:
-    """Yield whole rows, some megabytes at a time, without the header and the trailer."""
+    """Yield complete rows in chunks of CHUNK_BYTES or more, without the header and the trailer."""
     chunk = bytearray()
     for row in copy:
         if bytes(row[: len(HEADER)]) == HEADER:
@@ -145,17 +145,18 @@ def count_faces(db: Session, *, pack: str, min_quality: float = 0.0) -> int:
 
 
 def count_session_faces(db: Session, session_id: int) -> int:
-    """Return how many faces, of the session's pack, are in the session's photos.
+    """Return how many faces of the session's pack are in the session's photos.
 
-    A duplicate shares the faces of its representative; they are counted once.
+    The faces that duplicates share are counted once.
     """
     return int(db.execute(_COUNT_OF_SESSION, {"session_id": session_id}).scalar_one())
 
 
 def list_boxes(db: Session, *, pack: str) -> Iterator[tuple[str, BoundingBox, int | None]]:
-    """Yield path, box and person (None for nobody) of every face of the pack, photo by photo.
+    """Yield path, box and person of every face of the pack, photo by photo.
 
-    A duplicate has the faces of its representative, in pixels of its own.
+    The person of an ungrouped face is None. A duplicate has the faces of its representative, in its
+    own pixels.
     """
     rows = db.execute(_BOXES, {"pack": pack}, execution_options={"yield_per": 10_000})
     for path, scale, *sides, person_id in rows:

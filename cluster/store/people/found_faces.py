@@ -1,4 +1,4 @@
-"""The faces that were found in one photo, on their way into the tables."""
+"""The value that carries the faces found in one photo to the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.core.faces import Face
 
 @dataclass(frozen=True, slots=True)
 class FoundFaces:
-    """Faces of one photo."""
+    """The faces that detection found in one photo."""
 
     image_id: int
     faces: tuple[Face, ...]

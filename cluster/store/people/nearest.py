@@ -1,4 +1,4 @@
-"""The people whose faces are nearest to a vector."""
+"""Finds the people whose faces are nearest to a vector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cluster.core.people import Match
 from cluster.store.people.people_list import load_people
 
-# One look at each stored vector serves all that are asked for: reading it is most of the work.
+# Each stored vector is read once for all searched vectors, because reading is most of the work.
 _NEAREST = text(
     """
     WITH near AS (
@@ -31,10 +31,10 @@ _NEAREST = text(
 def find_nearest_people(
     db: Session, embeddings: Sequence[bytes], *, pack: str, limit: int
 ) -> list[tuple[Match, ...]]:
-    """Return, for each embedding (float32 bytes, of `pack`), the people nearest to it.
+    """Return, for each embedding (float32 bytes, of `pack`), at most `limit` people, nearest first.
 
-    A person is as similar as the most similar of its faces: the cosine of the two vectors, -1 to 1.
-    All faces are compared, exactly; hidden people are left out.
+    The similarity of a person is that of its most similar face: the cosine of the two vectors, -1
+    to 1. All faces are compared exactly. Hidden people are left out.
     """
     if not embeddings:
         return []
@@ -49,5 +49,5 @@ def find_nearest_people(
 
 
 def _to_text(embedding: bytes) -> str:
-    """Return a vector as pgvector reads it; nine digits keep a float32 as it is."""
+    """Return a vector as text for pgvector; nine digits preserve a float32 exactly."""
     return "[" + ",".join(f"{x:.9g}" for x in np.frombuffer(embedding, "<f4").tolist()) + "]"

@@ -1,4 +1,4 @@
-"""Who there is: the people of a pack in pages, and single ones, with what is counted of them."""
+"""Lists the people of a pack in pages, and reads single people, with their counts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _LOAD = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleFilter:
-    """Which people are wanted; None does not ask. `part` is a part of the name, in any case."""
+    """A filter for people; None does not filter. `part` is a part of the name, in any case."""
 
     hidden: bool | None = False
     is_named: bool | None = None
@@ -81,7 +81,7 @@ class PeopleFilter:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """Some of the people that a filter lets through, of `total`."""
+    """One page of the people that a filter lets through; `total` counts all of them."""
 
     people: tuple[PersonSummary, ...]
     total: int
@@ -94,12 +94,11 @@ VISIBLE = PeopleFilter()
 def page_people(
     db: Session, *, pack: str, limit: int, offset: int = 0, wanted: PeopleFilter = VISIBLE
 ) -> PeoplePage:
-    """Return people of a pack who have faces, those in most photos first, and how many there are.
+    """Return a page of the people of a pack that have faces, those in most photos first.
 
-    Photos that are missing are not counted; who is in no other is among the people if named.
-
-    All counts come from the faces as they are; with 100,000 faces of 5,000 people that is about a
-    tenth of a second.
+    Missing photos are not counted; a person who is only in missing photos is listed if it has a
+    name. All counts are computed from the current faces, which takes about a tenth of a second for
+    100,000 faces of 5,000 people.
     """
     key = {
         "pack": pack,
@@ -117,13 +116,13 @@ def page_people(
 def list_people(
     db: Session, *, pack: str, limit: int, offset: int = 0, with_hidden: bool = False
 ) -> list[PersonSummary]:
-    """Return the people of a pack who have faces, those in most photos first."""
+    """Return the people of a page of `page_people`, hidden ones only `with_hidden`."""
     wanted = EVERYBODY if with_hidden else VISIBLE
     return list(page_people(db, pack=pack, limit=limit, offset=offset, wanted=wanted).people)
 
 
 def load_people(db: Session, person_ids: Sequence[int]) -> Mapping[int, PersonSummary]:
-    """Return those of these people that exist, by id; who has no face is among them."""
+    """Return the people with these ids that exist, by id, including people without a face."""
     rows = db.execute(_LOAD, {"ids": list(person_ids)})
     return {row.id: _to_person(row) for row in rows}
 

@@ -1,9 +1,9 @@
-"""Faces that are found again keep their id, their person, and that a user put them there.
+"""Re-detected faces keep their id, their person, and whether a user placed them.
 
-A photo is looked at again when its phase is restarted, or when its picture was saved again or
-cropped. Its faces stay until then. Each new face that lies where one was (half of their union is
-shared), or has nearly its vector, takes that one's row over. What was not found again goes, except
-what a user has placed and what is still within the picture.
+A photo is searched again when face detection is restarted, or when its picture was saved again or
+cropped. Its faces stay until then. A new face takes over the row of an old one in the same place
+(intersection over union of a half or more) or with nearly the same vector. Old faces without a
+match are deleted, unless a user placed them and they are still within the picture.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from cluster.store.locks import lock_people
 from cluster.store.people.found_faces import FoundFaces
 
 SAME_FACE = 0.9
-"""Cosine of the vectors of one face in two copies of a picture: well above that of two people."""
+"""The least cosine of one face in two copies of a picture; two people are far below it."""
 
 _SIDES = (FaceRow.box_left, FaceRow.box_top, FaceRow.box_right, FaceRow.box_bottom)
 
 
 @dataclass(frozen=True, slots=True)
 class Redetected:
-    """A face row, and what it becomes."""
+    """The id of a face row, and the newly found face that replaces its values."""
 
     face_id: int
     face: Face
 
 
 def keep_redetected(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
-    """Bring the known faces of these photos up to date; return the outcomes with what is new."""
+    """Update or delete the known faces of these photos; return the outcomes with new faces only."""
     lock_people(db)
     known = _list_known(db, [outcome.image_id for outcome in outcomes], pack=pack)
     fresh: list[FoundFaces] = []
@@ -60,7 +60,7 @@ def keep_redetected(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -
 def _match_vectors(
     rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]
 ) -> dict[int, int]:
-    """Return more matches: of faces that lie elsewhere now, the nearest by their vectors."""
+    """Return further matches, of faces in other places, by their vectors, the nearest first."""
     old = [o for o in range(len(rows)) if o not in matches.values()]
     new = [n for n in range(len(faces)) if n not in matches]
     if not old or not new:
@@ -81,7 +81,7 @@ def _match_vectors(
 
 
 def _is_within(row: Any) -> bool:
-    """Tell whether the middle of a face lies in its picture."""
+    """Tell whether the centre of a face lies within its picture."""
     across, down = (row.box_left + row.box_right) / 2, (row.box_top + row.box_bottom) / 2
     return bool(0 <= across < row.width and 0 <= down < row.height)
 

@@ -1,4 +1,4 @@
-"""People as clustering leaves them: faces given to persons, new ones made, empty ones gone."""
+"""Stores the result of clustering: faces get their people, empty people are deleted."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _CREATE = text(
     """
 )
 
-# A face that somebody moved while clustering ran stays there, and a person that was deleted
-# meanwhile is nobody.
+# A face that was moved while clustering ran stays there. A face whose person was deleted meanwhile
+# becomes ungrouped.
 _PLACE = text(
     """
     UPDATE face SET person_id = p.id
@@ -62,12 +62,12 @@ def assign_people(
     person_ids: npt.NDArray[np.int64],
     now: datetime,
 ) -> int:
-    """Give each face to its person and return how many people of the pack have faces.
+    """Assign each face to its person, and return how many people of the pack have faces.
 
-    The three arrays are int64 (n,). `seen_person_ids` is where clustering saw the faces, -1 for
-    nobody; one that was moved since stays. A person is an existing id, 0 for nobody, or -k for the
-    k-th new one, which is created. Faces that a user placed, and those of hidden people, stay where
-    they are; people without a face go unless they have a name.
+    The three arrays are int64 (n,). `seen_person_ids` are the people that clustering read, -1 for
+    an ungrouped face; a face that was moved since then stays. `person_ids` are existing ids, 0 for
+    an ungrouped face, or -k for the k-th new person, which is created. Faces that a user placed,
+    and those of hidden people, stay. People without a face are deleted unless they have a name.
     """
     lock_people(db)
     new = _create_people(db, person_ids, pack=pack, now=now)
@@ -86,7 +86,7 @@ def assign_people(
 def _create_people(
     db: Session, person_ids: npt.NDArray[np.int64], *, pack: str, now: datetime
 ) -> Mapping[int, int]:
-    """Create a person for each negative number; return their ids by those numbers."""
+    """Create a person for each negative number; return the new ids by these numbers."""
     numbers = sorted({number for number in person_ids.tolist() if number < 0}, reverse=True)
     if not numbers:
         return {}

@@ -1,6 +1,6 @@
-"""The undo log: how people and faces were before the last change, so that it can be undone.
+"""The undo log: the people and faces before the last change, so that it can be undone.
 
-One change is kept for each pack; the next one takes its place. Callers hold lock_people.
+One change is kept for each pack; the next change replaces it. Callers hold lock_people.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ _DELETE_EMPTY = text(
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A change that was undone, and whom that touched."""
+    """The id of an undo, and the ids of the people that it changed."""
 
     change_id: int
     person_ids: tuple[int, ...]
@@ -105,7 +105,7 @@ def open_change(
     face_ids: Sequence[int] = (),
     now: datetime,
 ) -> int:
-    """Note how these people and faces are now; return the id of the change that begins."""
+    """Store these people and faces as they are now, and return the id of the new change."""
     db.execute(_FORGET, {"pack": pack})
     change_id: int = db.execute(_OPEN, {"pack": pack, "kind": kind, "now": now}).scalar_one()
     if person_ids:
@@ -118,12 +118,15 @@ def open_change(
 def close_change(
     db: Session, change_id: int, *, person_id: int | None, other_id: int | None = None
 ) -> None:
-    """Note who is left: the person that the change is told of, and a second one."""
+    """Store the people that the change leaves: `person_id`, which its summary names, and another.
+
+    The change is deleted when one of them is.
+    """
     db.execute(_CLOSE, {"change_id": change_id, "person_id": person_id, "other_id": other_id})
 
 
 def find_last_change(db: Session, *, pack: str) -> LastChange | None:
-    """Return the newest change to the people of a pack, None when there is none."""
+    """Return the newest change to the people of a pack; None when there is none."""
     row = db.execute(_LAST, {"pack": pack}).first()
     if row is None:
         return None
@@ -141,10 +144,10 @@ def find_last_change(db: Session, *, pack: str) -> LastChange | None:
 
 
 def undo_change(db: Session, change_id: int, *, now: datetime) -> Undone:
-    """Put people and faces back to where they were before a change; return the undo.
+    """Restore people and faces as they were before the last change; return the undo.
 
-    People who are gone come back with their ids, those whom the change made go, and faces that
-    were erased since stay erased. Raises NotFound, and NotLastChange for any but the last change.
+    Deleted people come back with their ids, people that the change created are deleted, and faces
+    that were erased since then stay erased. Raises NotFound, or NotLastChange for any other change.
     """
     lock_people(db)
     key = {"change_id": change_id}
@@ -163,7 +166,7 @@ def undo_change(db: Session, change_id: int, *, now: datetime) -> Undone:
 
 
 def _restore_people(db: Session, change_id: int, *, pack: str, now: datetime) -> list[int]:
-    """Restore names and flags; those who live first, so that no name is taken twice."""
+    """Restore names and flags, of existing people first, so that no name is in use twice."""
     before = [
         {**row, "name_key": fold_name(row["name"]) if row["name"] else None, "now": now}
         for row in db.execute(_BEFORE, {"change_id": change_id}).mappings()

@@ -1,9 +1,9 @@
-"""What was read in a file decides which photo it holds: one that is known, or a new one.
+"""Decides which photo a file holds after it was read: a known one, or a new one.
 
-A file holds the photo whose bytes, or whose content, it has. Where none is known and the file held
-another photo before, the relation of the two pictures decides: the same picture, or a part of it,
-is still that photo, and its faces move to where they are now. Anything else is a new photo, and the
-row of the old one is superseded.
+A file holds the known photo with the same bytes or the same content. When there is none and the
+file held another photo before, the relation of the two pictures decides. The same picture, or a
+part of it, is still that photo, and its faces move to their new places. Any other picture is a new
+photo, and the old row of the file is superseded.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _CHANGE = text(
     """
 )
 
-# A picture that an earlier version read gets what was not kept then.
+# A picture that an earlier version read gets the columns that this version added.
 _COMPLETE = text(
     """
     UPDATE image SET content = :content, orientation = :orientation, blocks = :blocks
@@ -66,7 +66,8 @@ _COMPLETE = text(
     """
 )
 _DATE = text("UPDATE image SET taken_at = :taken_at WHERE id = :id")
-# Other files of a photo, which are gone: had they come back, they would hold what it was before.
+# The other files of a changed photo are gone. If they come back, they hold its old picture, so they
+# must be read again.
 _FORGET_BYTES = text(
     "UPDATE file SET sha256 = NULL, is_read = false WHERE image_id = :id AND id <> :file_id"
 )
@@ -101,7 +102,7 @@ _REPOINT = text(
     WHERE s.session_id = :session_id AND s.file_id = o.id AND o.id = ANY(:old)
     """
 )
-# Another session has given the path to another row meanwhile.
+# Items follow when another session has meanwhile given the path to another row.
 _FOLLOW = text(
     """
     UPDATE session_item s SET file_id = c.id
@@ -125,7 +126,7 @@ _HOLD = text(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A photo that is known; `content` None for one that an earlier version read."""
+    """A known photo; `content` is None when an earlier version read it, `phash` is signed."""
 
     id: int
     content: bytes | None
@@ -134,11 +135,11 @@ class Known:
 
 @dataclass(slots=True)
 class Placed:
-    """What came of a batch.
+    """The result of placing a batch.
 
-    `same` are files that hold the photo that they held before, `lost` those whose photo was erased,
-    or changed, while they were read. `phashes`, signed, and `contents` are those of all photos that
-    the files hold now.
+    `same` are the files that still hold the photo that they held before. `lost` are the files whose
+    photo was erased or changed while they were read. `phashes` (signed) and `contents` belong to
+    all photos that the files hold now.
     """
 
     same: list[int] = field(default_factory=list)
@@ -150,7 +151,7 @@ class Placed:
 def place_contents(
     db: Session, session_id: int, read: Sequence[TrainingOutcome], *, turn: Turn
 ) -> Placed:
-    """Let each file hold the photo that was read in it. The caller holds the library's lock."""
+    """Store which photo each file holds, as it was read. The caller holds the library's lock."""
     work = _Placing(db, session_id, read, turn=turn)
     work.claim(read)
     for outcome in read:
@@ -160,7 +161,7 @@ def place_contents(
 
 
 class _Placing:
-    """One batch: what is known of its files and contents, and what they come to hold."""
+    """One batch: the known photos of its files, and the photos that the files will hold."""
 
     def __init__(
         self, db: Session, session_id: int, read: Sequence[TrainingOutcome], *, turn: Turn
@@ -190,7 +191,7 @@ class _Placing:
         }
 
     def claim(self, read: Sequence[TrainingOutcome]) -> None:
-        """Note which photos files of the batch hold as they are: none of these may change."""
+        """Remember the photos that files of the batch hold unchanged; these must not change."""
         found = (self._find(outcome) for outcome in read)
         self._claimed = {known.id for known in found if known is not None}
 
@@ -216,7 +217,7 @@ class _Placing:
         return found
 
     def _make(self, file: Row[Any], outcome: TrainingOutcome, record: PhotoRecord) -> Known:
-        """Return the photo of a picture that is not known: the file's own, or a new one."""
+        """Return the photo of an unknown picture: the file's photo, changed, or a new one."""
         relation = outcome.relation if outcome.before == file.image_id else None
         if file.image_id is None or relation is None or relation.likeness is Likeness.OTHER:
             known = self._add(record)
@@ -235,12 +236,12 @@ class _Placing:
         return Known(image_id, record.content, to_signed(record.phash))
 
     def _is_shared(self, file: Row[Any]) -> bool:
-        """Tell whether another file holds the photo too."""
+        """Tell whether another file, or a duplicate, holds the photo too."""
         key = {"id": file.image_id, "file_id": file.current_id}
         return file.image_id in self._claimed or bool(self._db.execute(_IS_SHARED, key).scalar())
 
     def _change(self, file: Row[Any], record: PhotoRecord, relation: Relation) -> Known:
-        """Let a photo be the picture that its file holds now, with its faces where they are now."""
+        """Replace a photo's picture by the new one of its file, and move its faces."""
         image_id = int(file.image_id)
         place_faces(self._db, image_id, relation, turn=self._turn)
         self._db.execute(_CHANGE, {**_to_row(record), "id": image_id})
@@ -250,7 +251,7 @@ class _Placing:
         return Known(image_id, record.content, to_signed(record.phash))
 
     def _learn(self, known: Known, record: PhotoRecord, *, is_own: bool) -> None:
-        """Keep what is new of a photo that is known."""
+        """Add to a known photo the values that an earlier version did not store, and its date."""
         if known.content is None and record.content:
             self._db.execute(_COMPLETE, {**_to_row(record), "id": known.id})
         if is_own:
@@ -267,7 +268,7 @@ class _Placing:
             self._left[file.current_id] = file.image_id
 
     def write(self) -> None:
-        """Write what the files hold; photos that lost a file may be missing now."""
+        """Write which photos the files hold, and mark photos without a file as missing."""
         successors = self._succeed(list(self._left)) if self._left else {}
         held = {successors.get(one, one): what for one, what in self._held.items()}
         if held:
@@ -284,7 +285,7 @@ class _Placing:
         refresh_missing(self._db, sorted({*there, *self._left.values()}))
 
     def _succeed(self, old: list[int]) -> Mapping[int, int]:
-        """Give the paths of files whose photo is another one now to new rows."""
+        """Supersede the rows of files that hold another photo now; return new rows by old ones."""
         self._db.execute(_SUPERSEDE, {"ids": old})
         new = self._db.execute(_SUCCEED, {"ids": old}).all()
         key = {"session_id": self._session_id, "old": old, "new": [row.id for row in new]}

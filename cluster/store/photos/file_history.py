@@ -1,4 +1,4 @@
-"""What is known of files before they are read: bytes that were seen, photos that they held."""
+"""Looks up what is known before a file is read: known bytes, and the photo it held before."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BEFORE = text(
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The photo that a file held when it was last read, as its record was (PhotoRecord)."""
+    """The photo that a file held when it was last read, with the values of its PhotoRecord."""
 
     image_id: int
     content: bytes
@@ -42,17 +42,17 @@ class Before:
 
 
 def has_history(db: Session, *, pack: str) -> bool:
-    """Tell whether this pack has looked at any photo, so that bytes may be known."""
+    """Tell whether this pack has searched any photo; otherwise no bytes are known."""
     return bool(db.execute(_HAS_ANY, {"pack": pack}).scalar())
 
 
 def is_known(db: Session, digest: bytes, *, pack: str) -> bool:
-    """Tell whether a photo with these bytes (SHA-256) was looked at with this pack."""
+    """Tell whether this pack has searched a photo whose bytes have this SHA-256."""
     return bool(db.execute(_IS_KNOWN, {"digest": digest, "pack": pack}).scalar())
 
 
 def list_before(db: Session, image_ids: Sequence[int]) -> Mapping[int, Before]:
-    """Return what is known of these photos, by id."""
+    """Return these photos by id; erased ones are left out."""
     if not image_ids:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""Duplicates that take the place of their representative when it is gone, faces and all."""
+"""Lets a duplicate take the place, and the faces, of a representative that is missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIND = text(
     """
 )
 
-# The same pixels, which another orientation turns: the sides of the pictures say nothing.
+# Pictures with the same pixels and another orientation need a turn instead of a scale.
 _LIST_TURNED = text(
     """
     SELECT h.old, h.new, g.width, g.height, h.orientation AS before, d.orientation AS after
@@ -64,10 +64,10 @@ _INHERIT = (
 
 
 def promote_heirs(db: Session) -> None:
-    """Let a duplicate that is there stand for each photo that is missing.
+    """Make a duplicate that is there the representative of each missing photo.
 
-    It takes over the faces, with their people, what was erased, and what was looked at; the missing
-    one is its duplicate from then on. The caller holds the library's lock.
+    The duplicate takes over the faces with their people, the erased rectangles, and the records of
+    detection. The missing photo becomes its duplicate. The caller holds the library's lock.
     """
     lock_people(db)
     db.execute(_DROP)
@@ -79,7 +79,7 @@ def promote_heirs(db: Session) -> None:
 
 
 def _turn_faces(db: Session) -> None:
-    """Bring the faces of turned heirs to where they lie in these; a crop stays as it is."""
+    """Move faces and erased rectangles into duplicates that are turned; crops stay as they are."""
     rows = db.execute(_LIST_TURNED).all()
     for row in rows:
         relation = turn_within(row.before, row.after, row.width, row.height)

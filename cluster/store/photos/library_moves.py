@@ -1,8 +1,7 @@
-"""A root that has moved, with all that is below it: other paths, and nothing else.
+"""Moves a library to a new root by changing the paths of its files, and nothing else.
 
-Where a path under the new root is known already, one of its two rows gives way: that of the old
-root, or the other if its file was missing. The row that gives way is superseded, for the sessions
-that met it.
+When a path below the new root is already known, one of the two rows is superseded: that of the old
+root, or the other one if its file is missing. A superseded row stays for the sessions that met it.
 """
 
 from __future__ import annotations
@@ -98,17 +97,17 @@ _MOVE_SESSIONS = text(
 
 @dataclass(frozen=True, slots=True)
 class MovedLibrary:
-    """How many files have another path now, and how many rows gave way to others."""
+    """The numbers of files with a new path, and of rows that were superseded."""
 
     files: int
     superseded: int
 
 
 def move_library(db: Session, old: str, new: str, *, now: datetime) -> MovedLibrary:
-    """Let the library over `old`, and the roots below it, be over `new`; no file is looked at.
+    """Move the library over `old`, and roots below it, to `new`, without reading a file.
 
-    Both are roots in normal form, and neither lies below the other. Raises NotFound when no session
-    went over `old`, SessionRunning or SessionBusy while a session of one of the two runs.
+    Both roots are in normal form, and neither lies below the other. Raises NotFound when no session
+    went over `old`, SessionRunning or SessionBusy while a session of one of the roots runs.
     """
     lock_library(db)
     if find_library_id(db, old) is None:
@@ -129,7 +128,7 @@ def move_library(db: Session, old: str, new: str, *, now: datetime) -> MovedLibr
 
 
 def _pair_prefixes(old: str, new: str) -> list[tuple[str, str]]:
-    """Return what paths begin with before and after: as they are, and percent-encoded."""
+    """Return the old and new prefixes of paths: plain ones, and percent-encoded ones."""
     plain = (path_prefix(old), path_prefix(new))
     if is_url(old) or is_url(new):
         return [plain]

@@ -1,7 +1,7 @@
-"""Photos that are not there: none of their files is where it was.
+"""Marks photos as missing when none of their files is there.
 
-A missing photo is kept whole: its faces help to recognise people, and it is there again as soon as
-a file with its content is found. It counts nowhere, and only a user forgets it.
+A missing photo keeps its data: its faces help to recognise people, and it is complete again as soon
+as a file with its content is found. It counts nowhere, and only a user can have it forgotten.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _COUNT = text("SELECT count(*) FROM image WHERE id = ANY(:ids) AND missing_since
 
 
 def refresh_missing(db: Session, image_ids: Sequence[int]) -> None:
-    """Let each of these photos be missing exactly when none of its files is there."""
+    """Mark each of these photos as missing exactly when none of its files is there."""
     if image_ids:
         db.execute(_REFRESH, {"ids": list(image_ids)})
 
 
 def mark_files_missing(db: Session, file_ids: Sequence[int], *, now: datetime) -> int:
-    """Say that these files are not there; return how many photos are missing now for that."""
+    """Mark these files as missing; return how many photos became missing by that."""
     if not file_ids:
         return 0
     rows = db.execute(_MARK, {"ids": list(file_ids), "now": now}).scalars()

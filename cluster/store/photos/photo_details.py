@@ -1,4 +1,4 @@
-"""One photo: what is known of it, where it lies, what it is like, and who is in it."""
+"""One photo in detail: its files, its duplicates and similar photos, and its people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cluster.core.errors import NotFound
 from cluster.core.people import TAG_CHARACTERS
 
-# Duplicates are all photos that one of them stands for, but this one.
+# `duplicates` are the photos that this one represents.
 _PHOTO = text(
     f"""
     SELECT i.id, i.width, i.height, i.taken_at, i.missing_since, i.duplicate_of, i.similar_to,
@@ -42,9 +42,10 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoFile:
-    """A place where a photo lies or lay; `superseded` when another picture took its place there.
+    """A place where a photo is, or was; `superseded` when another picture took its place there.
 
-    `size` is in bytes; what the storage does not say is None. `tag` names the content.
+    `size` is in bytes; `size` and `modified_at` are None when unknown. `tag` is the beginning of
+    the SHA-256 of the bytes.
     """
 
     id: int
@@ -57,13 +58,13 @@ class PhotoFile:
 
     @property
     def is_present(self) -> bool:
-        """Tell whether the photo is thought to be there."""
+        """The photo was there when the file was last looked for."""
         return self.missing_since is None and not self.superseded
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoPerson:
-    """A person in a photo, and which faces are this person's."""
+    """A person in a photo, with the ids of this person's faces there."""
 
     id: int
     name: str | None
@@ -74,8 +75,9 @@ class PhotoPerson:
 class PhotoInfo:
     """A photo: `width` and `height` are those of the upright picture, in pixels.
 
-    `duplicate_of` stands for this photo, and this one for its `duplicates`; `similar_to` and
-    `similar` look alike, and are not the same. A duplicate shows the people of who stands for it.
+    `duplicate_of` represents this photo, and this photo represents its `duplicates`. `similar_to`
+    and `similar` are photos that look alike but are not the same. A duplicate has the people of its
+    representative.
     """
 
     id: int
@@ -93,7 +95,7 @@ class PhotoInfo:
 
 
 def get_photo(db: Session, image_id: int, *, pack: str) -> PhotoInfo:
-    """Return a photo with the people of `pack`, hidden ones left out; raise NotFound without it."""
+    """Return a photo with its people of `pack`, without hidden ones. Raises NotFound."""
     row = db.execute(_PHOTO, {"id": image_id}).one_or_none()
     if row is None:
         raise NotFound("photo", image_id)
@@ -130,5 +132,5 @@ def _list_files(db: Session, image_id: int) -> list[PhotoFile]:
 
 
 def _to_time(modified_ns: int | None) -> datetime | None:
-    """Return a file's time, to the microsecond. A disk's times fit into what Python has."""
+    """Return a file's time in UTC, to the microsecond."""
     return None if modified_ns is None else _EPOCH + timedelta(microseconds=modified_ns // 1000)

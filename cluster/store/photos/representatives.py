@@ -1,10 +1,10 @@
-"""Which file of a group of duplicates is processed, decided where all batches meet.
+"""Decides which file of a group of duplicates is processed.
 
-Candidates have alike pHashes, or the same picture turned, and are items of the session, or already
-have faces of its pack. Of the photos that show the same picture one stands for all, and of its
-files one is looked at. The decision is made anew for all that are alike, and alike to these,
-whenever a file joins them, so it does not depend on the order of the batches; under the library's
-lock batches decide one after the other.
+Candidates have similar pHashes, or the same content in another orientation. They are items of the
+session, or its pack has already searched them. Of the photos that show the same picture, one
+represents all, and one of its files is searched. Whenever a file joins a group, the decision is
+made again for all photos that are similar, directly or through others. So it does not depend on the
+order of the batches. Under the library's lock, batches decide one after the other.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from cluster.store.database.storable import to_unsigned
 from cluster.store.database.tables import PHASH_QUARTERS
 from cluster.store.locks import lock_library
 
-# OFFSET 0 keeps each photo's rows looked up by their keys: joined freely, the planner reads the
-# whole session when it has no statistics yet.
+# OFFSET 0 makes the planner look up each photo's rows by their keys. Without it, the planner reads
+# the whole session when it has no statistics yet.
 _IS_NEAR = " OR ".join(f"{key} = ANY(:quarter_{n})" for n, key in enumerate(PHASH_QUARTERS))
 _CANDIDATES = text(
     f"""
@@ -78,7 +78,7 @@ _MOVE_ITEMS = text(
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of a candidate; `reason` is that of its item, if the session has met it."""
+    """A file of a candidate; `state` and `reason` are those of its item, None without one."""
 
     file_id: int
     path: str
@@ -91,7 +91,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """Which photo stands for a photo, and which earlier one it is similar to."""
+    """The representative of a photo, and the earlier photo to which it is similar."""
 
     image_id: int
     duplicate_of: int | None
@@ -102,7 +102,7 @@ class _Mark:
 class _Photo:
     """A candidate with its files, oldest first.
 
-    `is_settled`: the pack has looked at it.
+    `is_settled` means that the pack has searched it.
     """
 
     fingerprint: Fingerprint
@@ -121,7 +121,7 @@ class _Photo:
 
 @dataclass(frozen=True, slots=True)
 class _Skip:
-    """Why an item is skipped, and how that is said."""
+    """Why an item is skipped, and the text for users."""
 
     reason: SkipReason
     said: str
@@ -129,14 +129,14 @@ class _Skip:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """What becomes of an item: skipped for this reason, or processed when there is none."""
+    """The new state of an item: skipped for this reason, or processed when `skip` is None."""
 
     file: _File
     skip: _Skip | None
 
     @property
     def became_skipped(self) -> int:
-        """1 when the file was processed and is skipped now, -1 for the other way round."""
+        """1 when a processed file becomes skipped, -1 when a skipped one becomes processed."""
         was_processed = self.file.state == ItemState.PROCESSED
         return int(was_processed) - int(self.skip is None)
 
@@ -179,7 +179,7 @@ def decide_duplicates(
 def _find_alike(
     db: Session, phashes: Sequence[int], contents: Sequence[bytes], *, key: Mapping[str, Any]
 ) -> dict[int, _Photo]:
-    """Return the candidates that are alike to these photos, or to such candidates, by id."""
+    """Return, by id, the candidates that are similar to these photos or to other candidates."""
     found: dict[int, _Photo] = {}
     wanted, same = {to_unsigned(phash) for phash in phashes}, set(contents)
     while wanted or same:
@@ -204,7 +204,7 @@ def _is_alike(photo: _Photo, phashes: Iterable[int]) -> bool:
 
 
 def _move_items(photo: _Photo, representative: _Photo) -> Iterator[_Move]:
-    """Yield the open items of a photo that become something else than they are."""
+    """Yield the changes to the open items of a photo."""
     for file in photo.files:
         if file.is_open:
             skip = _find_skip(file, representative)
@@ -213,13 +213,13 @@ def _move_items(photo: _Photo, representative: _Photo) -> Iterator[_Move]:
 
 
 def _find_skip(file: _File, representative: _Photo) -> _Skip | None:
-    """Return why a file is skipped, None for the one that is looked at."""
+    """Return why a file is skipped; None for the file that is searched."""
     others = [one for one in representative.files if one is not file]
     if representative.is_settled:
         shown = next((one for one in others if one.is_there), next(iter(others), None))
         return _same_picture() if shown is None else _duplicate_of(shown)
-    looked_at = next(one for one in representative.files if one.is_open)
-    return None if looked_at is file else _duplicate_of(looked_at)
+    searched = next(one for one in representative.files if one.is_open)
+    return None if searched is file else _duplicate_of(searched)
 
 
 def _same_picture() -> _Skip:

@@ -1,4 +1,4 @@
-"""Faces with their photos in pages, and the pictures that are kept: thumbnails and crops."""
+"""Lists faces with their photos in pages, and reads the stored thumbnails and crops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IS_THERE = """
 
 
 def _page_of(which: str) -> TextClause:
-    """Return the query for a page of faces; OFFSET 0 finds the page first, then its photos."""
+    """Return the query for a page of faces; OFFSET 0 makes the planner find the page first."""
     return text(
         f"""
         SELECT f.*, k.path, i.width, i.height, i.taken_at,
@@ -70,23 +70,23 @@ def list_faces_of_person(
 
 
 def list_ungrouped_faces(db: Session, *, pack: str, limit: int, after: int = 0) -> list[FaceInfo]:
-    """Return the faces of a pack that belong to nobody and whose ids are above `after`, by id."""
+    """Return the ungrouped faces of a pack whose ids are above `after`, by id."""
     key = {"pack": pack, "limit": limit, "after": after}
     return [_to_face(row) for row in db.execute(_UNGROUPED_FACES, key)]
 
 
 def count_faces_of_person(db: Session, person_id: int) -> int:
-    """Return how many faces a person has."""
+    """Return how many faces a person has in photos that are not missing."""
     return int(db.execute(_COUNT_OF_PERSON, {"person_id": person_id}).scalar_one())
 
 
 def count_ungrouped_faces(db: Session, *, pack: str) -> int:
-    """Return how many faces of a pack belong to nobody."""
+    """Return how many ungrouped faces a pack has in photos that are not missing."""
     return int(db.execute(_COUNT_UNGROUPED, {"pack": pack}).scalar_one())
 
 
 def get_source(db: Session, image_id: int) -> tuple[str, bytes]:
-    """Return a photo's path and the SHA-256 of its bytes; NotFound without such a photo."""
+    """Return the path of a file of a photo, and the SHA-256 of its bytes. Raises NotFound."""
     row = db.execute(_SOURCE, {"id": image_id}).one_or_none()
     if row is None:
         raise NotFound("photo", image_id)
