@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all lint models bench soak mutations audit lock clean
+.PHONY: help run test test-fast test-all lint lint-page models bench soak mutations audit lock clean
 
 # Paths go to the recipes through the environment, as they were typed: spaces, quotes and $ stay.
 override PHOTOS := $(value PHOTOS)
@@ -23,9 +23,8 @@ endif
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PYTHON_CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
-PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check \
-	--no-deps --require-hashes --no-build-isolation
 PYTEST = $(PYTHON) -m pytest -n $(or $(WORKERS),2) --dist loadgroup
+INSTALL := $(PYTHON) -m jobs.install
 DEMO := data/demo
 AUDIT := $(VENV)/audit
 
@@ -34,7 +33,7 @@ help:
 	@echo 'make test [ARGS=...]      the tests of every part, in minutes; ARGS go to pytest'
 	@echo 'make test-fast            unit, house and postgres tests, in less than a minute'
 	@echo 'make test-all             all tests, also the long ones; WORKERS=2 side by side'
-	@echo 'make lint                 style, types, import directions'
+	@echo 'make lint                 style, types, import directions; the page too, where there is npm'
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
 	@echo 'make bench PACK=PACK [PHOTOS=DIR]   the measurements behind the numbers in README'
 	@echo 'make soak [MINUTES=10] [SEED=1]   kill processes of real runs, change files between and during them'
@@ -66,6 +65,26 @@ lint: $(VENV)/.dev
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports
+	@$(MAKE) --no-print-directory lint-page
+
+# The page's own linters come from npm. Headcount needs neither it nor Node, so neither is asked for.
+NPM := $(shell command -v npm)
+
+ifeq ($(NPM),)
+lint-page:
+	@echo 'The page (serve/web) is not linted: there is no npm here. On Debian and Ubuntu:' \
+		'apt-get install nodejs npm' >&2
+else
+lint-page: node_modules/.done
+	node_modules/.bin/oxlint --deny-warnings serve/web tests
+	node_modules/.bin/tsc
+
+node_modules/.done: package-lock.json package.json .npmrc
+	@echo 'Installing package-lock.json'
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel error || { \
+		echo 'The linters of the page could not be installed: npm ci failed' >&2; exit 1; }
+	@touch $@
+endif
 
 models: $(VENV)/.commands
 	@if [ -z "$$PACK" ]; then echo 'Name the pack: make models PACK=buffalo_l' >&2; exit 2; fi
@@ -96,7 +115,7 @@ audit: $(VENV)/.dev $(AUDIT)/.done
 	@$(PYTHON) -m jobs.audit --pip-audit $(AUDIT)/bin/pip-audit
 
 clean:
-	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) node_modules $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 
@@ -123,9 +142,8 @@ $(VENV)/.cpu $(VENV)/.gpu: $(VENV)/.%: requirements/%.txt requirements/build.txt
 	@if [ -e $(VENV)/.$(if $(filter cpu,$*),gpu,cpu) ]; then \
 		echo "$(VENV) was made for another ONNX Runtime: run make clean first" >&2; exit 1; \
 	fi
-	@echo "Installing requirements/$*.txt (about a minute)"
-	@$(PIP_INSTALL) -r requirements/build.txt
-	@$(PIP_INSTALL) -r requirements/$*.txt
+	@echo "Installing requirements/$*.txt (half a minute, or more where downloads are slow)"
+	@$(INSTALL) --compile requirements/build.txt requirements/$*.txt
 	@touch $@
 
 # Ray's own commands find the token of the Ray that Headcount has started.
@@ -135,7 +153,7 @@ $(VENV)/.commands: jobs/ray_cli.py $(VENV)/.$(LOCK)
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.commands
 	@echo "Installing requirements/dev.txt"
-	@$(PIP_INSTALL) -r requirements/dev.txt
+	@$(INSTALL) requirements/dev.txt
 	@touch $@
 
 # pip-audit has an environment of its own, because it brings a pip and much else. Where it cannot be
@@ -154,10 +172,12 @@ UV_COMPILE = cd requirements && ../$(PYTHON) -m uv pip compile --quiet --univers
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate $(UPGRADE)
 
 lock: $(VENV)/bin/python
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements/uv.txt
 	$(UV_COMPILE) --override overrides-cpu.txt --output-file cpu.txt runtime.in >/dev/null
 	$(UV_COMPILE) --override overrides-gpu.txt --output-file gpu.txt gpu.in >/dev/null
 	$(UV_COMPILE) --constraint cpu.txt --output-file dev.txt dev.in >/dev/null
 	$(UV_COMPILE) --output-file build.txt build.in >/dev/null
 	$(UV_COMPILE) --output-file audit.txt audit.in >/dev/null
+	$(UV_COMPILE) --output-file uv.txt uv.in >/dev/null
 	@$(MAKE) --no-print-directory audit

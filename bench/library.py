@@ -22,6 +22,7 @@ from pathlib import Path
 from bench.libraries import list_photos
 from bench.made_photos import make_photos
 from bench.session import open_headcount, run_one
+from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import Engine, begin
 from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_rows import get_session
@@ -101,7 +102,9 @@ def read_look(engine: Engine, session_id: int) -> Look:
     for phase in phases:
         assert phase.started_at and phase.completed_at
         look[phase.name.value] = (phase.completed_at - phase.started_at).total_seconds()
-    look |= {"photos": phases[0].counts.total, "looked_at": phases[1].counts.processed}
+    counts = {phase.name: phase.counts for phase in phases}
+    look["photos"] = counts[PhaseName.TRAINING].total
+    look["looked_at"] = counts[PhaseName.FACE_DETECTION].processed
     return look
 
 

@@ -42,7 +42,8 @@ from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.ray_meter import RayMeter
 from cluster.settings import load_settings
 from cluster.store.database.engine import begin, build_engine
-from cluster.store.items.item_rows import add_found, check_session
+from cluster.store.items.discovery import add_found
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import finish_discovery, start_phase
 from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import SessionInfo, create_session, move_session

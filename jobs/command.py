@@ -5,14 +5,41 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from cluster.core.errors import HeadcountError
+from cluster.core.errors import BadSetting, HeadcountError, NotFound
 
 PRIVATE = 0o077
 """The umask of every command: files that Headcount makes are for its user alone."""
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, BAD_ARGUMENTS, INTERRUPTED = 1, 2, 130
+
+EXIT_CODES: Mapping[type[HeadcountError], int] = {
+    HeadcountError: FAILED,
+    BadSetting: BAD_ARGUMENTS,
+    NotFound: BAD_ARGUMENTS,
+}
+"""What an error of ours ends a command with; of an error that is not listed, its parent's code."""
+
+
+def run_command(
+    work: Callable[[], int], *, but: Mapping[type[HeadcountError], int] | None = None
+) -> int:
+    """Return the exit code of a command's work; an error of ours is said on stderr and has a code.
+
+    `but` are the codes in which a command differs from EXIT_CODES.
+    """
+    try:
+        return work()
+    except HeadcountError as error:
+        say(str(error))
+        codes = {**EXIT_CODES, **(but or {})}
+        return next(codes[kind] for kind in type(error).__mro__ if kind in codes)
+
+
+def say(text: str) -> None:
+    """Write a line for the person at the terminal, on stderr."""
+    print(f"headcount: {text}", file=sys.stderr, flush=True)
 
 
 def as_command(main: Callable[[], int]) -> int:
@@ -37,7 +64,7 @@ def as_command(main: Callable[[], int]) -> int:
     except (HeadcountError, OSError) as error:
         if was_interrupted(error):
             return INTERRUPTED
-        print(f"headcount: {error} `python -m jobs.doctor` looks for the cause.", file=sys.stderr)
+        say(f"{error} `python -m jobs.doctor` looks for the cause.")
         return FAILED
     except Exception as error:  # Nothing is handled: what Ctrl-C broke off may fail on its way out.
         if was_interrupted(error):

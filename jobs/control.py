@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound
+from cluster.core.errors import BadSetting, IllegalMove
 from cluster.core.sessions import Move, PhaseName
 from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.items.new_attempts import restart_session, retry_session
 from cluster.store.sessions.session_rows import SessionInfo, check_move
-from jobs.command import as_command
+from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.local_ray import find_clusters
 from jobs.runtime import make_job_environment, open_database
-from jobs.train import BAD_ARGUMENTS, Request
+from jobs.train import Request
 from jobs.train import run as run_here
 from serve.session_control import SessionControl
 from serve.submit import JobSubmitter
 
-DONE, NOT_TAKEN = 0, 1
+DONE = 0
 STOPS = (Move.PAUSE, Move.CANCEL)
 
 
@@ -44,14 +44,10 @@ class Wish:
 def main(arguments: list[str] | None = None) -> int:
     """Make the move and return the exit code."""
     options = build_parser().parse_args(arguments)
-    try:
-        return run(load_settings(config=options.config), check_wish(options))
-    except (BadSetting, NotFound, IllegalMove) as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return BAD_ARGUMENTS
-    except HeadcountError as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return NOT_TAKEN
+    return run_command(
+        lambda: run(load_settings(config=options.config), check_wish(options)),
+        but={IllegalMove: BAD_ARGUMENTS},
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,8 +68,8 @@ def check_wish(options: argparse.Namespace) -> Wish:
     phase = PhaseName(options.phase) if options.phase else None
     if move is Move.RESTART and phase is None:
         raise BadSetting("--phase", "name the phase that is to be done again.")
-    if move is Move.RETRY and phase is PhaseName.CLUSTERING:
-        raise BadSetting("--phase", "no photo fails in clustering; restart it.")
+    if move is Move.RETRY and phase is not None and not phase.counts_photos:
+        raise BadSetting("--phase", f"no photo fails in {phase}; restart it.")
     return Wish(options.session, move, phase, options.failed_only)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
-from cluster.core.errors import BadSetting, HeadcountError, NotFound
 from cluster.core.paths import decoded_folder
 from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
@@ -23,27 +23,25 @@ from cluster.store.erasing import (
     erase_ended_session,
     erase_person,
 )
-from jobs.command import as_command
+from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.runtime import open_database
 
-ERASED, NOT_NOW, NOT_DONE = 0, 1, 2
+ERASED, NOT_DONE = 0, BAD_ARGUMENTS
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Erase what was named and return the exit code."""
     options = build_parser().parse_args(arguments)
-    try:
-        settings = load_settings(config=options.config)
-        if not (options.yes or is_confirmed(describe(options))):
-            print("Nothing was erased.")
-            return NOT_DONE
-        return run(settings, options)
-    except (BadSetting, NotFound) as error:
-        print(f"headcount: {error}", file=sys.stderr)
+    return run_command(partial(ask_and_run, options))
+
+
+def ask_and_run(options: argparse.Namespace) -> int:
+    """Erase when that is confirmed."""
+    settings = load_settings(config=options.config)
+    if not (options.yes or is_confirmed(describe(options))):
+        print("Nothing was erased.")
         return NOT_DONE
-    except HeadcountError as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return NOT_NOW
+    return run(settings, options)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.core.errors import BadRoot, BadSetting, HeadcountError, NotFound, RootUnreachable
+from cluster.core.errors import BadRoot, NotFound, RootUnreachable
 from cluster.core.gone import describe_confirming
 from cluster.core.paths import path_to_text
 from cluster.settings import Settings, load_settings
@@ -30,28 +30,21 @@ from cluster.store.sessions.library_rows import (
     list_libraries,
 )
 from cluster.tasks.presence import check_moved, find_gone_files
-from jobs.command import as_command
+from jobs.command import BAD_ARGUMENTS, FAILED, as_command, run_command
 from jobs.plans import normalise_root
 from jobs.runtime import open_database
 from serve.bodies.library_bodies import LibraryBody
 
-DONE, NOT_NOW, NOT_DONE = 0, 1, 2
+DONE, NOT_DONE = 0, BAD_ARGUMENTS
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what was asked and return the exit code."""
     options = build_parser().parse_args(arguments)
-    try:
-        return run(load_settings(config=options.config), options)
-    except RootUnreachable as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return NOT_NOW
-    except (BadSetting, BadRoot, NotFound) as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return NOT_DONE
-    except HeadcountError as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return NOT_NOW
+    return run_command(
+        lambda: run(load_settings(config=options.config), options),
+        but={BadRoot: BAD_ARGUMENTS, RootUnreachable: FAILED},  # A storage may answer later.
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:

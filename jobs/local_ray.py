@@ -7,7 +7,6 @@ can read. The commands of the same user find both in `data_dir/ray` (jobs/ray_fi
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +38,7 @@ from cluster.ray_internals import (
     stay_on_this_machine,
 )
 from cluster.settings import Settings
+from jobs.command import say
 from jobs.ray_files import (
     RunningRay,
     announced,
@@ -261,8 +261,3 @@ def said_while_waiting(what: str, *, interval_s: float = SAY_INTERVAL_S) -> Iter
     finally:
         over.set()
         thread.join()
-
-
-def say(text: str) -> None:
-    """Write a line for the person at the terminal."""
-    print(f"headcount: {text}", file=sys.stderr, flush=True)

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from cluster.core.errors import BadSetting, PackNotFound
 from cluster.settings import load_settings
 from cluster.vision.packs.archives import INSIGHTFACE, Release, download_pack
 from cluster.vision.packs.pack_files import resolve_pack
-from jobs.command import as_command
+from jobs.command import FAILED, as_command, run_command, say
 
 LICENCE = (
     "InsightFace publishes its packs for non-commercial research only: "
@@ -31,27 +30,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("pack", metavar="PACK", help="a pack of InsightFace's, such as buffalo_l")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     options = parser.parse_args(arguments)
-    try:
-        models_dir = load_settings(config=options.config).models_dir
-    except BadSetting as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return 2
-    return get_pack(options.pack, models_dir=models_dir)
+    return run_command(
+        lambda: get_pack(options.pack, models_dir=load_settings(config=options.config).models_dir)
+    )
 
 
 def get_pack(name: str, *, models_dir: Path, release: Release = INSIGHTFACE) -> int:
     """See that the pack is in `models_dir`; return 0, or 1 when it cannot be had."""
     print(LICENCE)
-    try:
-        _download(name, models_dir=models_dir, release=release)
+
+    def get() -> int:
+        try:
+            _download(name, models_dir=models_dir, release=release)
+        except OSError as error:  # requests' errors too
+            say(f"{name} could not be downloaded: {error}")
+            return FAILED
         print(resolve_pack(name, models_dir=models_dir).explanation)
-    except PackNotFound as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:  # requests' errors too
-        print(f"headcount: {name} could not be downloaded: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return 0
+
+    return run_command(get)
 
 
 def _download(name: str, *, models_dir: Path, release: Release) -> None:

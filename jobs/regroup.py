@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cluster.core.errors import BadSetting, HeadcountError, IllegalMove, NotFound, SessionBusy
+from cluster.core.errors import HeadcountError, IllegalMove, NotFound, SessionBusy
 from cluster.core.progress import UnifiedProgress
-from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.pipeline.run import claim_session, fail_run
 from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
@@ -23,12 +23,12 @@ from cluster.store.items.new_attempts import restart_session
 from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, list_sessions
-from jobs.command import as_command
+from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.interrupts import Interrupt
 from jobs.plans import make_plan, open_pack
 from jobs.runtime import open_database, open_runtime
 from jobs.terminal import ask_progress
-from jobs.train import BAD_ARGUMENTS, EXIT_CODES, run_with_workers
+from jobs.train import EXIT_CODES, run_with_workers
 
 RECENT_SESSIONS = 1000
 
@@ -39,15 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--session", type=int, metavar="ID", help="default: the newest that can")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     options = parser.parse_args(arguments)
-    try:
-        settings = load_settings(config=options.config)
-        return run(settings, options.session)
-    except (BadSetting, NotFound, SessionBusy, IllegalMove) as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return BAD_ARGUMENTS
-    except HeadcountError as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return EXIT_CODES[SessionStatus.FAILED]
+    return run_command(
+        lambda: run(load_settings(config=options.config), options.session),
+        but={SessionBusy: BAD_ARGUMENTS, IllegalMove: BAD_ARGUMENTS},
+    )
 
 
 def run(settings: Settings, session_id: int | None) -> int:
@@ -84,8 +79,8 @@ def choose_session(engine: Engine, session_id: int | None) -> SessionInfo:
         else:
             sessions = list_sessions(db, limit=RECENT_SESSIONS)
         for session in sessions:
-            phases = get_snapshots(db, session.id)
-            if all(phase.status is PhaseStatus.COMPLETED for phase in phases[:-1]):
+            before = [one for one in get_snapshots(db, session.id) if one.name.counts_photos]
+            if all(phase.status is PhaseStatus.COMPLETED for phase in before):
                 return session
     raise NotFound("session with all faces found,", session_id or "yet")
 

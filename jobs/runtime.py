@@ -7,7 +7,6 @@ address is given, Ray and the HTTP application belong to the cluster and are lef
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,8 +34,9 @@ from cluster.store.database.engine import Engine, build_engine, check_database
 from cluster.store.database.retries import RetryPolicy
 from cluster.store.database.schema import upgrade_schema
 from cluster.store.server.embedded import is_embedded_running, start_embedded, stop_embedded
+from jobs.command import say
 from jobs.exposure import warn_of_others
-from jobs.local_ray import connected, named_address, say, try_again
+from jobs.local_ray import connected, named_address, try_again
 from jobs.ports import wait_for_port
 from jobs.ray_files import was_killed
 from serve.links import page_link
@@ -120,7 +120,7 @@ def build_retry_policy(settings: Settings) -> RetryPolicy:
     def wait(waiting_for: str | None) -> None:
         revive_database(settings, waiting_for)
         if waiting_for is not None and throttle.admit(now=time.monotonic()):
-            print(f"headcount: {waiting_for}", file=sys.stderr, flush=True)
+            say(waiting_for)
 
     return RetryPolicy(on_wait=wait)
 

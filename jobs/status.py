@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import ray
@@ -25,11 +26,10 @@ from cluster.settings import (
     phase_weights,
 )
 from cluster.store.sessions.phase_rows import load_snapshots
-from jobs.command import as_command
+from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.local_ray import connect, find_clusters
 from jobs.runtime import open_database
 from jobs.terminal import TITLES, write_line
-from jobs.train import BAD_ARGUMENTS
 from serve.bodies.progress_bodies import ProgressBody
 
 ANSWER_S = 5
@@ -42,11 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print what the HTTP interface answers")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     options = parser.parse_args(arguments)
-    try:
-        progress = read_progress(load_settings(config=options.config), options.session)
-    except HeadcountError as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return BAD_ARGUMENTS
+    return run_command(partial(show, options), but={HeadcountError: BAD_ARGUMENTS})
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print the progress. Raises what keeps it from being known."""
+    progress = read_progress(load_settings(config=options.config), options.session)
     if options.json:
         print(ProgressBody.from_progress(progress).model_dump_json(indent=2))
     else:

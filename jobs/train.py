@@ -28,7 +28,6 @@ from cluster.core.errors import (
     DatabaseUnusable,
     HeadcountError,
     IllegalMove,
-    NotFound,
     PackNotFound,
     RootEmpty,
     RootNotFound,
@@ -50,7 +49,7 @@ from cluster.store.sessions.session_locks import SessionLock, lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
 from cluster.vision.packs.pack_files import Pack, resolve_pack
 from cluster.vision.sources.library_walk import check_root
-from jobs.command import as_command
+from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.interrupts import Interrupt
 from jobs.local_ray import named_address
 from jobs.plans import (
@@ -71,7 +70,13 @@ EXIT_CODES = {
     SessionStatus.PAUSED: 3,
     SessionStatus.PENDING: 3,
 }
-BAD_ARGUMENTS = 2
+WRONG_WISHES: dict[type[HeadcountError], int] = {
+    BadRoot: BAD_ARGUMENTS,
+    PackNotFound: BAD_ARGUMENTS,
+    IllegalMove: BAD_ARGUMENTS,
+}
+"""With those of EXIT_CODES in command.py: what was asked for is wrong, and nothing was begun."""
+
 READY_POLL_S = 0.2
 
 
@@ -87,24 +92,32 @@ class Request:
     pack: Pack | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One session on its way: what it runs on, what may break it off, and who is told."""
+
+    session: SessionInfo
+    request: Request
+    runtime: Runtime
+    interrupt: Interrupt
+    lock: SessionLock
+    console: Console
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one session and return the exit code."""
     options = build_parser().parse_args(arguments)
-    try:
-        settings = load_settings(config=options.config, options={"pack": options.pack})
-        if named_address(settings) is None and settings.serve_enabled:
-            check_exposure(settings)
-        return run(settings, check_request(options, settings))
-    except SessionBusy as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        # A job that comes too late has nothing to do; whoever typed a command asked in vain.
-        return EXIT_CODES[SessionStatus.COMPLETED] if options.if_waiting else BAD_ARGUMENTS
-    except (BadSetting, BadRoot, PackNotFound, NotFound, IllegalMove) as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return BAD_ARGUMENTS
-    except HeadcountError as error:
-        print(f"headcount: {error}", file=sys.stderr)
-        return EXIT_CODES[SessionStatus.FAILED]
+    # A job that comes too late has nothing to do; whoever typed a command asked in vain.
+    busy = EXIT_CODES[SessionStatus.COMPLETED] if options.if_waiting else BAD_ARGUMENTS
+    return run_command(partial(read_and_run, options), but=WRONG_WISHES | {SessionBusy: busy})
+
+
+def read_and_run(options: argparse.Namespace) -> int:
+    """Run what the command line and the settings say. Raises what is wrong with them."""
+    settings = load_settings(config=options.config, options={"pack": options.pack})
+    if named_address(settings) is None and settings.serve_enabled:
+        check_exposure(settings)
+    return run(settings, check_request(options, settings))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -181,7 +194,7 @@ def run(settings: Settings, request: Request) -> int:
         runtime = stack.enter_context(open_runtime(settings, url=url, engine=engine))
         # Once more: Ray takes SIGTERM for itself when it starts.
         stack.enter_context(interrupt.caught())
-        return run_to_the_end(session, request, runtime, interrupt, lock, console)
+        return run_to_the_end(Run(session, request, runtime, interrupt, lock, console))
 
 
 @contextmanager
@@ -221,21 +234,14 @@ def check_can_run(engine: Engine, session_id: int, *, if_waiting: bool) -> Sessi
     return status
 
 
-def run_to_the_end(
-    session: SessionInfo,
-    request: Request,
-    runtime: Runtime,
-    interrupt: Interrupt,
-    lock: SessionLock,
-    console: Console,
-) -> int:
+def run_to_the_end(run: Run) -> int:
     """Run the session, keep serving if that is wanted, and return the exit code."""
-    runtime.retry.run(partial(name_job, runtime.engine, session.id))
-    status = run_watched(session, request, runtime, interrupt, lock, console)
-    if (request.keep or console.is_terminal) and not interrupt.is_set:
-        wait_for_interrupt(runtime, interrupt, console)
-    elif interrupt.is_set and status is SessionStatus.PAUSED:
-        return interrupt.exit_code
+    run.runtime.retry.run(partial(name_job, run.runtime.engine, run.session.id))
+    status = run_watched(run)
+    if (run.request.keep or run.console.is_terminal) and not run.interrupt.is_set:
+        wait_for_interrupt(run)
+    elif run.interrupt.is_set and status is SessionStatus.PAUSED:
+        return run.interrupt.exit_code
     return EXIT_CODES[status]
 
 
@@ -245,33 +251,27 @@ def name_job(engine: Engine, session_id: int) -> None:
         set_job(db, session_id, submission_id_from_environment())
 
 
-def run_watched(
-    session: SessionInfo,
-    request: Request,
-    runtime: Runtime,
-    interrupt: Interrupt,
-    lock: SessionLock,
-    console: Console,
-) -> SessionStatus:
+def run_watched(run: Run) -> SessionStatus:
     """Run the session while a person watches, and print its summary."""
+    session, runtime = run.session, run.runtime
     ask = runtime.retry.run(partial(ask_progress, runtime.progress, session.id))
     try:
-        claim = partial(claim_session, runtime.engine, session.id, if_waiting=request.if_waiting)
-        runtime.retry.run(claim)
-        pack = open_pack(session, runtime.settings, chosen=request.pack)
+        if_waiting = run.request.if_waiting
+        runtime.retry.run(partial(claim_session, runtime.engine, session.id, if_waiting=if_waiting))
+        pack = open_pack(session, runtime.settings, chosen=run.request.pack)
         plan = make_plan(runtime, session, pack)
-        console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
-        status = run_with_workers(plan, runtime, ask, interrupt, lock)
+        run.console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
+        status = run_with_workers(plan, runtime, ask, run.interrupt, run.lock)
     except SessionBusy:
         raise  # Another driver has it: it is not ours to fail.
     except Exception as error:  # Per session boundary: whatever it was, the session has failed.
         if not isinstance(error, HeadcountError):
             traceback.print_exc()
-        fail_run(runtime.engine, session.id, describe_error(error), lock=lock)
+        fail_run(runtime.engine, session.id, describe_error(error), lock=run.lock)
         ray.get(runtime.progress.reload.remote(session.id))
         status = SessionStatus.FAILED
     summary = runtime.retry.run(partial(read_summary, runtime.engine, session.id, ask()))
-    print_summary(summary, console, urls=runtime.urls)
+    print_summary(summary, run.console, urls=runtime.urls)
     return status
 
 
@@ -301,20 +301,22 @@ def run_with_workers(
 
 
 def reads_photos(plan: Plan) -> bool:
-    """Tell whether a phase before clustering is unfinished."""
+    """Tell whether a phase that goes through the photos is unfinished."""
     with begin(plan.engine) as db:
         phases = get_snapshots(db, plan.session_id)
-    return any(phase.status is not PhaseStatus.COMPLETED for phase in phases[:-1])
+    unfinished = [phase.name for phase in phases if phase.status is not PhaseStatus.COMPLETED]
+    return any(name.counts_photos for name in unfinished)
 
 
-def wait_for_interrupt(runtime: Runtime, interrupt: Interrupt, console: Console) -> None:
+def wait_for_interrupt(run: Run) -> None:
     """Keep serving until Ctrl-C, bringing the embedded database back if it dies."""
-    console.print(
+    runtime = run.runtime
+    run.console.print(
         f"Serving at {runtime.urls.get('page') or runtime.dashboard_url}; Ctrl-C ends.",
         markup=False,
         soft_wrap=True,
     )
-    while not interrupt.wait(5.0):
+    while not run.interrupt.wait(5.0):
         runtime.ensure_database()
 
 

@@ -13,13 +13,10 @@ from cluster.core.faces import BoundingBox, Face
 from cluster.core.photos import DetectionOutcome, FoundPhoto, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.same_picture import BLOCKS_BYTES
 from cluster.core.sessions import Move, PhaseName
-from cluster.store.items import item_rows
-from cluster.store.items.item_rows import (
-    add_found,
-    list_pending,
-    settle_detection,
-    skip_known,
-)
+from cluster.store.items import training_batches
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import list_pending, skip_known
 from cluster.store.sessions.phase_rows import complete_phase, finish_discovery, start_phase
 from cluster.store.sessions.session_rows import create_session, move_session
 
@@ -68,7 +65,7 @@ def settle_training(
     attempt: int | None = None,
 ) -> Settled:
     """Settle a batch; pictures that are turned are marked."""
-    return item_rows.settle_training(
+    return training_batches.settle_training(
         db, session_id, outcomes, pack=pack, turn=keep_upright, attempt=attempt
     )
 

@@ -42,7 +42,7 @@ from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import Engine, begin, build_engine, check_database
 from cluster.store.database.retries import RetryPolicy
-from cluster.store.items.item_rows import settle_detection
+from cluster.store.items.detection_batches import settle_detection
 from cluster.store.sessions.cancellation import worker_cancellation
 from cluster.vision.packs.detector import (
     DetectorOptions,

@@ -41,7 +41,7 @@ class LiveMeasures:
 
     def count(self, session_id: int, phase: PhaseSnapshot) -> None:
         """Count what was committed since this phase was counted last."""
-        if phase.name is PhaseName.CLUSTERING:
+        if not phase.name.counts_photos:
             return  # its count is of faces, which face detection has counted
         counts = _count_outcomes(phase)
         deltas = self._deltas.get((session_id, phase.name))
@@ -68,7 +68,7 @@ class LiveMeasures:
             name = phase.name.value
             ratio = phase.percentage / 100
             self.meter.record(PHASE_PROGRESS, ratio, session=session, phase=name)
-            if phase.status is PhaseStatus.RUNNING and phase.name is not PhaseName.CLUSTERING:
+            if phase.status is PhaseStatus.RUNNING and phase.name.counts_photos:
                 flying = sum(in_flight.get(phase.name, {}).values())
                 self.meter.record(IN_FLIGHT, flying, session=session, phase=name)
                 self.meter.record(PENDING, _count_pending(phase), session=session, phase=name)

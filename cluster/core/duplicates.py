@@ -21,7 +21,7 @@ MAX_DHASH_BITS = 20
 
 MAX_ASPECT_DIFFERENCE = 0.02
 
-KEY_BITS = 16
+QUARTER_SHIFTS = (0, 16, 32, 48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,12 @@ class Fingerprint:
     blocks: bytes = b""
 
 
-def candidate_keys(phash: int) -> tuple[int, ...]:
-    """Return the keys of a photo; photos whose pHashes agree have a key in common.
+def find_quarters(phash: int) -> tuple[int, ...]:
+    """Return the four quarters of a pHash, by QUARTER_SHIFTS, each in 0 to 65535.
 
-    Each key is a quarter of the pHash with the quarter's number above it: of four quarters, three
-    bits that differ leave one as it is. All fit a signed 32-bit column.
+    Photos whose pHashes agree have a quarter in common: three bits that differ leave one as it is.
     """
-    mask = (1 << KEY_BITS) - 1
-    return tuple(n << KEY_BITS | phash >> n * KEY_BITS & mask for n in range(64 // KEY_BITS))
+    return tuple(phash >> shift & 0xFFFF for shift in QUARTER_SHIFTS)
 
 
 def have_equal_pictures(one: Fingerprint, other: Fingerprint) -> bool:

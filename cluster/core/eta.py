@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -40,12 +39,3 @@ class RateWindow:
         if span_s < _MIN_SPAN_S or gained <= 0:
             return None
         return gained / span_s
-
-
-def time_left_s(*, remaining: int, rate_per_s: float | None) -> int | None:
-    """Return whole seconds until `remaining` is done, 0 when nothing remains, None when unknown."""
-    if remaining <= 0:
-        return 0
-    if rate_per_s is None or rate_per_s <= 0:
-        return None
-    return math.ceil(remaining / rate_per_s)

@@ -38,17 +38,6 @@ class PhaseCounts:
         """Photos that need nothing more: duplicates and failures count as finished."""
         return self.processed + self.skipped + self.failed
 
-    def plus(
-        self, *, total: int = 0, processed: int = 0, skipped: int = 0, failed: int = 0
-    ) -> PhaseCounts:
-        """Return the counts with these added."""
-        return PhaseCounts(
-            self.total + total,
-            self.processed + processed,
-            self.skipped + skipped,
-            self.failed + failed,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class ClusteringResult:
@@ -63,9 +52,9 @@ class ClusteringResult:
 class PhaseSnapshot:
     """All that is known of one phase at one moment.
 
-    `in_flight` counts photos that workers have done but not committed; `floor` is the highest
-    finished count that was shown in this attempt. Rates are finished per second; `past_rate_per_s`
-    is what the last completed session with the same pack measured.
+    `in_flight` counts photos that workers have done but not committed; `high_water_mark` is the
+    highest finished count that was shown in this attempt. Rates are finished per second;
+    `past_rate_per_s` is what the last completed session with the same pack measured.
     """
 
     name: PhaseName

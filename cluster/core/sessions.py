@@ -46,11 +46,20 @@ class PhaseStatus(StrEnum):
 
 
 class PhaseName(StrEnum):
-    """The three parts of a session, in their order."""
+    """The parts of a session, in their order."""
 
     TRAINING = "training"
     FACE_DETECTION = "face_detection"
     CLUSTERING = "clustering"
+
+    @property
+    def counts_photos(self) -> bool:
+        """The phase counts photos, each an item with a state; clustering counts faces."""
+        return self is not PhaseName.CLUSTERING
+
+
+PHOTO_PHASES = tuple(phase for phase in PhaseName if phase.counts_photos)
+"""The phases that go through the photos of a session, in their order."""
 
 
 class ItemState(StrEnum):
@@ -61,10 +70,29 @@ class ItemState(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
 
+
+class SkipReason(StrEnum):
+    """Why a file was skipped in a phase: what a query asks for. `words` are for people."""
+
+    DUPLICATE = "duplicate"
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+    SAME_PICTURE = "same_picture"
+    UNREADABLE = "unreadable"
+
     @property
-    def is_finished(self) -> bool:
-        """The photo needs nothing more in this phase."""
-        return self is not ItemState.PENDING
+    def words(self) -> str:
+        """Return the reason as people read it, or how it begins: a path or a cause follows."""
+        return _SKIP_WORDS[self]
+
+
+_SKIP_WORDS = {
+    SkipReason.DUPLICATE: "duplicate of ",
+    SkipReason.MOVED: "moved from ",
+    SkipReason.UNCHANGED: "unchanged",
+    SkipReason.SAME_PICTURE: "the picture is unchanged",
+    SkipReason.UNREADABLE: "unchanged, unreadable: ",
+}
 
 
 class Move(StrEnum):
@@ -120,11 +148,6 @@ LEGAL_MOVES: Mapping[SessionStatus, Mapping[Move, SessionStatus]] = MappingProxy
         SessionStatus.CANCELLED: _RESUMABLE,
     }
 )
-
-
-def legal_moves(status: SessionStatus) -> frozenset[Move]:
-    """Return the moves that a session with this status may make."""
-    return frozenset(LEGAL_MOVES[status])
 
 
 def users_moves(status: SessionStatus, *, has_failed: bool = True) -> tuple[Move, ...]:

@@ -6,53 +6,16 @@ from __future__ import annotations
 
 import os
 
+from cluster.core.formats import FORMATS
 from cluster.core.passed_over import PassedOverKind
 
-_JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"}
-_HEIF = {".heic", ".heif", ".hif", ".avif"}
-READ_SUFFIXES = frozenset(
-    {*_JPEG, *_HEIF, ".png", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
-)
-"""The formats that Headcount reads."""
+READ_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.is_read))
+"""The suffixes of what Headcount reads."""
 
-_JPEG_2000 = {".jp2", ".j2k", ".jpx"}
-_NETPBM = {".ppm", ".pgm", ".pbm", ".pnm"}
-_RARE = {".jxl", ".psd", ".ico", ".pcx", ".tga", ".fli", ".flc", ".exr", ".hdr"}
-REFUSED_SUFFIXES = frozenset({*_JPEG_2000, *_NETPBM, *_RARE})
-"""Pictures of other formats: they become failed items that say so, and are not passed over."""
+PHOTO_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.kind is None))
+"""With those of other pictures: they become failed items that say so, and are not passed over."""
 
-PHOTO_SUFFIXES = READ_SUFFIXES | REFUSED_SUFFIXES
-
-_SUFFIXES: dict[PassedOverKind, str] = {
-    PassedOverKind.RAW: (
-        "3fr ari arw bay cr2 cr3 crw cs1 dcr dcs dng drf eip erf fff gpr iiq k25 kc2 kdc mdc mef "
-        "mos mrw nef nrw orf ori pef ptx pxn raf raw rw1 rw2 rwl rwz sr2 srf srw sti x3f"
-    ),
-    PassedOverKind.FILM: (
-        "3g2 3gp 3gpp amv asf avi braw divx f4v flv h264 h265 hevc insv lrv m1v m2p m2t m2ts m2v "
-        "m4v mkv mov mp4 mpe mpeg mpg mts mxf ogm ogv qt r3d rm rmvb vob webm wmv"
-    ),
-    PassedOverKind.SIDECAR: "aae arp cos ctg dop exv json mie nksc on1 pp3 thm vrd xmp",
-    PassedOverKind.AUDIO: (
-        "3ga aac ac3 aif aifc aiff amr ape caf dsf dts flac m4a m4b m4p mid midi mka mp2 mp3 oga "
-        "ogg opus wav wma"
-    ),
-    PassedOverKind.DOCUMENT: (
-        "ai cdr csv doc docm docx epub eps gpx htm html ics indd key kml kmz log md mobi msg "
-        "numbers odg odp ods odt pages pdf pps ppsx ppt pptx ps rtf svg tex tsv txt vcf xls xlsm "
-        "xlsx xml"
-    ),
-    PassedOverKind.ARCHIVE: (
-        "7z bz2 cab cbr cbz dmg gz iso jar lz lz4 lzma rar tar tbz tgz txz xz z zip zst"
-    ),
-    PassedOverKind.UNFINISHED: "aria2 crdownload download filepart part partial tmp",
-    PassedOverKind.OTHER: (
-        "apk bat bin c cfg cfs class conf cpp css dat db dll ds_store exe go h ini java js lnk "
-        "lrcat lrprev msi o obj otf php py pyc rb rs sh so sqlite sqlite3 toml ttf url vhd vmdk "
-        "wal webloc woff woff2 yaml yml"
-    ),
-}
-_KINDS = {f".{word}": kind for kind, words in _SUFFIXES.items() for word in words.split()}
+_KINDS = {suffix: row.kind for row in FORMATS for suffix in row.suffixes if row.kind is not None}
 
 _PROGRAM_FOLDERS = frozenset(
     {

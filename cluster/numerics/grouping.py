@@ -34,30 +34,24 @@ from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 
 NOISE = -1
+SELECTION_METHOD = "eom"
+"""Excess of mass: the groups that persist longest (Campello, Moulavi, Sander)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which groups are taken from the tree; hdbscan's parameters, and `lone_reach`."""
+    """Which groups are taken from the tree: hdbscan's `min_cluster_size`, and `lone_reach`."""
 
     min_cluster_size: int = 3
-    cluster_selection_method: str = "eom"
-    cluster_selection_epsilon: float = 0.0
-    allow_single_cluster: bool = False
     lone_reach: float | None = None
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """`labels` int64 (n,), `strengths` float64 (n,), and hdbscan's condensed tree.
-
-    The tree's points are ranks: `ranks` int64 (n,) says which of them each vector is.
-    """
+    """`labels` int64 (n,) and `strengths` float64 (n,)."""
 
     labels: npt.NDArray[np.int64]
     strengths: npt.NDArray[np.float64]
-    condensed: npt.NDArray[np.void]
-    ranks: npt.NDArray[np.int64]
 
 
 def cluster_vectors(
@@ -86,10 +80,10 @@ def label_tree(
     count = len(ranks)
     if count < max(2, selection.min_cluster_size):
         nothing = np.full(count, NOISE, dtype=np.int64)
-        return Clustering(nothing, np.zeros(count), np.empty(0, dtype=np.void), ranks)
+        return Clustering(nothing, np.zeros(count))
     linked = link_edges(unfold_copies(distinct, core, tree))
-    labels, strengths, condensed = _select(linked, selection)
-    return Clustering(_number_by_size(labels)[ranks], strengths[ranks], condensed, ranks)
+    labels, strengths = _select(linked, selection)
+    return Clustering(_number_by_size(labels)[ranks], strengths[ranks])
 
 
 def rank_vectors(distinct: DistinctVectors) -> npt.NDArray[np.int64]:
@@ -121,19 +115,14 @@ def unfold_copies(
 
 def _select(
     linked: npt.NDArray[np.float64], selection: Selection
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.void]]:
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Run hdbscan's own selection, and again for a lone person where it found none."""
-    labels, strengths, condensed = _run_hdbscan(
-        linked,
-        selection,
-        epsilon=selection.cluster_selection_epsilon,
-        allow_single=selection.allow_single_cluster,
-    )
+    labels, strengths = _run_hdbscan(linked, selection, epsilon=0.0, allow_single=False)
     if selection.lone_reach is None or labels.max() >= 0:
-        return labels, strengths, condensed
+        return labels, strengths
     lone = _run_hdbscan(linked, selection, epsilon=selection.lone_reach, allow_single=True)
     if (lone[0] >= 0).sum() < selection.min_cluster_size:
-        return labels, strengths, condensed
+        return labels, strengths
     return lone
 
 
@@ -150,17 +139,17 @@ def load_tree_code() -> Callable[..., Any]:
 
 def _run_hdbscan(
     linked: npt.NDArray[np.float64], selection: Selection, *, epsilon: float, allow_single: bool
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.void]]:
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     with np.errstate(invalid="ignore", divide="ignore"):
-        labels, strengths, _, condensed, _ = load_tree_code()(
+        labels, strengths, *_ = load_tree_code()(
             None,
             linked,
             selection.min_cluster_size,
-            selection.cluster_selection_method,
+            SELECTION_METHOD,
             allow_single,
             cluster_selection_epsilon=epsilon,
         )
-    return np.asarray(labels, dtype=np.int64), np.asarray(strengths), condensed
+    return np.asarray(labels, dtype=np.int64), np.asarray(strengths)
 
 
 def _number_by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

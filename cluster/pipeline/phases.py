@@ -22,20 +22,17 @@ from cluster.core.paths import is_url
 from cluster.core.photos import DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.reports import SettledReport
-from cluster.core.sessions import PhaseName
+from cluster.core.sessions import PHOTO_PHASES, PhaseName
 from cluster.pipeline.dispatcher import Batch, Dispatcher, Items, number_batches
 from cluster.pipeline.pending import Discovery, PendingItems
 from cluster.pipeline.plan import Plan, waits_for_database
 from cluster.pipeline.workers import DetectorWorkers, TrainingWorkers, WorkerPool, count_cpus
 from cluster.store.database.engine import begin
 from cluster.store.items.census import Doubtful, list_doubtful, note_passed_over, settle_files
-from cluster.store.items.item_rows import (
-    add_found,
-    list_pending,
-    settle_detection,
-    settle_training,
-    skip_known,
-)
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import list_pending, skip_known
+from cluster.store.items.training_batches import settle_training
 from cluster.store.sessions.phase_rows import finish_discovery
 from cluster.tasks.clustering import group_faces
 from cluster.tasks.ingest import TrainingBatch
@@ -233,15 +230,13 @@ def _build_discovery(plan: Plan, attempt: int) -> Discovery:
 
 
 def _store_found(plan: Plan, attempt: int, chunk: Sequence[FoundPhoto]) -> None:
-    trained, detected = _add_found(plan, chunk)
-    names = (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
-    for name, settled in zip(names, (trained, detected), strict=True):
+    for name, settled in zip(PHOTO_PHASES, _add_found(plan, chunk), strict=True):
         report = SettledReport(plan.session_id, name, attempt, None, settled)
         plan.progress.settled.remote(report)
 
 
 @waits_for_database
-def _add_found(plan: Plan, chunk: Sequence[FoundPhoto]) -> tuple[Settled, Settled]:
+def _add_found(plan: Plan, chunk: Sequence[FoundPhoto]) -> tuple[Settled, ...]:
     with begin(plan.engine) as db:
         return add_found(db, plan.session_id, chunk, pack=plan.pack.name)
 

@@ -8,7 +8,7 @@ it again whenever a status has changed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -82,8 +82,8 @@ def run_session(
     log.info("session began", pack=plan.pack.name)
     while True:
         control = Control(plan, is_interrupted, lock)
-        for name, work in PHASES:
-            if not _run_phase(plan, pool, name, work, control):
+        for name in PhaseName:
+            if not _run_phase(plan, pool, name, control):
                 break
             log.info("phase completed", phase=name.value)
         status = _end(plan, lock)
@@ -115,11 +115,11 @@ def fail_run(engine: Engine, session_id: int, reason: str, *, lock: SessionLock 
 
 
 Work = Callable[[Plan, WorkerPool, PhaseSnapshot, Callable[[], bool]], bool]
-PHASES: tuple[tuple[PhaseName, Work], ...] = (
-    (PhaseName.TRAINING, train_photos),
-    (PhaseName.FACE_DETECTION, detect_faces),
-    (PhaseName.CLUSTERING, cluster_people),
-)
+WORK: Mapping[PhaseName, Work] = {
+    PhaseName.TRAINING: train_photos,
+    PhaseName.FACE_DETECTION: detect_faces,
+    PhaseName.CLUSTERING: cluster_people,
+}
 
 
 @waits_for_database
@@ -133,7 +133,7 @@ def _begin(plan: Plan) -> bool:
     return True
 
 
-def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, work: Work, control: Control) -> bool:
+def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, control: Control) -> bool:
     """Do what is left of a phase; False when the session is to stop."""
     phase = _read_phase(plan, name)
     if phase.status is PhaseStatus.COMPLETED:
@@ -141,7 +141,7 @@ def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, work: Work, contro
     if control.should_stop() or not _change_phase(plan, name, start_phase):
         return False
     while True:
-        if not _work(work, plan, pool, phase, control):
+        if not _work(plan, pool, phase, control):
             return False
         before, phase = phase, _read_phase(plan, name)
         if not is_any_left(before, phase):
@@ -150,13 +150,13 @@ def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, work: Work, contro
     return _change_phase(plan, name, complete_phase)
 
 
-def _work(work: Work, plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, control: Control) -> bool:
+def _work(plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, control: Control) -> bool:
     """Do what is left of an attempt; False when it is to stop, or when there is a newer one.
 
     An error in an old attempt is only logged, because it must not fail the new one.
     """
     try:
-        return work(plan, pool, phase, control.should_stop)
+        return WORK[phase.name](plan, pool, phase, control.should_stop)
     except SessionBusy:
         raise
     except Exception as error:
@@ -174,7 +174,7 @@ def is_any_left(before: PhaseSnapshot, phase: PhaseSnapshot) -> bool:
     """
     counts = phase.counts
     is_progress = counts.finished > before.counts.finished
-    return phase.name is not PhaseName.CLUSTERING and is_progress and counts.finished < counts.total
+    return phase.name.counts_photos and is_progress and counts.finished < counts.total
 
 
 class PhaseChange(Protocol):

@@ -29,7 +29,7 @@ from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import begin, worker_engine
 from cluster.store.database.retries import RetryPolicy
-from cluster.store.items.item_rows import settle_training
+from cluster.store.items.training_batches import settle_training
 from cluster.store.photos.file_history import Before, has_history, is_known, list_before
 from cluster.store.sessions.cancellation import worker_cancellation
 from cluster.vision.photos.decoded_cache import DecodedCopies

@@ -16,10 +16,11 @@ from jobs.audit.decisions import Locked, Report, normalise, read_lock, read_tabl
 from jobs.audit.licences import check_licences
 from jobs.audit.senders import check_senders, check_sources
 from jobs.audit.vulnerabilities import check_vulnerabilities
+from jobs.command import say
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = PROJECT_DIR / "requirements"
-LOCKS = [REQUIREMENTS / f"{name}.txt" for name in ("build", "cpu", "gpu", "dev", "audit")]
+LOCKS = [REQUIREMENTS / f"{name}.txt" for name in ("build", "uv", "cpu", "gpu", "dev", "audit")]
 """The smallest first: an index that tells nothing of it is asked about no other."""
 
 
@@ -37,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"  {line}")
         problems += [f"{report.title}: {problem}" for problem in report.problems]
     for problem in problems:
-        print(f"headcount: {problem}", file=sys.stderr)
+        say(problem)
     if problems:
-        print("headcount: decide on each in requirements/audit.toml", file=sys.stderr)
+        say("decide on each in requirements/audit.toml")
     return 1 if problems else 0
 
 

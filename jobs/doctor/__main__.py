@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cluster.environment import environment_at_start
-from jobs.command import as_command
+from jobs.command import as_command, say
 from jobs.doctor.checks import Inquiry, Section, Source, look
 from jobs.doctor.privacy import find_secrets, mask
 from jobs.doctor.report import (
@@ -103,11 +103,6 @@ def print_report(sections: Iterable[Section]) -> int:
         print(f"{TITLES[troubles.name]}\n{write_section(troubles, columns=columns)}\n")
     print(summarise(troubles))
     return status_of(found)
-
-
-def say(text: str) -> None:
-    """Write a line for the person at the terminal, who waits."""
-    print(f"headcount: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,15 @@ export const API = "/api/v1";
 
 // The server said what is wrong; `slug` is the last part of the problem's type (RFC 9457).
 export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {ProblemBody} body
+   */
   constructor(status, body) {
     super(body.detail ?? body.title ?? `The server answered ${status}.`);
     this.status = status;
     this.body = body;
-    this.slug = (body.type ?? "").split(/[:/]/).pop();
+    this.slug = (body.type ?? "").split(/[:/]/).pop() ?? "";
   }
 }
 
@@ -23,6 +27,7 @@ export class Unreachable extends Error {
 
 // While the server wants its token, the page asks the user (views/token.js) and nobody else anything:
 // what was under way ends like a view that was left.
+/** @type {(path: string, options?: RequestOptions) => Promise<Response>} */
 export async function request(path, { method = "GET", body, signal, headers = {} } = {}) {
   const token = currentToken();
   const response = await send(path, { method, body, signal, headers: { ...headers, ...identity(token) } });
@@ -37,9 +42,13 @@ export async function request(path, { method = "GET", body, signal, headers = {}
 }
 
 // A header has bytes: those of UTF-8, as the server has them.
-const identity = (token) =>
-  (token ? { Authorization: `Bearer ${String.fromCharCode(...new TextEncoder().encode(token))}` } : {});
+/** @type {(token: string | null) => Record<string, string>} */
+function identity(token) {
+  if (!token) return {};
+  return { Authorization: `Bearer ${String.fromCharCode(...new TextEncoder().encode(token))}` };
+}
 
+/** @type {(path: string, options: RequestInit) => Promise<Response>} */
 async function send(path, options) {
   try {
     return await fetch(path, options);
@@ -48,10 +57,12 @@ async function send(path, options) {
   }
 }
 
+/** @type {<T>(path: string, options?: RequestOptions) => Promise<T>} */
 export async function getJson(path, options) {
   return (await request(API + path, options)).json();
 }
 
+/** @type {<T>(method: string, path: string, body?: unknown, options?: RequestOptions) => Promise<T>} */
 export async function sendJson(method, path, body, options = {}) {
   const headers = { "Content-Type": "application/json" };
   const text = body === undefined ? undefined : JSON.stringify(body);
@@ -59,7 +70,8 @@ export async function sendJson(method, path, body, options = {}) {
 }
 
 // "?limit=60&q=Anna" of what is given; null and undefined are left out.
+/** @type {(parameters: Record<string, unknown>) => string} */
 export function queryOf(parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value != null && value !== "");
-  return given.length ? `?${new URLSearchParams(given)}` : "";
+  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";
 }

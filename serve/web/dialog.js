@@ -5,11 +5,14 @@ import { button, make } from "/static/dom.js";
 let count = 0;
 
 // fill(close) returns the inside; close(value) ends the dialog with that value.
+/** @type {<T>(title: string, fill: (close: (value?: T) => void) => Node, options?: { size?: string }) => Promise<T | undefined>} */
 export function openDialog(title, fill, { size = "" } = {}) {
   return new Promise((resolve) => {
     const id = `dialog-${++count}`;
     const dialog = make("dialog", { "aria-labelledby": id, class: size });
+    /** @type {any} */
     let answer;
+    /** @type {(value?: any) => void} */
     const close = (value) => { answer = value; dialog.close(); };
     dialog.append(
       make("header", {}, make("h2", { id }, title),
@@ -25,11 +28,14 @@ export function openDialog(title, fill, { size = "" } = {}) {
     });
     document.body.append(dialog);
     dialog.showModal();
-    dialog.querySelector("input, .primary")?.focus();
+    /** @type {HTMLElement | null} */
+    const first = dialog.querySelector("input, .primary");
+    first?.focus();
   });
 }
 
 // Resolves true only when `verb` was pressed.
+/** @type {(title: string, text: string, verb: string, options?: { style?: string }) => Promise<boolean>} */
 export async function confirm(title, text, verb, { style = "primary" } = {}) {
   return (await openDialog(title, (close) => make("div", {},
     make("p", {}, text),

@@ -2,16 +2,32 @@
 
 import "/static/token.js"; // a link to this page may carry the token: it is kept for the others
 
+/**
+ * What is shown of an OpenAPI document.
+ * @typedef {{ $ref?: string, anyOf?: Schema[], type?: string, items?: Schema, enum?: unknown[], const?: unknown,
+ *   format?: string, title?: string, description?: string, properties?: Record<string, Schema> }} Schema
+ * @typedef {Record<string, { schema?: Schema }>} Content
+ * @typedef {{ name: string, in: string, required?: boolean, schema?: Schema, description?: string }} Parameter
+ * @typedef {{ summary?: string, description?: string, parameters?: Parameter[], requestBody?: { content?: Content },
+ *   responses: Record<string, { description?: string, content?: Content }> }} Operation
+ * @typedef {{ info: { summary?: string }, paths: Record<string, Record<string, Operation>>,
+ *   components?: { schemas?: Record<string, Schema>, securitySchemes?: { HTTPBearer?: unknown } } }} Api
+ */
+
+/** @type {HTMLElement | null} */
 const main = document.querySelector("#main");
 
+/** @type {<T extends keyof HTMLElementTagNameMap>(tag: T, properties?: Partial<HTMLElementTagNameMap[T]>, ...children: (Node | string)[]) => HTMLElementTagNameMap[T]} */
 function element(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
   node.append(...children);
   return node;
 }
 
+/** @type {(schema: Schema | undefined) => string | undefined} */
 const nameOf = (schema) => schema?.$ref?.split("/").pop();
 
+/** @type {(schema?: Schema) => HTMLElement} */
 function typeOf(schema = {}) {
   const name = nameOf(schema);
   if (name) return element("a", { href: `#${name}` }, name);
@@ -21,13 +37,16 @@ function typeOf(schema = {}) {
   return element("span", {}, choices ? choices.join(" | ") : schema.format ?? schema.type ?? "any");
 }
 
+/** @type {(nodes: Node[], text: string) => (Node | string)[]} */
 const join = (nodes, text) => nodes.flatMap((node, i) => (i ? [text, node] : [node]));
 
+/** @type {(rows: (Node | string | undefined)[][]) => HTMLElement} */
 function table(rows) {
   return element("table", {}, ...rows.map((cells) =>
     element("tr", {}, ...cells.map((cell) => element("td", {}, cell ?? "")))));
 }
 
+/** @type {(path: string, method: string, route: Operation) => HTMLElement} */
 function showRoute(path, method, route) {
   const parameters = (route.parameters ?? []).map((p) =>
     [p.name, `in ${p.in}${p.required ? ", required" : ""}`, typeOf(p.schema), p.description]);
@@ -45,6 +64,7 @@ function showRoute(path, method, route) {
     element("h3", {}, "Answers"), table(answers));
 }
 
+/** @type {(entry: [name: string, schema: Schema]) => HTMLElement} */
 function showSchema([name, schema]) {
   const fields = Object.entries(schema.properties ?? {}).map(([field, type]) =>
     [field, typeOf(type), type.description]);
@@ -54,6 +74,7 @@ function showSchema([name, schema]) {
 }
 
 // The document itself is no secret.
+/** @type {(api: Api) => HTMLElement[]} */
 function describeToken({ components }) {
   if (!components?.securitySchemes?.HTTPBearer) return [];
   return [element("p", { className: "quiet" }, "This server asks for its token: each route below /api wants the header ",
@@ -62,11 +83,12 @@ function describeToken({ components }) {
 }
 
 const response = await fetch("/openapi.json");
-const document_ = await response.json();
-const routes = Object.entries(document_.paths).flatMap(([path, methods]) =>
+/** @type {Api} */
+const api = await response.json();
+const routes = Object.entries(api.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, route]) => showRoute(path, method, route)));
-const schemas = Object.entries(document_.components?.schemas ?? {}).map(showSchema);
-main.replaceChildren(
-  element("h1", {}, "The API"), element("p", {}, document_.info.summary ?? ""),
-  element("p", {}, element("a", { href: "/openapi.json" }, "openapi.json")), ...describeToken(document_), ...routes,
+const schemas = Object.entries(api.components?.schemas ?? {}).map(showSchema);
+main?.replaceChildren(
+  element("h1", {}, "The API"), element("p", {}, api.info.summary ?? ""),
+  element("p", {}, element("a", { href: "/openapi.json" }, "openapi.json")), ...describeToken(api), ...routes,
   element("h2", {}, "Schemas"), ...schemas);

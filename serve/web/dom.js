@@ -1,6 +1,7 @@
 // Making and changing nodes; nothing here knows what Headcount is.
 
 // make("p", { class: "quiet", onclick: act }, "text", node): children that are null are left out.
+/** @type {Make} */
 export function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) assign(node, name, value);
@@ -8,29 +9,49 @@ export function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** @type {(node: HTMLElement, name: string, value: Attributes[string]) => void} */
 function assign(node, name, value) {
   if (!isThere(value)) return;
-  if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-  else if (typeof value === "boolean" && name in node) node[name] = value;
-  else node.setAttribute(name, value);
+  if (typeof value === "function") node.addEventListener(name.slice("on".length), value);
+  else if (typeof value === "boolean" && name in node) Object.assign(node, { [name]: value });
+  else node.setAttribute(name, String(value));
 }
 
-const isThere = (value) => value !== null && value !== undefined && value !== false;
+/**
+ * @template T
+ * @param {T | null | undefined | false} value
+ * @returns {value is T}
+ */
+function isThere(value) {
+  return value !== null && value !== undefined && value !== false;
+}
+
+// An element that the page always has: an Error where it has none.
+/** @type {(selector: string) => HTMLElement} */
+export function getElement(selector) {
+  const found = document.querySelector(selector);
+  if (!(found instanceof HTMLElement)) throw new Error(`The page has no ${selector}.`);
+  return found;
+}
 
 // What did not change is left alone: screen readers speak, and transitions run, for changes only.
+/** @type {(node: Node, text: string) => void} */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** @type {(node: HTMLElement, isHidden: boolean) => void} */
 export function setHidden(node, isHidden) {
   if (node.hidden !== isHidden) node.hidden = isHidden;
 }
 
+/** @type {(text: string, onclick: ((event: MouseEvent) => unknown) | null, attributes?: Attributes) => HTMLButtonElement} */
 export function button(text, onclick, attributes = {}) {
   return make("button", { type: "button", onclick, ...attributes }, text);
 }
 
 // Disables `control` while `work` runs, so that nothing is sent twice.
+/** @type {<T>(control: Control, work: () => Promise<T>) => Promise<T>} */
 export async function busy(control, work) {
   control.disabled = true;
   control.setAttribute("aria-busy", "true");
@@ -43,6 +64,7 @@ export async function busy(control, work) {
 }
 
 // Resolves after `ms`, or at once when `signal` is aborted.
+/** @type {(ms: number, signal?: AbortSignal) => Promise<void>} */
 export function pause(ms, signal) {
   return new Promise((resume) => {
     const timer = setTimeout(resume, ms);

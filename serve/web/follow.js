@@ -9,32 +9,41 @@ const SILENCE_MS = 25_000; // the server says something every 15 seconds
 const WAIT_S = 25;
 const MAX_PAUSE_MS = 4_000;
 
+/** @typedef {(progress: ProgressBody) => void} Take */
+
 // Calls show(progress) for each state and lose(error) when the connection breaks. Returns once the
 // session is over or `signal` is aborted; nothing is asked after that.
+/** @type {(id: string, options: { show: Take, lose: (error: Error) => void, signal: AbortSignal }) => Promise<void>} */
 export async function follow(id, { show, lose, signal }) {
-  let last = null;
+  /** @type {{ last: ProgressBody | null, failures: number }} */
+  const seen = { last: null, failures: 0 };
   let streams = true;
-  let failures = 0;
-  const take = (progress) => { last = progress; failures = 0; show(progress); };
-  while (!signal.aborted && !(last && isOver(last))) {
+  /** @type {Take} */
+  const take = (progress) => {
+    Object.assign(seen, { last: progress, failures: 0 });
+    show(progress);
+  };
+  while (!signal.aborted && !(seen.last && isOver(seen.last))) {
     try {
       if (streams) streams = await readStream(id, { take, signal });
-      else await poll(id, { take, since: last?.version, signal });
+      else await poll(id, { take, since: seen.last?.version, signal });
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Problem && error.status < 500) throw error;
       lose(error);
-      await pause(Math.min(500 * 2 ** failures++, MAX_PAUSE_MS), signal);
+      await pause(Math.min(500 * 2 ** seen.failures++, MAX_PAUSE_MS), signal);
     }
   }
 }
 
+/** @type {(id: string, options: { take: Take, since: number | undefined, signal: AbortSignal }) => Promise<void>} */
 async function poll(id, { take, since, signal }) {
   const waiting = since === undefined ? "" : `?wait=${WAIT_S}&since=${since}`;
   take(await getJson(`/training/${id}/progress/unified${waiting}`, { signal }));
 }
 
 // Returns whether streams work here: an end without a single event says that they do not.
+/** @type {(id: string, options: { take: Take, signal: AbortSignal }) => Promise<boolean>} */
 async function readStream(id, { take, signal }) {
   const silence = new AbortController();
   const both = AbortSignal.any([signal, silence.signal]);
@@ -54,23 +63,27 @@ async function readStream(id, { take, signal }) {
   return events > 0;
 }
 
+/** @type {(response: Response, silence: AbortController) => AsyncGenerator<ProgressBody>} */
 async function* readEvents(response, silence) {
+  if (!response.body) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { value, done } = await watch(silence, reader.read());
     if (done) return;
     const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop();
+    rest = blocks.pop() ?? "";
     yield* blocks.map(dataOf).filter(Boolean).map((data) => JSON.parse(data));
   }
 }
 
+/** @type {(block: string) => string} */
 function dataOf(block) {
   const lines = block.split("\n").filter((line) => line.startsWith("data: "));
   return lines.map((line) => line.slice(6)).join("\n");
 }
 
+/** @type {<T>(silence: AbortController, work: Promise<T>) => Promise<T>} */
 async function watch(silence, work) {
   const timer = setTimeout(() => silence.abort(), SILENCE_MS);
   try {

@@ -1,6 +1,6 @@
 // The page: which view is at which address, and what is shown while the server wants its token.
 
-import { button, setHidden } from "/static/dom.js";
+import { button, getElement, setHidden } from "/static/dom.js";
 import { reload, showInstead, startRouting } from "/static/router.js";
 import { currentToken, forgetToken, onToken, onTokenWanted } from "/static/token.js";
 import { showPeople } from "/static/views/people.js";
@@ -10,15 +10,18 @@ import { showSession } from "/static/views/session.js";
 import { showSessions } from "/static/views/sessions.js";
 import { tokenForm } from "/static/views/token.js";
 
-document.querySelector(".skip").addEventListener("click", (event) => {
+/** @type {(selector: string) => HTMLElement | null} */
+const findFirst = (selector) => document.querySelector(selector);
+
+getElement(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the address after # belongs to the router
-  document.querySelector("#main h1, #main h2")?.scrollIntoView();
-  document.querySelector("#main a, #main button, #main input")?.focus();
+  findFirst("#main h1, #main h2")?.scrollIntoView();
+  findFirst("#main a, #main button, #main input")?.focus();
 });
 
-const field = () => document.querySelector("#token");
+const field = () => findFirst("#token");
 const forget = button("Forget the token", forgetToken, { class: "link" });
-document.querySelector("nav").append(forget);
+getElement("nav").append(forget);
 
 const showForget = () => setHidden(forget, !currentToken());
 showForget();
@@ -30,7 +33,7 @@ onToken(() => {
 onTokenWanted((wasWrong) => {
   if (field() && !wasWrong) return; // somebody may be typing
   showInstead(tokenForm(wasWrong));
-  field().focus();
+  field()?.focus();
 });
 
 await startRouting([

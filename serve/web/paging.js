@@ -3,32 +3,28 @@
 import { button, busy, make, setHidden, setText } from "/static/dom.js";
 
 // load(cursor) gives { items, next }; tile(item) gives a node; key(item) names it, once only.
+/** @type {<T>(options: List<T>) => GrowingList} */
 export function growingList({ list, load, tile, key, signal, empty }) {
-  const tiles = new Map();
-  let next;
-  let loading = null;
+  const tiles = tilesOf(list, { tile, key });
+  /** @type {{ next?: number | null, loading: Promise<void> | null }} */
+  const state = { loading: null };
   const wrong = make("p", { class: "wrong", role: "alert" });
   const more = button("Show more", () => busy(more, grow), { class: "more", hidden: true });
   const node = make("div", {}, list, empty, wrong, more);
-  const watch = new IntersectionObserver((entries) => {
-    if (entries.some(({ isIntersecting }) => isIntersecting)) grow();
-  }, { rootMargin: "800px" });
-  signal.addEventListener("abort", () => watch.disconnect());
+  const watch = watchFor(grow, signal);
 
   function grow() {
-    loading ??= loadNext().finally(() => { loading = null; });
-    return loading;
+    state.loading ??= loadNext().finally(() => { state.loading = null; });
+    return state.loading;
   }
 
   async function loadNext() {
     setText(wrong, "");
     setText(more, "Show more");
     try {
-      const page = await load(next);
+      const page = await load(state.next ?? undefined);
       if (signal.aborted) return;
-      next = page.next;
-      page.items.forEach(add);
-      settle();
+      settle(page);
     } catch (error) {
       if (signal.aborted) return;
       setText(wrong, error.message);
@@ -37,38 +33,66 @@ export function growingList({ list, load, tile, key, signal, empty }) {
     }
   }
 
-  function add(item) {
-    if (tiles.has(key(item))) return;
-    const node = tile(item);
-    tiles.set(key(item), node);
-    list.append(node);
-  }
-
-  function settle() {
-    setHidden(more, next === null);
-    setHidden(empty, tiles.size > 0);
+  /** @type {(page: Page<any>) => void} */
+  function settle(page) {
+    state.next = page.next;
+    page.items.forEach(tiles.add);
+    setHidden(more, page.next === null);
+    setHidden(empty, tiles.count() > 0);
     watch.disconnect();
-    if (next !== null) watch.observe(more); // anew, so that an end still in view is noticed
+    if (page.next !== null) watch.observe(more); // anew, so that an end still in view is noticed
   }
 
   // Loads from the start again, as much as was there, and shows it in one go.
   async function refresh() {
-    await loading;
-    const wanted = tiles.size;
-    const items = [];
-    let cursor;
-    do {
-      const page = await load(cursor);
-      items.push(...page.items);
-      cursor = page.next;
-    } while (cursor !== null && items.length < wanted);
+    await state.loading;
+    const page = await loadAtLeast(tiles.count(), load);
     if (signal.aborted) return;
-    next = cursor;
     tiles.clear();
-    list.replaceChildren();
-    items.forEach(add);
-    settle();
+    settle(page);
   }
 
   return { node, grow, refresh };
+}
+
+/** @type {<T>(list: HTMLElement, options: Pick<List<T>, "tile" | "key">) => { count: () => number, add: (item: T) => void, clear: () => void }} */
+function tilesOf(list, { tile, key }) {
+  const keys = new Set();
+  return {
+    count: () => keys.size,
+    add(item) {
+      if (keys.has(key(item))) return;
+      keys.add(key(item));
+      list.append(tile(item));
+    },
+    clear() {
+      keys.clear();
+      list.replaceChildren();
+    },
+  };
+}
+
+// Calls act() when something that is observed comes near, until `signal` is aborted.
+/** @type {(act: () => unknown, signal: AbortSignal) => IntersectionObserver} */
+function watchFor(act, signal) {
+  const watch = new IntersectionObserver((entries) => {
+    if (entries.some(({ isIntersecting }) => isIntersecting)) act();
+  }, { rootMargin: "800px" });
+  signal.addEventListener("abort", () => watch.disconnect());
+  return watch;
+}
+
+// One page of as many pages, from the first on, as it takes to have `wanted` items, if there are so many.
+/** @type {<T>(wanted: number, load: List<T>["load"]) => Promise<Page<T>>} */
+async function loadAtLeast(wanted, load) {
+  /** @type {any[]} */
+  const items = [];
+  /** @type {number | null | undefined} */
+  let next;
+  do {
+    const page = await load(next ?? undefined);
+    items.push(...page.items);
+    next = page.next;
+  } while (next !== null && items.length < wanted);
+  return { items, next };
 }

@@ -8,25 +8,35 @@ const PAGE = 60;
 const changes = new EventTarget();
 
 // Calls told(kind, answer) after each change (rename, hide, merge, move, undo) until `signal` is aborted.
+/** @type {(told: (kind: ChangeKind, answer: Answer) => unknown, signal: AbortSignal) => void} */
 export const onChange = (told, signal) =>
-  changes.addEventListener("change", ({ detail: [kind, answer] }) => told(kind, answer), { signal });
+  changes.addEventListener("change", (event) => {
+    if (event instanceof CustomEvent) told(event.detail[0], event.detail[1]);
+  }, { signal });
 
+/** @type {(query: Record<string, unknown>, options?: RequestOptions) => Promise<PeopleBody>} */
 export const listPeople = (query, options) =>
   getJson(`/people${queryOf({ limit: PAGE, ...query })}`, options);
 
+/** @type {(id: number | string, options?: RequestOptions) => Promise<PersonBody>} */
 export const getPerson = (id, options) => getJson(`/people/${id}`, options);
 
+/** @type {(id: number | string | null, query: Record<string, unknown>, options?: RequestOptions) => Promise<FacesBody>} */
 export const listFaces = (id, query, options) =>
   getJson(`/people/${id ?? "ungrouped"}/faces${queryOf({ limit: PAGE, ...query })}`, options);
 
+/** @type {(pack: string | null) => Promise<LastChangeBody | null>} */
 export const findLastChange = (pack) => getJson(`/people/changes/last${queryOf({ pack })}`);
 
+/** @type {(person: PersonBody, name: string | null) => Promise<ChangedBody>} */
 export const renamePerson = ({ personId, version }, name) =>
   change("rename", "PATCH", `/people/${personId}`, { name, version });
 
+/** @type {(person: PersonBody, isHidden: boolean) => Promise<ChangedBody>} */
 export const hidePerson = ({ personId, version }, isHidden) =>
   change("hide", "PATCH", `/people/${personId}`, { isHidden, version });
 
+/** @type {(kept: PersonBody, others: PersonBody[]) => Promise<ChangedBody>} */
 export function mergePeople(kept, others) {
   const versions = Object.fromEntries([kept, ...others].map((p) => [p.personId, p.version]));
   const otherIds = others.map(({ personId }) => personId);
@@ -34,6 +44,7 @@ export function mergePeople(kept, others) {
 }
 
 // Moves faces of `from` (null: of nobody) to a person's id, to NOBODY, or to a new person (null).
+/** @type {(from: PersonBody | null, faceIds: number[], toPersonId: SplitBody["toPersonId"]) => Promise<MovedBody>} */
 export function moveFaces(from, faceIds, toPersonId) {
   const source = from ? from.personId : "ungrouped";
   const version = from ? { version: from.version } : {};
@@ -41,10 +52,13 @@ export function moveFaces(from, faceIds, toPersonId) {
 }
 
 // For good: this is no change that can be undone.
+/** @type {(person: PersonBody) => Promise<ErasedBody>} */
 export const erasePerson = ({ personId }) => sendJson("DELETE", `/people/${personId}`);
 
+/** @type {(changeId: number) => Promise<UndoneBody>} */
 export const undoChange = (changeId) => change("undo", "POST", `/people/changes/${changeId}/undo`);
 
+/** @type {<T>(kind: ChangeKind, method: string, path: string, body?: unknown) => Promise<T>} */
 async function change(kind, method, path, body) {
   const answer = await sendJson(method, path, body);
   changes.dispatchEvent(new CustomEvent("change", { detail: [kind, answer] }));

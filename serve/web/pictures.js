@@ -11,12 +11,13 @@ const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
     seen.unobserve(target);
-    fetchPicture(target);
+    if (target instanceof HTMLImageElement) fetchPicture(target);
   }
 }, { rootMargin: AHEAD });
 
 // `alt` is empty for a picture that stands beside its own words; without `url` there is only its place.
 // What cannot be had is pale, or what lost(image) makes of it.
+/** @type {(url: string | null, options?: Attributes & { lost?: (image: HTMLImageElement) => unknown }) => HTMLElement} */
 export function picture(url, { alt = "", lost = paleAway, ...attributes } = {}) {
   if (url === null) return make("span", { class: attributes.class });
   const image = make("img", { alt, decoding: "async", draggable: "false", ...attributes });
@@ -26,6 +27,7 @@ export function picture(url, { alt = "", lost = paleAway, ...attributes } = {}) 
 }
 
 // Shows another picture in the same place.
+/** @type {(image: HTMLImageElement, url: string) => void} */
 export function load(image, url) {
   if (!currentToken()) {
     image.loading = "lazy"; // before src, or it is fetched at once
@@ -36,11 +38,13 @@ export function load(image, url) {
   }
 }
 
+/** @type {(image: HTMLImageElement) => void} */
 const paleAway = (image) => image.classList.add("missing");
 
+/** @type {(image: HTMLImageElement) => Promise<void>} */
 async function fetchPicture(image) {
   try {
-    const address = URL.createObjectURL(await (await request(image.dataset.url)).blob());
+    const address = URL.createObjectURL(await (await request(image.dataset.url ?? "")).blob());
     image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
     image.src = address;
   } catch {

@@ -1,14 +1,16 @@
 // The address after # chooses the view: "#/people/5?pack=bundled".
 
-import { make } from "/static/dom.js";
+import { getElement, make } from "/static/dom.js";
 
-const main = document.querySelector("#main");
-const notice = document.querySelector("#notice");
+const main = getElement("#main");
+const notice = getElement("#notice");
 let leaving = new AbortController();
+/** @type {Route[]} */
 let routes = [];
 let isFirst = true;
 
 // Each route is [pattern, view, section]; view({ params, query, signal }) returns the view's node.
+/** @type {(table: Route[]) => Promise<void>} */
 export function startRouting(table) {
   routes = table;
   addEventListener("hashchange", showPlace);
@@ -18,25 +20,29 @@ export function startRouting(table) {
 export const reload = () => showPlace();
 
 // Ends the view, with all that it asks for and its dialogs, and shows `node` in its place.
+/** @type {(node: Node) => void} */
 export function showInstead(node) {
   leaving.abort();
   isFirst = false;
   setNotice("");
-  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+  document.querySelectorAll("dialog").forEach((dialog) => dialog.close());
   main.removeAttribute("aria-busy");
   main.replaceChildren(node);
 }
 
+/** @type {(hash: string) => void} */
 export function goTo(hash) {
-  if (location.hash === hash) return reload();
-  location.hash = hash;
+  if (location.hash === hash) reload();
+  else location.hash = hash;
 }
 
+/** @type {(...parts: string[]) => void} */
 export function setTitle(...parts) {
   document.title = [...parts, "Headcount"].join(" · ");
 }
 
 // One line above the view, spoken by screen readers; "" takes it away.
+/** @type {(text: string) => void} */
 export function setNotice(text) {
   if (notice.textContent !== text) notice.textContent = text;
 }
@@ -57,6 +63,7 @@ async function showPlace() {
   isFirst = false;
 }
 
+/** @type {(address: string) => { view: View, section: string | null, query: URLSearchParams, params: string[] }} */
 function findRoute(address) {
   const [path, search] = address.split("?");
   const query = new URLSearchParams(search);
@@ -73,6 +80,7 @@ async function nowhere() {
     make("h1", {}, "There is nothing here"), make("p", {}, make("a", { href: "#/" }, "To the sessions")));
 }
 
+/** @type {(error: Error & { status?: number }) => Node | string} */
 function describeFailure(error) {
   if (error.name === "AbortError") return "";
   setTitle("Error");
@@ -82,8 +90,11 @@ function describeFailure(error) {
     make("button", { type: "button", onclick: reload }, "Try again"));
 }
 
+/** @type {(section: string | null) => void} */
 function markSection(section) {
-  for (const link of document.querySelectorAll("nav a[data-section]")) {
+  /** @type {NodeListOf<HTMLElement>} */
+  const links = document.querySelectorAll("nav a[data-section]");
+  for (const link of links) {
     if (link.dataset.section === section) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }

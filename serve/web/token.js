@@ -9,15 +9,20 @@ const IN_LINK = /#token=(.*)$/;
 
 const news = new EventTarget();
 const tabs = new BroadcastChannel(KEY); // heard by pages of this very server alone
+/** @type {string | null} */
 let refused = null;
 
 export const currentToken = () => sessionStorage.getItem(KEY);
 
 // Calls told() when there is another token, or none any more.
+/** @type {(told: () => void) => void} */
 export const onToken = (told) => news.addEventListener("token", told);
 
 // Calls told(wasWrong) when the server wants a token that is not there.
-export const onTokenWanted = (told) => news.addEventListener("wanted", ({ detail }) => told(detail));
+/** @type {(told: (wasWrong: boolean) => void) => void} */
+export const onTokenWanted = (told) => news.addEventListener("wanted", (event) => {
+  if (event instanceof CustomEvent) told(event.detail);
+});
 
 // Takes the token out of the address, and so out of the tab's history.
 function takeFromAddress() {
@@ -28,18 +33,24 @@ function takeFromAddress() {
 }
 
 // The token of a link as Headcount prints it, or of what is nothing but a token; "" when it is none.
+/** @type {(text: string) => string} */
 export function readToken(text) {
   const [, encoded] = IN_LINK.exec(text) ?? [];
   const token = encoded === undefined ? text.trim() : decode(encoded);
-  return /[\0-\x1f\x7f]/.test(token) ? "" : token;
+  return [...token].some(isControl) ? "" : token;
 }
 
+/** @type {(character: string) => boolean} */
+const isControl = (character) => character < " " || character === "\x7f";
+
+/** @type {(token: string) => void} */
 export function setToken(token) {
   sessionStorage.setItem(KEY, token);
   news.dispatchEvent(new Event("token"));
 }
 
 // The server did not take `token`, which is null when it was sent none.
+/** @type {(token: string | null) => void} */
 export function refuseToken(token) {
   refused = token;
   sessionStorage.removeItem(KEY);
@@ -67,6 +78,7 @@ tabs.addEventListener("message", ({ data: { ask, token, forget } }) => {
   if (forget && currentToken()) forgetHere();
 });
 
+/** @type {(encoded: string) => string} */
 function decode(encoded) {
   try {
     return decodeURIComponent(encoded);

@@ -1,13 +1,15 @@
 // The last change, and taking it back. The server remembers it; here it is only said.
 
-import { button, busy, make } from "/static/dom.js";
+import { button, busy, getElement, make } from "/static/dom.js";
 import { findLastChange, onChange, undoChange } from "/static/people.js";
 
-const place = document.querySelector("#undo");
-let pack;
+const place = getElement("#undo");
+/** @type {string | null} */
+let pack = null;
 let generation = 0;
 
 // From now on changes of this pack are offered to be undone; `isFresh` ones are said aloud.
+/** @type {(ofPack: string | null, signal: AbortSignal) => Promise<void>} */
 export async function watchChanges(ofPack, signal) {
   pack = ofPack;
   onChange(() => showLast({ isFresh: true }), signal);
@@ -15,6 +17,7 @@ export async function watchChanges(ofPack, signal) {
   await showLast({ isFresh: false });
 }
 
+/** @type {(options: { isFresh: boolean }) => Promise<void>} */
 async function showLast({ isFresh }) {
   const mine = ++generation;
   const last = await findLastChange(pack).catch(() => null);
@@ -22,6 +25,7 @@ async function showLast({ isFresh }) {
   place.replaceChildren(...(last && (isFresh || last.canUndo) ? [describe(last, isFresh)] : []));
 }
 
+/** @type {(change: LastChangeBody, isFresh: boolean) => HTMLElement} */
 function describe({ changeId, summary, canUndo }, isFresh) {
   const wrong = make("span", { class: "wrong" });
   const undo = button("Undo", () => busy(undo, () => undoChange(changeId)).catch((error) => {

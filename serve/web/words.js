@@ -5,33 +5,41 @@ const dateAndTime = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeSty
 const date = new Intl.DateTimeFormat("en", { dateStyle: "long" });
 const clock = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
 
+/** @type {(value: number) => string} */
 export const number = (value) => whole.format(value);
 
 // count(1, "photo") is "1 photo", count(2, "person", "people") is "2 people".
+/** @type {(value: number, one: string, many?: string) => string} */
 export function count(value, one, many = `${one}s`) {
   return `${number(value)} ${value === 1 ? one : many}`;
 }
 
 // The server rounds down to two decimals, so nothing is rounded up here.
+/** @type {(value: number) => string} */
 export const percent = (value) => `${value.toFixed(2)} %`;
 
+/** @type {(seconds: number) => string} */
 export function roughly(seconds) {
   if (seconds < 120) return `about ${count(seconds, "second")}`;
   if (seconds < 7200) return `about ${count(Math.round(seconds / 60), "minute")}`;
   return `about ${count(Math.round(seconds / 3600), "hour")}`;
 }
 
+/** @type {(iso: string) => string} */
 export const moment = (iso) => dateAndTime.format(new Date(iso));
 
+/** @type {(iso: string) => string} */
 export const day = (iso) => date.format(new Date(iso));
 
 // A time of day alone when that day is today.
+/** @type {(iso: string | Date) => string} */
 export function time(iso) {
   const when = new Date(iso);
   const isToday = when.toDateString() === new Date().toDateString();
   return isToday ? clock.format(when) : dateAndTime.format(when);
 }
 
+/** @type {Record<SessionStatus | PhaseStatus, string>} */
 export const STATUS_WORDS = {
   pending: "Waiting",
   running: "Running",
@@ -42,4 +50,5 @@ export const STATUS_WORDS = {
 };
 
 // The last part of a path; a path that is no UTF-8 comes as a file:// URL and stays as it came.
-export const fileName = (path) => path.split("/").filter(Boolean).pop() ?? path;
+/** @type {(path: string) => string} */
+export const fileName = (path) => path.split("/").findLast(Boolean) ?? path;

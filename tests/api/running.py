@@ -31,12 +31,9 @@ from cluster.core.progress import ClusteringResult
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import (
-    add_found,
-    list_pending,
-    settle_detection,
-    skip_known,
-)
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import list_pending, skip_known
 from cluster.store.sessions.phase_rows import (
     complete_phase,
     fail_phase,

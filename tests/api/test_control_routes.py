@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName, SessionStatus
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import check_session
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.session_locks import lock_session
 from serve.problems import JobNotSubmitted
 from tests.api.conftest import FakeCluster

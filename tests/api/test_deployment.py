@@ -16,7 +16,7 @@ from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.settings import Settings, settings_as_options
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import add_found
+from cluster.store.items.discovery import add_found
 from cluster.store.sessions.session_rows import create_session, move_session
 from serve.deployment import deploy
 from tests.api.running import PACK, get_progress, now

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from cluster.core.photos import FoundPhoto
 from cluster.store.database.engine import begin
 from cluster.store.items.census import note_passed_over, settle_files
-from cluster.store.items.item_rows import add_found
+from cluster.store.items.discovery import add_found
 from cluster.store.sessions.phase_rows import finish_discovery
 from tests.api.test_guards import check_problem
 from tests.library import NOW, PACK, run_session, start_session

@@ -16,7 +16,7 @@ from cluster.core.live import SAMPLE_INTERVAL_S
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import check_session
+from cluster.store.sessions.invariants import check_session
 from tests.api.running import NO_PEOPLE, Worker, get_progress, readable, unreadable
 from tests.views import view_of
 

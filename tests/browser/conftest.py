@@ -44,10 +44,16 @@ Open = Callable[..., Page]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser, so that `-m 'not browser'` leaves it out."""
+    """Mark what needs a browser, so that `-m 'not browser'` leaves it out.
+
+    What needs a whole Headcount besides is long: that is most of what such a test takes.
+    """
     for item in items:
-        if "chromium" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "chromium" in fixtures:
             item.add_marker("browser")
+        if "server" in fixtures:
+            item.add_marker("long")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ import pytest
 from tests.headcount import Headcount, read_figures
 from tests.waiting import PATIENT_S
 
+pytestmark = pytest.mark.long
+
 FAILED = 1
 
 

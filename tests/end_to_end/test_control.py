@@ -18,13 +18,15 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.store.database.engine import begin, build_engine
-from cluster.store.items.item_rows import check_session
 from cluster.store.server.embedded import start_embedded, stop_embedded
+from cluster.store.sessions.invariants import check_session
 from tests import waiting
 from tests.commit_slots import slots_taken
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
 from tests.waiting import PATIENT_S
+
+pytestmark = pytest.mark.long
 
 ROUTE = "/api/v1/training"
 TERMINAL = {"completed", "failed", "cancelled"}
@@ -188,7 +190,6 @@ def check_end(
     assert not outcome(engine, root)
 
 
-@pytest.mark.long
 def test_a_session_resumed_at_once_goes_on(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
@@ -206,7 +207,6 @@ def test_a_session_resumed_at_once_goes_on(
     wait_until_settled(server, session_id, tables)
 
 
-@pytest.mark.long
 def test_a_cancelled_session_can_be_restarted_at_once(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
@@ -226,7 +226,6 @@ def test_a_cancelled_session_can_be_restarted_at_once(
     wait_until_settled(server, session_id, tables)
 
 
-@pytest.mark.long
 def test_a_driver_that_is_killed_is_missed_and_the_session_can_be_resumed(
     server: Headcount,
     tables: Engine,
@@ -251,7 +250,6 @@ def test_a_driver_that_is_killed_is_missed_and_the_session_can_be_resumed(
     check_end(server, tables, session_id, undisturbed, root=tmp_path / "killed")
 
 
-@pytest.mark.long
 def test_a_stopped_ray_job_leaves_its_session_paused(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
@@ -287,7 +285,6 @@ def command(server: Headcount, module: str, *arguments: object) -> tuple[int, st
     return done.returncode, done.stdout
 
 
-@pytest.mark.long
 def test_a_paused_session_survives_a_restart_of_everything(
     headcount: Headcount, tmp_path: Path
 ) -> None:

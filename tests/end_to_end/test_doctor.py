@@ -26,6 +26,8 @@ from cluster.store.sessions.session_rows import create_session, move_session
 from jobs.doctor.report import TITLES
 from tests.headcount import PROJECT_DIR, Headcount
 
+pytestmark = pytest.mark.long
+
 ALL_WELL, PROBLEMS, BAD_ARGUMENTS = 0, 1, 2
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

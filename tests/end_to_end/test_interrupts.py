@@ -13,6 +13,8 @@ from cluster.store.server.embedded import is_embedded_running
 from tests.headcount import Headcount
 from tests.waiting import PATIENT_S, wait_until
 
+pytestmark = pytest.mark.long
+
 
 def read_until(run: Headcount, word: str) -> str:
     """Return what a run prints up to the first line with `word`."""
@@ -30,8 +32,8 @@ def read_until(run: Headcount, word: str) -> str:
     ("word", "pause_s"),
     [
         pytest.param("Session 1:", 0.0, id="at once, while workers start"),
-        pytest.param("Session 1:", 0.5, marks=pytest.mark.long, id="half a second later"),
-        pytest.param("Serving at", 0.0, marks=pytest.mark.long, id="while it serves"),
+        pytest.param("Session 1:", 0.5, id="half a second later"),
+        pytest.param("Serving at", 0.0, id="while it serves"),
     ],
 )
 def test_a_second_ctrl_c_ends_everything_at_once_without_a_traceback(

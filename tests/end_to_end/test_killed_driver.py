@@ -14,6 +14,8 @@ from tests.embedded import find_watches
 from tests.headcount import Headcount
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 
 def hold_commits(run: Headcount) -> CommitSlots | None:
     """Let none of the run's workers commit; None as long as there is no database."""
@@ -23,7 +25,6 @@ def hold_commits(run: Headcount) -> CommitSlots | None:
         return None
 
 
-@pytest.mark.long
 def test_after_a_driver_is_killed_everything_ends_and_the_next_run_goes_on(
     demo_library: Path, headcount: Headcount
 ) -> None:

@@ -23,6 +23,8 @@ from cluster.store.server.embedded import stop_embedded
 from tests.headcount import Answer, Headcount
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 PERSON = "Person %d"
 ORIENTATION = 0x0112
 

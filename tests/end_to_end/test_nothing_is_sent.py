@@ -16,6 +16,8 @@ from tests.headcount import PROJECT_DIR
 from tests.unit.tiny_packs import write_tiny_pack
 from tests.waiting import PATIENT_S
 
+pytestmark = pytest.mark.long
+
 IN_A_NETWORK = ("unshare", "--net", "--mount")
 
 

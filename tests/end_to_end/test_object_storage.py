@@ -11,6 +11,8 @@ from moto.server import ThreadedMotoServer
 
 from tests.headcount import FinishedLibrary, Headcount, read_figures
 
+pytestmark = pytest.mark.long
+
 FIGURES = ("photos", "duplicates", "failed", "faces", "people")
 
 
@@ -32,7 +34,6 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     server.stop()
 
 
-@pytest.mark.long
 def test_a_library_in_an_object_store_has_the_same_people(
     headcount: Headcount,
     s3: dict[str, str],

@@ -26,6 +26,8 @@ from jobs.ray_files import list_running
 from tests.headcount import PROJECT_DIR, Headcount
 from tests.waiting import PATIENT_S, wait_until
 
+pytestmark = pytest.mark.long
+
 TOKEN = "tok3n-0f-the-guarded-library"
 PASSWORD = "passw0rd-0f-the-guarded-database"
 DATABASE = "guarded"

@@ -14,6 +14,8 @@ from tests.end_to_end.test_http_session import poll_to_the_end, start_session
 from tests.headcount import Headcount
 from tests.waiting import PATIENT_S
 
+pytestmark = pytest.mark.long
+
 PEOPLE = "/api/v1/people"
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy.orm import Session
 
 from cluster.core.changes import PersonEdit
@@ -21,6 +22,8 @@ from cluster.store.sessions.phase_rows import get_snapshots
 from tests.end_to_end.conftest import open_tables
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
 from tests.waiting import PATIENT_S
+
+pytestmark = pytest.mark.long
 
 PACK = "bundled"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

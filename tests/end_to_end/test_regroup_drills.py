@@ -14,7 +14,8 @@ from cluster.core.photos import DetectionOutcome
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import add_found, settle_detection
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import (
@@ -30,6 +31,8 @@ from tests.headcount import FinishedLibrary, Headcount
 from tests.library import NOW, PACK, found, ids_of, make_face, start_session, train
 from tests.unit.embeddings import make_embeddings
 from tests.waiting import PATIENT_S
+
+pytestmark = pytest.mark.long
 
 FACES, PHOTOS = 20_000, 200
 
@@ -123,7 +126,6 @@ def cluster_killing(
     return Grouped(frozenset(map(frozenset, groups.values())), phase), killed
 
 
-@pytest.mark.long
 def test_the_clustering_task_its_blocks_and_the_driver_are_killed(
     faces_to_group: tuple[FinishedLibrary, int], tmp_path: Path
 ) -> None:

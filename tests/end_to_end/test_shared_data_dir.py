@@ -12,8 +12,9 @@ from jobs.ray_files import list_running
 from tests.headcount import Headcount, find_free_port
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.long
 
-@pytest.mark.long
+
 def test_a_run_that_ends_leaves_the_other_one_visible(
     headcount: Headcount, demo_library: Path, tmp_path: Path
 ) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from cluster.core.sessions import SessionStatus
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import check_session
 from cluster.store.people.regrouping import list_people
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.session_rows import get_session, list_sessions
 from jobs.train import main
 from tests.commit_slots import slots_taken

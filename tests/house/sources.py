@@ -44,7 +44,7 @@ def project_files() -> tuple[str, ...]:
 
 
 def _walk() -> Iterator[str]:
-    ignored = {".git", ".venv", "data", "__pycache__"}
+    ignored = {".git", ".venv", "data", "node_modules", "__pycache__"}
     for path in sorted(PROJECT_DIR.rglob("*")):
         within = path.relative_to(PROJECT_DIR)
         if path.is_file() and not ignored & set(within.parts):

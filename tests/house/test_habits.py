@@ -32,6 +32,7 @@ ENVIRONMENT_READERS = {
     "cluster/environment.py",
     "cluster/__init__.py",
     "cluster/store/server/libpq.py",  # It reads nothing: it removes what libpq would read.
+    "jobs/install.py",  # For pip and uv, in an environment that has no settings yet.
 }
 
 

@@ -16,14 +16,11 @@ from cluster.core.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import (
-    add_found,
-    check_session,
-    count_duplicates,
-    count_items_by_state,
-    settle_detection,
-    skip_known,
-)
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import count_duplicates, skip_known
+from cluster.store.sessions.invariants import check_session
+from tests.item_states import count_items_by_state
 from tests.library import (
     NOW,
     PACK,

@@ -21,8 +21,10 @@ from cluster.store.erasing import (
     erase_person,
     erase_session,
 )
-from cluster.store.items.item_rows import add_found, check_session, skip_known
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import skip_known
 from cluster.store.items.new_attempts import restart_session
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import complete_phase, finish_discovery
 from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import get_session, move_session

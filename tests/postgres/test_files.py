@@ -16,14 +16,11 @@ from cluster.core.placements import Likeness, Placement, Relation, scaling, turn
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.erasing import erase_person
 from cluster.store.items.census import list_doubtful, settle_files
-from cluster.store.items.item_rows import (
-    add_found,
-    check_session,
-    list_pending,
-    settle_detection,
-    skip_known,
-)
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import list_pending, skip_known
 from cluster.store.people.people_list import get_person, list_people
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import complete_phase, finish_discovery, start_phase
 from cluster.store.sessions.session_rows import get_session, move_session
 from tests.library import NOW, PACK, found, make_face, record, settle_training, start_session

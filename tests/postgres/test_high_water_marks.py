@@ -10,7 +10,7 @@ from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.database.progress_versions import next_first_version
-from cluster.store.items.item_rows import add_found
+from cluster.store.items.discovery import add_found
 from cluster.store.items.new_attempts import restart_session
 from cluster.store.sessions.high_water_marks import raise_high_water_mark
 from cluster.store.sessions.phase_rows import (

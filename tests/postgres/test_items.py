@@ -10,18 +10,18 @@ from cluster.core.errors import InvariantBroken
 from cluster.core.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
 from cluster.store.items.item_rows import (
-    add_found,
-    check_session,
     count_duplicates,
     count_failures,
-    count_items_by_state,
     list_failures,
     list_pending,
-    settle_detection,
     skip_known,
 )
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import get_settled
+from tests.item_states import count_items_by_state
 from tests.library import (
     NOW,
     PACK,

@@ -14,8 +14,9 @@ from cluster.core.photos import FoundPhoto
 from cluster.store.erasing import Erased
 from cluster.store.forgetting import confirm_missing, forget_missing
 from cluster.store.items.census import settle_files
-from cluster.store.items.item_rows import add_found, check_session
+from cluster.store.items.discovery import add_found
 from cluster.store.photos.missing import mark_files_missing
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.library_rows import (
     explain_bad_root,
     find_library_id,

@@ -13,7 +13,7 @@ from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.store.database.engine import begin
 from cluster.store.items.census import note_passed_over
-from cluster.store.items.item_rows import add_found
+from cluster.store.items.discovery import add_found
 from cluster.store.photos.library_moves import MovedLibrary, move_library
 from cluster.store.photos.missing import mark_files_missing
 from cluster.store.sessions.library_rows import find_library_id, get_library, list_libraries

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.copying import driver_connection
 from cluster.store.database.engine import begin
 from cluster.store.database.schema import migration_config, upgrade_schema
-from cluster.store.items.item_rows import add_found, check_session, list_pending
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import count_duplicates, list_pending
 from cluster.store.people.people_list import list_people
 from cluster.store.people.undo_log import undo_change
+from cluster.store.sessions.invariants import check_session
 from tests.library import NOW, PACK, record, settle_training, start_session
 
 DUMPS = Path(__file__).parent / "dumps"
@@ -25,17 +26,26 @@ FILES = ("a", "b", "c", "d", "e", "f", "bad", "unread")
 
 
 @pytest.fixture
-def carried_over(engine: Engine) -> Iterator[Engine]:
-    """The database of the dump, brought to date."""
+def carried_over(engine: Engine) -> Engine:
+    """The database that revision 0004 wrote, brought to date."""
+    load_dump(engine, "0004")
+    upgrade_schema(engine)
+    return engine
+
+
+def load_dump(engine: Engine, revision: str) -> None:
+    """Leave the database as this revision wrote it: with its tables and the rows of its dump.
+
+    A dump is made by a checkout of its revision: INSERT statements of all rows of all tables, with
+    invented photos and people, and the sequences set to go on after them.
+    """
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
         connection.execute(text("CREATE EXTENSION vector"))
-        command.upgrade(migration_config(connection), "0004")
+        command.upgrade(migration_config(connection), revision)
     with begin(engine) as db:
-        driver_connection(db).execute((DUMPS / "0004.sql").read_bytes())
-    upgrade_schema(engine)
-    yield engine
+        driver_connection(db).execute((DUMPS / f"{revision}.sql").read_bytes())
 
 
 def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
@@ -102,3 +112,73 @@ def test_a_photo_that_is_touched_gets_what_was_not_kept_then(carried_over: Engin
         check_session(db, session_id)
     query = "SELECT content IS NOT NULL, length(blocks) > 0 FROM image WHERE id = 1"
     assert rows(carried_over, query) == [(True, True)]
+
+
+def read_everything(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    """All rows of all tables, as the database itself writes them."""
+    tables = rows(
+        engine,
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        " AND tablename <> 'alembic_version' ORDER BY 1",
+    )
+    return {
+        table: sorted(
+            (row for (row,) in rows(engine, f"SELECT to_jsonb(t) FROM {table} t")), key=str
+        )
+        for (table,) in tables
+    }
+
+
+def test_why_items_were_skipped_becomes_a_column_and_nothing_else_changes(engine: Engine) -> None:
+    load_dump(engine, "0005")
+    before = read_everything(engine)
+    assert all(before.values()), "the dump has rows in every table"
+    upgrade_schema(engine)
+    after = read_everything(engine)
+    for phase in before["session_phase"]:
+        phase["high_water_mark"] = phase.pop("floor")
+    for item in after["session_item"]:
+        del item["training_skip"], item["detection_skip"]
+    assert {table: sorted(map(str, map(sort_keys, held))) for table, held in after.items()} == {
+        table: sorted(map(str, map(sort_keys, held))) for table, held in before.items()
+    }
+    marks = "SELECT high_water_mark FROM session_phase WHERE high_water_mark > 0 ORDER BY 1"
+    assert rows(engine, marks) == [(9,), (10,), (10,)]
+
+
+def sort_keys(row: dict[str, Any]) -> dict[str, Any]:
+    return dict(sorted(row.items()))
+
+
+def test_every_skip_of_an_earlier_version_has_its_reason(engine: Engine) -> None:
+    load_dump(engine, "0005")
+    upgrade_schema(engine)
+    query = """
+        SELECT DISTINCT training_state, training_skip, detection_state, detection_skip,
+            regexp_replace(detection_reason, '/.*', '')
+        FROM session_item ORDER BY 1, 2, 3, 4
+        """
+    assert rows(engine, query) == [
+        ("failed", None, "skipped", "unreadable", "unreadable"),
+        ("pending", None, "pending", None, None),
+        ("processed", None, "failed", None, "RuntimeError: out of memory"),
+        ("processed", None, "processed", None, None),
+        ("skipped", "duplicate", "skipped", "duplicate", "duplicate of "),
+        ("skipped", "moved", "skipped", "moved", "moved from "),
+        ("skipped", "same_picture", "skipped", "same_picture", "the picture is unchanged"),
+        ("skipped", "unchanged", "skipped", "unchanged", "unchanged"),
+        ("skipped", "unreadable", "skipped", "unreadable", "unchanged, unreadable: damaged"),
+    ]
+    with begin(engine) as db:
+        for session_id in (1, 2, 3, 4):
+            check_session(db, session_id)
+        assert (count_duplicates(db, 1), count_duplicates(db, 2)) == (1, 0)
+
+
+def test_a_revision_can_be_taken_back_with_the_texts_kept(engine: Engine) -> None:
+    load_dump(engine, "0005")
+    before = read_everything(engine)
+    upgrade_schema(engine)
+    with engine.begin() as connection:
+        command.downgrade(migration_config(connection), "0005")
+    assert read_everything(engine) == before

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from cluster.core.photos import DetectionOutcome
 from cluster.core.sessions import PhaseName
-from cluster.store.items.item_rows import add_found, settle_detection, skip_known
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import skip_known
 from cluster.store.people.face_vectors import count_faces, count_session_faces, load_vectors
 from cluster.store.people.regrouping import assign_people, list_people
 from tests.library import (

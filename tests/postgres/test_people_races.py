@@ -18,7 +18,8 @@ from cluster.core.photos import TrainingOutcome
 from cluster.core.placements import Likeness, Relation, turning
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import add_found, list_pending
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import list_pending
 from cluster.store.locks import lock_people
 from cluster.store.people.face_moves import move_faces
 from cluster.store.people.face_vectors import load_vectors

@@ -11,9 +11,9 @@ from cluster.core.errors import IllegalMove
 from cluster.core.photos import TrainingOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import check_session
 from cluster.store.items.new_attempts import restart_session
 from cluster.store.sessions.attempts import hold_attempts_open
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import get_snapshots
 from tests.library import NOW, PACK, found, ids_of, record, run_session, settle_training
 from tests.waiting import PATIENT_S

@@ -14,13 +14,11 @@ from cluster.core.faces import BoundingBox
 from cluster.core.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
-from cluster.store.items.item_rows import (
-    add_found,
-    check_session,
-    settle_detection,
-    skip_known,
-)
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import skip_known
 from cluster.store.items.new_attempts import restart_session, retry_session
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import (
     complete_phase,
     finish_discovery,

@@ -56,9 +56,8 @@ class Phase:
 
 
 def run(plan: Plan, phase: Phase, monkeypatch: pytest.MonkeyPatch) -> SessionStatus:
-    phases = [(PhaseName.TRAINING, phase.work)]
-    phases += [(name, lambda *given: True) for name in list(PhaseName)[1:]]  # type: ignore[misc]
-    monkeypatch.setattr(pipeline_run, "PHASES", phases)
+    work = {name: lambda *given: True for name in PhaseName} | {PhaseName.TRAINING: phase.work}
+    monkeypatch.setattr(pipeline_run, "WORK", work)
     monkeypatch.setattr(pipeline_run, "_tell", lambda plan, drop_in_flight=False: None)
     return run_session(plan, cast(WorkerPool, None), is_interrupted=lambda: False)
 

@@ -23,7 +23,8 @@ from cluster.core.sessions import PhaseName
 from cluster.numerics.grouping import cluster_vectors
 from cluster.pipeline.phases import cluster_people
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import add_found, settle_detection
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.people.regrouping import list_people
 from cluster.store.sessions.phase_rows import finish_discovery, set_clustering, start_phase

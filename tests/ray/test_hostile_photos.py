@@ -24,7 +24,8 @@ from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.pipeline.workers import DetectorWorkers, TrainingWorkers
 from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import add_found, count_items_by_state, list_failures
+from cluster.store.items.discovery import add_found
+from cluster.store.items.item_rows import list_failures
 from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import finish_discovery, start_phase
 from cluster.tasks.clustering import ClusteringOptions
@@ -33,6 +34,7 @@ from cluster.vision.packs.detector import DetectorOptions
 from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
 from tests.conftest import PROJECT_DIR
 from tests.hostile import MANY_SCANS, SIDE_PX, Unlimited, make_many_scans
+from tests.item_states import count_items_by_state
 from tests.library import NOW, start_session
 from tests.local_ray import local_ray
 from tests.waiting import wait_until

@@ -22,6 +22,8 @@ from tests.house.sources import read_text
 from tests.sessions import add_session, run, running
 from tests.waiting import PATIENT_S, comes_true
 
+pytestmark = pytest.mark.long
+
 DASHBOARD = "configs/grafana/headcount.json"
 
 Series = dict[str, list[dict[str, str]]]

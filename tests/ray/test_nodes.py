@@ -27,12 +27,12 @@ from cluster.core.sessions import PhaseName, SessionStatus
 from cluster.environment import prepare_environment
 from cluster.settings import Settings
 from cluster.store.database.engine import Engine, begin, build_engine
-from cluster.store.items.item_rows import check_session
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles
 from cluster.store.server.server_process import shut_down
 from cluster.store.server.server_programs import reach_programs
 from cluster.store.server.server_user import HERE, process_options
+from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import load_snapshots
 from jobs.runtime import Runtime
 from tests.commit_slots import CommitSlots
@@ -40,6 +40,8 @@ from tests.headcount import FinishedLibrary, find_free_port
 from tests.local_ray import start_surely
 from tests.sessions import add_session, run, running
 from tests.waiting import PATIENT_S, wait_until
+
+pytestmark = pytest.mark.long
 
 FACES = text(
     """
@@ -154,7 +156,6 @@ def at_home(
         stop_embedded(data_dir)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_any_number_of_nodes_finds_the_same_people(
     server_url: str, demo_library: Path, tmp_path: Path, at_home: tuple[object, ...], count: int
@@ -233,7 +234,6 @@ def web_server(demo_library: Path) -> Iterator[str]:
     server.shutdown()
 
 
-@pytest.mark.long
 def test_photos_behind_a_url_are_found_on_every_node(
     server_url: str, web_server: str, tmp_path: Path
 ) -> None:

@@ -23,12 +23,14 @@ from cluster.core.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.environment import prepare_environment
 from cluster.store.database.engine import begin
-from cluster.store.items.item_rows import add_found
+from cluster.store.items.discovery import add_found
 from cluster.store.sessions.session_rows import create_session, move_session
 from tests.api.running import PACK, now
 from tests.headcount import PROJECT_DIR, find_free_port
 from tests.local_ray import local_ray
 from tests.waiting import PATIENT_S, wait_until
+
+pytestmark = pytest.mark.long
 
 
 @dataclass
@@ -76,7 +78,7 @@ HAPROXY = {
 }
 
 
-@pytest.fixture(params=[{}, pytest.param(HAPROXY, marks=pytest.mark.long)], ids=["", "haproxy"])
+@pytest.fixture(params=[{}, HAPROXY], ids=["", "haproxy"])
 def deployed(
     database_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Deployed]:

@@ -13,13 +13,14 @@ import pytest
 
 from tests.headcount import Headcount
 
+pytestmark = pytest.mark.long
+
 RAYLET_WAITS_S = 15.0
 """How long a raylet waits for the port of an agent, if it must; then it ends, and Ray with it."""
 
 MARK = "dashboard/agent.py"
 
 
-@pytest.mark.long
 def test_ray_starts_while_the_agents_of_its_raylet_stand_still(
     demo_library: Path, tmp_path: Path
 ) -> None:

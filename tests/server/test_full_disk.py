@@ -19,7 +19,7 @@ from cluster.store.database.engine import begin, build_engine
 from cluster.store.database.outages import find_outage
 from cluster.store.database.retries import RetryPolicy
 from cluster.store.database.schema import upgrade_schema
-from cluster.store.items.item_rows import add_found
+from cluster.store.items.discovery import add_found
 from cluster.store.people.face_vectors import count_faces
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles

@@ -16,7 +16,8 @@ from cluster.settings import (
     settings_as_environment,
     settings_as_options,
 )
-from jobs.train import BAD_ARGUMENTS, main
+from jobs.command import BAD_ARGUMENTS
+from jobs.train import main
 
 Make = Callable[[Path], dict[str, str]]
 

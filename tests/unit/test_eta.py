@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.eta import RateWindow, time_left_s
+from cluster.core.eta import RateWindow
 
 
 def window(*samples: tuple[float, int]) -> RateWindow:
@@ -49,18 +49,6 @@ def test_a_clock_that_jumped_back_starts_the_window_anew() -> None:
 
 def test_a_standstill_is_an_unknown_rate_not_an_endless_time() -> None:
     assert window((0.0, 7), (20.0, 7)).rate_per_s(now=20.0) is None
-
-
-def test_the_time_left_is_rounded_up_to_whole_seconds() -> None:
-    assert time_left_s(remaining=10, rate_per_s=3.0) == 4
-
-
-def test_nothing_left_takes_no_time_even_at_an_unknown_rate() -> None:
-    assert time_left_s(remaining=0, rate_per_s=None) == 0
-
-
-def test_an_unknown_rate_gives_an_unknown_time() -> None:
-    assert time_left_s(remaining=1, rate_per_s=None) is None
 
 
 @given(

@@ -106,7 +106,7 @@ def test_a_view_that_begins_anew_never_shows_less_than_the_one_before(
         for event in events:
             row = rows.rows[DETECTION]
             if event == "settle":
-                counts = row.counts.plus(processed=8)
+                counts = replace(row.counts, processed=row.counts.processed + 8)
                 rows.change(DETECTION, counts=counts, revision=row.revision + 1)
                 report = settled(batch, row.revision + 1, counts.processed, total=1_000)
                 batch += 1

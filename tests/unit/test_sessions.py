@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from cluster.core.errors import IllegalMove
 from cluster.core.sessions import (
     LEGAL_MOVES,
-    ItemState,
+    PHOTO_PHASES,
     Move,
+    PhaseName,
     PhaseStatus,
     SessionStatus,
     apply_move,
-    legal_moves,
     overall_status,
     users_moves,
 )
@@ -94,7 +94,7 @@ def test_from_every_status_a_session_can_reach_a_terminal_one() -> None:
         seen = {status}
         border = [status]
         while border:
-            reached = {apply_move(here, move) for here in border for move in legal_moves(here)}
+            reached = {apply_move(here, move) for here in border for move in LEGAL_MOVES[here]}
             border = list(reached - seen)
             seen |= reached
         assert SessionStatus.COMPLETED in seen and SessionStatus.FAILED in seen
@@ -122,21 +122,22 @@ def test_a_completed_session_cannot_be_paused() -> None:
 
 @given(st.sampled_from(list(SessionStatus)), st.sampled_from(list(Move)))
 def test_an_illegal_move_names_the_legal_ones(status: SessionStatus, move: Move) -> None:
-    if move in legal_moves(status):
+    if move in LEGAL_MOVES[status]:
         assert apply_move(status, move) in SessionStatus
         return
     with pytest.raises(IllegalMove) as caught:
         apply_move(status, move)
-    assert set(caught.value.legal) == {m for m in legal_moves(status) if m.is_users}
+    assert set(caught.value.legal) == {m for m in LEGAL_MOVES[status] if m.is_users}
     assert all(legal in str(caught.value) for legal in caught.value.legal)
 
 
 def test_a_terminal_session_is_left_only_by_a_users_move() -> None:
     for status in SessionStatus:
         if status.is_terminal:
-            assert set(users_moves(status)) == legal_moves(status)
+            assert set(users_moves(status)) == set(LEGAL_MOVES[status])
 
 
-def test_skipped_and_failed_items_are_finished() -> None:
-    """[1, 2] Only a pending photo still needs something."""
-    assert [state for state in ItemState if not state.is_finished] == [ItemState.PENDING]
+def test_phases_that_count_photos_come_first_and_in_their_order() -> None:
+    assert PHOTO_PHASES == (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
+    assert [phase for phase in PhaseName if phase.counts_photos] == list(PHOTO_PHASES)
+    assert tuple(PhaseName)[: len(PHOTO_PHASES)] == PHOTO_PHASES

@@ -17,12 +17,14 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Text,
+    TextClause,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
 
 from cluster.core.changes import ChangeKind
-from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus
+from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 
 
 def _check_name(check: Constraint, table: Any) -> str:
@@ -39,6 +41,18 @@ NAMES: dict[str, str | Callable[[Constraint, Any], str]] = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+ITEM_PREFIXES: Mapping[PhaseName, str] = {
+    PhaseName.TRAINING: "training",
+    PhaseName.FACE_DETECTION: "detection",
+}
+"""How the columns of session_item begin that say what became of an item in a photo phase."""
+
+
+def for_each_photo_phase(statement: str) -> dict[PhaseName, TextClause]:
+    """Return a statement for each photo phase; PHASE in it is how the phase's columns begin."""
+    return {name: text(statement.replace("PHASE", start)) for name, start in ITEM_PREFIXES.items()}
 
 
 def _values(kind: type[StrEnum]) -> Enum:
@@ -58,7 +72,7 @@ class Table(DeclarativeBase):
     type_annotation_map: Mapping[Any, Any] = {
         **{
             kind: _values(kind)
-            for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState, ChangeKind)
+            for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState, SkipReason, ChangeKind)
         },
         int: BigInteger(),
         float: REAL(),

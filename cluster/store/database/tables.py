@@ -6,21 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import (
-    CheckConstraint,
-    DateTime,
-    ForeignKey,
-    Identity,
-    Index,
-    text,
-)
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cluster.core.changes import ChangeKind
-from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus
+from cluster.core.duplicates import QUARTER_SHIFTS
+from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 from cluster.store.database.columns import Table as Table
 
-PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in (0, 16, 32, 48))
+PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in QUARTER_SHIFTS)
 """The quarters of a pHash: photos whose pHashes agree have one in common (core/duplicates.py)."""
 
 
@@ -152,7 +146,7 @@ class SessionPhase(Table):
     skipped: Mapped[int] = mapped_column(server_default="0")
     failed: Mapped[int] = mapped_column(server_default="0")
     unchanged: Mapped[int] = mapped_column(server_default="0")
-    high_water_mark: Mapped[int] = mapped_column("floor", server_default="0")
+    high_water_mark: Mapped[int] = mapped_column(server_default="0")
     revision: Mapped[int] = mapped_column(server_default="0")
     attempt: Mapped[int] = mapped_column(server_default="1")
     discovering: Mapped[bool]
@@ -177,6 +171,7 @@ class SessionPhase(Table):
 class SessionItem(Table):
     """One file in one session, with its state and the reason for it in both photo phases.
 
+    `training_skip` and `detection_skip` say why it was skipped, the reasons say it in words.
     `position` grows in the order of finding; file ids do not, since known files have old ones.
     """
 
@@ -190,8 +185,10 @@ class SessionItem(Table):
     )
     position: Mapped[int] = mapped_column(Identity())
     training_state: Mapped[ItemState]
+    training_skip: Mapped[SkipReason | None]
     training_reason: Mapped[str | None]
     detection_state: Mapped[ItemState]
+    detection_skip: Mapped[SkipReason | None]
     detection_reason: Mapped[str | None]
 
     __table_args__ = (

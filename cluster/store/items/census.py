@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cluster.core.sessions import SkipReason
 from cluster.store.locks import lock_library
 from cluster.store.photos.heirs import promote_heirs
 from cluster.store.photos.missing import mark_files_missing
-from cluster.store.photos.representatives import DUPLICATE_OF, MOVED_FROM
 from cluster.store.sessions.library_rows import path_prefix
 
 _NOTE = text(
@@ -30,12 +30,12 @@ _NOTE = text(
 
 # Other files of photos that the session has met, and files that it could not read.
 _DOUBTFUL = text(
-    f"""
+    """
     SELECT o.id, o.path FROM session_item s
     JOIN file f ON f.id = s.file_id JOIN image i ON i.id = f.image_id
     JOIN image p ON coalesce(p.duplicate_of, p.id) = coalesce(i.duplicate_of, i.id)
     JOIN file o ON o.image_id = p.id
-    WHERE s.session_id = :session_id AND s.training_reason LIKE '{DUPLICATE_OF}%'
+    WHERE s.session_id = :session_id AND s.training_skip = 'duplicate'
         AND NOT o.superseded AND o.missing_since IS NULL AND NOT EXISTS (
             SELECT FROM session_item t WHERE t.session_id = :session_id AND t.file_id = o.id
         )
@@ -106,22 +106,23 @@ _TELL_MOVED = text(
         SELECT s.file_id, coalesce(i.duplicate_of, i.id) AS photo,
             row_number() OVER (PARTITION BY coalesce(i.duplicate_of, i.id) ORDER BY s.position) AS n
         FROM session_item s JOIN file f ON f.id = s.file_id JOIN image i ON i.id = f.image_id
-        WHERE s.session_id = :session_id AND s.training_reason LIKE '{DUPLICATE_OF}%'
+        WHERE s.session_id = :session_id AND s.training_skip = 'duplicate'
             AND NOT EXISTS (
                 SELECT FROM session_item e
                 WHERE e.file_id = s.file_id AND e.session_id <> s.session_id
             )
     )
-    UPDATE session_item s SET training_reason = '{MOVED_FROM}' || went.path
+    UPDATE session_item s SET training_skip = 'moved',
+        training_reason = '{SkipReason.MOVED.words}' || went.path
     FROM went JOIN came USING (photo, n)
     WHERE s.session_id = :session_id AND s.file_id = came.file_id
     """
 )
 
 _COUNT_MOVED = text(
-    f"""
+    """
     SELECT count(*) FROM session_item
-    WHERE session_id = :session_id AND training_reason LIKE '{MOVED_FROM}%'
+    WHERE session_id = :session_id AND training_skip = 'moved'
     """
 )
 _READ = text("SELECT census FROM training_session WHERE id = :session_id")

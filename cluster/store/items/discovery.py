@@ -15,14 +15,10 @@ from sqlalchemy.orm import Session
 
 from cluster.core.paths import hash_path
 from cluster.core.photos import FoundPhoto, Settled
-from cluster.core.sessions import PhaseName
+from cluster.core.sessions import PHOTO_PHASES, SkipReason
 from cluster.store.database.copying import Staging
 from cluster.store.locks import lock_library
 from cluster.store.sessions.counts import add_counts
-
-"""Taken by all who add files, or place photos in them, so that two never wait for each other."""
-
-UNCHANGED = "unchanged"
 
 _FOUND = Staging(
     "found",
@@ -79,22 +75,25 @@ _RETURN_IMAGES = text(
 
 _ADD_ITEMS = text(
     f"""
-    INSERT INTO session_item (session_id, file_id, training_state, training_reason,
-        detection_state, detection_reason)
-    SELECT :session_id, id, state, reason, state, reason
+    INSERT INTO session_item (session_id, file_id, training_state, training_skip, training_reason,
+        detection_state, detection_skip, detection_reason)
+    SELECT :session_id, id, state, skip, reason, state, skip, reason
     FROM (
-        SELECT f.n, k.id, why.reason,
-            CASE WHEN why.reason IS NULL THEN 'pending' ELSE 'skipped' END AS state
+        SELECT f.n, k.id, why.skip,
+            CASE WHEN why.skip IS NULL THEN 'pending' ELSE 'skipped' END AS state,
+            CASE why.skip WHEN 'unchanged' THEN '{SkipReason.UNCHANGED.words}'
+                WHEN 'unreadable' THEN '{SkipReason.UNREADABLE.words}' || k.unreadable
+            END AS reason
         FROM found f JOIN file k ON k.path_sha256 = f.path_sha256 AND NOT k.superseded
         CROSS JOIN LATERAL (
             SELECT CASE
                 WHEN NOT k.is_read THEN NULL
-                WHEN k.unreadable IS NOT NULL THEN 'unchanged, unreadable: ' || k.unreadable
+                WHEN k.unreadable IS NOT NULL THEN 'unreadable'
                 WHEN EXISTS (
                     SELECT FROM image i JOIN detection d ON d.image_id IN (i.id, i.duplicate_of)
                     WHERE i.id = k.image_id AND d.pack = :pack
-                ) THEN '{UNCHANGED}'
-            END AS reason
+                ) THEN 'unchanged'
+            END AS skip
             OFFSET 0
         ) why
         WHERE NOT EXISTS (
@@ -111,8 +110,8 @@ _ADD_ITEMS = text(
 
 def add_found(
     db: Session, session_id: int, found: Sequence[FoundPhoto], *, pack: str
-) -> tuple[Settled, Settled]:
-    """Make items of these files and return the counts of training and face detection.
+) -> tuple[Settled, ...]:
+    """Make items of these files and return the counts of the phases of PHOTO_PHASES.
 
     A file that is already an item of the session adds nothing. One that an earlier session finished
     with this pack, and that is unchanged since, is skipped in both phases. Nothing that is known of
@@ -129,11 +128,10 @@ def add_found(
         db.execute(_RETURN_IMAGES, {"ids": [one for one in returned if one is not None]})
     states = db.execute(_ADD_ITEMS, key).scalars().all()
     unchanged = sum(state == "skipped" for state in states)
-    training, detection = (
+    return tuple(
         add_counts(db, session_id, phase, total=len(states), skipped=unchanged, unchanged=unchanged)
-        for phase in (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
+        for phase in PHOTO_PHASES
     )
-    return training, detection
 
 
 def _to_row(photo: FoundPhoto) -> tuple[Any, ...]:

@@ -1,38 +1,16 @@
-"""Items: what is pending, what was skipped from the start, what failed and why.
-
-The whole life of an item can be imported from here: found, settled in training, settled in face
-detection.
-"""
+"""Items: what is pending, what was skipped from the start, what failed and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.photos import Item, Settled
-from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
-from cluster.store.items.detection_batches import settle_detection
-from cluster.store.items.discovery import add_found
-from cluster.store.items.training_batches import settle_training
+from cluster.store.database.columns import ITEM_PREFIXES, for_each_photo_phase
 from cluster.store.sessions.counts import add_counts
-from cluster.store.sessions.invariants import check_session
-
-__all__ = [
-    "Failure",
-    "add_found",
-    "check_session",
-    "count_duplicates",
-    "count_failures",
-    "count_items_by_state",
-    "list_failures",
-    "list_pending",
-    "settle_detection",
-    "settle_training",
-    "skip_known",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +23,7 @@ class Failure:
     reason: str
 
 
-def _for_each_photo_phase(statement: str) -> dict[PhaseName, TextClause]:
-    prefixes = {PhaseName.TRAINING: "training", PhaseName.FACE_DETECTION: "detection"}
-    return {phase: text(statement.replace("PHASE", name)) for phase, name in prefixes.items()}
-
-
-_PENDING = _for_each_photo_phase(
+_PENDING = for_each_photo_phase(
     """
     SELECT s.file_id, f.path, s.position, f.image_id, f.sha256
     FROM session_item s JOIN file f ON f.id = s.file_id
@@ -59,35 +32,26 @@ _PENDING = _for_each_photo_phase(
     """
 )
 
-_COUNTS = _for_each_photo_phase(
-    """
-    SELECT count(*) AS total,
-        count(*) FILTER (WHERE PHASE_state = 'processed') AS processed,
-        count(*) FILTER (WHERE PHASE_state = 'skipped') AS skipped,
-        count(*) FILTER (WHERE PHASE_state = 'failed') AS failed
-    FROM session_item WHERE session_id = :session_id
-    """
-)
-
 _SKIP_KNOWN = text(
     """
     UPDATE session_item SET detection_state = 'skipped',
+        detection_skip = coalesce(training_skip, 'unreadable'),
         detection_reason = CASE training_state WHEN 'failed' THEN 'unreadable'
             ELSE training_reason END
     WHERE session_id = :session_id AND detection_state = 'pending'
-        AND training_state IN ('skipped', 'failed') AND training_reason <> 'unchanged'
+        AND training_state IN ('skipped', 'failed')
+        AND training_skip IS DISTINCT FROM 'unchanged'
     RETURNING file_id
     """
 )
 
-_FAILURES = """
-    FROM (
-        SELECT file_id, 'training' AS phase, training_reason AS reason FROM session_item
-        WHERE session_id = :session_id AND training_state = 'failed'
-        UNION ALL
-        SELECT file_id, 'face_detection', detection_reason FROM session_item
-        WHERE session_id = :session_id AND detection_state = 'failed'
-    ) i
+_FAILED = " UNION ALL ".join(
+    f"SELECT file_id, '{phase.value}' AS phase, {start}_reason AS reason FROM session_item"
+    f" WHERE session_id = :session_id AND {start}_state = 'failed'"
+    for phase, start in ITEM_PREFIXES.items()
+)
+_FAILURES = f"""
+    FROM ({_FAILED}) i
     JOIN file f ON f.id = i.file_id
     WHERE i.file_id > :after AND (CAST(:phase AS text) IS NULL OR i.phase = :phase)
     """
@@ -99,7 +63,7 @@ _COUNT_FAILURES = text(f"SELECT count(*) {_FAILURES}")
 _COUNT_DUPLICATES = text(
     """
     SELECT count(*) FROM session_item
-    WHERE session_id = :session_id AND training_reason LIKE 'duplicate of %'
+    WHERE session_id = :session_id AND training_skip = 'duplicate'
     """
 )
 
@@ -120,12 +84,6 @@ def skip_known(db: Session, session_id: int) -> Settled:
     """
     skipped = db.execute(_SKIP_KNOWN, {"session_id": session_id}).all()
     return add_counts(db, session_id, PhaseName.FACE_DETECTION, skipped=len(skipped))
-
-
-def count_items_by_state(db: Session, session_id: int, phase: PhaseName) -> PhaseCounts:
-    """Return what the items themselves say, which the phase row must equal."""
-    row = db.execute(_COUNTS[phase], {"session_id": session_id}).one()
-    return PhaseCounts(*row)
 
 
 def list_failures(

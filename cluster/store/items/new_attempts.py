@@ -16,24 +16,31 @@ from sqlalchemy.orm import Session
 
 from cluster.core.errors import NothingFailed
 from cluster.core.progress import PhaseSnapshot
-from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, users_moves
-from cluster.store.items.discovery import UNCHANGED
-from cluster.store.photos.representatives import MOVED_FROM, SAME_PICTURE
+from cluster.core.sessions import (
+    PHOTO_PHASES,
+    Move,
+    PhaseName,
+    PhaseStatus,
+    SessionStatus,
+    SkipReason,
+    users_moves,
+)
+from cluster.store.database.columns import for_each_photo_phase
 from cluster.store.sessions.attempts import hold_attempts_closed
 from cluster.store.sessions.counts import set_phase
 from cluster.store.sessions.phase_rows import restart_clustering
 from cluster.store.sessions.session_rows import check_move, move_session
 from cluster.store.sessions.snapshots import get_snapshots
 
-PHOTO_PHASES = (PhaseName.TRAINING, PhaseName.FACE_DETECTION)
-
 _UNREAD = """
-    UPDATE session_item SET training_state = 'pending', training_reason = NULL,
-        detection_state = 'pending', detection_reason = NULL
+    UPDATE session_item SET training_state = 'pending', training_skip = NULL,
+        training_reason = NULL, detection_state = 'pending', detection_skip = NULL,
+        detection_reason = NULL
     WHERE session_id = :session_id
     """
 _UNSEEN = """
-    UPDATE session_item s SET detection_state = 'pending', detection_reason = NULL
+    UPDATE session_item s SET detection_state = 'pending', detection_skip = NULL,
+        detection_reason = NULL
     WHERE s.session_id = :session_id
     """
 
@@ -47,12 +54,14 @@ _RESET_ALL = {
             FROM session_item t JOIN file f ON f.id = t.file_id JOIN image i ON i.id = f.image_id
             WHERE t.session_id = :session_id AND i.duplicate_of IS NULL
                 AND (t.detection_state IN ('processed', 'failed')
-                    OR t.detection_reason IN ('{UNCHANGED}', '{SAME_PICTURE}')
-                    OR t.detection_reason LIKE '{MOVED_FROM}%')
+                    OR t.detection_skip IN ('unchanged', 'same_picture', 'moved'))
             ORDER BY f.image_id, t.detection_state = 'processed' DESC, t.position
         )
-        UPDATE session_item s SET detection_state = 'pending', detection_reason = NULL,
-            training_reason = CASE WHEN training_state = 'skipped' THEN '{UNCHANGED}' END
+        UPDATE session_item s SET detection_state = 'pending', detection_skip = NULL,
+            detection_reason = NULL,
+            training_skip = CASE WHEN training_state = 'skipped' THEN 'unchanged' END,
+            training_reason = CASE WHEN training_state = 'skipped'
+                THEN '{SkipReason.UNCHANGED.words}' END
         FROM known WHERE s.session_id = :session_id AND s.file_id = known.file_id
         """
     ),
@@ -73,16 +82,13 @@ _FORGET_DETECTIONS = text(
 )
 
 # What is finished already took no time in the new attempt: it says nothing about its speed.
-_RECOUNT = text(
+_RECOUNT = for_each_photo_phase(
     """
     WITH counts AS (
-        SELECT count(*) FILTER (WHERE state = 'processed') AS processed,
-            count(*) FILTER (WHERE state = 'skipped') AS skipped,
-            count(*) FILTER (WHERE state = 'failed') AS failed
-        FROM (
-            SELECT CASE :phase WHEN 'training' THEN training_state ELSE detection_state END AS state
-            FROM session_item WHERE session_id = :session_id
-        ) items
+        SELECT count(*) FILTER (WHERE PHASE_state = 'processed') AS processed,
+            count(*) FILTER (WHERE PHASE_state = 'skipped') AS skipped,
+            count(*) FILTER (WHERE PHASE_state = 'failed') AS failed
+        FROM session_item WHERE session_id = :session_id
     ), found AS (
         SELECT coalesce(sum(d.faces), 0) AS faces FROM session_item s
         JOIN training_session t ON t.id = s.session_id
@@ -91,7 +97,8 @@ _RECOUNT = text(
         WHERE t.id = :session_id AND :phase = 'face_detection' AND s.detection_state = 'processed'
     )
     UPDATE session_phase p SET processed = c.processed, skipped = c.skipped, failed = c.failed,
-        unchanged = c.processed + c.skipped + c.failed, faces_detected = f.faces, floor = 0,
+        unchanged = c.processed + c.skipped + c.failed, faces_detected = f.faces,
+        high_water_mark = 0,
         status = 'pending', attempt = attempt + 1, revision = revision + 1,
         started_at = NULL, completed_at = NULL, error = NULL, step = NULL
     FROM counts c, found f WHERE p.session_id = :session_id AND p.phase = :phase
@@ -161,11 +168,12 @@ def _count_failed(phases: Iterable[PhaseSnapshot]) -> Mapping[PhaseName, int]:
 def _begin_attempts(db: Session, session_id: int, phases: Iterable[PhaseName]) -> None:
     db.execute(_FORGET_DETECTIONS, {"session_id": session_id})
     for name in phases:
-        db.execute(_RECOUNT, {"session_id": session_id, "phase": name.value})
+        db.execute(_RECOUNT[name], {"session_id": session_id, "phase": name.value})
 
 
 def _restart_clustering_again(db: Session, session_id: int) -> None:
     """Begin a new attempt at clustering, unless the present one has not begun."""
-    clustering = get_snapshots(db, session_id)[-1]
+    phases = {phase.name: phase for phase in get_snapshots(db, session_id)}
+    clustering = phases[PhaseName.CLUSTERING]
     if clustering.status is not PhaseStatus.PENDING or clustering.counts.total:
         restart_clustering(db, session_id)

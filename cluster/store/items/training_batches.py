@@ -9,12 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.photos import Settled, TrainingOutcome
-from cluster.core.sessions import ItemState, PhaseName
+from cluster.core.sessions import ItemState, PhaseName, SkipReason
 from cluster.store.database.storable import storable_text
 from cluster.store.locks import lock_library
 from cluster.store.people.face_placements import Turn
 from cluster.store.photos.file_contents import place_contents
-from cluster.store.photos.representatives import SAME_PICTURE, decide_duplicates
+from cluster.store.photos.representatives import decide_duplicates
 from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.counts import add_counts
 
@@ -51,7 +51,8 @@ _NOTE_UNREADABLE = text(
 
 _SKIP_SAME = text(
     f"""
-    UPDATE session_item s SET training_state = 'skipped', training_reason = '{SAME_PICTURE}'
+    UPDATE session_item s SET training_state = 'skipped', training_skip = 'same_picture',
+        training_reason = '{SkipReason.SAME_PICTURE.words}'
     FROM file f JOIN image i ON i.id = f.image_id
     WHERE s.session_id = :session_id AND s.file_id = f.id AND f.id = ANY(:ids)
         AND EXISTS (
@@ -64,7 +65,7 @@ _SKIP_SAME = text(
 # Bytes that were known when they were read, and are not any more: they are read again.
 _GIVE_BACK = text(
     """
-    UPDATE session_item SET training_state = 'pending', training_reason = NULL
+    UPDATE session_item SET training_state = 'pending', training_skip = NULL, training_reason = NULL
     WHERE session_id = :session_id AND file_id = ANY(:ids)
     """
 )

@@ -18,19 +18,17 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cluster.core.duplicates import (
+    QUARTER_SHIFTS,
     Fingerprint,
+    find_quarters,
     find_representatives,
     find_similar,
     have_alike_phashes,
 )
-from cluster.core.sessions import ItemState
+from cluster.core.sessions import ItemState, SkipReason
 from cluster.store.database.storable import to_unsigned
 from cluster.store.database.tables import PHASH_QUARTERS
 from cluster.store.locks import lock_library
-
-DUPLICATE_OF = "duplicate of "
-MOVED_FROM = "moved from "
-SAME_PICTURE = "the picture is unchanged"
 
 # OFFSET 0 keeps each photo's rows looked up by their keys: joined freely, the planner reads the
 # whole session when it has no statistics yet.
@@ -43,7 +41,7 @@ _CANDIDATES = text(
         s.training_reason AS reason, d.image_id IS NOT NULL AS is_settled,
         EXISTS (SELECT FROM face WHERE face.image_id = i.id) AS has_faces,
         coalesce(s.detection_state = 'pending' AND (s.training_state = 'processed'
-            OR s.training_reason LIKE 'duplicate of %'), false) AS is_open
+            OR s.training_skip = 'duplicate'), false) AS is_open
     FROM image i
     JOIN LATERAL (SELECT * FROM file WHERE image_id = i.id OFFSET 0) f ON true
     LEFT JOIN LATERAL (
@@ -69,9 +67,10 @@ _MARK_PHOTOS = text(
 
 _MOVE_ITEMS = text(
     """
-    UPDATE session_item s SET training_reason = n.reason,
-        training_state = CASE WHEN n.reason IS NULL THEN 'processed' ELSE 'skipped' END
-    FROM unnest(CAST(:file_ids AS bigint[]), CAST(:reasons AS text[])) AS n (file_id, reason)
+    UPDATE session_item s SET training_skip = n.skip, training_reason = n.reason,
+        training_state = CASE WHEN n.skip IS NULL THEN 'processed' ELSE 'skipped' END
+    FROM unnest(CAST(:file_ids AS bigint[]), CAST(:skips AS text[]), CAST(:reasons AS text[]))
+        AS n (file_id, skip, reason)
     WHERE s.session_id = :session_id AND s.file_id = n.file_id
     """
 )
@@ -121,17 +120,25 @@ class _Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class _Skip:
+    """Why an item is skipped, and how that is said."""
+
+    reason: SkipReason
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Move:
     """What becomes of an item: skipped for this reason, or processed when there is none."""
 
     file: _File
-    reason: str | None
+    skip: _Skip | None
 
     @property
     def became_skipped(self) -> int:
         """1 when the file was processed and is skipped now, -1 for the other way round."""
         was_processed = self.file.state == ItemState.PROCESSED
-        return int(was_processed) - int(self.reason is None)
+        return int(was_processed) - int(self.skip is None)
 
 
 def decide_duplicates(
@@ -188,8 +195,8 @@ def _find_alike(
 
 
 def _quarters(phashes: Iterable[int]) -> dict[str, list[int]]:
-    shifts = enumerate((0, 16, 32, 48))
-    return {f"quarter_{n}": [one >> shift & 0xFFFF for one in phashes] for n, shift in shifts}
+    by_photo = [find_quarters(phash) for phash in phashes]
+    return {f"quarter_{n}": [one[n] for one in by_photo] for n in range(len(QUARTER_SHIFTS))}
 
 
 def _is_alike(photo: _Photo, phashes: Iterable[int]) -> bool:
@@ -200,19 +207,27 @@ def _move_items(photo: _Photo, representative: _Photo) -> Iterator[_Move]:
     """Yield the open items of a photo that become something else than they are."""
     for file in photo.files:
         if file.is_open:
-            reason = _find_reason(file, representative)
-            if reason != file.reason:
-                yield _Move(file, reason)
+            skip = _find_skip(file, representative)
+            if (None if skip is None else skip.said) != file.reason:
+                yield _Move(file, skip)
 
 
-def _find_reason(file: _File, representative: _Photo) -> str | None:
+def _find_skip(file: _File, representative: _Photo) -> _Skip | None:
     """Return why a file is skipped, None for the one that is looked at."""
     others = [one for one in representative.files if one is not file]
     if representative.is_settled:
         shown = next((one for one in others if one.is_there), next(iter(others), None))
-        return SAME_PICTURE if shown is None else DUPLICATE_OF + shown.path
+        return _same_picture() if shown is None else _duplicate_of(shown)
     looked_at = next(one for one in representative.files if one.is_open)
-    return None if looked_at is file else DUPLICATE_OF + looked_at.path
+    return None if looked_at is file else _duplicate_of(looked_at)
+
+
+def _same_picture() -> _Skip:
+    return _Skip(SkipReason.SAME_PICTURE, SkipReason.SAME_PICTURE.words)
+
+
+def _duplicate_of(file: _File) -> _Skip:
+    return _Skip(SkipReason.DUPLICATE, SkipReason.DUPLICATE.words + file.path)
 
 
 def _write(db: Session, session_id: int, moves: Sequence[_Move], marks: Sequence[_Mark]) -> None:
@@ -227,7 +242,8 @@ def _write(db: Session, session_id: int, moves: Sequence[_Move], marks: Sequence
         key = {
             "session_id": session_id,
             "file_ids": [move.file.file_id for move in moves],
-            "reasons": [move.reason for move in moves],
+            "skips": [None if move.skip is None else move.skip.reason.value for move in moves],
+            "reasons": [None if move.skip is None else move.skip.said for move in moves],
         }
         db.execute(_MOVE_ITEMS, key)
 

@@ -9,8 +9,9 @@ from cluster.store.database.engine import begin
 
 _KEEP = text(
     """
-    UPDATE session_phase SET floor = :count
-    WHERE session_id = :session_id AND phase = :phase AND attempt = :attempt AND floor < :count
+    UPDATE session_phase SET high_water_mark = :count
+    WHERE session_id = :session_id AND phase = :phase AND attempt = :attempt
+        AND high_water_mark < :count
     """
 )
 

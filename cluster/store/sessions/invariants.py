@@ -7,14 +7,16 @@ from sqlalchemy.orm import Session
 
 from cluster.core.errors import InvariantBroken, NotFound
 from cluster.core.progress import PhaseSnapshot, check_counts
-from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
+from cluster.core.sessions import PhaseStatus, SessionStatus, overall_status
+from cluster.store.database.columns import ITEM_PREFIXES
 from cluster.store.sessions.snapshots import get_snapshots
 
+_STATES = ", ".join(f"('{phase.value}', s.{start}_state)" for phase, start in ITEM_PREFIXES.items())
 _BY_STATE = text(
-    """
+    f"""
     SELECT phase, state, count(*) AS items FROM session_item s
     CROSS JOIN LATERAL (
-        VALUES ('training', s.training_state), ('face_detection', s.detection_state)
+        VALUES {_STATES}
     ) AS p (phase, state)
     WHERE s.session_id = :session_id GROUP BY phase, state
     """
@@ -25,7 +27,7 @@ _LOST_DUPLICATES = text(
     SELECT f.path FROM session_item s
     JOIN training_session t ON t.id = s.session_id
     JOIN file f ON f.id = s.file_id JOIN image i ON i.id = f.image_id
-    WHERE s.session_id = :session_id AND s.training_reason LIKE 'duplicate of %'
+    WHERE s.session_id = :session_id AND s.training_skip = 'duplicate'
         AND NOT EXISTS (
             SELECT FROM detection d WHERE d.pack = t.pack
                 AND d.image_id = coalesce(i.duplicate_of, i.id)
@@ -33,18 +35,22 @@ _LOST_DUPLICATES = text(
             SELECT FROM file r JOIN session_item o ON o.file_id = r.id
             WHERE o.session_id = s.session_id AND r.image_id = coalesce(i.duplicate_of, i.id)
                 AND (o.training_state = 'processed' OR o.training_state = 'skipped'
-                    AND o.training_reason NOT LIKE 'duplicate of %')
+                    AND o.training_skip <> 'duplicate')
         )
     LIMIT 1
     """
 )
 
+_IS_REASONLESS = " OR ".join(
+    f"(s.{start}_state IN ('skipped', 'failed')) <> (s.{start}_reason IS NOT NULL)"
+    f" OR (s.{start}_state = 'skipped') <> (s.{start}_skip IS NOT NULL)"
+    for start in ITEM_PREFIXES.values()
+)
 _REASONLESS = text(
-    """
+    f"""
     SELECT f.path FROM session_item s JOIN file f ON f.id = s.file_id
     WHERE s.session_id = :session_id
-        AND ((s.training_state IN ('skipped', 'failed')) <> (s.training_reason IS NOT NULL)
-            OR (s.detection_state IN ('skipped', 'failed')) <> (s.detection_reason IS NOT NULL))
+        AND ({_IS_REASONLESS})
     LIMIT 1
     """
 )
@@ -82,7 +88,7 @@ def _check_items(db: Session, session_id: int, phases: tuple[PhaseSnapshot, ...]
     rows = db.execute(_BY_STATE, {"session_id": session_id})
     items = {(row.phase, row.state): row.items for row in rows}
     for phase in phases:
-        if phase.name is PhaseName.CLUSTERING:
+        if not phase.name.counts_photos:
             continue
         counts = phase.counts
         told = {

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cluster.core.errors import InvariantBroken
 from cluster.core.photos import Settled
 from cluster.core.progress import ClusteringResult
-from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.sessions import PHOTO_PHASES, PhaseName, PhaseStatus
 from cluster.store.database.storable import storable_text
 from cluster.store.database.tables import SessionPhase
 from cluster.store.sessions.attempts import is_current_attempt
@@ -101,8 +101,8 @@ def set_step(db: Session, session_id: int, phase: PhaseName, step: str | None) -
 
 
 def finish_discovery(db: Session, session_id: int) -> None:
-    """Say that every photo is found: the totals of both photo phases stay as they are now."""
-    for phase in (PhaseName.TRAINING, PhaseName.FACE_DETECTION):
+    """Say that every photo is found: the totals of the photo phases stay as they are now."""
+    for phase in PHOTO_PHASES:
         set_phase(db, session_id, phase, discovering=False)
 
 

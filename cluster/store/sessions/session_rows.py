@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     RowMapping,
     Select,
+    case,
     func,
     insert,
     select,
@@ -101,7 +102,7 @@ def create_session(
     options: Mapping[str, Any],
     now: datetime,
 ) -> SessionInfo:
-    """Return a new pending session; its three phases are pending, two of them discovering."""
+    """Return a new pending session; its phases are pending, those of photos discovering."""
     library_id = provide_library(db, root)
     values = {"root": root, "name": name, "pack": pack, "options": dict(options)}
     statement = insert(TrainingSession).values(
@@ -113,7 +114,7 @@ def create_session(
             "session_id": session_id,
             "phase": phase,
             "status": PhaseStatus.PENDING,
-            "discovering": phase is not PhaseName.CLUSTERING,
+            "discovering": phase.counts_photos,
         }
         for phase in PhaseName
     ]
@@ -253,13 +254,11 @@ def _carry_phases(db: Session, session_id: int, move: Move, *, now: datetime) ->
     statement = (
         select(SessionPhase.phase, SessionPhase.status, SessionPhase.started_at)
         .where(SessionPhase.session_id == session_id)
-        # Training first, as discovery locks them.
-        .order_by(SessionPhase.phase.desc())
+        # Discovery locks them in their order, too.
+        .order_by(case(_PLACES, value=SessionPhase.phase))
         .with_for_update()
     )
-    order = list(PhaseName)
-    rows = sorted(db.execute(statement), key=lambda row: order.index(row.phase))
-    unfinished = [row for row in rows if row.status is not PhaseStatus.COMPLETED]
+    unfinished = [row for row in db.execute(statement) if row.status is not PhaseStatus.COMPLETED]
     under_way = [row for row in unfinished if row.status.has_started] or unfinished[:1]
     if move in (Move.PAUSE, Move.CANCEL, Move.FAIL, Move.START):
         status = _CARRIED[move]
@@ -273,6 +272,7 @@ def _carry_phases(db: Session, session_id: int, move: Move, *, now: datetime) ->
             _set_status(db, session_id, row.phase, status=status, now=now)
 
 
+_PLACES = {phase.value: place for place, phase in enumerate(PhaseName)}
 _CARRIED = {
     Move.START: PhaseStatus.RUNNING,
     Move.PAUSE: PhaseStatus.PAUSED,

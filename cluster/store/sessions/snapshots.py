@@ -31,7 +31,7 @@ _PAST_RATES = text(
 
 
 def get_snapshots(db: Session, session_id: int) -> tuple[PhaseSnapshot, ...]:
-    """Return the three phases of a session, in their order; raise NotFound without such a session.
+    """Return the phases of a session, in their order; raise NotFound without such a session.
 
     `past_rate_per_s` is finished per second in the newest completed session with the same pack
     that had something to do in that phase.
@@ -63,7 +63,7 @@ def _to_snapshot(row: Any, *, past_rate_per_s: float | None) -> PhaseSnapshot:
         counts=PhaseCounts(row.total, row.processed, row.skipped, row.failed),
         revision=row.revision,
         attempt=row.attempt,
-        high_water_mark=row.floor,
+        high_water_mark=row.high_water_mark,
         is_discovering=row.discovering,
         started_at=row.started_at,
         completed_at=row.completed_at,

@@ -30,7 +30,12 @@ from PIL import (
 
 from cluster.core.errors import UnreadableImage
 from cluster.core.placements import has_swapped_sides, invert_turn
-from cluster.vision.photos.formats import READ_FORMATS, describe_stranger, find_format
+from cluster.vision.photos.formats import (
+    READ_FORMATS,
+    describe_stranger,
+    find_read_format,
+    give_known_brand,
+)
 from cluster.vision.photos.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
 from cluster.vision.photos.pixels import is_dithered, to_rgb
 from cluster.vision.photos.scans import check_scans
@@ -102,12 +107,12 @@ def open_image(
     less than twice as long; a JPEG is reduced to 1/8 at most. Without it, the photo keeps its full
     size. Raises UnreadableImage.
     """
-    if find_format(data) is None:
+    if find_read_format(data) is None:
         raise UnreadableImage(path, describe_stranger(data))
     begin_computing()
     check_scans(data, path=path)
     try:
-        with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
+        with Image.open(io.BytesIO(give_known_brand(data)), formats=READ_FORMATS) as image:
             _check_size(image, path=path, max_pixels=max_pixels)
             with _in_line(image):
                 return _decode(image, data, path=path, long_side_px=long_side_px)
@@ -221,7 +226,8 @@ def _ends_early(error: Exception) -> bool:
 
 
 def _say(error: Exception, data: bytes) -> str:
-    name = find_format(data)
+    found = find_read_format(data)
+    name = None if found is None else found.with_article
     if isinstance(error, MemoryError):
         return "not enough memory to decode the picture"
     if _ends_early(error) or isinstance(error, EOFError):

@@ -2,50 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from cluster.core.formats import FORMATS, RAW_TIFF, VIDEO, Format
 from cluster.core.passed_over import PassedOverKind
-from cluster.vision.sources.headers import is_photo, is_raw_tiff, list_brands
+from cluster.vision.sources.headers import has_header, is_raw_tiff, list_brands
 
-_Kind = PassedOverKind
-
-_SIGNATURES: tuple[tuple[int, bytes, PassedOverKind], ...] = (
-    (0, b"FUJIFILMCCD-RAW", _Kind.RAW),
-    (0, b"IIRO", _Kind.RAW),
-    (0, b"IIRS", _Kind.RAW),
-    (0, b"MMOR", _Kind.RAW),
-    (0, b"IIU\x00", _Kind.RAW),
-    (0, b"FOVb", _Kind.RAW),
-    (0, b"\x00MRM", _Kind.RAW),
-    (6, b"HEAPCCDR", _Kind.RAW),
-    (8, b"AVI ", _Kind.FILM),
-    (0, b"\x1aE\xdf\xa3", _Kind.FILM),
-    (0, b"\x00\x00\x01\xba", _Kind.FILM),
-    (0, b"\x00\x00\x01\xb3", _Kind.FILM),
-    (0, b"FLV\x01", _Kind.FILM),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _Kind.FILM),
-    (4, b"moov", _Kind.FILM),
-    (4, b"mdat", _Kind.FILM),
-    (4, b"wide", _Kind.FILM),
-    (4, b"pnot", _Kind.FILM),
-    (8, b"WAVE", _Kind.AUDIO),
-    (8, b"AIFF", _Kind.AUDIO),
-    (0, b"ID3", _Kind.AUDIO),
-    (0, b"fLaC", _Kind.AUDIO),
-    (0, b"OggS", _Kind.AUDIO),
-    (0, b"#!AMR", _Kind.AUDIO),
-    (0, b"PK\x03\x04", _Kind.ARCHIVE),
-    (0, b"PK\x05\x06", _Kind.ARCHIVE),
-    (0, b"Rar!\x1a\x07", _Kind.ARCHIVE),
-    (0, b"7z\xbc\xaf\x27\x1c", _Kind.ARCHIVE),
-    (0, b"\x1f\x8b\x08", _Kind.ARCHIVE),
-    (0, b"BZh", _Kind.ARCHIVE),
-    (0, b"\xfd7zXZ\x00", _Kind.ARCHIVE),
-    (0, b"\x28\xb5\x2f\xfd", _Kind.ARCHIVE),
-    (257, b"ustar", _Kind.ARCHIVE),
-    (0, b"%PDF-", _Kind.DOCUMENT),
-    (0, b"%!PS", _Kind.DOCUMENT),
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _Kind.DOCUMENT),
-)
-_AUDIO_BRANDS = (b"M4A ", b"M4B ", b"M4P ")
 _TRANSPORT_PACKET = 188
 _MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -55,27 +17,60 @@ def find_kind(head: bytes) -> PassedOverKind | None:
 
     `head` holds the first HEAD_BYTES of the file, or all of it.
     """
-    if is_photo(head):
-        return None
-    if is_raw_tiff(head):
-        return PassedOverKind.RAW
+    found = find_format(head)
+    return _find_without_signature(head) if found is None else found.kind
+
+
+def find_format(head: bytes) -> Format | None:
+    """Return the format of a file that begins so, None of what begins like none of them.
+
+    The whole header is looked at: text may begin with BM or GIF8.
+    """
     brands = list_brands(head)
     if brands:
-        return PassedOverKind.AUDIO if brands[0] in _AUDIO_BRANDS else PassedOverKind.FILM
-    kinds = (kind for at, mark, kind in _SIGNATURES if head[at : at + len(mark)] == mark)
-    return next(kinds, None) or _find_without_signature(head)
+        return _find_by_brands(brands)
+    if is_raw_tiff(head):
+        return RAW_TIFF
+    return next(
+        (row for row in FORMATS if _has_mark(row, head) and has_header(row.name, head)), None
+    )
+
+
+def guess_format(head: bytes) -> Format | None:
+    """Return the format whose signature the file has, whatever follows it; None of no known one.
+
+    This is for a file that was taken for a photo already, and may be damaged.
+    """
+    brands = list_brands(head)
+    if brands:
+        return _find_by_brands(brands)
+    rows = (row for row in FORMATS if any(one.matches(head) for one in row.signatures))
+    return next(rows, None)
+
+
+def is_text(head: bytes) -> bool:
+    """Tell whether a file that begins so holds text, as UTF-8 or with the mark of UTF-16."""
+    if head.startswith(_MARKS_OF_UTF_16):
+        return True
+    text = head.decode("utf-8", errors="ignore")
+    is_utf8 = len(head) - len(text.encode()) < 4  # The last letter may be cut.
+    return is_utf8 and bool(text) and all(c.isprintable() or c.isspace() for c in text)
+
+
+def _has_mark(row: Format, head: bytes) -> bool:
+    return any(one.decides and one.matches(head) for one in row.signatures)
+
+
+def _find_by_brands(brands: Sequence[bytes]) -> Format:
+    """Return the first format that a brand names; a raw photo also lists brands of pictures."""
+    major = [row for row in FORMATS if brands[0] in row.major_brands]
+    named = [row for brand in brands for row in FORMATS if brand in row.brands]
+    raw = [row for row in named if row.kind is PassedOverKind.RAW]
+    return next(iter([*raw, *named, *major]), VIDEO)
 
 
 def _find_without_signature(head: bytes) -> PassedOverKind:
     packets = head[: 4 * _TRANSPORT_PACKET : _TRANSPORT_PACKET]
     if packets == b"GGGG":  # Each packet of an MPEG transport stream begins with 0x47.
         return PassedOverKind.FILM
-    return PassedOverKind.DOCUMENT if _is_text(head) else PassedOverKind.OTHER
-
-
-def _is_text(head: bytes) -> bool:
-    if head.startswith(_MARKS_OF_UTF_16):
-        return True
-    text = head.decode("utf-8", errors="ignore")
-    is_utf8 = len(head) - len(text.encode()) < 4  # The last letter may be cut.
-    return is_utf8 and bool(text) and all(c.isprintable() or c.isspace() for c in text)
+    return PassedOverKind.DOCUMENT if is_text(head) else PassedOverKind.OTHER

@@ -1,4 +1,4 @@
-"""Whether a file begins as a picture does: the structure of its header, not only its signature.
+"""Whether a file goes on as its signature promises: the structure of the header of a picture.
 
 Text may begin with BM or GIF8, and most raw formats begin as a TIFF. A header that ends too early
 is judged by what is there: a photo that was cut is a photo that fails, with its reason.
@@ -7,28 +7,15 @@ is judged by what is there: a photo that was cut is a photo that fails, with its
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 HEAD_BYTES = 4096
 """What is read of a file to know what it is."""
 
-_PHOTO_BRANDS = frozenset(
-    b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 miaf msf1 avif avis avci avcs "
-    b"MiHB MiHE MiPr 1pic j2ki".split()
-)
-_RAW_BRAND = b"crx "
 _MOST_BRANDS = 64
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _GIF_BLOCKS = b"\x21\x2c\x3b"
 _WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X")
-_REFUSED = (
-    b"\x00\x00\x00\x0cJXL \r\n\x87\n",
-    b"\x00\x00\x00\x0cjP  \r\n\x87\n",
-    b"\xff\x4f\xff\x51\x00",
-    b"8BPS\x00\x01\x00\x00",
-    b"8BPS\x00\x02\x00\x00",
-)
-"""JPEG XL, JPEG 2000, Photoshop: pictures that are not read, which become failed items."""
 
 _NEW_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_IFDS, _DNG = 254, 259, 262, 271, 330, 50706
 _TAGS_OF_PICTURES = frozenset({254, 255, 256, 257, 258, 259, 262, 273, 324, 330})
@@ -37,25 +24,14 @@ _RAW_PHOTOMETRIC = frozenset({32803, 34892})
 """Colour filter array and linear raw, of TIFF/EP and of DNG."""
 
 
-def is_photo(head: bytes) -> bool:
-    """Tell whether a file that begins so is a picture that is read, or one of those that fail."""
-    if head.startswith(_REFUSED):
-        return True
-    return (
-        _is_jpeg(head)
-        or head.startswith(b"\x89PNG\r\n\x1a\n")
-        or _is_gif(head)
-        or _is_bmp(head)
-        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP" and head[12:16] in _WEBP_CHUNKS)
-        or (_RAW_BRAND not in (brands := list_brands(head)) and bool(_PHOTO_BRANDS & {*brands}))
-        or (bool(tags := _read_tags(head)) and not _are_of_raw(tags) and not _has_raw_mark(head))
-    )
+def has_header(name: str, head: bytes) -> bool:
+    """Tell whether a file with the signature of the format of this name goes on like one, too."""
+    check = _CHECKS.get(name)
+    return check is None or check(head)
 
 
 def is_raw_tiff(head: bytes) -> bool:
-    """Tell whether this is a camera's raw file in the shape of a TIFF, or Canon's CR3."""
-    if _RAW_BRAND in list_brands(head):
-        return True
+    """Tell whether this is a camera's raw file in the shape of a TIFF."""
     tags = _read_tags(head)
     return bool(tags) and (_has_raw_mark(head) or _are_of_raw(tags))
 
@@ -91,6 +67,14 @@ def _is_gif(head: bytes) -> bool:
 
 def _is_printable(head: bytes) -> bool:
     return all(byte >= 32 or byte in b"\t\n\r" for byte in head)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[12:16] in _WEBP_CHUNKS
+
+
+def _is_plain_tiff(head: bytes) -> bool:
+    return bool(_read_tags(head)) and not is_raw_tiff(head)
 
 
 def _is_bmp(head: bytes) -> bool:
@@ -143,3 +127,13 @@ def _read_entries(head: bytes, offset: int, order: str) -> Iterator[tuple[int, i
         tag, kind = struct.unpack_from(f"{order}HH", head, at)
         value = struct.unpack_from(f"{order}H" if kind == 3 else f"{order}I", head, at + 8)[0]
         yield tag, value
+
+
+_CHECKS: dict[str, Callable[[bytes], bool]] = {
+    "JPEG": _is_jpeg,
+    "GIF": _is_gif,
+    "BMP": _is_bmp,
+    "WebP": _is_webp,
+    "TIFF": _is_plain_tiff,
+}
+"""By the names in cluster/core/formats.py: signatures that other files may begin with as well."""

@@ -2,11 +2,13 @@
 
 import { make } from "/static/dom.js";
 
+/** @type {(label: string) => Shown<number | null>} */
 export function bar(label) {
   const fill = make("div", { class: "fill" });
   const node = make("div", {
     class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100,
   }, fill);
+  /** @type {number | null} */
   let shown = null;
   return {
     node,
@@ -16,7 +18,7 @@ export function bar(label) {
       node.classList.toggle("unknown", percentage === null);
       node.classList.toggle("at-once", shown === null || percentage === null || percentage < shown);
       if (percentage === null) node.removeAttribute("aria-valuenow");
-      else node.setAttribute("aria-valuenow", percentage);
+      else node.setAttribute("aria-valuenow", String(percentage));
       fill.style.setProperty("transform", `scaleX(${(percentage ?? 0) / 100})`);
       shown = percentage;
     },

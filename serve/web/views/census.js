@@ -3,6 +3,7 @@
 import { make, setHidden, setText } from "/static/dom.js";
 import { number } from "/static/words.js";
 
+/** @type {() => Shown<SessionBody>} */
 export function census() {
   const doubt = make("p", { class: "doubt", hidden: true });
   const counts = make("p", { class: "quiet census", hidden: true });
@@ -23,6 +24,7 @@ export function census() {
 }
 
 // Of a session, or of a library.
+/** @type {(whole: Pick<SessionBody, "goneUnconfirmed">) => string} */
 export function sayDoubt({ goneUnconfirmed }) {
   if (!goneUnconfirmed) return "";
   const { gone, known } = goneUnconfirmed;

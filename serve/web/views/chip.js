@@ -3,6 +3,7 @@
 import { make, setText } from "/static/dom.js";
 import { STATUS_WORDS } from "/static/words.js";
 
+/** @type {() => Shown<SessionStatus | PhaseStatus>} */
 export function chip() {
   const node = make("span", { class: "chip" });
   return {

@@ -10,7 +10,10 @@ import { count } from "/static/words.js";
 const TYPING_MS = 200;
 const SHOWN = 30;
 
+/** @typedef {PersonBody | typeof NOBODY | null} Choice */
+
 // Resolves with a person, with null for a new one, with NOBODY, or undefined when it was left.
+/** @type {(title: string, options: { pack: string | null, except?: number | null, hasNew?: boolean, hasNobody?: boolean }) => Promise<Choice | undefined>} */
 export function choosePerson(title, { pack, except = null, hasNew = false, hasNobody = false }) {
   return openDialog(title, (close) => {
     const search = make("input", { type: "search", "aria-label": "Find a name", placeholder: "Find a name" });
@@ -39,14 +42,17 @@ export function choosePerson(title, { pack, except = null, hasNew = false, hasNo
   });
 }
 
+/** @type {(shown: number, total: number) => string} */
 function sayRest(shown, total) {
   if (!shown) return "There is nobody else.";
   return total > shown ? `and ${count(total - shown, "person", "people")} more: type a name` : "";
 }
 
+/** @type {(text: string, sign: string, act: () => void) => HTMLElement} */
 const special = (text, sign, act) => make("li", {},
   make("button", { type: "button", onclick: act }, make("span", { class: "face sign", "aria-hidden": "true" }, sign), text));
 
+/** @type {(person: PersonBody, close: (choice: Choice) => void) => HTMLElement} */
 const choice = (person, close) => make("li", {},
   make("button", { type: "button", onclick: () => close(person) },
     picture(person.coverUrl, { class: "face", width: 44, height: 44 }),

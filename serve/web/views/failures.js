@@ -2,16 +2,22 @@
 
 import { getJson, queryOf } from "/static/api.js";
 import { button, busy, make, pause, setHidden, setText } from "/static/dom.js";
-import { isOver, PHASES } from "/static/say.js";
+import { isOver, PHASES, titleOf } from "/static/say.js";
 import { count } from "/static/words.js";
 
 const PAGE = 500;
 const CALM_MS = 2000;
-const titleOf = (name) => PHASES.find((phase) => phase.name === name).title;
 
+/**
+ * @typedef {ReturnType<typeof buildView>} FailureView
+ * @typedef {{ failures: FailureBody[], next: number | null, asked: number, total: number, isOver: boolean, busy: boolean }} FailureList
+ */
+
+/** @type {(session: SessionBody, options: { retry: () => unknown, signal: AbortSignal }) => Shown<ProgressBody> & { offerRetry: (isLegal: boolean) => void }} */
 export function failureTable({ sessionId, rootPath }, { retry, signal }) {
-  const view = { ...buildView(retry), root: `${rootPath.replace(/\/$/, "")}/` };
-  const list = { failures: [], next: null, asked: 0, busy: false };
+  const view = buildView(retry, rootPath);
+  /** @type {FailureList} */
+  const list = { failures: [], next: null, asked: 0, total: 0, isOver: false, busy: false };
   const load = () => loadPage(list, { sessionId, signal }).then(() => showList(view, list));
   view.more.addEventListener("click", () => busy(view.more, load));
   const filter = async () => {
@@ -27,8 +33,12 @@ export function failureTable({ sessionId, rootPath }, { retry, signal }) {
   };
 }
 
-function buildView(retry) {
-  const view = {
+/**
+ * @param {() => unknown} retry
+ * @param {string} rootPath
+ */
+function buildView(retry, rootPath) {
+  const parts = {
     heading: make("h2", {}),
     phase: make("select", { id: "failed-phase" }, make("option", { value: "" }, "All phases"),
       PHASES.slice(0, 2).map(({ name, title }) => make("option", { value: name }, title))),
@@ -39,17 +49,18 @@ function buildView(retry) {
     retry: button("Try the failed photos again", retry, { hidden: true }),
   };
   const titles = ["Photo", "Why", "Phase"].map((title) => make("th", { scope: "col" }, title));
-  view.node = make("section", { class: "failures", hidden: true },
-    make("header", {}, view.heading, view.retry),
+  const node = make("section", { class: "failures", hidden: true },
+    make("header", {}, parts.heading, parts.retry),
     make("div", { class: "filters" },
-      make("div", { class: "field" }, make("label", { for: "failed-phase" }, "Phase"), view.phase),
-      make("div", { class: "field wide" }, make("label", { for: "failed-text" }, "Contains"), view.text)),
-    view.shown,
-    make("table", {}, make("thead", {}, make("tr", {}, titles)), view.body), view.more);
-  return view;
+      make("div", { class: "field" }, make("label", { for: "failed-phase" }, "Phase"), parts.phase),
+      make("div", { class: "field wide" }, make("label", { for: "failed-text" }, "Contains"), parts.text)),
+    parts.shown,
+    make("table", {}, make("thead", {}, make("tr", {}, titles)), parts.body), parts.more);
+  return { ...parts, node, root: `${rootPath.replace(/\/$/, "")}/` };
 }
 
 // Loads the list anew when the number of failures has changed; calmly while it goes on changing.
+/** @type {(view: FailureView, list: FailureList, options: { progress: ProgressBody, load: () => Promise<void>, signal: AbortSignal }) => Promise<void>} */
 async function follow(view, list, { progress, load, signal }) {
   const { training, faceDetection } = progress.phases;
   list.total = training.progress.failed + faceDetection.progress.failed;
@@ -68,15 +79,19 @@ async function follow(view, list, { progress, load, signal }) {
   list.busy = false;
 }
 
+/** @type {(list: FailureList, options: { sessionId: number, signal: AbortSignal }) => Promise<void>} */
 async function loadPage(list, { sessionId, signal }) {
   const query = queryOf({ limit: PAGE, after: list.next ?? 0 });
+  /** @type {FailuresBody} */
   const page = await getJson(`/training/${sessionId}/failures${query}`, { signal });
   list.failures = list.failures.concat(page.failures);
   list.next = page.nextAfter;
 }
 
+/** @type {(view: FailureView) => boolean} */
 const isFiltering = (view) => view.phase.value !== "" || view.text.value.trim() !== "";
 
+/** @type {(view: FailureView, list: FailureList) => void} */
 function showList(view, list) {
   const wanted = view.text.value.trim().toLowerCase();
   const chosen = list.failures.filter(({ phase, path, reason }) =>
@@ -87,6 +102,7 @@ function showList(view, list) {
   setHidden(view.more, list.next === null);
 }
 
+/** @type {(failure: FailureBody, root: string) => HTMLElement} */
 function failureRow({ path, reason, phase }, root) {
   const within = path.startsWith(root) ? path.slice(root.length) : path;
   return make("tr", {},

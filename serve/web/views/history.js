@@ -7,26 +7,31 @@ import { moment, number } from "/static/words.js";
 const CHANGING = new Set(["pending", "running"]);
 const TITLES = ["Session", "Status", "Photos", "People", "Started"];
 
+/** @type {(session: { status: SessionStatus }) => boolean} */
 export const isChanging = ({ status }) => CHANGING.has(status);
 
+/** @type {(rootPath: string) => { node: HTMLElement, take: (session: SessionBody) => void }} */
 export function historyTable(rootPath) {
   const body = make("tbody");
+  /** @type {Map<number, Shown<SessionBody>>} */
   const rows = new Map();
   const place = () => {
-    const sorted = [...rows.entries()].sort(([a], [b]) => b - a).map(([, row]) => row.node);
+    const sorted = [...rows.entries()].toSorted(([a], [b]) => b - a).map(([, row]) => row.node);
     if (sorted.some((node, i) => body.children[i] !== node)) body.replaceChildren(...sorted);
   };
   return {
     node: make("table", { class: "sessions", "aria-label": `Sessions over ${rootPath}` },
       make("thead", {}, make("tr", {}, TITLES.map((title) => make("th", { scope: "col" }, title)))), body),
     take(session) {
-      if (!rows.has(session.sessionId)) rows.set(session.sessionId, sessionRow(session));
-      rows.get(session.sessionId).update(session);
+      const row = rows.get(session.sessionId) ?? sessionRow(session);
+      rows.set(session.sessionId, row);
+      row.update(session);
       place();
     },
   };
 }
 
+/** @type {(session: SessionBody) => Shown<SessionBody>} */
 function sessionRow({ sessionId }) {
   const name = make("a", { href: `#/sessions/${sessionId}` });
   const status = chip();
@@ -45,6 +50,8 @@ function sessionRow({ sessionId }) {
   };
 }
 
+/** @type {(title: string, style?: string) => HTMLElement} */
 const cell = (title, style = "number") => make("td", { class: style, "data-title": title });
 
+/** @type {(value: number | null | undefined) => string} */
 const figure = (value) => (value === null || value === undefined ? "–" : number(value));

@@ -11,19 +11,25 @@ import { count, fileName, moment, number } from "/static/words.js";
 
 const AWAY = new Set(["root-not-found", "root-empty"]);
 
+/** @typedef {ReturnType<typeof buildCard> & { library: LibraryBody, isAway: boolean }} Card */
+
 // changed() is called when what the server says of libraries is another now.
-export function libraryCard({ libraryId, rootPath }, changed) {
-  const history = historyTable(rootPath);
-  const card = { ...buildCard(rootPath, history.node), isAway: false };
-  const acts = { id: libraryId, rootPath, changed };
-  card.look.addEventListener("click", () => attempt(card, card.look, () => lookAgain(card, acts)));
-  card.gone.addEventListener("click", () => attempt(card, card.gone, () => confirmGone(card, acts)));
-  card.forget.addEventListener("click", () => attempt(card, card.forget, () => askForget(card, acts)));
-  return { node: card.node, take: history.take, update: (library) => showLibrary(card, library) };
+/** @type {(library: LibraryBody, changed: () => Promise<void>) => Shown<LibraryBody> & { take: (session: SessionBody) => void }} */
+export function libraryCard(library, changed) {
+  const history = historyTable(library.rootPath);
+  const card = { ...buildCard(library.rootPath, history.node), library, isAway: false };
+  card.look.addEventListener("click", () => attempt(card, card.look, () => lookAgain(card.library)));
+  card.gone.addEventListener("click", () => attempt(card, card.gone, () => confirmGone(card, changed)));
+  card.forget.addEventListener("click", () => attempt(card, card.forget, () => askForget(card.library, changed)));
+  return { node: card.node, take: history.take, update: (newest) => showLibrary(card, newest) };
 }
 
+/**
+ * @param {string} rootPath
+ * @param {HTMLElement} table
+ */
 function buildCard(rootPath, table) {
-  const card = {
+  const parts = {
     status: chip(),
     photos: make("dd"), missing: make("dd"), people: make("dd"),
     last: make("a", {}),
@@ -34,19 +40,21 @@ function buildCard(rootPath, table) {
     forget: button("Forget missing photos …", null, { class: "danger", hidden: true }),
     sessions: make("summary"),
   };
-  card.missingPart = part("Missing", card.missing);
-  card.node = make("li", { class: "library" },
-    make("header", {}, make("h3", {}, fileName(rootPath)), card.status.node),
+  const missingPart = part("Missing", parts.missing);
+  const node = make("li", { class: "library" },
+    make("header", {}, make("h3", {}, fileName(rootPath)), parts.status.node),
     make("p", { class: "quiet path" }, rootPath),
-    make("dl", {}, part("Photos", card.photos), card.missingPart, part("People", card.people),
-      part("Last session", make("dd", {}, card.last))),
-    card.doubt, make("div", { class: "actions" }, card.look, card.gone, card.forget), card.wrong,
-    make("details", {}, card.sessions, table));
-  return card;
+    make("dl", {}, part("Photos", parts.photos), missingPart, part("People", parts.people),
+      part("Last session", make("dd", {}, parts.last))),
+    parts.doubt, make("div", { class: "actions" }, parts.look, parts.gone, parts.forget), parts.wrong,
+    make("details", {}, parts.sessions, table));
+  return { ...parts, missingPart, node };
 }
 
+/** @type {(title: string, value: HTMLElement) => HTMLElement} */
 const part = (title, value) => make("div", {}, make("dt", {}, title), value);
 
+/** @type {(card: Card, library: LibraryBody) => void} */
 function showLibrary(card, library) {
   const { photoCount, missingCount, peopleCount, sessionCount, lastSession, goneUnconfirmed } = library;
   card.library = library;
@@ -63,12 +71,14 @@ function showLibrary(card, library) {
   setText(card.sessions, count(sessionCount, "session"));
 }
 
+/** @type {(card: Card, last: LastSessionBody) => void} */
 function showLast(card, { sessionId, status, createdAt, completedAt }) {
   card.status.update(status);
   card.last.setAttribute("href", `#/sessions/${sessionId}`);
   setText(card.last, moment(completedAt ?? createdAt));
 }
 
+/** @type {(card: Card, control: HTMLButtonElement, work: () => Promise<void>) => Promise<void>} */
 async function attempt(card, control, work) {
   setText(card.wrong, "");
   try {
@@ -83,24 +93,30 @@ async function attempt(card, control, work) {
   if (document.activeElement === document.body) card.look.focus();
 }
 
-async function lookAgain(card, { rootPath }) {
+/** @type {(library: LibraryBody) => Promise<void>} */
+async function lookAgain({ rootPath }) {
+  /** @type {SessionBody} */
   const session = await sendJson("POST", "/training", { rootPath });
   goTo(`#/sessions/${session.sessionId}`);
 }
 
-async function confirmGone(card, { id, changed }) {
-  const { missing } = await sendJson("POST", `/libraries/${id}/confirm-missing`);
+/** @type {(card: Card, changed: () => Promise<void>) => Promise<void>} */
+async function confirmGone(card, changed) {
+  /** @type {ConfirmedBody} */
+  const { missing } = await sendJson("POST", `/libraries/${card.library.libraryId}/confirm-missing`);
   card.isAway = false;
   await changed();
   setNotice(missing ? `${count(missing, "photo")} counted as missing now.` : "All of its photos are there.");
 }
 
-async function askForget({ library }, { id, rootPath, changed }) {
+/** @type {(library: LibraryBody, changed: () => Promise<void>) => Promise<void>} */
+async function askForget({ libraryId, rootPath, missingCount }, changed) {
   const text = "What is known of these photos goes: thumbnails, faces, and people who are in no other photo. "
     + "Photos that are only away, on a disk that is not mounted, would have to be looked at again. This cannot be undone.";
-  const title = `Forget ${count(library.missingCount, "missing photo")} of ${fileName(rootPath)}?`;
+  const title = `Forget ${count(missingCount, "missing photo")} of ${fileName(rootPath)}?`;
   if (!await confirm(title, text, "Forget for good", { style: "danger" })) return;
-  const { photos, faces, people } = await sendJson("POST", `/libraries/${id}/forget-missing`);
+  /** @type {ErasedBody} */
+  const { photos, faces, people } = await sendJson("POST", `/libraries/${libraryId}/forget-missing`);
   await changed();
   const gone = [count(photos, "photo"), count(faces, "face"), count(people, "person", "people")];
   setNotice(`Forgotten: ${gone.join(", ")}.`);

@@ -7,17 +7,18 @@ import { titleOf } from "/static/views/tile.js";
 import { count } from "/static/words.js";
 
 // Resolves with { kept, others }, or undefined when it was left.
+/** @type {(people: PersonBody[]) => Promise<Merge | undefined>} */
 export function askMerge(people) {
-  const sorted = [...people].sort((a, b) => (b.name !== null) - (a.name !== null) || b.photoCount - a.photoCount);
+  const sorted = people.toSorted((a, b) => hasName(b) - hasName(a) || b.photoCount - a.photoCount);
   return openDialog(`Are these ${count(people.length, "person", "people")} one?`, (close) => {
     const loss = make("p", { class: "quiet", role: "status" });
     const options = sorted.map((person, i) => option(person, i === 0));
-    const chosen = () => sorted[options.findIndex((node) => node.querySelector("input").checked)];
+    const chosen = () => sorted[options.findIndex((node) => node.querySelector("input")?.checked)];
     const sayLoss = () => setText(loss, describeLoss(sorted, chosen()));
     sayLoss();
     return make("form", {
       onchange: sayLoss,
-      onsubmit: (event) => {
+      onsubmit: (/** @type {SubmitEvent} */ event) => {
         event.preventDefault();
         const kept = chosen();
         close({ kept, others: sorted.filter((person) => person !== kept) });
@@ -29,12 +30,17 @@ export function askMerge(people) {
   });
 }
 
+/** @type {(person: PersonBody) => number} */
+const hasName = ({ name }) => Number(name !== null);
+
+/** @type {(person: PersonBody, isChosen: boolean) => HTMLElement} */
 const option = (person, isChosen) => make("label", {},
   make("input", { type: "radio", name: "kept", value: person.personId, checked: isChosen }),
   picture(person.coverUrl, { class: "face", width: 56, height: 56 }),
   make("span", {}, titleOf(person), make("small", { class: "quiet" }, count(person.photoCount, "photo"))));
 
 // The one that stays keeps its name, or takes the first name among the others.
+/** @type {(people: PersonBody[], kept: PersonBody) => string} */
 function describeLoss(people, kept) {
   const names = people.filter((person) => person !== kept && person.name !== null).map(({ name }) => name);
   if (kept.name === null) names.shift();

@@ -4,8 +4,10 @@ import { make, button, busy, setHidden, setText } from "/static/dom.js";
 
 const MOVES = { resume: "Resume", pause: "Pause", cancel: "Cancel" };
 
+/** @type {(move: SendMove) => { node: HTMLElement, attempt: (work: () => Promise<void>) => Promise<void>, allow: (legal: Set<string>) => void, isEmpty: () => boolean }} */
 export function moveButtons(move) {
   const wrong = make("p", { class: "wrong", role: "alert" });
+  /** @type {(work: () => Promise<void>) => Promise<void>} */
   const attempt = async (work) => {
     setText(wrong, "");
     try {
@@ -16,6 +18,7 @@ export function moveButtons(move) {
       setText(wrong, error.message);
     }
   };
+  /** @type {HTMLButtonElement[]} */
   const buttons = Object.entries(MOVES).map(([name, title]) => {
     const act = () => attempt(() => busy(control, () => move(name)));
     const control = button(title, act, { hidden: true, "data-move": name });
@@ -25,12 +28,13 @@ export function moveButtons(move) {
   return {
     node,
     attempt,
-    allow: (legal) => buttons.forEach((control) => setHidden(control, !legal.has(control.dataset.move))),
+    allow: (legal) => buttons.forEach((control) => setHidden(control, !legal.has(control.dataset.move ?? ""))),
     isEmpty: () => !wrong.textContent && buttons.every((control) => control.hidden),
   };
 }
 
 // A button that went away must not take the keyboard's place with it.
+/** @type {(buttons: HTMLButtonElement[]) => void} */
 function keepFocus(buttons) {
   if (document.activeElement === document.body) buttons.find((control) => !control.hidden)?.focus();
 }

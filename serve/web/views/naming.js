@@ -10,6 +10,7 @@ import { picture } from "/static/pictures.js";
 const MAX_LENGTH = 200;
 
 // `person()` gives the newest that is known; changed(person) takes what came of it.
+/** @type {(options: { person: () => PersonBody, changed: (after: PersonBody) => void, missing?: string }) => { node: HTMLElement, update: () => void }} */
 export function nameField({ person, changed, missing = "Add a name" }) {
   const show = button("", edit, { class: "name" });
   const wrong = make("p", { class: "wrong", role: "alert" });
@@ -23,28 +24,10 @@ export function nameField({ person, changed, missing = "Add a name" }) {
 
   function edit() {
     setText(wrong, "");
-    const field = make("input", {
-      maxlength: MAX_LENGTH, "aria-label": "Name", autocomplete: "off", spellcheck: "false",
-      enterkeyhint: "done", value: person().name ?? "",
-    });
-    let isDone = false;
-    const end = async (isKept) => {
-      if (isDone) return;
-      isDone = true;
-      const hadFocus = document.activeElement === field;
-      const name = field.value.trim() || null;
-      form.replaceWith(show);
-      if (hadFocus) show.focus();
-      if (isKept && name !== person().name) await save(name);
-    };
-    const form = make("form", { onsubmit: (event) => { event.preventDefault(); end(true); } }, field);
-    field.addEventListener("blur", () => end(true));
-    field.addEventListener("keydown", (event) => { if (event.key === "Escape") end(false); });
-    show.replaceWith(form);
-    field.focus();
-    field.select();
+    editInPlace(show, person().name ?? "", (name) => (name === person().name ? null : save(name)));
   }
 
+  /** @type {(name: string | null) => Promise<void>} */
   async function save(name) {
     setText(show, name ?? missing);
     show.setAttribute("aria-busy", "true");
@@ -66,16 +49,44 @@ export function nameField({ person, changed, missing = "Add a name" }) {
   return { node, update };
 }
 
+// Puts a field where `show` is until it is left; keep(name) is called unless Escape left it, with null
+// for an empty one.
+/** @type {(show: HTMLElement, text: string, keep: (name: string | null) => unknown) => void} */
+function editInPlace(show, text, keep) {
+  const field = make("input", {
+    maxlength: MAX_LENGTH, "aria-label": "Name", autocomplete: "off", spellcheck: "false",
+    enterkeyhint: "done", value: text,
+  });
+  let isDone = false;
+  /** @type {(isKept: boolean) => Promise<void>} */
+  const end = async (isKept) => {
+    if (isDone) return;
+    isDone = true;
+    const hadFocus = document.activeElement === field;
+    form.replaceWith(show);
+    if (hadFocus) show.focus();
+    if (isKept) await keep(field.value.trim() || null);
+  };
+  const form = make("form", { onsubmit: (/** @type {SubmitEvent} */ event) => { event.preventDefault(); end(true); } }, field);
+  field.addEventListener("blur", () => end(true));
+  field.addEventListener("keydown", (event) => { if (event.key === "Escape") end(false); });
+  show.replaceWith(form);
+  field.focus();
+  field.select();
+}
+
 // Returns the person after it, or null when a name that is taken was left alone.
+/** @type {(person: PersonBody, name: string | null) => Promise<PersonBody | null>} */
 async function rename(person, name) {
   try {
     return (await renamePerson(person, name)).person;
   } catch (error) {
     if (!(error instanceof Problem) || error.slug !== "name-taken") throw error;
-    return offerMerge(person, await getPerson(error.body.otherPersonId));
+    return offerMerge(person, await getPerson(Number(error.body.otherPersonId)));
   }
 }
 
+/** @type {(person: PersonBody, other: PersonBody) => Promise<PersonBody | null>} */
 async function offerMerge(person, other) {
   const isSame = await openDialog(`There is ${other.name} already`, (close) => make("div", {},
     make("p", {}, `Are these the same person? Then all photos will be ${other.name}'s.`),

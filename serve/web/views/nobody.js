@@ -13,15 +13,19 @@ import { count, fileName } from "/static/words.js";
 
 const SIDE = 112;
 
+/** @type {View} */
 export async function showNobody({ query, signal }) {
   setTitle("Faces of nobody");
   const pack = query.get("pack");
   const summary = make("p", { class: "quiet" });
+  /** @type {MoveFaces} */
   const give = (faces) => askMove(null, faces, { pack }).then((moved) => moved && ticks.clear()).catch(showWrong);
+  /** @type {Ticks<FaceBody>} */
   const ticks = selection({
     say: (n) => `${count(n, "face")} chosen`,
     actions: [button("Give to …", () => give(ticks.items()), { class: "primary" })],
   });
+  /** @type {GrowingList} */
   const faces = growingList({
     list: make("ul", { class: "people faces", "aria-label": "Faces" }), signal,
     empty: make("p", { class: "empty", hidden: true }, "Every face belongs to somebody."),
@@ -43,6 +47,7 @@ export async function showNobody({ query, signal }) {
     faces.node, ticks.bar);
 }
 
+/** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, give: MoveFaces }) => HTMLElement} */
 function faceTile(face, { ticks, give }) {
   const name = fileName(face.path);
   return make("li", { "data-face": face.faceId },
@@ -51,4 +56,5 @@ function faceTile(face, { ticks, give }) {
       picture(face.cropUrl, { class: "face", width: SIDE, height: SIDE })));
 }
 
+/** @type {(error: Error) => void} */
 const showWrong = (error) => setNotice(error.message);

@@ -8,17 +8,11 @@ import { census } from "/static/views/census.js";
 import { chip } from "/static/views/chip.js";
 import { percent, roughly } from "/static/words.js";
 
+/** @typedef {ReturnType<typeof makeParts>} OverviewParts */
+
+/** @type {(session: SessionBody, title: string) => Shown<ProgressBody> & { showSession: (newest: SessionBody) => void }} */
 export function overview(session, title) {
-  const parts = {
-    status: chip(),
-    sentence: make("p", { class: "sentence" }),
-    bar: bar("Overall"),
-    percent: make("span", { class: "percent", id: "overall" }),
-    left: make("p", { class: "quiet left" }),
-    ending: make("div", { class: "ending", hidden: true }),
-    facts: make("p", { class: "quiet facts" }),
-    census: census(),
-  };
+  const parts = makeParts();
   const node = make("section", { class: "overview" },
     make("p", { class: "crumbs" }, make("a", { href: "#/" }, "Sessions")),
     make("header", {}, make("h1", {}, title), parts.status.node),
@@ -35,6 +29,18 @@ export function overview(session, title) {
   };
 }
 
+const makeParts = () => ({
+  status: chip(),
+  sentence: make("p", { class: "sentence" }),
+  bar: bar("Overall"),
+  percent: make("span", { class: "percent", id: "overall" }),
+  left: make("p", { class: "quiet left" }),
+  ending: make("div", { class: "ending", hidden: true }),
+  facts: make("p", { class: "quiet facts" }),
+  census: census(),
+});
+
+/** @type {(parts: OverviewParts, progress: ProgressBody, session: SessionBody) => void} */
 function showOverall(parts, progress, session) {
   const { overallStatus: status, overallProgress: { percentage, etaSeconds }, phases } = progress;
   const isCounting = phases.training.discovering;
@@ -49,6 +55,7 @@ function showOverall(parts, progress, session) {
   if (status === "completed") parts.ending.replaceChildren(...describeEnd(phases, session));
 }
 
+/** @type {(phases: PhasesBody, session: SessionBody) => HTMLElement[]} */
 function describeEnd({ clustering, faceDetection }, { pack }) {
   const people = `#/people${queryOf({ pack })}`;
   const nobody = `#/people/nobody${queryOf({ pack })}`;
@@ -60,8 +67,10 @@ function describeEnd({ clustering, faceDetection }, { pack }) {
   ];
 }
 
+/** @type {(facts: HTMLElement, session: SessionBody) => void} */
 function showFacts(facts, { rootPath, pack, jobUrl }) {
   const job = jobUrl ? make("a", { href: jobUrl, rel: "noreferrer", target: "_blank" }, "Ray job") : null;
-  const parts = [make("span", { class: "path" }, rootPath), `Pack ${pack}`, job].filter(Boolean);
+  /** @type {(Node | string)[]} */
+  const parts = [make("span", { class: "path" }, rootPath), `Pack ${pack}`, ...(job ? [job] : [])];
   facts.replaceChildren(...parts.flatMap((part, i) => (i ? [" · ", part] : [part])));
 }

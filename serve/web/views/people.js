@@ -12,6 +12,7 @@ import { personTile } from "/static/views/tile.js";
 import { count } from "/static/words.js";
 
 const TYPING_MS = 250;
+/** @type {Record<string, [title: string, query: Record<string, boolean>]>} */
 const FILTERS = {
   "": ["Everybody", {}],
   named: ["With a name", { named: true }],
@@ -19,40 +20,56 @@ const FILTERS = {
   hidden: ["Hidden", { hidden: true }],
 };
 
+/**
+ * @typedef {object} PeopleView
+ * @property {string | null} pack what was asked for, and then what the server chose
+ * @property {HTMLElement} summary
+ * @property {HTMLInputElement} search
+ * @property {HTMLSelectElement} filter
+ * @property {HTMLElement} empty
+ * @property {HTMLElement} head
+ * @property {Ticks<PersonBody>} ticks
+ */
+
+/** @type {View} */
 export async function showPeople({ query, signal }) {
   setTitle("People");
   const view = buildView(query.get("pack"));
-  view.people = growingList({
-    list: view.list, empty: view.empty, signal,
+  /** @type {GrowingList} */
+  const people = growingList({
+    list: make("ul", { class: "people", "aria-label": "People" }), empty: view.empty, signal,
     key: ({ personId }) => personId,
     load: (offset) => loadPage(view, offset, signal),
-    tile: (person) => personTile(person, { ticks: view.ticks, merged: () => view.people.refresh() }),
+    tile: (person) => personTile(person, { ticks: view.ticks, merged: () => people.refresh() }),
   });
-  view.search.addEventListener("input", () => afterTyping(view, signal));
-  view.filter.addEventListener("change", view.people.refresh);
-  onChange((kind) => kind !== "rename" && showChanged(view), signal);
-  await view.people.grow();
+  view.search.addEventListener("input", () => afterTyping(view, people, signal));
+  view.filter.addEventListener("change", people.refresh);
+  onChange((kind) => kind !== "rename" && showChanged(view, people), signal);
+  await people.grow();
   watchChanges(view.pack, signal);
-  return make("div", {}, view.head, view.people.node, view.ticks.bar);
+  return make("div", {}, view.head, people.node, view.ticks.bar);
 }
 
+/** @type {(pack: string | null) => PeopleView} */
 function buildView(pack) {
-  const view = {
-    pack,
+  const parts = {
     summary: make("p", { class: "quiet" }),
     search: make("input", { type: "search", id: "person-search", placeholder: "Find a name", "aria-label": "Find a name" }),
     filter: make("select", { "aria-label": "Which people" },
       Object.entries(FILTERS).map(([value, [title]]) => make("option", { value }, title))),
-    list: make("ul", { class: "people", "aria-label": "People" }),
     empty: make("div", { class: "empty", hidden: true }),
+    ticks: peopleTicks(),
   };
-  view.ticks = peopleTicks();
-  view.head = make("header", { class: "people-head" },
-    make("div", {}, make("h1", {}, "People"), view.summary),
-    make("div", { class: "filters" }, view.search, view.filter, searchButton(() => view.pack)));
+  /** @type {HTMLElement} */
+  const head = make("header", { class: "people-head" },
+    make("div", {}, make("h1", {}, "People"), parts.summary),
+    make("div", { class: "filters" }, parts.search, parts.filter, searchButton(() => view.pack)));
+  /** @type {PeopleView} */
+  const view = { ...parts, pack, head };
   return view;
 }
 
+/** @type {(view: PeopleView, offset: number | undefined, signal: AbortSignal) => Promise<Page<PersonBody>>} */
 async function loadPage(view, offset, signal) {
   const q = view.search.value.trim();
   const [, filter] = FILTERS[view.filter.value];
@@ -61,14 +78,16 @@ async function loadPage(view, offset, signal) {
   return { items: page.people, next: page.nextOffset };
 }
 
+/** @type {(view: PeopleView, page: PeopleBody, options: { q: string }) => void} */
 function showSummary(view, { total, ungroupedFaces, pack }, { q }) {
   view.pack = pack;
   const nobody = make("a", { href: `#/people/nobody?pack=${encodeURIComponent(pack)}` },
     `${count(ungroupedFaces, "face")} of nobody`);
   view.summary.replaceChildren(count(total, "person", "people"), ...(ungroupedFaces ? [" · ", nobody] : []));
-  view.empty.replaceChildren(...describeEmpty(q || view.filter.value));
+  view.empty.replaceChildren(...describeEmpty(Boolean(q || view.filter.value)));
 }
 
+/** @type {(isFiltered: boolean) => HTMLElement[]} */
 function describeEmpty(isFiltered) {
   if (isFiltered) return [make("p", {}, "Nobody fits this.")];
   return [
@@ -78,35 +97,42 @@ function describeEmpty(isFiltered) {
   ];
 }
 
-async function showChanged(view) {
+/** @type {(view: PeopleView, people: GrowingList) => Promise<void>} */
+async function showChanged(view, people) {
   view.ticks.clear();
-  await view.people.refresh();
+  await people.refresh();
 }
 
-async function afterTyping(view, signal) {
+/** @type {(view: PeopleView, people: GrowingList, signal: AbortSignal) => Promise<void>} */
+async function afterTyping(view, people, signal) {
   const typed = view.search.value;
   await pause(TYPING_MS, signal);
-  if (typed === view.search.value && !signal.aborted) await view.people.refresh();
+  if (typed === view.search.value && !signal.aborted) await people.refresh();
 }
 
+/** @type {() => Ticks<PersonBody>} */
 function peopleTicks() {
+  /** @type {HTMLButtonElement} */
   const merge = button("Merge", () => attempt(merge, async () => {
     const choice = await askMerge(ticks.items());
     if (!choice) return;
     await mergePeople(choice.kept, choice.others);
   }), { class: "primary" });
+  /** @type {HTMLButtonElement} */
   const hide = button("Hide", () => attempt(hide, async () => {
     const areHidden = ticks.items().every(({ isHidden }) => isHidden);
     for (const person of ticks.items()) await hidePerson(person, !areHidden);
   }));
+  /** @type {Ticks<PersonBody>} */
   const ticks = selection({ say: (n) => `${count(n, "person", "people")} chosen`, actions: [merge, hide] });
-  ticks.bar.addEventListener("select", ({ detail }) => {
-    merge.disabled = detail < 2;
+  ticks.bar.addEventListener("select", () => {
+    merge.disabled = ticks.items().length < 2;
     setText(hide, ticks.items().every(({ isHidden }) => isHidden) ? "Show again" : "Hide");
   });
   return ticks;
 }
 
+/** @type {(control: HTMLButtonElement, work: () => Promise<void>) => Promise<void>} */
 async function attempt(control, work) {
   setNotice("");
   try {

@@ -3,7 +3,7 @@
 import { confirm } from "/static/dialog.js";
 import { button, busy, make, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
-import { erasePerson, getPerson, hidePerson, listFaces, mergePeople, onChange } from "/static/people.js";
+import { NOBODY, erasePerson, getPerson, hidePerson, listFaces, mergePeople, onChange } from "/static/people.js";
 import { picture } from "/static/pictures.js";
 import { goTo, setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
@@ -16,36 +16,54 @@ import { photoTile } from "/static/views/photo.js";
 import { titleOf } from "/static/views/tile.js";
 import { count } from "/static/words.js";
 
+/** @typedef {{ person: PersonBody, take: (person: PersonBody) => void }} PersonView */
+
+/** @type {View} */
 export async function showPerson({ params: [id], signal }) {
-  const view = { person: await getPerson(id, { signal }) };
+  /** @type {PersonView} */
+  const view = { person: await getPerson(id, { signal }), take: () => {} };
+  /** @type {MoveFaces} */
   const move = (faces) => moveAway(view, faces);
-  view.ticks = selection({
+  /** @type {Ticks<FaceBody>} */
+  const ticks = selection({
     say: (n) => `${count(n, "face")} chosen`,
-    actions: [button("Move …", () => move(view.ticks.items()), { class: "primary" })],
+    actions: [button("Move …", () => move(ticks.items()), { class: "primary" })],
   });
   const head = personHead(view);
-  view.faces = growingList({
+  /** @type {GrowingList} */
+  const faces = growingList({
     list: make("ul", { class: "photos", "aria-label": "Photos" }), signal,
     empty: make("p", { class: "empty", hidden: true }, "No photo is left."),
     key: ({ faceId }) => faceId,
     load: (after) => listFaces(id, { after }, { signal }).then((page) => ({ items: page.faces, next: page.nextAfter })),
-    tile: (face) => photoTile(face, { ticks: view.ticks, move }),
+    tile: (face) => photoTile(face, { ticks, move }),
   });
-  onChange((kind, answer) => follow(view, kind, answer), signal);
-  await view.faces.grow();
+  onChange(async (kind, answer) => {
+    if (!follow(view, kind, answer)) return;
+    ticks.clear();
+    await faces.refresh();
+  }, signal);
+  await faces.grow();
   watchChanges(view.person.pack, signal);
-  return make("div", {}, head, view.faces.node, view.ticks.bar);
+  return make("div", {}, head, faces.node, ticks.bar);
 }
 
+/** @type {(view: PersonView) => HTMLElement} */
 function personHead(view) {
   const facts = make("p", { class: "quiet" });
+  /** @type {HTMLButtonElement} */
   const hide = button("", () => attempt(hide, () => hidePerson(view.person, !view.person.isHidden)));
+  /** @type {HTMLButtonElement} */
   const merge = button("Merge with …", () => attempt(merge, () => mergeWith(view.person)));
+  /** @type {HTMLButtonElement} */
   const erase = button("Erase …", () => attempt(erase, () => askErase(view.person)), { class: "danger" });
   const name = nameField({ person: () => view.person, changed: (after) => view.take(after) });
   let cover = picture(null);
   view.take = (person) => {
-    if (person.personId !== view.person.personId) return goTo(`#/people/${person.personId}`);
+    if (person.personId !== view.person.personId) {
+      goTo(`#/people/${person.personId}`);
+      return;
+    }
     view.person = person;
     setTitle(titleOf(person));
     const numbers = [count(person.photoCount, "photo"), count(person.faceCount, "face")];
@@ -63,6 +81,7 @@ function personHead(view) {
   return head;
 }
 
+/** @type {(person: PersonBody) => Promise<void>} */
 async function askErase(person) {
   const faces = count(person.faceCount, "face");
   const text = `The name goes, and ${faces} with all that was computed from them. The photos stay, `
@@ -73,28 +92,42 @@ async function askErase(person) {
   goTo("#/people");
 }
 
+/** @type {(person: PersonBody) => Promise<void>} */
 async function mergeWith(person) {
   const other = await choosePerson(`Who is ${titleOf(person)} as well?`, { pack: person.pack, except: person.personId });
-  const choice = other && await askMerge([person, other]);
+  if (!other || other === NOBODY) return;
+  const choice = await askMerge([person, other]);
   if (choice) await mergePeople(choice.kept, choice.others);
 }
 
+/** @type {(view: PersonView, faces: FaceBody[]) => Promise<void>} */
 async function moveAway(view, faces) {
   const { pack, personId } = view.person;
   await attempt(null, () => askMove(view.person, faces, { pack, except: personId }));
 }
 
-// What this person became: after a merge, a move or an undo with other photos, or another person.
+// What this person became: another person, or the same. Returns whether it has other photos now, as after
+// a merge, a move or an undo.
+/** @type {(view: PersonView, kind: ChangeKind, answer: Answer) => boolean} */
 function follow(view, kind, answer) {
-  const after = answer.people ?? [answer.person, answer.target].filter(Boolean);
+  const after = peopleOf(answer);
   const here = after.find(({ personId }) => personId === view.person.personId) ?? after[0];
-  if (!here) return goTo("#/people");
+  if (!here) {
+    goTo("#/people");
+    return false;
+  }
   view.take(here);
-  if (here.personId !== view.person.personId || kind === "rename" || kind === "hide") return null;
-  view.ticks.clear();
-  return view.faces.refresh();
+  return here.personId === view.person.personId && kind !== "rename" && kind !== "hide";
 }
 
+/** @type {(answer: Answer) => PersonBody[]} */
+function peopleOf(answer) {
+  if ("people" in answer) return answer.people;
+  const named = "target" in answer ? [answer.person, answer.target] : [answer.person];
+  return named.filter((person) => person !== null);
+}
+
+/** @type {(control: HTMLButtonElement | null, work: () => Promise<unknown>) => Promise<void>} */
 async function attempt(control, work) {
   setNotice("");
   try {

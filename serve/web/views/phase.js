@@ -11,15 +11,13 @@ const FIGURES = {
   rate: "Rate", left: "Time left", started: "Started", finished: "Finished",
 };
 
+/** @typedef {keyof typeof FIGURES} FigureKey */
+/** @typedef {ReturnType<typeof makeParts>} PhaseParts */
+
 // `explain` says in a few words what the phase does; `restart` does what the button promises.
+/** @type {(phase: Phase & { explain: string, restart: () => unknown }) => Shown<AnyPhase> & { offerRestart: (isLegal: boolean) => void }} */
 export function phaseCard({ title, explain, restart }) {
-  const parts = {
-    status: chip(), bar: bar(title), figures: figureList(),
-    percent: make("span", { class: "percent" }),
-    amount: make("p", { class: "amount" }), found: make("p", { class: "found quiet" }),
-    error: make("p", { class: "error", role: "alert", hidden: true }),
-    restart: button("Start again from here", restart, { class: "link", hidden: true }),
-  };
+  const parts = makeParts(title, restart);
   const node = make("article", { class: "phase" },
     make("header", {}, make("h3", {}, title), parts.status.node),
     make("p", { class: "quiet" }, explain),
@@ -32,6 +30,19 @@ export function phaseCard({ title, explain, restart }) {
   };
 }
 
+/**
+ * @param {string} title
+ * @param {() => unknown} restart
+ */
+const makeParts = (title, restart) => ({
+  status: chip(), bar: bar(title), figures: figureList(),
+  percent: make("span", { class: "percent" }),
+  amount: make("p", { class: "amount" }), found: make("p", { class: "found quiet" }),
+  error: make("p", { class: "error", role: "alert", hidden: true }),
+  restart: button("Start again from here", restart, { class: "link", hidden: true }),
+});
+
+/** @type {(parts: PhaseParts, phase: AnyPhase) => void} */
 function showPhase(parts, phase) {
   const { progress } = phase;
   parts.status.update(phase.status);
@@ -44,6 +55,7 @@ function showPhase(parts, phase) {
   parts.figures.update(figuresOf(phase));
 }
 
+/** @type {(phase: AnyPhase) => string} */
 function sayAmount(phase) {
   const { current, total } = phase.progress;
   const unit = unitOf(phase);
@@ -52,15 +64,17 @@ function sayAmount(phase) {
   return `${number(current)} of ${count(total, unit)}`;
 }
 
+/** @type {(phase: AnyPhase) => string} */
 function sayFound({ facesDetected, step, clustersFound, facesUngrouped }) {
   return [
     facesDetected != null && `${count(facesDetected, "face")} found`,
     stepWords(step),
     clustersFound != null && `${count(clustersFound, "person", "people")} found`,
-    facesUngrouped && `${count(facesUngrouped, "face")} in no group`,
+    facesUngrouped ? `${count(facesUngrouped, "face")} in no group` : null,
   ].filter(Boolean).join(" · ");
 }
 
+/** @type {(phase: AnyPhase) => Record<FigureKey, string | null>} */
 function figuresOf(phase) {
   const { progress, startedAt, completedAt, status } = phase;
   const isRunning = status === "running";
@@ -76,15 +90,18 @@ function figuresOf(phase) {
   };
 }
 
+/** @type {() => Shown<Record<FigureKey, string | null>>} */
 function figureList() {
-  const values = Object.fromEntries(Object.keys(FIGURES).map((key) => [key, make("dd")]));
-  const groups = Object.entries(values).map(([key, value]) =>
-    make("div", { class: key }, make("dt", {}, FIGURES[key]), value));
+  const keys = /** @type {FigureKey[]} */ (Object.keys(FIGURES));
+  const groups = keys.map((key) => {
+    const value = make("dd");
+    return { key, value, node: make("div", { class: key }, make("dt", {}, FIGURES[key]), value) };
+  });
   return {
-    node: make("dl", {}, groups),
-    update: (figures) => Object.entries(values).forEach(([key, value]) => {
+    node: make("dl", {}, groups.map(({ node }) => node)),
+    update: (figures) => groups.forEach(({ key, value, node }) => {
       setText(value, figures[key] ?? "–");
-      value.parentElement.classList.toggle("some", key === "failed" && figures.failed !== "0");
+      node.classList.toggle("some", key === "failed" && figures.failed !== "0");
     }),
   };
 }

@@ -6,6 +6,7 @@ import { load, picture } from "/static/pictures.js";
 import { count, day, fileName, number } from "/static/words.js";
 
 // A picture with a frame around each box; boxes, width and height are in the photo's own pixels.
+/** @type {(image: HTMLElement, boxes: BoxBody[], size: Size) => HTMLElement} */
 export function markedPicture(image, boxes, { imageWidth, imageHeight }) {
   const marks = boxes.map((box) => {
     const mark = make("span", { class: "mark" });
@@ -16,12 +17,14 @@ export function markedPicture(image, boxes, { imageWidth, imageHeight }) {
     return mark;
   });
   const frame = make("span", { class: "frame" }, image, marks);
-  frame.style.setProperty("--ratio", imageWidth / imageHeight);
+  frame.style.setProperty("--ratio", String(imageWidth / imageHeight));
   return frame;
 }
 
+/** @type {(part: number, whole: number) => string} */
 const share = (part, whole) => `${(100 * part) / whole}%`;
 
+/** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, move: MoveFaces }) => HTMLElement} */
 export function photoTile(face, { ticks, move }) {
   const name = fileName(face.path);
   const open = make("button", {
@@ -29,13 +32,15 @@ export function photoTile(face, { ticks, move }) {
   }, markedPicture(picture(face.thumbnailUrl), [face.box], face), copiesOf(face));
   const tile = make("li", { "data-face": face.faceId },
     make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)), open);
-  tile.style.setProperty("--ratio", face.imageWidth / face.imageHeight);
+  tile.style.setProperty("--ratio", String(face.imageWidth / face.imageHeight));
   return tile;
 }
 
+/** @type {(face: FaceBody) => HTMLElement | null} */
 const copiesOf = ({ duplicates }) =>
   (duplicates ? make("span", { class: "copies" }, `+ ${count(duplicates, "copy", "copies")}`) : null);
 
+/** @type {(face: FaceBody, move: MoveFaces) => Promise<void>} */
 export async function openPhoto(face, move) {
   const lack = make("p", { class: "wrong", role: "status" });
   const large = picture(face.previewUrl, {
@@ -53,6 +58,7 @@ export async function openPhoto(face, move) {
   if (wants === "move") await move([face]);
 }
 
+/** @type {(face: FaceBody) => string} */
 function describe({ takenAt, imageWidth, imageHeight, duplicates, isPlacedByUser }) {
   const facts = [takenAt && day(takenAt), `${number(imageWidth)} × ${number(imageHeight)} pixels`];
   if (duplicates) facts.push(`${count(duplicates, "more copy", "more copies")} of this photo`);

@@ -12,6 +12,7 @@ import { overview } from "/static/views/overview.js";
 import { phaseCard } from "/static/views/phase.js";
 import { fileName, time } from "/static/words.js";
 
+/** @type {Record<PhaseName, string>} */
 const EXPLAIN = {
   training: "Each photo is checked and fingerprinted. Skipped: duplicates, and photos known from before.",
   face_detection: "Faces are found and described. Skipped: duplicates, photos known from before or unreadable.",
@@ -20,40 +21,65 @@ const EXPLAIN = {
 
 const WORKING = new Set(["pending", "running"]);
 
+/**
+ * @typedef {object} SessionView
+ * @property {string} title
+ * @property {HTMLElement} node
+ * @property {ReturnType<typeof overview>} overview
+ * @property {ReturnType<typeof moveButtons>} moves
+ * @property {ReturnType<typeof phaseCard>[]} phases
+ * @property {ReturnType<typeof failureTable>} failures
+ * @property {HTMLButtonElement} erase
+ * @property {HTMLElement} spoken
+ * @property {string} news what was spoken last
+ * @property {Date | null} seenAt when the server said last what is shown
+ * @property {boolean} isOver
+ */
+
+/** @type {View} */
 export async function showSession({ params: [id], signal }) {
+  /** @type {SessionBody} */
   const session = await getJson(`/training/${id}`, { signal });
   const view = buildView(session, { signal });
   watch(view, { id, signal });
   return view.node;
 }
 
+/** @type {(session: SessionBody, options: { signal: AbortSignal }) => SessionView} */
 function buildView(session, { signal }) {
   const id = session.sessionId;
   const title = session.name ?? fileName(session.rootPath);
+  /** @type {SendMove} */
   const move = async (name, query = "") => {
+    /** @type {SessionBody} */
     const moved = await sendJson("POST", `/training/${id}/${name}${query}`);
-    if (parts.isOver) reload(); // nobody follows a session that is over
-    else allow(parts, moved);
+    if (view.isOver) reload(); // nobody follows a session that is over
+    else allow(view, moved);
   };
+  /** @type {ReturnType<typeof moveButtons>} */
+  const moves = moveButtons(move);
   const parts = {
     title,
     overview: overview(session, title),
-    moves: moveButtons(move),
+    moves,
     phases: PHASES.map((phase) => phaseCard({
-      ...phase, explain: EXPLAIN[phase.name], restart: () => askRestart(phase, parts.moves.attempt, move),
+      ...phase, explain: EXPLAIN[phase.name], restart: () => askRestart(phase, moves.attempt, move),
     })),
-    failures: failureTable(session, { retry: () => parts.moves.attempt(() => move("retry")), signal }),
-    erase: button("Erase this session …", () => askErase(session, parts), { class: "danger", hidden: true }),
+    failures: failureTable(session, { retry: () => moves.attempt(() => move("retry")), signal }),
+    erase: button("Erase this session …", () => askErase(session, view), { class: "danger", hidden: true }),
     spoken: make("p", { class: "spoken", role: "status" }),
   };
-  parts.node = make("div", { class: "session" },
+  const node = make("div", { class: "session" },
     parts.overview.node, parts.moves.node, parts.spoken,
-    make("section", { "aria-label": "The three phases", class: "phases" }, parts.phases.map(({ node }) => node)),
+    make("section", { "aria-label": "The three phases", class: "phases" }, parts.phases.map((card) => card.node)),
     parts.failures.node, make("p", { class: "last" }, parts.erase));
-  allow(parts, session);
-  return parts;
+  /** @type {SessionView} */
+  const view = { ...parts, node, news: "", seenAt: null, isOver: false };
+  allow(view, session);
+  return view;
 }
 
+/** @type {(session: SessionBody, view: Pick<SessionView, "title" | "erase" | "moves">) => Promise<void>} */
 async function askErase({ sessionId }, { title, erase, moves }) {
   const text = "What is known of its photos goes, unless another session has found them as well: thumbnails, "
     + "faces, and people who are in no other photo. The photos themselves stay. This cannot be undone.";
@@ -64,6 +90,7 @@ async function askErase({ sessionId }, { title, erase, moves }) {
   });
 }
 
+/** @type {(phase: Phase, attempt: (work: () => Promise<void>) => Promise<void>, move: SendMove) => Promise<void>} */
 async function askRestart({ name, title }, attempt, move) {
   const text = name === "clustering"
     ? "The faces are grouped again. People that have a name, and what you changed by hand, stay."
@@ -74,9 +101,12 @@ async function askRestart({ name, title }, attempt, move) {
 }
 
 // Follows the session until it is over. What is legal is asked for again whenever its status changes.
+/** @type {(view: SessionView, options: { id: string, signal: AbortSignal }) => Promise<void>} */
 async function watch(view, { id, signal }) {
+  /** @type {SessionStatus | null} */
   let status = null;
   const refresh = async () => allow(view, await getJson(`/training/${id}`, { signal }));
+  /** @type {(progress: ProgressBody) => void} */
   const show = (progress) => {
     showProgress(view, progress);
     if (status !== null && status !== progress.overallStatus) refresh().catch(ignoreLoss);
@@ -89,11 +119,13 @@ async function watch(view, { id, signal }) {
   }
 }
 
+/** @type {(error: Error) => void} */
 function ignoreLoss(error) {
   // follow() shows a lost connection, and takes it up again.
   if (!(error instanceof Unreachable) && error.name !== "AbortError") throw error;
 }
 
+/** @type {(view: SessionView, progress: ProgressBody) => void} */
 function showProgress(view, progress) {
   setNotice("");
   view.node.classList.remove("stale");
@@ -108,6 +140,7 @@ function showProgress(view, progress) {
 }
 
 // Screen readers hear a change of status or phase, and every tenth part.
+/** @type {(view: SessionView, progress: ProgressBody, percentage: number) => void} */
 function speak(view, progress, percentage) {
   const { overallStatus, overallProgress } = progress;
   const news = [overallStatus, overallProgress.currentPhase, Math.floor(percentage / 10)].join();
@@ -116,12 +149,14 @@ function speak(view, progress, percentage) {
   setText(view.spoken, `${say(progress)}. ${percentage} %`);
 }
 
+/** @type {(view: SessionView) => void} */
 function showLoss(view) {
   view.node.classList.add("stale");
   const since = view.seenAt ? ` What you see is from ${time(view.seenAt)}.` : "";
   setNotice(`The connection to the server is lost.${since} Trying again …`);
 }
 
+/** @type {(view: SessionView, session: SessionBody) => void} */
 function allow(view, session) {
   const legal = new Set(session.legalMoves ?? []);
   view.moves.allow(legal);

@@ -10,6 +10,15 @@ import { startForm } from "/static/views/start.js";
 const PAGE = 50;
 const ASK_AGAIN_MS = 3000;
 
+/**
+ * @typedef {object} LibraryList
+ * @property {HTMLElement} node
+ * @property {() => Promise<void>} load
+ * @property {() => Promise<void>} loadSessions
+ * @property {() => string} changing
+ */
+
+/** @type {View} */
 export async function showSessions({ signal }) {
   setTitle("Sessions");
   const list = libraryList(signal);
@@ -25,31 +34,38 @@ export async function showSessions({ signal }) {
 }
 
 // Sessions may come before their library, and libraries before their sessions.
+/** @type {(signal: AbortSignal) => LibraryList} */
 function libraryList(signal) {
+  /** @type {Map<number, ReturnType<typeof libraryCard>>} */
   const cards = new Map();
+  /** @type {Map<number, SessionBody>} */
   const sessions = new Map();
   const items = make("ul", { class: "libraries" });
   const empty = make("p", { class: "quiet", hidden: true },
     "None yet. The first one appears here as soon as you start it.");
   const more = button("Older sessions", () => busy(more, loadOlder), { class: "more", hidden: true });
+  /** @type {number | null | undefined} */
   let before;
 
   async function load() {
+    /** @type {LibrariesBody} */
     const { libraries } = await getJson("/libraries", { signal });
     const nodes = libraries.map((library) => {
-      const { libraryId: id } = library;
-      if (!cards.has(id)) cards.set(id, libraryCard(library, load));
-      cards.get(id).update(library);
-      return cards.get(id).node;
+      const card = cards.get(library.libraryId) ?? libraryCard(library, load);
+      cards.set(library.libraryId, card);
+      card.update(library);
+      return card.node;
     });
     if (nodes.length !== items.children.length || nodes.some((node, i) => items.children[i] !== node)) {
       items.replaceChildren(...nodes);
     }
     setHidden(empty, nodes.length > 0);
-    sessions.forEach(place);
+    for (const session of sessions.values()) place(session);
   }
 
+  /** @type {(from?: number | null) => Promise<void>} */
   async function loadSessions(from = null) {
+    /** @type {SessionsBody} */
     const page = await getJson(`/training${queryOf({ limit: PAGE, before: from })}`, { signal });
     page.sessions.forEach((session) => {
       sessions.set(session.sessionId, session);
@@ -61,6 +77,7 @@ function libraryList(signal) {
   }
 
   const loadOlder = () => loadSessions(before);
+  /** @type {(session: SessionBody) => void} */
   const place = (session) => cards.get(session.libraryId)?.take(session);
   const changing = () => [...sessions.values()].filter(isChanging).map(({ sessionId }) => sessionId).join();
   return { node: make("div", {}, items, empty, more), load, loadSessions, changing };
@@ -68,6 +85,7 @@ function libraryList(signal) {
 
 // Asks again only while a session on the list can change by itself; what a library holds, only when
 // one has begun or ended.
+/** @type {(list: LibraryList, signal: AbortSignal) => Promise<void>} */
 async function refresh(list, signal) {
   while (list.changing()) {
     const before = list.changing();

@@ -12,11 +12,14 @@ export function startForm() {
   const name = make("input", { id: "name", maxlength: 200, autocomplete: "off", placeholder: "optional" });
   const wrong = make("p", { id: "root-wrong", class: "wrong", role: "alert" });
   const start = make("button", { type: "submit", class: "primary" }, "Start");
+  /** @type {(event: SubmitEvent) => Promise<void>} */
   const submit = async (event) => {
     event.preventDefault();
     showWrong(root, wrong, "");
+    /** @type {StartBody} */
     const body = { rootPath: root.value.trim(), ...(name.value.trim() && { name: name.value.trim() }) };
     try {
+      /** @type {SessionBody} */
       const session = await busy(start, () => sendJson("POST", "/training", body));
       goTo(`#/sessions/${session.sessionId}`);
     } catch (error) {
@@ -32,6 +35,7 @@ export function startForm() {
     wrong);
 }
 
+/** @type {(field: HTMLElement, place: HTMLElement, text: string) => void} */
 function showWrong(field, place, text) {
   setText(place, text);
   if (text) field.setAttribute("aria-invalid", "true");

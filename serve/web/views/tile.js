@@ -7,8 +7,10 @@ import { count } from "/static/words.js";
 
 const SIDE = 128;
 
+/** @type {(person: Pick<PersonBody, "name">) => string} */
 export const titleOf = ({ name }) => name ?? "Somebody without a name";
 
+/** @type {(person: PersonBody, options: { ticks: Ticks<PersonBody>, merged: () => unknown }) => HTMLElement} */
 export function personTile(person, { ticks, merged }) {
   let known = person;
   const face = picture(person.coverUrl, { class: "face", width: SIDE, height: SIDE });
@@ -18,6 +20,7 @@ export function personTile(person, { ticks, merged }) {
   const name = nameField({ person: () => known, changed: take });
   const node = make("li", { "data-person": person.personId }, box, link, name.node, photos);
 
+  /** @type {(after: PersonBody) => unknown} */
   function take(after) {
     if (after.personId !== known.personId) return merged();
     known = after;

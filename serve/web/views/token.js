@@ -4,6 +4,7 @@ import { button, make } from "/static/dom.js";
 import { setTitle } from "/static/router.js";
 import { readToken, setToken } from "/static/token.js";
 
+/** @type {(wasWrong: boolean) => HTMLElement} */
 export function tokenForm(wasWrong) {
   setTitle("Token");
   const field = make("input", {
@@ -11,6 +12,7 @@ export function tokenForm(wasWrong) {
     "aria-describedby": wasWrong ? "token-wrong token-hint" : "token-hint",
     "aria-invalid": wasWrong ? "true" : null,
   });
+  /** @type {(event: SubmitEvent) => void} */
   const submit = (event) => {
     event.preventDefault();
     const token = readToken(field.value);

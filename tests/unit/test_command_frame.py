@@ -1,0 +1,90 @@
+"""One frame for all commands: an error of ours is one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from cluster.core.errors import (
+    BadSetting,
+    DatabaseUnusable,
+    HeadcountError,
+    NotFound,
+    PackNotFound,
+    RootEmpty,
+    RootUnreachable,
+    SessionBusy,
+    SessionRunning,
+)
+from jobs import control, erase, library, regroup, status, train
+from jobs.command import BAD_ARGUMENTS, EXIT_CODES, FAILED, run_command
+
+ERRORS: tuple[HeadcountError, ...] = (
+    BadSetting("--root", "name it."),
+    RootEmpty("/photos", "holds no photo."),
+    RootUnreachable("/photos", 60.0),
+    PackNotFound("x", "there is none."),
+    NotFound("session", 7),
+    SessionBusy(7),
+    SessionRunning(7),
+    DatabaseUnusable("The tables are damaged."),
+)
+CODES = {
+    "train": (2, 2, 2, 2, 2, 2, 2, 1),
+    "regroup": (2, 1, 1, 1, 2, 2, 2, 1),
+    "control": (2, 1, 1, 1, 2, 1, 1, 1),
+    "erase": (2, 1, 1, 1, 2, 1, 1, 1),
+    "library": (2, 2, 1, 1, 2, 1, 1, 1),
+    "status": (2, 2, 2, 2, 2, 2, 2, 2),
+}
+COMMANDS = {
+    "train": (train, ["--root", "/photos"]),
+    "regroup": (regroup, []),
+    "control": (control, ["pause", "7"]),
+    "erase": (erase, ["--session", "7", "--yes"]),
+    "library": (library, []),
+    "status": (status, ["7"]),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("number", range(len(ERRORS)))
+def test_an_error_ends_a_command_with_its_code_and_one_line(
+    name: str, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ERRORS[number]
+
+    command, arguments = COMMANDS[name]
+    monkeypatch.setattr(command, "load_settings", fail)
+    assert command.main(arguments) == CODES[name][number]
+    assert capsys.readouterr().err == f"headcount: {ERRORS[number]}\n"
+
+
+def test_a_job_that_comes_too_late_has_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(options: argparse.Namespace) -> int:
+        raise SessionBusy(7)
+
+    monkeypatch.setattr(train, "read_and_run", fail)
+    assert train.main(["--resume", "7"]) == BAD_ARGUMENTS
+    assert train.main(["--resume", "7", "--if-waiting"]) == 0
+
+
+def test_an_error_that_is_not_listed_has_the_code_of_its_parent() -> None:
+    assert SessionRunning not in EXIT_CODES
+
+    def fail() -> int:
+        raise SessionRunning(7)
+
+    assert run_command(fail) == FAILED
+    assert run_command(fail, but={SessionBusy: BAD_ARGUMENTS}) == BAD_ARGUMENTS
+    assert run_command(fail, but={SessionBusy: BAD_ARGUMENTS, SessionRunning: 5}) == 5
+
+
+def test_what_is_no_error_of_ours_is_not_handled_here() -> None:
+    def fail() -> int:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="the disk is full"):
+        run_command(fail)

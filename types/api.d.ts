@@ -1,0 +1,323 @@
+// What the API takes and answers, as its OpenAPI document has it: do not edit. When a test says
+// that the server has changed: python -m tests.house.page_types
+
+interface BoxBody {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+type ChangeKind = "rename" | "hide" | "merge" | "move" | "undo";
+
+interface ChangedBody {
+  person: PersonBody;
+  changeId: number | null;
+}
+
+interface ClusteringBody {
+  name: PhaseName;
+  status: PhaseStatus;
+  attempt: number;
+  discovering: boolean;
+  progress: CountsBody;
+  startedAt: string | null;
+  completedAt: string | null;
+  error: string | null;
+  step: string | null;
+  clustersFound: number | null;
+  facesClustered: number | null;
+  facesUngrouped: number | null;
+}
+
+interface ConfirmedBody {
+  missing: number;
+}
+
+interface CountsBody {
+  current: number;
+  total: number;
+  percentage: number;
+  etaSeconds: number | null;
+  imagesPerMinute: number | null;
+  processed: number;
+  skipped: number;
+  failed: number;
+}
+
+interface EditBody {
+  name?: string | null;
+  isHidden?: boolean | null;
+  version: number;
+}
+
+interface ErasedBody {
+  photos: number;
+  faces: number;
+  people: number;
+}
+
+interface FaceBody {
+  faceId: number;
+  imageId: number;
+  path: string;
+  personId: number | null;
+  box: BoxBody;
+  imageWidth: number;
+  imageHeight: number;
+  score: number;
+  quality: number;
+  isPlacedByUser: boolean;
+  takenAt: string | null;
+  cropUrl: string;
+  thumbnailUrl: string;
+  previewUrl: string;
+  duplicates: number;
+}
+
+interface FaceDetectionBody {
+  name: PhaseName;
+  status: PhaseStatus;
+  attempt: number;
+  discovering: boolean;
+  progress: CountsBody;
+  startedAt: string | null;
+  completedAt: string | null;
+  error: string | null;
+  facesDetected: number;
+}
+
+interface FacesBody {
+  faces: FaceBody[];
+  total: number;
+  nextAfter: number | null;
+}
+
+interface FailureBody {
+  fileId: number;
+  path: string;
+  phase: PhaseName;
+  reason: string;
+}
+
+interface FailuresBody {
+  failures: FailureBody[];
+  total: number;
+  nextAfter: number | null;
+}
+
+interface FoundFaceBody {
+  box: BoxBody;
+  score: number;
+  quality: number;
+  matches: MatchBody[];
+}
+
+interface HealthBody {
+  status: string;
+}
+
+interface LastChangeBody {
+  changeId: number;
+  kind: ChangeKind;
+  summary: string;
+  canUndo: boolean;
+  createdAt: string;
+}
+
+interface LastSessionBody {
+  sessionId: number;
+  status: SessionStatus;
+  createdAt: string;
+  completedAt: string | null;
+}
+
+interface LibrariesBody {
+  libraries: LibraryBody[];
+}
+
+interface LibraryBody {
+  libraryId: number;
+  rootPath: string;
+  photoCount: number;
+  missingCount: number;
+  peopleCount: number;
+  sessionCount: number;
+  lastSession: LastSessionBody | null;
+  goneUnconfirmed: UnconfirmedBody | null;
+}
+
+interface MatchBody {
+  person: PersonBody;
+  similarity: number;
+}
+
+interface MergeBody {
+  otherIds: number[];
+  versions: Record<string, number>;
+}
+
+type Move = "start" | "pause" | "resume" | "cancel" | "restart" | "retry" | "take_over" | "complete" | "fail";
+
+interface MovedBody {
+  person: PersonBody | null;
+  target: PersonBody | null;
+  changeId: number;
+}
+
+interface OverallBody {
+  percentage: number;
+  etaSeconds: number | null;
+  currentPhase: PhaseName | null;
+}
+
+interface PeopleBody {
+  people: PersonBody[];
+  total: number;
+  nextOffset: number | null;
+  pack: string;
+  ungroupedFaces: number;
+}
+
+interface PersonBody {
+  personId: number;
+  pack: string;
+  name: string | null;
+  isHidden: boolean;
+  version: number;
+  faceCount: number;
+  photoCount: number;
+  coverFaceId: number | null;
+  coverUrl: string | null;
+}
+
+interface PhaseBody {
+  name: PhaseName;
+  status: PhaseStatus;
+  attempt: number;
+  discovering: boolean;
+  progress: CountsBody;
+  startedAt: string | null;
+  completedAt: string | null;
+  error: string | null;
+}
+
+type PhaseName = "training" | "face_detection" | "clustering";
+
+type PhaseStatus = "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";
+
+interface PhasesBody {
+  training: PhaseBody;
+  faceDetection: FaceDetectionBody;
+  clustering: ClusteringBody;
+}
+
+interface PhotoBody {
+  imageId: number;
+  width: number;
+  height: number;
+  takenAt: string | null;
+  missingSince: string | null;
+  duplicateOf: number | null;
+  duplicates: number[];
+  similarTo: number | null;
+  similar: number[];
+  files: PhotoFileBody[];
+  people: PhotoPersonBody[];
+  thumbnailUrl: string;
+  previewUrl: string;
+}
+
+interface PhotoFileBody {
+  fileId: number;
+  path: string;
+  size: number | null;
+  modifiedAt: string | null;
+  present: boolean;
+  missingSince: string | null;
+  superseded: boolean;
+}
+
+interface PhotoPersonBody {
+  personId: number;
+  name: string | null;
+  faceIds: number[];
+}
+
+interface PlaceBody {
+  faceIds: number[];
+  toPersonId?: number | null;
+}
+
+interface ProgressBody {
+  sessionId: number;
+  overallStatus: SessionStatus;
+  version: number;
+  waitingFor: string | null;
+  overallProgress: OverallBody;
+  phases: PhasesBody;
+}
+
+interface SearchBody {
+  faces: FoundFaceBody[];
+  imageWidth: number;
+  imageHeight: number;
+  pack: string;
+}
+
+interface SessionBody {
+  sessionId: number;
+  libraryId: number;
+  jobId: string | null;
+  jobUrl: string | null;
+  rootPath: string;
+  name: string | null;
+  pack: string;
+  status: SessionStatus;
+  error: string | null;
+  createdAt: string;
+  startedAt: string | null;
+  completedAt: string | null;
+  photoCount: number | null;
+  peopleCount: number | null;
+  passedOver: Record<string, number>;
+  passedOverText: string;
+  moved: number;
+  missing: number;
+  goneUnconfirmed: UnconfirmedBody | null;
+  legalMoves: Move[];
+}
+
+type SessionStatus = "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";
+
+interface SessionsBody {
+  sessions: SessionBody[];
+  total: number;
+  nextBefore: number | null;
+}
+
+interface SplitBody {
+  faceIds: number[];
+  toPersonId?: number | "nobody" | null;
+  version: number;
+}
+
+interface StartBody {
+  rootPath: string;
+  name?: string | null;
+  options?: StartOptions;
+}
+
+interface StartOptions {
+  pack?: string | null;
+}
+
+interface UnconfirmedBody {
+  known: number;
+  gone: number;
+}
+
+interface UndoneBody {
+  people: PersonBody[];
+  changeId: number;
+}
