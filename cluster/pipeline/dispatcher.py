@@ -140,7 +140,7 @@ class Dispatcher:
             self._suspect = self._start(self._returned.popleft())
 
     def collect(self, *, timeout_s: float) -> None:
-        """Wait up to `timeout_s` for a finished batch, and settle it; kill a worker that hangs."""
+        """Wait up to `timeout_s` for finished batches; kill a worker that hangs."""
         if not self._running:
             return
         waiting = list(self._running)
@@ -187,7 +187,7 @@ class Dispatcher:
     def _requeue_lost(self, batch: Batch, error: Exception, *, was_suspect: bool) -> None:
         self._crashes_in_a_row += 1
         if self._crashes_in_a_row > MAX_CRASHES_IN_A_ROW:
-            raise PhaseFailed(f"Workers keep dying; the last one said: {error}") from error
+            raise PhaseFailed(f"Workers keep dying; the last error was: {error}") from error
         logger.warning(
             "batch requeued", session=batch.session_id, batch=batch.batch_id, error=str(error)
         )

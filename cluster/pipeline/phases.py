@@ -39,7 +39,7 @@ from cluster.tasks.ingest import TrainingBatch
 from cluster.vision.relations.turning import turn_jpeg
 from cluster.vision.sources.library_walk import ask_storage, check_root, find_gone, walk_photos
 
-CRASHED = "this photo crashed its worker again and again"
+CRASHED = "this photo crashed its worker repeatedly"
 POLL_S = 0.2
 IDLE_S = 0.02
 CANCEL_LIMIT_S = 5.0

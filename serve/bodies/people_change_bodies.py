@@ -127,7 +127,7 @@ class MovedBody(Body):
 
 
 class UndoneBody(Body):
-    """All people that the undo changed or restored."""
+    """The people that the undo changed or restored, without those who are gone now."""
 
     people: list[PersonBody]
     change_id: int

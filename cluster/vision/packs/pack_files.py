@@ -58,7 +58,7 @@ def resolve_pack(requested: str = AUTO, *, models_dir: Path | None = None) -> Pa
         found = _find_any(root)
         return _bundled(f"no InsightFace pack in {root}; {_HINT}") if found is None else found
     if requested == BUNDLED:
-        return _bundled(f"asked for; {_HINT}")
+        return _bundled(f"requested; {_HINT}")
     if _is_folder(requested):
         return _open_folder(Path(requested).expanduser().resolve(), root=root, requested=requested)
     if not _models_in(root / requested):

@@ -40,7 +40,7 @@ def make_preview(
     except TimeOver:
         raise UnreachableImage(path, say_time_over(timeout_s)) from None
     except ProcessLost:
-        raise UnreadableImage(path, "it ends the process that reads it") from None
+        raise UnreadableImage(path, "it crashes the process that reads it") from None
 
 
 def draw_preview(path: str, sha256: bytes, *, max_bytes: int, max_pixels: int) -> bytes:

@@ -69,8 +69,8 @@ def _refuse_outside(top: str, allowed: list[str] | None) -> None:
         raise RootNotAllowed(
             top,
             "it, or a folder above it, has become a link that leads out of the folders that may be "
-            "indexed over HTTP. Put the folder back, or let allowed_roots list the place where it "
-            "is now, and start a new session over that.",
+            "indexed over HTTP. Put the folder back, or add its new place to allowed_roots and "
+            "start a new session over it.",
         )
 
 

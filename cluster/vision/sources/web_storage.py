@@ -68,4 +68,4 @@ async def _refuse_other_places(
     location = redirect.response.headers.get("Location", "")
     target = redirect.url.join(yarl.URL(location))
     if not leads_to_itself(str(redirect.url), str(target)):
-        raise LeadsElsewhere(f"the server sends on to another place, on {target.host}")
+        raise LeadsElsewhere(f"the server redirects to another place, on {target.host}")
