@@ -22,9 +22,6 @@ from cluster.core.errors import UnreachableImage
 
 Result = TypeVar("Result")
 
-DEFAULT_TIMEOUT_S = 60.0
-"""Ten times what the largest photos take that are within the default limits."""
-
 _own = threading.local()
 _burdens: set[_Attempt[Any]] = set()
 
