@@ -22,8 +22,8 @@ from typing import Any
 
 from bench.baselines import run_insightface_loop
 from bench.libraries import list_photos
-from cluster.actors.detection import Detection, DetectionBatch
-from cluster.core.photos import DetectionOutcome, Item, Settled
+from cluster.actors.detection import Detection
+from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
 from cluster.core.progress import PhaseCounts
 from cluster.inference import Provider, pick_provider
 from cluster.vision.packs.detector import DetectorOptions, load_detector
@@ -79,11 +79,11 @@ def measure(
         decode_threads=options.decode_threads if provider == "CUDA" else 0,
     )
     items = tuple(Item(number, path) for number, path in enumerate(paths))
-    detection.detect_batch(DetectionBatch(1, 1, 0, options.pack, items[:64]))
+    detection.detect_batch(Batch(1, 1, 0, options.pack, items[:64]))
     faces.count = 0
     with watched_gpu() as utilisation:
         started = time.perf_counter()
-        detection.detect_batch(DetectionBatch(1, 1, 1, options.pack, items))
+        detection.detect_batch(Batch(1, 1, 1, options.pack, items))
         seconds = time.perf_counter() - started
     return {
         "provider": detector.provider,
@@ -104,7 +104,7 @@ class Faces:
     count: int = 0
     revision: int = 0
 
-    def settle(self, batch: DetectionBatch, outcomes: Sequence[DetectionOutcome]) -> Settled:
+    def settle(self, batch: Batch, outcomes: Sequence[DetectionOutcome]) -> Settled:
         """Count the faces of a batch and commit nothing."""
         self.count += sum(len(outcome.faces) for outcome in outcomes)
         self.revision += 1

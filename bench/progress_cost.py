@@ -24,9 +24,9 @@ import psutil
 import ray
 
 from bench.libraries import list_photos
-from cluster.actors.detection import Detection, DetectionBatch
+from cluster.actors.detection import Detection
 from cluster.core.metrics import Meter
-from cluster.core.photos import Item, Settled
+from cluster.core.photos import Batch, Item, Settled
 from cluster.core.progress import PhaseCounts
 from cluster.ray_meter import RayMeter
 from cluster.settings import load_settings
@@ -80,7 +80,7 @@ def compare(runtime: Runtime, paths: list[str], pack: str, *, rounds: int) -> di
         started = time.perf_counter()
         for start in range(0, len(paths), BATCH):
             items = tuple(Item(i, path) for i, path in enumerate(paths[start : start + BATCH]))
-            detection.detect_batch(DetectionBatch(session.id, 1, next(numbers), pack, items))
+            detection.detect_batch(Batch(session.id, 1, next(numbers), pack, items))
         return time.perf_counter() - started
 
     progress = runtime.progress
@@ -107,7 +107,7 @@ def compare(runtime: Runtime, paths: list[str], pack: str, *, rounds: int) -> di
     }
 
 
-def settle_nothing(batch: DetectionBatch, outcomes: object) -> Settled:
+def settle_nothing(batch: Batch, outcomes: object) -> Settled:
     """Replace the commit, which is the same with and without reports."""
     return Settled(batch.batch_id, PhaseCounts(total=1_000_000, processed=batch.batch_id * BATCH))
 

@@ -31,9 +31,9 @@ import ray
 from ray.actor import ActorHandle
 from sqlalchemy import text
 
-from cluster.actors.detection import Detected, Detection, DetectionBatch, commit_detection
+from cluster.actors.detection import Detected, Detection, commit_detection
 from cluster.core.faces import BoundingBox, Face
-from cluster.core.photos import FoundPhoto
+from cluster.core.photos import Batch, FoundPhoto
 from cluster.core.reports import report_interval_s
 from cluster.core.sessions import Move, PhaseName
 from cluster.core.steps import StepTimes
@@ -220,7 +220,7 @@ class DetectorHost:
             for _ in range(count)
         ]
 
-    def detect_batch(self, number: int, batch: DetectionBatch) -> Detected:
+    def detect_batch(self, number: int, batch: Batch) -> Detected:
         """Process a batch with detector `number`."""
         return self._detectors[number].detect_batch(batch)
 
@@ -252,7 +252,7 @@ class SimulatedDetectors:
         """Return how many batches may be in flight."""
         return 2 * len(self._detectors)
 
-    def start(self, batch: DetectionBatch) -> ray.ObjectRef:
+    def start(self, batch: Batch) -> ray.ObjectRef:
         """Start a batch on the detector that holds the fewest batches."""
         detector = min(self._detectors, key=lambda d: d.held)
         reference: ray.ObjectRef = detector.host.detect_batch.remote(detector.number, batch)

@@ -22,9 +22,6 @@ from cluster.core.errors import UnreachableImage
 
 Result = TypeVar("Result")
 
-DEFAULT_TIMEOUT_S = 60.0
-"""Ten times the time of the largest photos that the default limits allow."""
-
 _own = threading.local()
 _burdens: set[_Attempt[Any]] = set()
 
@@ -91,7 +88,7 @@ def holding(lock: threading.Lock) -> Iterator[None]:
     try:
         yield
     finally:
-        attempt.requeue(lock)
+        attempt.release(lock)
 
 
 def is_burdened() -> bool:
@@ -152,7 +149,7 @@ class _Attempt(Generic[Result]):
             self._held.append(lock)
             self._changed.notify()
 
-    def requeue(self, lock: threading.Lock) -> None:
+    def release(self, lock: threading.Lock) -> None:
         """Release `lock`, unless it was released when the work was left behind."""
         with self._changed:
             if lock in self._held:

@@ -6,15 +6,13 @@ import errno
 import os
 import stat
 
+from cluster.core.defaults import MAX_FILE_BYTES
 from cluster.core.errors import UnreachableImage, UnreadableImage
 from cluster.core.paths import is_url, text_to_path
 from cluster.vision.sources.storage import StorageError, read_url
 
-DEFAULT_MAX_BYTES = 1 << 30
-"""A photo is read whole; a file of more than a gibibyte is not a photo."""
 
-
-def read_photo(path: str, *, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
+def read_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """Return the content of a photo.
 
     `path` is an absolute local path or an fsspec URL, as text (see cluster.core.paths). Raises
