@@ -1,11 +1,11 @@
-"""How good the people are: a whole session over labelled photos, compared with their labels.
+"""Measures the accuracy of people: a whole session over labelled photos, compared with the labels.
 
     python -m bench.accuracy --photos DIR --labels CSV --pack FOLDER [--json]
 
-The CSV has columns path (relative to DIR or to its parent) and identity. The labelled face of a
-photo is its largest. Figures: detection recall; BCubed precision, recall and F (Amigo et al.,
-Information Retrieval 2009), a face of nobody counting as a person of its own; pairwise F; share of
-ungrouped faces. The baseline is "everybody is somebody else": each face a person of its own.
+The CSV has the columns path (relative to DIR or to its parent) and identity. The label of a photo
+belongs to its largest face. Figures: detection recall; BCubed precision, recall and F (Amigo et
+al., Information Retrieval 2009), where an ungrouped face counts as a person of its own; pairwise F;
+the share of ungrouped faces. In the baseline, each face is a person of its own.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def read_labels(file: Path, photos: Path) -> dict[str, str]:
-    """Return the identity of each labelled photo that is there, by its absolute path."""
+    """Return the identity of each labelled photo that exists, by its absolute path."""
     with file.open(newline="") as lines:
         rows = [(row["path"], row["identity"]) for row in csv.DictReader(lines)]
     found = {}
@@ -57,7 +57,7 @@ def read_labels(file: Path, photos: Path) -> dict[str, str]:
 
 
 def read_persons(engine: Engine, session_id: int, pack: str) -> dict[str, int | None]:
-    """Return the person of the largest face of each photo with a face, by path."""
+    """Return the person of the largest face in each photo, by path; None if it is ungrouped."""
     largest: dict[str, tuple[float, int | None]] = {}
     with begin(engine) as db:
         for path, box, person_id in list_boxes(db, pack=pack):
@@ -69,7 +69,7 @@ def read_persons(engine: Engine, session_id: int, pack: str) -> dict[str, int | 
 def compare(
     identities: Mapping[str, str], persons: Mapping[str, int | None]
 ) -> dict[str, float | int]:
-    """Return the figures of the grouping against the labels."""
+    """Return the figures that compare the people with the labels."""
     seen = [path for path in identities if path in persons]
     truth = [identities[path] for path in seen]
     found = [persons[path] if persons[path] is not None else f"alone {path}" for path in seen]
@@ -90,7 +90,7 @@ def compare(
 
 
 def score_bcubed(truth: Sequence[object], found: Sequence[object]) -> tuple[float, float]:
-    """Return BCubed precision and recall."""
+    """Return the BCubed precision and recall of the groups `found`."""
     if not truth:
         return 1.0, 1.0
     both = Counter(zip(truth, found, strict=True))
@@ -101,7 +101,7 @@ def score_bcubed(truth: Sequence[object], found: Sequence[object]) -> tuple[floa
 
 
 def score_pairs(truth: Sequence[object], found: Sequence[object]) -> float:
-    """Return the F measure over all pairs of faces."""
+    """Return the F measure over all pairs of faces in the same group."""
     shared = sum(n * (n - 1) for n in Counter(zip(truth, found, strict=True)).values())
     true_pairs = sum(n * (n - 1) for n in Counter(truth).values())
     found_pairs = sum(n * (n - 1) for n in Counter(found).values())
@@ -109,7 +109,7 @@ def score_pairs(truth: Sequence[object], found: Sequence[object]) -> float:
 
 
 def harmonic(precision: float, recall: float) -> float:
-    """Return the F measure of precision and recall."""
+    """Return the harmonic mean of precision and recall, the F measure."""
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 

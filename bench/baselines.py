@@ -1,4 +1,4 @@
-"""What Headcount is measured against: the loops that people write by hand."""
+"""Baselines for benchmarks: plain loops over the libraries that Headcount uses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cluster.core.faces import BoundingBox
 
 @dataclass(frozen=True, slots=True)
 class LoopResult:
-    """What the plain loop found: boxes by path, and how long it took."""
+    """The result of a plain loop: its seconds, and the boxes of the faces by path."""
 
     seconds: float
     boxes: dict[str, tuple[BoundingBox, ...]]
 
     @property
     def faces(self) -> int:
-        """All faces that were found."""
+        """The number of faces that were found."""
         return sum(len(boxes) for boxes in self.boxes.values())
 
 
@@ -30,10 +30,10 @@ def run_insightface_loop(
     modules: Sequence[str],
     provider: str = "CPUExecutionProvider",
 ) -> LoopResult:
-    """Find and embed faces as InsightFace's documentation shows it, one photo after the other.
+    """Find and embed faces as in InsightFace's documentation, one photo after the other.
 
-    `cv2.imread` and `FaceAnalysis.get`, prepared with its default automatic sizes and ONNX
-    Runtime's default threads. The time is that of the loop; loading the models is not in it.
+    It uses `cv2.imread` and `FaceAnalysis.get`, with the default automatic sizes and ONNX Runtime's
+    default threads. The time is that of the loop, without loading the models.
     """
     import cv2
     from insightface.app import FaceAnalysis
@@ -45,7 +45,7 @@ def run_insightface_loop(
     )
     app.prepare(ctx_id=-1 if provider.startswith("CPU") else 0)
     if paths and not provider.startswith("CPU"):
-        app.get(cv2.imread(paths[0]))  # CUDA sets itself up with the first photo
+        app.get(cv2.imread(paths[0]))  # CUDA is initialised by the first photo.
     boxes: dict[str, tuple[BoundingBox, ...]] = {}
     started = time.perf_counter()
     for path in paths:

@@ -1,16 +1,16 @@
-"""Grouping faces, beside `hdbscan.HDBSCAN` on the same vectors.
+"""Measures the grouping of faces, compared with `hdbscan.HDBSCAN` on the same vectors.
 
     python -m bench.clustering [--vectors FILE.npy] [--faces N ...] [--people few|many]
                                [--baseline-faces N] [--json]
 
-`FILE.npy` holds float32 (n, d), as the faces of a library are stored; without it, embeddings are
-made: people with a few photos each (or, with `few`, a few people with thousands), tight and loose,
-and one face in five a stranger's. Both cluster with `min_cluster_size` 3 and `min_samples` 3.
-hdbscan's time grows with the square of the faces: where there are more than `--baseline-faces`, it
-is measured on so many, and its time for all of them is worked out from that, and called so.
-The memory is the peak of the process before hdbscan ran in it; its allocator is set like that of
-Headcount's workers.
-`--photos` and `--pack` are taken, so that `make bench` can hand them to every script, and not used.
+`FILE.npy` holds float32 (n, d), like the vectors of a library. Without it, embeddings are
+generated: many people with a few photos each (or, with `few`, a few people with thousands), tight
+and loose groups, and one face in five of a stranger. Both cluster with `min_cluster_size` 3 and
+`min_samples` 3. hdbscan's time grows with the square of the number of faces. If there are more than
+`--baseline-faces`, hdbscan is measured on that many, and its time for all faces is extrapolated and
+marked as such. The memory is the peak of the process before hdbscan runs in it. The allocator has
+the settings of Headcount's workers. `--photos` and `--pack` are accepted for `make bench`, which
+passes them to every script, and ignored.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STRANGERS = 0.2
 
 
 def main() -> None:
-    """Print times, memory and agreement for each number of faces."""
+    """Print the time and memory for each number of faces, and the agreement with hdbscan."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vectors", metavar="FILE.npy")
     parser.add_argument("--faces", type=int, nargs="+", metavar="N", help="default: 10000, or all")
@@ -66,7 +66,10 @@ def main() -> None:
 
 
 def keep_memory_as_workers_do() -> None:
-    """Start again with what Headcount's workers are started with; hdbscan has it as well."""
+    """Restart this process with the allocator settings of Headcount's workers.
+
+    They apply to hdbscan, too.
+    """
     wanted = {name: str(value) for name, value in KEPT_MEMORY.items()}
     if not wanted.items() <= os.environ.items():
         line = [sys.executable, "-m", "bench.clustering", *sys.argv[1:]]
@@ -74,7 +77,7 @@ def keep_memory_as_workers_do() -> None:
 
 
 def make_faces(count: int, *, people: str, dim: int = 512) -> npt.NDArray[np.float32]:
-    """Return made embeddings, float32 (count, dim), shuffled."""
+    """Return generated embeddings, float32 (count, dim), of length 1 and shuffled."""
     rng = np.random.default_rng(count)
     vectors = np.empty((count, dim), dtype=np.float32)
     at = int(count * STRANGERS)
@@ -90,7 +93,7 @@ def make_faces(count: int, *, people: str, dim: int = 512) -> npt.NDArray[np.flo
 
 
 def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int]:
-    """Cluster with Headcount; return what it took and found."""
+    """Cluster with Headcount; return its time and memory, and what it found."""
     started = time.perf_counter()
     found, _ = cluster(vectors)
     seconds = time.perf_counter() - started
@@ -114,7 +117,7 @@ def cluster(vectors: npt.NDArray[np.float32]) -> tuple[Clustering, SpanningTree]
 
 
 def compare(vectors: npt.NDArray[np.float32], *, faces: int) -> dict[str, float | int]:
-    """Run hdbscan on `vectors`; return its time for `faces`, and how far the two agree."""
+    """Run hdbscan on `vectors`; return its time for `faces`, and the agreement of both."""
     import hdbscan
     from sklearn.metrics import adjusted_rand_score
 
@@ -137,7 +140,7 @@ def compare(vectors: npt.NDArray[np.float32], *, faces: int) -> dict[str, float 
 
 
 def print_result(result: dict[str, float | int]) -> None:
-    """Print one line for each value."""
+    """Print each figure on a line."""
     for name, value in result.items():
         print(f"{name:32} {value:14.6g}" if isinstance(value, float) else f"{name:32} {value:14}")
 

@@ -1,13 +1,13 @@
-"""How many copies are found to be duplicates, and how many people are lost to them.
+"""Measures how many copies are found as duplicates, and how many people are lost to duplicates.
 
     python -m bench.duplicates --photos DIR --heads DIR [--limit N] [--series N] [--json]
 
 Copies of the photos in the first folder are saved in other formats, qualities and sizes, and with
-other metadata. The second folder holds a folder per person with pictures of 250 x 250 pixels, cut
-as Labeled Faces in the Wild is. Six of them at a time are put before one camera, at one place of a
-photo, heads of 60 to 220 pixels in 1,200: two of such photos that count as duplicates lose one.
-Half of the series have no noise, and in half of them all heads have the mean and the spread of the
-first one's colours; some lie in the dark.
+other metadata. The second folder has a folder for each person with pictures of 250 x 250 pixels,
+cropped as in Labeled Faces in the Wild. A series simulates a fixed camera: six people, one after
+the other, at the same place of a photo, with heads of 60 to 220 pixels in 1,200. If two photos of a
+series count as duplicates, a person is lost. Half of the series have no noise. In half of them, all
+heads have the mean and the spread of the first head's colours. Some are dark.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ QUALITIES = (40, 60, 80, 95)
 
 
 def main() -> None:
-    """Print both shares."""
+    """Print the share of copies that were found, and the share of people that were lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", metavar="DIR", required=True)
     parser.add_argument("--heads", metavar="DIR", help="a folder of portraits for each person")
     parser.add_argument("--pack", help="not used: nothing is detected")
     parser.add_argument(
-        "--limit", type=int, default=200, metavar="N", help="at most so many photos"
+        "--limit", type=int, default=200, metavar="N", help="the most photos to use"
     )
     parser.add_argument("--series", type=int, default=100, metavar="N")
     parser.add_argument("--seed", type=int, default=1)
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def measure_copies(paths: Sequence[str]) -> dict[str, float | int]:
-    """Return the share of copies that are found to be duplicates, of all and of each kind."""
+    """Return the share of copies that are found as duplicates, in all and by kind."""
     copies, found = Counter[str](), Counter[str]()
     for path in paths:
         try:
@@ -80,7 +80,7 @@ def measure_copies(paths: Sequence[str]) -> dict[str, float | int]:
 
 
 def list_copies(picture: Image.Image) -> Iterator[tuple[str, bytes]]:
-    """Yield the kinds of a photo's copies, and their bytes."""
+    """Yield copies of a photo: the kind and the bytes of each."""
     for quality in QUALITIES:
         yield f"jpeg_{quality}", encode(picture, "JPEG", quality=quality)
     yield "webp_80", encode(picture, "WEBP", quality=80, method=2)
@@ -102,7 +102,7 @@ def list_copies(picture: Image.Image) -> Iterator[tuple[str, bytes]]:
 def measure_people(
     paths: Sequence[str], heads: str, *, series: int, rng: np.random.Generator
 ) -> dict[str, float | int]:
-    """Return the share of pairs of people before one camera that count as duplicates."""
+    """Return the share of pairs of people in front of one camera that count as duplicates."""
     people = sorted(path for path in Path(heads).iterdir() if path.is_dir())
     pairs = alike = lost = 0
     for place in list_places(paths, series=series, rng=rng):
@@ -119,7 +119,7 @@ def measure_people(
 def list_places(
     paths: Sequence[str], *, series: int, rng: np.random.Generator
 ) -> Iterator[Image.Image]:
-    """Yield photos of 1,200 pixels to put people into."""
+    """Yield up to `series` photos with a long side of 1,200 pixels, as backgrounds."""
     found = 0
     for i in rng.permutation(len(paths) * (1 + series // max(1, len(paths)))):
         try:
@@ -137,7 +137,7 @@ def list_places(
 def list_series(
     place: Image.Image, people: Sequence[Path], *, rng: np.random.Generator
 ) -> Iterator[bytes]:
-    """Yield a photo of each person at one spot of a place, seen by one camera."""
+    """Yield a JPEG of each person, all at the same spot of a place and by the same camera."""
     side, quality = int(rng.choice(HEAD_SIDES_PX)), int(rng.choice((75, 85, 90, 95)))
     light, noise = float(rng.choice((1, 1, 0.5, 0.25))), float(rng.choice((0, 4)))
     is_matched = bool(rng.integers(2))
@@ -166,14 +166,14 @@ def cut_head(path: Path, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.f
 
 
 def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    """Return a picture as a file of a kind."""
+    """Return the bytes of a picture, saved by Pillow in the format `kind`."""
     out = io.BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()
 
 
 def take(data: bytes) -> Fingerprint:
-    """Return the fingerprint of a file, as a session takes it."""
+    """Return the fingerprint of a file's bytes, made as in a session."""
     image = open_image(data, path="photo", long_side_px=DECODE_LONG_SIDE_PX)
     record = make_record(data, image)
     return Fingerprint(

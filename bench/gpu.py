@@ -1,10 +1,10 @@
-"""Photos and faces a second of one detector on a GPU, beside InsightFace's loop on the same card.
+"""Measures photos and faces per second of one detector on a GPU, compared with InsightFace's loop.
 
     python -m bench.gpu --photos DIR --pack FOLDER [--limit N] [--precision fp16] [--json]
 
-The loop of a detector's actor: threads that read and decode ahead, batched detection, batched
-recognition; nothing is committed. Without a GPU it says so and runs the same path, in batches, on
-the CPU. The utilisation is what nvidia-smi says, averaged over the run.
+The loop is that of a detector actor: threads that read and decode ahead, batched detection and
+batched recognition. Nothing is committed. Without a GPU, the same loop runs in batches on the CPU,
+and a message says so. The utilisation is that of nvidia-smi, averaged over the run.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any
 
 from bench.baselines import run_insightface_loop
 from bench.libraries import list_photos
-from cluster.actors.detection import Detection, DetectionBatch
-from cluster.core.photos import DetectionOutcome, Item, Settled
+from cluster.actors.detection import Detection
+from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
 from cluster.core.progress import PhaseCounts
 from cluster.inference import Provider, pick_provider
 from cluster.vision.packs.detector import DetectorOptions, load_detector
@@ -39,15 +39,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="a folder of photos")
     parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
-    parser.add_argument("--limit", type=int, default=1000, help="photos at the most")
-    parser.add_argument("--batch", type=int, help="photos that the models see at once")
+    parser.add_argument("--limit", type=int, default=1000, help="the most photos to use")
+    parser.add_argument("--batch", type=int, help="photos in one run of a model")
     parser.add_argument("--precision", choices=["fp32", "fp16"], default="fp32")
     parser.add_argument("--decode-threads", type=int, default=4)
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     provider = pick_provider()
     if provider == "CPU":
-        print("There is no GPU here: the same path runs on the CPU, in batches.")
+        print("There is no GPU on this machine. The same loop runs in batches on the CPU.")
     paths = list_photos(options.photos, limit=options.limit)
     figures = measure(paths, options, provider)
     loop = run_insightface_loop(
@@ -65,7 +65,7 @@ def main() -> None:
 def measure(
     paths: Sequence[str], options: argparse.Namespace, provider: Provider
 ) -> dict[str, Any]:
-    """Look for faces in all photos and return the figures."""
+    """Search all photos for faces and return the figures."""
     batch = options.batch or (BATCH_ON_CPU if provider == "CPU" else None)
     detector = load_detector(
         resolve_pack(options.pack), DetectorOptions(batch=batch, precision=options.precision)
@@ -79,11 +79,11 @@ def measure(
         decode_threads=options.decode_threads if provider == "CUDA" else 0,
     )
     items = tuple(Item(number, path) for number, path in enumerate(paths))
-    detection.detect_batch(DetectionBatch(1, 1, 0, options.pack, items[:64]))
+    detection.detect_batch(Batch(1, 1, 0, options.pack, items[:64]))
     faces.count = 0
     with watched_gpu() as utilisation:
         started = time.perf_counter()
-        detection.detect_batch(DetectionBatch(1, 1, 1, options.pack, items))
+        detection.detect_batch(Batch(1, 1, 1, options.pack, items))
         seconds = time.perf_counter() - started
     return {
         "provider": detector.provider,
@@ -99,25 +99,25 @@ def measure(
 
 @dataclass
 class Faces:
-    """Counts what would be committed."""
+    """Counts the faces instead of committing them."""
 
     count: int = 0
     revision: int = 0
 
-    def settle(self, batch: DetectionBatch, outcomes: Sequence[DetectionOutcome]) -> Settled:
-        """Count the faces, and commit nothing."""
+    def settle(self, batch: Batch, outcomes: Sequence[DetectionOutcome]) -> Settled:
+        """Count the faces of a batch and commit nothing."""
         self.count += sum(len(outcome.faces) for outcome in outcomes)
         self.revision += 1
         return Settled(self.revision, PhaseCounts(len(batch.items)))
 
 
 def ignore(_report: object) -> None:
-    """Drop a report."""
+    """Drop a report, and do nothing."""
 
 
 @contextmanager
 def watched_gpu() -> Iterator[list[int]]:
-    """Give a list that fills with the GPU's utilisation in percent; empty without nvidia-smi."""
+    """Provide a list that fills with the GPU's utilisation in percent; empty without nvidia-smi."""
     samples: list[int] = []
     ending = threading.Event()
     thread = threading.Thread(target=_sample, args=(samples, ending), daemon=True)

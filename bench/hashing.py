@@ -1,11 +1,10 @@
-"""Reading photos for training, beside `imagehash.phash(Image.open(path))`.
+"""Measures reading photos for training, compared with `imagehash.phash(Image.open(path))`.
 
     python -m bench.hashing --photos DIR [--workers N] [--json]
 
-Both loops read the same files, those that Pillow opens by itself. Headcount's hashing gives two
-hashes, of 64 and 256 bits; its record holds sha256, size, time and a thumbnail besides. The
-baseline is a plain loop; Headcount is measured on one worker and on as many as there are cores, as
-a session runs it.
+Both read the same files, which Pillow can open without plugins. Headcount computes two hashes, of
+64 and 256 bits; its record also has the SHA-256, the size, the time and a thumbnail. The baseline
+is a plain loop. Headcount runs on one worker, and on one worker for each core, as in a session.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ ROUNDS = 3
 
 
 def main() -> None:
-    """Print photos per second of both, and their ratio."""
+    """Print the photos per second of both, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", metavar="DIR", required=True)
-    parser.add_argument("--limit", type=int, metavar="N", help="at most so many photos")
+    parser.add_argument("--limit", type=int, metavar="N", help="the most photos to use")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     options = parser.parse_args()
@@ -47,7 +46,7 @@ def main() -> None:
 
 
 def is_plain(path: str) -> bool:
-    """Tell whether the baseline can open a photo at all."""
+    """Tell whether the baseline can open a photo."""
     try:
         imagehash.phash(Image.open(path))
     except PILLOW_ERRORS:
@@ -56,7 +55,7 @@ def is_plain(path: str) -> bool:
 
 
 def compare(paths: Sequence[str], *, workers: int) -> dict[str, float | int]:
-    """Measure the baseline, one worker and `workers` in turn; the best of three rounds counts."""
+    """Measure the baseline, one worker and `workers`; the best of three rounds counts."""
     seconds: dict[str, list[float]] = {"baseline": [], "one": [], "all": [], "records": []}
     with ProcessPoolExecutor(workers) as pool:
         list(pool.map(hash_photo, paths[: 2 * workers]))
@@ -80,13 +79,13 @@ def compare(paths: Sequence[str], *, workers: int) -> dict[str, float | int]:
 
 
 def hash_photo(path: str) -> tuple[int, int]:
-    """Hash a photo as training does."""
+    """Return the pHash and the dHash of a photo, computed as in training."""
     image = open_image(read_photo(path), path=path, long_side_px=DECODE_LONG_SIDE_PX)
     return fingerprint(image)
 
 
 def hash_plainly(path: str) -> imagehash.ImageHash:
-    """Hash a photo as imagehash's documentation shows it."""
+    """Return the pHash of a photo, computed as in imagehash's documentation."""
     return imagehash.phash(Image.open(path))
 
 
@@ -98,7 +97,7 @@ def measure(work: Callable[[], object]) -> float:
 
 
 def agrees(path: str) -> bool:
-    """Tell whether the reduced decode hashes a photo as its full size does."""
+    """Tell whether the reduced decode has the same pHash as the full size."""
     try:
         whole = Image.fromarray(open_image(read_photo(path), path=path).pixels)
         return hash_photo(path)[0] == int(str(imagehash.phash(whole)), 16)

@@ -1,11 +1,11 @@
-"""Seconds of a session over a library that is unchanged, touched or renamed, beside the first one.
+"""Measures sessions over an unchanged, touched or renamed library, compared with the first session.
 
     python -m bench.library --photos 10000|DIR --pack FOLDER [--limit N] [--json]
 
-The first session over the library is the baseline; the others follow it on the same runtime. Each
-time is the session's own startedAt to completedAt. A number makes so many small photos
-(bench/made_photos.py), a folder is copied. Touched: every file has another time. Renamed: the
-folder that holds them all has another name.
+The first session over the library is the baseline; the others follow it on the same runtime. Times
+are from startedAt to completedAt of the session. A number for --photos generates that many small
+photos (bench/made_photos.py); a folder is copied. Touched: every file has a new modification time.
+Renamed: the folder of all photos has a new name.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_rows import get_session
 
 TARGETS = {"unchanged": 0.05, "touched": 0.35, "renamed": 0.20}
-"""Shares of the first session's time."""
+"""The targets, as shares of the first session's time."""
 
 
 def main() -> None:
     """Measure, print, and with --json end with one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", default="10000", help="how many to make, or a folder of photos")
+    parser.add_argument("--photos", default="10000", help="a number to generate, or a folder")
     parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
-    parser.add_argument("--limit", type=int, help="take only so many of a folder's photos")
+    parser.add_argument("--limit", type=int, help="the most photos of a folder to use")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def fill_library(target: Path, photos: str, *, limit: int | None) -> None:
-    """Make so many photos, or copy those of a folder."""
+    """Generate photos if `photos` is a number, or else copy those of the folder `photos`."""
     target.mkdir(parents=True)
     if photos.isdigit():
         make_photos(int(photos), target)
@@ -57,7 +57,7 @@ def fill_library(target: Path, photos: str, *, limit: int | None) -> None:
 
 
 def touch_files(photos: Path) -> None:
-    """Give every file another time."""
+    """Give every file a new modification time."""
     now = time.time()
     for folder, _, names in os.walk(photos):
         for name in names:
@@ -65,7 +65,7 @@ def touch_files(photos: Path) -> None:
 
 
 def rename_folder(photos: Path) -> None:
-    """Give the folder another name."""
+    """Rename the folder of all photos."""
     photos.rename(photos.with_name("renamed"))
 
 
@@ -77,11 +77,11 @@ CHANGES: Mapping[str, Callable[[Path], object]] = {
 }
 
 Look = dict[str, float]
-"""Seconds of a session, and of its phases; how many photos it had, and how many it looked at."""
+"""The seconds of a session and of its phases, and the photos that it had and searched for faces."""
 
 
 def measure(library: Path, data_dir: Path, pack: str) -> dict[str, Look]:
-    """Run a session after each change; return what each came to."""
+    """Run a session after each change, and return the result of each."""
     looks = {}
     with open_headcount(data_dir, pack) as (runtime, found):
         for name, change in CHANGES.items():
@@ -93,7 +93,7 @@ def measure(library: Path, data_dir: Path, pack: str) -> dict[str, Look]:
 
 
 def read_look(engine: Engine, session_id: int) -> Look:
-    """Return what a session came to."""
+    """Return the result of a session, from its rows."""
     with begin(engine) as db:
         session = get_session(db, session_id)
         phases = get_snapshots(db, session_id)
@@ -109,7 +109,7 @@ def read_look(engine: Engine, session_id: int) -> Look:
 
 
 def report(looks: Mapping[str, Look], *, as_json: bool) -> None:
-    """Print the shares of the first session's time, beside what they should be at most."""
+    """Print the shares of the first session's time and their targets."""
     first = looks["first"]["seconds"]
     shares = {name: round(looks[name]["seconds"] / first, 4) for name in TARGETS}
     for name, share in shares.items():

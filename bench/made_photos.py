@@ -1,4 +1,4 @@
-"""Photos that are made: small JPEGs, each another picture, some with faces of the demo library."""
+"""Generates photos: small JPEGs of different pictures, some with faces of the demo library."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SIZE_PX = (400, 300)
 MOST_FACES = 2
 IN_FOLDER = 500
 WITH_FACES = 3
-"""One photo in so many has faces."""
+"""Every third photo has faces."""
 
 
 def make_photos(count: int, target: Path, *, seed: int = 1) -> None:
-    """Write `count` photos below `target`, in folders of 500; the same seed, the same photos."""
+    """Write `count` photos below `target`, in folders of 500. `seed` determines the photos."""
     faces = list(_list_faces())
     for number in range(count):
         draw = random.Random(f"{seed} {number}")
@@ -33,7 +33,7 @@ def make_photos(count: int, target: Path, *, seed: int = 1) -> None:
 
 
 def _list_faces() -> Iterator[Image.Image]:
-    """Yield portraits of the demo library, and the astronaut."""
+    """Yield the portraits and the astronaut of the demo library."""
     for file in draw_demo_files():
         if file.path.startswith("portraits/") or "astronaut" in file.path:
             with Image.open(io.BytesIO(file.content)) as picture:
@@ -41,7 +41,7 @@ def _list_faces() -> Iterator[Image.Image]:
 
 
 def _draw_background(draw: random.Random) -> Image.Image:
-    """Return soft blots of colour: no two have hashes that are alike."""
+    """Return soft, random blots of colour, so that no two photos have similar hashes."""
     blots = Image.frombytes("RGB", (8, 6), draw.randbytes(8 * 6 * 3))
     return blots.resize(SIZE_PX, Image.Resampling.BICUBIC)
 

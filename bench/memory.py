@@ -1,10 +1,10 @@
-"""Whether the workers' peak memory grows with the library: sessions over 500 and over 2,000 photos.
+"""Measures the growth of the workers' peak memory with the library, from 500 to 2,000 photos.
 
     python -m bench.memory --photos DIR --pack FOLDER [--sizes 500,2000] [--json]
 
-The peak is the largest resident memory of a training task's worker and of a detector, sampled five
-times a second while the session runs. The baseline is the first size; a session of its own is run
-for each.
+The peak is the largest resident memory of a worker process of training, and of a detector, sampled
+five times a second during a session. There is one session for each size, and the first size is the
+baseline.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measure(folder: str, pack: str, *, photos: int) -> dict[str, float]:
-    """Run one session over so many photos and return the peaks in megabytes."""
+    """Run a session over `photos` photos and return the peaks in megabytes."""
     with tempfile.TemporaryDirectory(prefix="headcount-bench-") as place:
         library = Path(place) / "library"
         library.mkdir()
@@ -63,7 +63,7 @@ def measure(folder: str, pack: str, *, photos: int) -> dict[str, float]:
 
 
 def watch(peaks: dict[str, float], ended: threading.Event) -> None:
-    """Note the largest resident memory of each kind of worker until the session ends."""
+    """Record the peak resident memory of each kind of worker, in bytes, until `ended`."""
     while not ended.wait(INTERVAL_S):
         for process in psutil.process_iter(["cmdline", "memory_info"]):
             title = " ".join(process.info["cmdline"] or ())

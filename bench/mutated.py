@@ -1,6 +1,6 @@
-"""Good photos, and what becomes of them when bytes are lost, changed or mixed up.
+"""Generates good photos, and mutations of them in which bytes are lost, changed or mixed up.
 
-A mutation is known by its seed and number: the same two give the same bytes.
+A mutation is identified by its seed and number, which always give the same bytes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ pillow_heif.register_heif_opener()
 
 SIDE = (120, 90)
 EXTREMES = (b"\0\0", b"\xff\xff", b"\x7f\xff", b"\x80\0", b"\0\0\0\0", b"\xff\xff\xff\xff")
-"""What a length or a size should not be."""
+"""Numbers that are wrong for most lengths and sizes."""
 
 HEADER_BYTES = 512
-"""Most that a decoder believes stands here; every second place of a change is one of these."""
+"""The bytes with most of what a decoder trusts. Half of all changes are made in them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A good file and its name."""
+    """The name and the bytes of a good file."""
 
     name: str
     data: bytes
@@ -34,7 +34,7 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """What became of a photo; `kinds` are what was done to it, in order."""
+    """A mutated photo; `kinds` are the names of the changes, in order."""
 
     number: int
     photo: str
@@ -62,7 +62,7 @@ def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:
 
 
 def flip_bits(data: bytes, random: Random, _other: bytes) -> bytes:
-    """Turn over up to 16 single bits."""
+    """Flip up to 16 single bits."""
     changed = bytearray(data)
     for _ in range(random.randint(1, 16)):
         changed[_place(data, random)] ^= 1 << random.randrange(8)
@@ -70,14 +70,14 @@ def flip_bits(data: bytes, random: Random, _other: bytes) -> bytes:
 
 
 def overwrite(data: bytes, random: Random, _other: bytes) -> bytes:
-    """Write noise over up to 32 bytes in a row."""
+    """Overwrite up to 32 consecutive bytes with noise."""
     at = _place(data, random)
     noise = random.randbytes(random.randint(1, 32))
     return data[:at] + noise + data[at + len(noise) :]
 
 
 def claim(data: bytes, random: Random, _other: bytes) -> bytes:
-    """Write the largest, smallest and oddest numbers where sizes may stand."""
+    """Write extreme numbers over up to four places that may hold sizes."""
     for _ in range(random.randint(1, 4)):
         at, number = _place(data, random), random.choice(EXTREMES)
         data = data[:at] + number + data[at + len(number) :]
@@ -85,31 +85,31 @@ def claim(data: bytes, random: Random, _other: bytes) -> bytes:
 
 
 def cut_end(data: bytes, random: Random, _other: bytes) -> bytes:
-    """Lose the end."""
+    """Cut off the end of the file."""
     return data[: random.randrange(1, len(data) + 1)]
 
 
 def cut_out(data: bytes, random: Random, _other: bytes) -> bytes:
-    """Lose a piece."""
+    """Cut out a piece of up to 256 bytes."""
     at = _place(data, random)
     return data[:at] + data[at + random.randint(1, 256) :]
 
 
 def repeat(data: bytes, random: Random, _other: bytes) -> bytes:
-    """Have a piece twice or many times."""
+    """Repeat a piece of up to 256 bytes, 2, 3 or 50 times."""
     at = _place(data, random)
     piece = data[at : at + random.randint(1, 256)]
     return data[:at] + piece * random.choice((2, 3, 50)) + data[at:]
 
 
 def splice(data: bytes, random: Random, other: bytes) -> bytes:
-    """Have a piece of another file in between."""
+    """Insert a piece of another file, up to 1,024 bytes."""
     at, start = _place(data, random), _place(other, random)
     return data[:at] + other[start : start + random.randint(1, 1024)] + data[at:]
 
 
 def change_heads(data: bytes, random: Random, other: bytes) -> bytes:
-    """Begin as one file and go on as another."""
+    """Join the beginning of one file with the rest of another."""
     return data[: _place(data, random) + 1] + other[_place(other, random) :]
 
 

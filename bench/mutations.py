@@ -1,12 +1,12 @@
-"""Damaged photos through the reader: each ends in pixels or in a reason, and the process lives.
+"""Reads damaged photos: each must give pixels or a reason, and the process must survive.
 
     python -m bench.mutations [--count N] [--seed N] [--photos DIR] [--only N] [--json]
 
-Photos of every format that is read, and with --photos those of a folder, are damaged in a seeded
-way and read as training reads them, and once more at full size. That happens in a process of its
-own, so that a crash is seen: it is told with the seed and the number of the mutation, and the rest
-goes on in a new process. Also told: what is neither pixels nor UnreadableImage, what takes longer
-than a limit, and the peak of memory. `--only` reads one mutation in this process.
+Photos of every readable format, and with --photos those of a folder, are damaged by a seeded
+generator. They are read as in training, and again at full size. This happens in a process of its
+own. A crash is reported with the seed and the number of the mutation, and a new process continues.
+Also reported: results other than pixels and UnreadableImage, mutations that take longer than a
+limit, and the peak memory. `--only` reads one mutation in this process.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from cluster.vision.photos.images import open_image
 from cluster.vision.relations.fingerprints import read_record
 
 MAX_PIXELS = 20_000_000
-"""A tenth of the default: what a picture of this size needs bounds the memory."""
+"""A tenth of the default. It bounds the memory that a picture needs."""
 
 MAX_MEMORY_BYTES = 3 << 30
-"""Addresses that the reading process may have; more is a MemoryError, and told."""
+"""Address space of the reading process. Above it, Python raises MemoryError, which is reported."""
 
 LIMIT_S = 20.0
 MAX_PHOTO_BYTES = 3_000_000
@@ -46,7 +46,7 @@ PIXELS, REASON, NO_MEMORY = "pixels", "reason", "no memory"
 
 @dataclass(slots=True)
 class Findings:
-    """What came of the mutations so far; `wrong` is by number."""
+    """The results so far; `wrong` describes each wrong result by the number of its mutation."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: dict[int, str] = field(default_factory=dict)
@@ -56,14 +56,14 @@ class Findings:
 
 
 def main() -> None:
-    """Read the mutations, print what came of them; 1 when anything was wrong."""
+    """Read the mutations and print the results; exit with 1 if any result was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="the number to begin with")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first mutation")
     parser.add_argument("--photos", help="a folder of more photos to damage")
     parser.add_argument("--pack", help="not used")
-    parser.add_argument("--only", type=int, help="read this one, here")
+    parser.add_argument("--only", type=int, help="read only this mutation, in this process")
     parser.add_argument("--reader", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def read_photos(folder: str | None) -> Iterator[Photo]:
-    """Yield the photos of a folder that are small enough to be damaged many times."""
+    """Yield the photos of a folder that have at most MAX_PHOTO_BYTES."""
     for path in list_photos(folder, limit=None) if folder else ():
         data = Path(path).read_bytes()
         if 0 < len(data) <= MAX_PHOTO_BYTES:
@@ -90,7 +90,7 @@ def read_photos(folder: str | None) -> Iterator[Photo]:
 
 
 def watch(numbers: range, *, seed: int, photos: str | None = None) -> Findings:
-    """Let a process read the mutations `numbers`, another one those after a crash."""
+    """Read the mutations `numbers` in another process; after a crash, start a new one."""
     findings = Findings()
     while numbers:
         reached, end = watch_reader(numbers, findings, seed=seed, photos=photos)
@@ -103,7 +103,7 @@ def watch(numbers: range, *, seed: int, photos: str | None = None) -> Findings:
 def watch_reader(
     numbers: range, findings: Findings, *, seed: int, photos: str | None
 ) -> tuple[int, str]:
-    """Return the number that was reached, and how the process ended when it should not have."""
+    """Start one reading process; return the number it reached, and its failure or ""."""
     command = [sys.executable, "-m", "bench.mutations", "--reader", "--seed", str(seed)]
     command += ["--first", str(numbers.start), "--count", str(len(numbers))]
     command += ["--photos", photos] if photos else []
@@ -123,7 +123,7 @@ def watch_reader(
 
 
 def read_lines(pipe: IO[bytes], *, timeout_s: float) -> Iterator[dict[str, Any]]:
-    """Yield the JSON lines that come until the end; TimeoutError when nothing came for so long."""
+    """Yield the JSON lines from a pipe. Raises TimeoutError if none comes for `timeout_s`."""
     buffer = b""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
@@ -137,7 +137,7 @@ def read_lines(pipe: IO[bytes], *, timeout_s: float) -> Iterator[dict[str, Any]]
 
 
 def note(said: dict[str, Any], findings: Findings) -> None:
-    """Add what the reader said: that it begins with a number, or what became of it."""
+    """Add a line of the reading process: the start or the result of a mutation."""
     findings.at_rest_mb = said.get("at_rest_mb", findings.at_rest_mb)
     if "outcome" not in said:
         return
@@ -149,7 +149,7 @@ def note(said: dict[str, Any], findings: Findings) -> None:
 
 
 def read_all(photos: list[Photo], *, seed: int, numbers: range) -> None:
-    """Read the mutations and say, as JSON lines, with which it begins and what became of it."""
+    """Read the mutations; write a JSON line at the start and the end of each."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     say(at_rest_mb=peak_mb())
     for number in numbers:
@@ -161,7 +161,7 @@ def read_all(photos: list[Photo], *, seed: int, numbers: range) -> None:
 
 
 def read_mutation(mutation: Mutation) -> str:
-    """Read a mutation as training does, and at full size; return what came of it."""
+    """Read a mutation as in training, and at full size; return the result in words."""
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         file.write(mutation.data)
         file.flush()
@@ -170,23 +170,23 @@ def read_mutation(mutation: Mutation) -> str:
             open_image(mutation.data, path=file.name, max_pixels=MAX_PIXELS)
         except UnreadableImage as error:
             return NO_MEMORY if "memory" in error.reason else REASON
-        except Exception as error:  # What must not be is told, with its number.
+        except Exception as error:  # A wrong result, which is reported with its number.
             return f"{type(error).__name__}: {error}"
     return PIXELS
 
 
 def say(**what: object) -> None:
-    """Write a JSON line, at once: it is to outlive a crash."""
+    """Write a JSON line and flush it, so that a crash does not lose it."""
     print(json.dumps(what), flush=True)
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has had resident so far, in MB."""
+    """Return the peak resident memory of this process, in MB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, 1)
 
 
 def describe(findings: Findings, *, seconds: float) -> dict[str, object]:
-    """Return the figures."""
+    """Return the figures that are printed, by name."""
     return {
         "mutations": findings.outcomes.total(),
         "pixels": findings.outcomes[PIXELS],
@@ -200,7 +200,7 @@ def describe(findings: Findings, *, seconds: float) -> dict[str, object]:
 
 
 def tell(figures: dict[str, object], findings: Findings, options: argparse.Namespace) -> None:
-    """Print the figures, and how to see again what was wrong."""
+    """Print the figures, and the command that repeats each wrong result."""
     for name, value in figures.items():
         print(f"{name:<20}{value}")
     again = f"python -m bench.mutations --seed {options.seed}"

@@ -1,12 +1,12 @@
-"""Many clients watch one session by events while its workers report: who is how far behind.
+"""Measures how far many clients of one session are behind the reports of its workers.
 
     python -m bench.progress [--clients N] [--workers N] [--photos-a-minute N] [--seconds N]
 
-A real local Ray, its HTTP application and the ProgressActor; the workers are simulated in this
-process, the clients in another (bench/watchers.py), all on this machine. Printed: how long the
-ProgressActor and the progress route take to answer, messages a second, memory and CPU of each
-process, how far behind the clients are, and what one `unify` costs. A client is behind from the
-moment at which a photo is reported that it has not been shown, until the next event.
+Ray, the HTTP application and the ProgressActor are real. The workers are simulated in this process
+and the clients in another one (bench/watchers.py), all on this machine. Printed: the response times
+of the ProgressActor and the progress route, messages per second, memory and CPU of each process,
+how far the clients are behind, and the time of one `unify`. A client is behind from the report of a
+photo that it has not been shown until its next event.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ ACTORS = {"progress_actor": "ProgressActor", "replica": "ServeReplica", "proxy":
 
 @dataclass
 class Workers:
-    """Workers that report photo by photo, and a commit after each batch.
+    """Simulated workers that report each photo, and a commit after each batch.
 
-    `reported_at` has the moment at which each photo was reported, in order.
+    `reported_at` are the times at which photos were reported, in order, in monotonic seconds.
     """
 
     session_id: int
@@ -66,17 +66,17 @@ class Workers:
     reports: int = 0
 
     def run(self) -> None:
-        """Report at the rate until it is over; each worker in turn has done a photo."""
+        """Report at the given rate until `is_over`; the workers finish photos round-robin."""
         ids = itertools.count(1)
-        # The first batches are of different sizes, so that the commits do not come all at once.
+        # The first batches have different sizes, so that not all commits come at once.
         batches = [(next(ids), 0, 1 + n % BATCH) for n in range(self.workers)]
         finished = committed = revision = 0
         started = time.monotonic()
         while not self.is_over.is_set():
             due = started + finished * 60 / self.photos_a_minute
             self.is_over.wait(max(0.0, due - time.monotonic()))
-            turn = finished % self.workers
-            batch_id, count, size = batches[turn]
+            worker = finished % self.workers
+            batch_id, count, size = batches[worker]
             finished, count = finished + 1, count + 1
             self.reported_at.append(time.monotonic())
             self._send(self.progress.in_flight, InFlight(*self._phase, batch_id, count))
@@ -86,7 +86,7 @@ class Workers:
                 report = SettledReport(*self._phase, batch_id, settled)
                 self._send(self.progress.settled, report)
                 batch_id, count, size = next(ids), 0, BATCH
-            batches[turn] = batch_id, count, size
+            batches[worker] = batch_id, count, size
 
     @property
     def _phase(self) -> tuple[int, PhaseName, int]:
@@ -123,7 +123,7 @@ def main() -> None:
 
 
 def measure(runtime: Runtime, options: argparse.Namespace) -> dict[str, Any]:
-    """Let the workers report and the clients watch; return the figures."""
+    """Run the workers and the clients, and return the figures."""
     session_id = begin_session(runtime)
     processes = {name: find_actor(kind) for name, kind in ACTORS.items()}
     workers = Workers(session_id, options.workers, options.photos_a_minute, runtime.progress)
@@ -161,13 +161,13 @@ def measure(runtime: Runtime, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def find_actor(kind: str) -> psutil.Process:
-    """Return the process of this Ray's living actor whose class begins so."""
+    """Return the process of the living actor whose class name starts with `kind`."""
     alive = list_actors(filters=[("state", "=", "ALIVE")])
     return psutil.Process(next(actor.pid for actor in alive if actor.class_name.startswith(kind)))
 
 
 def begin_session(runtime: Runtime) -> int:
-    """Return a running session in whose training all photos have been found."""
+    """Return a running session whose training has ended discovery."""
     now = datetime.now(UTC)
     with begin(runtime.engine) as db:
         session = create_session(db, root="/", name=None, pack="bundled", options={}, now=now)
@@ -181,7 +181,7 @@ def begin_session(runtime: Runtime) -> int:
 def ask_actor(
     runtime: Runtime, session_id: int, took: list[float], is_over: threading.Event
 ) -> None:
-    """Ask the ProgressActor again and again; `took` gets the seconds of each answer."""
+    """Poll the ProgressActor until `is_over`; append the seconds of each answer to `took`."""
     while not is_over.wait(ASK_INTERVAL_S):
         started = time.monotonic()
         ray.get(runtime.progress.show.remote(session_id))
@@ -189,7 +189,7 @@ def ask_actor(
 
 
 def run_watchers(runtime: Runtime, session_id: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Let the clients watch in a process of their own; return what they saw."""
+    """Run the clients in another process and return its result."""
     command = [sys.executable, "-m", "bench.watchers", "--port", str(runtime.settings.port)]
     command += ["--session", str(session_id), "--clients", str(options.clients)]
     command += ["--seconds", str(options.seconds)]
@@ -199,7 +199,7 @@ def run_watchers(runtime: Runtime, session_id: int, options: argparse.Namespace)
 
 
 def describe_clients(seen: dict[str, Any], reported_at: Sequence[float]) -> dict[str, Any]:
-    """Return how many messages came, and how far behind the clients were."""
+    """Return the rate of messages, and how far the clients were behind."""
     lasted = seen["until_s"] - seen["from_s"]
     behind = [find_behind(events, seen["from_s"], reported_at) for events in seen["seen"]]
     every = sorted(itertools.chain.from_iterable(behind))
@@ -215,7 +215,7 @@ def describe_clients(seen: dict[str, Any], reported_at: Sequence[float]) -> dict
 def find_behind(
     events: Sequence[tuple[float, int]], from_s: float, reported_at: Sequence[float]
 ) -> list[float]:
-    """Return for each event but the first how old the first news was that the client lacked."""
+    """Return for each event, except the first, the age of the oldest report that it adds."""
     return [
         at - reported_at[before]
         for (_, before), (at, _) in itertools.pairwise(events)
@@ -224,7 +224,7 @@ def find_behind(
 
 
 def quantiles_ms(seconds: Sequence[float]) -> dict[str, float]:
-    """Return the median, the 99th percentile and the largest in milliseconds."""
+    """Return the median, the 99th percentile and the maximum in milliseconds."""
     ordered = sorted(seconds)
     last = len(ordered) - 1
     return {
@@ -235,14 +235,14 @@ def quantiles_ms(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def count_cpu(processes: dict[str, psutil.Process]) -> dict[str, float]:
-    """Return the CPU seconds that each process has used, and all of this machine."""
+    """Return the CPU seconds that each process, and the whole machine, has used."""
     used = {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
     machine = psutil.cpu_times()
     return {**used, "machine": machine.user + machine.system}
 
 
 def time_unify(number: int = 20_000) -> float:
-    """Return the seconds of one `unify` of a running session."""
+    """Return the seconds that one `unify` of a running session takes."""
     phases = tuple(
         PhaseSnapshot(name, status, PhaseCounts(total=20_000, processed=7_000), rate_per_s=300.0)
         for name, status in zip(
@@ -254,7 +254,7 @@ def time_unify(number: int = 20_000) -> float:
 
 
 def find_free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port of the loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,10 +1,10 @@
-"""What telling how far it is costs: the same photos with and without reports, in turn.
+"""Measures the cost of progress reports: the same photos with and without reports, alternately.
 
     python -m bench.progress_cost --photos DIR --pack FOLDER [--limit N] [--rounds N] [--json]
 
-The loop is that of a detector actor, `Detection.detect_batch`: the same models, batches and
-commits. In one half of the rounds its reports go to a real ProgressActor and its metrics to Ray,
-in the other half nowhere. Also printed: the CPU time of the ProgressActor as a share of the time.
+The loop is that of a detector actor, `Detection.detect_batch`, with the same models and batches. In
+half of the rounds, its reports go to a real ProgressActor and its metrics to Ray; in the others,
+they are dropped. Also printed: the CPU time of the ProgressActor as a share of the time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import psutil
 import ray
 
 from bench.libraries import list_photos
-from cluster.actors.detection import Detection, DetectionBatch
+from cluster.actors.detection import Detection
 from cluster.core.metrics import Meter
-from cluster.core.photos import Item, Settled
+from cluster.core.photos import Batch, Item, Settled
 from cluster.core.progress import PhaseCounts
 from cluster.ray_meter import RayMeter
 from cluster.settings import load_settings
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def compare(runtime: Runtime, paths: list[str], pack: str, *, rounds: int) -> dict[str, Any]:
-    """Run rounds with and without reports in turn, and return the figures."""
+    """Run rounds with and without reports, alternately, and return the figures."""
     with begin(runtime.engine) as db:
         session = create_session(
             db, root="/", name=None, pack=pack, options={}, now=datetime.now(UTC)
@@ -80,7 +80,7 @@ def compare(runtime: Runtime, paths: list[str], pack: str, *, rounds: int) -> di
         started = time.perf_counter()
         for start in range(0, len(paths), BATCH):
             items = tuple(Item(i, path) for i, path in enumerate(paths[start : start + BATCH]))
-            detection.detect_batch(DetectionBatch(session.id, 1, next(numbers), pack, items))
+            detection.detect_batch(Batch(session.id, 1, next(numbers), pack, items))
         return time.perf_counter() - started
 
     progress = runtime.progress
@@ -89,14 +89,14 @@ def compare(runtime: Runtime, paths: list[str], pack: str, *, rounds: int) -> di
     quiet, told, actor_cpu = [], [], 0.0
     run(ignore, ignore)
     for pair in range(rounds // 2):
-        for is_told in (pair % 2 == 0, pair % 2 == 1):  # Who is first takes turns.
+        for is_told in (pair % 2 == 0, pair % 2 == 1):  # The order alternates.
             if not is_told:
                 quiet.append(run(ignore, ignore))
                 continue
             before = sum(actor.cpu_times()[:2])
             told.append(run(progress.in_flight.remote, progress.settled.remote, RayMeter()))
             actor_cpu += sum(actor.cpu_times()[:2]) - before
-    # Of two rounds in the same seconds: the machine itself changes by more than this over minutes.
+    # Compare rounds that follow each other: over minutes, the machine varies by more than the cost.
     cost = statistics.median(t / q for t, q in zip(told, quiet, strict=True)) - 1
     return {
         "photos_per_round": len(paths),
@@ -107,17 +107,17 @@ def compare(runtime: Runtime, paths: list[str], pack: str, *, rounds: int) -> di
     }
 
 
-def settle_nothing(batch: DetectionBatch, outcomes: object) -> Settled:
-    """Stand in for the commit, which is the same with and without reports."""
+def settle_nothing(batch: Batch, outcomes: object) -> Settled:
+    """Replace the commit, which is the same with and without reports."""
     return Settled(batch.batch_id, PhaseCounts(total=1_000_000, processed=batch.batch_id * BATCH))
 
 
 def ignore(_report: object) -> None:
-    """Drop a report."""
+    """Drop a report, and do nothing."""
 
 
 def find_process(title: str) -> psutil.Process:
-    """Return the worker process that Ray has given this title."""
+    """Return the Ray process whose command line contains `title`."""
     return next(
         process for process in psutil.process_iter() if title in " ".join(process.cmdline())
     )

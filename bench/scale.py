@@ -1,12 +1,13 @@
-"""What the bookkeeping allows: photos a second with simulated detectors that find faces at once.
+"""Measures the limit of the bookkeeping: photos per second with simulated, instant detectors.
 
     python -m bench.scale [--detectors 1,10,50,200] [--photos N] [--batch N] [--faces N] [--json]
 
-Everything but the models is real: items fed by the driver, batches as Ray calls, the actor's loop,
-reports to the ProgressActor, faces with vectors and crops by COPY, commits in PostgreSQL. Many
-simulated detectors share a process, each with a loop, a connection and a place in the queue of its
-own. Printed beside the rate: CPU time per photo of the driver, the detectors (packing rows,
-reporting), the ProgressActor and PostgreSQL.
+Everything except the models is real: dispatching by the driver, batches as Ray calls, the loop of
+the actor, reports to the ProgressActor, faces with vectors and crops by COPY, and commits in
+PostgreSQL. Many simulated detectors share a process; each has its own loop, connection and place in
+the queue.
+Also printed: the CPU time per photo of the driver, the detectors (packing rows, reporting), the
+ProgressActor and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ import ray
 from ray.actor import ActorHandle
 from sqlalchemy import text
 
-from cluster.actors.detection import Detected, Detection, DetectionBatch, commit_detection
+from cluster.actors.detection import Detected, Detection, commit_detection
 from cluster.core.faces import BoundingBox, Face
-from cluster.core.photos import FoundPhoto
+from cluster.core.photos import Batch, FoundPhoto
 from cluster.core.reports import report_interval_s
 from cluster.core.sessions import Move, PhaseName
 from cluster.core.steps import StepTimes
@@ -54,7 +55,7 @@ from cluster.vision.photos.images import OpenedImage
 from jobs.runtime import Runtime, open_database, open_runtime
 
 HOSTS = 2
-"""Processes that the simulated detectors share; a real one has one of its own, on other cores."""
+"""Processes that the simulated detectors share. Each real detector is a process of its own."""
 
 CROP_BYTES = 5_000
 DIMENSIONS = 512
@@ -75,7 +76,7 @@ TRAINED = """
 def main() -> None:
     """Measure each number of detectors, print a table, and with --json end with one object."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", help="how many simulated photos", default="20000")
+    parser.add_argument("--photos", help="number of simulated photos", default="20000")
     parser.add_argument("--pack", help="not used: nothing is detected")
     parser.add_argument("--detectors", default="1,10,50,200", help="numbers of detectors")
     parser.add_argument("--batch", type=int, default=16, help="photos in a batch")
@@ -97,7 +98,7 @@ def main() -> None:
 
 @contextmanager
 def opened_runtime() -> Iterator[Runtime]:
-    """Give a local runtime with an empty database of its own."""
+    """Provide a local runtime with an empty database of its own."""
     with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
         options = {"data_dir": Path(folder), "pack": BUNDLED, "serve_enabled": False}
         settings = load_settings(options=options)
@@ -150,7 +151,7 @@ def add_session(runtime: Runtime, *, photos: int) -> SessionInfo:
 
 
 def make_plan(runtime: Runtime, session: SessionInfo, *, batch: int) -> Plan:
-    """Return a plan of which only the bookkeeping is used."""
+    """Return a plan for the bookkeeping; the limits and options of vision are not used."""
     return Plan(
         engine=runtime.engine,
         database_url=runtime.database_url,
@@ -168,7 +169,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, *, batch: int) -> Plan:
 
 
 class InstantDetector:
-    """Finds the same faces in every photo, at once."""
+    """A detector that finds the same faces in every photo and takes no time."""
 
     provider = "CPU"
     photos_at_once = 1
@@ -180,7 +181,7 @@ class InstantDetector:
         self.times = StepTimes(time.perf_counter)
 
     def prepare(self, path: str) -> PreparedPhoto:
-        """Read nothing."""
+        """Return an empty photo without reading a file."""
         return PreparedPhoto(path, None, self._image)
 
     def detect(self, photos: Sequence[PreparedPhoto]) -> list[tuple[Face, ...]]:
@@ -189,7 +190,7 @@ class InstantDetector:
 
 
 def make_face(random: np.random.Generator) -> Face:
-    """Return a face of the size that real ones have in the database."""
+    """Return a face that is as large in the database as a real one."""
     vector = random.normal(size=DIMENSIONS).astype("<f4")
     return Face(
         box=BoundingBox(0, 0, 50, 50),
@@ -219,8 +220,8 @@ class DetectorHost:
             for _ in range(count)
         ]
 
-    def detect_batch(self, number: int, batch: DetectionBatch) -> Detected:
-        """Let one of the detectors do a batch."""
+    def detect_batch(self, number: int, batch: Batch) -> Detected:
+        """Process a batch with detector `number`."""
         return self._detectors[number].detect_batch(batch)
 
 
@@ -234,7 +235,7 @@ class Simulated:
 
 
 class SimulatedDetectors:
-    """As the pipeline's pool of detectors, with many in each process."""
+    """A pool of detectors like the pipeline's, with many detectors in each process."""
 
     def __init__(self, plan: Plan, count: int, *, faces: int) -> None:
         hosts = min(HOSTS, count)
@@ -251,8 +252,8 @@ class SimulatedDetectors:
         """Return how many batches may be in flight."""
         return 2 * len(self._detectors)
 
-    def start(self, batch: DetectionBatch) -> ray.ObjectRef:
-        """Hand a batch to the detector that holds the fewest."""
+    def start(self, batch: Batch) -> ray.ObjectRef:
+        """Start a batch on the detector that holds the fewest batches."""
         detector = min(self._detectors, key=lambda d: d.held)
         reference: ray.ObjectRef = detector.host.detect_batch.remote(detector.number, batch)
         detector.held += 1
@@ -260,14 +261,14 @@ class SimulatedDetectors:
         return reference
 
     def finished(self, reference: ray.ObjectRef, answer: Detected | None) -> None:
-        """Free the detector's place."""
+        """Free the batch's place."""
         self._holders.pop(reference).held -= 1
 
     def end(self, reference: ray.ObjectRef) -> None:
-        """Nothing hangs here."""
+        """Do nothing, because simulated detectors never hang."""
 
     def stop(self) -> None:
-        """End the hosts."""
+        """Kill the processes."""
         for host in self.hosts:
             ray.kill(host)
 
@@ -286,21 +287,21 @@ def read_cpu(runtime: Runtime, workers: SimulatedDetectors) -> dict[str, float]:
 
 
 def ask_pid(_actor: object) -> int:
-    """Return the process of an actor, from inside."""
+    """Return the process id of the actor that runs this function."""
     return os.getpid()
 
 
 def find_server_process(runtime: Runtime) -> int:
-    """Return the embedded server's process."""
+    """Return the id of the embedded server process."""
     (file,) = runtime.settings.data_dir.rglob("postmaster.pid")
     return int(file.read_text().split()[0])
 
 
 def sum_cpu(processes: Sequence[psutil.Process]) -> float:
-    """Return the CPU seconds that these processes, and their children that ended, have spent."""
+    """Return the CPU seconds of these processes and of their ended children."""
     spent = 0.0
     for process in processes:
-        with suppress(psutil.NoSuchProcess):  # It ended just now: it is its parent's ended child.
+        with suppress(psutil.NoSuchProcess):  # It has just ended, so its parent counts it.
             spent += sum(process.cpu_times())
     return spent
 

@@ -1,10 +1,10 @@
-"""Photos per second of a whole session, beside the plain InsightFace loop in the same minutes.
+"""Measures photos per second of a whole session, compared with a plain InsightFace loop.
 
     python -m bench.session --photos DIR --pack FOLDER [--limit N] [--at-least 500] [--json]
 
-The session's time is its own startedAt to completedAt: discovery, hashing, duplicates, thumbnails,
-faces, database and clustering. Recall is the share of the loop's faces that the session found too
-(boxes that overlap by half or more).
+Both run in the same minutes. The session's time is from its startedAt to its completedAt, with
+discovery, hashing, duplicates, thumbnails, faces, database and clustering. Recall is the share of
+the loop's faces that the session also found (boxes that overlap by half or more).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from jobs.runtime import Runtime, open_database, open_runtime
 
 SAME_FACE = 0.5
 MIN_FACE_PX = 20
-"""Headcount leaves out smaller faces by its settings; the loop's are not counted either."""
+"""Headcount's settings exclude smaller faces, so those of the loop are not counted either."""
 
 Boxes = dict[str, list[BoundingBox]]
 
@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="a folder of photos")
     parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
-    parser.add_argument("--limit", type=int, help="take only so many of the photos")
+    parser.add_argument("--limit", type=int, help="the most photos to use")
     parser.add_argument("--at-least", type=int, default=500, help="add cropped variants up to this")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     return parser
@@ -71,14 +71,14 @@ Read = Callable[[Engine, int, str], Any]
 
 
 def run_headcount(library: Path, data_dir: Path, pack_name: str, *, read: Read) -> Any:
-    """Run one session with the default settings; return what `read` gets from its tables."""
+    """Run one session with the default settings; return what `read` reads from the database."""
     with open_headcount(data_dir, pack_name) as (runtime, pack):
         return read(runtime.engine, run_one(runtime, pack, library), pack.name)
 
 
 @contextmanager
 def open_headcount(data_dir: Path, pack_name: str) -> Iterator[tuple[Runtime, Pack]]:
-    """Give a runtime with the default settings, and the pack of this name or folder."""
+    """Provide a runtime with the default settings, and the pack of this name or folder."""
     options = {"data_dir": data_dir, "pack": pack_name, "serve_enabled": False}
     settings = load_settings(options=options)
     pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
@@ -90,7 +90,7 @@ def open_headcount(data_dir: Path, pack_name: str) -> Iterator[tuple[Runtime, Pa
 
 
 def run_one(runtime: Runtime, pack: Pack, library: Path) -> int:
-    """Run a session over the library to its end; return its id."""
+    """Run a complete session over the library and return its id."""
     engine, now = runtime.engine, datetime.now(UTC)
     session = choose_session(engine, root=str(library), name=None, resume=None, pack=pack, now=now)
     plan = make_plan(runtime, session, pack)
@@ -104,7 +104,7 @@ def run_one(runtime: Runtime, pack: Pack, library: Path) -> int:
 
 
 def read_results(engine: Engine, session_id: int, pack: str) -> tuple[float, Boxes]:
-    """Return a session's seconds, and its boxes by path."""
+    """Return a session's seconds and the boxes of its faces by path."""
     boxes: Boxes = defaultdict(list)
     with begin(engine) as db:
         session = get_session(db, session_id)
@@ -115,7 +115,7 @@ def read_results(engine: Engine, session_id: int, pack: str) -> tuple[float, Box
 
 
 def count_found(loop: LoopResult, boxes: Boxes, *, overlap: float) -> int:
-    """Return how many of the loop's faces the session found too."""
+    """Return how many of the loop's faces the session also found."""
     return sum(
         any(box.overlap(other) >= overlap for other in boxes.get(path, ()))
         for path, found in loop.boxes.items()
@@ -130,7 +130,7 @@ def is_large(box: BoundingBox) -> bool:
 
 
 def report(photos: int, seconds: float, boxes: Boxes, loop: LoopResult, *, as_json: bool) -> None:
-    """Print the figures side by side."""
+    """Print the figures of the session and the loop, and their ratio."""
     found = sum(len(faces) for faces in boxes.values())
     shared = count_found(loop, boxes, overlap=SAME_FACE)
     wanted = sum(is_large(box) for found in loop.boxes.values() for box in found)

@@ -1,11 +1,11 @@
-"""Clients of one session, many in one process: they watch its events, one asks again and again.
+"""Simulates many clients of one session in one process: event streams, and one that polls.
 
     python -m bench.watchers --port N --session N --clients N --seconds N
 
-Raw HTTP on asyncio, so that the clients take little of the machine that they measure. Ends with one
-JSON object: `seen`, for each client the moments (monotonic seconds, the same for all processes) and
-counts of the events that it got; `asked_s`, how long each answer of the progress route took;
-`bytes` received.
+The clients use raw HTTP on asyncio, so that they take little CPU time from what they measure. The
+output is one JSON object: `seen`, for each client the times (monotonic seconds, the same for all
+processes) and counts of its events; `asked_s`, the seconds of each answer of the progress route;
+`bytes`, the number of received bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ END_OF_EVENT = b"\n\n"
 
 
 class Watcher(asyncio.Protocol):
-    """One open stream of events."""
+    """One client with an open stream of events; `seen` has the time and count of each event."""
 
     def __init__(self, request: bytes) -> None:
         self.request = request
@@ -32,12 +32,12 @@ class Watcher(asyncio.Protocol):
         self.rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the events."""
+        """Send the request for the stream."""
         assert isinstance(transport, asyncio.WriteTransport)
         transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
-        """Note the count of each event that is whole."""
+        """Record the time and count of each complete event."""
         self.received += len(data)
         *events, self.rest = (self.rest + data).split(END_OF_EVENT)
         for event in events:
@@ -46,7 +46,7 @@ class Watcher(asyncio.Protocol):
 
 
 def main() -> None:
-    """Watch, and print what was seen."""
+    """Run the clients and print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     for option in ("port", "session", "clients"):
         parser.add_argument(f"--{option}", type=int, required=True)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 async def watch(options: argparse.Namespace) -> dict[str, object]:
-    """Open the streams one after the other, watch for the time, and return what was seen."""
+    """Open the streams one after the other, poll for `seconds`, and return the result."""
     path = f"/api/v1/training/{options.session}"
     events = _request(f"{path}/events", options.port)
     loop = asyncio.get_running_loop()
@@ -79,7 +79,7 @@ async def watch(options: argparse.Namespace) -> dict[str, object]:
 
 
 async def ask(request: bytes, options: argparse.Namespace) -> list[float]:
-    """Ask on one connection, again and again; return how long each answer took."""
+    """Poll the progress route on one connection; return the seconds of each answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", options.port)
     took, end = [], time.monotonic() + options.seconds
     while time.monotonic() < end:

@@ -26,8 +26,10 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from cluster.core import defaults
 from cluster.core.errors import BadRoot, BadSetting
 from cluster.core.paths import is_url
+from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
 from cluster.core.urls import normalise_url
 from cluster.environment import PROJECT_DIR
@@ -86,7 +88,7 @@ class Settings(BaseSettings):
     serve_enabled: bool = True
 
     pack: str = "auto"
-    models_dir: ExpandedPath = Path("~/.insightface/models")
+    models_dir: ExpandedPath = Path(defaults.MODELS_DIR)
     provider: Literal["auto", "cpu", "cuda"] = "auto"
 
     detectors: int | None = Field(None, ge=1, le=1024)
@@ -101,22 +103,22 @@ class Settings(BaseSettings):
     model_batch: int | None = Field(None, ge=1, le=256)
     decode_threads: int | None = Field(None, ge=0, le=64)
     decoded_copies_bytes: int = Field(2_000_000_000, ge=0)
-    detection_batch: int = Field(16, ge=1, le=1024)
-    training_batch: int = Field(32, ge=1, le=4096)
-    batches_in_flight: int = Field(2, ge=1, le=16)
-    min_score: float = Field(0.5, ge=0, le=1)
-    min_face_px: int = Field(20, ge=1)
-    max_pixels: int = Field(200_000_000, ge=1)
-    max_file_bytes: int = Field(1_000_000_000, ge=1)
-    photo_timeout_s: float = Field(60.0, gt=0)
+    detection_batch: int = Field(defaults.DETECTION_BATCH, ge=1, le=1024)
+    training_batch: int = Field(defaults.TRAINING_BATCH, ge=1, le=4096)
+    batches_in_flight: int = Field(defaults.BATCHES_IN_FLIGHT, ge=1, le=16)
+    min_score: float = Field(defaults.MIN_SCORE, ge=0, le=1)
+    min_face_px: int = Field(defaults.MIN_FACE_PX, ge=1)
+    max_pixels: int = Field(defaults.MAX_PIXELS, ge=1)
+    max_file_bytes: int = Field(defaults.MAX_FILE_BYTES, ge=1)
+    photo_timeout_s: float = Field(defaults.PHOTO_TIMEOUT_S, gt=0)
 
-    min_quality: float = Field(0.3, ge=0, le=1)
-    min_cluster_size: int = Field(3, ge=2)
-    min_samples: int = Field(3, ge=1)
+    min_quality: float = Field(defaults.MIN_QUALITY, ge=0, le=1)
+    min_cluster_size: int = Field(defaults.MIN_CLUSTER_SIZE, ge=2)
+    min_samples: int = Field(defaults.MIN_SAMPLES, ge=1)
 
-    weight_training: float = Field(0.30, ge=0, le=1)
-    weight_face_detection: float = Field(0.65, ge=0, le=1)
-    weight_clustering: float = Field(0.05, ge=0, le=1)
+    weight_training: float = Field(DEFAULT_WEIGHTS[PhaseName.TRAINING], ge=0, le=1)
+    weight_face_detection: float = Field(DEFAULT_WEIGHTS[PhaseName.FACE_DETECTION], ge=0, le=1)
+    weight_clustering: float = Field(DEFAULT_WEIGHTS[PhaseName.CLUSTERING], ge=0, le=1)
 
     @model_validator(mode="after")
     def _detectors_have_room(self) -> Settings:

@@ -27,7 +27,7 @@ from ray.actor import ActorHandle
 
 from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
-from cluster.core.photos import DetectionOutcome, Item, Settled
+from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
 from cluster.core.reports import (
     MIN_INTERVAL_S,
     BatchReporter,
@@ -57,17 +57,6 @@ from cluster.vision.sources.deadlines import is_burdened
 
 
 @dataclass(frozen=True, slots=True)
-class DetectionBatch:
-    """Photos that one detector searches and commits together."""
-
-    session_id: int
-    attempt: int
-    batch_id: int
-    pack: str
-    items: tuple[Item, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Detected:
     """The result of a batch: the phase's new counts, in `settled`.
 
@@ -83,7 +72,7 @@ class Detected:
 Prepared = tuple[Item, PreparedPhoto | DetectionOutcome]
 """An item and its decoded photo, or its outcome if it could not be decoded."""
 
-Settle = Callable[[DetectionBatch, Sequence[DetectionOutcome]], Settled]
+Settle = Callable[[Batch, Sequence[DetectionOutcome]], Settled]
 
 
 class Detection:
@@ -117,7 +106,7 @@ class Detection:
         self._ahead = decode_threads + detector.photos_at_once
         self._decoders = ThreadPoolExecutor(decode_threads) if decode_threads else None
 
-    def detect_batch(self, batch: DetectionBatch) -> Detected:
+    def detect_batch(self, batch: Batch) -> Detected:
         """Find the faces of a batch, commit them in one transaction, return the new counts.
 
         If the session was stopped, the remaining photos stay pending. If a photo was left behind
@@ -144,7 +133,7 @@ class Detection:
         """Return the provider that the models run on: "CPU" or "CUDA"."""
         return self._detector.provider
 
-    def _until_ended(self, batch: DetectionBatch) -> Iterator[Item]:
+    def _until_ended(self, batch: Batch) -> Iterator[Item]:
         def goes_on(_: Item) -> bool:
             return not (self._is_stopped(batch.session_id) or is_burdened())
 
@@ -194,7 +183,7 @@ class Detection:
         for step, spent in seconds.items():
             self._meter.record(BATCH_SECONDS, spent, phase=phase.value, step=step)
 
-    def _reporter(self, batch: DetectionBatch) -> BatchReporter:
+    def _reporter(self, batch: Batch) -> BatchReporter:
         return BatchReporter(
             batch.session_id,
             PhaseName.FACE_DETECTION,
@@ -221,7 +210,7 @@ def _to_failure(item: Item, error: Exception) -> DetectionOutcome:
 
 
 def commit_detection(
-    batch: DetectionBatch, outcomes: Sequence[DetectionOutcome], *, engine: Engine
+    batch: Batch, outcomes: Sequence[DetectionOutcome], *, engine: Engine
 ) -> Settled:
     """Commit the outcomes of a batch in one transaction. Outcomes committed twice count once."""
     with begin(engine) as db:
@@ -236,7 +225,7 @@ def commit_detection(
 
 
 def _commit_patiently(
-    batch: DetectionBatch,
+    batch: Batch,
     outcomes: Sequence[DetectionOutcome],
     *,
     engine: Engine,
@@ -246,7 +235,7 @@ def _commit_patiently(
     return retry.run(lambda: commit_detection(batch, outcomes, engine=engine))
 
 
-def warm_up_fingerprints(detector: FaceDetector) -> None:
+def warm_up_detector(detector: FaceDetector) -> None:
     """Search an empty picture once, so that no photo waits for the models' initialisation."""
     empty = np.zeros((480, 640, 3), dtype=np.uint8)
     detector.detect([PreparedPhoto("warm-up", None, OpenedImage(empty, 640, 480))])
@@ -273,7 +262,7 @@ class FaceDetectorActor(Detection):
         self._name = name
         log_to_stderr()
         detector, engine = load_detector(pack, options), build_engine(database_url, pool_size=2)
-        warm_up_fingerprints(detector)
+        warm_up_detector(detector)
         with suppress(DatabaseUnavailable):  # The batches wait for the database.
             check_database(engine)
         super().__init__(

@@ -54,7 +54,7 @@ class SharedSnapshots:
             _remove_forgotten(path.parent)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode=0o600)
         except OSError as error:
-            logger.warning("no shared snapshots", error=str(error))
+            logger.warning("the shared snapshots could not be opened", error=str(error))
 
     def show(self, progress: UnifiedProgress) -> None:
         """Write `progress` in place of the earlier snapshot of its session."""
@@ -79,7 +79,7 @@ class SharedSnapshots:
                 self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
-            logger.warning("the snapshots could not be written", session=session_id)
+            logger.warning("the shared snapshots could not be written", session=session_id)
 
 
 def read_snapshot(

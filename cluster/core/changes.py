@@ -28,11 +28,25 @@ class Elsewhere(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonEdit:
-    """What is to become of one person; `name` counts when `sets_name`, None takes it away."""
+    """What is to become of one person, by the `kind` of change that a user asks for.
 
-    sets_name: bool = False
+    RENAME gives the `name`, None takes it away; HIDE leaves the name alone. `hidden` None leaves
+    that alone; a RENAME may set it as well.
+    """
+
+    kind: ChangeKind
     name: str | None = None
     hidden: bool | None = None
+
+    @classmethod
+    def renaming(cls, name: str | None, *, hidden: bool | None = None) -> PersonEdit:
+        """Return the change of a name."""
+        return cls(kind=ChangeKind.RENAME, name=name, hidden=hidden)
+
+    @classmethod
+    def hiding(cls, hidden: bool | None) -> PersonEdit:
+        """Return the change of whether a person is shown; None changes nothing."""
+        return cls(kind=ChangeKind.HIDE, hidden=hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +95,9 @@ class LastChange:
     @property
     def summary(self) -> str:
         """Say what was done, for a person to read."""
-        if self.kind is ChangeKind.RENAME:
+        if self.kind is ChangeKind.RENAME and self.name != self.name_before:
             return self._tell_rename()
-        if self.kind is ChangeKind.HIDE:
+        if self.kind in (ChangeKind.RENAME, ChangeKind.HIDE):
             return f"Hid {self.who}" if self.hidden else f"Showed {self.who} again"
         if self.kind is ChangeKind.MERGE:
             return f"Merged {_count(self.people - 1, 'person', 'people')} into {self.who}"

@@ -40,6 +40,17 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Items that one worker does and commits together, of one attempt at a photo phase."""
+
+    session_id: int
+    attempt: int
+    batch_id: int
+    pack: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoRecord:
     """What training keeps of one readable photo.
 

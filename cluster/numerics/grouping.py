@@ -28,6 +28,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_SAMPLES
 from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.linkage import link_edges
 from cluster.numerics.spanning_tree import SpanningTree
@@ -42,7 +43,7 @@ SELECTION_METHOD = "eom"
 class Selection:
     """Which groups are taken from the tree: hdbscan's `min_cluster_size`, and `lone_reach`."""
 
-    min_cluster_size: int = 3
+    min_cluster_size: int = MIN_CLUSTER_SIZE
     lone_reach: float | None = None
 
 
@@ -57,8 +58,8 @@ class Clustering:
 def cluster_vectors(
     vectors: npt.NDArray[np.float32],
     *,
-    min_cluster_size: int = 3,
-    min_samples: int = 3,
+    min_cluster_size: int = MIN_CLUSTER_SIZE,
+    min_samples: int = MIN_SAMPLES,
     lone_reach: float | None = None,
 ) -> npt.NDArray[np.int64]:
     """Return the label of each vector, int64 (n,)."""

@@ -13,7 +13,7 @@ import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import ray
 from ray.exceptions import (
@@ -25,11 +25,10 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from cluster.actors.detection import DetectionBatch
+from cluster.core.defaults import PHOTO_TIMEOUT_S
 from cluster.core.errors import PhaseFailed
-from cluster.core.photos import Item
+from cluster.core.photos import Batch, Item
 from cluster.logs import bind
-from cluster.tasks.ingest import TrainingBatch
 
 logger = bind(__name__)
 
@@ -47,11 +46,7 @@ MAX_CRASHES_IN_A_ROW = 20
 STALL_GRACE_S = 60.0
 MAX_CRASHES_ALONE = 3
 
-Batch = TrainingBatch | DetectionBatch
 Items = Sequence[Item]
-
-
-BatchT = TypeVar("BatchT", TrainingBatch, DetectionBatch, contravariant=True)
 
 
 class Answer(Protocol):
@@ -63,14 +58,14 @@ class Answer(Protocol):
         ...
 
 
-class Workers(Protocol[BatchT]):
+class Workers(Protocol):
     """The workers that process batches: Ray tasks, or a pool of actors."""
 
     def capacity(self) -> int:
         """Return how many batches may be in flight now."""
         ...
 
-    def start(self, batch: BatchT) -> ray.ObjectRef:
+    def start(self, batch: Batch) -> ray.ObjectRef:
         """Start a batch on a worker."""
         ...
 
@@ -94,12 +89,12 @@ class Dispatcher:
 
     def __init__(
         self,
-        workers: Workers[Any],
+        workers: Workers,
         *,
         make_batch: Callable[[Items], Batch],
         requeue: Callable[[Batch], object],
         abandon: Callable[[Batch], None],
-        photo_timeout_s: float = 60.0,
+        photo_timeout_s: float = PHOTO_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workers, self._make_batch = workers, make_batch
@@ -140,7 +135,7 @@ class Dispatcher:
             self._suspect = self._start(self._returned.popleft())
 
     def collect(self, *, timeout_s: float) -> None:
-        """Wait up to `timeout_s` for a finished batch, and settle it; kill a worker that hangs."""
+        """Wait up to `timeout_s` for finished batches; kill a worker that hangs."""
         if not self._running:
             return
         waiting = list(self._running)
@@ -187,7 +182,7 @@ class Dispatcher:
     def _requeue_lost(self, batch: Batch, error: Exception, *, was_suspect: bool) -> None:
         self._crashes_in_a_row += 1
         if self._crashes_in_a_row > MAX_CRASHES_IN_A_ROW:
-            raise PhaseFailed(f"Workers keep dying; the last one said: {error}") from error
+            raise PhaseFailed(f"Workers keep dying; the last error was: {error}") from error
         logger.warning(
             "batch requeued", session=batch.session_id, batch=batch.batch_id, error=str(error)
         )

@@ -15,15 +15,14 @@ from functools import partial
 
 import ray
 
-from cluster.actors.detection import DetectionBatch
 from cluster.core.errors import RootUnreachable
 from cluster.core.passed_over import PassedOver
 from cluster.core.paths import is_url
-from cluster.core.photos import DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
+from cluster.core.photos import Batch, DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.reports import SettledReport
 from cluster.core.sessions import PHOTO_PHASES, PhaseName
-from cluster.pipeline.dispatcher import Batch, Dispatcher, Items, number_batches
+from cluster.pipeline.dispatcher import Dispatcher, Items, number_batches
 from cluster.pipeline.pending import Discovery, PendingItems
 from cluster.pipeline.plan import Plan, waits_for_database
 from cluster.pipeline.workers import DetectorWorkers, TrainingWorkers, WorkerPool, count_cpus
@@ -35,11 +34,10 @@ from cluster.store.items.item_rows import list_pending, skip_known
 from cluster.store.items.training_batches import settle_training
 from cluster.store.sessions.phase_rows import finish_discovery
 from cluster.tasks.clustering import group_faces
-from cluster.tasks.ingest import TrainingBatch
 from cluster.vision.relations.turning import turn_jpeg
 from cluster.vision.sources.library_walk import ask_storage, check_root, find_gone, walk_photos
 
-CRASHED = "this photo crashed its worker again and again"
+CRASHED = "this photo crashed its worker repeatedly"
 POLL_S = 0.2
 IDLE_S = 0.02
 CANCEL_LIMIT_S = 5.0
@@ -143,11 +141,8 @@ class PhotoWork:
 
     def make_batch(self, items: Items) -> Batch:
         """Return the items as a batch with an id of its own."""
-        kind = TrainingBatch if self.name is PhaseName.TRAINING else DetectionBatch
-        plan = self.plan
-        return kind(
-            plan.session_id, self.attempt, next(self._numbers), plan.pack.name, tuple(items)
-        )
+        plan, number = self.plan, next(self._numbers)
+        return Batch(plan.session_id, self.attempt, number, plan.pack.name, tuple(items))
 
     def report(self, settled: Settled, *, batch_id: int | None = None) -> None:
         """Report the counts after a transaction of the driver to the live view."""

@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from ray.actor import ActorHandle
 
+from cluster.core.defaults import BATCHES_IN_FLIGHT, DETECTION_BATCH, TRAINING_BATCH
 from cluster.core.metrics import Meter, NoMeter
 from cluster.store.database.engine import Engine
 from cluster.store.database.retries import RetryPolicy
@@ -30,9 +31,9 @@ class WorkerOptions:
     resource get detectors.
     """
 
-    training_batch: int = 16
-    detection_batch: int = 16
-    batches_in_flight: int = 2
+    training_batch: int = TRAINING_BATCH
+    detection_batch: int = DETECTION_BATCH
+    batches_in_flight: int = BATCHES_IN_FLIGHT
     detectors: int | None = None
     detectors_min: int = 1
     detectors_max: int | None = None

@@ -203,7 +203,7 @@ def _check_not_all_failed(plan: Plan, name: PhaseName) -> None:
     counts = _read_phase(plan, name).counts
     if counts.total and counts.failed == counts.total:
         raise PhaseFailed(
-            f"All {counts.total} photos failed; the list of failures says why each one did."
+            f"All {counts.total} photos failed; the list of failures has the reason of each."
         )
 
 

@@ -22,16 +22,17 @@ from ray.autoscaler.sdk import request_resources
 from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.actors.detection import Detected, DetectionBatch, FaceDetectorActor
+from cluster.actors.detection import Detected, FaceDetectorActor
 from cluster.core.errors import DatabaseUnavailable, PhaseFailed
 from cluster.core.metrics import DETECTORS
+from cluster.core.photos import Batch
 from cluster.core.reports import report_interval_s
 from cluster.logs import bind
 from cluster.numerics.grouping import load_tree_code
 from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.store.database.engine import check_database, worker_engine
 from cluster.tasks.clustering import group_faces
-from cluster.tasks.ingest import Trained, TrainingBatch, ingest
+from cluster.tasks.ingest import Trained, ingest
 from cluster.vision.relations.fingerprints import warm_up_fingerprints
 
 RESIZE_INTERVAL_S = 2.0
@@ -52,7 +53,7 @@ class TrainingWorkers:
             self._asked_at = time.monotonic()
         return self._capacity
 
-    def start(self, batch: TrainingBatch) -> ray.ObjectRef:
+    def start(self, batch: Batch) -> ray.ObjectRef:
         """Start a task for the batch; its name shows the session in Ray's dashboard."""
         plan = self._plan
         named = ingest.options(name=f"train[session={batch.session_id}]")
@@ -117,7 +118,7 @@ class DetectorWorkers:
         self._resize()
         return len(self._detectors) * self._plan.workers.batches_in_flight
 
-    def start(self, batch: DetectionBatch) -> ray.ObjectRef:
+    def start(self, batch: Batch) -> ray.ObjectRef:
         """Start a batch on the detector that holds the fewest batches."""
         detector = min(self._detectors, key=lambda d: len(d.held))
         named = detector.actor.detect_batch.options(name=f"{detector.name} detect_batch")

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import ray
 from ray.actor import ActorHandle
 
+from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_QUALITY, MIN_SAMPLES
 from cluster.core.errors import DatabaseUnavailable
 from cluster.core.photos import Settled
 from cluster.core.progress import ClusteringResult
@@ -52,9 +53,9 @@ class ClusteringOptions:
     within the distance `lone_reach` of each other are then that person.
     """
 
-    min_quality: float = 0.3
-    min_cluster_size: int = 3
-    min_samples: int = 3
+    min_quality: float = MIN_QUALITY
+    min_cluster_size: int = MIN_CLUSTER_SIZE
+    min_samples: int = MIN_SAMPLES
     lone_reach: float | None = None
 
 

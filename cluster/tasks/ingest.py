@@ -17,9 +17,10 @@ from functools import partial
 import ray
 from ray.actor import ActorHandle
 
+from cluster.core.defaults import PHOTO_TIMEOUT_S
 from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter
-from cluster.core.photos import Item, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.photos import Batch, Item, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.placements import Relation, turn_within
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
@@ -37,7 +38,7 @@ from cluster.vision.photos.images import OpenedImage
 from cluster.vision.relations.fingerprints import make_record_and_image
 from cluster.vision.relations.relate import relate
 from cluster.vision.relations.turning import turn_jpeg
-from cluster.vision.sources.deadlines import DEFAULT_TIMEOUT_S, is_burdened, within
+from cluster.vision.sources.deadlines import is_burdened, within
 from cluster.vision.sources.photo_bytes import read_photo
 
 
@@ -47,7 +48,7 @@ class ReadLimits:
 
     max_bytes: int
     max_pixels: int
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    timeout_s: float = PHOTO_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,8 @@ class Trained:
     left: tuple[Item, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingBatch:
-    """Photos that one task reads and commits together."""
-
-    session_id: int
-    attempt: int
-    batch_id: int
-    pack: str
-    items: tuple[Item, ...]
-
-
 def train_batch(
-    batch: TrainingBatch,
+    batch: Batch,
     *,
     read: Callable[[Item], TrainingOutcome],
     settle: Callable[[Sequence[TrainingOutcome]], Settled],
@@ -166,7 +156,7 @@ def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Re
     return relate(before.picture, image)
 
 
-def remember(batch: TrainingBatch, *, database_url: str, retry: RetryPolicy) -> Memory:
+def remember(batch: Batch, *, database_url: str, retry: RetryPolicy) -> Memory:
     """Return what the database knows about the files of a batch: nothing in the first session."""
     engine = worker_engine(database_url)
     held = sorted({item.image_id for item in batch.items if item.image_id is not None})
@@ -185,7 +175,7 @@ def remember(batch: TrainingBatch, *, database_url: str, retry: RetryPolicy) -> 
 
 @ray.remote(max_retries=0, max_calls=MOST_CALLS)
 def ingest(
-    batch: TrainingBatch,
+    batch: Batch,
     database_url: str,
     limits: ReadLimits,
     progress: ActorHandle,
@@ -229,7 +219,7 @@ def ingest(
 
 
 def commit_training(
-    batch: TrainingBatch, outcomes: Sequence[TrainingOutcome], *, database_url: str
+    batch: Batch, outcomes: Sequence[TrainingOutcome], *, database_url: str
 ) -> Settled:
     """Commit the outcomes of a batch in one transaction. Outcomes committed twice count once."""
     with begin(worker_engine(database_url)) as db:

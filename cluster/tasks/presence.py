@@ -60,7 +60,7 @@ def check_moved(old: str, new: str, known: Sequence[KnownFile]) -> None:
     """
     prefixes = path_prefix(old), path_prefix(new)
     if prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0]):
-        raise BadRoot(new, f"a library cannot move into itself, nor to where it is ({old}).")
+        raise BadRoot(new, f"a library cannot move into itself or to its own place ({old}).")
     check_root(new)
     most = SAMPLE_OF_URL if is_url(new) else SAMPLE
     plain = [one for one in known if one.path.startswith(prefixes[0])]
@@ -71,8 +71,8 @@ def check_moved(old: str, new: str, known: Sequence[KnownFile]) -> None:
     if 2 * found < len(moved) or not moved:
         raise BadRoot(
             new,
-            f"of {len(moved):,} known photos of {old} that were looked for, {found:,} are there. "
-            "Name the folder that holds the same photos under the same names.",
+            f"of {len(moved):,} known photos of {old} in the sample, {found:,} are there. "
+            "Give the folder that holds the same photos under the same names.",
         )
 
 

@@ -68,6 +68,6 @@ class LibrariesBody(Body):
 
 
 class ConfirmedBody(Body):
-    """How many photos became missing by the confirmation."""
+    """The number of photos that the confirmation made missing."""
 
     missing: int

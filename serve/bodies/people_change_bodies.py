@@ -45,9 +45,9 @@ class EditBody(Body):
 
     def to_edit(self) -> PersonEdit:
         """Return the change. A name that is left out differs from a name of null."""
-        return PersonEdit(
-            sets_name="name" in self.model_fields_set, name=self.name, hidden=self.is_hidden
-        )
+        if "name" in self.model_fields_set:
+            return PersonEdit.renaming(self.name, hidden=self.is_hidden)
+        return PersonEdit.hiding(self.is_hidden)
 
 
 class MergeBody(Body):
@@ -127,7 +127,7 @@ class MovedBody(Body):
 
 
 class UndoneBody(Body):
-    """All people that the undo changed or restored."""
+    """The people that the undo changed or restored, without those who are gone now."""
 
     people: list[PersonBody]
     change_id: int

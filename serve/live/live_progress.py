@@ -178,6 +178,7 @@ def _has_fallen(before: UnifiedProgress, now: UnifiedProgress) -> bool:
 
 
 def _with_mark(row: PhaseSnapshot, before: UnifiedProgress) -> PhaseSnapshot:
+    """Return a row that is not below what was shown: that may be newer than when it was read."""
     shown = before.phase(row.name)
     is_same = shown.attempt == row.attempt
     return replace(row, high_water_mark=max(row.high_water_mark, shown.current)) if is_same else row

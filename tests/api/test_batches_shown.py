@@ -10,14 +10,14 @@ import httpx
 import numpy as np
 import pytest
 
-from cluster.actors.detection import Detection, DetectionBatch
+from cluster.actors.detection import Detection
 from cluster.core.metrics import NoMeter
-from cluster.core.photos import DetectionOutcome, Item, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.photos import Batch, DetectionOutcome, Item, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.reports import BatchReporter, InFlight, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
-from cluster.tasks.ingest import TrainingBatch, train_batch
+from cluster.tasks.ingest import train_batch
 from cluster.vision.packs.detector import PreparedPhoto
 from cluster.vision.photos.images import OpenedImage
 from tests.api.running import PACK, Worker, get_progress, readable
@@ -64,7 +64,7 @@ def train(worker: Worker, items: Sequence[Item], look: Callable[[], object]) -> 
 
     name = PhaseName.TRAINING
     train_batch(
-        TrainingBatch(worker.session_id, 1, 7, PACK, tuple(items)),
+        Batch(worker.session_id, 1, 7, PACK, tuple(items)),
         read=read,
         settle=settle,
         reporter=BatchReporter(
@@ -83,7 +83,7 @@ def train(worker: Worker, items: Sequence[Item], look: Callable[[], object]) -> 
 def detect(worker: Worker, items: Sequence[Item], look: Callable[[], object]) -> None:
     """Do what a detector does, all but the commit."""
 
-    def settle(_: DetectionBatch, __: Sequence[DetectionOutcome]) -> Settled:
+    def settle(_: Batch, __: Sequence[DetectionOutcome]) -> Settled:
         look()
         return NOTHING
 
@@ -95,7 +95,7 @@ def detect(worker: Worker, items: Sequence[Item], look: Callable[[], object]) ->
         done=lambda _: None,
         report_interval_s=AT_EACH_PHOTO_S,
     )
-    detection.detect_batch(DetectionBatch(worker.session_id, 1, 7, PACK, tuple(items)))
+    detection.detect_batch(Batch(worker.session_id, 1, 7, PACK, tuple(items)))
 
 
 @pytest.mark.parametrize("work", [train, detect], ids=["training", "faceDetection"])

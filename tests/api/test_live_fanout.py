@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -208,6 +209,36 @@ def test_the_rows_answer_while_the_view_is_gone_and_versions_go_on_rising() -> N
         versions = [progress.version for progress in seen]
         assert versions == sorted(versions)
         assert len(set(versions)) == 3
+
+    run(scenario())
+
+
+def test_rows_that_were_read_before_newer_news_lower_no_count() -> None:
+    """Also where the rows hold their high-water mark: it is that of the moment they were read."""
+
+    class SlowRows(Rows):
+        def __init__(self) -> None:
+            super().__init__(finished=32)
+            self.has_begun, self.may_end = threading.Event(), threading.Event()
+
+        def load(self, session_id: int) -> tuple[PhaseSnapshot, ...]:
+            training, *others = super().load(session_id)
+            self.has_begun.set()
+            assert self.may_end.wait(PATIENT_S)
+            return (replace(training, high_water_mark=40), *others)
+
+    async def scenario() -> None:
+        view, database = LiveView(finished=40), SlowRows()
+        live = build_live(view, database)
+        await live.show(SESSION)
+        view.is_gone = True
+        asked = asyncio.create_task(live.show(SESSION))
+        await asyncio.to_thread(database.has_begun.wait, PATIENT_S)
+        view.is_gone = False
+        view.say(70)
+        assert current(await live.show(SESSION)) == 70
+        database.may_end.set()
+        assert current(await asked) == 70
 
     run(scenario())
 

@@ -201,9 +201,9 @@ def test_a_redirect_to_another_place_is_not_followed(
     site.redirects = {f"/photos/{name}": target for name in ("away", "away/", "away.jpg")}
     root = f"{site.url}/photos"
     assert find(root) == {f"{root}/{name}" for name in ("a.jpg", "away.jpg", "2024/b%20c.jpg")}
-    with pytest.raises(UnreachableImage, match="the server sends on to another place"):
+    with pytest.raises(UnreachableImage, match="the server redirects to another place"):
         read_photo(f"{root}/away.jpg")
-    with pytest.raises(RootNotFound, match="the server sends on to another place"):
+    with pytest.raises(RootNotFound, match="the server redirects to another place"):
         check_root(f"{root}/away")
     assert not other.asked
     assert not any("secret" in path for path in site.asked)

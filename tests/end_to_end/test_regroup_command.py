@@ -49,8 +49,8 @@ def faces_of(faces: FaceVectors, person_id: int) -> list[int]:
 
 def change_people(db: Session, ids: list[int]) -> int:
     """Name the first, hide the second, move a face of the third to the fourth; return the face."""
-    edit_person(db, ids[0], PersonEdit(sets_name=True, name="Ada"), version=1, now=NOW)
-    edit_person(db, ids[1], PersonEdit(hidden=True), version=1, now=NOW)
+    edit_person(db, ids[0], PersonEdit.renaming("Ada"), version=1, now=NOW)
+    edit_person(db, ids[1], PersonEdit.hiding(True), version=1, now=NOW)
     moved = faces_of(load_vectors(db, pack=PACK, min_quality=0), ids[2])[0]
     move_faces(db, ids[2], [moved], to=ids[3], version=1, now=NOW)
     return moved

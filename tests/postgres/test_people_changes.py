@@ -34,12 +34,12 @@ def grouped(engine: Engine) -> Grouped:
 
 
 def rename(db: Session, person_id: int, name: str | None, *, version: int = 1) -> Changed:
-    edit = PersonEdit(sets_name=True, name=name)
+    edit = PersonEdit.renaming(name)
     return edit_person(db, person_id, edit, version=version, now=NOW)
 
 
 def hide(db: Session, person_id: int, *, version: int = 1) -> PersonSummary:
-    return edit_person(db, person_id, PersonEdit(hidden=True), version=version, now=NOW).person
+    return edit_person(db, person_id, PersonEdit.hiding(True), version=version, now=NOW).person
 
 
 def merge(db: Session, *person_ids: int) -> PersonSummary:

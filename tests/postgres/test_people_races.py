@@ -56,7 +56,7 @@ def run_at_once(engine: Engine, *works: Work) -> list[object]:
 
 
 def name(person_id: int, called: str) -> Work:
-    edit = PersonEdit(sets_name=True, name=called)
+    edit = PersonEdit.renaming(called)
     return lambda db: edit_person(db, person_id, edit, version=1, now=NOW)
 
 
@@ -156,7 +156,7 @@ def test_people_named_or_hidden_while_clustering_runs_stay(
     clustering = Clustering(engine)
     with begin(engine) as db:
         name(one, "Anna")(db)
-        edit_person(db, two, PersonEdit(hidden=True), version=1, now=NOW)
+        edit_person(db, two, PersonEdit.hiding(True), version=1, now=NOW)
     with begin(engine) as db:
         clustering.write(db, [0] * 70)
         people = load_people(db, [one, two])

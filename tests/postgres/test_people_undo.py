@@ -28,12 +28,12 @@ def grouped(engine: Engine) -> Grouped:
     with begin(engine) as db:
         rename(db, grouped.ids[0], "Anna", version=1)
         rename(db, grouped.ids[1], "Bea", version=1)
-        edit_person(db, grouped.ids[2], PersonEdit(hidden=True), version=1, now=NOW)
+        edit_person(db, grouped.ids[2], PersonEdit.hiding(True), version=1, now=NOW)
     return grouped
 
 
 def rename(db: Session, person_id: int, name: str | None, *, version: int) -> int | None:
-    edit = PersonEdit(sets_name=True, name=name)
+    edit = PersonEdit.renaming(name)
     return edit_person(db, person_id, edit, version=version, now=NOW).change_id
 
 
@@ -49,7 +49,7 @@ def unname(db: Session, grouped: Grouped) -> int | None:
 
 
 def show_again(db: Session, grouped: Grouped) -> int | None:
-    edit = PersonEdit(hidden=False)
+    edit = PersonEdit.hiding(False)
     return edit_person(db, grouped.ids[2], edit, version=2, now=NOW).change_id
 
 
@@ -129,6 +129,14 @@ def versions(db: Session) -> dict[int, int]:
     return {row.id: row.version for row in db.execute(text("SELECT id, version FROM person"))}
 
 
+def test_a_change_is_of_the_kind_that_was_asked_for(db: Session, grouped: Grouped) -> None:
+    edit = PersonEdit.renaming("Someone new", hidden=True)
+    edit_person(db, grouped.ids[1], edit, version=versions(db)[grouped.ids[1]], now=NOW)
+    assert last_change(db).kind is ChangeKind.RENAME
+    show_again(db, grouped)
+    assert last_change(db).kind is ChangeKind.HIDE
+
+
 def test_a_change_is_undone_once(db: Session, grouped: Grouped) -> None:
     change_id = move_some_to_new(db, grouped)
     undone = undo_change(db, change_id, now=NOW)
@@ -187,7 +195,7 @@ def test_a_person_whom_the_change_made_and_clustering_filled_stays(
 
 def test_the_journal_keeps_nothing_of_earlier_changes(db: Session, grouped: Grouped) -> None:
     merge_all(db, grouped)
-    edit_person(db, grouped.ids[2], PersonEdit(hidden=False), version=3, now=NOW)
+    edit_person(db, grouped.ids[2], PersonEdit.hiding(False), version=3, now=NOW)
     rows = {
         table: db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
         for table in ("person_change", "person_change_person", "person_change_face")

@@ -13,9 +13,8 @@ import pytest
 import ray
 
 from cluster.core.errors import PhaseFailed
-from cluster.core.photos import Item
+from cluster.core.photos import Batch, Item
 from cluster.pipeline.dispatcher import MAX_CRASHES_IN_A_ROW, Dispatcher
-from cluster.tasks.ingest import TrainingBatch
 
 POISON, LEAVER, SLEEPER = 7, 8, 9
 
@@ -33,7 +32,7 @@ class Looked:
 
 
 @ray.remote(max_retries=0)
-def look_at(batch: TrainingBatch, log: Path, *, leaves: bool = False) -> Looked:
+def look_at(batch: Batch, log: Path, *, leaves: bool = False) -> Looked:
     """Note each photo; die of the poisonous one, sleep over the sleeping one.
 
     One that `leaves` gives back what comes after a certain photo.
@@ -58,7 +57,7 @@ class Tasks:
 
     def __init__(self, log: Path, *, leaves: bool = False) -> None:
         self._log, self._leaves = log, leaves
-        self.held: dict[ray.ObjectRef, TrainingBatch] = {}
+        self.held: dict[ray.ObjectRef, Batch] = {}
         self.now = 0.0
 
     def clock(self) -> float:
@@ -71,7 +70,7 @@ class Tasks:
     def capacity(self) -> int:
         return 2
 
-    def start(self, batch: TrainingBatch) -> ray.ObjectRef:
+    def start(self, batch: Batch) -> ray.ObjectRef:
         reference: ray.ObjectRef = look_at.remote(batch, self._log, leaves=self._leaves)
         self.held[reference] = batch
         return reference
@@ -83,8 +82,8 @@ class Tasks:
         ray.cancel(reference, force=True)
 
 
-def make_batch(items: Sequence[Item]) -> TrainingBatch:
-    return TrainingBatch(1, 1, items[0].file_id, "tiny", tuple(items))
+def make_batch(items: Sequence[Item]) -> Batch:
+    return Batch(1, 1, items[0].file_id, "tiny", tuple(items))
 
 
 def run(file_ids: Sequence[int], log: Path, *, leaves: bool = False) -> tuple[list[int], list[int]]:

@@ -35,6 +35,11 @@ def test_naming_is_told_by_both_names() -> None:
     assert tell(ChangeKind.RENAME, before="Anna") == "Took the name Anna away"
 
 
+def test_a_renaming_to_the_same_name_is_told_by_what_it_changed() -> None:
+    assert tell(ChangeKind.RENAME, before="Anna", now="Anna", hidden=1) == "Hid Anna"
+    assert tell(ChangeKind.RENAME, before="Anna", now="Anna") == "Showed Anna again"
+
+
 def test_who_has_no_name_is_told_by_number() -> None:
     assert tell(ChangeKind.HIDE, hidden=1) == "Hid person 7"
     assert tell(ChangeKind.HIDE, now="Anna") == "Showed Anna again"

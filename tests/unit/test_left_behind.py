@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from cluster.actors.detection import Detection, DetectionBatch
+from cluster.actors.detection import Detection
 from cluster.core.errors import UnreachableImage
 from cluster.core.metrics import NoMeter
-from cluster.core.photos import DetectionOutcome, Item, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.photos import Batch, DetectionOutcome, Item, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.reports import BatchReporter, Throttle
 from cluster.core.sessions import PhaseName
-from cluster.tasks.ingest import TrainingBatch, train_batch
+from cluster.tasks.ingest import train_batch
 from cluster.vision.packs.detector import PreparedPhoto
 from cluster.vision.sources.deadlines import (
     TimeOver,
@@ -163,7 +163,7 @@ def test_a_training_batch_gives_back_what_comes_after_a_photo_that_was_left_behi
         return NOTHING
 
     def train(items: tuple[Item, ...]) -> tuple[Item, ...]:
-        batch = TrainingBatch(1, 1, 1, "bundled", items)
+        batch = Batch(1, 1, 1, "bundled", items)
         reporter = BatchReporter(
             1, PhaseName.TRAINING, 1, 1, send=lambda _: None, clock=lambda: 0.0, throttle=Throttle()
         )
@@ -186,7 +186,7 @@ def test_a_detector_gives_back_what_comes_after_a_photo_that_was_left_behind(
                 raise UnreachableImage(path, "it could not be read")
             return super().prepare(path)
 
-    def settle(_: DetectionBatch, outcomes: Sequence[DetectionOutcome]) -> Settled:
+    def settle(_: Batch, outcomes: Sequence[DetectionOutcome]) -> Settled:
         committed.extend(outcome.file_id for outcome in outcomes)
         return Settled(1, PhaseCounts())
 
@@ -198,12 +198,12 @@ def test_a_detector_gives_back_what_comes_after_a_photo_that_was_left_behind(
         done=lambda _: None,
         decode_threads=decode_threads,
     )
-    first = detection.detect_batch(DetectionBatch(1, 1, 1, "bundled", ITEMS))
+    first = detection.detect_batch(Batch(1, 1, 1, "bundled", ITEMS))
     assert first.is_burdened
     assert HOSTILE.file_id in committed
     assert [*committed, *(item.file_id for item in first.left)] == list(range(8))
-    second = detection.detect_batch(DetectionBatch(1, 1, 2, "bundled", ITEMS[:2]))
+    second = detection.detect_batch(Batch(1, 1, 2, "bundled", ITEMS[:2]))
     assert second.left == ITEMS[:2]
     hostile.end()
-    third = detection.detect_batch(DetectionBatch(1, 1, 3, "bundled", first.left))
+    third = detection.detect_batch(Batch(1, 1, 3, "bundled", first.left))
     assert (third.left, third.is_burdened) == ((), False)

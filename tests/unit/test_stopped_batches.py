@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cluster.actors.detection import Detection, DetectionBatch
+from cluster.actors.detection import Detection
 from cluster.core.metrics import NoMeter
 from cluster.core.photos import (
+    Batch,
     DetectionOutcome,
     Item,
     PhotoRecord,
@@ -25,7 +26,7 @@ from cluster.core.reports import BatchReporter, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
 from cluster.pipeline.run import is_any_left
-from cluster.tasks.ingest import TrainingBatch, train_batch
+from cluster.tasks.ingest import train_batch
 from cluster.vision.packs.detector import PreparedPhoto
 from cluster.vision.photos.images import OpenedImage
 
@@ -59,7 +60,7 @@ class BlindDetector:
 def test_a_detector_commits_what_it_had_begun(done: int, decode_threads: int) -> None:
     committed: list[DetectionOutcome] = []
 
-    def settle(_: DetectionBatch, outcomes: Sequence[DetectionOutcome]) -> Settled:
+    def settle(_: Batch, outcomes: Sequence[DetectionOutcome]) -> Settled:
         committed.extend(outcomes)
         return NOTHING
 
@@ -72,7 +73,7 @@ def test_a_detector_commits_what_it_had_begun(done: int, decode_threads: int) ->
         decode_threads=decode_threads,
         is_stopped=stopping_after(done),
     )
-    detection.detect_batch(DetectionBatch(1, 1, 1, "bundled", ITEMS))
+    detection.detect_batch(Batch(1, 1, 1, "bundled", ITEMS))
     assert [outcome.file_id for outcome in committed] == [item.file_id for item in ITEMS[:done]]
 
 
@@ -88,7 +89,7 @@ def test_a_training_task_commits_what_it_had_read(done: int) -> None:
         return TrainingOutcome(item.file_id, PhotoRecord(b"", 1, 1, None, 0, 0, b""))
 
     train_batch(
-        TrainingBatch(1, 1, 1, "bundled", ITEMS),
+        Batch(1, 1, 1, "bundled", ITEMS),
         read=read,
         settle=settle,
         reporter=BatchReporter(
@@ -127,7 +128,7 @@ class RereadingDetector(BlindDetector):
 def test_a_file_that_changed_since_training_read_it_is_not_looked_at() -> None:
     committed: list[DetectionOutcome] = []
 
-    def settle(_: DetectionBatch, outcomes: Sequence[DetectionOutcome]) -> Settled:
+    def settle(_: Batch, outcomes: Sequence[DetectionOutcome]) -> Settled:
         committed.extend(outcomes)
         return NOTHING
 
@@ -137,7 +138,7 @@ def test_a_file_that_changed_since_training_read_it_is_not_looked_at() -> None:
     )
     same = hashlib.sha256(b"another picture").digest()
     items = (Item(1, "/a.jpg", sha256=same), Item(2, "/b.jpg", sha256=bytes(32)))
-    detection.detect_batch(DetectionBatch(1, 1, 1, "bundled", items))
+    detection.detect_batch(Batch(1, 1, 1, "bundled", items))
     assert [outcome.failure for outcome in committed] == [
         None,
         "the file has changed since it was read",

@@ -12,33 +12,12 @@ from cluster.core.photos import DetectionOutcome, Settled
 from cluster.core.sessions import PhaseName
 from cluster.store.database.copying import driver_connection
 from cluster.store.database.storable import storable_text
+from cluster.store.items.item_claims import claim_items
 from cluster.store.people.erased_faces import leave_out_erased
 from cluster.store.people.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
 from cluster.store.people.found_faces import FoundFaces
 from cluster.store.people.redetected_faces import keep_redetected
-from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.counts import add_counts
-
-# As in training.py: locked in one order, and not by the index of all pending items.
-_CLAIM = text(
-    """
-    WITH mine AS (
-        SELECT file_id FROM session_item
-        WHERE session_id = :session_id AND file_id = ANY(:ids)
-            AND detection_state NOT IN ('processed', 'skipped', 'failed')
-            AND :is_current
-        ORDER BY file_id FOR UPDATE
-    )
-    UPDATE session_item s SET detection_reason = o.failure,
-        detection_state = CASE WHEN o.failure IS NULL THEN 'processed' ELSE 'failed' END
-    FROM mine JOIN unnest(CAST(:ids AS bigint[]), CAST(:failures AS text[]))
-        AS o (file_id, failure) USING (file_id)
-    WHERE s.session_id = :session_id AND s.file_id = mine.file_id
-    RETURNING s.file_id, s.detection_reason, (
-        SELECT f.image_id FROM file f WHERE f.id = s.file_id
-    ) AS image_id
-    """
-)
 
 FORGOTTEN = "the photo was forgotten since it was read; restart the session to read it again"
 
@@ -86,22 +65,16 @@ def settle_detection(
     items that are gone, or of another `attempt` than the present one (None is whichever it is)
     adds nothing.
     """
-    is_current = is_current_attempt(db, session_id, PhaseName.FACE_DETECTION, attempt, in_slot=True)
     by_id = {outcome.file_id: outcome for outcome in outcomes}
-    key = {
-        "session_id": session_id,
-        "is_current": is_current,
-        "ids": list(by_id),
-        "failures": [storable_text(outcome.failure) for outcome in by_id.values()],
-    }
-    moved = db.execute(_CLAIM, key).all()
-    lost = [row.file_id for row in moved if row.detection_reason is None and row.image_id is None]
+    failures = {file_id: storable_text(one.failure) for file_id, one in by_id.items()}
+    moved = claim_items(db, session_id, PhaseName.FACE_DETECTION, failures, attempt=attempt)
+    lost = [one.file_id for one in moved if not one.has_failed and one.image_id is None]
     if lost:
         db.execute(_FAIL, {"session_id": session_id, "ids": lost, "reason": FORGOTTEN})
     seen = [
-        FoundFaces(row.image_id, by_id[row.file_id].faces)
-        for row in moved
-        if row.detection_reason is None and row.image_id is not None
+        FoundFaces(one.image_id, by_id[one.file_id].faces)
+        for one in moved
+        if not one.has_failed and one.image_id is not None
     ]
     return add_counts(
         db,

@@ -9,36 +9,16 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.photos import Settled, TrainingOutcome
-from cluster.core.sessions import ItemState, PhaseName, SkipReason
+from cluster.core.sessions import PhaseName, SkipReason
 from cluster.store.database.storable import storable_text
+from cluster.store.items.item_claims import claim_items
 from cluster.store.locks import lock_library
 from cluster.store.people.face_placements import Turn
 from cluster.store.photos.file_contents import place_contents
 from cluster.store.photos.representatives import decide_duplicates
-from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.counts import add_counts
 
 NO_REASON = "the reason is not known"
-
-# Locked in one order, so that a batch that is run twice at the same moment waits for itself. Not
-# "= 'pending'": that would invite the planner to the index of all pending items.
-_CLAIM = text(
-    """
-    WITH mine AS (
-        SELECT file_id FROM session_item
-        WHERE session_id = :session_id AND file_id = ANY(:ids)
-            AND training_state NOT IN ('processed', 'skipped', 'failed')
-            AND :is_current
-        ORDER BY file_id FOR UPDATE
-    )
-    UPDATE session_item s SET training_reason = o.failure,
-        training_state = CASE WHEN o.failure IS NULL THEN 'processed' ELSE 'failed' END
-    FROM mine JOIN unnest(CAST(:ids AS bigint[]), CAST(:failures AS text[]))
-        AS o (file_id, failure) USING (file_id)
-    WHERE s.session_id = :session_id AND s.file_id = mine.file_id
-    RETURNING s.file_id, s.training_state
-    """
-)
 
 # A file that cannot be read now may be read again: only what its content says is kept.
 _NOTE_UNREADABLE = text(
@@ -86,17 +66,11 @@ def settle_training(
     `attempt` than the present one (None is whichever it is) adds nothing. Of each group of
     duplicates exactly one is processed, whatever the order of the batches.
     """
-    is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, attempt, in_slot=True)
     by_id = {outcome.file_id: outcome for outcome in outcomes}
-    key = {
-        "session_id": session_id,
-        "is_current": is_current,
-        "ids": list(by_id),
-        "failures": [_to_reason(outcome) for outcome in by_id.values()],
-    }
-    moved = {row.file_id: row.training_state for row in db.execute(_CLAIM, key)}
-    read = [by_id[one] for one, state in moved.items() if state == ItemState.PROCESSED]
-    failed = [by_id[one] for one, state in moved.items() if state != ItemState.PROCESSED]
+    failures = {file_id: _to_reason(outcome) for file_id, outcome in by_id.items()}
+    moved = claim_items(db, session_id, PhaseName.TRAINING, failures, attempt=attempt)
+    read = [by_id[one.file_id] for one in moved if not one.has_failed]
+    failed = [by_id[one.file_id] for one in moved if one.has_failed]
     _note_unreadable(db, failed)
     lost, skipped = _keep(db, session_id, read, pack=pack, turn=turn) if read else (0, 0)
     return add_counts(

@@ -43,14 +43,13 @@ def edit_person(
     """
     lock_people(db)
     person = get_person(db, person_id)
-    name = edit.name if edit.sets_name else person.name
+    name = edit.name if edit.kind is ChangeKind.RENAME else person.name
     hidden = person.hidden if edit.hidden is None else edit.hidden
     if (name, hidden) == (person.name, person.hidden):
         return Changed(person, None)
     claim_person(db, person_id, version=version, now=now)
     _check_name_is_free(db, name, person)
-    kind = ChangeKind.HIDE if name == person.name else ChangeKind.RENAME
-    change_id = open_change(db, kind, pack=person.pack, person_ids=[person_id], now=now)
+    change_id = open_change(db, edit.kind, pack=person.pack, person_ids=[person_id], now=now)
     _set(db, person_id, name=name, hidden=hidden)
     close_change(db, change_id, person_id=person_id)
     return Changed(get_person(db, person_id), change_id)

@@ -89,7 +89,7 @@ def download_pack(
     if _is_whole(name, models_dir=models_dir):
         return folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        cure = "half a pack, or something else; move it away, and try again"
+        cure = "an incomplete pack or something else; move it away and try again"
         raise PackNotFound(name, f"in its place is {folder}, {cure}")
     with _workplace(models_dir / f".download-{name}", pack=name) as workplace:
         file = workplace / "archive.zip"
@@ -110,8 +110,8 @@ def _is_whole(name: str, *, models_dir: Path) -> bool:
 
 def _unknown(release: Release) -> str:
     return (
-        "the SHA-256 of its archive is not known, so nothing could tell it from another file. "
-        f"Known are {', '.join(sorted(release.archives))}. To use it all the same, download it "
+        "the SHA-256 of its archive is not known, so the download could not be verified. "
+        f"Known packs: {', '.join(sorted(release.archives))}. To use it anyway, download it "
         "yourself, unpack it, and name its folder as the pack"
     )
 
@@ -162,9 +162,9 @@ def _check(file: Path, *, pack: str, archive: Archive) -> None:
         length = file.stat().st_size
         raise PackNotFound(
             pack,
-            f"what was downloaded is not its archive: SHA-256 {found} instead of {archive.sha256} "
-            f"({length} bytes, {archive.length_bytes} are right). It was deleted; try again, and "
-            "mistrust the network if the same comes twice",
+            f"the download is not its archive: SHA-256 {found} instead of {archive.sha256} "
+            f"({length} bytes instead of {archive.length_bytes}). It was deleted. Try again; if "
+            "this happens twice, something on the network replaces the file",
         )
 
 
@@ -175,7 +175,7 @@ def _unpack(file: Path, folder: Path, *, pack: str) -> None:
         for member in members:
             if _leaves_its_folder(member):
                 raise PackNotFound(
-                    pack, f"its archive has a member that leaves it: {member.filename}"
+                    pack, f"a member of its archive leaves the folder: {member.filename}"
                 )
         opened.extractall(folder, members)
 

@@ -63,7 +63,7 @@ def try_opening(
     except subprocess.TimeoutExpired:
         process.kill()
         told, complaints = process.communicate()
-        complaints += f"\nit takes longer than {limit_s:g} seconds"
+        complaints += f"\nit took longer than {limit_s:g} seconds"
     return read_told(told, complaints, status=process.returncode)
 
 
@@ -74,8 +74,8 @@ def read_told(told: str, complaints: str, *, status: int) -> Opening:
     opening = Opening(**{**values, "providers": tuple(values.get("providers", ()))})
     if status == 0:
         return opening
-    last = (complaints.strip().splitlines() or ["it said nothing"])[-1]
-    ended = f"ended by {signal.Signals(-status).name}" if status < 0 else f"failed: {last}"
+    last = (complaints.strip().splitlines() or ["there was no output"])[-1]
+    ended = f"ended with {signal.Signals(-status).name}" if status < 0 else f"failed: {last}"
     return replace(opening, error=f"Loading the models {ended}.")
 
 

@@ -6,16 +6,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
+from cluster.core.defaults import (
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    MIN_FACE_PX,
+    MIN_SCORE,
+    PHOTO_TIMEOUT_S,
+)
 from cluster.core.errors import UnreadableImage
 from cluster.inference import Precision, Requested
 from cluster.vision.photos.images import (
     DECODE_LONG_SIDE_PX,
-    DEFAULT_MAX_PIXELS,
     OpenedImage,
     open_image,
 )
-from cluster.vision.sources.deadlines import DEFAULT_TIMEOUT_S, within
-from cluster.vision.sources.photo_bytes import DEFAULT_MAX_BYTES, read_photo
+from cluster.vision.sources.deadlines import within
+from cluster.vision.sources.photo_bytes import read_photo
 
 Sizes = tuple[tuple[int, int], ...]
 
@@ -36,17 +42,17 @@ class DetectorOptions:
     full size. A photo that is not read within `timeout_s` has failed.
     """
 
-    min_score: float = 0.5
-    min_size_px: float = 20.0
+    min_score: float = MIN_SCORE
+    min_size_px: float = MIN_FACE_PX
     sizes: Literal["auto"] | Sizes = "auto"
     provider: Requested = "auto"
     threads: int = 1
     batch: int | None = None
     precision: Precision = "fp32"
     decode_long_side_px: int | None = DECODE_LONG_SIDE_PX
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    max_bytes: int = DEFAULT_MAX_BYTES
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    max_pixels: int = MAX_PIXELS
+    max_bytes: int = MAX_FILE_BYTES
+    timeout_s: float = PHOTO_TIMEOUT_S
 
     @property
     def longest_look_px(self) -> int | None:

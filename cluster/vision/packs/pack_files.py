@@ -14,6 +14,7 @@ from typing import Literal
 import onnx
 from google.protobuf.message import DecodeError
 
+from cluster.core.defaults import MODELS_DIR
 from cluster.core.errors import PackNotFound
 
 AUTO = "auto"
@@ -25,7 +26,6 @@ Euclidean distance of L2-normalised vectors. Tested with 6 people of 12 photos e
 30 strangers: these values join most photos of one person, and no strangers.
 """
 
-DEFAULT_MODELS_DIR = Path("~/.insightface/models")
 PREFERRED = ("buffalo_l", "antelopev2", "buffalo_m", "buffalo_s", "buffalo_sc")
 
 _DLIB_DIMENSION = 128
@@ -53,12 +53,12 @@ def resolve_pack(requested: str = AUTO, *, models_dir: Path | None = None) -> Pa
     "auto" is the first preferred InsightFace pack in `models_dir` (default ~/.insightface/models),
     else any other pack there, else the bundled one. Raises PackNotFound.
     """
-    root = (models_dir or DEFAULT_MODELS_DIR).expanduser()
+    root = (models_dir or Path(MODELS_DIR)).expanduser()
     if requested == AUTO:
         found = _find_any(root)
         return _bundled(f"no InsightFace pack in {root}; {_HINT}") if found is None else found
     if requested == BUNDLED:
-        return _bundled(f"asked for; {_HINT}")
+        return _bundled(f"requested; {_HINT}")
     if _is_folder(requested):
         return _open_folder(Path(requested).expanduser().resolve(), root=root, requested=requested)
     if not _models_in(root / requested):

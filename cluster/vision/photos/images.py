@@ -28,6 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from cluster.core.defaults import MAX_PIXELS
 from cluster.core.errors import UnreadableImage
 from cluster.core.placements import has_swapped_sides, invert_turn
 from cluster.vision.photos.formats import (
@@ -44,10 +45,6 @@ from cluster.vision.sources.deadlines import begin_computing, holding
 
 DECODE_LONG_SIDE_PX = 640
 """The long side for which photos are decoded: the largest input of the detector."""
-
-DEFAULT_MAX_PIXELS = 200_000_000
-"""Phones make pictures of up to 200 megapixels, cameras of up to 150. A decompression bomb claims
-more."""
 
 LARGE_PIXELS = 30_000_000
 """Pictures with more pixels (120 MB in memory) are decoded one at a time in each process."""
@@ -99,7 +96,7 @@ def open_image(
     *,
     path: str,
     long_side_px: int | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int = MAX_PIXELS,
 ) -> OpenedImage:
     """Decode a photo's bytes; `path` only names it in errors.
 

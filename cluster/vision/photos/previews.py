@@ -8,11 +8,12 @@ from functools import partial
 
 import cv2
 
+from cluster.core.defaults import MAX_FILE_BYTES, MAX_PIXELS, PHOTO_TIMEOUT_S
 from cluster.core.errors import UnreachableImage, UnreadableImage
-from cluster.vision.photos.images import DEFAULT_MAX_PIXELS, open_image, shrink
+from cluster.vision.photos.images import open_image, shrink
 from cluster.vision.photos.subprocesses import ProcessLost, SideProcesses
-from cluster.vision.sources.deadlines import DEFAULT_TIMEOUT_S, TimeOver, say_time_over
-from cluster.vision.sources.photo_bytes import DEFAULT_MAX_BYTES, read_photo
+from cluster.vision.sources.deadlines import TimeOver, say_time_over
+from cluster.vision.sources.photo_bytes import read_photo
 
 PREVIEW_LONG_SIDE_PX = 1600
 PREVIEW_QUALITY = 85
@@ -22,9 +23,9 @@ def make_preview(
     path: str,
     sha256: bytes,
     *,
-    max_bytes: int = DEFAULT_MAX_BYTES,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    timeout_s: float = DEFAULT_TIMEOUT_S,
+    max_bytes: int = MAX_FILE_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    timeout_s: float = PHOTO_TIMEOUT_S,
 ) -> bytes:
     """Return a photo as a JPEG, upright, at most PREVIEW_LONG_SIDE_PX wide and high.
 
@@ -40,7 +41,7 @@ def make_preview(
     except TimeOver:
         raise UnreachableImage(path, say_time_over(timeout_s)) from None
     except ProcessLost:
-        raise UnreadableImage(path, "it ends the process that reads it") from None
+        raise UnreadableImage(path, "it crashes the process that reads it") from None
 
 
 def draw_preview(path: str, sha256: bytes, *, max_bytes: int, max_pixels: int) -> bytes:

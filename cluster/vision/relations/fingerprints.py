@@ -18,16 +18,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cluster.core.defaults import MAX_FILE_BYTES, MAX_PIXELS
 from cluster.core.photos import PhotoRecord
 from cluster.vision.photos.images import (
     DECODE_LONG_SIDE_PX,
-    DEFAULT_MAX_PIXELS,
     OpenedImage,
     open_image,
 )
 from cluster.vision.relations.content_digests import digest_content
 from cluster.vision.relations.picture_blocks import make_blocks
-from cluster.vision.sources.photo_bytes import DEFAULT_MAX_BYTES, read_photo
+from cluster.vision.sources.photo_bytes import read_photo
 
 HASH_LONG_SIDE_PX = 384
 """Twelve pixels for each of the 32 pixels of the hash.
@@ -47,7 +47,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def read_record(
-    path: str, *, max_bytes: int = DEFAULT_MAX_BYTES, max_pixels: int = DEFAULT_MAX_PIXELS
+    path: str, *, max_bytes: int = MAX_FILE_BYTES, max_pixels: int = MAX_PIXELS
 ) -> PhotoRecord:
     """Read a photo once and return everything that training keeps of it.
 
@@ -57,7 +57,7 @@ def read_record(
 
 
 def read_record_and_image(
-    path: str, *, max_bytes: int = DEFAULT_MAX_BYTES, max_pixels: int = DEFAULT_MAX_PIXELS
+    path: str, *, max_bytes: int = MAX_FILE_BYTES, max_pixels: int = MAX_PIXELS
 ) -> tuple[PhotoRecord, OpenedImage]:
     """Read a photo once; return what training keeps, and the picture decoded for the detector.
 
@@ -68,7 +68,7 @@ def read_record_and_image(
 
 
 def make_record_and_image(
-    data: bytes, *, path: str, max_pixels: int = DEFAULT_MAX_PIXELS
+    data: bytes, *, path: str, max_pixels: int = MAX_PIXELS
 ) -> tuple[PhotoRecord, OpenedImage]:
     """Return what training keeps of a file's bytes, and the picture decoded for the detector.
 

@@ -1,12 +1,12 @@
-"""A photo that is never read to its end does not hold its worker.
+"""Time limits for reading and decoding a photo, so that no photo blocks its worker for ever.
 
-A mount that died blocks whoever reads from it, and a decoder may run for hours on hostile content.
-Neither can be interrupted from Python, so the work is done by a thread beside the caller, which is
-left behind when the time is over: the caller goes on with a new one. A thread that was left behind
-ends with its work, or with the process.
+A dead mount blocks every reader, and a decoder may run for hours on hostile content. Python cannot
+interrupt either. Therefore a thread beside the caller does the work. When the time is over, the
+caller leaves this thread behind and goes on with a new one. The old thread ends with its work, or
+with the process.
 
-What was left behind gives back the locks that it holds. While it still computes, its process
-`is_burdened`: whoever runs the process replaces it as soon as what it has done is safe.
+Work that is left behind releases its locks. While it still computes, its process `is_burdened`, and
+the owner of the process replaces it as soon as its finished work is committed.
 """
 
 from __future__ import annotations
@@ -22,22 +22,18 @@ from cluster.core.errors import UnreachableImage
 
 Result = TypeVar("Result")
 
-DEFAULT_TIMEOUT_S = 60.0
-"""Ten times what the largest photos take that are within the default limits."""
-
 _own = threading.local()
 _burdens: set[_Attempt[Any]] = set()
 
 
 class TimeOver(Exception):
-    """The work is still going on."""
+    """The work was not finished within its time limit."""
 
 
 def within(timeout_s: float, path: str, work: Callable[[], Result]) -> Result:
     """Return what `work` returns, or raise what it raises.
 
-    Raises UnreachableImage for `path` when that takes longer than `timeout_s`: a later try may find
-    the mount alive.
+    Raises UnreachableImage for `path` after `timeout_s`, because a later try may succeed.
     """
     try:
         return wait_for(timeout_s, work)
@@ -46,7 +42,7 @@ def within(timeout_s: float, path: str, work: Callable[[], Result]) -> Result:
 
 
 def say_time_over(timeout_s: float) -> str:
-    """Say why a photo that took too long has failed."""
+    """Return the reason for the failure of a photo that took too long."""
     return f"it could not be read within {timeout_s:g} seconds"
 
 
@@ -70,7 +66,7 @@ def wait_for(
 def begin_computing() -> None:
     """Note that the work of this thread keeps a processor busy from here on.
 
-    Raises TimeOver, which nobody hears, when the work was left behind before.
+    Raises TimeOver if the work was left behind before; the thread's next work is not affected.
     """
     attempt: _Attempt[Any] | None = getattr(_own, "attempt", None)
     if attempt is not None:
@@ -81,7 +77,7 @@ def begin_computing() -> None:
 def holding(lock: threading.Lock) -> Iterator[None]:
     """Hold `lock` until the block ends, or until the work of this thread is left behind.
 
-    The time in which others hold it does not count for the work's time-out.
+    The time of waiting for `lock` does not count for the work's time limit.
     """
     attempt: _Attempt[Any] | None = getattr(_own, "attempt", None)
     if attempt is None:
@@ -92,11 +88,11 @@ def holding(lock: threading.Lock) -> Iterator[None]:
     try:
         yield
     finally:
-        attempt.requeue(lock)
+        attempt.release(lock)
 
 
 def is_burdened() -> bool:
-    """Tell whether this process still computes what was left behind."""
+    """Tell whether this process still computes work that was left behind."""
     return bool(_burdens)
 
 
@@ -115,7 +111,7 @@ class _Attempt(Generic[Result]):
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """Do the work; what it returned or raised is there when it is over."""
+        """Do the work, and keep its result or error."""
         try:
             self.result = self._work()
         except BaseException as error:  # Raised again in the caller's own thread.
@@ -126,7 +122,7 @@ class _Attempt(Generic[Result]):
             _burdens.discard(self)
 
     def wait(self, timeout_s: float) -> bool:
-        """Tell that the work is over; leave it behind when it has run longer than `timeout_s`."""
+        """Wait for the work; after `timeout_s`, leave it behind and return False."""
         with self._changed:
             while not self._is_over:
                 left_s = timeout_s - self._spent()
@@ -142,7 +138,7 @@ class _Attempt(Generic[Result]):
             self._is_computing = True
 
     def take(self, lock: threading.Lock) -> None:
-        """Hold `lock`. The clock stands meanwhile: each of those in line has a time-out."""
+        """Acquire `lock`. The clock of the work stops while it waits."""
         with self._changed:
             self._go_on()
             self._spent_s, self._runs_since = self._spent(), None
@@ -153,8 +149,8 @@ class _Attempt(Generic[Result]):
             self._held.append(lock)
             self._changed.notify()
 
-    def requeue(self, lock: threading.Lock) -> None:
-        """Let go of `lock`, unless that was done when the work was left behind."""
+    def release(self, lock: threading.Lock) -> None:
+        """Release `lock`, unless it was released when the work was left behind."""
         with self._changed:
             if lock in self._held:
                 self._held.remove(lock)

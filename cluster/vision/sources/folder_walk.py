@@ -1,4 +1,4 @@
-"""Walking folders of this machine: each file and folder is taken, entered or noted."""
+"""Walks the folders of this machine. Each entry is a photo, is entered, or is passed over."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _DEAD = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def resolve_folders(folders: Sequence[Path] | None) -> list[str] | None:
-    """Return where these folders really lie."""
+    """Return the real paths of these folders; None stays None."""
     return None if folders is None else [os.path.realpath(folder) for folder in folders]
 
 
 def is_inside(path: str, allowed: Sequence[str] | None) -> bool:
-    """Tell whether a path really lies in one of the `allowed` folders; None allows all."""
+    """Tell whether the real path is in one of the `allowed` folders; None allows all."""
     if allowed is None:
         return True
     target = os.path.realpath(path)
@@ -106,7 +106,7 @@ class FolderWalk:
         return PassedOverKind.MARKED_FOLDER if is_marked else None
 
     def _meet(self, entry: os.DirEntry[str]) -> FoundPhoto | None:
-        """Return a photo; a folder waits from here on, and all else is noted."""
+        """Return a photo; queue a folder for the walk, and note anything else."""
         try:
             kind = self._find_kind(entry)
             if kind is not None:
@@ -148,7 +148,10 @@ class FolderWalk:
         return _find_kind_of_file(entry.name, entry.path)
 
     def _find_kind_of_link(self, entry: os.DirEntry[str]) -> PassedOverKind | None:
-        """Return why a link is not followed: what it names is none of ours, or is met itself."""
+        """Return why a link is not followed, or None.
+
+        It is not followed into the kernel's file systems, or if the walk reaches its target anyway.
+        """
         if entry.stat().st_dev in self._kernels_own:
             return PassedOverKind.KERNEL
         target = os.path.realpath(entry.path)
@@ -157,13 +160,13 @@ class FolderWalk:
         folder, name = os.path.split(target)
         if not entry.is_file() or is_hidden(name) or not self._comes_to(folder):
             return None
-        # A link may make a photo of what its own name says is none.
+        # A link may have the name of a photo while its target has not.
         is_photo_by_link = _find_kind_of_file(entry.name, target) is None
         is_counted = not is_photo_by_link or _find_kind_of_file(name, target) is None
         return PassedOverKind.LINK_AGAIN if is_counted else None
 
     def _comes_to(self, folder: str) -> bool:
-        """Tell whether the walk enters a real folder on its way down from its top, no link on it.
+        """Tell whether the walk reaches a real folder from its top without following a link.
 
         The answer does not depend on the order in which folders are listed, so a photo has the same
         path in each run.
@@ -193,7 +196,7 @@ class FolderWalk:
 
 
 def _find_kernels_own() -> frozenset[int]:
-    """Return the devices of file systems whose files are no files; folders of a disk are none."""
+    """Return the devices of the kernel's file systems, without the device of the root folder."""
     devices = {os.stat(path).st_dev for path in _KERNELS_OWN if os.path.isdir(path)}
     return frozenset(devices - {os.stat("/").st_dev})
 

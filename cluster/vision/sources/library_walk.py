@@ -1,13 +1,13 @@
 """Walking a photo library: any folder or fsspec URL in, a stream of photos out.
 
-Discovery streams: its memory grows with the number of folders, not with that of photos. Files are
-told by their names; where a suffix is unknown or there is none, by their first bytes. Whatever is
-met and not taken is noted by its kind (cluster/core/passed_over.py): hidden files and folders,
-folders that programs keep for themselves, files of other kinds, and the kernel's own file systems
-(/proc, /sys, /dev), where reading may wait for ever or do something. Symbolic links are followed,
-each folder is entered once, and a link that leaves `confined_to` is not followed, nor one to what
-the walk comes to without it. What a store behind a URL names is left out unless it lies below the
-root (cluster/vision/sources/storage.py).
+Discovery streams: its memory grows with the number of folders, not with the number of photos. The
+name of a file tells its kind; if the suffix is unknown or missing, its first bytes do. Everything
+that is passed over is counted by its kind (cluster/core/passed_over.py): hidden files and folders,
+folders that programs keep for themselves, files of other kinds, and the kernel's file systems
+(/proc, /sys, /dev), where reading may block for ever or have effects. Symbolic links are followed,
+except those that leave `confined_to` and those to a place that the walk reaches anyway. Each folder
+is entered once. In a store behind a URL, only entries below the root are taken
+(cluster/vision/sources/storage.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cluster.vision.sources.storage import is_there, walk_url
 Answer = TypeVar("Answer")
 
 ROOT_TIMEOUT_S = 30.0
-"""Time for a disk that sleeps to start turning."""
+"""Seconds to wait for a storage, enough for a sleeping disk to spin up."""
 
 
 def walk_photos(
@@ -69,8 +69,8 @@ def _refuse_outside(top: str, allowed: list[str] | None) -> None:
         raise RootNotAllowed(
             top,
             "it, or a folder above it, has become a link that leads out of the folders that may be "
-            "indexed over HTTP. Put the folder back, or let allowed_roots list the place where it "
-            "is now, and start a new session over that.",
+            "indexed over HTTP. Put the folder back, or add its new place to allowed_roots and "
+            "start a new session over it.",
         )
 
 
@@ -80,8 +80,8 @@ def check_root(
     """Raise RootNotFound, RootEmpty or RootUnreachable unless `root` holds at least one photo, and
     RootNotAllowed when it has become a link that leads out of `confined_to`.
 
-    An object store lists a folder whole before it names one file: a URL that is there, and takes
-    longer than `timeout_s` to say what it holds, passes.
+    A URL that exists passes even if listing it takes longer than `timeout_s`, because an object
+    store lists a whole folder before it returns the first file.
     """
     ask_storage(root, partial(_check_folder, root, confined_to), timeout_s=timeout_s)
     try:
@@ -102,9 +102,9 @@ def ask_storage(
 
 
 def find_gone(paths: Sequence[str]) -> list[str]:
-    """Return those of these local paths where there is nothing any more.
+    """Return the local paths at which nothing exists any more.
 
-    What may not be looked at, or is on a disk that fails, may be there.
+    A path that may not be accessed, or is on a failing disk, does not count as gone.
     """
     return [path for path in paths if _is_gone(text_to_path(path))]
 
@@ -141,7 +141,7 @@ def _say_empty(passed_over: PassedOver) -> str:
 def _check_folder(root: str, confined_to: Sequence[Path] | None) -> None:
     if is_url(root):
         return _check_url(root)
-    if "\0" not in root:  # Whether it exists is not told of a place that is not allowed.
+    if "\0" not in root:  # First, so that nothing is said about places that are not allowed.
         _refuse_outside(os.path.abspath(root), resolve_folders(confined_to))
     if "\0" in root or not os.path.exists(root):
         raise RootNotFound(root.replace("\0", "\\0"), "there is no such folder.")

@@ -6,20 +6,18 @@ import errno
 import os
 import stat
 
+from cluster.core.defaults import MAX_FILE_BYTES
 from cluster.core.errors import UnreachableImage, UnreadableImage
 from cluster.core.paths import is_url, text_to_path
 from cluster.vision.sources.storage import StorageError, read_url
 
-DEFAULT_MAX_BYTES = 1 << 30
-"""A photo is read whole; a file of more than a gibibyte is not a photo."""
 
-
-def read_photo(path: str, *, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
+def read_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """Return the content of a photo.
 
     `path` is an absolute local path or an fsspec URL, as text (see cluster.core.paths). Raises
-    UnreadableImage when the file is empty, too large or no regular file, and UnreachableImage
-    when its bytes cannot be had now (gone, no permission, connection lost).
+    UnreadableImage if the file is empty, too large or not a regular file, and UnreachableImage if
+    its bytes cannot be read now (gone, no permission, connection lost).
     """
     try:
         data = read_url(path, max_bytes=max_bytes) if is_url(path) else _read_local(path, max_bytes)
@@ -41,7 +39,7 @@ def _read_local(path: str, max_bytes: int) -> bytes:
             raise UnreadableImage(path, "not a regular file")
         if status.st_size > max_bytes:
             raise UnreadableImage(path, _too_large(max_bytes))
-        # Asked for more than there is, Python sets aside and clears all of that.
+        # A larger argument would make Python allocate and clear that many bytes.
         return file.read(status.st_size)
 
 

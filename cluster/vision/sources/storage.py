@@ -1,7 +1,8 @@
-"""Photos behind fsspec URLs: whether they are there, what there is, and their bytes.
+"""Lists and reads photos behind fsspec URLs.
 
-Drivers raise errors of their own beside OSError, botocore's for example; here they are all OSError.
-The web has a driver of ours (cluster/vision/sources/web_storage.py), which goes nowhere else.
+Some drivers raise errors that are not OSErrors, for example botocore's; here all become OSErrors.
+http:// and https:// have a driver of our own (cluster/vision/sources/web_storage.py), which refuses
+redirects to other places.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from cluster.core.urls import (
 from cluster.vision.sources.file_kinds import find_kind
 from cluster.vision.sources.headers import HEAD_BYTES
 
-# By its name: aiohttp takes a third of a second to import, which a library on a disk need not wait.
+# Registered by name, because importing aiohttp takes a third of a second that disks do not need.
 for _scheme in ("http", "https"):
     fsspec.register_implementation(
         _scheme, "cluster.vision.sources.web_storage.WebFileSystem", clobber=True
@@ -39,15 +40,15 @@ for _scheme in ("http", "https"):
 
 
 class StorageError(OSError):
-    """What a driver said, with the name that it has there."""
+    """An error of a driver, with the name of the driver's exception."""
 
 
 class LeadsElsewhere(StorageError):
-    """The server sends whoever asks for this to another place."""
+    """The server redirects this URL to another place."""
 
 
 def is_there(url: str) -> bool:
-    """Tell whether there is a folder, or anything below such a name."""
+    """Tell whether the URL exists, or anything below it."""
     with _as_os_errors():
         filesystem, path = fsspec.core.url_to_fs(url)
         return bool(filesystem.exists(path))
@@ -56,12 +57,12 @@ def is_there(url: str) -> bool:
 def walk_url(
     root: str, *, on_entry: Callable[[], None], passed_over: PassedOver
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the URL of every photo below `root`, and what the store says of it; note the rest.
+    """Yield the URL and the properties of every photo below `root`; note everything else.
 
-    What the store names but does not lie below `root` is not followed: a link upwards or to another
-    server, a symbolic link, a key with `..` in it. A folder that has gone or may not be read is
-    passed over; if the store fails, so does the walk. A file whose name does not tell what it is
-    costs a request for its first bytes. `on_entry` is called for each folder and each of those.
+    Entries that are not below `root` are not followed: links upwards or to another server, symbolic
+    links, keys with `..` in them. A folder that is gone or may not be read is passed over. If the
+    store fails, the walk fails. If the name of a file does not tell its kind, its first bytes are
+    requested. `on_entry` is called for each folder and each of these requests.
     """
     with _as_os_errors():
         filesystem, start = fsspec.core.url_to_fs(root)
@@ -83,7 +84,7 @@ def walk_url(
 
 @dataclass
 class _UrlWalk:
-    """What is followed and taken on the way through one store, below the place `top`."""
+    """One walk through a store, below the place `top`."""
 
     filesystem: Any
     top: str
@@ -94,15 +95,16 @@ class _UrlWalk:
         self._entered = {self.top}
 
     def list_folder(self, folder: str) -> list[dict[str, Any]]:
-        """Return what the store names in a folder, by name; nothing where it will not tell, or
-        where a file says that its pictures are no photos.
+        """Return the entries of a folder, sorted by name.
+
+        Returns none if the folder cannot be listed, or if a file named NO_MEDIA marks it.
         """
         try:
             listed = self.filesystem.ls(folder, detail=True)
         except (FileNotFoundError, PermissionError, LeadsElsewhere):
             self._note_unlisted(folder, PassedOverKind.FOLDER_UNLISTED)
             return []
-        # Drivers keep what they have listed, and would keep the whole library.
+        # Drivers cache their listings, which would add up to the whole library.
         self.filesystem.invalidate_cache(folder)
         is_marked = any(file_name_of(info["name"]) == NO_MEDIA for info in listed)
         if is_marked and normalise_place(folder) != self.top:
@@ -111,7 +113,7 @@ class _UrlWalk:
         return sorted(listed, key=lambda info: str(info["name"]))
 
     def is_followed(self, info: Mapping[str, Any], folder: str) -> bool:
-        """Tell whether a file or a folder is looked at; the folder itself is none of its own."""
+        """Tell whether an entry is followed. The entry of the folder itself is not."""
         name = info["name"].rstrip("/")
         if not leaves_folder(name, folder):
             return False
@@ -138,7 +140,7 @@ class _UrlWalk:
         return kind is None
 
     def _find_kind(self, info: Mapping[str, Any], place: str) -> PassedOverKind | None:
-        """Where a link leads is the store's secret."""
+        """Return why an entry is passed over, or None. The target of a link is not known."""
         name = file_name_of(place)
         if info["type"] == "link" or info.get("islink"):
             return PassedOverKind.LINK_IN_STORE
@@ -152,7 +154,7 @@ class _UrlWalk:
 
     def _read_head(self, name: str) -> bytes:
         self.on_entry()
-        # Without a cache: drivers would read five megabytes ahead.
+        # Without a cache, because drivers read five megabytes ahead.
         with _as_os_errors(), self.filesystem.open(name, "rb", cache_type="none") as file:
             head: bytes = file.read(HEAD_BYTES)
         return head

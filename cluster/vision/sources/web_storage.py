@@ -1,8 +1,8 @@
-"""fsspec's driver for http:// and https://, which goes nowhere but where it was sent.
+"""fsspec's driver for http:// and https://, which refuses redirects to other places.
 
-A server answers with a redirect as it likes: to a machine behind the firewall, to another folder.
-Whoever may index one folder of one server must not reach those. So a redirect is followed only
-where it changes nothing: to https, or to the same path with a slash at its end.
+A server may redirect to a machine behind the firewall, or to another folder. A user who may index
+one folder of one server must not reach those. So a redirect is followed only to https, or to the
+same path with a slash at its end.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _FORBIDDEN = frozenset({401, 403})
 
 
 class WebFileSystem(HTTPFileSystem):
-    """Raises LeadsElsewhere for a redirect to another place, PermissionError for what is forbidden.
+    """An HTTP file system that raises LeadsElsewhere for a redirect to another place.
 
-    `client_kwargs`, and all other options, are those of fsspec's own driver.
+    It raises PermissionError for 401 and 403. All options, among them `client_kwargs`, are those of
+    fsspec's own driver.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class WebFileSystem(HTTPFileSystem):
         try:
             info: dict[str, Any] = await super()._info(url, **options)
         except FileNotFoundError as error:
-            # fsspec says so of whatever went wrong.
+            # fsspec raises FileNotFoundError for every failure.
             cause = error.__cause__
             if isinstance(cause, LeadsElsewhere):
                 raise cause from None
@@ -67,4 +68,4 @@ async def _refuse_other_places(
     location = redirect.response.headers.get("Location", "")
     target = redirect.url.join(yarl.URL(location))
     if not leads_to_itself(str(redirect.url), str(target)):
-        raise LeadsElsewhere(f"the server sends on to another place, on {target.host}")
+        raise LeadsElsewhere(f"the server redirects to another place, on {target.host}")
