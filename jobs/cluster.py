@@ -1,4 +1,4 @@
-"""`python -m jobs.cluster`: the old name of `jobs.regroup`, which goes on working."""
+"""`python -m jobs.cluster`: the old name of `jobs.regroup`, which still works."""
 
 from __future__ import annotations
 

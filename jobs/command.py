@@ -1,4 +1,4 @@
-"""What every command has in common: private files, any terminal, and an end without a traceback."""
+"""The frame of every command: private files, any terminal, and errors without a traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from cluster.core.errors import BadSetting, HeadcountError, NotFound
 
 PRIVATE = 0o077
-"""The umask of every command: files that Headcount makes are for its user alone."""
+"""The umask of every command: only the user may read the files that Headcount creates."""
 
 FAILED, BAD_ARGUMENTS, INTERRUPTED = 1, 2, 130
 
@@ -19,15 +19,15 @@ EXIT_CODES: Mapping[type[HeadcountError], int] = {
     BadSetting: BAD_ARGUMENTS,
     NotFound: BAD_ARGUMENTS,
 }
-"""What an error of ours ends a command with; of an error that is not listed, its parent's code."""
+"""The exit code of a command for each error; an error that is not listed has its parent's code."""
 
 
 def run_command(
     work: Callable[[], int], *, but: Mapping[type[HeadcountError], int] | None = None
 ) -> int:
-    """Return the exit code of a command's work; an error of ours is said on stderr and has a code.
+    """Return the exit code of `work`; a HeadcountError is printed on stderr and gives its code.
 
-    `but` are the codes in which a command differs from EXIT_CODES.
+    `but` are the exit codes in which a command differs from EXIT_CODES.
     """
     try:
         return work()
@@ -38,42 +38,42 @@ def run_command(
 
 
 def say(text: str) -> None:
-    """Write a line for the person at the terminal, on stderr."""
+    """Print a line for the user on stderr."""
     print(f"headcount: {text}", file=sys.stderr, flush=True)
 
 
 def as_command(main: Callable[[], int]) -> int:
     """Run a command's `main` as a program and return its exit status.
 
-    What a user or the environment can do wrong ends in a sentence on stderr: an error of ours, a
-    file that cannot be read or written, Ctrl-C, a reader of our output that has gone.
+    Expected failures end without a traceback: a HeadcountError and an OSError print a sentence on
+    stderr; Ctrl-C and a closed output pipe end silently.
     """
     os.umask(PRIVATE)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A name that the terminal's encoding lacks is shown by its escapes.
+            # Characters that the terminal's encoding lacks are shown as escapes.
             stream.reconfigure(errors="backslashreplace")
     try:
         return main()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads any more; Python would complain once more when it flushes at its end.
+        # The output has no reader any more; Python would raise again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (HeadcountError, OSError) as error:
         if was_interrupted(error):
             return INTERRUPTED
-        say(f"{error} `python -m jobs.doctor` looks for the cause.")
+        say(f"{error} Run `python -m jobs.doctor` to find the cause.")
         return FAILED
-    except Exception as error:  # Nothing is handled: what Ctrl-C broke off may fail on its way out.
+    except Exception as error:  # Raised again, unless it follows from Ctrl-C.
         if was_interrupted(error):
             return INTERRUPTED
         raise
 
 
 def was_interrupted(error: BaseException) -> bool:
-    """Tell whether Ctrl-C led to an error: what was broken off may raise one of its own."""
+    """Tell whether Ctrl-C caused an error: interrupted code may raise an error of its own."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, KeyboardInterrupt):

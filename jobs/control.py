@@ -1,8 +1,9 @@
 """`python -m jobs.control MOVE ID`: pause, resume, cancel, restart or retry a session.
 
-Works on the database, with or without a server. A session that is to go on is submitted to the Ray
-cluster of its library; when none is running it runs here, as with `python -m jobs.train --resume
-ID`, and the exit code is as there. Otherwise: 0 done, 1 the cluster took no job, 2 not possible.
+Works on the database, with or without a server. A session that continues is submitted to the Ray
+cluster of its library. When no cluster is running, the session runs here, as with `python -m
+jobs.train --resume ID`, and with the same exit codes. Otherwise: 0 done, 1 the cluster took no job,
+2 not possible.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ STOPS = (Move.PAUSE, Move.CANCEL)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked for on the command line."""
+    """The move that the command line asks for."""
 
     session_id: int
     move: Move
@@ -56,25 +57,25 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m jobs.control", description=__doc__)
     parser.add_argument("move", choices=moves)
     parser.add_argument("session", type=int, metavar="ID")
-    parser.add_argument("--phase", choices=list(PhaseName), help="what to restart, or to retry")
+    parser.add_argument("--phase", choices=list(PhaseName), help="the phase to restart or retry")
     parser.add_argument("--failed-only", action="store_true", help="restart only failed photos")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
 
 
 def check_wish(options: argparse.Namespace) -> Wish:
-    """Return what is asked for; raise BadSetting when it cannot be meant."""
+    """Return the move that is asked for; raise BadSetting when its options do not fit it."""
     move = Move(options.move)
     phase = PhaseName(options.phase) if options.phase else None
     if move is Move.RESTART and phase is None:
-        raise BadSetting("--phase", "name the phase that is to be done again.")
+        raise BadSetting("--phase", "name the phase to restart.")
     if move is Move.RETRY and phase is not None and not phase.counts_photos:
         raise BadSetting("--phase", f"no photo fails in {phase}; restart it.")
     return Wish(options.session, move, phase, options.failed_only)
 
 
 def run(settings: Settings, wish: Wish) -> int:
-    """Make the move where the session lives, or run it here when there is no cluster for it."""
+    """Make the move; a session that continues runs on the library's cluster, or else here."""
     with open_database(settings) as (_, engine):
         address = next(iter(find_clusters(settings)), None)
         if address is not None or wish.move in STOPS:
@@ -87,13 +88,13 @@ def run(settings: Settings, wish: Wish) -> int:
 
 
 def make_submitter(settings: Settings, address: str | None) -> JobSubmitter:
-    """Return what sends sessions to the cluster at `address`; without one nothing is sent."""
+    """Return what submits sessions to the cluster at `address`; None suffices for a stop."""
     environment = make_job_environment(settings, address=address) if address else {}
     return JobSubmitter(address=address or "", python=sys.executable, runtime_env=environment)
 
 
 def make_move(control: SessionControl, wish: Wish) -> SessionInfo:
-    """Make a user's move and return the session as it is then."""
+    """Make a user's move and return the session after it."""
     if wish.move is Move.RESUME:
         return control.resume(wish.session_id)
     if wish.move is Move.RETRY:
@@ -104,7 +105,7 @@ def make_move(control: SessionControl, wish: Wish) -> SessionInfo:
 
 
 def prepare(engine: Engine, wish: Wish) -> None:
-    """Leave the session such that running it does what was asked."""
+    """Make the move in the database, so that running the session carries it out."""
     session_id, phase, now = wish.session_id, wish.phase, _now()
     with begin(engine) as db:
         if wish.move is Move.RESUME:
@@ -116,7 +117,7 @@ def prepare(engine: Engine, wish: Wish) -> None:
 
 
 def describe(session: SessionInfo) -> str:
-    """Say in a line what became of the session."""
+    """Return one line with the new status and the job of the session."""
     job = f", Ray job {session.job_id}" if session.job_id else ""
     return f"Session {session.id} is {session.status}{job}."
 

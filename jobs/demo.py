@@ -1,9 +1,9 @@
-"""`python -m jobs.demo DIR` makes a small photo library to try Headcount on.
+"""`python -m jobs.demo DIR` creates a small photo library for a first look at Headcount.
 
-Some sixty files, cut from the sample pictures that come inside installed packages: six people who
-appear eight times and more, copies and rescaled copies, photos without a face, and files that only
-pretend to be photos. Nothing is downloaded, and the same files come out every time: a second call
-leaves them, and their times, as they are.
+The library has some sixty files, cut from sample pictures in installed packages: six people who
+appear eight times or more, exact and rescaled copies, photos without a face, and files that are not
+photos in spite of their names. Nothing is downloaded. The files are always the same, so a second
+call changes nothing.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ PEOPLE_BOXES = (
     (906, 59, 1011, 206),
     (1130, 273, 1227, 401),
 )
-"""The faces of InsightFace's t1.jpg, from left to right: (left, top, right, bottom) in pixels of
-its 1280 x 886, as `insightface.app.FaceAnalysis` finds them with SCRFD, rounded."""
+"""The faces in InsightFace's t1.jpg (1280 x 886), from left to right: (left, top, right, bottom) in
+pixels, as `insightface.app.FaceAnalysis` finds them with SCRFD, rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one photo of a person is cut.
+    """The parameters by which one photo of a person is cut.
 
     `margin` around the face, and `shift` of the face within the photo, are in heights of the face;
     `side_px` is the side of the square photo.
@@ -68,7 +68,7 @@ GROUPS = {
     "left half.jpg": (0, 60, 640, 600),
     "right half.jpg": (660, 0, 1280, 620),
 }
-"""Photos with several people: parts of t1.jpg, which show six, three and three of them."""
+"""Photos of groups: parts of t1.jpg that show six, three and three people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class DemoFile:
 
 
 def make_demo_library(root: Path) -> int:
-    """Write the demo library under `root`; return how many files were missing or different."""
+    """Write the demo library below `root`; return how many files were missing or different."""
     written = 0
     for number, file in enumerate(draw_demo_files()):
         path = root / file.path
@@ -97,7 +97,7 @@ def make_demo_library(root: Path) -> int:
 
 
 def draw_demo_files() -> Iterator[DemoFile]:
-    """Yield the files in the order of their times: originals first, so that copies are younger."""
+    """Yield the files in the order of their times; copies come after their originals."""
     with Image.open(_find_sample("insightface", "data/images/t1.jpg")) as picture:
         party = picture.convert("RGB")
     portraits = list(_draw_portraits(party))
@@ -139,13 +139,13 @@ def _draw_groups(party: Image.Image) -> Iterator[DemoFile]:
     for name, box in GROUPS.items():
         picture = party.crop(box)
         yield DemoFile(f"party/{name}", _encode(picture, ".jpg"))
-    # A camera held sideways: the pixels lie on their side, and the EXIF block says so.
+    # A camera held sideways stores turned pixels and the orientation in the EXIF block.
     sideways = ImageOps.mirror(party).transpose(Image.Transpose.ROTATE_90)
     yield DemoFile("party/held sideways.jpg", _encode(sideways, ".jpg", orientation=6))
 
 
 def _draw_strangers() -> Iterator[DemoFile]:
-    """Somebody who appears only once, and so stays ungrouped, and three photos without a face."""
+    """Yield a photo of a person who appears only once, and three photos without a face."""
     for sample in ("astronaut.png", "coffee.png", "rocket.jpg"):
         with Image.open(_find_sample("skimage", f"data/{sample}")) as picture:
             name = f"travel/{Path(sample).stem}.jpg"
@@ -155,7 +155,7 @@ def _draw_strangers() -> Iterator[DemoFile]:
 
 
 def _copy(portraits: list[DemoFile]) -> Iterator[DemoFile]:
-    """Exact copies of four portraits and rescaled copies of four others."""
+    """Yield exact copies of four portraits and rescaled copies of four others."""
     for portrait in portraits[:28:7]:
         yield DemoFile(f"copies/copy of {Path(portrait.path).name}", portrait.content)
     for portrait in portraits[1:29:7]:
@@ -165,7 +165,7 @@ def _copy(portraits: list[DemoFile]) -> Iterator[DemoFile]:
 
 
 def _spoil(portraits: list[DemoFile]) -> Iterator[DemoFile]:
-    """A photo of which half is lost, and a text that only its name calls a photo."""
+    """Yield a truncated photo, and a text file with the suffix of a photo."""
     whole = portraits[0].content
     yield DemoFile("damaged/cut in half.jpg", whole[: len(whole) // 2])
     yield DemoFile("damaged/shopping list.jpg", b"bread, milk, film for the camera\n")
@@ -181,7 +181,7 @@ def _encode(picture: Image.Image, suffix: str, *, orientation: int = 1) -> bytes
 
 
 def _find_sample(package: str, path: str) -> Path:
-    """Return where an installed package keeps a file, without importing the package."""
+    """Return the path of a file in an installed package, without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise FileNotFoundError(f"The package {package} is not installed.")
@@ -189,7 +189,7 @@ def _find_sample(package: str, path: str) -> Path:
 
 
 def main() -> None:
-    """Make the demo library in the folder that the command line names."""
+    """Create the demo library in the folder that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m jobs.demo", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="DIR", help="where the photos go")
     folder: Path = parser.parse_args().folder

@@ -1,8 +1,8 @@
-"""`python -m jobs.erase`: erase a session, a person, or all that is known of everybody, for good.
+"""`python -m jobs.erase`: erase a session, a person, or everything, permanently.
 
-Photo files are never touched. Asks before it erases, unless `--yes` says so already. What was
-deleted is gone for every query; PostgreSQL uses its bytes again in time, or with `--compact` at
-once. Exit codes: 0 erased, 1 not now (a session runs), 2 bad arguments or not confirmed.
+Photo files are never changed. The command asks for confirmation, unless `--yes` is given. No query
+sees a deleted row any more; `--compact` also removes its bytes from PostgreSQL's files at once.
+Exit codes: 0 erased, 1 not now (a session runs), 2 bad arguments or not confirmed.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ ERASED, NOT_DONE = 0, BAD_ARGUMENTS
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Erase what was named and return the exit code."""
+    """Erase the session, the person or everything, and return the exit code."""
     options = build_parser().parse_args(arguments)
     return run_command(partial(ask_and_run, options))
 
 
 def ask_and_run(options: argparse.Namespace) -> int:
-    """Erase when that is confirmed."""
+    """Ask for confirmation, erase, and return the exit code."""
     settings = load_settings(config=options.config)
     if not (options.yes or is_confirmed(describe(options))):
         print("Nothing was erased.")
@@ -50,32 +50,32 @@ def build_parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--session", type=int, metavar="ID", help="a session, and its photos")
     what.add_argument("--person", type=int, metavar="ID", help="a person, with all faces")
-    what.add_argument("--all", action="store_true", help="everything: as on the first day")
+    what.add_argument("--all", action="store_true", help="everything")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--compact", action="store_true", help="leave nothing in the files")
+    parser.add_argument("--compact", action="store_true", help="rewrite the tables' files")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
 
 
 def describe(options: argparse.Namespace) -> str:
-    """Say what would be erased."""
+    """Return words for the data to erase."""
     if options.all:
         return "all sessions, photos, faces and people"
     if options.person is not None:
         return f"person {options.person} and all faces of this person"
-    return f"session {options.session} and what only it has found"
+    return f"session {options.session} and everything that only it has found"
 
 
 def is_confirmed(what: str) -> bool:
-    """Ask; nobody at the terminal is a no."""
+    """Ask for confirmation; without a terminal, the answer is no."""
     try:
-        return input(f"Erase {what}, for good? Type yes: ").strip().lower() == "yes"
+        return input(f"Erase {what} permanently? Type yes: ").strip().lower() == "yes"
     except EOFError:
         return False
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Erase, and say how much is gone."""
+    """Erase, and print how much was erased."""
     with open_database(settings) as (_, engine):
         erased = erase(engine, settings, options)
         if options.compact:
@@ -85,7 +85,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def erase(engine: Engine, settings: Settings, options: argparse.Namespace) -> Erased:
-    """Erase from the tables, and the decoded photos that a killed run left behind."""
+    """Erase rows from the tables, and decoded photos that a killed run left behind."""
     if options.person is not None:
         with begin(engine) as db:
             return erase_person(db, options.person)

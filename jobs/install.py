@@ -1,9 +1,9 @@
-"""Locks into the environment of this Python: by uv, which is quicker, or by pip where uv cannot.
+"""Installs locks into this Python's environment, with uv, or with pip when uv does not work.
 
     python -m jobs.install [--compile] LOCK [LOCK ...]
 
-`make` runs it in an environment that has nothing but pip, so it needs nothing else. Either way a
-package is what its lock says, by version and hash, and nothing is installed that no lock names.
+`make` runs this module in an environment with nothing but pip, so it needs no other package. Both
+ways install exactly the packages of the locks, by version and hash; uv is faster.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ HOW_UV_FETCHES = (
     *("UV_KEYRING_PROVIDER", "UV_INSECURE_HOST", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"),
     *("UV_HTTP", "UV_NO_PROXY", "UV_REQUEST_TIMEOUT", "UV_CONCURRENT"),
 )
-"""How the names of those settings begin that say from where and how uv fetches. A user's hold; any
-other of uv's would say what is installed, or into which environment."""
+"""Prefixes of the variables that tell uv where and how to fetch packages. These variables of a user
+are kept. All other variables of uv could change which packages are installed, or where, so they are
+removed."""
 
 WHERE_UV_LOOKS = ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 OTHER_ENVIRONMENTS = ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV")
@@ -44,20 +45,20 @@ WAYS_OF_PIP = {
     "timeout": "UV_HTTP_TIMEOUT",
     "default-timeout": "UV_HTTP_TIMEOUT",
 }
-"""What a user may have told pip of indexes and of the way to them, and uv's words for it."""
+"""Settings of pip about indexes and connections, with the equivalent variables of uv."""
 
 STARTS = (
     "cluster, jobs.train, jobs.runtime, cluster.vision.detector, insightface, hdbscan, sklearn",
     "cluster, ray.serve, uvicorn, ray._private.workers.default_worker, ray._private.log_monitor, "
     "ray.dashboard.dashboard, ray.dashboard.agent, ray._private.runtime_env.agent.main",
 )
-"""What the processes of a first start import."""
+"""The modules that the processes of a first start import."""
 
 Run = Callable[[Sequence[str], Mapping[str, str]], int]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Install, and return the exit code: pip's, when pip had to."""
+    """Install the locks that the command line names, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m jobs.install", description=__doc__)
     parser.add_argument("locks", nargs="+", metavar="LOCK")
     parser.add_argument(
@@ -80,23 +81,23 @@ def install(
     pip_settings: Mapping[str, str],
     run: Run,
 ) -> tuple[bool, int]:
-    """Return whether uv did it, and the exit code."""
-    if "no-index" in pip_settings:  # uv knows it as an option only
+    """Install the locks; return whether uv did it, and the exit code of uv or pip."""
+    if "no-index" in pip_settings:  # uv has this only as an option
         return False, install_by_pip(locks, environment, run=run)
     get_uv = [*PIP, "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     if run([*get_uv, "-r", str(UV_LOCK)], environment) != 0:
-        print("uv cannot be had here: pip installs, which takes longer", file=sys.stderr)
+        print("uv is not available here: pip installs, which takes longer", file=sys.stderr)
         return False, install_by_pip(locks, environment, run=run)
     for_uv = environment_for_uv(environment, pip_settings=pip_settings)
     by_uv = [*UV, "install", "--python", sys.executable, *AS_LOCKED]
     if all(run([*by_uv, "-r", lock], for_uv) == 0 for lock in locks):
         return True, 0
-    print("uv could not install this: pip tries it, which takes longer", file=sys.stderr)
+    print("uv could not install this: pip tries again, which takes longer", file=sys.stderr)
     return False, install_by_pip(locks, environment, run=run)
 
 
 def install_by_pip(locks: Sequence[str], environment: Mapping[str, str], *, run: Run) -> int:
-    """Install one lock after the other; the exit code of the first that fails, or 0."""
+    """Install the locks in their order; return the exit code of the first failure, or 0."""
     for lock in locks:
         if status := run([*PIP, "install", *AS_LOCKED, "-r", lock], environment):
             return status
@@ -106,10 +107,10 @@ def install_by_pip(locks: Sequence[str], environment: Mapping[str, str], *, run:
 def environment_for_uv(
     environment: Mapping[str, str], *, pip_settings: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the environment in which uv fetches as the user wants, and installs as the locks say.
+    """Return the environment for uv: the user's settings for fetching, and no others of uv's.
 
-    Where the user has told uv of no index, it takes pip's. From several it takes, as pip does,
-    whichever has the very file that the lock names.
+    Without an index for uv, the indexes of pip are used. From several indexes uv takes, as pip
+    does, the one that has the file in the lock.
     """
     kept = {
         name: value
@@ -131,13 +132,16 @@ def environment_for_uv(
 
 
 def read_pip_settings() -> dict[str, str]:
-    """Return what a user's files and environment tell pip, for all its commands or for install."""
+    """Return pip's settings from its files and the environment, global and for `install`."""
     listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=False)
     return parse_pip_settings(listed.stdout)
 
 
 def parse_pip_settings(listed: str) -> dict[str, str]:
-    """Read `pip config list`: the environment goes before `install`, and that before `global`."""
+    """Return the settings in the output of `pip config list`.
+
+    The environment overrides `install`, which overrides `global`.
+    """
     settings: dict[str, str] = {}
     for section in ("global", "install", ":env:"):
         for name, value in re.findall(rf"^{section}\.([\w-]+)=('.*'|\".*\")$", listed, re.M):
@@ -146,10 +150,10 @@ def parse_pip_settings(listed: str) -> dict[str, str]:
 
 
 def compile_starts(environment: Mapping[str, str]) -> None:
-    """Leave the bytecode of what a start imports, which pip would have left, and uv does not.
+    """Compile the modules that a start of Headcount imports, because uv compiles nothing.
 
-    pip compiles all files; a start imports a fifth of them. What cannot be imported is no error
-    here: whoever starts is told.
+    pip would compile all files, and a start imports a fifth of them. Errors of imports are ignored
+    here; the start itself reports them.
     """
     writing = {k: v for k, v in environment.items() if k != "PYTHONDONTWRITEBYTECODE"}
     importing = [
@@ -163,7 +167,7 @@ def compile_starts(environment: Mapping[str, str]) -> None:
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command in the sight of the user, and return its exit code."""
+    """Run a command with its output visible, and return its exit code."""
     return subprocess.run(command, env=dict(environment), check=False).returncode
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first pauses the session cleanly, the second ends everything at once."""
+"""Handles Ctrl-C and SIGTERM: the first signal pauses the session, the second ends everything."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from types import FrameType
 import psutil
 
 HURRY_S = 30.0
-"""Time for what was started to be ended in order after the second signal; then it is killed."""
+"""After the second signal, child processes have this time for an orderly end; then they die."""
 
 INTERRUPTED = 130
 SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interrupt:
-    """Whether the process was asked to stop, and by which signal."""
+    """Records whether the process was asked to stop, and by which signal."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -38,12 +38,12 @@ class Interrupt:
         return 130 if self._signal == signal.SIGINT else 3
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a signal; True when one has arrived."""
+        """Wait at most `timeout_s` for a signal; return whether one has arrived."""
         return self._event.wait(timeout_s)
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM while the block runs."""
+        """Handle SIGINT and SIGTERM while the block runs."""
         kinds = (signal.SIGINT, signal.SIGTERM)
         before = {kind: signal.signal(kind, self._take) for kind in kinds}
         try:
@@ -68,7 +68,7 @@ class Interrupt:
 
 
 def end_at_once() -> None:
-    """Kill what this process has started, and end it: nothing finished is lost by that."""
+    """Kill all child processes, and end this process; nothing that was committed is lost."""
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             child.kill()

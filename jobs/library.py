@@ -1,10 +1,10 @@
-"""`python -m jobs.library`: the libraries, and what became of their photos.
+"""`python -m jobs.library`: list the libraries, confirm or forget missing photos, move a library.
 
-Without a change it lists them: photos, missing ones, people, the last session. `--confirm-missing
-ROOT` says that what is not there is gone for good, and no disk that is away. `--forget-missing
-ROOT` has the missing photos forgotten, with faces, and people who are in no other photo; it asks
-first. `--moved OLD NEW` says that a library lies elsewhere now. Photo files are never touched, and
-none is read. Exit codes: 0 done, 1 not now (a session runs), 2 bad arguments or not confirmed.
+By default it lists each library: its photos, missing photos, people, and last session.
+`--confirm-missing ROOT` confirms that absent files are gone, and not on a disk that is not mounted.
+`--forget-missing ROOT` forgets the missing photos with their faces, and people who are in no other
+photo, after a confirmation. `--moved OLD NEW` moves a library to a new root. Photo files are never
+changed or read. Exit codes: 0 done, 1 not now (a session runs), 2 bad arguments or not confirmed.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ DONE, NOT_DONE = 0, BAD_ARGUMENTS
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what was asked and return the exit code."""
+    """Run the command and return the exit code."""
     options = build_parser().parse_args(arguments)
     return run_command(
         lambda: run(load_settings(config=options.config), options),
-        but={BadRoot: BAD_ARGUMENTS, RootUnreachable: FAILED},  # A storage may answer later.
+        but={BadRoot: BAD_ARGUMENTS, RootUnreachable: FAILED},  # The storage may answer later.
     )
 
 
@@ -51,9 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m jobs.library", description=__doc__)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--forget-missing", metavar="ROOT", help="forget what is missing there")
-    what.add_argument("--confirm-missing", metavar="ROOT", help="what is not there is gone")
-    what.add_argument("--moved", nargs=2, metavar=("OLD", "NEW"), help="it lies at NEW now")
+    what.add_argument("--forget-missing", metavar="ROOT", help="forget its missing photos")
+    what.add_argument("--confirm-missing", metavar="ROOT", help="its absent files are gone")
+    what.add_argument("--moved", nargs=2, metavar=("OLD", "NEW"), help="it is at NEW now")
     what.add_argument("--json", action="store_true", help="list as the HTTP interface does")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Do one thing with the database open."""
+    """Open the database, and list, forget, confirm or move; return the exit code."""
     with open_database(settings) as (_, engine):
         if options.forget_missing is not None:
             return forget(engine, options.forget_missing, is_sure=options.yes)
@@ -80,7 +80,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def describe(library: LibraryInfo) -> str:
-    """Say in some lines what a library holds."""
+    """Return lines with a library's root, numbers and last session."""
     figures = f"{library.photos:,} photos, {library.missing:,} missing, {library.people:,} people"
     last = library.last_session
     lines = [library.root, f"  {figures}"]
@@ -96,7 +96,7 @@ def find_library(engine: Engine, root: str) -> LibraryInfo:
     """Return the library over the folder or URL that a user names; raise NotFound."""
     place = path_to_text(normalise_root(root))
     with begin(engine) as db:
-        # The root may have become a link since; a library is known by what it was.
+        # The root may have become a link since then, so its old name is tried too.
         ids = (find_library_id(db, name) for name in (place, root.rstrip("/") or root))
         found = next((one for one in ids if one is not None), None)
         if found is None:
@@ -105,7 +105,7 @@ def find_library(engine: Engine, root: str) -> LibraryInfo:
 
 
 def forget(engine: Engine, root: str, *, is_sure: bool) -> int:
-    """Forget the missing photos of a library, after a question."""
+    """Forget the missing photos of a library, after a confirmation unless `is_sure`."""
     library = find_library(engine, root)
     if not library.missing:
         print("No photo is missing.")
@@ -120,16 +120,16 @@ def forget(engine: Engine, root: str, *, is_sure: bool) -> int:
 
 
 def is_confirmed(library: LibraryInfo) -> bool:
-    """Ask; nobody at the terminal is a no."""
-    what = f"{library.missing:,} missing photos of {library.root}, and their faces"
+    """Ask for confirmation; without a terminal, the answer is no."""
+    what = f"{library.missing:,} missing photos of {library.root}, and their faces,"
     try:
-        return input(f"Forget {what}, for good? Type yes: ").strip().lower() == "yes"
+        return input(f"Forget {what} permanently? Type yes: ").strip().lower() == "yes"
     except EOFError:
         return False
 
 
 def confirm(engine: Engine, root: str) -> int:
-    """Mark what is not there as missing."""
+    """Mark the known files that are not there as missing, and print how many photos that makes."""
     library = find_library(engine, root)
     with begin(engine) as db:
         known = list_known_files(db, library)
@@ -141,16 +141,16 @@ def confirm(engine: Engine, root: str) -> int:
 
 
 def move(engine: Engine, old: str, new: str) -> int:
-    """Let a library be where it lies now."""
+    """Move a library to its new root in the database, after checking a sample of its files."""
     library, place = find_library(engine, old), path_to_text(normalise_root(new))
     with begin(engine) as db:
         known = list_known_files(db, library, with_missing=True)
     check_moved(library.root, place, known)
     with begin(engine) as db:
         moved = move_library(db, library.root, place, now=datetime.now(UTC))
-    print(f"{library.root} is {place} now: {moved.files:,} files, none of which was read.")
+    print(f"{library.root} is now {place}: {moved.files:,} files, none of which was read.")
     if moved.superseded:
-        print(f"{moved.superseded:,} of them were known at the new place already.")
+        print(f"{moved.superseded:,} of them were already known at the new place.")
     return DONE
 
 

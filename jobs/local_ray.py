@@ -1,7 +1,7 @@
-"""Ray for a run: the cluster that was named, or one of our own on this machine.
+"""Connects to Ray for a run: to a named cluster, or to a local Ray that it starts.
 
-A Ray of our own listens on loopback alone and asks everybody for its token, which only this user
-can read. The commands of the same user find both in `data_dir/ray` (jobs/ray_files.py).
+A local Ray listens on loopback alone and always requires its token, which only this user can read.
+Other commands of this user find its address and token in `data_dir/ray` (jobs/ray_files.py).
 """
 
 from __future__ import annotations
@@ -49,26 +49,26 @@ from jobs.ray_files import (
 )
 
 ADDRESS_FILE = "ray_current_cluster"
-"""Ray's own name for it: the processes of a Ray look there, in its folder, for their cluster."""
+"""Ray's processes read the address of their cluster from this file in Ray's temporary folder."""
 
 STARTS = 4
 SAY_INTERVAL_S = 10.0
 REACH_S = 10.0
 NO_PROXY = (("grpc.enable_http_proxy", 0),)
 FAILURES = (RayError, RuntimeError, ConnectionError, TimeoutError, ValueError, OSError)
-"""What `ray.init` raises when it cannot connect. When it gives up a start it raises `Exception`."""
+"""The errors of `ray.init` when it cannot connect. When a start fails, it raises `Exception`."""
 
 
 def named_address(settings: Settings) -> str | None:
-    """Return the address of the cluster that the settings or Ray's environment name; else None."""
+    """Return the address of the cluster in the settings or in RAY_ADDRESS; None without one."""
     return settings.ray_address or ray_address_from_environment()
 
 
 @contextmanager
 def connected(address: str | None, *, settings: Settings, namespace: str) -> Iterator[Any]:
-    """Give Ray's context, connected to the cluster at `address`, or to one that is started here.
+    """Connect to the cluster at `address`, or start a local Ray; yield Ray's context.
 
-    Raises RayUnavailable.
+    Disconnects at the end, and ends the local Ray. Raises RayUnavailable.
     """
     prepare_environment()
     with ExitStack() as stack:
@@ -88,7 +88,7 @@ def connected(address: str | None, *, settings: Settings, namespace: str) -> Ite
 
 
 def connect(address: str, *, namespace: str) -> Any:
-    """Connect to the Ray cluster at `address`; RayUnavailable names it when that fails."""
+    """Connect to the Ray cluster at `address`; raise RayUnavailable, naming it, on failure."""
     check_reachable(address)
     try:
         return ray.init(
@@ -97,24 +97,25 @@ def connect(address: str, *, namespace: str) -> Any:
     except FAILURES as error:
         ray.shutdown()
         reason = describe_refusal(error)
-        raise RayUnavailable(f"The Ray cluster at {address} does not take us: {reason}") from error
+        message = f"The Ray cluster at {address} refused the connection: {reason}"
+        raise RayUnavailable(message) from error
 
 
 def describe_refusal(error: Exception) -> str:
-    """Say in a sentence why a cluster was not joined, and what to do."""
+    """Return why the connection to a cluster failed, and what to do."""
     if isinstance(error, AuthenticationError):
         return (
-            "it asks for a token. Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with "
+            "it requires a token. Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with "
             "the cluster's token."
         )
     said = str(error).strip().partition("\n")[0] or type(error).__name__
-    return f"{said} Is it running, and of Ray's version {ray.__version__}?"
+    return f"{said} Is it running, with Ray {ray.__version__}?"
 
 
 def check_reachable(address: str) -> None:
     """Raise RayUnavailable unless a gRPC server listens at `address`, HOST:PORT or ray://HOST:PORT.
 
-    Ray itself would try for two minutes, and write down each try.
+    Ray itself would try for two minutes, and log each try.
     """
     if address == "auto":
         return
@@ -127,15 +128,15 @@ def check_reachable(address: str) -> None:
         with grpc.insecure_channel(f"{host}:{port}", options=NO_PROXY) as channel:
             grpc.channel_ready_future(channel).result(timeout=REACH_S)
     except (grpc.FutureTimeoutError, ValueError) as error:
-        reason = str(error) or f"nothing in {REACH_S:g} seconds"
+        reason = str(error) or f"no answer within {REACH_S:g} seconds"
         said = f"No Ray cluster answers at {address}: {reason}. {cure}"
         raise RayUnavailable(said) from error
 
 
 def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
-    """Start a Ray on this machine whose files lie in `folder`; RayUnavailable when it will not.
+    """Start a local Ray whose files are in `folder`; raise RayUnavailable on failure.
 
-    On a machine that is very busy it is waited for in sight, and tried again.
+    On a very busy machine, the wait is reported on stderr, and the start is repeated.
     """
     prepare_loopback_environment()
     use_token(provide_token(settings.data_dir) if needs_own_token() else None)
@@ -146,23 +147,24 @@ def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
             export_port = give_agents_free_ports()
             with said_while_waiting("waiting for Ray to start"):
                 return init(folder, namespace=namespace, export_port=export_port)
-        except Exception as error:  # A start: Ray raises Exception itself when it took too long.
+        except Exception as error:  # Ray raises Exception itself when a start takes too long.
             ray.shutdown()
             end_processes(folder)
             said = str(error).strip().partition("\n")[0]
             if not left or not takes_too_long(said):
                 raise RayUnavailable(
                     f"Ray could not be started on this machine: {said} Its logs are in "
-                    f"{folder}; `python -m jobs.doctor` looks for the cause."
+                    f"{folder}. Run `python -m jobs.doctor` to find the cause."
                 ) from error
             say(f"Ray did not start in time ({said}) Trying again.")
     raise AssertionError("the last start returns or raises")
 
 
 def try_again(begin: Callable[[], object], *, after: Callable[[], object], what: str) -> None:
-    """Begin something that a busy machine may hold up, in sight; RayUnavailable when it never does.
+    """Call `begin`, and repeat it when a busy machine makes it fail; report the wait on stderr.
 
-    `after` cleans up what an attempt that failed has left.
+    `after` cleans up after a failure; `what` names the thing in messages. Raises RayUnavailable
+    after the last failure.
     """
     for left in reversed(range(STARTS)):
         try:
@@ -178,7 +180,7 @@ def try_again(begin: Callable[[], object], *, after: Callable[[], object], what:
 
 
 def init(folder: Path, *, namespace: str, export_port: int) -> Any:
-    """Start Ray with its files in `folder`, and connect to it."""
+    """Start Ray with its files in `folder`, connect to it, and return its context."""
     return ray.init(
         address="local",
         namespace=namespace,
@@ -191,12 +193,12 @@ def init(folder: Path, *, namespace: str, export_port: int) -> Any:
 
 
 def takes_too_long(said: str) -> bool:
-    """Tell a start that a busy machine has held up from one that cannot succeed."""
+    """Tell whether a start failed because the machine is busy, so that another may succeed."""
     return any(word in said.lower() for word in ("timed out", "timeout", "time out", "failed to"))
 
 
 def end_processes(folder: Path) -> None:
-    """End what a start that failed has left running: processes that were told of `folder`."""
+    """Kill the processes that a failed start left running: those with `folder` in their command."""
     mark = str(folder)
     left = [p for p in psutil.Process().children(recursive=True) if mark in " ".join(_line(p))]
     for process in left:
@@ -215,12 +217,12 @@ def _line(process: psutil.Process) -> list[str]:
 
 
 def needs_own_token() -> bool:
-    """Tell whether a Ray of ours is to get a token from us: the user has said nothing else."""
+    """Tell whether a local Ray gets its token from Headcount, because the user has set none."""
     return not is_ray_open() and not is_ray_token_named()
 
 
 def use_token(file: Path | None) -> None:
-    """Let Ray ask for the token in `file`, or for the one that the environment names."""
+    """Make Ray require the token in `file`, or the one that the environment names."""
     if file is not None:
         name_ray_token(file)
     elif not is_ray_open():
@@ -229,10 +231,10 @@ def use_token(file: Path | None) -> None:
 
 
 def find_clusters(settings: Settings) -> list[str]:
-    """Return the addresses of the Ray clusters that run for this library, best first.
+    """Return the addresses of the Ray clusters that run for this library.
 
-    It is the one that the settings or Ray's own environment name, or those that other processes of
-    this user started on this machine. This process can talk to them afterwards.
+    It is the cluster in the settings or in RAY_ADDRESS, or else the local ones that this user has
+    started, the oldest first. This process can connect to them afterwards.
     """
     named = named_address(settings)
     if named is not None:
@@ -247,7 +249,7 @@ def find_clusters(settings: Settings) -> list[str]:
 
 @contextmanager
 def said_while_waiting(what: str, *, interval_s: float = SAY_INTERVAL_S) -> Iterator[None]:
-    """Say every few seconds on stderr what is waited for, until the block ends."""
+    """Print `what` and the waited time on stderr every `interval_s` until the block ends."""
     over, began = threading.Event(), time.monotonic()
 
     def repeat() -> None:

@@ -1,8 +1,8 @@
 """`python -m jobs.models PACK` downloads a pack of face models; `make models PACK=...` calls it.
 
-This is the only thing in Headcount that downloads, and it does so only when it is asked to. What
-comes is compared with a known SHA-256 before it is unpacked. Exit codes: 0 the pack is there, 1 it
-could not be had, 2 bad arguments.
+Nothing else in Headcount downloads files, and this command does so only on request. The archive is
+compared with a known SHA-256 before it is unpacked. Exit codes: 0 the pack is there, 1 the download
+failed, 2 bad arguments.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def get_pack(name: str, *, models_dir: Path, release: Release = INSIGHTFACE) -> int:
-    """See that the pack is in `models_dir`; return 0, or 1 when it cannot be had."""
+    """Download the pack to `models_dir` unless it is there; return 0, or 1 when that fails."""
     print(LICENCE)
 
     def get() -> int:
         try:
             _download(name, models_dir=models_dir, release=release)
-        except OSError as error:  # requests' errors too
+        except OSError as error:  # This includes the errors of requests.
             say(f"{name} could not be downloaded: {error}")
             return FAILED
         print(resolve_pack(name, models_dir=models_dir).explanation)

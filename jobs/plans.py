@@ -1,4 +1,4 @@
-"""From settings and a session to a plan: which pack, how many detectors, what each may take."""
+"""Makes the plan of a session from the settings: its pack, its detectors and their resources."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ DECODE_THREADS = 4
 
 
 def normalise_root(root: str) -> str:
-    """Return a URL in its normal form, and a folder as its absolute path, links resolved.
+    """Return a URL in its normal form, or a folder as an absolute path with links resolved.
 
-    Raises BadRoot for a URL without such a form, or with a password in it.
+    Raises BadRoot for a URL that has no normal form or contains a password.
     """
     return normalise_url(root) if is_url(root) else os.path.realpath(os.path.expanduser(root))
 
@@ -53,14 +53,14 @@ def choose_session(
     pack: Pack | None,
     now: datetime,
 ) -> SessionInfo:
-    """Return the session to run: the one to resume, an unfinished one of this root, or a new one.
+    """Return the session to run: the one to resume, an unfinished one over this root, or a new one.
 
     Raises NotFound for an unknown id, BadSetting when the root is not that session's.
     """
     with begin(engine) as db:
         if resume is not None:
             session = get_session(db, resume)
-            # The root may have become a link since; where it leads is checked when it is walked.
+            # The root may have become a link since then; the walk checks where it leads.
             if root not in (None, session.root, normalise_root(session.root)):
                 raise BadSetting("--root", f"session {session.id} is over {session.root}.")
             return session
@@ -74,10 +74,11 @@ def choose_session(
 
 
 def open_pack(session: SessionInfo, settings: Settings, *, chosen: Pack | None) -> Pack:
-    """Return the pack that a session was created with; PackNotFound when it is another one now.
+    """Return the pack that a session was created with.
 
-    `chosen` is what the command line came to, None when it only named the session. Embeddings of
-    different packs are never mixed within a session.
+    `chosen` is the pack from the command line, None when it only names the session. Raises
+    PackNotFound when the session's folder holds another pack now, because embeddings of different
+    packs are never mixed within a session.
     """
     if chosen is not None and chosen.name == session.pack:
         return chosen
@@ -89,7 +90,7 @@ def open_pack(session: SessionInfo, settings: Settings, *, chosen: Pack | None) 
 
 
 def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
-    """Return what the pipeline is to do for this session on this runtime."""
+    """Return the plan by which the pipeline runs this session on this runtime."""
     settings = runtime.settings
     confined = session.options.get("confined_to")
     return Plan(
@@ -120,13 +121,16 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
 
 
 def wait_for_database(runtime: Runtime, session_id: int, waiting_for: str | None) -> None:
-    """Show that the session waits for its database, and bring an embedded one back."""
+    """Show that the session waits for its database, and restart an embedded one."""
     runtime.progress.waiting.remote(session_id, waiting_for)
     revive_database(runtime.settings, waiting_for)
 
 
 def find_copies_place(settings: Settings, session: SessionInfo, pack: Pack) -> DecodedCopies | None:
-    """Return where decoded photos wait for face detection; None where nobody would find them."""
+    """Return where decoded photos are kept for face detection; None when they are not kept.
+
+    They are not kept on several nodes, with fixed detector sizes, or when the setting is 0.
+    """
     nodes = sum(1 for node in ray.nodes() if node["Alive"])
     if settings.detector_sizes != "auto" or not settings.decoded_copies_bytes or nodes > 1:
         return None
@@ -135,7 +139,7 @@ def find_copies_place(settings: Settings, session: SessionInfo, pack: Pack) -> D
 
 
 def make_detector_options(settings: Settings) -> DetectorOptions:
-    """Return how faces are looked for."""
+    """Return the options of the detectors, from the settings."""
     return DetectorOptions(
         min_score=settings.min_score,
         min_size_px=settings.min_face_px,
@@ -151,7 +155,10 @@ def make_detector_options(settings: Settings) -> DetectorOptions:
 
 
 def parse_sizes(text: str) -> Literal["auto"] | tuple[tuple[int, int], ...]:
-    """Return "auto", or the sizes of a list such as "128x128,640x640"."""
+    """Return "auto", or the (width, height) pairs of a list such as "128x128,640x640".
+
+    Raises BadSetting for any other text.
+    """
     if text == "auto":
         return "auto"
     try:
@@ -163,9 +170,10 @@ def parse_sizes(text: str) -> Literal["auto"] | tuple[tuple[int, int], ...]:
 
 
 def make_worker_options(settings: Settings, pack: Pack, root: str) -> WorkerOptions:
-    """Return how many workers there are and what each takes; a GPU each where CUDA is used.
+    """Return the number of workers and the resources of each; with CUDA, each detector has a GPU.
 
-    Decoding ahead keeps a GPU fed and hides a network; on the model's own cores it only costs.
+    Decoding ahead keeps a GPU busy and hides the latency of a network. On the CPU, decoding would
+    only compete with the model.
     """
     uses_gpu = choose_provider(pack, settings.provider) == "CUDA"
     gpus = settings.detector_gpus
@@ -190,7 +198,7 @@ def make_worker_options(settings: Settings, pack: Pack, root: str) -> WorkerOpti
 
 
 def describe_plan(plan: Plan, session: SessionInfo) -> str:
-    """Say in one line which pack, on what and how many detectors."""
+    """Return one line with the pack, the provider and the number of detectors."""
     detectors = sum(count_detectors_by_node(plan.workers).values())
     actors = "1 detector" if detectors == 1 else f"{detectors} detectors"
     provider = choose_provider(plan.pack, plan.detector.provider)

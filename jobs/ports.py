@@ -1,4 +1,4 @@
-"""The port of the HTTP application: free, soon free, or somebody else's."""
+"""Checks that the port of the HTTP application is free, and waits while a killed run holds it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def wait_for_port(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Return once the port is free; raise BadSetting when something else listens there.
+    """Return when the port is free; raise BadSetting when another process listens there.
 
-    `has_leftovers` tells whether a run was killed: the processes that it had started may listen for
-    some seconds more.
+    `has_leftovers` tells whether a run was killed; its child processes may still listen for some
+    seconds.
     """
     deadline = clock() + LEFTOVERS_S
     while has_leftovers() and clock() < deadline:
@@ -35,7 +35,7 @@ def wait_for_port(
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise BadSetting when something else already listens where Serve is to listen."""
+    """Raise BadSetting when another process listens on this port, or it cannot be used."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

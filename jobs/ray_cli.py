@@ -1,8 +1,8 @@
-"""Ray's own commands, `ray` and `serve`, with the token of the Ray that this user has started.
+"""Runs Ray's commands `ray` and `serve` with the token of the Ray that this user has started.
 
-`python -m jobs.ray_cli --install`, which `make` runs, puts both into the environment's bin folder
-in the place of Ray's: `ray job submit`, `ray list` and the others then work as on a Ray that asks
-nobody. What the user has set for Ray goes first.
+`make` runs `python -m jobs.ray_cli --install`, which replaces both commands in the environment's
+bin folder. Then `ray job submit`, `ray list` and the others need no token from the user. Options
+that the user has set for Ray take precedence.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ INSTALL = "--install"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one of Ray's commands; it ends the process with an exit status of its own."""
+    """Run one of Ray's commands, which ends the process with its own exit status."""
     name, *rest = sys.argv[1:] if arguments is None else arguments
     if name == INSTALL:
         install(Path(sys.executable).parent)
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def install(bin_dir: Path) -> None:
-    """Put a script for each command into `bin_dir`."""
+    """Write a script for each command to `bin_dir`, replacing Ray's."""
     python = shlex.quote(str(bin_dir / "python"))
     path = shlex.quote(str(PROJECT_DIR))
     for name in COMMANDS:
@@ -57,7 +57,7 @@ def install(bin_dir: Path) -> None:
 
 
 def find_the_token() -> None:
-    """Let this process send the token of this user's Ray, when there is one."""
+    """Make this process send the token of this user's Ray, if there is one."""
     if is_ray_mode_set() or is_ray_token_named():
         return
     data_dir = load_settings().data_dir

@@ -1,8 +1,8 @@
-"""What the Rays of this user leave on the disk: a temporary folder each, an address, a token.
+"""The files of this user's local Rays: temporary folders, addresses, and the token.
 
-Ray opens its temporary folder to everybody (0777), so it lies in a folder of our own that nobody
-else may enter. The address of a running Ray is a file in `data_dir/ray`, whose lock the process
-that started Ray holds: a file without a holder is one that a killed run could not take away.
+Ray opens its temporary folder to everybody (0777), so it is in a folder that only this user may
+enter. Each running Ray has an address file in `data_dir/ray`. The process that started Ray holds
+the file's lock, so a file whose lock is free belongs to a killed run.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ TOKEN_FILE = "token"
 
 @dataclass(frozen=True, slots=True)
 class RunningRay:
-    """A local Ray, as the file that tells of it says: its address, dashboard and folder."""
+    """A local Ray, as its address file describes it: address, dashboard and temporary folder."""
 
     address: str
     dashboard_url: str
     folder: str
 
     def answers(self) -> bool:
-        """Tell whether something listens at the address."""
+        """Tell whether a process listens at the address."""
         host, _, port = self.address.rpartition(":")
         try:
             socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
@@ -50,9 +50,9 @@ def ray_files(data_dir: Path) -> Path:
 
 @contextmanager
 def open_ray_folder() -> Iterator[Path]:
-    """Give an empty temporary folder for a Ray, whose parent only this user may enter.
+    """Yield an empty temporary folder for a Ray, in a parent that only this user may enter.
 
-    Those of Rays that have ended are removed. When this one ends, its logs stay until the next.
+    Folders of Rays that have ended are removed first. At the end, only the logs of this one stay.
     """
     parent = open_private_folder()
     remove_ended(parent)
@@ -74,7 +74,7 @@ def remove_ended(parent: Path) -> None:
 
 
 def remove_all_but_logs(folder: Path) -> None:
-    """Leave of a Ray's temporary folder its logs alone: spilled objects may hold faces."""
+    """Remove everything but the logs from a Ray's temporary folder; objects may hold faces."""
     for entry in folder.iterdir():
         if not entry.is_dir() or entry.is_symlink():
             entry.unlink(missing_ok=True)
@@ -96,7 +96,7 @@ def _remove_all_but(folder: Path, kept: str) -> None:
 
 @contextmanager
 def announced(ray: RunningRay, *, data_dir: Path) -> Iterator[None]:
-    """Let other commands of this user find a Ray and its token until the block ends."""
+    """Publish the address and the token of a Ray to this user's commands until the block ends."""
     remove_stale(data_dir)
     (Path(ray.folder) / TOKEN_FILE).symlink_to((ray_files(data_dir) / TOKEN_FILE).absolute())
     file = ray_files(data_dir) / f"{Path(ray.folder).name}.json"
@@ -111,26 +111,26 @@ def announced(ray: RunningRay, *, data_dir: Path) -> Iterator[None]:
 
 
 def list_running(data_dir: Path) -> list[RunningRay]:
-    """Return the Rays that run for this library and answer, the oldest first."""
+    """Return the Rays of this library that run and answer, the oldest first."""
     files = sorted(ray_files(data_dir).glob("*.json"), key=_modified)
     found = (_read(file) for file in files if is_held(file))
     return [ray for ray in found if ray is not None and ray.answers()]
 
 
 def remove_stale(data_dir: Path) -> None:
-    """Remove the address files that killed runs have left."""
+    """Remove the address files of killed runs."""
     for file in ray_files(data_dir).glob("*.json"):
         if not is_held(file):
             file.unlink(missing_ok=True)
 
 
 def was_killed(data_dir: Path) -> bool:
-    """Tell whether a run of this library ended without taking its address away."""
+    """Tell whether a run of this library was killed and left its address file behind."""
     return any(not is_held(file) for file in ray_files(data_dir).glob("*.json"))
 
 
 def provide_token(data_dir: Path) -> Path:
-    """Return the file of the token that this library's Rays ask for, made if need be, mode 0600."""
+    """Return the token file of this library's Rays, created with mode 0600 if needed."""
     file = ray_files(data_dir) / TOKEN_FILE
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _is_token(file):
@@ -139,7 +139,7 @@ def provide_token(data_dir: Path) -> Path:
         with os.fdopen(descriptor, "w") as writing:
             writing.write(secrets.token_hex(32))
         try:
-            # Of two runs that begin at once one is first, and the other takes its token.
+            # When two runs begin at once, the first one creates the token and the other uses it.
             os.link(new, file)
         except FileExistsError:
             if not _is_token(file):
@@ -149,15 +149,15 @@ def provide_token(data_dir: Path) -> Path:
 
 
 def find_token(data_dir: Path) -> Path | None:
-    """Return the token file of a library whose Ray this user has started; None without any."""
+    """Return the token file of a library's Rays; None when there is none."""
     file = ray_files(data_dir) / TOKEN_FILE
     return file if _is_token(file) else None
 
 
 def find_any_token(data_dir: Path) -> Path | None:
-    """Return the token file of a Ray that runs for this library, else of any that this user runs.
+    """Return the token file of a running Ray: of this library's, or else of any of this user's.
 
-    None when there is none; a Ray that has ended has left its token for the next one.
+    Without a running Ray, it is the file that this library's last Ray left; None without one.
     """
     own = find_token(data_dir)
     if own is not None and list_running(data_dir):
@@ -174,7 +174,7 @@ def _is_token(file: Path) -> bool:
     try:
         found = file.lstat()
         if found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            raise BadSetting("data_dir", f"{file} is not yours alone; remove it.")
+            raise BadSetting("data_dir", f"{file} does not belong to you alone; remove it.")
         return found.st_size > 0
     except FileNotFoundError:
         return False

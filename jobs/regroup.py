@@ -1,6 +1,7 @@
-"""`python -m jobs.regroup`: group the faces into people again; no photo is read.
+"""`python -m jobs.regroup`: group the faces into people again, without reading photos.
 
-People keep their ids and names as far as their faces stay together. Exit codes as of jobs.train.
+People keep their ids and names as far as their faces stay together. The exit codes are those of
+jobs.train.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ RECENT_SESSIONS = 1000
 def main(arguments: list[str] | None = None) -> int:
     """Cluster again and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m jobs.regroup", description=__doc__)
-    parser.add_argument("--session", type=int, metavar="ID", help="default: the newest that can")
+    parser.add_argument(
+        "--session", type=int, metavar="ID", help="default: the newest with all faces"
+    )
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     options = parser.parse_args(arguments)
     return run_command(
@@ -46,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(settings: Settings, session_id: int | None) -> int:
-    """Cluster the session's pack again and say what came of it."""
+    """Cluster the session's pack again, print the result, and return the exit code."""
     console, interrupt = Console(highlight=False), Interrupt()
     with open_database(settings) as (url, engine):
         session = choose_session(engine, session_id)
@@ -63,7 +66,7 @@ def run(settings: Settings, session_id: int | None) -> int:
                 plan = make_plan(runtime, session, pack)
                 status = run_with_workers(plan, runtime, ask, interrupt, lock)
             except SessionBusy:
-                raise  # Another driver has it: it is not ours to fail.
+                raise  # Another driver runs the session, so it must not fail here.
             except HeadcountError as error:
                 fail_run(engine, session.id, str(error), lock=lock)
                 raise
@@ -72,7 +75,7 @@ def run(settings: Settings, session_id: int | None) -> int:
 
 
 def choose_session(engine: Engine, session_id: int | None) -> SessionInfo:
-    """Return the session to cluster again; NotFound when none has got as far as clustering."""
+    """Return the session to cluster again; raise NotFound when none has completed detection."""
     with begin(engine) as db:
         if session_id is not None:
             sessions = [get_session(db, session_id)]
@@ -86,7 +89,7 @@ def choose_session(engine: Engine, session_id: int | None) -> SessionInfo:
 
 
 def restart(engine: Engine, session: SessionInfo) -> None:
-    """Leave the session pending with a new attempt at clustering; a paused one just goes on."""
+    """Begin a new attempt at clustering in a session that has ended; others just continue."""
     if not session.status.is_terminal:
         return
     with begin(engine) as db:
@@ -94,7 +97,7 @@ def restart(engine: Engine, session: SessionInfo) -> None:
 
 
 def describe_result(progress: UnifiedProgress) -> str:
-    """Say in one line what clustering came to."""
+    """Return one line with the result and the duration of clustering."""
     phase = progress.phase(PhaseName.CLUSTERING)
     if phase.result is None or phase.started_at is None or phase.completed_at is None:
         return f"Clustering {phase.status}."

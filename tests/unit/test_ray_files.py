@@ -100,7 +100,7 @@ def test_the_token_is_for_its_user_alone_and_stays(tmp_path: Path) -> None:
 
 def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
     provide_token(tmp_path).chmod(0o644)
-    with pytest.raises(BadSetting, match="not yours alone"):
+    with pytest.raises(BadSetting, match="not belong to you alone"):
         provide_token(tmp_path)
 
 

@@ -149,14 +149,11 @@ def decide_duplicates(
     contents: Sequence[bytes] = (),
     pack: str,
 ) -> int:
-    """Decide the groups of photos with these pHashes (signed), or with these contents; return how
-    many became skipped.
+    """Decide the groups of photos with these pHashes (signed) or contents.
 
-    A picture that was turned has another pHash and the same content.
-
-    The number is net, and of files: one that turns out to be the one to look at takes the place of
-    another.
-    Until the transaction ends no other batch decides.
+    A turned picture has another pHash and the same content. Returns by how many files the number
+    of skipped items rose; a file that becomes processed in place of another one counts -1. Other
+    batches cannot decide until the transaction ends.
     """
     lock_library(db)
     key = {"session_id": session_id, "pack": pack}
