@@ -1,7 +1,7 @@
-"""What a session runs on: the database, Ray, the live view and the HTTP application.
+"""Starts what a session needs: the database, Ray, the live view and the HTTP application.
 
-On one machine all four are started here and ended here. Inside a Ray job, or when a cluster's
-address is given, Ray and the HTTP application belong to the cluster and are left alone.
+On one machine, all four are started and ended here. Inside a Ray job, or with the address of a
+cluster, Ray and the HTTP application belong to the cluster and are not started or ended.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SAY_INTERVAL_S = 2.0
 
 @dataclass(frozen=True)
 class Runtime:
-    """Everything that was started or found for a session."""
+    """The database, Ray, the live view and the addresses of a running Headcount."""
 
     settings: Settings
     engine: Engine
@@ -58,7 +58,7 @@ class Runtime:
 
     @property
     def urls(self) -> dict[str, str]:
-        """What a person may open in a browser, by what it is."""
+        """The addresses to open in a browser, by their names in the summary of a run."""
         urls: dict[str, str] = {}
         if self.page_url:
             urls |= {"page": self.link("/"), "API document": self.link("/docs")}
@@ -69,28 +69,28 @@ class Runtime:
         return urls
 
     def link(self, path: str) -> str:
-        """Return the address of a page as a person opens it, with the token when one is set."""
+        """Return the address of a page, with the token when one is set."""
         token = self.settings.api_token
         secret = None if token is None else token.get_secret_value()
         url = self.page_url if secret is None and path == "/" else f"{self.page_url}{path}"
         return page_link(url or "", secret)
 
     def ensure_database(self) -> None:
-        """Start the embedded database again if it died; an external one is not ours."""
+        """Start the embedded database again if it died; do nothing for an external one."""
         ensure_embedded(self.settings)
 
     @property
     def retry(self) -> RetryPolicy:
-        """How what comes before and after a session's phases waits for the database."""
+        """The retry policy for transactions before and after a session's phases."""
         return build_retry_policy(self.settings)
 
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
-    """Give the database's URL and an engine; its tables are those of this version.
+    """Open the database, upgrade its tables, and yield its URL and an engine.
 
-    Without `database_url` the embedded PostgreSQL is started, and stopped at the end unless
-    another process still uses it.
+    Without `database_url`, the embedded PostgreSQL is started, and stopped at the end unless
+    another process still uses it. Raises DatabaseUnavailable or DatabaseUnusable.
     """
     is_embedded = settings.database_url is None
     if settings.database_url is None:
@@ -99,7 +99,7 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
         url = settings.database_url.get_secret_value()
     engine, retry = build_engine(url), build_retry_policy(settings)
     try:
-        # The embedded one has answered just now; any other may have been named wrongly.
+        # The embedded database has just answered. An external URL may be wrong, so no retry.
         check = partial(check_database, engine)
         retry.run(check) if is_embedded else check()
         retry.run(partial(upgrade_schema, engine))
@@ -111,9 +111,9 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
 
 
 def build_retry_policy(settings: Settings) -> RetryPolicy:
-    """Return how a command waits for a database that has answered and is gone.
+    """Return the retry policy of a command for a database that has answered before.
 
-    It says so on stderr; meanwhile an embedded one is brought back.
+    Waits are reported on stderr, and an embedded database is restarted.
     """
     throttle = Throttle(SAY_INTERVAL_S)
 
@@ -126,7 +126,10 @@ def build_retry_policy(settings: Settings) -> RetryPolicy:
 
 
 def revive_database(settings: Settings, waiting_for: str | None) -> None:
-    """Try to bring the embedded database back when it died; an external one is not ours."""
+    """Try to restart the embedded database if it died; do nothing for an external one.
+
+    `waiting_for` is None when the database is back.
+    """
     if waiting_for is None:
         return
     with suppress(DatabaseUnavailable):
@@ -134,14 +137,18 @@ def revive_database(settings: Settings, waiting_for: str | None) -> None:
 
 
 def ensure_embedded(settings: Settings) -> None:
-    """Start the embedded database if it does not run; raise DatabaseUnavailable if it cannot."""
+    """Start the embedded database if it does not run; raise DatabaseUnavailable on failure."""
     if settings.database_url is None and not is_embedded_running(settings.data_dir):
         start_embedded(settings.data_dir)
 
 
 @contextmanager
 def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Runtime]:
-    """Give a running Ray with the live view; `start_serve` adds the HTTP application."""
+    """Yield a runtime with Ray and the live view; `start_serve` adds the HTTP application.
+
+    Raises BadSetting for a port in use, a page without a token that other machines reach, or an
+    embedded database on several nodes; RayUnavailable when Ray fails.
+    """
     address = named_address(settings)
     is_local = address is None
     serves = is_local and settings.serve_enabled
@@ -175,10 +182,10 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
 
 
 def start_serve(runtime: Runtime) -> None:
-    """Deploy the HTTP application, if it is ours to start, and wait until it answers."""
+    """Deploy the HTTP application and wait until it answers; do nothing on a cluster."""
     if runtime.page_url is None:
         return
-    # A job on a cluster, which serves nothing, does not wait for these to be imported.
+    # Imported here, because a job on a cluster does not need them and would start later.
     from ray import serve  # noqa: PLC0415
 
     from serve.deployment import deploy  # noqa: PLC0415
@@ -197,7 +204,7 @@ def start_serve(runtime: Runtime) -> None:
         say(warning)
     for_replicas = settings_as_options(settings)
     if settings.database_url is None:
-        # The embedded one has no password: its socket lets nobody else in.
+        # The URL of the embedded database has no password, because only its user may connect.
         for_replicas["database_url"] = runtime.database_url
     deploy(
         for_replicas,
@@ -218,6 +225,6 @@ def _refuse_embedded_on_many_nodes(settings: Settings) -> None:
     if settings.database_url is None and nodes > 1:
         raise BadSetting(
             "database_url",
-            f"this Ray cluster has {nodes} nodes, and the embedded database serves only its own; "
+            f"this Ray cluster has {nodes} nodes, but the embedded database serves only one; "
             "set HEADCOUNT_DATABASE_URL to a PostgreSQL that every node reaches.",
         )

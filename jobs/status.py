@@ -1,7 +1,8 @@
-"""`python -m jobs.status ID`: how far a session is, as the HTTP interface says it.
+"""`python -m jobs.status ID`: show the progress of a session, as the HTTP interface does.
 
-The live view answers when a Ray cluster runs for the library, else the database. `--json` prints
-the very body of `GET /api/v1/training/ID/progress/unified`. Exit codes: 0, 2 no such session.
+The answer comes from the live view if a Ray cluster runs for the library, or else from the
+database. `--json` prints the body of `GET /api/v1/training/ID/progress/unified`. Exit codes: 0
+shown, 2 no such session.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the progress and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m jobs.status", description=__doc__)
     parser.add_argument("session", type=int, metavar="ID")
-    parser.add_argument("--json", action="store_true", help="print what the HTTP interface answers")
+    parser.add_argument("--json", action="store_true", help="print the body of the HTTP answer")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     options = parser.parse_args(arguments)
     return run_command(partial(show, options), but={HeadcountError: BAD_ARGUMENTS})
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print the progress. Raises what keeps it from being known."""
+    """Print the progress and return 0. Raises HeadcountError when it cannot be read."""
     progress = read_progress(load_settings(config=options.config), options.session)
     if options.json:
         print(ProgressBody.from_progress(progress).model_dump_json(indent=2))
@@ -56,19 +57,19 @@ def show(options: argparse.Namespace) -> int:
 
 
 def read_progress(settings: Settings, session_id: int) -> UnifiedProgress:
-    """Return the progress from the live view, or from the rows. Raises NotFound."""
+    """Return the progress from the live view or the rows, whichever is ahead. Raises NotFound."""
     with open_database(settings) as (url, engine):
         namespace = name_namespace(url)
         phases = load_snapshots(engine, session_id)
         addresses = find_clusters(settings)
     rows = unify(session_id, phases, version=0, weights=phase_weights(settings))
     live = (ask_live_view(a, session_id, namespace=namespace) for a in addresses)
-    # Of several runs over one library, the live view of that which runs the session is ahead.
+    # Among several runs over one library, the live view of the run with the session is ahead.
     return max([rows, *filter(None, live)], key=lambda shown: shown.percentage)
 
 
 def ask_live_view(address: str, session_id: int, *, namespace: str) -> UnifiedProgress | None:
-    """Return what the ProgressActor says; None when it cannot be asked."""
+    """Return the answer of the ProgressActor; None when it cannot be reached."""
     prepare_environment()
     try:
         connect(address, namespace=namespace)
@@ -82,14 +83,14 @@ def ask_live_view(address: str, session_id: int, *, namespace: str) -> UnifiedPr
 
 
 def print_progress(progress: UnifiedProgress, console: Console) -> None:
-    """Print the whole in a line, and each phase in one."""
+    """Print one line for the session and one for each phase."""
     console.print(f"Session {progress.session_id}: {write_line(progress)}", soft_wrap=True)
     for phase in progress.phases:
         console.print(f"  {TITLES[phase.name]:<15} {describe_phase(phase)}", soft_wrap=True)
 
 
 def describe_phase(phase: PhaseProgress) -> str:
-    """Say in a line where a phase is."""
+    """Return one line with the status and the counts of a phase."""
     counts = f"{phase.processed} processed, {phase.skipped} skipped, {phase.failed} failed"
     parts = [f"{phase.status:<10} {phase.percentage:6.2f} %", f"{phase.current} of {phase.total}"]
     parts += [counts, *([f"attempt {phase.attempt}"] if phase.attempt > 1 else [])]

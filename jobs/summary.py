@@ -1,4 +1,4 @@
-"""The last words of a run: what was found, what failed and why, and where to look at it."""
+"""Prints the summary of a run: the numbers, the failures with their reasons, and the addresses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LISTED_FAILURES = 10_000
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of a finished session; `failures` are the first of `failed`."""
+    """The numbers of a session at its end; `failures` are the first LISTED_FAILURES of `failed`."""
 
     session: SessionInfo
     progress: UnifiedProgress
@@ -36,13 +36,13 @@ class Summary:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from start to end, None while there is no end."""
+        """The seconds from start to end; None for a session that has not ended."""
         start, end = self.session.started_at, self.session.completed_at
         return (end - start).total_seconds() if start and end else None
 
 
 def read_summary(engine: Engine, session_id: int, progress: UnifiedProgress) -> Summary:
-    """Read the figures of a session from the database."""
+    """Read the summary of a session from the database; `progress` is its last progress."""
     with begin(engine) as db:
         session = get_session(db, session_id)
         return Summary(
@@ -57,7 +57,7 @@ def read_summary(engine: Engine, session_id: int, progress: UnifiedProgress) -> 
 
 
 def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -> None:
-    """Print the summary for a person."""
+    """Print the summary as lines of text; `urls` are the addresses by their names."""
     training = summary.progress.phase(PhaseName.TRAINING)
     moved = summary.session.census.get("moved", 0)
     console.print(f"\nSession {summary.session.id} {summary.session.status}", style="bold")
@@ -83,7 +83,7 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
 
 
 def _census_rows(session: SessionInfo) -> list[tuple[str, str]]:
-    """Return what became of known files, and of what was met and not taken, where there is any."""
+    """Return rows for moved, missing and passed-over files, where there are any."""
     census = session.census
     counted = [(name, census.get(name, 0)) for name in ("moved", "missing")]
     rows = [(name, f"{count:,}") for name, count in counted if count]

@@ -1,7 +1,7 @@
-"""What a person at a terminal sees while a session runs: three live rows, or plain lines.
+"""Shows the progress of a session in a terminal, as live bars or as plain lines.
 
-The rows show what the HTTP answer shows, from the same source. A terminal gets bars that are drawn
-anew; a file or a pipe gets a line every few seconds, and one at each change of a status.
+The progress comes from the same source as the HTTP answer. A terminal shows bars that are redrawn.
+A file or a pipe gets a line every few seconds, and one at each change of a status.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TITLES = {
 
 @contextmanager
 def show_live(ask: Callable[[], UnifiedProgress], *, stream: TextIO) -> Iterator[None]:
-    """Show a session's progress on `stream` until the block ends; `ask` gives the newest answer."""
+    """Show a session's progress on `stream` until the block ends; `ask` returns the newest."""
     console = Console(file=stream, highlight=False)
     ended = threading.Event()
     watch = _watch_terminal if console.is_terminal else _watch_lines
@@ -77,7 +77,7 @@ def _watch_lines(
 
 
 def draw_rows(progress: UnifiedProgress) -> Table:
-    """Return the three phases and the whole as a table of bars."""
+    """Return a table with a bar for each phase and one for the session."""
     table = Table.grid(padding=(0, 2))
     for phase in progress.phases:
         table.add_row(
@@ -104,7 +104,7 @@ def _say_what_remains(progress: UnifiedProgress) -> str:
 
 
 def write_line(progress: UnifiedProgress) -> str:
-    """Return one line that says where the session is."""
+    """Return one line with the percentage, the current phase and its counts."""
     current = next((p for p in progress.phases if p.name is progress.current_phase), None)
     overall = f"{progress.percentage:6.2f} %"
     if current is None:
@@ -150,7 +150,7 @@ def _say_time_left(seconds: int | None) -> str:
 
 
 def ask_progress(actor: ActorHandle, session_id: int) -> Callable[[], UnifiedProgress]:
-    """Return a question to the live view; while it restarts, its last answer is given again."""
+    """Return a function that asks the live view, and repeats the last answer while it restarts."""
     last = [ray.get(actor.show.remote(session_id))]
 
     def ask() -> UnifiedProgress:

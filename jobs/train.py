@@ -1,8 +1,8 @@
-"""`python -m jobs.train --root DIR`: one session from start to end.
+"""`python -m jobs.train --root DIR`: run one session from start to end.
 
-The same line is the entry point of a Ray job. Exit codes: 0 completed, 1 failed, 2 bad arguments,
-3 paused, 130 interrupted (which pauses). A job that was submitted for a session that a user has
-paused or cancelled since leaves it alone, and ends with the code of what the session is.
+The same command is the entry point of a Ray job. A job leaves its session alone when a user has
+paused or cancelled it in the meantime, and exits with the code of the session's status. Exit codes:
+0 completed, 1 failed, 2 bad arguments, 3 paused, 130 interrupted (which pauses).
 """
 
 from __future__ import annotations
@@ -75,14 +75,14 @@ WRONG_WISHES: dict[type[HeadcountError], int] = {
     PackNotFound: BAD_ARGUMENTS,
     IllegalMove: BAD_ARGUMENTS,
 }
-"""With those of EXIT_CODES in command.py: what was asked for is wrong, and nothing was begun."""
+"""Besides jobs.command.EXIT_CODES: errors in the request, after which no session has begun."""
 
 READY_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for on the command line, checked."""
+    """The checked options of the command line."""
 
     root: str | None = None
     name: str | None = None
@@ -94,7 +94,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One session on its way: what it runs on, what may break it off, and who is told."""
+    """One running session: its request, its runtime, its lock, and the user's terminal."""
 
     session: SessionInfo
     request: Request
@@ -107,13 +107,16 @@ class Run:
 def main(arguments: list[str] | None = None) -> int:
     """Run one session and return the exit code."""
     options = build_parser().parse_args(arguments)
-    # A job that comes too late has nothing to do; whoever typed a command asked in vain.
+    # A job that starts too late has nothing to do, which is no error; for a command it is one.
     busy = EXIT_CODES[SessionStatus.COMPLETED] if options.if_waiting else BAD_ARGUMENTS
     return run_command(partial(read_and_run, options), but=WRONG_WISHES | {SessionBusy: busy})
 
 
 def read_and_run(options: argparse.Namespace) -> int:
-    """Run what the command line and the settings say. Raises what is wrong with them."""
+    """Check the settings and the request, run the session, and return the exit code.
+
+    Raises BadSetting, BadRoot or PackNotFound when they are wrong.
+    """
     settings = load_settings(config=options.config, options={"pack": options.pack})
     if named_address(settings) is None and settings.serve_enabled:
         check_exposure(settings)
@@ -128,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", help="the folder, or fsspec URL, that holds the photos")
     parser.add_argument("--name", help="a name for the session")
     parser.add_argument("--pack", help="a face model pack: a name, a folder, bundled, or auto")
-    parser.add_argument("--resume", type=int, metavar="ID", help="go on with this session")
+    parser.add_argument("--resume", type=int, metavar="ID", help="continue this session")
     parser.add_argument(
         "--if-waiting",
         action="store_true",
@@ -140,10 +143,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def check_request(options: argparse.Namespace, settings: Settings) -> Request:
-    """Raise what is wrong with the command line before anything is started.
+    """Return the checked request, before anything is started.
 
-    What a session to resume needs is checked when that session is known: there it fails the
-    session.
+    Raises BadSetting, BadRoot or PackNotFound. The root and pack of a session to resume are checked
+    later, where an error fails the session.
     """
     root = None if options.root is None else normalise_root(options.root)
     if options.resume is not None:
@@ -161,9 +164,9 @@ def check_request(options: argparse.Namespace, settings: Settings) -> Request:
 
 
 def explain_root(settings: Settings, error: BadRoot) -> BadRoot:
-    """Return `error` about an absent or empty root, with how many photos are known there.
+    """Return the error about an absent or empty root, extended by the number of known photos.
 
-    No database is made to find out. One that cannot be asked changes nothing: the root is wrong.
+    No database is created for that. When the database cannot be read, the error stays as it is.
     """
     try:
         is_embedded = settings.database_url is None
@@ -176,7 +179,7 @@ def explain_root(settings: Settings, error: BadRoot) -> BadRoot:
 
 
 def run(settings: Settings, request: Request) -> int:
-    """Start what a session runs on, run it, and say what came of it."""
+    """Open the database and Ray, run the session, and return the exit code."""
     console = Console(highlight=False)
     retry, interrupt = build_retry_policy(settings), Interrupt()
     with ExitStack() as stack:
@@ -192,16 +195,17 @@ def run(settings: Settings, request: Request) -> int:
             return EXIT_CODES[status]
         stack.enter_context(interrupt.caught())
         runtime = stack.enter_context(open_runtime(settings, url=url, engine=engine))
-        # Once more: Ray takes SIGTERM for itself when it starts.
+        # Installed again, because Ray replaces the handler of SIGTERM when it starts.
         stack.enter_context(interrupt.caught())
         return run_to_the_end(Run(session, request, runtime, interrupt, lock, console))
 
 
 @contextmanager
 def told_to_session(engine: Engine, session_id: int) -> Iterator[None]:
-    """Let whatever keeps a Ray job from beginning its session become the session's error.
+    """Store an error that keeps a Ray job from starting its session as the session's error.
 
-    Nobody sees what a job prints. Whoever typed a command reads it, and the session waits.
+    The output of a job is hardly ever read. A command prints the error, and its session stays
+    pending.
     """
     try:
         yield
@@ -214,7 +218,7 @@ def told_to_session(engine: Engine, session_id: int) -> Iterator[None]:
 
 
 def find_session(engine: Engine, request: Request) -> SessionInfo:
-    """Return the session that was asked for: a new one, or one that waits to go on."""
+    """Return the session of the request: a new one, or one to continue."""
     return choose_session(
         engine,
         root=request.root,
@@ -235,7 +239,7 @@ def check_can_run(engine: Engine, session_id: int, *, if_waiting: bool) -> Sessi
 
 
 def run_to_the_end(run: Run) -> int:
-    """Run the session, keep serving if that is wanted, and return the exit code."""
+    """Run the session, keep serving if requested, and return the exit code."""
     run.runtime.retry.run(partial(name_job, run.runtime.engine, run.session.id))
     status = run_watched(run)
     if (run.request.keep or run.console.is_terminal) and not run.interrupt.is_set:
@@ -246,13 +250,13 @@ def run_to_the_end(run: Run) -> int:
 
 
 def name_job(engine: Engine, session_id: int) -> None:
-    """Write down which Ray job runs the session; None when it is none."""
+    """Store the id of the Ray job that runs the session; None for a command."""
     with begin(engine) as db:
         set_job(db, session_id, submission_id_from_environment())
 
 
 def run_watched(run: Run) -> SessionStatus:
-    """Run the session while a person watches, and print its summary."""
+    """Run the session, showing its progress, print its summary, and return its status."""
     session, runtime = run.session, run.runtime
     ask = runtime.retry.run(partial(ask_progress, runtime.progress, session.id))
     try:
@@ -263,8 +267,8 @@ def run_watched(run: Run) -> SessionStatus:
         run.console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
         status = run_with_workers(plan, runtime, ask, run.interrupt, run.lock)
     except SessionBusy:
-        raise  # Another driver has it: it is not ours to fail.
-    except Exception as error:  # Per session boundary: whatever it was, the session has failed.
+        raise  # Another driver runs the session, so it must not fail here.
+    except Exception as error:  # The boundary of a session: any error fails it.
         if not isinstance(error, HeadcountError):
             traceback.print_exc()
         fail_run(runtime.engine, session.id, describe_error(error), lock=run.lock)
@@ -276,7 +280,7 @@ def run_watched(run: Run) -> SessionStatus:
 
 
 def describe_error(error: Exception) -> str:
-    """Return what a person reads: of an error on a worker the error itself, not its way here."""
+    """Return the text for users; for an error in a worker, its cause without Ray's traceback."""
     cause = error.cause if isinstance(error, RayTaskError) else error
     return str(cause) or type(cause).__name__
 
@@ -288,7 +292,7 @@ def run_with_workers(
     interrupt: Interrupt,
     lock: SessionLock,
 ) -> SessionStatus:
-    """Start the workers while the HTTP application starts, then run the session."""
+    """Start the workers and the HTTP application side by side, then run the session."""
     pool = WorkerPool(plan, reads_photos=runtime.retry.run(partial(reads_photos, plan)))
     try:
         start_serve(runtime)
@@ -301,7 +305,7 @@ def run_with_workers(
 
 
 def reads_photos(plan: Plan) -> bool:
-    """Tell whether a phase that goes through the photos is unfinished."""
+    """Tell whether a phase that counts photos is unfinished."""
     with begin(plan.engine) as db:
         phases = get_snapshots(db, plan.session_id)
     unfinished = [phase.name for phase in phases if phase.status is not PhaseStatus.COMPLETED]
@@ -309,7 +313,7 @@ def reads_photos(plan: Plan) -> bool:
 
 
 def wait_for_interrupt(run: Run) -> None:
-    """Keep serving until Ctrl-C, bringing the embedded database back if it dies."""
+    """Keep serving until Ctrl-C, and restart the embedded database if it dies."""
     runtime = run.runtime
     run.console.print(
         f"Serving at {runtime.urls.get('page') or runtime.dashboard_url}; Ctrl-C ends.",

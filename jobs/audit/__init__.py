@@ -1,1 +1,1 @@
-"""`make audit`: what is known of the locked packages: holes, licences, and what they would send."""
+"""`make audit`: checks vulnerabilities, licences and telemetry of the locked packages."""

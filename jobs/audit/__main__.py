@@ -1,7 +1,7 @@
-"""`python -m jobs.audit` looks through the locked packages; `make audit` calls it.
+"""`python -m jobs.audit` checks the locked packages; `make audit` calls it.
 
-Exit codes: 0 nothing new, 1 something to decide on, 2 bad arguments. What cannot be looked at here,
-such as vulnerabilities without a network, is said and does not fail it.
+Exit codes: 0 nothing new, 1 something to decide on, 2 bad arguments. Checks that are not possible,
+such as vulnerabilities without a network, are reported and do not fail the audit.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ from jobs.command import say
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = PROJECT_DIR / "requirements"
 LOCKS = [REQUIREMENTS / f"{name}.txt" for name in ("build", "uv", "cpu", "gpu", "dev", "audit")]
-"""The smallest first: an index that tells nothing of it is asked about no other."""
+"""The smallest lock comes first: an index without data about it is not asked about the others."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what each part found, and return the exit code."""
+    """Print the report of each check, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m jobs.audit", description=__doc__)
-    parser.add_argument(
-        "--pip-audit", type=Path, metavar="PROGRAM", help="asks for vulnerabilities"
-    )
+    parser.add_argument("--pip-audit", type=Path, metavar="PROGRAM", help="the pip-audit to use")
     options = parser.parse_args(arguments)
     problems = []
     for report in run_audit(pip_audit=options.pip_audit):
@@ -45,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_audit(*, pip_audit: Path | None) -> list[Report]:
-    """Look through all locks, and through what of them is installed here."""
+    """Check all locks, and those of their packages that are installed here."""
     table = read_table(REQUIREMENTS / "audit.toml")
     locked = sorted({one for lock in LOCKS for one in read_lock(lock)}, key=_by_name)
     places = [*map(Path, sys.path), *_places_beside(pip_audit)]
@@ -59,7 +57,7 @@ def run_audit(*, pip_audit: Path | None) -> list[Report]:
 
 
 def find_installed(places: Sequence[Path]) -> dict[str, Distribution]:
-    """Return what is installed in `places`, by normalised name; the first place wins."""
+    """Return the packages installed in `places`, by normalised name; the first place wins."""
     found: dict[str, Distribution] = {}
     for one in distributions(path=[str(place) for place in places]):
         found.setdefault(normalise(one.metadata["Name"]), one)
@@ -67,7 +65,7 @@ def find_installed(places: Sequence[Path]) -> dict[str, Distribution]:
 
 
 def _places_beside(program: Path | None) -> list[Path]:
-    """Where the packages of a program lie that has an environment of its own."""
+    """Return the folders of the packages in a program's own environment."""
     return [] if program is None else list(program.parent.parent.glob("lib/python*/site-packages"))
 
 

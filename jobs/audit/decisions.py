@@ -1,4 +1,4 @@
-"""What was decided about the locked packages, as requirements/audit.toml says it."""
+"""Reads requirements/audit.toml, which holds the decisions about the locked packages."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A package that can send or fetch something, and what keeps it from doing so.
+    """A package that can send or fetch something, and what prevents it.
 
-    `variables` are set by Headcount's code to the value given; none of `not_locked` is in a lock;
-    no line of Headcount's code contains one of `not_called`.
+    Headcount's code sets each of `variables` to the given value. No package of `not_locked` is in a
+    lock. No line of Headcount's code contains one of `not_called`.
     """
 
     package: str
@@ -44,7 +44,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All that was decided. Names of packages are normalised."""
+    """All decisions. The names of packages are normalised."""
 
     allowed: frozenset[str]
     decided: dict[str, Decision]
@@ -56,7 +56,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a part of the audit found: `lines` to read, and `problems` that make it fail."""
+    """The result of one check: `lines` to read, and `problems` that fail the audit."""
 
     title: str
     lines: tuple[str, ...]
@@ -69,13 +69,13 @@ def normalise(name: str) -> str:
 
 
 def read_lock(file: Path) -> list[Locked]:
-    """Return the packages of a lock, as `NAME==VERSION` begins its lines."""
+    """Return the packages of a lock, from the lines that begin with `NAME==VERSION`."""
     pinned = re.findall(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", file.read_text(), re.M)
     return [Locked(normalise(name), version) for name, version in pinned]
 
 
 def read_table(file: Path) -> Table:
-    """Read the decisions; KeyError and TypeError when the file is not of this form."""
+    """Read the decisions. Raises KeyError or TypeError when the file has another form."""
     content = tomllib.loads(file.read_text())
     licences, sources = content["licences"], content["sources"]
     return Table(

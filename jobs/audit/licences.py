@@ -1,4 +1,4 @@
-"""The licence of every locked package, as its metadata states it, and whether it is accepted."""
+"""Checks that the licence of every locked package, from its metadata, is accepted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.audit.decisions import Locked, Report, Table
 def check_licences(
     locked: Iterable[Locked], table: Table, *, installed: Mapping[str, Distribution]
 ) -> Report:
-    """Compare with the table. What is not installed here has the licence that was decided."""
+    """Compare the licences with the table; packages not installed get the decided licence."""
     lines, problems = [], []
     for package in locked:
         decision = table.decided.get(package.name)

@@ -1,4 +1,4 @@
-"""The packages that can send or fetch something: how each is kept from it, and any that is new."""
+"""Checks that packages that can send or fetch something are prevented, and finds new ones."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jobs.audit.decisions import Locked, Report, Sender, Table
 
 OUR_CODE = ("cluster", "serve", "jobs")
 SCANNED = {".py", ".js", ".mjs", ".html", ".so", ".dylib", ".dll", ".node", ""}
-"""Files of code; a program has no suffix, and a library may have a version behind its own."""
+"""Suffixes of code. A program has none; a library may have a version after its suffix."""
 
 
 def check_senders(locked: Iterable[Locked], table: Table, *, project_dir: Path) -> Report:
-    """Tell what each of the known ones would send; it is a problem when it is not kept from it."""
+    """List what each known package would send; one that is not prevented is a problem."""
     names = {package.name for package in locked}
     code = _our_code(project_dir)
     lines, problems = [], []
@@ -31,14 +31,14 @@ def _faults(sender: Sender, code: str, locked: set[str]) -> Iterable[str]:
             yield f"no line of the code sets {variable}={value}"
     for name in sender.not_locked:
         if name in locked:
-            yield f"{name} is locked, and would let it send"
+            yield f"{name} is locked, which makes it send"
     for call in sender.not_called:
         if re.search(rf"(?<!\w){re.escape(call)}", code):
-            yield f"{call} stands in the code"
+            yield f"{call} is in the code"
 
 
 def _our_code(project_dir: Path) -> str:
-    """All our code as one text, but for this package: its table names what must not be called."""
+    """Return Headcount's code as one text, without this package, which names forbidden calls."""
     files = [file for room in OUR_CODE for file in sorted((project_dir / room).rglob("*.py"))]
     audit = project_dir / "jobs" / "audit"
     return "\n".join(file.read_text() for file in files if not file.is_relative_to(audit))
@@ -47,20 +47,20 @@ def _our_code(project_dir: Path) -> str:
 def check_sources(
     locked: Iterable[Locked], table: Table, *, installed: Mapping[str, Distribution]
 ) -> Report:
-    """Look through the installed files for words of telemetry; a hit is to be reviewed once."""
+    """Search the installed files for words of telemetry; each new hit must be reviewed once."""
     lines, problems = [], []
     for package in locked:
         found = installed.get(package.name)
         hits = find_words(found, table.words) if found else {}
         fresh = sorted(set(hits) - table.reviewed.get(package.name, frozenset()))
-        problems += [f"{package.name}: {word!r} stands in {hits[word]}" for word in fresh]
+        problems += [f"{package.name}: {word!r} is in {hits[word]}" for word in fresh]
         if hits:
             lines.append(f"{package.name}: {', '.join(sorted(hits))}")
     return Report("Words of telemetry in the packages' files", tuple(lines), tuple(problems))
 
 
 def find_words(found: Distribution, words: tuple[str, ...]) -> dict[str, str]:
-    """Return the words that stand in a package's files, each with the first file that has it."""
+    """Return the words that a package's files contain, each with the first file that has it."""
     hits: dict[str, str] = {}
     for name in found.files or []:
         file = Path(str(found.locate_file(name)))

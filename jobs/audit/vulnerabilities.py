@@ -1,4 +1,4 @@
-"""Known vulnerabilities of the locked versions, as pip-audit hears of them."""
+"""Asks pip-audit for known vulnerabilities of the locked versions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TIMEOUT_S = 15
 
 
 class NotAsked(Exception):
-    """pip-audit could not be asked about a lock; the message says why."""
+    """pip-audit gave no answer about a lock; the message says why."""
 
 
 def check_vulnerabilities(locks: Sequence[Path], table: Table, *, program: Path | None) -> Report:
-    """Ask pip-audit about each lock. What cannot be asked is a line, and no problem."""
+    """Ask pip-audit about each lock; when that is not possible, it is a line and no problem."""
     if program is None or not program.is_file():
         return Report(TITLE, ("not checked: pip-audit is not installed here",))
     known: dict[tuple[str, str], dict[str, Any]] = {}
@@ -32,7 +32,7 @@ def check_vulnerabilities(locks: Sequence[Path], table: Table, *, program: Path 
 
 
 def _ask(program: Path, lock: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what is known of a lock's packages, by name and version."""
+    """Return pip-audit's answers about a lock's packages, by name and version."""
     options = ["--disable-pip", "--require-hashes", "--format=json", "--progress-spinner=off"]
     options += [f"--cache-dir={program.parent.parent / 'cache'}", f"--timeout={TIMEOUT_S}"]
     command = [str(program), *options, "--requirement", str(lock)]
@@ -40,10 +40,10 @@ def _ask(program: Path, lock: Path) -> dict[tuple[str, str], dict[str, Any]]:
     try:
         answer = json.loads(ran.stdout)["dependencies"]
     except (json.JSONDecodeError, KeyError):
-        said = ran.stderr.strip().splitlines() or ["it said nothing"]
+        said = ran.stderr.strip().splitlines() or ["no output"]
         raise NotAsked(f"pip-audit on {lock.name}: {said[-1]}") from None
     if answer and all("skip_reason" in one for one in answer):
-        raise NotAsked(f"the package index here tells nothing of the versions in {lock.name}")
+        raise NotAsked(f"the package index here has no data about the versions in {lock.name}")
     return {(one["name"], one.get("version", "")): one for one in answer}
 
 
@@ -63,6 +63,6 @@ def judge(answer: Iterable[dict[str, Any]], table: Table) -> Report:
             if ignored:
                 lines.append(f"{what}, ignored: {table.ignored[ignored[0]]}")
             else:
-                mended = ", ".join(found.get("fix_versions", [])) or "none yet"
-                problems.append(f"{what}, mended in: {mended}")
+                fixed = ", ".join(found.get("fix_versions", [])) or "none yet"
+                problems.append(f"{what}, fixed in: {fixed}")
     return Report(TITLE, tuple(lines), tuple(problems))

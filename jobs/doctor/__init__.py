@@ -1,1 +1,1 @@
-"""`python -m jobs.doctor`: what a user runs when something is wrong, and adds to a bug report."""
+"""`python -m jobs.doctor`: examines an installation; users add its output to bug reports."""

@@ -1,8 +1,8 @@
-"""`python -m jobs.doctor`: what is here, what is wrong, and what would go wrong next.
+"""`python -m jobs.doctor`: examine the installation, and report what is wrong or may go wrong.
 
-It changes nothing in the library. What it prints is for a bug report: it shows no secret, and
-unless `--paths` is given no folder of photos, no photo and no name of a session or a person. Exit
-codes: 0 no problem was found, 1 a problem was found, 2 bad arguments.
+It changes nothing in the library. The output is meant for bug reports: it shows no secret, and
+without `--paths` no folder of photos, no photo, and no name of a session or person. Exit codes: 0
+no problem was found, 1 a problem was found, 2 bad arguments.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ SOURCES = (
     Source("database", "jobs.doctor.sessions_check", "check_database"),
     Source("sessions", "jobs.doctor.sessions_check", "check_sessions"),
 )
-"""Those that need no package first. Their modules are imported when their turn comes."""
+"""Checks that need no package come first. Each module is imported just before its check."""
 
 MAX_COLUMNS = 100
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what was found and return the exit code."""
+    """Print the report and return the exit code."""
     options = build_parser().parse_args(arguments)
     inquiry = Inquiry(
         environment_at_start(),
@@ -76,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def examine(inquiry: Inquiry, sources: Iterable[Source] = SOURCES) -> Iterator[Section]:
-    """Yield what each check finds, as soon as it has, without secrets."""
+    """Yield the section of each check as soon as it is complete, without secrets."""
     secrets = find_secrets(inquiry.environment, read_config_text(inquiry.config_file))
     home = str(Path.home())
     for source in sources:
@@ -84,7 +84,7 @@ def examine(inquiry: Inquiry, sources: Iterable[Source] = SOURCES) -> Iterator[S
 
 
 def read_config_text(file: Path | None) -> str:
-    """Return a file of settings as text; nothing when it cannot be read."""
+    """Return a file of settings as text; "" when it cannot be read."""
     try:
         return "" if file is None else file.read_text(errors="replace")
     except OSError:
@@ -92,7 +92,7 @@ def read_config_text(file: Path | None) -> str:
 
 
 def print_report(sections: Iterable[Section]) -> int:
-    """Print each section when it is there, then what is wrong once more; return the exit code."""
+    """Print each section as it comes, then all problems again, and return the exit code."""
     columns = min(shutil.get_terminal_size((MAX_COLUMNS, 24)).columns, MAX_COLUMNS)
     found: list[Section] = []
     for section in sections:

@@ -1,6 +1,6 @@
-"""What the doctor's checks are made of: findings, and a check that takes no other one along.
+"""Runs the doctor's checks, each so that its failure does not affect the others.
 
-Nothing here needs a package: the doctor also tells that the packages are not installed.
+This module needs no package, because the doctor must also report that packages are missing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 from cluster.environment import PROJECT_DIR
 
 LIMIT_S = 180.0
-"""A disk or a server that is away may never answer, and a busy machine takes its time."""
+"""The time limit of a check: a disk or server that is away may never answer."""
 
 SAY_INTERVAL_S = 10.0
 
 
 class Level(StrEnum):
-    """How much a finding matters. A problem keeps Headcount from working, or lets others in."""
+    """The severity of a finding. A problem prevents Headcount from working, or lets others in."""
 
     OK = "ok"
     NOTE = "note"
@@ -32,13 +32,13 @@ class Level(StrEnum):
 
     @property
     def is_trouble(self) -> bool:
-        """Something is to be done about it."""
+        """The finding is a warning or a problem, so the user should act."""
         return self in (Level.WARNING, Level.PROBLEM)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `cure` is what to do about it, where there is something."""
+    """The result of one check of a `subject`; `cure` is what to do, None when nothing is."""
 
     subject: str
     level: Level
@@ -56,10 +56,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inquiry:
-    """What is looked into. `environment` is that of the process when it began.
+    """The options of the doctor. `environment` is that with which the process was started.
 
-    `shows_paths` lets the names of photo folders and of sessions be shown; `is_offline` starts no
-    database and connects to nothing.
+    With `shows_paths`, names of photo folders and sessions are shown. With `is_offline`, no
+    database is started and nothing is connected to.
     """
 
     environment: Mapping[str, str]
@@ -69,7 +69,7 @@ class Inquiry:
 
     @property
     def config_file(self) -> Path | None:
-        """The file of settings, whether it is there or not; None when none is named or found."""
+        """The file of settings, which may not exist if named; None when none is named or found."""
         named = self.config or self.environment.get("HEADCOUNT_CONFIG")
         if named:
             return Path(named).expanduser()
@@ -82,9 +82,9 @@ Check = Callable[[Inquiry], Iterator[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the check for a section is: it is imported when its turn comes.
+    """The module and function of a section's check, which is imported just before it runs.
 
-    A package that is missing or broken so spoils the sections that need it, and no other.
+    So a missing or broken package affects only the sections that need it.
     """
 
     section: str
@@ -92,37 +92,37 @@ class Source:
     function: str = "check"
 
     def load(self) -> Check:
-        """Return the check; ImportError and whatever else a broken package raises."""
+        """Import and return the check. Raises ImportError, or any error of a broken package."""
         loaded: Check = vars(import_module(self.module))[self.function]
         return loaded
 
 
 def ok(subject: str, says: str) -> Finding:
-    """Return a finding that all is well."""
+    """Return a finding that reports a good state."""
     return Finding(subject, Level.OK, says)
 
 
 def note(subject: str, says: str, cure: str | None = None) -> Finding:
-    """Return a finding that explains something and asks for nothing."""
+    """Return a finding that explains something and needs no action."""
     return Finding(subject, Level.NOTE, says, cure)
 
 
 def warning(subject: str, says: str, cure: str | None = None) -> Finding:
-    """Return a finding of what may go wrong."""
+    """Return a finding about something that may go wrong."""
     return Finding(subject, Level.WARNING, says, cure)
 
 
 def problem(subject: str, says: str, cure: str | None = None) -> Finding:
-    """Return a finding of what does go wrong."""
+    """Return a finding about something that is wrong."""
     return Finding(subject, Level.PROBLEM, says, cure)
 
 
 def look(
     source: Source, inquiry: Inquiry, *, limit_s: float = LIMIT_S, say: Callable[[str], None]
 ) -> Section:
-    """Return what a check finds within `limit_s`; one that fails or hangs ends as a finding.
+    """Return the findings of a check within `limit_s`; a failure or a timeout is a finding too.
 
-    `say` is called every few seconds while the check is waited for.
+    `say` is called with a message every few seconds until the check ends.
     """
     findings: list[Finding] = []
     thread = threading.Thread(target=_collect, args=(source, inquiry, findings), daemon=True)
@@ -131,10 +131,10 @@ def look(
     while thread.is_alive() and (waited_s := time.monotonic() - began) < limit_s:
         thread.join(min(SAY_INTERVAL_S, limit_s - waited_s))
         if thread.is_alive() and limit_s > SAY_INTERVAL_S:
-            say(f"still looking at: {source.section} ({time.monotonic() - began:.0f} s)")
+            say(f"still checking: {source.section} ({time.monotonic() - began:.0f} s)")
     found = tuple(findings)
     if thread.is_alive():
-        says = f"no answer within {limit_s:g} seconds; the rest of this was not looked at."
+        says = f"no answer within {limit_s:g} seconds; the rest of this section was not checked."
         cure = "Is a disk or a server away, or the machine very busy? Try again when it is back."
         found += (problem("time", says, cure),)
     return Section(source.section, found)
@@ -149,8 +149,8 @@ def _collect(source: Source, inquiry: Inquiry, findings: list[Finding]) -> None:
         cure = "In the checkout: make run, then .venv/bin/python -m jobs.doctor."
         findings.append(problem("packages", says, cure))
     except OSError as error:
-        findings.append(problem("not looked at", f"{error}.", "See the findings about folders."))
-    except Exception as error:  # One check of many: what is wrong here may be anything.
+        findings.append(problem("not checked", f"{error}.", "See the findings about folders."))
+    except Exception as error:  # Any error of one check must not stop the others.
         says = f"this check failed: {type(error).__name__}: {error}"
         findings.append(
             problem("doctor", says, "This is a defect of the doctor: please report it.")

@@ -1,6 +1,6 @@
-"""Settings: where they come from, what is set, and what is wrong with it.
+"""Checks the settings: where they come from, their values, and their errors.
 
-Values that cannot be used are left out, so that everything else is looked at with the others.
+Invalid values are left out, so that the other checks run with the valid ones.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
 from jobs.doctor.privacy import HIDDEN
 
 _TOGETHER = ("weight_", "detectors_")
-"""Settings that are checked with each other."""
+"""Prefixes of settings that are validated together."""
 
 SENDING = {"ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
-"""What keeps packages from sending how they are used, whatever they would do by themselves."""
+"""The variables that stop packages from sending usage data, with their values."""
 
 NAMED = ("RAY_", "PG", "CUDA_", "OMP_", "LD_", "PYTHON", "MALLOC_", "OPENBLAS_", "MKL_")
-"""Beginnings of other programs' variables that change how Headcount runs."""
+"""Prefixes of other programs' variables that change how Headcount runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The settings, without the values of those in `left_out`; `error` says what is wrong."""
+    """The settings, with defaults for those in `left_out`; `error` is the first error in them."""
 
     settings: Settings
     given: Mapping[str, object]
@@ -47,7 +47,7 @@ class Reading:
 
 
 class GivenSettings(Settings):
-    """Settings from what is handed in, and from nowhere else."""
+    """Settings from arguments alone."""
 
     @classmethod
     def settings_customise_sources(
@@ -58,13 +58,13 @@ class GivenSettings(Settings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave the environment and the files out."""
+        """Return the arguments as the only source; the environment and files are ignored."""
         return (init_settings,)
 
 
 @cache
 def read_settings(inquiry: Inquiry) -> Reading:
-    """Return the settings as the other commands read them, or what of them can be used."""
+    """Return the settings as the other commands read them, or the valid part of them."""
     given = {**_from_file(inquiry.config_file), **_from_environment(inquiry.environment)}
     try:
         return Reading(load_settings(config=inquiry.config), given)
@@ -74,7 +74,7 @@ def read_settings(inquiry: Inquiry) -> Reading:
 
 
 def read_usable(given: Mapping[str, object]) -> tuple[Settings, tuple[str, ...]]:
-    """Return settings made of the values that can be used, and the names of the others."""
+    """Return settings from the valid values, and the names of the invalid ones."""
     kept, left_out = dict(given), []
     if not str(kept.get("api_token", "x")).strip():
         left_out.append("api_token")
@@ -105,7 +105,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Tell the file, what is set, and what is wrong."""
+    """Report the file, the settings that differ from the defaults, and errors."""
     reading = read_settings(inquiry)
     yield from check_file(inquiry.config_file, reading)
     if reading.error is not None:
@@ -122,7 +122,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def check_file(file: Path | None, reading: Reading) -> Iterator[Finding]:
-    """Tell which file is read, and whether others can read secrets in it."""
+    """Report which file is read, and whether other users can read secrets in it."""
     if file is None:
         yield ok("file", "none; configs/local.yaml would be read")
         return
@@ -130,7 +130,7 @@ def check_file(file: Path | None, reading: Reading) -> Iterator[Finding]:
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
     except OSError:
-        return  # What is wrong with it is the error of the settings.
+        return  # The error of the settings already says what is wrong with the file.
     holds_secret = SECRETS & set(_from_file(file))
     if mode & 0o077 and holds_secret:
         says = (
@@ -140,7 +140,7 @@ def check_file(file: Path | None, reading: Reading) -> Iterator[Finding]:
 
 
 def show_value(name: str, settings: Settings, *, shows_paths: bool) -> str:
-    """Return a setting's value as everybody may read it."""
+    """Return a setting's value without secrets, and without folders unless `shows_paths`."""
     value = vars(settings)[name]
     if name in SECRETS:
         return "set (not shown)"
@@ -152,11 +152,11 @@ def show_value(name: str, settings: Settings, *, shows_paths: bool) -> str:
 
 
 def check_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Name other programs' variables that matter; their values are nobody's business."""
+    """Report other programs' variables that matter, without their values."""
     for name, value in SENDING.items():
         if environment.get(name, value) != value:
             says = f"{name}={environment[name]} in your environment; Headcount sets it to {value}."
-            cure = f"unset {name}: programs that you start by yourself would send usage data."
+            cure = f"unset {name}: other programs that you start would send usage data."
             yield warning("telemetry", says, cure)
     others = sorted(n for n in environment if n.startswith(NAMED) or n.lower().endswith("_proxy"))
     if others:

@@ -1,4 +1,4 @@
-"""The processor, memory and GPU, as the kernel and the driver tell them."""
+"""Checks processor, memory and GPU, as the kernel and the driver report them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from jobs.doctor.units import count_nouns, describe_bytes
 
 CGROUPS = Path("/sys/fs/cgroup")
 LEAST_AVAILABLE_BYTES = 2_000_000_000
-"""Ray, PostgreSQL and two detectors take about as much."""
+"""About what Ray, PostgreSQL and two detectors need."""
 
 BUSY_PER_CORE = 5.0
-"""At this load average for each core Ray's start has been seen to time out."""
+"""The load average for each core at which Ray's start has timed out."""
 
 UNLIMITED_BYTES = 1 << 60
-"""The first version of cgroups writes a number of about 2 ** 63 for no limit."""
+"""Version 1 of cgroups writes a number of about 2 ** 63 when there is no limit."""
 
 QUERY = "--query-gpu=name,driver_version,memory.total,memory.used"
 INSTRUCTIONS = {"avx2": "AVX2", "avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX-VNNI"}
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Tell what there is to compute with."""
+    """Report processor, cores, load, memory and GPUs."""
     settings = read_settings(inquiry).settings
     yield from check_processor(read_file(Path("/proc/cpuinfo")))
     limit_cores, limit_bytes = read_limits(read_file(Path("/proc/self/cgroup")))
@@ -41,7 +41,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def read_file(file: Path) -> str:
-    """Return a file of the kernel's; nothing where there is none."""
+    """Return a file of the kernel as text; "" when it cannot be read."""
     try:
         return file.read_text(errors="replace")
     except OSError:
@@ -49,7 +49,7 @@ def read_file(file: Path) -> str:
 
 
 def check_processor(cpuinfo: str) -> Iterator[Finding]:
-    """Tell the model, and the instructions that decide how fast models and comparisons are."""
+    """Report the processor, and the instructions that make models and comparisons fast."""
     model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.M)
     yield ok("processor", model[1] if model else "unknown model")
     flags = re.search(r"^flags\s*:\s*(.+)$", cpuinfo, re.M)
@@ -61,20 +61,20 @@ def check_processor(cpuinfo: str) -> Iterator[Finding]:
 
 
 def check_cores(cores: int, *, of: int, limit: float | None) -> Finding:
-    """Tell how many cores this process may use."""
+    """Report how many cores this process may use."""
     limited = "" if limit is None else f", limited to {limit:g} by the cgroup"
     says = f"{cores} of {of}{limited}"
     if limit is not None and limit < cores:
-        cure = "Set detectors to that number: Headcount starts one for each core that it sees."
+        cure = "Set detectors to that number, because Headcount starts one for each core."
         return note("cores", says, cure)
     return ok("cores", says)
 
 
 def check_load(averages: tuple[float, float, float], *, cores: float) -> Finding:
-    """Tell how busy the machine is."""
+    """Report how busy the machine is."""
     says = f"{', '.join(f'{one:.1f}' for one in averages)} in the last 1, 5 and 15 minutes"
     if averages[0] > BUSY_PER_CORE * cores:
-        cure = "Wait, or end what else works here: Ray's start may time out, and is tried again."
+        cure = "Wait, or end other programs: Ray's start may time out, and is then repeated."
         return warning("load", says, cure)
     return ok("load", says)
 
@@ -85,7 +85,7 @@ def read_meminfo(text: str) -> dict[str, int]:
 
 
 def check_memory(memory: Mapping[str, int], *, limit_bytes: int | None) -> Iterator[Finding]:
-    """Tell how much memory there is, and whether a run finds enough."""
+    """Report how much memory there is, and whether it is enough for a run."""
     total, available = memory.get("MemTotal", 0), memory.get("MemAvailable", 0)
     limited = "" if limit_bytes is None else f", limited to {describe_bytes(limit_bytes)}"
     says = f"{describe_bytes(total)}, {describe_bytes(available)} available{limited}"
@@ -101,17 +101,17 @@ def check_memory(memory: Mapping[str, int], *, limit_bytes: int | None) -> Itera
 
 
 def read_limits(membership: str, *, root: Path = CGROUPS) -> tuple[float | None, int | None]:
-    """Return the cores and the bytes that the cgroups leave to this process; None for no limit.
+    """Return the limits of cores and bytes that the cgroups set for this process; None for none.
 
-    `membership` is /proc/self/cgroup, `root` where the groups are. A group is also bound by those
-    above it.
+    `membership` is the content of /proc/self/cgroup, `root` the folder of the groups. The limits of
+    all groups above apply too.
     """
     second = re.search(r"^0::/(.*)$", membership, re.M)
     path = root / (second[1] if second else "")
     folders = [path, *path.parents][: len(path.relative_to(root).parts) + 1]
     quotas = [read_file(folder / "cpu.max") for folder in folders]
     sizes = [read_file(folder / "memory.max").strip() for folder in folders]
-    # The first version of cgroups, where a container sees its own group at the top.
+    # Version 1 of cgroups, where a container sees its own group at the top.
     quotas.append(
         " ".join(read_file(root / "cpu" / f"cpu.cfs_{n}_us") for n in ("quota", "period"))
     )
@@ -122,7 +122,7 @@ def read_limits(membership: str, *, root: Path = CGROUPS) -> tuple[float | None,
 
 
 def _quota(text: str) -> float | None:
-    """Return how many cores `QUOTA PERIOD` allows; None for `max`, -1 or nothing."""
+    """Return how many cores `QUOTA PERIOD` allows; None for `max`, -1 or an empty text."""
     parts = text.split()
     if len(parts) != 2 or not all(part.isdigit() for part in parts) or not int(parts[1]):
         return None
@@ -130,7 +130,7 @@ def _quota(text: str) -> float | None:
 
 
 def ask_driver() -> str | None:
-    """Return what nvidia-smi says of the GPUs, a line each; None where there is no driver."""
+    """Return nvidia-smi's line for each GPU, or "failed: ..."; None when there is no driver."""
     command = ["nvidia-smi", QUERY, "--format=csv,noheader,nounits"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -144,7 +144,7 @@ def ask_driver() -> str | None:
 
 
 def check_gpus(told: str | None, *, provider: str) -> Iterator[Finding]:
-    """Tell the GPUs, and whether the packages can use them."""
+    """Report the GPUs, and whether the packages can use them."""
     if told is None:
         yield ok("gpu", "none: there is no nvidia-smi")
         return
@@ -156,12 +156,12 @@ def check_gpus(told: str | None, *, provider: str) -> Iterator[Finding]:
         says = f"{name}, {total} MiB, {used} MiB used, driver {driver}"
         yield ok(f"gpu {number}", says)
     if lines and not has_package("onnxruntime-gpu") and provider != "cpu":
-        says = f"{count_nouns(len(lines), 'GPU')} here, and the ONNX Runtime for the CPU alone."
+        says = f"{count_nouns(len(lines), 'GPU')}, but the ONNX Runtime is for the CPU alone."
         yield warning("gpu", says, "make clean, then make run LOCK=gpu.")
 
 
 def has_package(name: str) -> bool:
-    """Tell whether a package is installed."""
+    """Tell whether a package is installed in this environment."""
     try:
         return bool(version(name))
     except PackageNotFoundError:

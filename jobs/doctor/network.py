@@ -1,4 +1,4 @@
-"""Ports: free, taken by a run of this library, or by somebody else; and who reaches the server."""
+"""Checks the ports, the processes that use them, and who can reach the HTTP server."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ DASHBOARD_PORT = 8265
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Tell whether the ports are free, and who would reach the HTTP server."""
+    """Report whether the ports are free, and who could reach the HTTP server."""
     settings = read_settings(inquiry).settings
     if settings.ray_address or ray_address_from_environment():
-        yield note("http", "the HTTP server is the cluster's; none is started here.")
+        yield note("http", "the HTTP server runs on the cluster; none is started here.")
         return
     if not settings.serve_enabled:
         yield note("http", "serve_enabled is false: no HTTP server is started.")
@@ -37,22 +37,20 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def list_drivers(settings: Settings) -> list[int]:
-    """Return the processes that have started a Ray for this library, and still live."""
+    """Return the ids of the living processes that have started a Ray for this library."""
     files = ray_files(settings.data_dir).glob("*.json")
     return [pid for file in files for pid in find_holders(file)]
 
 
 def check_http(settings: Settings) -> Finding:
-    """Tell whether the server's port is free, or whose it is."""
+    """Report whether the server's port is free, or which process uses it."""
     place = f"{settings.host}:{settings.port}"
     try:
         check_port(settings.host, settings.port)
     except BadSetting as error:
         holder = find_listener(settings.port)
         if holder is not None and descends_from(holder, list_drivers(settings)):
-            return ok(
-                "http", f"{place}: a run of this library serves there, {describe_process(holder)}"
-            )
+            return ok("http", f"{place}: used by a run of this library, {describe_process(holder)}")
         if holder is None and "in use" not in error.reason:
             return problem("http", error.reason)
         says = f"{place} is taken by {describe_process(holder)}."
@@ -61,21 +59,21 @@ def check_http(settings: Settings) -> Finding:
 
 
 def check_dashboard(settings: Settings) -> Finding:
-    """Tell whether Ray's dashboard would have its usual port."""
+    """Report whether the usual port of Ray's dashboard is free."""
     place = f"127.0.0.1:{DASHBOARD_PORT}"
     try:
         check_port("127.0.0.1", DASHBOARD_PORT)
     except BadSetting:
         holder = find_listener(DASHBOARD_PORT)
         if holder is not None and descends_from(holder, list_drivers(settings)):
-            return ok("dashboard", f"{place}: Ray's, of a run of this library")
+            return ok("dashboard", f"{place}: used by a run of this library")
         says = f"{place} is taken by {describe_process(holder)}; Ray takes the next port."
         return note("dashboard", says)
     return ok("dashboard", f"{place} is free")
 
 
 def check_reach(settings: Settings) -> Iterator[Finding]:
-    """Tell who would see the faces."""
+    """Report who could see the faces over HTTP."""
     try:
         check_exposure(settings)
     except BadSetting as error:

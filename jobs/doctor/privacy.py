@@ -1,6 +1,6 @@
-"""What the doctor leaves out: secrets always, and by default whatever tells of photos or people.
+"""Removes secrets, and by default the names of photos and people, from the doctor's output.
 
-A user adds the output to a bug report that everybody reads.
+Users add the output to bug reports that everybody can read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MASK = "***"
 MAX_ERROR = 400
 
 _SHORT = 6
-"""A secret of fewer characters is only looked for as a word: it stands in others by chance."""
+"""A shorter secret is replaced only as a whole word, because words may contain it by chance."""
 
 _TOKENS = ("HEADCOUNT_API_TOKEN", "RAY_AUTH_TOKEN", "PGPASSWORD")
 _SECRET_LINE = re.compile(r"^\s*(?:api_token|database_url)\s*:(.*)$", re.M)
@@ -32,9 +32,9 @@ _OURS = re.compile(r"(?:^|/)((?:cluster|serve|jobs|site-packages)/[\w./-]+\.py)$
 
 
 def find_secrets(environment: Mapping[str, str], config_text: str) -> frozenset[str]:
-    """Return what must not be shown: tokens, and the passwords in URLs, as they are written.
+    """Return the tokens, and the passwords in URLs, which must not be shown.
 
-    They stand in the environment, and in the lines of a file of settings, be it broken or not.
+    They come from the environment and from the lines of a file of settings, which may be invalid.
     """
     tokens = [v for name, v in environment.items() if name in _TOKENS]
     lines = [line.strip().strip("'\"") for line in _SECRET_LINE.findall(config_text)]
@@ -45,7 +45,7 @@ def find_secrets(environment: Mapping[str, str], config_text: str) -> frozenset[
 
 
 def _passwords(url: str) -> Iterator[str]:
-    """Yield a URL's password whole and, where one holds an unquoted `@`, in parts."""
+    """Yield a URL's password, and its parts when it contains an unquoted `@`."""
     found = re.match(r"[A-Za-z][\w+.-]*://[^:/?#]*:(?P<password>.*)@", url)
     if found:
         yield from (found["password"], *found["password"].split("@"))
@@ -78,12 +78,12 @@ def _map(clean: Callable[[str], str], finding: Finding) -> Finding:
 
 
 def describe_error(error: str, *, names: Iterable[str], shows_paths: bool) -> str:
-    """Return a session's error in a line; of a traceback what was raised, and where in our code.
+    """Return a session's error in one line; of a traceback, the error and its place in our code.
 
-    Unless `shows_paths`, paths, what stands in quotes, and `names` are left out of it. The lines
-    that follow in a database's error show the row: they are left out always.
+    Unless `shows_paths`, paths, quoted texts and `names` are left out. The further lines of a
+    database's error show the row, so they are always left out.
     """
-    lines = [line for line in error.splitlines() if line.strip()] or ["no reason was kept"]
+    lines = [line for line in error.splitlines() if line.strip()] or ["no reason was stored"]
     frames = [number for number, line in enumerate(lines) if _FRAME.match(line)]
     after = lines[frames[-1] + 1 :] if frames else lines
     said = next((line for line in after if not line[0].isspace()), lines[-1]).strip()
@@ -92,10 +92,10 @@ def describe_error(error: str, *, names: Iterable[str], shows_paths: bool) -> st
 
 
 def hide(text: str, *, names: Iterable[str] = ()) -> str:
-    """Return a line without paths, without what stands in quotes, and without `names`.
+    """Return a line without paths, quoted texts and `names`.
 
-    A path ends at the colon that follows its last slash or its picture's suffix: names of folders
-    may hold spaces, commas and colons, too.
+    A path ends at the colon after its last slash or its picture's suffix, because names of folders
+    may contain spaces, commas and colons.
     """
     for name in sorted({n for n in names if n}, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, text)

@@ -1,4 +1,4 @@
-"""The folders in use: whose they are, who may enter, what file system they are on, what is free."""
+"""Checks the folders in use: owner, access rights, file system and free space."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from jobs.ray_files import TOKEN_FILE, ray_files
 
 FULL_BYTES = 200_000_000
 SERVER_LOG_BYTES = 2_000_000_000
-"""PostgreSQL's max_wal_size, as the embedded server is started."""
+"""The max_wal_size of the embedded PostgreSQL."""
 
 FEW_INODES = 2_000
 SMALL_SHM_BYTES = 200_000_000
-"""Ray keeps its objects there, and takes a disk in its place when that is too small."""
+"""Ray keeps its objects in shared memory, and uses a disk instead when that is too small."""
 
 NETWORK = re.compile(r"nfs|cifs|smb|9p|virtiofs|afs|ceph|gluster|lustre|fuse(?!\.fuse-overlayfs)")
 WITHOUT_MODES = ("vfat", "exfat", "ntfs", "ntfs3", "msdos")
@@ -36,7 +36,7 @@ WITHOUT_MODES = ("vfat", "exfat", "ntfs", "ntfs3", "msdos")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder or file that Headcount uses, and what it needs there."""
+    """A folder or file that Headcount uses, and its requirements."""
 
     subject: str
     path: Path
@@ -49,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the system says of a path, or of the nearest folder above one that is not there.
+    """The properties of a path, or of the nearest existing folder above it.
 
     `is_reachable` tells whether other users may pass all folders above it.
     """
@@ -68,7 +68,7 @@ class Found:
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Look at every folder in use."""
+    """Report on every folder in use."""
     settings = read_settings(inquiry).settings
     yield from check_temporary(inquiry.environment.get("TMPDIR"))
     mounts = read_mounts()
@@ -79,7 +79,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def list_places(settings: Settings) -> list[Place]:
-    """Return the folders and files that are used with these settings."""
+    """Return the folders and files that these settings use."""
     data_dir, is_embedded = settings.data_dir, settings.database_url is None
     needs = FULL_BYTES + settings.decoded_copies_bytes + SERVER_LOG_BYTES * is_embedded
     places = [Place("data_dir", data_dir, True, True, is_embedded, needs)]
@@ -101,12 +101,12 @@ def _list_read_places(settings: Settings) -> list[Place]:
 
 
 def look_at(place: Place, mounts: list[tuple[str, str]]) -> Iterator[Finding]:
-    """Tell what is found at a place, and what is wrong with it."""
+    """Report the state of a place, and what is wrong with it."""
     try:
         found = observe(place.path, mounts)
     except OSError as error:
-        cure = f"Run the doctor as the user who owns {place.path}, or name another folder."
-        yield problem(place.subject, f"{place.path} cannot be looked at: {error.strerror}.", cure)
+        cure = f"Run the doctor as the user who owns {place.path}, or set another folder."
+        yield problem(place.subject, f"{place.path} cannot be checked: {error.strerror}.", cure)
         return
     troubles = list(judge(place, found))
     if not troubles:
@@ -117,7 +117,7 @@ def look_at(place: Place, mounts: list[tuple[str, str]]) -> Iterator[Finding]:
 
 
 def observe(path: Path, mounts: list[tuple[str, str]]) -> Found:
-    """Return what the system says of `path`, or of the nearest folder above it."""
+    """Return the properties of `path`, or of the nearest existing folder above it."""
     there = path
     while not os.path.lexists(there) and there != there.parent:
         there = there.parent
@@ -139,7 +139,7 @@ def observe(path: Path, mounts: list[tuple[str, str]]) -> Found:
 
 
 def read_mounts() -> list[tuple[str, str]]:
-    """Return every mount point and its type, in the order in which they were mounted."""
+    """Return all mount points and their types, in the order in which they were mounted."""
     try:
         text = Path("/proc/self/mountinfo").read_text(errors="replace")
     except OSError:
@@ -154,19 +154,19 @@ def parse_mounts(text: str) -> list[tuple[str, str]]:
 
 
 def _plain(escaped: str) -> str:
-    """Return a mount point in which the kernel wrote blanks as octal numbers."""
+    """Return a mount point with the kernel's octal escapes decoded."""
     return re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), escaped)
 
 
 def find_kind(path: str, mounts: list[tuple[str, str]]) -> str:
     """Return the type of the file system that holds an absolute path."""
     holding = [(m, k) for m, k in mounts if path == m or path.startswith(m.rstrip("/") + "/")]
-    # Of two on the same place the later one hides the earlier.
+    # Of two mounts at the same place, the later one hides the earlier.
     return max(reversed(holding), key=lambda one: len(one[0]), default=("", "unknown"))[1]
 
 
 def describe(place: Place, found: Found) -> str:
-    """Say in a line what is there."""
+    """Return one line with the properties of a place."""
     if not found.exists:
         return f"{place.path}: not there yet; {describe_bytes(found.free_bytes)} free"
     free = f", {describe_bytes(found.free_bytes)} free" if place.needs_bytes else ""
@@ -174,7 +174,7 @@ def describe(place: Place, found: Found) -> str:
 
 
 def name_owner(uid: int) -> str:
-    """Say whose something is; the names of people are not told."""
+    """Return the owner in words; the names of people are not shown."""
     if uid == os.geteuid():
         return "yours"
     try:
@@ -189,17 +189,17 @@ def judge(place: Place, found: Found) -> Iterator[Finding]:
     subject, path = place.subject, place.path
     if not found.is_folder and not (found.exists and place.is_file):
         says = "it is a file, not a folder." if found.exists else "a file is in its way."
-        yield problem(subject, says, "Move the file away, or name another folder.")
+        yield problem(subject, says, "Move the file away, or set another folder.")
         return
     if found.exists and place.is_written and not is_own(found.owner):
         says = f"it belongs to another user, {name_owner(found.owner).removesuffix(chr(39) + 's')}."
-        yield problem(subject, says, "Run Headcount as that user, or name another data_dir.")
+        yield problem(subject, says, "Run Headcount as that user, or set another data_dir.")
     if found.exists and place.is_private and found.mode & 0o077 and found.is_reachable:
         level = warning if subject == "data_dir" else problem
         says = f"others may enter or read it (mode {found.mode:04o})."
         yield level(subject, says, f"chmod go-rwx {path}")
     if found.exists and not place.is_private and found.mode & 0o002:
-        says = f"everybody may write there (mode {found.mode:04o}), and so choose what you run."
+        says = f"everybody may write there (mode {found.mode:04o}) and change what you run."
         yield problem(subject, says, f"chmod o-w {path}")
     if not found.exists and not place.is_written:
         return
@@ -209,43 +209,43 @@ def judge(place: Place, found: Found) -> Iterator[Finding]:
 
 
 def judge_use(place: Place, found: Found) -> Iterator[Finding]:
-    """Yield what keeps a place from being read, or written."""
+    """Yield what prevents a place from being read or written."""
     subject = place.subject
     if not found.is_readable:
         yield problem(subject, "you may not read it.", f"chmod u+rX {place.path}")
     if place.is_written and found.is_read_only:
-        cure = "Mount it to be written, or name another data_dir."
+        cure = "Mount it writable, or set another data_dir."
         yield problem(subject, "its file system is read-only.", cure)
     elif place.is_written and not found.is_writable:
-        above = "it cannot be made: the folder above may not be written."
+        above = "it cannot be created: you may not write to the folder above."
         says = "you may not write there." if found.exists else above
-        yield problem(subject, says, "Name a data_dir where you may write.")
+        yield problem(subject, says, "Set a data_dir where you may write.")
     if place.holds_database and NETWORK.match(found.kind):
-        says = f"{found.kind} is no file system for PostgreSQL: it may lose what was written."
-        cure = "Name a data_dir on a disk of this machine, or a database server (database_url)."
+        says = f"{found.kind} is no file system for PostgreSQL: it may lose written data."
+        cure = "Set a data_dir on a disk of this machine, or a database server (database_url)."
         yield problem(subject, says, cure)
     if place.is_private and found.kind in WITHOUT_MODES:
-        says = f"{found.kind} knows no owners and modes: it cannot be closed to others."
-        yield problem(subject, says, "Name a data_dir on a file system of Linux, such as ext4.")
+        says = f"{found.kind} has no owners and modes: it cannot be closed to others."
+        yield problem(subject, says, "Set a data_dir on a file system of Linux, such as ext4.")
 
 
 def judge_room(place: Place, found: Found) -> Iterator[Finding]:
-    """Yield what is wrong when the disk is full, or may get full."""
+    """Yield what is wrong when the disk is full or may become full."""
     free = describe_bytes(found.free_bytes)
     needs = describe_bytes(place.needs_bytes)
-    cure = "Make room, lower decoded_copies_bytes, or name a data_dir on another disk."
+    cure = "Make room, lower decoded_copies_bytes, or set a data_dir on another disk."
     if found.free_bytes < FULL_BYTES:
         yield problem(place.subject, f"its disk is full: {free} left.", cure)
     elif found.free_bytes < place.needs_bytes:
-        says = f"{free} are free; a session may take up to {needs}, besides what it keeps."
+        says = f"{free} are free; a session may need up to {needs}, besides its results."
         yield warning(place.subject, says, cure)
     if found.free_inodes is not None and found.free_inodes < FEW_INODES:
-        says = f"only {found.free_inodes} more files can be made on its disk (inodes)."
-        yield problem(place.subject, says, "Delete small files there, or name another data_dir.")
+        says = f"only {found.free_inodes} more files can be created on its disk (inodes)."
+        yield problem(place.subject, says, "Delete small files there, or set another data_dir.")
 
 
 def is_own(uid: int) -> bool:
-    """Tell whether this user may own Headcount's files as `uid`: root's server is its own user."""
+    """Tell whether `uid` is this user, or for root the user of the embedded server."""
     try:
         of_server = pwd.getpwnam(SYSTEM_USER).pw_uid
     except KeyError:
@@ -254,24 +254,24 @@ def is_own(uid: int) -> bool:
 
 
 def check_temporary(named: str | None) -> Iterator[Finding]:
-    """Tell the folder of temporary files, and what is used in its place."""
+    """Report the folder of temporary files, and the one that is used instead."""
     try:
         folder = Path(tempfile.gettempdir())
     except FileNotFoundError as error:
-        yield problem("TMPDIR", f"{error.strerror}", "Let TMPDIR name a folder of your own.")
+        yield problem("TMPDIR", f"{error.strerror}", "Set TMPDIR to a folder of your own.")
         return
     if named and Path(named) != folder:
         says = f"{named} cannot be written; {folder} is used."
-        yield warning("TMPDIR", says, "Let TMPDIR name a folder that is there, or unset it.")
+        yield warning("TMPDIR", says, "Set TMPDIR to an existing folder, or unset it.")
     elif len(os.fsencode(folder)) > LONGEST_PARENT:
-        says = f"{folder}: too long for the sockets of Ray; theirs are below {FALLBACK}."
+        says = f"{folder}: too long for the sockets of Ray, which are below {FALLBACK} instead."
         yield note("TMPDIR", says)
     else:
         yield ok("TMPDIR", f"{folder}")
 
 
 def check_private_folder(settings: Settings, mounts: list[tuple[str, str]]) -> Iterator[Finding]:
-    """Tell the folder of temporary files that nobody else may enter, and where the socket is."""
+    """Report the private folder of temporary files, and the place of PostgreSQL's socket."""
     files = ServerFiles.under(settings.data_dir)
     try:
         folder = find_private_folder()
@@ -285,25 +285,25 @@ def check_private_folder(settings: Settings, mounts: list[tuple[str, str]]) -> I
     except UnsafeFolder as error:
         yield problem("temporary files", str(error))
     except OSError as error:
-        yield problem("temporary files", f"{error}.", "Let TMPDIR name a folder of your own.")
+        yield problem("temporary files", f"{error}.", "Set TMPDIR to a folder of your own.")
 
 
 def find_private_folder() -> Path:
-    """Return where `open_private_folder` finds or makes its folder; nothing is made."""
+    """Return the folder that `open_private_folder` would open, without creating it."""
     folder = Path(tempfile.gettempdir())
     parent = folder if len(os.fsencode(folder)) <= LONGEST_PARENT else FALLBACK
     return parent / f"headcount-{os.geteuid()}"
 
 
 def check_shared_memory(folder: Path) -> Finding:
-    """Tell how much shared memory there is for Ray's objects."""
+    """Report how much shared memory there is for Ray's objects."""
     try:
         volume = os.statvfs(folder)
     except OSError as error:
-        return warning(str(folder), f"{error.strerror}; Ray uses a disk in its place, slowly.")
+        return warning(str(folder), f"{error.strerror}; Ray uses a disk instead, which is slow.")
     total, free = (volume.f_frsize * n for n in (volume.f_blocks, volume.f_bavail))
     says = f"{describe_bytes(total)}, {describe_bytes(free)} free"
     if free < SMALL_SHM_BYTES:
         cure = "In a container: docker run --shm-size=2g."
-        return warning(str(folder), f"{says}; Ray uses a disk in its place, slowly.", cure)
+        return warning(str(folder), f"{says}; Ray uses a disk instead, which is slow.", cure)
     return ok(str(folder), says)

@@ -1,4 +1,4 @@
-"""Which processes hold a lock, listen on a port, or were left by a run that was killed."""
+"""Finds processes that hold a lock, listen on a port, or were left behind by a killed run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 
 
 def find_holders(file: Path) -> list[int]:
-    """Return the processes that hold a lock on a file, as far as the kernel tells."""
+    """Return the ids of the processes that hold a lock on a file; empty when it cannot be read."""
     try:
         inode, text = file.stat().st_ino, Path("/proc/locks").read_text()
     except OSError:
@@ -20,13 +20,13 @@ def find_holders(file: Path) -> list[int]:
 
 
 def parse_locks(text: str, *, inode: int) -> list[int]:
-    """Return the processes that /proc/locks names for an inode; those that wait are left out."""
+    """Return the ids in /proc/locks that hold a lock on an inode; waiting ones are left out."""
     line = re.compile(rf"^\d+: FLOCK +\w+ +\w+ +(\d+) [0-9a-f]+:[0-9a-f]+:{inode} ", re.M)
     return sorted({int(pid) for pid in line.findall(text)} - {0, os.getpid()})
 
 
 def find_listener(port: int) -> psutil.Process | None:
-    """Return the process that listens on a TCP port; None when the kernel tells nobody's."""
+    """Return the process that listens on a TCP port; None when it is not known."""
     try:
         for connection in psutil.net_connections("tcp"):
             is_listener = connection.status == psutil.CONN_LISTEN and connection.pid is not None
@@ -46,7 +46,7 @@ def descends_from(process: psutil.Process, pids: Iterable[int]) -> bool:
 
 
 def describe_process(process: psutil.Process | None) -> str:
-    """Name a process; its command line may hold anything and is not told."""
+    """Return id and name of a process; its command line may hold secrets and is not shown."""
     if process is None:
         return "a process of another user"
     try:

@@ -1,4 +1,4 @@
-"""Ray: the cluster that is named, the Rays that run for this library, and what killed ones left."""
+"""Checks Ray: the named cluster, the local Rays of this library, and leftovers of killed runs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from jobs.doctor.units import count_nouns
 from jobs.ray_files import RunningRay, is_held, list_running, ray_files
 
 FEWEST_FILES = 4096
-"""Each of Ray's processes holds some hundred connections and files open."""
+"""Each of Ray's processes has some hundred open connections and files."""
 
 MAX_FATAL = 300
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Tell what Ray a session would run on, and what may keep it from starting."""
+    """Report the Ray that a session would run on, and what may prevent its start."""
     settings = read_settings(inquiry).settings
     address = settings.ray_address or ray_address_from_environment()
     if address is None:
-        yield ok("cluster", "none is named: each run starts a Ray of its own on this machine")
+        yield ok("cluster", "none is named: each run starts its own Ray on this machine")
     elif inquiry.is_offline:
         yield note("cluster", f"{without_password(address)} (not asked: --offline)")
     else:
@@ -45,7 +45,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def check_cluster(address: str) -> Finding:
-    """Tell whether a Ray cluster answers at an address."""
+    """Report whether a Ray cluster answers at an address."""
     from jobs.local_ray import check_reachable  # noqa: PLC0415
 
     shown = without_password(address)
@@ -57,31 +57,31 @@ def check_cluster(address: str) -> Finding:
 
 
 def check_running(data_dir: Path) -> Iterator[Finding]:
-    """Tell the Rays of this library, and the addresses that killed runs have left."""
+    """Report the running Rays of this library, and the address files of killed runs."""
     files = ray_files(data_dir)
     for running in list_running(data_dir):
         yield ok("running", describe_running(running, files))
     left = [file for file in files.glob("*.json") if not is_held(file)]
     if left:
-        says = f"{count_nouns(len(left), 'run')} of this library ended without a word."
-        yield note("killed", says, "Nothing: the next run tidies up.")
+        says = f"{count_nouns(len(left), 'run')} of this library ended unexpectedly."
+        yield note("killed", says, "Do nothing: the next run removes the leftovers.")
 
 
 def describe_running(running: RunningRay, files: Path) -> str:
-    """Say where a Ray is and which process has started it."""
+    """Return the addresses of a Ray, and the process that started it."""
     pids = find_holders(files / f"{Path(running.folder).name}.json")
     by = f", started by process {', '.join(map(str, pids))}" if pids else ""
     return f"at {running.address}, dashboard {running.dashboard_url}{by}"
 
 
 def check_left_behind() -> Iterator[Finding]:
-    """Tell what Rays that have ended have left: processes, and folders."""
+    """Report processes and folders that ended Rays left behind."""
     parent = find_private_folder()
     yield from check_last_words(parent)
     ended = [lock.with_suffix("") for lock in parent.glob("????.lock") if not is_held(lock)]
     alive = sorted(process.pid for process in find_of_folders(ended))
     if alive:
-        says = f"of a run that was killed, {len(alive)} of its processes still live."
+        says = f"{len(alive)} processes of killed runs are still alive."
         yield warning("left behind", says, f"kill {' '.join(map(str, alive))}")
     if len(ended) > 1:
         yield note("left behind", f"{count_nouns(len(ended), 'temporary folder')} in {parent}")
@@ -95,23 +95,23 @@ def check_left_behind() -> Iterator[Finding]:
 
 
 def check_last_words(parent: Path) -> Iterator[Finding]:
-    """Tell why the newest Ray's main process has died, where it has."""
+    """Report why the main process of the newest Ray died, if it did."""
     logs = sorted(parent.glob("????/session_2*/logs/raylet.out"), key=lambda log: log.parts[-3])
     for log in logs[-1:]:
         fatal = find_fatal(log.read_text(errors="replace"))
         if fatal is not None:
-            cure = f"On a busy machine try again when it is quieter; else see {log.parent}."
+            cure = f"If the machine was busy, try again later; otherwise see {log.parent}."
             yield warning("last start", f"Ray's raylet died: {fatal}", cure)
 
 
 def find_fatal(text: str) -> str | None:
-    """Return what a process of Ray's wrote last before it ended itself; None when it did not."""
+    """Return the last fatal message in a log of Ray's; None when there is none."""
     found = re.findall(r"^\[[^\]]* C \d+ \d+\] \(\w+\) [\w.]+:\d+:\s*(.+)$", text, re.M)
     return found[-1].rpartition("Check failed: ")[2][:MAX_FATAL] if found else None
 
 
 def find_open_folders(parent: Path) -> Iterator[Path]:
-    """Yield folders of Ray's that versions before this one have made, with mode 0777."""
+    """Yield Ray's folders of earlier versions, which everybody may write to."""
     for folder in sorted(Path(tempfile.gettempdir()).glob("headcount-*")):
         found = folder.lstat()
         is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
@@ -120,11 +120,11 @@ def find_open_folders(parent: Path) -> Iterator[Path]:
 
 
 def check_open_files(soft: int, hard: int) -> Finding:
-    """Tell how many files a process may hold open."""
+    """Report how many open files a process may have."""
     shown = "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
     if soft != resource.RLIM_INFINITY and soft < FEWEST_FILES:
         can_raise = hard == resource.RLIM_INFINITY or hard >= FEWEST_FILES
         most = "65536" if hard == resource.RLIM_INFINITY else str(hard)
         cure = f"ulimit -n {most}" if can_raise else "Raise nofile in /etc/security/limits.conf."
-        return warning("open files", f"a process may hold {shown}; Ray needs more.", cure)
-    return ok("open files", f"a process may hold {shown}")
+        return warning("open files", f"a process may have {shown}; Ray needs more.", cure)
+    return ok("open files", f"a process may have {shown}")

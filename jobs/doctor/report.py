@@ -1,4 +1,4 @@
-"""Findings as a person reads them, as JSON, and as an exit status."""
+"""Formats findings as text, as JSON, and as an exit code."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _INDENT = 2
 
 
 def list_next(sections: Iterable[Section]) -> Section:
-    """Return the problems and then the warnings once more, each named with its section.
+    """Return all problems and then all warnings again, each with the name of its section.
 
-    What several sections say is said once, and named with all of them.
+    Equal findings of several sections are merged.
     """
     merged: dict[tuple[Level, str, str | None], list[str]] = {}
     for section in sections:
@@ -43,7 +43,7 @@ def list_next(sections: Iterable[Section]) -> Section:
 
 
 def status_of(sections: Iterable[Section]) -> int:
-    """Return the exit status: 1 when there is a problem."""
+    """Return the exit code: 1 when there is a problem, 0 otherwise."""
     levels = {found.level for section in sections for found in section.findings}
     return PROBLEMS if Level.PROBLEM in levels else ALL_WELL
 
@@ -54,7 +54,7 @@ def as_values(sections: Iterable[Section]) -> dict[str, list[dict[str, str | Non
 
 
 def write_section(section: Section, *, columns: int) -> str:
-    """Return a section as text of lines no longer than `columns`, words permitting."""
+    """Return a section as text, wrapped at `columns`; long words are not broken."""
     findings = list(section.findings)
     if section.name == NEXT:
         lines = [line for found in findings for line in _write_trouble(found, columns)]
@@ -64,7 +64,7 @@ def write_section(section: Section, *, columns: int) -> str:
 
 
 def summarise(troubles: Section) -> str:
-    """Say in a line how much is wrong."""
+    """Return one line with the numbers of problems and warnings."""
     levels = [found.level for found in troubles.findings]
     problems, warnings = levels.count(Level.PROBLEM), levels.count(Level.WARNING)
     if not levels:

@@ -1,4 +1,4 @@
-"""The database, and what its last sessions were and came to."""
+"""Checks the database and its last sessions."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ ROOT_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What could be learnt of the database: `condition`, or the `error` why there is none.
+    """The `condition` of the database, or the `error` that prevented reading it.
 
-    Neither when it was not asked.
+    Both are None when the database was not read.
     """
 
     condition: Condition | None = None
@@ -47,9 +47,9 @@ class Library:
 
 @cache
 def read_library(inquiry: Inquiry) -> Library:
-    """Return what the database is like; an embedded one is started, and stopped if it was not up.
+    """Return the condition of the database; an embedded one is started for that, and stopped.
 
-    Nothing is made where there is no library yet, and no table is brought to date.
+    Nothing is created when there is no library yet, and no table is upgraded.
     """
     settings = read_settings(inquiry).settings
     is_embedded = settings.database_url is None
@@ -68,7 +68,7 @@ def read_library(inquiry: Inquiry) -> Library:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[str]:
-    """Give the database's URL; the embedded one runs within, and afterwards if others use it."""
+    """Yield the database's URL; an embedded one is stopped afterwards unless others use it."""
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
@@ -80,7 +80,7 @@ def opened(settings: Settings) -> Iterator[str]:
 
 
 def check_database(inquiry: Inquiry) -> Iterator[Finding]:
-    """Tell where the database is, whether it answers, and what it is like."""
+    """Report where the database is, whether it answers, and its condition."""
     settings = read_settings(inquiry).settings
     if settings.database_url is None:
         yield from check_embedded(settings)
@@ -96,11 +96,11 @@ def check_database(inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def check_embedded(settings: Settings) -> Iterator[Finding]:
-    """Tell the state of the embedded server as it was found."""
+    """Report the state of the embedded server, without starting it."""
     files = ServerFiles.under(settings.data_dir)
     state = look_at_embedded(settings.data_dir)
     if not state.is_made:
-        yield note("server", "embedded; there is no library yet: the first session makes it.")
+        yield note("server", "embedded; there is no library yet: the first session creates it.")
         return
     says = f"embedded, in {files.home}; {'it runs' if state.is_running else 'it does not run'}"
     users = find_holders(files.use_lock)
@@ -111,16 +111,16 @@ def check_embedded(settings: Settings) -> Iterator[Finding]:
 
 
 def judge_watch(state: EmbeddedState) -> Iterator[Finding]:
-    """Tell whether a process would stop the server when its users are killed."""
+    """Report whether a process would stop the server when its users are killed."""
     if state.is_running and not state.is_watched:
         says = "its watching process is gone: nothing would stop it when its users are killed."
-        yield warning("watch", says, "Nothing: the next command starts another.")
+        yield warning("watch", says, "Do nothing: the next command starts another.")
     elif state.is_running:
-        yield ok("watch", "a process stops it when nobody uses it")
+        yield ok("watch", "a process stops the server when it has no user")
 
 
 def check_url(database_url: str) -> Finding:
-    """Tell which server is named."""
+    """Report which external server is set."""
     try:
         return ok("server", f"external: {describe_server(database_url)}")
     except HeadcountError as error:
@@ -128,26 +128,28 @@ def check_url(database_url: str) -> Finding:
 
 
 def cure_of(settings: Settings) -> str:
-    """Say what helps a database that does not answer."""
+    """Return what to do about a database that does not answer."""
     if settings.database_url is not None:
-        return "Is the server up, and reached from here? HEADCOUNT_DATABASE_URL names it."
+        return "Is the server up and reachable from here? HEADCOUNT_DATABASE_URL names it."
     home = ServerFiles.under(settings.data_dir).home
     return (
-        f"Its log is {home / 'log'}. Before you try anything on it, copy {home}; a damaged one is "
-        "restored from a backup, or moved away for an empty one."
+        f"Its log is {home / 'log'}. Copy {home} before you change anything there. If it is "
+        "damaged, restore a backup, or move it away to start with an empty one."
     )
 
 
 def judge_condition(condition: Condition) -> Iterator[Finding]:
-    """Tell what a database that answers is like."""
+    """Report the size, extension, tables and clients of a database that answers."""
     size = describe_bytes(condition.size_bytes)
     counted = "".join(f", {number:,} {name}" for name, number in condition.rows.items())
     yield ok("answers", f"PostgreSQL {condition.version}, {size}{counted}")
     if condition.pgvector is None and condition.revision is None:
-        cure = "Install pgvector on the server; the first session makes the extension."
-        yield note("pgvector", "not made in this database yet.", cure)
+        cure = "Install pgvector on the server; the first session creates the extension."
+        yield note("pgvector", "not created in this database yet.", cure)
     elif condition.pgvector is None:
-        yield problem("pgvector", "it is missing.", "CREATE EXTENSION vector; in this database.")
+        yield problem(
+            "pgvector", "it is missing.", "Run CREATE EXTENSION vector; in this database."
+        )
     else:
         yield ok("pgvector", condition.pgvector)
     yield judge_revision(condition)
@@ -161,27 +163,28 @@ def judge_condition(condition: Condition) -> Iterator[Finding]:
 
 
 def judge_revision(condition: Condition) -> Finding:
-    """Tell whether the tables are of this version."""
+    """Report whether the tables belong to this version."""
     found, newest = condition.revision, condition.newest_revision
     if found is None:
-        return note("tables", "none yet: the first session makes them.")
+        return note("tables", "none yet: the first session creates them.")
     if condition.is_current:
         return ok("tables", f"revision {found}, the newest that this version knows")
     if found.isdigit() and found < newest:
-        return note("tables", f"revision {found}; the next session brings them to {newest}.")
+        return note("tables", f"revision {found}; the next session upgrades them to {newest}.")
     if found.isdigit():
         says = f"revision {found}, of a newer Headcount; this one knows {newest}."
-        cure = "Use that version or a later one, or name another data_dir or database_url."
+        cure = "Use that version or a later one, or set another data_dir or database_url."
         return problem("tables", says, cure)
-    return problem("tables", f"revision {found}, which no Headcount wrote.", "Restore a backup.")
+    says = f"revision {found}, which no version of Headcount wrote."
+    return problem("tables", says, "Restore a backup.")
 
 
 def check_sessions(inquiry: Inquiry) -> Iterator[Finding]:
-    """Tell the last sessions, whether their folders are there, and what they left undone."""
+    """Report the last sessions, whether their folders are there, and the space for another one."""
     library, settings = read_library(inquiry), read_settings(inquiry).settings
     condition = library.condition
     if condition is None and (library.error is not None or inquiry.is_offline):
-        yield note("sessions", "not known: the database was not asked, or did not answer.")
+        yield note("sessions", "unknown: the database was not asked, or did not answer.")
         return
     if condition is None or not condition.last_sessions:
         yield note("sessions", "none yet")
@@ -196,7 +199,7 @@ def check_sessions(inquiry: Inquiry) -> Iterator[Finding]:
 def judge_session(
     session: SessionInfo, condition: Condition, *, shows_paths: bool
 ) -> Iterator[Finding]:
-    """Tell a session in a line, its error, and whether somebody should go on with it."""
+    """Report a session in one line, its error, and whether it should be resumed."""
     subject = f"session {session.id}"
     parts = [f"{session.status}, {session.created_at:%Y-%m-%d %H:%M} UTC, pack {session.pack}"]
     if session.photos is not None:
@@ -208,24 +211,24 @@ def judge_session(
         parts.append(f"named {session.name}")
     level = note if session.status is SessionStatus.FAILED else ok
     yield level(subject, ", ".join(parts))
-    go_on = f"Go on with it: python -m jobs.train --resume {session.id}"
+    go_on = f"Resume it: python -m jobs.train --resume {session.id}"
     if session.error:
         names = [session.root, *condition.names]
         said = describe_error(session.error, names=names, shows_paths=shows_paths)
         yield warning(subject, f"it failed: {said}", go_on)
     if session.id in condition.unattended:
         if session.status is SessionStatus.RUNNING:
-            yield warning(subject, "it says running, and nobody runs it.", go_on)
+            yield warning(subject, "it is marked as running, but no process runs it.", go_on)
         elif session.job_id is None:
-            yield warning(subject, "it waits for a process that never came.", go_on)
+            yield warning(subject, "it is pending, and its process never started.", go_on)
 
 
 def check_root(session: SessionInfo, inquiry: Inquiry) -> Iterator[Finding]:
-    """Tell whether the folder of a session can be read now."""
+    """Report whether the folder of a session can be read now."""
     subject, root = f"session {session.id}", text_to_path(session.root)
     shown = without_password(root) if inquiry.shows_paths else HIDDEN
     if is_url(root):
-        yield note(subject, f"its root is a URL {shown}, which was not asked")
+        yield note(subject, f"its root is a URL {shown}, which was not checked")
         return
     try:
         says = ask_storage(root, partial(describe_root, root), timeout_s=ROOT_TIMEOUT_S)
@@ -234,19 +237,19 @@ def check_root(session: SessionInfo, inquiry: Inquiry) -> Iterator[Finding]:
     if says is None:
         yield ok(subject, f"its root {shown} is there")
     else:
-        cure = "Mount or connect the disk, or give the folder its name back, before it is resumed."
+        cure = "Mount or connect the disk, or restore the folder's name, before you resume it."
         yield warning(subject, f"its root {shown} {says}.", cure)
 
 
 def describe_root(root: str) -> str | None:
-    """Say what is wrong with a folder of photos; None when it can be read."""
+    """Return what is wrong with a folder of photos; None when it can be read."""
     if not os.path.isdir(root):
         return "is not there"
     return None if os.access(root, os.R_OK | os.X_OK) else "may not be read"
 
 
 def judge_growth(condition: Condition, settings: Settings) -> Iterator[Finding]:
-    """Tell whether there is room for as many photos again as the last session met."""
+    """Report when there is no room for as many photos again as in the last session."""
     newest = condition.last_sessions[0]
     if settings.database_url is not None or newest.photos is None:
         return
@@ -256,8 +259,8 @@ def judge_growth(condition: Condition, settings: Settings) -> Iterator[Finding]:
     free = volume.f_bavail * volume.f_frsize
     if free < needs:
         says = (
-            f"another session of {newest.photos:,} photos would take {describe_bytes(needs)}, "
-            f"and {describe_bytes(free)} are free."
+            f"another session of {newest.photos:,} photos would need {describe_bytes(needs)}, "
+            f"but {describe_bytes(free)} are free."
         )
-        cure = "Make room, lower decoded_copies_bytes, or name a data_dir on another disk."
+        cure = "Make room, lower decoded_copies_bytes, or set a data_dir on another disk."
         yield warning("room", says, cure)

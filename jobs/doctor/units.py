@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Formats sizes and numbers for users."""
 
 from __future__ import annotations
 

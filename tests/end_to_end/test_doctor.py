@@ -126,9 +126,9 @@ def test_a_session_of_a_killed_driver_and_a_failed_one_are_told_with_the_command
     telling: Headcount,
 ) -> None:
     _, found = ask_doctor(telling)
-    assert find(found, "sessions", "nobody runs it")["level"] == "warning"
-    assert find(found, "next", "nobody runs it")["cure"]
-    assert "--resume 2" in (find(found, "sessions", "nobody runs it")["cure"] or "")
+    assert find(found, "sessions", "no process runs it")["level"] == "warning"
+    assert find(found, "next", "no process runs it")["cure"]
+    assert "--resume 2" in (find(found, "sessions", "no process runs it")["cure"] or "")
     assert find(found, "sessions", "is there")["level"] == "ok"
 
 
@@ -315,8 +315,8 @@ def test_a_run_that_serves_is_recognised_and_not_disturbed(server: Headcount) ->
     assert server.process is not None
     code, found = ask_doctor(server)
     assert code == ALL_WELL, found["next"]
-    assert find(found, "ports", "a run of this library serves there")["level"] == "ok"
+    assert find(found, "ports", "used by a run of this library, process")["level"] == "ok"
     assert f"process {server.process.pid}" in (find(found, "ray", "dashboard")["says"] or "")
     assert str(server.process.pid) in (find(found, "database", "it runs")["says"] or "")
-    assert find(found, "database", "a process stops it")["level"] == "ok"
+    assert find(found, "database", "a process stops the server")["level"] == "ok"
     assert server.get("/readyz").status == 200

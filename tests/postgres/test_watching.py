@@ -101,7 +101,7 @@ def test_what_a_job_said_when_it_ended_is_written_into_its_session(
         error = get_session(db, session_id).error
     assert error is not None
     assert "Setting pack: there is no such pack." in error
-    assert "resume goes on" in error
+    assert "resume continues" in error
 
 
 def test_the_last_line_of_ours_is_what_a_job_said() -> None:

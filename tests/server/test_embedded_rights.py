@@ -135,7 +135,7 @@ def test_a_copy_that_others_could_change_is_not_run(
         place.chmod(0o777 if obstacle == "open" else 0o755)
     if obstacle == "strangers":
         os.chown(place, pwd.getpwnam(STRANGER).pw_uid, -1)
-    with pytest.raises(DatabaseUnavailable, match=r"cannot get to .*checkout.*ordinary user"):
+    with pytest.raises(DatabaseUnavailable, match=r"cannot read .*checkout.*ordinary user"):
         start_embedded(folder / "data")
 
 

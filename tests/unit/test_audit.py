@@ -105,7 +105,7 @@ def test_a_word_of_telemetry_in_a_package_fails_until_it_is_reviewed(tmp_path: P
     installed = install(tmp_path, "quiet", quiet="from opentelemetry import trace")
     locked = [Locked(name, "1.0") for name in ("chatty", "new", "quiet", "elsewhere")]
     report = check_sources(locked, TABLE, installed=installed)
-    assert report.problems == ("new: 'sentry.io' stands in new.py",)
+    assert report.problems == ("new: 'sentry.io' is in new.py",)
     assert report.lines == ("chatty: telemetry", "new: sentry.io")
 
 
@@ -158,7 +158,7 @@ def vulnerable(identifier: str, *aliases: str) -> dict[str, Any]:
 def test_a_known_vulnerability_fails_and_says_which_version_mends_it(tmp_path: Path) -> None:
     program = pip_audit_that_says(tmp_path, answer(vulnerable("PYSEC-7", "CVE-7")), code=1)
     report = check_vulnerabilities([tmp_path / "cpu.txt"], TABLE, program=program)
-    assert report.problems == ("leaky 1.0: CVE-7 PYSEC-7, mended in: 1.1",)
+    assert report.problems == ("leaky 1.0: CVE-7 PYSEC-7, fixed in: 1.1",)
 
 
 def test_a_vulnerability_that_is_ignored_is_said_with_its_reason(tmp_path: Path) -> None:

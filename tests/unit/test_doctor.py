@@ -137,7 +137,7 @@ def test_an_error_is_told_without_paths_and_names(error: str) -> None:
 
 
 def test_an_error_without_a_path_is_told_whole() -> None:
-    said = "driver lost: the process that ran this session ended without a word."
+    said = "driver lost: the process that ran this session ended unexpectedly."
     assert hide(said, names=["Rosa"]) == said
 
 
@@ -332,7 +332,7 @@ def test_a_process_that_is_ended_by_the_processor_is_told_so() -> None:
     assert opening.explanation == "Pack x."
     said = spoken(judge_pack(opening, requested="auto", provider="auto"))
     assert "SIGILL" in said
-    assert "lacks instructions" in said
+    assert "this processor lacks" in said
 
 
 def test_a_process_that_fails_is_told_by_its_last_words() -> None:
@@ -415,7 +415,7 @@ def test_a_folder_of_ours_alone_with_room_is_all_well() -> None:
         ({"mode": 0o755}, Level.WARNING, "others may enter"),
         ({"is_read_only": True, "is_writable": False}, Level.PROBLEM, "read-only"),
         ({"is_writable": False}, Level.PROBLEM, "may not write"),
-        ({"exists": False, "is_writable": False}, Level.PROBLEM, "cannot be made"),
+        ({"exists": False, "is_writable": False}, Level.PROBLEM, "cannot be created"),
         ({"is_readable": False}, Level.PROBLEM, "may not read"),
         ({"kind": "nfs4"}, Level.PROBLEM, "no file system for PostgreSQL"),
         ({"kind": "fuse.sshfs"}, Level.PROBLEM, "no file system for PostgreSQL"),
@@ -553,7 +553,7 @@ def test_a_session_that_nobody_runs_is_to_be_resumed() -> None:
     session = make_session(status=SessionStatus.RUNNING)
     lost = replace(CONDITION, unattended=(7,))
     said = spoken(judge_session(session, lost, shows_paths=False))
-    assert "nobody runs it" in said
+    assert "no process runs it" in said
     assert "python -m jobs.train --resume 7" in said
     assert levels(judge_session(session, CONDITION, shows_paths=False)) == [Level.OK]
 
