@@ -1,7 +1,7 @@
-"""Settings, from one place: defaults, a YAML file, HEADCOUNT_* variables, options; later ones win.
+"""Settings from defaults, a YAML file, HEADCOUNT_* variables and options; later sources win.
 
-Only entry points (jobs/, serve/app.py) call `load_settings`; everything else is given values. What
-other programs read from the environment is in cluster/environment.py.
+Only entry points (jobs/, serve/app.py) call `load_settings`; other code receives values. Variables
+of other programs are in cluster/environment.py.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ LOCAL_CONFIG = PROJECT_DIR / "configs" / "local.yaml"
 
 
 _BETWEEN_ROOTS = re.compile(r":(?=$|/(?!/)|~|\.|[A-Za-z][\w+.-]*://)")
-"""A colon before a path or a URL: not the one of a scheme, a port or a password."""
+"""A colon before a path or a URL, but not the colon of a scheme, a port or a password."""
 
 
 def _split_roots(value: object) -> object:
-    """Let HEADCOUNT_ALLOWED_ROOTS be written as a PATH is: folders and URLs with colons between."""
+    """Split HEADCOUNT_ALLOWED_ROOTS, in which colons separate folders and URLs, as in PATH."""
     parts = _BETWEEN_ROOTS.split(value) if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         return value
@@ -51,7 +51,7 @@ def _split_roots(value: object) -> object:
 
 
 def _split_list(value: object) -> object:
-    """Let a list be written with commas between."""
+    """Split a list whose elements are separated by commas."""
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
@@ -66,7 +66,7 @@ Origin = Annotated[str, Field(pattern=r"^https?://[^/*]+$")]
 
 
 class Settings(BaseSettings):
-    """All settings; docs/settings.md lists each with its meaning."""
+    """All settings; docs/settings.md explains each of them."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, extra="forbid", frozen=True, validate_default=True
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Fix the order of the sources, strongest first."""
+        """Return the sources in their order of precedence: options, environment, file."""
         sources = [init_settings, env_settings]
         if cls.config_file is not None:
             sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=cls.config_file))
@@ -152,9 +152,9 @@ class Settings(BaseSettings):
 def load_settings(
     *, config: Path | None = None, options: Mapping[str, object] | None = None
 ) -> Settings:
-    """Return the settings; raise BadSetting naming the first one that is unknown or wrong.
+    """Return the settings; raise BadSetting, naming the first unknown or invalid one.
 
-    Without `config`, HEADCOUNT_CONFIG names the file, else it is configs/local.yaml.
+    Without `config`, the file is the one that HEADCOUNT_CONFIG names, or else configs/local.yaml.
     """
     config = config or _config_from_environment()
     if config is not None and not os.path.isfile(config):
@@ -176,7 +176,7 @@ def load_settings(
 
 
 def _check_roots(settings: Settings) -> None:
-    """Raise BadSetting for a root whose URL has no normal form: one with a password above all."""
+    """Raise BadSetting for a root whose URL has no normal form or contains a password."""
     for root in settings.allowed_roots:
         try:
             if is_url(root):
@@ -186,19 +186,22 @@ def _check_roots(settings: Settings) -> None:
 
 
 def _check_token(settings: Settings) -> Settings:
-    """Return the settings with a token that can be sent, or without one."""
+    """Return the settings; an empty token becomes None if `allow_without_token` is set.
+
+    Raises BadSetting for a token that cannot be sent in a header, or for an empty one.
+    """
     if settings.api_token is None:
         return settings
     token = settings.api_token.get_secret_value()
     if token.strip() and token.isascii() and token.isprintable() and " " not in token:
         return settings
     if token.strip():
-        raise BadSetting("api_token", "a token is made of visible ASCII characters, no spaces.")
+        raise BadSetting("api_token", "a token may contain visible ASCII characters only.")
     if not settings.allow_without_token:
         raise BadSetting(
             "api_token",
-            "it is empty, and would keep nobody out. Give it a value, or do not set it; "
-            "HEADCOUNT_ALLOW_WITHOUT_TOKEN=true says that no token is wanted.",
+            "it is empty. Set a value, or unset it; to run without a token, set "
+            "HEADCOUNT_ALLOW_WITHOUT_TOKEN=true.",
         )
     return settings.model_copy(update={"api_token": None})
 
@@ -212,12 +215,12 @@ def check_exposure(settings: Settings, *, is_cluster: bool = False) -> None:
         raise BadSetting(
             "api_token",
             f"the HTTP server would show all faces to everybody who reaches {where}. Set "
-            "HEADCOUNT_API_TOKEN, or say HEADCOUNT_ALLOW_WITHOUT_TOKEN=true outright.",
+            "HEADCOUNT_API_TOKEN, or HEADCOUNT_ALLOW_WITHOUT_TOKEN=true to allow this.",
         )
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches a server that listens on `host`."""
+    """Tell whether only this machine can reach a server that listens on `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -241,11 +244,11 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
 
 
 _OTHER_VARIABLES = frozenset({"HEADCOUNT_SHARED", "HEADCOUNT_CONFIG"})
-"""Read by the tests, and by `load_settings` to find its file."""
+"""The tests read the first variable, and `load_settings` the second one."""
 
 
 SECRETS = frozenset({"database_url", "api_token"})
-"""Settings that neither Ray nor a log may be told."""
+"""Settings that must not be passed to Ray or written to a log."""
 
 
 def _bad_setting(error: ValidationError) -> BadSetting:
@@ -261,9 +264,9 @@ def _bad_setting(error: ValidationError) -> BadSetting:
 
 
 def settings_as_options(settings: Settings) -> dict[str, Any]:
-    """Return the settings as plain values that cross a process border, without the secrets.
+    """Return the settings as plain values for another process, without the secrets.
 
-    What Ray is given, it logs and shows: another process reads the secrets from its environment, or
+    Ray logs and shows all arguments. The other process reads the secrets from its environment, or
     from the file that `config` names.
     """
     return {name: value for name, value in settings.model_dump().items() if name not in SECRETS}
@@ -272,8 +275,8 @@ def settings_as_options(settings: Settings) -> dict[str, Any]:
 def settings_as_environment(settings: Settings) -> dict[str, str]:
     """Return the settings as HEADCOUNT_* variables, without the secrets.
 
-    Another process reads the same from them, and the secrets from its own environment or from the
-    file that HEADCOUNT_CONFIG names.
+    Another process reads the same settings from them. It reads the secrets from its own environment
+    or from the file that HEADCOUNT_CONFIG names.
     """
     variables: dict[str, str] = {}
     for name, value in settings_as_options(settings).items():
@@ -288,7 +291,8 @@ def settings_as_environment(settings: Settings) -> dict[str, str]:
 def settings_for_jobs(settings: Settings) -> dict[str, str]:
     """Return the variables that a Ray job needs to read the same settings on this cluster.
 
-    Those that the nodes have in their own environment are left out; secrets they must have there.
+    Variables that already have the same value here are left out. Secrets are never included, so the
+    nodes must have them in their own environment.
     """
     wanted = settings_as_environment(settings)
     return {name: value for name, value in wanted.items() if os.environ.get(name) != value}
@@ -300,13 +304,13 @@ def phase_weights(settings: Settings) -> dict[PhaseName, float]:
 
 
 def name_namespace(database_url: str) -> str:
-    """Return the Ray namespace of a library: two libraries on one cluster do not meet."""
+    """Return the Ray namespace of a database, which separates libraries on one cluster."""
     named = without_password(database_url)
     return "headcount-" + hashlib.sha256(named.encode()).hexdigest()[:12]
 
 
 def without_password(url: str) -> str:
-    """Return a URL without the password that stands before its host, or among its parameters."""
+    """Return a URL without a password before its host or among its parameters."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     parameters = [p for p in parts.query.split("&") if not p.lower().startswith("password=")]

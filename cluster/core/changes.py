@@ -1,4 +1,4 @@
-"""What a user wants to change about people, what came of it, and how the last change is told."""
+"""Changes of users to people as values: requests, results, and the summary of the last change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cluster.core.people import PersonSummary
 
 
 class ChangeKind(StrEnum):
-    """What a user did to people; an undo is a change too, but cannot be undone."""
+    """The kinds of changes to people. An undo is a change too, but cannot be undone."""
 
     RENAME = "rename"
     HIDE = "hide"
@@ -20,7 +20,7 @@ class ChangeKind(StrEnum):
 
 
 class Elsewhere(StrEnum):
-    """Where faces can go that is no person yet."""
+    """The targets of moved faces that are not existing people."""
 
     NEW = "new"
     UNGROUPED = "nobody"
@@ -28,10 +28,10 @@ class Elsewhere(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonEdit:
-    """What is to become of one person, by the `kind` of change that a user asks for.
+    """A requested change of one person.
 
-    RENAME gives the `name`, None takes it away; HIDE leaves the name alone. `hidden` None leaves
-    that alone; a RENAME may set it as well.
+    RENAME sets the `name`, or removes it when `name` is None; HIDE does not change the name. Both
+    kinds set `hidden` unless it is None.
     """
 
     kind: ChangeKind
@@ -40,18 +40,18 @@ class PersonEdit:
 
     @classmethod
     def renaming(cls, name: str | None, *, hidden: bool | None = None) -> PersonEdit:
-        """Return the change of a name."""
+        """Return a change that sets the name, or removes it when `name` is None."""
         return cls(kind=ChangeKind.RENAME, name=name, hidden=hidden)
 
     @classmethod
     def hiding(cls, hidden: bool | None) -> PersonEdit:
-        """Return the change of whether a person is shown; None changes nothing."""
+        """Return a change that hides or shows a person; None changes nothing."""
         return cls(kind=ChangeKind.HIDE, hidden=hidden)
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The person as it is after a change; `change_id` is None when nothing was different."""
+    """The person after a change; `change_id` is None when the change had no effect."""
 
     person: PersonSummary
     change_id: int | None
@@ -59,9 +59,10 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Faces that were moved from `source` to `target`; None for nobody.
+    """The people after faces were moved from `source` to `target`.
 
-    A source that became empty went, and is None too.
+    A person is None when the faces were, or became, ungrouped. `source` is also None when it was
+    deleted because it had no face left.
     """
 
     source: PersonSummary | None
@@ -73,14 +74,15 @@ class Moved:
 class LastChange:
     """The newest change to the people of a pack.
 
-    `who` names the person that it left, None for nobody; `name_before` and `name`, `hidden` are
-    that person's; `people` and `faces` are how many were changed.
+    `person_name` names the person that the change left, None when faces became ungrouped.
+    `name_before`, `name` and `hidden` are those of that person. `people` and `faces` count how many
+    were changed.
     """
 
     id: int
     kind: ChangeKind
     created_at: datetime
-    who: str | None
+    person_name: str | None
     name_before: str | None
     name: str | None
     hidden: bool
@@ -89,25 +91,30 @@ class LastChange:
 
     @property
     def can_undo(self) -> bool:
-        """Everything can be undone, once."""
+        """Every change can be undone, except an undo."""
         return self.kind is not ChangeKind.UNDO
 
     @property
     def summary(self) -> str:
-        """Say what was done, for a person to read."""
+        """The change in words for users."""
         if self.kind is ChangeKind.RENAME and self.name != self.name_before:
             return self._tell_rename()
         if self.kind in (ChangeKind.RENAME, ChangeKind.HIDE):
-            return f"Hid {self.who}" if self.hidden else f"Showed {self.who} again"
+            person = self.person_name
+            return f"Hid {person}" if self.hidden else f"Showed {person} again"
         if self.kind is ChangeKind.MERGE:
-            return f"Merged {_count(self.people - 1, 'person', 'people')} into {self.who}"
+            return f"Merged {_count(self.people - 1, 'person', 'people')} into {self.person_name}"
         if self.kind is ChangeKind.MOVE:
-            return f"Moved {_count(self.faces, 'face', 'faces')} to {self.who or 'nobody'}"
+            return self._tell_move()
         return "Undid a change"
+
+    def _tell_move(self) -> str:
+        faces = _count(self.faces, "face", "faces")
+        return f"Moved {faces} to {self.person_name}" if self.person_name else f"Ungrouped {faces}"
 
     def _tell_rename(self) -> str:
         if self.name is None:
-            return f"Took the name {self.name_before} away"
+            return f"Removed the name {self.name_before}"
         if self.name_before is None:
             return f"Named {self.name}"
         return f"Renamed {self.name_before} to {self.name}"

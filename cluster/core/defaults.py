@@ -1,4 +1,4 @@
-"""Defaults that a setting has and that other code falls back on: each is said once, here."""
+"""Defaults of settings that other code uses as defaults too; each is defined only here."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ DETECTION_BATCH = 16
 BATCHES_IN_FLIGHT = 2
 
 MAX_FILE_BYTES = 1_000_000_000
-"""A photo is read whole; a larger file is not a photo."""
+"""A photo is read as a whole. A larger file is hardly a photo."""
 
 MAX_PIXELS = 200_000_000
-"""Telephones make pictures of 200 megapixels, cameras of 150; a bomb claims more."""
+"""Phones take pictures of 200 megapixels, cameras of 150; a decompression bomb claims more."""
 
 PHOTO_TIMEOUT_S = 60.0
-"""Ten times what the largest photos take that are within these limits."""
+"""Ten times as long as the largest photos within these limits take."""
 
 MIN_SCORE = 0.5
 MIN_FACE_PX = 20

@@ -1,4 +1,4 @@
-"""Photos as values: found, to be done, done. These cross process borders."""
+"""Photos as values that cross from one process to another: found, pending, finished."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cluster.core.progress import PhaseCounts
 class FoundPhoto:
     """A file that discovery found; `path` is an absolute path or an fsspec URL, as text.
 
-    `size` is in bytes, `etag` what a store calls the content, at most 200 characters. None is
-    unknown, and says nothing of whether the file has changed.
+    `size` is in bytes; `etag` is the store's name of the content, at most 200 characters. None is
+    unknown, and does not tell whether the file has changed.
     """
 
     path: str
@@ -26,10 +26,10 @@ class FoundPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file that is to be done in one session; `position` grows in the order of finding.
+    """One file to process in one session; `position` rises in the order of discovery.
 
-    `image_id` is the photo that it held when it was last read, `sha256` the digest of its bytes;
-    None for a file that never was.
+    `image_id` is the photo that the file held when it was last read, `sha256` the digest of its
+    bytes. Both are None for a file that was never read.
     """
 
     file_id: int
@@ -41,7 +41,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items that one worker does and commits together, of one attempt at a photo phase."""
+    """Items of one attempt at a photo phase that one worker processes and commits together."""
 
     session_id: int
     attempt: int
@@ -52,7 +52,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRecord:
-    """What training keeps of one readable photo.
+    """The values that training stores for one readable photo.
 
     `width` and `height` are upright pixels; `phash` has 64 bits, `dhash` 256; `thumbnail` is a
     JPEG; `taken_at` is the camera's local time without a zone. `content` is a digest (32 bytes) of
@@ -75,12 +75,11 @@ class PhotoRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutcome:
-    """What came of reading one file: a record, or the reason why there is none.
+    """The result of reading one file: a record, or the reason why there is none.
 
-    `known` is the SHA-256 of bytes that some file had before: they were not decoded again.
-    `relation` says how the picture is related to the photo that the file held before, `before`.
-    `is_lasting` says that the reason lies in the file's content, so that an unchanged one need not
-    be read again.
+    `known` is the SHA-256 of bytes that are already known, and were not decoded again. `relation`
+    is that of the picture to `before`, the photo that the file held before. `is_lasting` means that
+    the reason of a failure is in the content, so that an unchanged file is not read again.
     """
 
     file_id: int
@@ -94,7 +93,7 @@ class TrainingOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DetectionOutcome:
-    """What came of looking for faces in one file."""
+    """The result of searching one file for faces: the faces, or the reason of a failure."""
 
     file_id: int
     faces: tuple[Face, ...] = ()
@@ -103,7 +102,7 @@ class DetectionOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A phase row right after a batch was committed: absolute counts and their revision."""
+    """The absolute counts and the revision of a phase row after a commit."""
 
     revision: int
     counts: PhaseCounts

@@ -81,12 +81,12 @@ def place_with_new(db: Session, grouped: Grouped) -> int:
 
 
 CHANGES = {
-    "Took the name Anna away": unname,
+    "Removed the name Anna": unname,
     "Showed person 3 again": show_again,
     "Merged 2 people into Bea": merge_all,
     "Moved 2 faces to person 4": move_some_to_new,
     "Moved 4 faces to Bea": move_all_to_another,
-    "Moved 4 faces to nobody": move_all_to_nobody,
+    "Ungrouped 4 faces": move_all_to_nobody,
     "Moved 3 faces to person 4": place_with_new,
 }
 

@@ -19,7 +19,7 @@ def tell(
         id=1,
         kind=kind,
         created_at=NOW,
-        who=now or "person 7",
+        person_name=now or "person 7",
         name_before=before,
         name=now,
         hidden=bool(more.get("hidden")),
@@ -32,7 +32,7 @@ def tell(
 def test_naming_is_told_by_both_names() -> None:
     assert tell(ChangeKind.RENAME, now="Anna") == "Named Anna"
     assert tell(ChangeKind.RENAME, before="Ana", now="Anna") == "Renamed Ana to Anna"
-    assert tell(ChangeKind.RENAME, before="Anna") == "Took the name Anna away"
+    assert tell(ChangeKind.RENAME, before="Anna") == "Removed the name Anna"
 
 
 def test_a_renaming_to_the_same_name_is_told_by_what_it_changed() -> None:

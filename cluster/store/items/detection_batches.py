@@ -1,4 +1,4 @@
-"""A batch of face detection is committed: faces written, items moved, counts added."""
+"""Commits a batch of face detection: writes faces, moves items, adds counts."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _FAIL = text(
     """
 )
 
-# Another session may have detected the same photo meanwhile; its faces, which users may have put
-# with people since, stay, and ours are not written a second time.
+# Another session may have searched the same photo meanwhile. Its faces stay, because users may have
+# placed them since, and the faces of this batch are not written.
 _NOTE = text(
     """
     INSERT INTO detection (image_id, pack, faces, detected_at)
@@ -59,11 +59,10 @@ def settle_detection(
     now: datetime,
     attempt: int | None = None,
 ) -> Settled:
-    """Commit a batch's outcomes and return the phase's counts.
+    """Commit the outcomes of a batch, and return the counts of the phase.
 
-    Only items that were pending move, and only their faces are written; a batch run twice, of
-    items that are gone, or of another `attempt` than the present one (None is whichever it is)
-    adds nothing.
+    Only pending items move, and only their faces are written. A second run of a batch, items that
+    are gone, or a batch of another attempt than the current one (None always is) add nothing.
     """
     by_id = {outcome.file_id: outcome for outcome in outcomes}
     failures = {file_id: storable_text(one.failure) for file_id, one in by_id.items()}
@@ -87,7 +86,7 @@ def settle_detection(
 
 
 def _keep_faces(db: Session, seen: Sequence[FoundFaces], *, pack: str, now: datetime) -> int:
-    """Write the faces of these photos unless they are known; return how many the photos have."""
+    """Write the faces of photos not yet searched; return how many faces all these photos have."""
     key = {
         "pack": pack,
         "now": now,

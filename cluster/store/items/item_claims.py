@@ -1,4 +1,4 @@
-"""A batch takes its items: those that are still pending get what came of them, and no other."""
+"""Moves the items of a batch out of `pending`; items that are no longer pending do not change."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.columns import for_each_photo_phase
 from cluster.store.sessions.attempts import is_current_attempt
 
-# Locked in one order, so that a batch that is run twice at the same moment waits for itself. Not
-# "= 'pending'": that would invite the planner to the index of all pending items.
+# Rows are locked in one order, so that a batch that runs twice at the same moment cannot deadlock.
+# The condition is not "= 'pending'", because the planner would then use the index of all pending
+# items.
 _CLAIM = for_each_photo_phase(
     """
     WITH mine AS (
@@ -36,7 +37,7 @@ _CLAIM = for_each_photo_phase(
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An item that moved: it has failed, or is processed; and the photo that its file holds."""
+    """An item that moved to failed or processed; `image_id` is the photo that its file holds."""
 
     file_id: int
     has_failed: bool
@@ -51,10 +52,10 @@ def claim_items(
     *,
     attempt: int | None,
 ) -> Sequence[Claimed]:
-    """Move the items of a batch that are pending and return them; hold the attempt open.
+    """Move the pending items of a batch and return them; hold the attempt open in a commit slot.
 
-    `failures` are the reasons by file, None for what is processed. Of another `attempt` than the
-    present one (None is whichever it is) nothing moves.
+    `failures` are the reasons by file id, None for a processed file. Nothing moves when `attempt`
+    is not the current one; None always is.
     """
     key = {
         "session_id": session_id,

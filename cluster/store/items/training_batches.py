@@ -1,4 +1,4 @@
-"""A batch of training is committed: items moved, photos kept, duplicates decided, counts added."""
+"""Commits a batch of training: moves items, stores photos, decides duplicates, adds counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cluster.store.sessions.counts import add_counts
 
 NO_REASON = "the reason is not known"
 
-# A file that cannot be read now may be read again: only what its content says is kept.
+# Only failures that the content causes are stored. Other files may become readable.
 _NOTE_UNREADABLE = text(
     """
     UPDATE file SET unreadable = o.reason, is_read = true, missing_since = NULL
@@ -42,7 +42,7 @@ _SKIP_SAME = text(
     """
 )
 
-# Bytes that were known when they were read, and are not any more: they are read again.
+# Files whose known bytes were forgotten while they were read must be read again.
 _GIVE_BACK = text(
     """
     UPDATE session_item SET training_state = 'pending', training_skip = NULL, training_reason = NULL
@@ -60,11 +60,11 @@ def settle_training(
     turn: Turn,
     attempt: int | None = None,
 ) -> Settled:
-    """Commit a batch's outcomes and return the phase's counts.
+    """Commit the outcomes of a batch, and return the counts of the phase.
 
-    Only items that were pending move; a batch run twice, of items that are gone, or of another
-    `attempt` than the present one (None is whichever it is) adds nothing. Of each group of
-    duplicates exactly one is processed, whatever the order of the batches.
+    Only pending items move. A second run of a batch, items that are gone, or a batch of another
+    attempt than the current one (None always is) add nothing. Of each group of duplicates, exactly
+    one file is processed, in whatever order the batches come.
     """
     by_id = {outcome.file_id: outcome for outcome in outcomes}
     failures = {file_id: _to_reason(outcome) for file_id, outcome in by_id.items()}
@@ -86,7 +86,7 @@ def settle_training(
 def _keep(
     db: Session, session_id: int, read: Sequence[TrainingOutcome], *, pack: str, turn: Turn
 ) -> tuple[int, int]:
-    """Keep what was read; return how many items are to be read again, and how many were skipped."""
+    """Store the photos; return how many items must be read again, and how many were skipped."""
     lock_library(db)
     placed = place_contents(db, session_id, read, turn=turn)
     key: dict[str, Any] = {"session_id": session_id}

@@ -1,8 +1,8 @@
-"""What users change about people: a name, who is hidden, people who are one.
+"""Changes people on request of a user: names, hides and merges them.
 
-Each change is one transaction under the lock that clustering takes too, and counts only at the
-version that the client saw, so that two clients cannot lose one. All faces of people who were
-merged are `placed_by_user`: clustering leaves them there. A name pins nothing.
+Each change is one transaction under the lock that clustering takes too. It is valid only for the
+version that the client saw, so that no change of another client is lost. All faces of merged people
+become `placed_by_user`, so that clustering leaves them there. A name pins no face.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _DELETE = text("DELETE FROM person WHERE id = ANY(:ids)")
 def edit_person(
     db: Session, person_id: int, edit: PersonEdit, *, version: int, now: datetime
 ) -> Changed:
-    """Name, un-name, hide or show a person; asked for what is so already, change nothing.
+    """Set or remove a person's name, hide or show the person; an edit without effect does nothing.
 
-    Raises NotFound, StaleVersion, and NameTaken with the person who has the name.
+    Raises NotFound, StaleVersion, or NameTaken with the other person.
     """
     lock_people(db)
     person = get_person(db, person_id)
@@ -63,16 +63,16 @@ def merge_people(
     versions: Mapping[int, int],
     now: datetime,
 ) -> Changed:
-    """Give all faces of the others to one person; the others are gone.
+    """Move all faces of the other people to one person, and delete the other people.
 
-    The person keeps its name, else gets that of the first other who has one. `versions` names the
-    version of each. Raises NotFound, StaleVersion, ImpossibleChange.
+    The person keeps its name, or gets the first name among the others. `versions` holds the version
+    of each person. Raises NotFound, StaleVersion or ImpossibleChange.
     """
     lock_people(db)
     ids = list(dict.fromkeys([person_id, *other_ids]))
     people = [claim_person(db, one, version=versions.get(one), now=now) for one in ids]
     if len(ids) < 2 or len({person.pack for person in people}) > 1:
-        raise ImpossibleChange("Merging takes two people or more, of one pack.")
+        raise ImpossibleChange("A merge needs two or more people of one pack.")
     face_ids = db.execute(_FACES_OF, {"ids": ids}).scalars().all()
     change_id = open_change(
         db, ChangeKind.MERGE, pack=people[0].pack, person_ids=ids, face_ids=face_ids, now=now

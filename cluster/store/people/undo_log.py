@@ -134,7 +134,7 @@ def find_last_change(db: Session, *, pack: str) -> LastChange | None:
         id=row.id,
         kind=ChangeKind(row.kind),
         created_at=row.created_at,
-        who=None if row.person_id is None else row.name or f"person {row.person_id}",
+        person_name=None if row.person_id is None else row.name or f"person {row.person_id}",
         name_before=row.name_before,
         name=row.name,
         hidden=row.hidden,
