@@ -175,8 +175,8 @@ def apply_move(status: SessionStatus, move: Move) -> SessionStatus:
 def overall_status(phases: Sequence[PhaseStatus]) -> SessionStatus:
     """Derive a session's status from its phases, in the order that ARCHITECTURE.md gives.
 
-    Completed is tested first, so that no client polls a finished session for ever. A session
-    two phases has started, and is therefore running.
+    Completed is tested first, so that no client polls a finished session for ever. Between two
+    phases, a session has started, and is therefore running.
     """
     if phases and all(status is PhaseStatus.COMPLETED for status in phases):
         return SessionStatus.COMPLETED

@@ -38,7 +38,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check of a `subject`; `cure` is what to do, None when nothing is."""
+    """The result of one check of a `subject`; `cure` says what to do, None if nothing."""
 
     subject: str
     level: Level

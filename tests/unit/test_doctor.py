@@ -421,7 +421,7 @@ def test_a_folder_of_ours_alone_with_room_is_all_well() -> None:
         ({"kind": "fuse.sshfs"}, Level.PROBLEM, "no file system for PostgreSQL"),
         ({"kind": "exfat"}, Level.PROBLEM, "no owners and modes"),
         ({"free_bytes": 1_000}, Level.PROBLEM, "full"),
-        ({"free_bytes": 1_000_000_000}, Level.WARNING, "may take up to 5.0 GB"),
+        ({"free_bytes": 1_000_000_000}, Level.WARNING, "may need up to 5.0 GB"),
         ({"free_inodes": 3}, Level.PROBLEM, "inodes"),
         ({"is_folder": False}, Level.PROBLEM, "not a folder"),
         ({"is_folder": False, "exists": False}, Level.PROBLEM, "in its way"),
