@@ -47,7 +47,7 @@ WAYS_OF_PIP = {
 """What a user may have told pip of indexes and of the way to them, and uv's words for it."""
 
 STARTS = (
-    "cluster, jobs.train, jobs.runtime, cluster.vision.detector, insightface, hdbscan, sklearn",
+    "cluster, jobs.train, jobs.runtime, cluster.vision.packs.detector, insightface, hdbscan, sklearn",
     "cluster, ray.serve, uvicorn, ray._private.workers.default_worker, ray._private.log_monitor, "
     "ray.dashboard.dashboard, ray.dashboard.agent, ray._private.runtime_env.agent.main",
 )
