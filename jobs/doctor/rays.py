@@ -81,7 +81,7 @@ def check_left_behind() -> Iterator[Finding]:
     ended = [lock.with_suffix("") for lock in parent.glob("????.lock") if not is_held(lock)]
     alive = sorted(process.pid for process in find_of_folders(ended))
     if alive:
-        says = f"{len(alive)} processes of killed runs are still alive."
+        says = f"processes of killed runs that are still alive: {len(alive)}."
         yield warning("left behind", says, f"kill {' '.join(map(str, alive))}")
     if len(ended) > 1:
         yield note("left behind", f"{count_nouns(len(ended), 'temporary folder')} in {parent}")
