@@ -64,6 +64,7 @@ def finished_library(
 SHARED_BY_MANY = {
     # fixture of the session: the group of the tests that use it
     "finished_library": "library",
+    "demo_library": "library",
     "shared_ray": "ray",
 }
 

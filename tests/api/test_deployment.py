@@ -24,6 +24,8 @@ from tests.headcount import find_free_port
 from tests.local_ray import local_ray
 from tests.waiting import PATIENT_S, wait_until
 
+pytestmark = pytest.mark.long
+
 NAMESPACE = "headcount-test"
 
 

@@ -160,12 +160,13 @@ def search(
     fill_people(engine, 1)
     options: Any = Unlimited(DetectorOptions(timeout_s=SEARCH_S), tmp_path / "log")
 
-    def start_all(choice: PackChoice) -> Any:
+    def start_search(choice: PackChoice) -> Any:
         return start_face_search(resolve_pack(BUNDLED), options)
 
-    return start(RunningApp(build_app(replace(parts, search=RaySearch(start).find_faces))))
+    return start(RunningApp(build_app(replace(parts, search=RaySearch(start_search).find_faces))))
 
 
+@pytest.mark.long
 def test_a_photo_that_is_sent_and_takes_too_long_is_a_422_and_the_next_search_works(
     search: httpx.Client, tmp_path: Path
 ) -> None:

@@ -94,7 +94,7 @@ def test_a_library_that_lies_elsewhere_now_is_moved(
     new = tmp_path / "new"
     photos.rename(new)
     assert library.main(["--moved", str(photos), str(new)]) == 0
-    assert f"{photos} is {new} now: 4 files" in capfd.readouterr().out
+    assert f"{photos} is now {new}: 4 files" in capfd.readouterr().out
     assert get_library(engine).root == str(new)
 
 

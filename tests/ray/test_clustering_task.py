@@ -128,6 +128,7 @@ def test_blocks_on_ray_give_the_same_people_as_one_process_and_a_count_that_neve
         assert len(list_people(db, pack=PACK, limit=FACES)) == result.clusters_found
 
 
+@pytest.mark.long
 def test_the_count_of_clustering_that_was_stopped_goes_on_from_where_it_stood(
     library: Library,
 ) -> None:
@@ -140,6 +141,7 @@ def test_the_count_of_clustering_that_was_stopped_goes_on_from_where_it_stood(
     assert library.groups() == library.expected_groups()
 
 
+@pytest.mark.long
 def test_a_lost_worker_costs_its_block_only(library: Library) -> None:
     killed = 0
     while not killed:  # A block may be too quick to be met: another task has others.
@@ -154,6 +156,7 @@ def test_a_lost_worker_costs_its_block_only(library: Library) -> None:
     assert library.groups() == library.expected_groups()
 
 
+@pytest.mark.long
 def test_a_database_that_hangs_up_again_and_again_is_waited_for(library: Library) -> None:
     task = library.start()
     hang_up = text(

@@ -120,6 +120,7 @@ def test_what_a_worker_leaves_is_done_by_another_once_and_nobody_is_blamed(tmp_p
     assert (seen, given_up) == (sorted(photos), [])
 
 
+@pytest.mark.long
 def test_a_photo_that_crashes_its_worker_is_found_though_others_are_left(tmp_path: Path) -> None:
     photos = [LEAVER, POISON, 10, 11]
     seen, given_up = run(photos, tmp_path / "log", leaves=True)

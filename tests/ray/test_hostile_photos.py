@@ -179,6 +179,8 @@ from cluster.tasks.ingest import PhotoReader, ReadLimits, read_item
 from cluster.vision.photos import scans
 from cluster.vision.sources.deadlines import is_burdened
 
+pytestmark = pytest.mark.long
+
 scans.MAX_SCANS = 1_000_000
 reader = PhotoReader(ReadLimits(10**9, 10**9, float(sys.argv[1])), copies=None)
 for n, path in enumerate(sys.argv[2:]):

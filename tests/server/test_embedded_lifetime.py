@@ -42,6 +42,7 @@ def test_it_is_not_stopped_while_another_process_uses_it(folder: Path) -> None:
     assert stop_embedded(folder)
 
 
+@pytest.mark.long
 def test_a_connection_that_ends_a_moment_later_leaves_no_server_behind(folder: Path) -> None:
     worker = run_python(BRIEF_CLIENT, start_embedded(folder))
     assert worker.stdout is not None
@@ -50,6 +51,7 @@ def test_a_connection_that_ends_a_moment_later_leaves_no_server_behind(folder: P
     assert not is_embedded_running(folder)
 
 
+@pytest.mark.long
 def test_a_connection_that_nobody_ends_keeps_no_server(folder: Path) -> None:
     engine = build_engine(start_embedded(folder))
     check_database(engine)
@@ -71,6 +73,7 @@ def test_when_all_who_use_it_are_killed_it_ends_by_itself_and_cleanly(folder: Pa
     assert ask(url, b"SELECT n FROM kept") == 7
 
 
+@pytest.mark.long
 def test_a_user_that_is_killed_on_the_way_leaves_no_server_behind(folder: Path) -> None:
     for wait_s in (0.4, 0.8, 1.2):
         starter = run_python(START, folder)
@@ -79,6 +82,7 @@ def test_a_user_that_is_killed_on_the_way_leaves_no_server_behind(folder: Path) 
     wait_until(lambda: is_gone(folder), "the server and its watch have ended")
 
 
+@pytest.mark.long
 def test_it_goes_on_for_who_is_left_when_others_are_killed(folder: Path) -> None:
     start_embedded(folder)
     before = find_server_process(ServerFiles.under(folder))
@@ -90,6 +94,7 @@ def test_it_goes_on_for_who_is_left_when_others_are_killed(folder: Path) -> None
     assert len(find_watches(folder)) == 1
 
 
+@pytest.mark.long
 def test_a_process_that_was_forked_by_a_user_keeps_no_server(folder: Path) -> None:
     parent = run_python(FORKING, folder)
     assert parent.stdout is not None
@@ -103,6 +108,7 @@ def test_a_process_that_was_forked_by_a_user_keeps_no_server(folder: Path) -> No
         child.kill()
 
 
+@pytest.mark.long
 def test_a_killed_watch_is_replaced_by_whoever_comes_next(folder: Path) -> None:
     user, _ = start_elsewhere(folder)
     (watch,) = wait_until(lambda: find_watches(folder), "a watch stands beside the server")
@@ -116,6 +122,7 @@ def test_a_killed_watch_is_replaced_by_whoever_comes_next(folder: Path) -> None:
     wait_until(lambda: is_gone(folder), "the watch ends with the server")
 
 
+@pytest.mark.long
 def test_many_who_come_at_once_have_one_watch(folder: Path) -> None:
     users = [run_python(START, folder) for _ in range(4)]
     for user in users:
@@ -126,6 +133,7 @@ def test_many_who_come_at_once_have_one_watch(folder: Path) -> None:
         user.kill()
 
 
+@pytest.mark.long
 def test_a_killed_server_that_is_started_again_is_watched(folder: Path) -> None:
     user, _ = start_elsewhere(folder)
     for process in find_processes(ServerFiles.under(folder)):
@@ -138,6 +146,7 @@ def test_a_killed_server_that_is_started_again_is_watched(folder: Path) -> None:
     wait_until(lambda: is_gone(folder), "the server and its watch have ended")
 
 
+@pytest.mark.long
 def test_a_watch_holds_on_to_nothing_of_a_folder_that_is_gone(folder: Path) -> None:
     start_embedded(folder)
     wait_until(lambda: find_watches(folder), "a watch stands beside the server")
@@ -147,6 +156,7 @@ def test_a_watch_holds_on_to_nothing_of_a_folder_that_is_gone(folder: Path) -> N
     (folder / "elsewhere").rename(home)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
 def test_a_watch_is_small(folder: Path) -> None:
     start_embedded(folder)

@@ -72,6 +72,7 @@ def closed_programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     shutil.rmtree(cache)
 
 
+@pytest.mark.long
 def test_no_folder_above_the_data_is_opened(closed: Path) -> None:
     data_dir = closed / "photos" / "data"
     before = modes_above(closed / "x")
@@ -89,6 +90,7 @@ def test_what_is_made_is_closed_to_others(closed: Path) -> None:
     assert mode_of(home) == 0o700
 
 
+@pytest.mark.long
 def test_a_data_dir_that_others_may_enter_stays_as_it_is(folder: Path) -> None:
     data_dir = folder / "data"
     data_dir.mkdir()
@@ -98,6 +100,7 @@ def test_a_data_dir_that_others_may_enter_stays_as_it_is(folder: Path) -> None:
     assert mode_of(data_dir / "postgres") == 0o700
 
 
+@pytest.mark.long
 @ONLY_ROOT
 def test_programs_that_the_servers_user_cannot_reach_are_copied(
     folder: Path, closed_programs: Path
@@ -114,6 +117,7 @@ def test_programs_that_the_servers_user_cannot_reach_are_copied(
     assert list((server_programs.CACHE / "headcount").iterdir()) == [copy]
 
 
+@pytest.mark.long
 @ONLY_ROOT
 def test_programs_that_roots_umask_hid_are_copied(folder: Path, closed_programs: Path) -> None:
     closed_programs.parents[2].chmod(0o755)
@@ -122,6 +126,7 @@ def test_programs_that_roots_umask_hid_are_copied(folder: Path, closed_programs:
     assert mode_of(closed_programs / "postgres") == 0o700
 
 
+@pytest.mark.long
 @ONLY_ROOT
 @pytest.mark.parametrize("obstacle", ["link", "open", "strangers"])
 def test_a_copy_that_others_could_change_is_not_run(
@@ -139,6 +144,7 @@ def test_a_copy_that_others_could_change_is_not_run(
         start_embedded(folder / "data")
 
 
+@pytest.mark.long
 @ONLY_ROOT
 @pytest.mark.parametrize("name", ["data", "long" * 30])
 def test_another_user_gets_in_nowhere(folder: Path, name: str) -> None:
@@ -170,6 +176,7 @@ def test_an_ordinary_user_starts_it_as_himself_and_root_joins(folder: Path) -> N
     process.kill()
 
 
+@pytest.mark.long
 @ONLY_ROOT
 def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(folder: Path) -> None:
     home = folder / "postgres"
@@ -181,6 +188,7 @@ def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(folder: Path) -> N
     assert home.stat().st_uid == 0
 
 
+@pytest.mark.long
 @ONLY_ROOT
 @pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
 @pytest.mark.parametrize("name", ["log", "start.lock", "use.lock", "server.lock", "watch.lock"])
@@ -201,6 +209,7 @@ def test_a_second_name_in_its_folder_writes_no_other_file(
     assert victim.stat().st_uid != owner.pw_uid
 
 
+@pytest.mark.long
 def test_the_way_to_a_long_path_is_a_link_that_goes_with_the_server(folder: Path) -> None:
     files = ServerFiles.under(folder / ("long" * 30))
     start_embedded(files.home.parent)
@@ -210,6 +219,7 @@ def test_the_way_to_a_long_path_is_a_link_that_goes_with_the_server(folder: Path
     assert not files.address.is_symlink()
 
 
+@pytest.mark.long
 def test_a_server_is_found_again_when_its_link_was_cleared_away(folder: Path) -> None:
     data_dir = folder / ("long" * 30)
     url = start_embedded(data_dir)
@@ -218,6 +228,7 @@ def test_a_server_is_found_again_when_its_link_was_cleared_away(folder: Path) ->
     assert ask(url) == 1
 
 
+@pytest.mark.long
 @ONLY_ROOT
 def test_it_starts_for_root_in_a_place_that_mktemp_made() -> None:
     made = subprocess.run(["mktemp", "-d"], check=True, capture_output=True, text=True)

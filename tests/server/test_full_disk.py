@@ -111,6 +111,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_copy_is_waited_for_in_sight(
         check_session(db, session_id)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_named_with_its_cure(disk: Path, engine: Engine) -> None:
     session_id = start_detection(engine)
     fill(disk, leave_bytes=ROOM_BYTES)
@@ -122,6 +123,7 @@ def test_a_full_disk_is_named_with_its_cure(disk: Path, engine: Engine) -> None:
         check_session(db, session_id)
 
 
+@pytest.mark.long
 def test_a_server_that_the_full_disk_ended_says_so_too_and_comes_back(
     disk: Path, engine: Engine
 ) -> None:

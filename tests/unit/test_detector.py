@@ -87,6 +87,7 @@ def test_faces_equal_those_of_insightface(pack_dir: Path) -> None:
     assert_equals_insightface(str(pack_dir), [GROUP_PHOTO])
 
 
+@pytest.mark.long
 def test_faces_of_real_models_equal_those_of_insightface(shared_dir: Path) -> None:
     photos = shared_dir / "photos"
     people = sorted((photos / "people").rglob("*.jpg"))
@@ -94,6 +95,7 @@ def test_faces_of_real_models_equal_those_of_insightface(shared_dir: Path) -> No
     assert_equals_insightface(str(shared_dir / "models" / "buffalo_s_standin"), paths)
 
 
+@pytest.mark.long
 def test_the_automatic_sizes_lose_no_face_of_insightfaces_own(shared_dir: Path) -> None:
     pack = resolve_pack(str(shared_dir / "models" / "buffalo_s_standin"))
     photos = sorted((shared_dir / "photos" / "people" / "lfw").rglob("*.jpg"))[::40]
@@ -139,6 +141,7 @@ def test_several_photos_in_one_run_of_the_model_keep_their_own_faces(
             assert face.box.overlap(same.box) > 0.99
 
 
+@pytest.mark.long
 def test_a_batch_of_real_photos_gives_what_one_by_one_gives(shared_dir: Path) -> None:
     pack = resolve_pack(str(shared_dir / "models" / "buffalo_s_standin"))
     folders = (shared_dir / "photos" / "group", shared_dir / "photos" / "people")

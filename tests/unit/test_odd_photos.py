@@ -90,6 +90,7 @@ def test_all_eight_orientations_show_the_same_faces(
     assert (record.width, record.height) == TURNED_SIZE
 
 
+@pytest.mark.long
 def test_no_odd_file_raises_anything_else(shared_dir: Path, detector: FaceDetector) -> None:
     reasons = {}
     for path in sorted((shared_dir / "photos" / "odd").rglob("*")):
