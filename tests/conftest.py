@@ -69,11 +69,12 @@ SHARED_BY_MANY = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs the shared folder, and keep together what shares something expensive.
 
     `-m 'not shared'` leaves the first out. Tests of one group run in one process of pytest-xdist,
-    so that what they share is made once.
+    so that what they share is made once; xdist looks for groups afterwards.
     """
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
