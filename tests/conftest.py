@@ -61,35 +61,8 @@ def finished_library(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-SHARED_BY_MANY = {
-    # fixture of the session: the group of the tests that use it
-    "finished_library": "library",
-    "demo_library": "library",
-    "shared_ray": "ray",
-}
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the shared folder, and keep together what shares something expensive.
-
-    `-m 'not shared'` leaves the first out. Tests of one group run in one process of pytest-xdist,
-    so that what they share is made once; xdist looks for groups afterwards.
-    """
+    """Mark what needs the shared folder, so that `-m 'not shared'` leaves it out."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "shared_dir" in fixtures:
+        if "shared_dir" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
-        group = find_group(item)
-        if group is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
-def find_group(item: pytest.Item) -> str | None:
-    """Return the name of the tests that share something with this one, or None."""
-    definitions = item._fixtureinfo.name2fixturedefs
-    for name, group in SHARED_BY_MANY.items():
-        if name in definitions:
-            return group
-    scopes = {found[-1].scope for found in definitions.values()}
-    return item.nodeid.partition("::")[0] if scopes & {"module", "package"} else None
