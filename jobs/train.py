@@ -103,6 +103,12 @@ class Run:
     lock: SessionLock
     console: Console
 
+    @property
+    def keeps_serving(self) -> bool:
+        """True if the page stays open after the session, until Ctrl-C."""
+        is_wanted = self.request.keep or self.console.is_terminal
+        return is_wanted and not self.interrupt.is_set
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one session and return the exit code."""
@@ -242,7 +248,7 @@ def run_to_the_end(run: Run) -> int:
     """Run the session, keep serving if requested, and return the exit code."""
     run.runtime.retry.run(partial(name_job, run.runtime.engine, run.session.id))
     status = run_watched(run)
-    if (run.request.keep or run.console.is_terminal) and not run.interrupt.is_set:
+    if run.keeps_serving:
         wait_for_interrupt(run)
     elif run.interrupt.is_set and status is SessionStatus.PAUSED:
         return run.interrupt.exit_code
@@ -275,8 +281,17 @@ def run_watched(run: Run) -> SessionStatus:
         ray.get(runtime.progress.reload.remote(session.id))
         status = SessionStatus.FAILED
     summary = runtime.retry.run(partial(read_summary, runtime.engine, session.id, ask()))
-    print_summary(summary, run.console, urls=runtime.urls)
+    print_summary(summary, run.console, urls=urls_that_stay(run))
     return status
+
+
+def urls_that_stay(run: Run) -> dict[str, str]:
+    """Return the addresses that a user can still open when the summary has been printed."""
+    if run.keeps_serving or named_address(run.runtime.settings) is not None:
+        return run.runtime.urls
+    if run.runtime.page_url is None:
+        return {}
+    return {"page": "closes now; --keep (with make: KEEP=1) keeps it open"}
 
 
 def describe_error(error: Exception) -> str:
