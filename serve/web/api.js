@@ -25,7 +25,7 @@ export class Unreachable extends Error {
   }
 }
 
-// While the server wants its token, the page asks the user (views/token.js) and nobody else anything:
+// While the server wants its token, the page asks the user (views/token_form.js) and nobody else anything:
 // what was under way ends like a view that was left.
 /** @type {(path: string, options?: RequestOptions) => Promise<Response>} */
 export async function request(path, { method = "GET", body, signal, headers = {} } = {}) {

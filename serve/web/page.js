@@ -3,12 +3,12 @@
 import { button, getElement, setHidden } from "/static/dom.js";
 import { reload, showInstead, startRouting } from "/static/router.js";
 import { currentToken, forgetToken, onToken, onTokenWanted } from "/static/token.js";
-import { showPeople } from "/static/views/people.js";
+import { showPeople } from "/static/views/people_list.js";
 import { showPerson } from "/static/views/person.js";
-import { showNobody } from "/static/views/nobody.js";
+import { showUngrouped } from "/static/views/ungrouped.js";
 import { showSession } from "/static/views/session.js";
 import { showSessions } from "/static/views/sessions.js";
-import { tokenForm } from "/static/views/token.js";
+import { tokenForm } from "/static/views/token_form.js";
 
 /** @type {(selector: string) => HTMLElement | null} */
 const findFirst = (selector) => document.querySelector(selector);
@@ -40,6 +40,6 @@ await startRouting([
   [/^\/$/, showSessions, "sessions"],
   [/^\/sessions\/(\d+)$/, showSession, "sessions"],
   [/^\/people$/, showPeople, "people"],
-  [/^\/people\/nobody$/, showNobody, "people"],
+  [/^\/people\/nobody$/, showUngrouped, "people"],
   [/^\/people\/(\d+)$/, showPerson, "people"],
 ]);

@@ -43,7 +43,7 @@ export function mergePeople(kept, others) {
   return change("merge", "POST", `/people/${kept.personId}/merge`, { otherIds, versions });
 }
 
-// Moves faces of `from` (null: of nobody) to a person's id, to NOBODY, or to a new person (null).
+// Moves faces of `from` (null: ungrouped faces) to a person's id, to NOBODY, or to a new person (null).
 /** @type {(from: PersonBody | null, faceIds: number[], toPersonId: SplitBody["toPersonId"]) => Promise<MovedBody>} */
 export function moveFaces(from, faceIds, toPersonId) {
   const source = from ? from.personId : "ungrouped";

@@ -1,5 +1,5 @@
 // The API token, for servers that ask for one. It comes after # in the address that Headcount prints,
-// from another tab of this page, or it is pasted (views/token.js).
+// from another tab of this page, or it is pasted (views/token_form.js).
 //
 // It is kept in sessionStorage: until the tab is closed, through reloads, and not on the disk, where
 // localStorage would leave it. A tab that is opened from this one has no part in that, and asks.

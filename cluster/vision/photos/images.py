@@ -31,7 +31,7 @@ from PIL import (
 from cluster.core.defaults import MAX_PIXELS
 from cluster.core.errors import UnreadableImage
 from cluster.core.placements import has_swapped_sides, invert_turn
-from cluster.vision.photos.formats import (
+from cluster.vision.photos.content_names import (
     READ_FORMATS,
     describe_stranger,
     find_read_format,

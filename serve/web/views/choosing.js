@@ -37,7 +37,7 @@ export function choosePerson(title, { pack, except = null, hasNew = false, hasNo
     return make("div", { class: "chooser" },
       make("ul", { class: "choices" },
         hasNew ? special("A new person", "+", () => close(null)) : null,
-        hasNobody ? special("Nobody", "–", () => close(NOBODY)) : null),
+        hasNobody ? special("No person", "–", () => close(NOBODY)) : null),
       search, list, said);
   });
 }

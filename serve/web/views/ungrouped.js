@@ -1,4 +1,4 @@
-// The faces that belong to nobody, and giving them to somebody.
+// The ungrouped faces, and moving them to a person.
 
 import { button, make } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
@@ -14,8 +14,8 @@ import { count, fileName } from "/static/words.js";
 const SIDE = 112;
 
 /** @type {View} */
-export async function showNobody({ query, signal }) {
-  setTitle("Faces of nobody");
+export async function showUngrouped({ query, signal }) {
+  setTitle("Ungrouped faces");
   const pack = query.get("pack");
   const summary = make("p", { class: "quiet" });
   /** @type {MoveFaces} */
@@ -43,7 +43,7 @@ export async function showNobody({ query, signal }) {
   return make("div", {},
     make("header", { class: "people-head" }, make("div", {},
       make("p", { class: "crumbs" }, make("a", { href: "#/people" }, "People")),
-      make("h1", {}, "Faces of nobody"), summary)),
+      make("h1", {}, "Ungrouped faces"), summary)),
     faces.node, ticks.bar);
 }
 

@@ -81,9 +81,9 @@ async function loadPage(view, offset, signal) {
 /** @type {(view: PeopleView, page: PeopleBody, options: { q: string }) => void} */
 function showSummary(view, { total, ungroupedFaces, pack }, { q }) {
   view.pack = pack;
-  const nobody = make("a", { href: `#/people/nobody?pack=${encodeURIComponent(pack)}` },
-    `${count(ungroupedFaces, "face")} of nobody`);
-  view.summary.replaceChildren(count(total, "person", "people"), ...(ungroupedFaces ? [" · ", nobody] : []));
+  const ungrouped = make("a", { href: `#/people/nobody?pack=${encodeURIComponent(pack)}` },
+    count(ungroupedFaces, "ungrouped face"));
+  view.summary.replaceChildren(count(total, "person", "people"), ...(ungroupedFaces ? [" · ", ungrouped] : []));
   view.empty.replaceChildren(...describeEmpty(Boolean(q || view.filter.value)));
 }
 
