@@ -16,11 +16,11 @@ from tests.library import NOW, PACK, found, run_session
 
 @dataclass(frozen=True)
 class Grouped:
-    """People by id, each with the ids of its faces; and the faces of nobody."""
+    """People by id, each with the ids of its faces; and the ungrouped faces."""
 
     session_id: int
     people: dict[int, list[int]]
-    nobody: list[int]
+    ungrouped: list[int]
 
     @property
     def ids(self) -> list[int]:
@@ -28,13 +28,13 @@ class Grouped:
         return list(self.people)
 
 
-def fill_people(engine: Engine, *sizes: int, nobody: int = 0, pack: str = PACK) -> Grouped:
-    """Index sum(sizes) + nobody photos and group their faces into people of these sizes."""
+def fill_people(engine: Engine, *sizes: int, ungrouped: int = 0, pack: str = PACK) -> Grouped:
+    """Index sum(sizes) + ungrouped photos and group their faces into people of these sizes."""
     with begin(engine) as db:
-        photos = {f"{n:04}": found(f"{n:04}") for n in range(sum(sizes) + nobody)}
+        photos = {f"{n:04}": found(f"{n:04}") for n in range(sum(sizes) + ungrouped)}
         session_id = run_session(db, photos, pack=pack)
         labels = [-1 - number for number, size in enumerate(sizes) for _ in range(size)]
-        faces = group(db, [*labels, *[0] * nobody], pack=pack)
+        faces = group(db, [*labels, *[0] * ungrouped], pack=pack)
     people: dict[int, list[int]] = {}
     for face, person in faces.items():
         if person is not None:

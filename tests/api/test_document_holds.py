@@ -41,7 +41,7 @@ def test_every_answer_is_in_the_document(
 
     config = library.with_name("schemathesis.toml")
     config.write_text(CONFIG.read_text().replace("LIBRARY", str(library)))
-    fill_people(engine, 3, 2, nobody=2)
+    fill_people(engine, 3, 2, ungrouped=2)
 
     async def find_nobody(photo: bytes, pack: PackChoice) -> PhotoFaces:
         return PhotoFaces(640, 480, ())

@@ -47,7 +47,7 @@ VALUES = (
 @pytest.fixture
 def session_id(worker: Worker, engine: Engine) -> int:
     """A session that is over, in a library with people."""
-    fill_people(engine, 3, 2, nobody=2)
+    fill_people(engine, 3, 2, ungrouped=2)
     worker.find(2)
     worker.finish_photos()
     worker.finish_clustering(ClusteringResult(1, 1, 0))

@@ -310,7 +310,7 @@ def test_rows_of_a_watched_session_are_read_again_when_no_report_comes() -> None
     run(scenario())
 
 
-def test_feeds_that_nobody_watches_are_forgotten() -> None:
+def test_sessions_that_nobody_watches_are_forgotten() -> None:
     async def scenario() -> None:
         live = build_live(LiveView())
         for session_id in range(live_module.MAX_KNOWN + 20):

@@ -17,7 +17,7 @@ PEOPLE = "/api/v1/people"
 
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
-    return fill_people(engine, 4, 3, 2, nobody=3)
+    return fill_people(engine, 4, 3, 2, ungrouped=3)
 
 
 def edit(api: httpx.Client, person_id: int, *, version: int = 1, **more: object) -> httpx.Response:
@@ -153,7 +153,7 @@ def test_a_merge_that_makes_no_sense_is_a_422(
     check_problem(api.post(f"{PEOPLE}/{one}/merge", json=gone), 404)
 
 
-def test_faces_are_moved_to_a_new_person_another_and_nobody(
+def test_faces_are_moved_to_a_new_person_another_and_none(
     api: httpx.Client, grouped: Grouped
 ) -> None:
     one, two, _ = grouped.ids
@@ -172,8 +172,8 @@ def test_faces_are_moved_to_a_new_person_another_and_nobody(
     assert [face["faceId"] for face in placed if face["isPlacedByUser"]] == faces[1:2]
 
 
-def test_faces_of_nobody_are_given_to_somebody(api: httpx.Client, grouped: Grouped) -> None:
-    first, *rest = grouped.nobody
+def test_ungrouped_faces_are_moved_to_a_person(api: httpx.Client, grouped: Grouped) -> None:
+    first, *rest = grouped.ungrouped
     new = post(api, "ungrouped/split", faceIds=[first])
     assert (new["person"], new["target"]["faceCount"]) == (None, 1)
     target = new["target"]["personId"]

@@ -16,7 +16,7 @@ PEOPLE = "/api/v1/people"
 
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
-    return fill_people(engine, 4, 3, 2, nobody=3)
+    return fill_people(engine, 4, 3, 2, ungrouped=3)
 
 
 def test_people_come_in_pages_most_photos_first(api: httpx.Client, grouped: Grouped) -> None:
@@ -104,9 +104,9 @@ def test_faces_come_in_pages_with_their_photos(api: httpx.Client, grouped: Group
     assert rest["nextAfter"] is None
 
 
-def test_faces_of_nobody_have_a_page_of_their_own(api: httpx.Client, grouped: Grouped) -> None:
+def test_ungrouped_faces_have_a_page_of_their_own(api: httpx.Client, grouped: Grouped) -> None:
     body = api.get(f"{PEOPLE}/ungrouped/faces").json()
-    assert [face["faceId"] for face in body["faces"]] == grouped.nobody
+    assert [face["faceId"] for face in body["faces"]] == grouped.ungrouped
     assert {face["personId"] for face in body["faces"]} == {None}
     assert (body["total"], body["nextAfter"]) == (3, None)
 

@@ -87,7 +87,7 @@ def test_photos_that_come_together_hire_one_actor() -> None:
     assert agency.hired == [ONE]
 
 
-def test_an_actor_that_nobody_asks_is_let_go() -> None:
+def test_an_idle_actor_is_released() -> None:
     agency = Agency()
     search = RaySearch(agency, idle_s=0.01)
 
@@ -129,7 +129,7 @@ def test_an_actor_that_was_kept_busy_too_long_is_replaced() -> None:
     assert agency.hired == [ONE, ONE]
 
 
-def test_an_actor_that_is_replaced_is_held_by_nobody() -> None:
+def test_an_actor_that_is_replaced_is_released() -> None:
     """Ray ends it then: not when garbage happens to be collected."""
     agency = Agency()
     search = RaySearch(agency)
@@ -155,7 +155,7 @@ def test_a_photo_that_comes_to_a_burdened_actor_is_sent_to_another() -> None:
     assert agency.hired == [ONE, ONE]
 
 
-def test_an_unreadable_photo_costs_nobody_an_actor() -> None:
+def test_an_unreadable_photo_starts_no_actor() -> None:
     agency = Agency()
     search = RaySearch(agency)
     agency.answer = fail(UnreadableImage("The photo", "not a photo"))

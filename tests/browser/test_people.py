@@ -117,7 +117,7 @@ def test_faces_moved_to_a_new_person_come_back_when_it_is_undone(people: Page) -
     expect(photos).to_have_count(before)
 
 
-def test_a_face_of_nobody_is_given_to_a_person(server: Headcount, open_page: Open) -> None:
+def test_an_ungrouped_face_is_moved_to_a_person(server: Headcount, open_page: Open) -> None:
     page = open_page(f"http://127.0.0.1:{server.port}/#/people/nobody")
     expect(tiles(page)).to_have_count(1)
     tiles(page).first.get_by_role("button").click()

@@ -37,7 +37,7 @@ def training(engine: Engine, session_id: int) -> PhaseSnapshot:
     return load_snapshots(engine, session_id)[0]
 
 
-def test_a_floor_only_rises_and_leaves_the_revision(engine: Engine) -> None:
+def test_a_mark_only_rises_and_leaves_the_revision(engine: Engine) -> None:
     session_id = begin_session(engine)
     before = training(engine, session_id)
     for count in (5, 3, 9, 9):
@@ -46,7 +46,7 @@ def test_a_floor_only_rises_and_leaves_the_revision(engine: Engine) -> None:
     assert (after.high_water_mark, after.shown, after.revision) == (9, 9, before.revision)
 
 
-def test_a_floor_belongs_to_one_attempt(engine: Engine) -> None:
+def test_a_mark_belongs_to_one_attempt(engine: Engine) -> None:
     session_id = begin_session(engine)
     raise_high_water_mark(engine, session_id, TRAINING, 1, 9)
     with begin(engine) as db:
@@ -56,7 +56,7 @@ def test_a_floor_belongs_to_one_attempt(engine: Engine) -> None:
     assert training(engine, session_id).high_water_mark == 0
 
 
-def test_a_floor_of_a_session_that_was_erased_is_nobodys(engine: Engine) -> None:
+def test_a_mark_of_an_erased_session_changes_nothing(engine: Engine) -> None:
     raise_high_water_mark(engine, 4711, TRAINING, 1, 9)
 
 

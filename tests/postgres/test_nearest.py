@@ -18,7 +18,7 @@ from tests.people import Grouped, fill_people
 
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
-    return fill_people(engine, 4, 3, 2, nobody=3)
+    return fill_people(engine, 4, 3, 2, ungrouped=3)
 
 
 def ids_of(matches: tuple[Match, ...]) -> list[int]:

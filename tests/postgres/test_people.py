@@ -107,7 +107,7 @@ def test_faces_of_duplicates_are_counted_once(db: Session) -> None:
 
 
 @pytest.mark.usefixtures("five_faces")
-def test_new_people_are_created_and_nobody_stays_nobody(db: Session) -> None:
+def test_new_people_are_created_and_ungrouped_faces_stay_ungrouped(db: Session) -> None:
     assert assign(db, [-1, -1, -2, 0, -2]) == 2
     one, _, two, nobody, _ = people_of_faces(db)
     assert one != two
@@ -137,7 +137,7 @@ def test_faces_that_a_user_placed_stay(db: Session) -> None:
 
 
 @pytest.mark.usefixtures("five_faces")
-def test_a_person_deleted_meanwhile_is_nobody(db: Session) -> None:
+def test_faces_of_a_person_deleted_meanwhile_are_ungrouped(db: Session) -> None:
     assert assign(db, [999, -1, -1, 0, 0]) == 1
     assert people_of_faces(db)[0] == -1
 

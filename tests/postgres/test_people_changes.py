@@ -30,7 +30,7 @@ from tests.people import Grouped, fill_people, group, people_of_faces
 
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
-    return fill_people(engine, 4, 3, 2, nobody=3)
+    return fill_people(engine, 4, 3, 2, ungrouped=3)
 
 
 def rename(db: Session, person_id: int, name: str | None, *, version: int = 1) -> Changed:
@@ -174,7 +174,7 @@ def test_a_hidden_person_keeps_its_faces_and_stays_hidden(db: Session, grouped: 
     assert is_placed(db) == set()
 
 
-def test_faces_move_to_a_new_person_to_another_and_to_nobody(db: Session, grouped: Grouped) -> None:
+def test_faces_move_to_a_new_person_to_another_and_to_none(db: Session, grouped: Grouped) -> None:
     one, two, _ = grouped.ids
     faces = grouped.people[one]
     first = move_faces(db, one, faces[:1], to=Elsewhere.NEW, version=1, now=NOW)
@@ -212,19 +212,19 @@ def test_a_person_who_has_no_face_left_is_gone(db: Session, grouped: Grouped) ->
     rename(db, moved.target.id, "Anna")
 
 
-def test_faces_of_nobody_are_given_to_somebody(db: Session, grouped: Grouped) -> None:
-    first, *rest = grouped.nobody
+def test_ungrouped_faces_are_moved_to_a_person(db: Session, grouped: Grouped) -> None:
+    first, *rest = grouped.ungrouped
     new = move_ungrouped_faces(db, [first], to=Elsewhere.NEW, pack=PACK, now=NOW).target
     assert new
     again = move_ungrouped_faces(db, rest, to=new.id, pack=PACK, now=NOW).target
     assert again
     assert (again.id, again.faces, again.version) == (new.id, 3, 2)
-    assert is_placed(db) == set(grouped.nobody)
+    assert is_placed(db) == set(grouped.ungrouped)
 
 
 def test_faces_that_are_elsewhere_cannot_be_moved(db: Session, grouped: Grouped) -> None:
     one, two, _ = grouped.ids
-    foreign = [grouped.people[two][0], grouped.nobody[0], 4711]
+    foreign = [grouped.people[two][0], grouped.ungrouped[0], 4711]
     with refused(db, FacesElsewhere) as elsewhere:
         move_faces(db, one, [*grouped.people[one], *foreign], to=Elsewhere.NEW, version=1, now=NOW)
     assert elsewhere.value.face_ids == tuple(sorted(foreign))
@@ -242,6 +242,6 @@ def test_faces_cannot_go_where_they_are_nor_to_another_pack(
             with refused(db, ImpossibleChange):
                 move_faces(db, one, faces[:1], to=target, version=1, now=NOW)
         with refused(db, ImpossibleChange):
-            move_ungrouped_faces(db, grouped.nobody, to=Elsewhere.UNGROUPED, pack=PACK, now=NOW)
+            move_ungrouped_faces(db, grouped.ungrouped, to=Elsewhere.UNGROUPED, pack=PACK, now=NOW)
         with refused(db, ImpossibleChange):
-            move_ungrouped_faces(db, grouped.nobody, to=other, pack=PACK, now=NOW)
+            move_ungrouped_faces(db, grouped.ungrouped, to=other, pack=PACK, now=NOW)

@@ -31,7 +31,7 @@ from tests.people import Grouped, fill_people
 
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
-    return fill_people(engine, 4, 3, 2, 1, nobody=3)
+    return fill_people(engine, 4, 3, 2, 1, ungrouped=3)
 
 
 def name(engine: Engine, person_id: int, called: str) -> None:
@@ -119,7 +119,7 @@ def test_faces_come_by_id_with_their_photos(engine: Engine, grouped: Grouped) ->
         db.execute(
             text("UPDATE image SET duplicate_of = (SELECT image_id FROM face WHERE id = :a)"
                  " WHERE id = (SELECT image_id FROM face WHERE id = :b)"),
-            {"a": faces[0], "b": grouped.nobody[0]},
+            {"a": faces[0], "b": grouped.ungrouped[0]},
         )  # fmt: skip
         listed = list_faces_of_person(db, first, limit=3)
         rest = list_faces_of_person(db, first, limit=3, after=listed[-1].id)
@@ -133,10 +133,10 @@ def test_faces_come_by_id_with_their_photos(engine: Engine, grouped: Grouped) ->
         assert hashlib.sha256(thumbnail).hexdigest().startswith(one.thumbnail_tag or "?")
 
 
-def test_faces_of_nobody_are_those_of_the_pack(engine: Engine, grouped: Grouped) -> None:
+def test_ungrouped_faces_are_those_of_the_pack(engine: Engine, grouped: Grouped) -> None:
     with begin(engine) as db:
-        listed = list_ungrouped_faces(db, pack=PACK, limit=10, after=grouped.nobody[0])
-        assert [face.id for face in listed] == grouped.nobody[1:]
+        listed = list_ungrouped_faces(db, pack=PACK, limit=10, after=grouped.ungrouped[0])
+        assert [face.id for face in listed] == grouped.ungrouped[1:]
         assert count_ungrouped_faces(db, pack=PACK) == 3
         assert list_ungrouped_faces(db, pack="other", limit=10) == []
         assert count_ungrouped_faces(db, pack="other") == 0

@@ -36,7 +36,7 @@ Work = Callable[[Session], object]
 
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
-    return fill_people(engine, 30, 20, 10, nobody=10)
+    return fill_people(engine, 30, 20, 10, ungrouped=10)
 
 
 def run_at_once(engine: Engine, *works: Work) -> list[object]:

@@ -24,7 +24,7 @@ Change = Callable[[Session, Grouped], int | None]
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
     """Anna (4 faces), Bea (3), hidden (2), nobody (3)."""
-    grouped = fill_people(engine, 4, 3, 2, nobody=3)
+    grouped = fill_people(engine, 4, 3, 2, ungrouped=3)
     with begin(engine) as db:
         rename(db, grouped.ids[0], "Anna", version=1)
         rename(db, grouped.ids[1], "Bea", version=1)
@@ -76,7 +76,7 @@ def move_all_to_nobody(db: Session, grouped: Grouped) -> int:
 
 
 def place_with_new(db: Session, grouped: Grouped) -> int:
-    faces = grouped.nobody
+    faces = grouped.ungrouped
     return move_ungrouped_faces(db, faces, to=Elsewhere.NEW, pack=PACK, now=NOW).change_id
 
 
@@ -190,10 +190,10 @@ def test_a_person_whom_the_change_made_and_clustering_filled_stays(
     group(db, [0] * 9 + [new] * 3)
     undone = undo_change(db, change_id, now=NOW)
     assert new in undone.person_ids
-    assert {people_of_faces(db)[face] for face in grouped.nobody} == {new}
+    assert {people_of_faces(db)[face] for face in grouped.ungrouped} == {new}
 
 
-def test_the_journal_keeps_nothing_of_earlier_changes(db: Session, grouped: Grouped) -> None:
+def test_the_undo_log_keeps_nothing_of_earlier_changes(db: Session, grouped: Grouped) -> None:
     merge_all(db, grouped)
     edit_person(db, grouped.ids[2], PersonEdit.hiding(False), version=3, now=NOW)
     rows = {
@@ -204,7 +204,7 @@ def test_the_journal_keeps_nothing_of_earlier_changes(db: Session, grouped: Grou
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_the_journal_goes_with_a_person_who_is_erased(
+def test_the_undo_log_goes_with_an_erased_person(
     db: Session, grouped: Grouped, number: int
 ) -> None:
     anna, bea = grouped.ids[:2]

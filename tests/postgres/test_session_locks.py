@@ -68,7 +68,7 @@ def test_a_driver_that_was_told_to_stop_is_waited_for(engine: Engine) -> None:
         assert is_held(engine, session_id)
 
 
-def test_patience_with_a_driver_that_does_not_stop_has_an_end(engine: Engine) -> None:
+def test_waiting_for_a_driver_that_does_not_stop_has_a_timeout(engine: Engine) -> None:
     session_id = start(engine)
     with begin(engine) as db:
         move_session(db, session_id, Move.PAUSE, now=NOW)

@@ -107,7 +107,7 @@ def run(file_ids: Sequence[int], log: Path, *, leaves: bool = False) -> tuple[li
     return sorted(seen), given_up
 
 
-def test_a_photo_that_crashes_its_worker_is_given_up_and_its_neighbours_are_done_once(
+def test_a_photo_that_crashes_its_worker_is_abandoned_and_its_neighbours_are_done_once(
     tmp_path: Path,
 ) -> None:
     seen, given_up = run([5, 6, POISON, 8, 10, 11], tmp_path / "log")

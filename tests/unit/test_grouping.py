@@ -99,14 +99,14 @@ def test_groups_are_numbered_from_the_largest() -> None:
     assert (np.diff(sizes) <= 0).all()
 
 
-def test_strengths_lie_between_0_and_1_and_are_0_for_nobody() -> None:
+def test_strengths_lie_between_0_and_1_and_are_0_for_noise() -> None:
     found = cluster(make_embeddings(300))
     assert (found.strengths >= 0).all() and (found.strengths <= 1).all()
     assert (found.strengths[found.labels < 0] == 0).all()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_fewer_faces_than_a_group_give_nobody(count: int) -> None:
+def test_fewer_faces_than_a_group_make_no_group(count: int) -> None:
     vectors = make_embeddings(10)[:count]
     assert cluster_vectors(vectors).tolist() == [-1] * count
     assert cluster_vectors(vectors, lone_reach=2).tolist() == [-1] * count
@@ -146,7 +146,7 @@ def test_a_lone_person_does_not_take_in_strangers() -> None:
     assert labels.tolist() == [0] * 5 + [-1] * 4
 
 
-def test_strangers_alone_are_nobody_even_with_a_lone_reach() -> None:
+def test_strangers_alone_are_noise_even_with_a_lone_reach() -> None:
     assert (cluster_vectors(normalize(np.eye(20)), lone_reach=1.0) == -1).all()
 
 

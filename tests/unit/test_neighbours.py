@@ -83,7 +83,7 @@ def all_distances_fast(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float
     return np.sqrt(np.maximum(0, 2 - 2 * wide @ wide.T))
 
 
-def test_squares_say_together_what_the_whole_says() -> None:
+def test_tiles_together_give_what_the_whole_gives() -> None:
     vectors = make_embeddings(150)
     prefilter = FloatPrefilter(vectors)
     sample = plan_sample(150, min_samples=3, k=8)

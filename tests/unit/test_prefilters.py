@@ -25,7 +25,7 @@ def gpu_on_cpu(vectors: Vectors, places: npt.NDArray[np.int64] | None) -> GpuPre
     return GpuPrefilter(vectors if places is None else vectors[places], provider="CPU")
 
 
-SIEVES = [float_prefilter, integer_prefilter, gpu_on_cpu]
+PREFILTERS = [float_prefilter, integer_prefilter, gpu_on_cpu]
 
 
 def opposite(count: int) -> Vectors:
@@ -77,9 +77,9 @@ def reaching(vectors: Vectors, thresholds: npt.NDArray[np.float64]) -> set[tuple
     return set(zip(*(ends.tolist() for ends in np.nonzero(np.triu(is_near, 1))), strict=True))
 
 
-@pytest.mark.parametrize("make_prefilter", SIEVES)
+@pytest.mark.parametrize("make_prefilter", PREFILTERS)
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_every_pair_that_reaches_a_floor_comes_through_once(
+def test_every_pair_that_reaches_a_threshold_comes_through_once(
     make_prefilter: MakePrefilter, library: str
 ) -> None:
     vectors = LIBRARIES[library](600)
@@ -91,7 +91,7 @@ def test_every_pair_that_reaches_a_floor_comes_through_once(
     assert all(left < right for left, right in found)
 
 
-@pytest.mark.parametrize("make_prefilter", SIEVES)
+@pytest.mark.parametrize("make_prefilter", PREFILTERS)
 def test_few_other_pairs_come_through(make_prefilter: MakePrefilter) -> None:
     vectors = make_embeddings(600, dim=512)
     thresholds = np.full(600, 0.3)
@@ -101,7 +101,7 @@ def test_few_other_pairs_come_through(make_prefilter: MakePrefilter) -> None:
     assert through <= reaching(vectors, thresholds - 0.06)
 
 
-@pytest.mark.parametrize("make_prefilter", SIEVES)
+@pytest.mark.parametrize("make_prefilter", PREFILTERS)
 def test_blocks_of_any_size_say_together_what_the_whole_says(make_prefilter: MakePrefilter) -> None:
     vectors = make_embeddings(1300, dim=64)
     prefilter, thresholds = make_prefilter(vectors, None), np.full(1300, 0.5)
@@ -119,7 +119,7 @@ def test_blocks_of_any_size_say_together_what_the_whole_says(make_prefilter: Mak
     assert together == find_candidates(prefilter, (0, 1300), (0, 1300), thresholds=thresholds)
 
 
-@pytest.mark.parametrize("make_prefilter", SIEVES)
+@pytest.mark.parametrize("make_prefilter", PREFILTERS)
 def test_pairs_of_one_group_are_left_out(make_prefilter: MakePrefilter) -> None:
     vectors = make_embeddings(1300, dim=64)
     groups, thresholds = np.arange(1300) // 300, np.full(1300, 0.4)
@@ -132,8 +132,8 @@ def test_pairs_of_one_group_are_left_out(make_prefilter: MakePrefilter) -> None:
     assert expected <= found
 
 
-@pytest.mark.parametrize("make_prefilter", SIEVES)
-def test_a_sieve_may_hold_some_of_the_vectors_in_another_order(
+@pytest.mark.parametrize("make_prefilter", PREFILTERS)
+def test_a_prefilter_may_hold_some_of_the_vectors_in_another_order(
     make_prefilter: MakePrefilter,
 ) -> None:
     vectors = make_embeddings(700, dim=64)
@@ -145,7 +145,7 @@ def test_a_sieve_may_hold_some_of_the_vectors_in_another_order(
     assert reaching(vectors[places], thresholds) <= found
 
 
-@pytest.mark.parametrize("make_prefilter", SIEVES)
+@pytest.mark.parametrize("make_prefilter", PREFILTERS)
 @pytest.mark.parametrize(
     ("rows", "columns", "count"),
     [
@@ -168,7 +168,7 @@ def test_picked_columns_are_different_and_never_the_row_itself(
     assert all(len(set(row)) == count for row in picked.tolist())
 
 
-@pytest.mark.parametrize("make_prefilter", SIEVES)
+@pytest.mark.parametrize("make_prefilter", PREFILTERS)
 def test_picked_columns_are_near(make_prefilter: MakePrefilter) -> None:
     vectors = make_embeddings(3000, dim=128)
     picked = make_prefilter(vectors, None).pick((0, 200), (0, 3000), count=3)
@@ -178,9 +178,9 @@ def test_picked_columns_are_near(make_prefilter: MakePrefilter) -> None:
     assert np.median(ranks.max(axis=1)) <= 4
 
 
-@pytest.mark.parametrize("make_prefilter", SIEVES)
+@pytest.mark.parametrize("make_prefilter", PREFILTERS)
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_the_tree_is_the_same_whatever_the_sieve(
+def test_the_tree_is_the_same_with_every_prefilter(
     make_prefilter: MakePrefilter, library: str
 ) -> None:
     distinct = find_distinct(LIBRARIES[library](500))
