@@ -190,6 +190,7 @@ def check_end(
     assert not outcome(engine, root)
 
 
+@pytest.mark.drill
 def test_a_session_resumed_at_once_goes_on(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
@@ -207,6 +208,7 @@ def test_a_session_resumed_at_once_goes_on(
     wait_until_settled(server, session_id, tables)
 
 
+@pytest.mark.drill
 def test_a_cancelled_session_can_be_restarted_at_once(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
@@ -226,6 +228,7 @@ def test_a_cancelled_session_can_be_restarted_at_once(
     wait_until_settled(server, session_id, tables)
 
 
+@pytest.mark.drill
 def test_a_driver_that_is_killed_is_missed_and_the_session_can_be_resumed(
     server: Headcount,
     tables: Engine,
@@ -250,6 +253,7 @@ def test_a_driver_that_is_killed_is_missed_and_the_session_can_be_resumed(
     check_end(server, tables, session_id, undisturbed, root=tmp_path / "killed")
 
 
+@pytest.mark.drill
 def test_a_stopped_ray_job_leaves_its_session_paused(
     server: Headcount, tables: Engine, tmp_path: Path
 ) -> None:
@@ -285,6 +289,7 @@ def command(server: Headcount, module: str, *arguments: object) -> tuple[int, st
     return done.returncode, done.stdout
 
 
+@pytest.mark.drill
 def test_a_paused_session_survives_a_restart_of_everything(
     headcount: Headcount, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def test_workers_live_view_replica_database_and_driver_are_killed_in_one_run(
     assert drill_phases(demo_library, tmp_path, victims).differences(undisturbed) == []
 
 
+@pytest.mark.drill
 def test_a_driver_is_killed_again_and_again(
     demo_library: Path, tmp_path: Path, undisturbed: Outcome
 ) -> None:
@@ -93,6 +94,7 @@ def kill_surely(victim: str, run: Headcount) -> None:
         process.wait()
 
 
+@pytest.mark.drill
 def test_a_database_that_refuses_everybody_for_ten_seconds_is_waited_for_in_sight(
     demo_library: Path, tmp_path: Path, undisturbed: Outcome
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_database_that_refuses_everybody_for_ten_seconds_is_waited_for_in_sigh
     assert waited[-1] is None
 
 
+@pytest.mark.drill
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_disk_that_is_full_is_waited_for_in_sight(
     demo_library: Path, tmp_path: Path, undisturbed: Outcome

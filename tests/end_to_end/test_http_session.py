@@ -105,6 +105,7 @@ def test_photos_are_shown_before_their_batch_is_committed(
     check_the_law(poll_to_the_end(server, session_id, every_s=0.2))
 
 
+@pytest.mark.drill
 def test_those_who_work_on_photos_give_way_to_those_who_answer(
     server: Headcount, tmp_path: Path
 ) -> None:
@@ -144,6 +145,7 @@ def read_niceness(process: psutil.Process) -> list[int]:
     return [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in process.threads()]
 
 
+@pytest.mark.drill
 def test_a_phase_is_running_from_its_first_second_and_has_its_times(
     server: Headcount, tmp_path: Path
 ) -> None:
@@ -185,6 +187,7 @@ def submit(server: Headcount, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.drill
 def test_a_job_runs_on_the_ray_that_it_was_sent_to_though_another_one_started_since(
     server: Headcount, tmp_path: Path
 ) -> None:

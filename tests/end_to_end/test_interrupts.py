@@ -28,12 +28,13 @@ def read_until(run: Headcount, word: str) -> str:
     return said
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("word", "pause_s"),
     [
         pytest.param("Session 1:", 0.0, id="at once, while workers start"),
-        pytest.param("Session 1:", 0.5, id="half a second later"),
-        pytest.param("Serving at", 0.0, id="while it serves"),
+        pytest.param("Session 1:", 0.5, marks=pytest.mark.drill, id="half a second later"),
+        pytest.param("Serving at", 0.0, marks=pytest.mark.drill, id="while it serves"),
     ],
 )
 def test_a_second_ctrl_c_ends_everything_at_once_without_a_traceback(

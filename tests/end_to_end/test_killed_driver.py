@@ -25,6 +25,7 @@ def hold_commits(run: Headcount) -> CommitSlots | None:
         return None
 
 
+@pytest.mark.drill
 def test_after_a_driver_is_killed_everything_ends_and_the_next_run_goes_on(
     demo_library: Path, headcount: Headcount
 ) -> None:

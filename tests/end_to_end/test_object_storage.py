@@ -34,6 +34,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     server.stop()
 
 
+@pytest.mark.drill
 def test_a_library_in_an_object_store_has_the_same_people(
     headcount: Headcount,
     s3: dict[str, str],

@@ -126,6 +126,7 @@ def cluster_killing(
     return Grouped(frozenset(map(frozenset, groups.values())), phase), killed
 
 
+@pytest.mark.drill
 def test_the_clustering_task_its_blocks_and_the_driver_are_killed(
     faces_to_group: tuple[FinishedLibrary, int], tmp_path: Path
 ) -> None:

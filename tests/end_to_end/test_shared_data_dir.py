@@ -15,6 +15,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.long
 
 
+@pytest.mark.drill
 def test_a_run_that_ends_leaves_the_other_one_visible(
     headcount: Headcount, demo_library: Path, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def test_no_photo_is_changed_moved_or_written(
     assert describe_files(demo_library) == finished_library.photos_before
 
 
+@pytest.mark.drill
 @pytest.mark.long
 def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path: Path) -> None:
     make_pictures(tmp_path / "photos", 800)
@@ -74,6 +75,7 @@ def test_ctrl_c_pauses_and_the_same_root_goes_on(headcount: Headcount, tmp_path:
         check_session(db, session.id)
 
 
+@pytest.mark.drill
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("phase", "line"), [("training", "Reading photos: "), ("face_detection", "Finding faces: ")]
@@ -143,6 +145,7 @@ def test_a_wrong_setting_is_named(
     assert "HEADCOUNT_PORT" in said
 
 
+@pytest.mark.drill
 @pytest.mark.long
 def test_a_library_in_which_every_photo_fails_ends_as_failed(
     headcount: Headcount, tmp_path: Path
@@ -156,6 +159,7 @@ def test_a_library_in_which_every_photo_fails_ends_as_failed(
         assert get_session(db, 1).status is SessionStatus.FAILED
 
 
+@pytest.mark.drill
 @pytest.mark.long
 def test_two_runs_with_their_own_data_and_ports_live_side_by_side(tmp_path: Path) -> None:
     make_pictures(tmp_path / "photos", 40)

@@ -28,6 +28,7 @@ def test_every_package_that_could_send_something_is_kept_from_it() -> None:
     assert not check_senders(LOCKED, TABLE, project_dir=PROJECT_DIR).problems
 
 
+@pytest.mark.drill
 @pytest.mark.long
 def test_no_package_holds_a_word_of_telemetry_that_nobody_has_reviewed() -> None:
     assert not check_sources(LOCKED, TABLE, installed=INSTALLED).problems

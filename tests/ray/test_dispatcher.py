@@ -127,12 +127,14 @@ def test_a_photo_that_crashes_its_worker_is_found_though_others_are_left(tmp_pat
     assert (seen, given_up) == ([LEAVER, 10, 11], [POISON])
 
 
+@pytest.mark.drill
 @pytest.mark.long
-def test_a_photo_that_its_worker_never_comes_back_from_is_given_up_too(tmp_path: Path) -> None:
+def test_a_photo_that_its_worker_never_comes_back_from_is_abandoned_too(tmp_path: Path) -> None:
     seen, given_up = run([6, 8, SLEEPER, 10], tmp_path / "log")
     assert (seen, given_up) == ([6, 8, 10], [SLEEPER])
 
 
+@pytest.mark.drill
 @pytest.mark.long
 def test_a_phase_whose_workers_all_die_ends_with_what_the_last_one_said(tmp_path: Path) -> None:
     with pytest.raises(PhaseFailed, match="Workers keep dying"):

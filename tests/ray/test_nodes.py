@@ -156,6 +156,7 @@ def at_home(
         stop_embedded(data_dir)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_any_number_of_nodes_finds_the_same_people(
     server_url: str, demo_library: Path, tmp_path: Path, at_home: tuple[object, ...], count: int
@@ -234,6 +235,7 @@ def web_server(demo_library: Path) -> Iterator[str]:
     server.shutdown()
 
 
+@pytest.mark.drill
 def test_photos_behind_a_url_are_found_on_every_node(
     server_url: str, web_server: str, tmp_path: Path
 ) -> None:

@@ -78,7 +78,7 @@ HAPROXY = {
 }
 
 
-@pytest.fixture(params=[{}, HAPROXY], ids=["", "haproxy"])
+@pytest.fixture(params=[{}, pytest.param(HAPROXY, marks=pytest.mark.drill)], ids=["", "haproxy"])
 def deployed(
     database_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Deployed]:

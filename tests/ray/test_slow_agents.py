@@ -21,6 +21,7 @@ RAYLET_WAITS_S = 15.0
 MARK = "dashboard/agent.py"
 
 
+@pytest.mark.drill
 def test_ray_starts_while_the_agents_of_its_raylet_stand_still(
     demo_library: Path, tmp_path: Path
 ) -> None:
