@@ -32,6 +32,8 @@ def run_command(
     try:
         return work()
     except HeadcountError as error:
+        if was_interrupted(error):  # Such as a database that did not answer because of Ctrl-C.
+            return INTERRUPTED
         say(str(error))
         codes = {**EXIT_CODES, **(but or {})}
         return next(codes[kind] for kind in type(error).__mro__ if kind in codes)

@@ -8,6 +8,7 @@ import pytest
 
 from cluster.core.errors import (
     BadSetting,
+    DatabaseUnavailable,
     DatabaseUnusable,
     HeadcountError,
     NotFound,
@@ -18,7 +19,7 @@ from cluster.core.errors import (
     SessionRunning,
 )
 from jobs import control, erase, library, regroup, status, train
-from jobs.command import BAD_ARGUMENTS, EXIT_CODES, FAILED, run_command
+from jobs.command import BAD_ARGUMENTS, EXIT_CODES, FAILED, INTERRUPTED, run_command
 
 ERRORS: tuple[HeadcountError, ...] = (
     BadSetting("--root", "name it."),
@@ -88,3 +89,16 @@ def test_what_is_no_error_of_ours_is_not_handled_here() -> None:
 
     with pytest.raises(OSError, match="the disk is full"):
         run_command(fail)
+
+
+def test_an_error_that_ctrl_c_caused_ends_as_ctrl_c_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work() -> int:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise DatabaseUnavailable("no answer") from interrupt
+
+    assert run_command(work) == INTERRUPTED
+    assert capsys.readouterr().err == ""
