@@ -39,6 +39,8 @@ from tests.library import NOW, start_session
 from tests.local_ray import local_ray
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 TIMEOUT_S = 15.0
 """A hundred times what a good photo of these takes; the hostile one takes a quarter of an hour."""
 
@@ -178,8 +180,6 @@ from cluster.core.photos import Item
 from cluster.tasks.ingest import PhotoReader, ReadLimits, read_item
 from cluster.vision.photos import scans
 from cluster.vision.sources.deadlines import is_burdened
-
-pytestmark = pytest.mark.long
 
 scans.MAX_SCANS = 1_000_000
 reader = PhotoReader(ReadLimits(10**9, 10**9, float(sys.argv[1])), copies=None)
