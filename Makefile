@@ -23,9 +23,10 @@ endif
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PYTHON_CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
-# By file, because the tests of a file share what is started for them. (pytest-xdist 3.8 does not
+# By file, because the tests of a file share what is started for them, and in the order of the
+# folders, so that the small files come last. (pytest-xdist 3.8 does not
 # find the groups of `loadgroup` in pytest 9.2.)
-PYTEST = $(PYTHON) -m pytest -n $(or $(WORKERS),2) --dist loadfile
+PYTEST = $(PYTHON) -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 INSTALL := $(PYTHON) -m jobs.install
 DEMO := data/demo
 AUDIT := $(VENV)/audit

@@ -76,9 +76,12 @@ def as_command(main: Callable[[], int]) -> int:
 
 def was_interrupted(error: BaseException) -> bool:
     """Tell whether Ctrl-C caused an error: interrupted code may raise an error of its own."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, KeyboardInterrupt):
+    chain: list[BaseException] = []
+    now: BaseException | None = error
+    # An error may be its own cause: `raise error from error`.
+    while now is not None and now not in chain:
+        if isinstance(now, KeyboardInterrupt):
             return True
-        seen = seen.__cause__ or seen.__context__
+        chain.append(now)
+        now = now.__cause__ or now.__context__
     return False

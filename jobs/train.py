@@ -164,7 +164,7 @@ def check_request(options: argparse.Namespace, settings: Settings) -> Request:
     try:
         check_root(root)
     except (RootNotFound, RootEmpty) as error:
-        raise explain_root(settings, error) from error
+        raise explain_root(settings, error) from None
     pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
     return Request(root, options.name, keep=options.keep, pack=pack)
 

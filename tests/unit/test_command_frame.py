@@ -102,3 +102,12 @@ def test_an_error_that_ctrl_c_caused_ends_as_ctrl_c_does(
 
     assert run_command(work) == INTERRUPTED
     assert capsys.readouterr().err == ""
+
+
+def test_an_error_that_is_its_own_cause_is_told() -> None:
+    error = RootEmpty("/photos", "no photo in it")
+
+    def work() -> int:
+        raise error from error
+
+    assert run_command(work) == FAILED
