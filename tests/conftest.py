@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +60,16 @@ def finished_library(
     assert code == 0, output
     yield FinishedLibrary(run.data_dir, output, before)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_ray_of_others(request: pytest.FixtureRequest) -> None:
+    """End the Ray that tests share before a file whose tests use none, or one of their own."""
+    local_ray = sys.modules.get("tests.local_ray")
+    own = [item for item in request.session.items if item.path == request.path]
+    uses_it = any("shared_ray" in getattr(item, "fixturenames", ()) for item in own)
+    if local_ray is not None and not uses_it:
+        local_ray.end_kept_ray()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,14 +16,6 @@ def kept_ray() -> Iterator[None]:
     end_kept_ray()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def no_ray_of_others(request: pytest.FixtureRequest) -> None:
-    """End the shared Ray before a file whose tests start their own."""
-    own = [item for item in request.session.items if item.path == request.path]
-    if not any("shared_ray" in getattr(item, "fixturenames", ()) for item in own):
-        end_kept_ray()
-
-
 @pytest.fixture
 def shared_ray(kept_ray: None) -> None:
     """Ray with two CPUs on this machine, without a dashboard."""
