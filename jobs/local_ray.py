@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,6 +72,7 @@ def connected(address: str | None, *, settings: Settings, namespace: str) -> Ite
     """
     prepare_environment()
     with ExitStack() as stack:
+        folder = None
         if address is not None:
             context = connect(address, namespace=namespace)
         else:
@@ -83,7 +84,7 @@ def connected(address: str | None, *, settings: Settings, namespace: str) -> Ite
             (folder / ADDRESS_FILE).write_text(gcs_address)
             running = RunningRay(gcs_address, context.dashboard_url or "", str(folder))
             stack.enter_context(announced(running, data_dir=settings.data_dir))
-        stack.callback(ray.shutdown)
+        stack.callback(shut_down, folder)
         yield context
 
 
@@ -197,16 +198,39 @@ def takes_too_long(said: str) -> bool:
     return any(word in said.lower() for word in ("timed out", "timeout", "time out", "failed to"))
 
 
+def shut_down(folder: Path | None) -> None:
+    """Disconnect from Ray; end the local one in `folder` whole.
+
+    When Ray stops its dashboard, the dashboard's own processes go on for a moment as orphans, and
+    write to the folder.
+    """
+    started = [] if folder is None else list_processes(folder)
+    ray.shutdown()
+    kill(started)
+
+
 def end_processes(folder: Path) -> None:
-    """Kill the processes that a failed start left running: those with `folder` in their command."""
-    mark = str(folder)
-    left = [p for p in psutil.Process().children(recursive=True) if mark in " ".join(_line(p))]
-    for process in left:
-        try:
+    """Kill the processes that a start left running: those with `folder` in their command."""
+    kill(list_processes(folder))
+
+
+def list_processes(folder: Path) -> list[psutil.Process]:
+    """Return this process's descendants that were started for a Ray in `folder`."""
+    started: dict[int, psutil.Process] = {}
+    for process in psutil.Process().children(recursive=True):
+        if str(folder) in " ".join(_line(process)):
+            started[process.pid] = process
+            with suppress(psutil.Error):
+                started |= {child.pid: child for child in process.children(recursive=True)}
+    return list(started.values())
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill what still runs of `processes`, and wait until it has ended, for ten seconds at most."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(left, timeout=10)
+    psutil.wait_procs(processes, timeout=10)
 
 
 def _line(process: psutil.Process) -> list[str]:

@@ -71,6 +71,10 @@ def remove_ended(parent: Path) -> None:
         if not is_held(lock):
             shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
             lock.unlink(missing_ok=True)
+    for folder in parent.glob("????"):
+        # A process that outlived its Ray wrote once more; a Ray that runs has a lock.
+        if not folder.with_suffix(".lock").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_all_but_logs(folder: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pwd
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import ray
 
 from cluster.core.errors import RayUnavailable
 from cluster.ray_internals import DASHBOARD_MODULES
@@ -110,3 +113,21 @@ def test_the_dashboards_modules_are_rays_but_the_one_that_asks_the_clouds() -> N
     names |= {m.__name__ for m in get_all_modules(SubprocessModule)}
     assert names - set(DASHBOARD_MODULES) == {"UsageStatsHead"}
     assert set(DASHBOARD_MODULES) < names
+
+
+def test_the_end_of_ray_is_the_end_of_what_its_processes_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dashboard's own processes do not name the folder, and outlive the dashboard."""
+    dashboard = psutil.Popen(
+        ["sh", "-c", "sleep 1000 & echo $!; wait", str(tmp_path)], stdout=subprocess.PIPE
+    )
+    own = psutil.Process(int(dashboard.stdout.readline()))
+    monkeypatch.setattr(ray, "shutdown", lambda: end(dashboard))
+    local_ray.shut_down(tmp_path)
+    assert not own.is_running()
+
+
+def end(process: psutil.Popen) -> None:
+    process.kill()
+    process.wait()

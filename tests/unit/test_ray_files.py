@@ -128,6 +128,10 @@ def test_of_rays_that_ended_the_last_ones_logs_stay_and_nothing_else(temporary: 
                 (session / name / "file").touch()
             (folder / "session_latest").symlink_to(session)
             (folder / "left-by-a-process").mkdir()
+        (folder.with_name("abcd") / "written-after-its-end").mkdir(parents=True)
+    with open_ray_folder() as folder:
+        (folder / "session_1/logs").mkdir(parents=True)
+        (folder / "session_1/logs/file").touch()
     (parent,) = temporary.iterdir()
     (last,) = [entry for entry in parent.iterdir() if entry.is_dir()]
     assert last == folder
