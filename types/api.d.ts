@@ -8,7 +8,7 @@ interface BoxBody {
   bottom: number;
 }
 
-type ChangeKind = "rename" | "hide" | "merge" | "move" | "undo";
+type ChangeKind = "rename" | "hide" | "merge" | "move" | "verdict" | "answer" | "cover" | "birth_date" | "undo";
 
 interface ChangedBody {
   person: PersonBody;

@@ -16,7 +16,31 @@ class ChangeKind(StrEnum):
     HIDE = "hide"
     MERGE = "merge"
     MOVE = "move"
+    VERDICT = "verdict"
+    ANSWER = "answer"
+    COVER = "cover"
+    BIRTH_DATE = "birth_date"
     UNDO = "undo"
+
+
+class FaceVerdict(StrEnum):
+    """What a user says about a face that belongs to no person.
+
+    NOT_A_FACE: a statue, a poster, a pattern, or too blurry. STRANGER: never suggested. HIDDEN:
+    shown nowhere. Such a face is in no group.
+    """
+
+    NOT_A_FACE = "not_a_face"
+    STRANGER = "stranger"
+    HIDDEN = "hidden"
+
+
+class Answer(StrEnum):
+    """A user's answer to the question whether two faces are the same person."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_SURE = "not_sure"
 
 
 class Elsewhere(StrEnum):

@@ -133,7 +133,7 @@ def test_why_items_were_skipped_becomes_a_column_and_nothing_else_changes(engine
     load_dump(engine, "0005")
     before = read_everything(engine)
     assert all(before.values()), "the dump has rows in every table"
-    upgrade_schema(engine)
+    migrate(engine, "0006")
     after = read_everything(engine)
     for phase in before["session_phase"]:
         phase["high_water_mark"] = phase.pop("floor")
@@ -144,6 +144,37 @@ def test_why_items_were_skipped_becomes_a_column_and_nothing_else_changes(engine
     }
     marks = "SELECT high_water_mark FROM session_phase WHERE high_water_mark > 0 ORDER BY 1"
     assert rows(engine, marks) == [(9,), (10,), (10,)]
+
+
+def migrate(engine: Engine, revision: str) -> None:
+    with engine.begin() as connection:
+        command.upgrade(migration_config(connection), revision)
+
+
+def test_the_tables_of_people_get_columns_and_lose_nothing(engine: Engine) -> None:
+    load_dump(engine, "0006")
+    before = read_everything(engine)
+    assert all(before.values()), "the dump has rows in every table"
+    upgrade_schema(engine)
+    after = read_everything(engine)
+    assert after.keys() - before.keys() == {"face_answer"}
+    for table, held in before.items():
+        added = {name for row in after[table] for name in row.keys() - held[0].keys()}
+        assert all(row.pop(name) is None for row in after[table] for name in added)
+        assert sorted(map(str, map(sort_keys, after[table]))) == sorted(
+            map(str, map(sort_keys, held))
+        )
+
+
+def test_what_could_be_undone_before_more_than_one_change_was_kept_still_can(
+    engine: Engine,
+) -> None:
+    load_dump(engine, "0006")
+    upgrade_schema(engine)
+    with begin(engine) as db:
+        assert {person.id: person.faces for person in list_people(db, pack=PACK, limit=10)}[1] == 2
+        undo_change(db, 1, now=NOW)
+        assert {person.id: person.faces for person in list_people(db, pack=PACK, limit=10)}[1] == 1
 
 
 def sort_keys(row: dict[str, Any]) -> dict[str, Any]:

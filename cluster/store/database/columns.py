@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Constraint,
+    Date,
     DateTime,
     Enum,
     LargeBinary,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-from cluster.core.changes import ChangeKind
+from cluster.core.changes import Answer, ChangeKind, FaceVerdict
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 
 
@@ -72,13 +73,17 @@ class Table(DeclarativeBase):
     type_annotation_map: Mapping[Any, Any] = {
         **{
             kind: _values(kind)
-            for kind in (SessionStatus, PhaseName, PhaseStatus, ItemState, SkipReason, ChangeKind)
+            for kind in (
+                *(SessionStatus, PhaseName, PhaseStatus, ItemState, SkipReason),
+                *(ChangeKind, FaceVerdict, Answer),
+            )
         },
         int: BigInteger(),
         float: REAL(),
         str: Text(),
         bytes: LargeBinary(),
         datetime: DateTime(timezone=True),
+        date: Date(),
         dict[str, Any]: JSONB(),
         list[float]: ARRAY(REAL),
     }

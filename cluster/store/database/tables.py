@@ -1,18 +1,26 @@
-"""The tables. An enum column holds the values of its StrEnum as text, with a check."""
+"""The tables; those of people are in people_tables.py.
+
+An enum column holds the values of its StrEnum as text, with a check.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cluster.core.changes import ChangeKind
 from cluster.core.duplicates import QUARTER_SHIFTS
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 from cluster.store.database.columns import Table as Table
+from cluster.store.database.people_tables import ErasedFace as ErasedFace
+from cluster.store.database.people_tables import Face as Face
+from cluster.store.database.people_tables import FaceAnswer as FaceAnswer
+from cluster.store.database.people_tables import Person as Person
+from cluster.store.database.people_tables import PersonChange as PersonChange
+from cluster.store.database.people_tables import PersonChangeFace as PersonChangeFace
+from cluster.store.database.people_tables import PersonChangePerson as PersonChangePerson
 
 PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in QUARTER_SHIFTS)
 """The quarters of a pHash as SQL; similar pHashes share one (cluster/core/duplicates.py)."""
@@ -219,128 +227,3 @@ class Detection(Table):
     pack: Mapped[str] = mapped_column(primary_key=True)
     faces: Mapped[int]
     detected_at: Mapped[datetime]
-
-
-class Person(Table):
-    """A group of faces of one pack; `version` rises with each change that a user makes.
-
-    `name_key` is the folded name (fold_name), which is unique within a pack.
-    """
-
-    __tablename__ = "person"
-
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    name: Mapped[str | None]
-    name_key: Mapped[str | None]
-    hidden: Mapped[bool] = mapped_column(server_default=text("false"))
-    pack: Mapped[str] = mapped_column(index=True)
-    version: Mapped[int] = mapped_column(server_default="1")
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-
-    __table_args__ = (
-        Index(
-            "uq_person_name_key",
-            "pack",
-            "name_key",
-            unique=True,
-            postgresql_where=text("name_key IS NOT NULL"),
-        ),
-    )
-
-
-class Face(Table):
-    """One face in one photo, found with one pack; coordinates in upright full-size pixels.
-
-    The indexes serve to count people, to find the best face of a person, and the ungrouped faces.
-    """
-
-    __tablename__ = "face"
-
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    image_id: Mapped[int] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"), index=True)
-    pack: Mapped[str]
-    box_left: Mapped[float]
-    box_top: Mapped[float]
-    box_right: Mapped[float]
-    box_bottom: Mapped[float]
-    landmarks: Mapped[list[float]]
-    score: Mapped[float]
-    quality: Mapped[float]
-    embedding: Mapped[Any] = mapped_column(VECTOR())
-    crop: Mapped[bytes]
-    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))
-    placed_by_user: Mapped[bool] = mapped_column(server_default=text("false"))
-
-    __table_args__ = (
-        Index("ix_face_pack_person_image", "pack", "person_id", "image_id"),
-        Index("ix_face_person_quality", "person_id", text("quality DESC"), "id"),
-        Index("ix_face_nobody", "pack", "id", postgresql_where=text("person_id IS NULL")),
-    )
-
-
-class ErasedFace(Table):
-    """The rectangle of a face that a user erased with its person, and nothing else of the face.
-
-    No pack finds a face there again.
-    """
-
-    __tablename__ = "erased_face"
-
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    image_id: Mapped[int] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"), index=True)
-    box_left: Mapped[float]
-    box_top: Mapped[float]
-    box_right: Mapped[float]
-    box_bottom: Mapped[float]
-
-
-class PersonChange(Table):
-    """The last change that a user made to the people of a pack, so that it can be undone.
-
-    Earlier changes are not kept. The change is deleted with the people that it concerns
-    (`person_id`, `other_id`), and its faces with theirs, so nothing erased stays here.
-    """
-
-    __tablename__ = "person_change"
-
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    pack: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[ChangeKind]
-    person_id: Mapped[int | None] = mapped_column(
-        ForeignKey("person.id", ondelete="CASCADE"), index=True
-    )
-    other_id: Mapped[int | None] = mapped_column(
-        ForeignKey("person.id", ondelete="CASCADE"), index=True
-    )
-    created_at: Mapped[datetime]
-
-
-class PersonChangePerson(Table):
-    """A person as it was before the change; the person may not exist any more."""
-
-    __tablename__ = "person_change_person"
-
-    change_id: Mapped[int] = mapped_column(
-        ForeignKey("person_change.id", ondelete="CASCADE"), primary_key=True
-    )
-    person_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    name: Mapped[str | None]
-    hidden: Mapped[bool]
-    version: Mapped[int]
-    created_at: Mapped[datetime]
-
-
-class PersonChangeFace(Table):
-    """The person of a face before the change, and whether a user had placed the face."""
-
-    __tablename__ = "person_change_face"
-
-    change_id: Mapped[int] = mapped_column(
-        ForeignKey("person_change.id", ondelete="CASCADE"), primary_key=True
-    )
-    face_id: Mapped[int] = mapped_column(
-        ForeignKey("face.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
-    person_id: Mapped[int | None]
-    placed_by_user: Mapped[bool]
