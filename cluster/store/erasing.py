@@ -76,7 +76,7 @@ _FORGET_CHANGES = text(
     """
     DELETE FROM person_change WHERE id IN (
         SELECT change_id FROM person_change_person WHERE person_id = ANY(:ids)
-    )
+    ) OR person_id = ANY(:ids) OR other_id = ANY(:ids)
     """
 )
 _FIND_FACELESS = text(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from cluster.core.changes import ChangeKind, Elsewhere, LastChange, PersonEdit
 from cluster.core.errors import NotFound, NotLastChange
 from cluster.store.database.engine import begin
+from cluster.store.erasing import delete_people
 from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.person_edits import edit_person, merge_people
 from cluster.store.people.undo_log import find_last_change, undo_change
@@ -210,7 +211,7 @@ def test_the_undo_log_goes_with_an_erased_person(
     anna, bea = grouped.ids[:2]
     faces = grouped.people[anna][:2]
     change_id = move_faces(db, anna, faces, to=bea, version=2, now=NOW).change_id
-    db.execute(text("DELETE FROM person WHERE id = :id"), {"id": grouped.ids[number]})
+    delete_people(db, [grouped.ids[number]])
     assert find_last_change(db, pack=PACK) is None
     assert db.execute(text("SELECT count(*) FROM person_change_person")).scalar_one() == 0
     with pytest.raises(NotFound):

@@ -53,7 +53,7 @@ _PAGE = text(
     ), page AS (
         SELECT * FROM wanted ORDER BY photos DESC, faces DESC, id LIMIT :limit OFFSET :offset
     )
-    SELECT p.*, cover_face_id, cover_tag, t.total
+    SELECT p.*, cover.cover_face_id, cover_tag, t.total
     FROM (SELECT count(*) AS total FROM wanted) t LEFT JOIN page p ON true {_COVER}
     ORDER BY photos DESC, faces DESC, p.id
     """
@@ -63,7 +63,7 @@ _LOAD = text(
     f"""
     WITH {_COUNTS.format(which="person_id = ANY(:ids)")}
     SELECT p.id, p.pack, p.name, p.hidden, p.version, coalesce(s.faces, 0) AS faces,
-        coalesce(s.photos, 0) AS photos, cover_face_id, cover_tag
+        coalesce(s.photos, 0) AS photos, cover.cover_face_id, cover_tag
     FROM person p LEFT JOIN summed s USING (id) {_COVER}
     WHERE p.id = ANY(:ids)
     """
