@@ -5,8 +5,9 @@
 
 `FILE.npy` holds float32 (n, d), like the vectors of a library. Without it, embeddings are
 generated: many people with a few photos each (or, with `few`, a few people with thousands), tight
-and loose groups, and one face in five of a stranger. Both cluster with `min_cluster_size` 3 and
-`min_samples` 3. hdbscan's time grows with the square of the number of faces. If there are more than
+and loose groups, and one face in five of a stranger. hdbscan runs with `min_cluster_size` 3 and
+`min_samples` 3; the agreement is that of its groups with the same selection from Headcount's tree.
+hdbscan's time grows with the square of the number of faces. If there are more than
 `--baseline-faces`, hdbscan is measured on that many, and its time for all faces is extrapolated and
 marked as such. The memory is the peak of the process before hdbscan runs in it. The allocator has
 the settings of Headcount's workers. `--photos` and `--pack` are accepted for `make bench`, which
@@ -25,12 +26,14 @@ import time
 import numpy as np
 import numpy.typing as npt
 
+from bench.density_groups import Clustering, label_tree, load_tree_code
 from cluster.environment import KEPT_MEMORY
-from cluster.numerics.distinct import find_distinct
-from cluster.numerics.grouping import Clustering, Selection, label_tree, load_tree_code
+from cluster.numerics.distinct import DistinctVectors, find_distinct
+from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.products.integer_products import integer_prefilter
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
+from cluster.vision.packs.pack_reaches import ARCFACE
 
 MIN_SAMPLES = 3
 THREADS = os.cpu_count() or 1
@@ -53,7 +56,7 @@ def main() -> None:
     given = None if options.vectors is None else np.load(options.vectors).astype(np.float32)
     sizes = options.faces or [10_000 if given is None else len(given)]
     results = []
-    load_tree_code()  # Headcount's workers have loaded it before a session starts.
+    load_tree_code()
     for faces in sorted(sizes):
         vectors = make_faces(faces, people=options.people) if given is None else given[:faces]
         results.append(measure(vectors))
@@ -95,7 +98,7 @@ def make_faces(count: int, *, people: str, dim: int = 512) -> npt.NDArray[np.flo
 def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int]:
     """Cluster with Headcount; return its time and memory, and what it found."""
     started = time.perf_counter()
-    found, _ = cluster(vectors)
+    labels = group_faces(Faces.of_vectors(vectors), Grouping(ARCFACE), span=lambda d: span(d)[1])
     seconds = time.perf_counter() - started
     return {
         "faces": len(vectors),
@@ -103,21 +106,26 @@ def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int]:
         "seconds": seconds,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "vectors_mb": vectors.nbytes / 1e6,
-        "people": int(found.labels.max(initial=-1)) + 1,
-        "ungrouped": int((found.labels < 0).sum()),
+        "people": int(labels.max(initial=-1)) + 1,
+        "ungrouped": int((labels < 0).sum()),
     }
 
 
-def cluster(vectors: npt.NDArray[np.float32]) -> tuple[Clustering, SpanningTree]:
-    """Run all of Headcount's clustering in this process."""
-    distinct = find_distinct(vectors)
+def span(distinct: DistinctVectors) -> tuple[npt.NDArray[np.float64], SpanningTree]:
+    """Return the core distances and the tree, computed in this process."""
     workers = LocalWorkers(distinct.vectors, make_prefilter=integer_prefilter, threads=THREADS)
-    core, tree = span_vectors(distinct, workers, min_samples=MIN_SAMPLES)
-    return label_tree(distinct, core, tree, selection=Selection()), tree
+    return span_vectors(distinct, workers, min_samples=MIN_SAMPLES)
+
+
+def find_density_groups(vectors: npt.NDArray[np.float32]) -> tuple[Clustering, SpanningTree]:
+    """Return hdbscan's groups from Headcount's tree."""
+    distinct = find_distinct(vectors)
+    core, tree = span(distinct)
+    return label_tree(distinct, core, tree), tree
 
 
 def compare(vectors: npt.NDArray[np.float32], *, faces: int) -> dict[str, float | int]:
-    """Run hdbscan on `vectors`; return its time for `faces`, and the agreement of both."""
+    """Run hdbscan on `vectors`; return its time for `faces`, and how the tree agrees with it."""
     import hdbscan
     from sklearn.metrics import adjusted_rand_score
 
@@ -127,7 +135,7 @@ def compare(vectors: npt.NDArray[np.float32], *, faces: int) -> dict[str, float 
     started = time.perf_counter()
     model.fit(vectors)
     seconds = time.perf_counter() - started
-    ours, tree = cluster(vectors)
+    ours, tree = find_density_groups(vectors)
     weight = float(model.minimum_spanning_tree_.to_numpy()[:, 2].sum())
     return {
         "baseline_faces": len(vectors),

@@ -28,7 +28,8 @@ from cluster.store.sessions.session_rows import (
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.packs.detector import DetectorOptions, choose_provider
-from cluster.vision.packs.pack_files import BUNDLED, LONE_REACH, Pack, resolve_pack
+from cluster.vision.packs.pack_files import BUNDLED, Pack, resolve_pack
+from cluster.vision.packs.pack_reaches import find_reach
 from cluster.vision.photos.decoded_cache import DecodedCopies
 from cluster.vision.photos.images import DECODE_LONG_SIDE_PX
 from jobs.runtime import Runtime, revive_database
@@ -113,7 +114,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             min_quality=settings.min_quality,
             min_cluster_size=settings.min_cluster_size,
             min_samples=settings.min_samples,
-            lone_reach=LONE_REACH[pack.kind],
+            reach=find_reach(pack),
         ),
         retry=RetryPolicy(on_wait=partial(wait_for_database, runtime, session.id)),
         meter=RayMeter(),

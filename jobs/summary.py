@@ -69,6 +69,7 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
         *_census_rows(summary.session),
         ("faces", f"{summary.faces}"),
         ("people", f"{len(summary.people)}"),
+        *_same_person_rows(summary.progress),
         *_time_rows(summary, training.total),
     ]
     for name, value in rows:
@@ -80,6 +81,12 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
         console.print(f"  error       {summary.session.error}", markup=False, soft_wrap=True)
     for name, url in urls.items():
         console.print(f"  {name:<16}{url}", soft_wrap=True)
+
+
+def _same_person_rows(progress: UnifiedProgress) -> list[tuple[str, str]]:
+    result = progress.phase(PhaseName.CLUSTERING).result
+    is_told = result is not None and result.same_person is not None
+    return [("same person", str(result.same_person))] if result and is_told else []
 
 
 def _census_rows(session: SessionInfo) -> list[tuple[str, str]]:

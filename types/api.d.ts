@@ -28,6 +28,7 @@ interface ClusteringBody {
   clustersFound: number | null;
   facesClustered: number | null;
   facesUngrouped: number | null;
+  samePerson: string | null;
 }
 
 interface ConfirmedBody {

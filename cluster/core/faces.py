@@ -106,17 +106,19 @@ def face_quality(*, score: float, box: BoundingBox, landmarks: Landmarks) -> flo
     """Return how useful a face is for recognition, 0.0 to 1.0.
 
     The quality is the product of three factors: the detector's score, the size of the face, and
-    how frontal it is (how near the nose is to the middle between the eyes). A face in full profile
-    keeps half of its quality.
+    how frontal it is (how near the nose is to the middle between the eyes, along the line of the
+    eyes, so that turning a picture changes nothing). A face in full profile keeps half of its
+    quality.
     """
     size = min(1.0, min(box.width, box.height) / FULL_SIZE_PX)
     return max(0.0, min(1.0, score)) * size**0.5 * (0.5 + 0.5 * _frontality(landmarks))
 
 
 def _frontality(landmarks: Landmarks) -> float:
-    (left_x, _), (right_x, _), (nose_x, _) = landmarks[:3]
-    span = right_x - left_x
-    if span <= 0:
+    (left_x, left_y), (right_x, right_y), (nose_x, nose_y) = landmarks[:3]
+    across, down = right_x - left_x, right_y - left_y
+    squared = across * across + down * down
+    if squared <= 0:
         return 0.0
-    place = (nose_x - left_x) / span
+    place = ((nose_x - left_x) * across + (nose_y - left_y) * down) / squared
     return max(0.0, 1.0 - 2.0 * abs(place - 0.5))

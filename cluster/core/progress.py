@@ -41,11 +41,16 @@ class PhaseCounts:
 
 @dataclass(frozen=True, slots=True)
 class ClusteringResult:
-    """The numbers of people found, of faces that belong to one, and of ungrouped faces."""
+    """The numbers of people found, of faces that belong to one, and of ungrouped faces.
+
+    `same_person` says in one line how alike the faces of one person were, and how that was chosen;
+    None for a result of an earlier version.
+    """
 
     clusters_found: int
     faces_clustered: int
     faces_ungrouped: int
+    same_person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

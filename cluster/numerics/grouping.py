@@ -1,160 +1,163 @@
-"""Vectors in, group labels out: exact HDBSCAN, tile by tile.
+"""Faces in, people out: cores of the exact tree, merged while they agree, nobody twice in a photo.
 
 Contract: `vectors` is float32 (n, d), each row of length 1; labels are int64 (n,), 0 to k - 1 for
-the k groups, the largest first, and -1 for a face in no group; strengths are float64 (n,), from 0
-to 1. The groups and their numbers do not depend on the order of the vectors.
+the k groups, the largest first, and -1 for a face in no group. The groups and their numbers do not
+depend on the order of the faces.
 
-Method: HDBSCAN (Campello, Moulavi, Sander, PAKDD 2013; McInnes and Healy, ICDMW 2017) on Euclidean
-distances, which order L2-normalised vectors as cosine distances do. `tiled_tree` builds the tree.
-The rest is hdbscan's own code, so its parameters have the same meaning. The edges passed to it are
-ordered by weight, copies first, then in canonical order.
+Method, in steps:
+1. Cores: the components of the tree of mutual reachability distances (`tiled_tree`; Campello,
+   Moulavi, Sander, PAKDD 2013) when every edge longer than the pack's `core` is cut. That is
+   DBSCAN's result for its core points (Ester et al., KDD 1996), at a distance so small that no
+   stranger is within it.
+2. Nodes, which are cores and single faces, are merged while their mean directions agree
+   (`merging_nodes`). A burst is one core; its direction is that of its person, so it joins the
+   person although its faces are nearer to each other than to anybody.
+3. Nobody is twice in a photo (`photo_conflicts`).
+4. Faces left over, and those of low quality, join the nearest group (`joining`).
 
-Decisions:
-* One vector, none, or fewer than `min_cluster_size` give no group.
-* Copies of a vector always share a label. More than `min_samples` copies have core distance 0 and,
-  as in hdbscan, an infinite density. So they can be a group by themselves.
-* HDBSCAN never puts all points into one group, so it finds no person in a library of one person.
-  With `lone_reach`, a distance, the points that are connected by steps within it become one group
-  if no other group was found and they are at least `min_cluster_size`. The default, None, gives
-  exactly the result of hdbscan.
+A person has `min_size` faces or more; smaller groups are -1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_SAMPLES
+from cluster.core.reach import Reach
 from cluster.numerics.distinct import DistinctVectors, find_distinct
-from cluster.numerics.linkage import link_edges
+from cluster.numerics.joining import join_faces
+from cluster.numerics.merging_nodes import merge_nodes
+from cluster.numerics.photo_conflicts import Apart, PhotoRules
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 
 NOISE = -1
-SELECTION_METHOD = "eom"
-"""Excess of mass: the groups that persist longest (Campello, Moulavi, Sander)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Which groups are taken from the tree: hdbscan's `min_cluster_size`, and `lone_reach`."""
+class Grouping:
+    """The rules of grouping: how alike faces of one person are, and how many make a person."""
 
-    min_cluster_size: int = MIN_CLUSTER_SIZE
-    lone_reach: float | None = None
+    reach: Reach
+    min_size: int = MIN_CLUSTER_SIZE
 
 
 @dataclass(frozen=True)
-class Clustering:
-    """`labels` int64 (n,) and `strengths` float64 (n,)."""
+class Faces:
+    """n faces: `vectors` float32 (n, d), `photos` int64 (n,), `is_founder` bool (n,), and `apart`.
 
-    labels: npt.NDArray[np.int64]
-    strengths: npt.NDArray[np.float64]
-
-
-def cluster_vectors(
-    vectors: npt.NDArray[np.float32],
-    *,
-    min_cluster_size: int = MIN_CLUSTER_SIZE,
-    min_samples: int = MIN_SAMPLES,
-    lone_reach: float | None = None,
-) -> npt.NDArray[np.int64]:
-    """Return the label of each vector, int64 (n,)."""
-    distinct = find_distinct(vectors)
-    core, tree = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=min_samples)
-    selection = Selection(min_cluster_size=min_cluster_size, lone_reach=lone_reach)
-    return label_tree(distinct, core, tree, selection=selection).labels
-
-
-def label_tree(
-    distinct: DistinctVectors,
-    core: npt.NDArray[np.float64],
-    tree: SpanningTree,
-    *,
-    selection: Selection,
-) -> Clustering:
-    """Return labels and strengths of all n vectors from the tree of the m distinct ones."""
-    ranks = rank_vectors(distinct)
-    count = len(ranks)
-    if count < max(2, selection.min_cluster_size):
-        nothing = np.full(count, NOISE, dtype=np.int64)
-        return Clustering(nothing, np.zeros(count))
-    linked = link_edges(unfold_copies(distinct, core, tree))
-    labels, strengths = _select(linked, selection)
-    return Clustering(_number_by_size(labels)[ranks], strengths[ranks])
-
-
-def rank_vectors(distinct: DistinctVectors) -> npt.NDArray[np.int64]:
-    """Return each vector's rank, int64 (n,): in canonical order, with copies side by side."""
-    ranks = np.empty(len(distinct.places), dtype=np.int64)
-    ranks[np.argsort(distinct.places, kind="stable")] = np.arange(len(ranks))
-    return ranks
-
-
-def unfold_copies(
-    distinct: DistinctVectors, core: npt.NDArray[np.float64], tree: SpanningTree
-) -> npt.NDArray[np.float64]:
-    """Return the sorted tree of all n vectors, float64 (n - 1, 3): two ranks and a weight.
-
-    Each copy is joined to the first of its copies, at its core distance. Among edges of equal
-    weight, those of copies come first.
+    A founder's quality suffices to found a group. Other faces can only join one.
     """
-    firsts = np.cumsum(distinct.counts) - distinct.counts
-    ranks = np.arange(len(distinct.places))
-    owner = np.repeat(np.arange(len(firsts)), distinct.counts)
-    copies = ranks[ranks != firsts[owner]]
-    owner = owner[copies]
-    ends = np.concatenate([np.stack([firsts[owner], copies], axis=1), firsts[tree.edges]])
-    weights = np.concatenate([core[owner], tree.weights])
-    is_tree = np.arange(len(weights)) >= len(copies)
-    order = np.lexsort((ends[:, 1], ends[:, 0], is_tree, weights))
-    return np.column_stack([ends[order], weights[order]]).astype(np.float64)
 
+    vectors: npt.NDArray[np.float32]
+    photos: npt.NDArray[np.int64]
+    is_founder: npt.NDArray[np.bool_]
+    apart: Apart
 
-def _select(
-    linked: npt.NDArray[np.float64], selection: Selection
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Run hdbscan's own selection, and again for a lone person where it found none."""
-    labels, strengths = _run_hdbscan(linked, selection, epsilon=0.0, allow_single=False)
-    if selection.lone_reach is None or labels.max() >= 0:
-        return labels, strengths
-    lone = _run_hdbscan(linked, selection, epsilon=selection.lone_reach, allow_single=True)
-    if (lone[0] >= 0).sum() < selection.min_cluster_size:
-        return labels, strengths
-    return lone
+    @classmethod
+    def of_vectors(cls, vectors: npt.NDArray[np.float32]) -> Faces:
+        """Return faces that are all founders, each in a photo of its own."""
+        count = len(vectors)
+        photos = np.arange(count, dtype=np.int64)
+        return cls(vectors, photos, np.ones(count, dtype=bool), Apart.nobody(count))
 
-
-def load_tree_code() -> Callable[..., Any]:
-    """Return hdbscan's own function from a linkage to labels.
-
-    hdbscan imports scikit-learn, which takes half a second. Only processes that group faces import
-    it, once each.
-    """
-    from hdbscan.hdbscan_ import _tree_to_labels  # noqa: PLC0415
-
-    return cast(Callable[..., Any], _tree_to_labels)
-
-
-def _run_hdbscan(
-    linked: npt.NDArray[np.float64], selection: Selection, *, epsilon: float, allow_single: bool
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        labels, strengths, *_ = load_tree_code()(
-            None,
-            linked,
-            selection.min_cluster_size,
-            SELECTION_METHOD,
-            allow_single,
-            cluster_selection_epsilon=epsilon,
+    def in_canonical_order(self) -> tuple[Faces, npt.NDArray[np.int64]]:
+        """Return the faces in an order that depends on nothing but their vectors, and the order."""
+        order = np.argsort(find_distinct(self.vectors).places, kind="stable")
+        faces = Faces(
+            self.vectors[order],
+            self.photos[order],
+            self.is_founder[order],
+            self.apart.take(order),
         )
-    return np.asarray(labels, dtype=np.int64), np.asarray(strengths)
+        return faces, order
 
 
-def _number_by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the labels renumbered by size: the largest group is 0, ties go to the lowest rank."""
+Span = Callable[[DistinctVectors], SpanningTree]
+"""Returns the spanning tree of the m distinct vectors, by mutual reachability distance."""
+
+
+def span_locally(distinct: DistinctVectors, *, min_samples: int = MIN_SAMPLES) -> SpanningTree:
+    """Return the tree, computed in this process."""
+    _, tree = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=min_samples)
+    return tree
+
+
+def group_faces(
+    faces: Faces,
+    grouping: Grouping,
+    *,
+    span: Span = span_locally,
+    on_round: Callable[[], None] = lambda: None,
+) -> npt.NDArray[np.int64]:
+    """Return the group of each face, int64 (n,)."""
+    labels = np.full(len(faces.vectors), NOISE, dtype=np.int64)
+    if faces.is_founder.sum() < grouping.min_size:
+        return labels
+    ordered, order = faces.in_canonical_order()
+    founders = np.flatnonzero(ordered.is_founder)
+    distinct = find_distinct(ordered.vectors[founders])
+    rules = PhotoRules(ordered.vectors, ordered.photos, grouping.reach.alike, ordered.apart)
+    cores = split_cores(
+        cut_tree(distinct, span(distinct), grouping.reach.core_distance), rules.take(founders)
+    )
+    nodes = merge_nodes(
+        ordered.vectors[founders],
+        cores,
+        same=grouping.reach.same,
+        allows=lambda one, other: rules.allow(founders[one], founders[other]),
+        on_round=on_round,
+    )
+    found = np.full(len(labels), NOISE, dtype=np.int64)
+    found[founders] = nodes
+    found = drop_small(rules.release_conflicts(drop_small(found, grouping)), grouping)
+    labels[order] = number_by_size(join_faces(rules, found, grouping.reach))
+    return labels
+
+
+def cut_tree(
+    distinct: DistinctVectors, tree: SpanningTree, distance: float
+) -> npt.NDArray[np.int64]:
+    """Return the component of each vector, int64 (n,), when edges longer than `distance` are cut.
+
+    Copies of a vector share a component.
+    """
+    edges = tree.edges[tree.weights <= distance]
+    count = len(distinct.vectors)
+    links = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    _, components = connected_components(links, directed=False)
+    return components[distinct.places].astype(np.int64)
+
+
+def split_cores(labels: npt.NDArray[np.int64], rules: PhotoRules) -> npt.NDArray[np.int64]:
+    """Return the labels, 0 to k - 1, with each core that is not one person split into its faces.
+
+    Brother and sister, or people whom a user told apart, may be one core.
+    """
+    found = labels.copy()
+    order = np.argsort(labels, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+        if len(rows) > 1 and not rules.is_one(rows):
+            found[rows] = found.max() + 1 + np.arange(len(rows))
+    return np.unique(found, return_inverse=True)[1].reshape(-1)
+
+
+def drop_small(labels: npt.NDArray[np.int64], grouping: Grouping) -> npt.NDArray[np.int64]:
+    """Return the labels, 0 to k - 1, without the groups that are too small."""
+    sizes = np.bincount(labels[labels >= 0], minlength=1)
+    is_kept = sizes >= max(1, grouping.min_size)
+    numbers = np.where(is_kept, np.cumsum(is_kept) - 1, NOISE)
+    return np.where(labels >= 0, numbers[labels], NOISE)
+
+
+def number_by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the labels renumbered by size: the largest group is 0, ties go to the first row."""
     grouped = labels[labels >= 0]
     if not len(grouped):
         return labels

@@ -28,7 +28,6 @@ from cluster.core.metrics import DETECTORS
 from cluster.core.photos import Batch
 from cluster.core.reports import report_interval_s
 from cluster.logs import bind
-from cluster.numerics.grouping import load_tree_code
 from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.store.database.engine import check_database, worker_engine
 from cluster.tasks.clustering import group_faces
@@ -240,7 +239,6 @@ def warm_up(database_url: str) -> None:
     """Load everything that tasks need; Ray starts the next tasks in the same worker process."""
     assert ingest is not None
     assert group_faces is not None
-    load_tree_code()
     warm_up_fingerprints()
     with suppress(DatabaseUnavailable):  # The batches wait for the database.
         check_database(worker_engine(database_url))

@@ -7,6 +7,7 @@ written in one transaction at the end.
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -21,42 +22,49 @@ from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_QUALITY, MIN_SAMPLES
 from cluster.core.errors import DatabaseUnavailable
 from cluster.core.photos import Settled
 from cluster.core.progress import ClusteringResult
+from cluster.core.reach import PackReach
 from cluster.core.reports import SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.logs import bind, log_to_stderr
-from cluster.numerics.distinct import find_distinct
-from cluster.numerics.grouping import Selection, label_tree
+from cluster.numerics.distinct import DistinctVectors
+from cluster.numerics.grouping import Faces, Grouping
+from cluster.numerics.grouping import group_faces as group
 from cluster.numerics.identities import match_identities
+from cluster.numerics.photo_conflicts import Apart
+from cluster.numerics.spanning_tree import SpanningTree
+from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers
 from cluster.numerics.tiled_tree import LocalWorkers, Workers, span_vectors
 from cluster.priority import work_in_background
 from cluster.store.database.engine import Engine, begin, worker_engine
 from cluster.store.database.retries import RetryPolicy
+from cluster.store.people.apart import ToldApart, load_apart
 from cluster.store.people.face_vectors import FaceVectors, load_vectors
 from cluster.store.people.regrouping import assign_people
 from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.phase_rows import record_clustering, set_clustering
 from cluster.tasks.tiles import CPU_PLACE, RayWorkers, choose_place
 
-SHARES = {"neighbours": (0.0, 0.90), "spanning_tree": (0.90, 0.99), "labels": (0.99, 1.0)}
+SHARES = {"neighbours": (0.0, 0.80), "spanning_tree": (0.80, 0.90), "labels": (0.90, 1.0)}
 """The range of the count, as shares of the total, that each step moves through."""
 
 WRITE_INTERVAL_S = 0.05
+TYPICAL_ROUNDS = 8
 ALONE_UP_TO = 5_000
 """Up to this many faces are grouped in one process, which takes less than half a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusteringOptions:
-    """The options of clustering: HDBSCAN's parameters, and the quality that faces must have.
+    """The options of clustering: the reach of the pack, and what a person is founded on.
 
-    HDBSCAN finds groups by their contrast, so it finds no group in a library of one person. Faces
-    within the distance `lone_reach` of each other are then that person.
+    `min_quality` is the quality of a face that can found a person; other faces can only join one.
+    A person has `min_cluster_size` faces or more. `min_samples` is that of the tree's distances.
     """
 
+    reach: PackReach
     min_quality: float = MIN_QUALITY
     min_cluster_size: int = MIN_CLUSTER_SIZE
     min_samples: int = MIN_SAMPLES
-    lone_reach: float | None = None
 
 
 @dataclass
@@ -91,6 +99,10 @@ class ClusteringProgress:
         if is_due or current - self.current >= self.faces / 100:
             self.current = current
             self.show(current, step=step)
+
+    def round_done(self, rounds: int) -> None:
+        """Show that a round of merging is done; how many there will be is not known."""
+        self.step_done("labels", rounds, rounds + TYPICAL_ROUNDS)
 
     def show(self, current: int, *, step: str | None) -> Settled | None:
         """Show a count and a step; return the counts of the row.
@@ -135,17 +147,27 @@ def group_faces(
     work_in_background()
     log_to_stderr()
     engine = worker_engine(database_url)
-    faces = RetryPolicy().run(partial(_load, engine, pack=pack, min_quality=options.min_quality))
+    faces, apart = RetryPolicy().run(partial(_load, engine, pack=pack))
     shown = ClusteringProgress(engine, progress, session_id, attempt, len(faces.face_ids))
     shown.begin()
-    labels = group_vectors(
-        faces.vectors, options, shown=shown, name=f"cluster[session={session_id}]"
+    grouped = group_vectors(
+        Faces(
+            center_vectors(faces.vectors, options.reach.center),
+            faces.image_ids,
+            faces.qualities >= options.min_quality,
+            Apart(apart.sides, apart.pairs),
+        ),
+        options,
+        shown=shown,
+        name=f"cluster[session={session_id}]",
     )
+    labels = grouped.labels
     person_ids = match_identities(labels, faces.person_ids, is_placed=faces.is_placed)
     result = ClusteringResult(
         clusters_found=int(labels.max(initial=-1)) + 1,
         faces_clustered=int((labels >= 0).sum()),
         faces_ungrouped=int((labels < 0).sum()),
+        same_person=grouped.same_person,
     )
     settled = RetryPolicy().run(partial(_commit, shown, faces, person_ids, result, pack=pack))
     if settled is not None:
@@ -154,9 +176,10 @@ def group_faces(
     return result
 
 
-def _load(engine: Engine, *, pack: str, min_quality: float) -> FaceVectors:
+def _load(engine: Engine, *, pack: str) -> tuple[FaceVectors, ToldApart]:
     with begin(engine) as db:
-        return load_vectors(db, pack=pack, min_quality=min_quality)
+        faces = load_vectors(db, pack=pack, min_quality=0.0)
+        return faces, load_apart(db, faces, pack=pack)
 
 
 def _commit(
@@ -184,26 +207,37 @@ def _commit(
         return set_clustering(db, session_id, current=total, total=total, step=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """The group of each face, int64 (n,), -1 for none, and how alike one person's faces were."""
+
+    labels: npt.NDArray[np.int64]
+    same_person: str
+
+
 def group_vectors(
-    vectors: npt.NDArray[np.float32],
-    options: ClusteringOptions,
-    *,
-    shown: ClusteringProgress,
-    name: str,
-) -> npt.NDArray[np.int64]:
-    """Return the group of each vector, int64 (n,), -1 for none; tiles run on the whole cluster."""
-    distinct = find_distinct(vectors)
-    workers, side = _choose_workers(distinct.vectors, name=name)
-    core, tree = span_vectors(
-        distinct,
-        workers,
-        min_samples=options.min_samples,
-        block_size=side,
-        on_progress=shown.step_done,
-    )
-    shown.step_done("labels", 0, 1)
-    selection = Selection(min_cluster_size=options.min_cluster_size, lone_reach=options.lone_reach)
-    return label_tree(distinct, core, tree, selection=selection).labels
+    faces: Faces, options: ClusteringOptions, *, shown: ClusteringProgress, name: str
+) -> Grouped:
+    """Return the groups of the faces; tiles run on the whole cluster."""
+
+    def span(distinct: DistinctVectors) -> SpanningTree:
+        workers, side = _choose_workers(distinct.vectors, name=name)
+        _, tree = span_vectors(
+            distinct,
+            workers,
+            min_samples=options.min_samples,
+            block_size=side,
+            on_progress=shown.step_done,
+        )
+        return tree
+
+    founders = np.flatnonzero(faces.is_founder)
+    strangers = sample_strangers(faces.vectors[founders], faces.photos[founders])
+    reach, same_person = choose_reach(options.reach, strangers)
+    grouping = Grouping(reach, min_size=options.min_cluster_size)
+    rounds = itertools.count(1)
+    labels = group(faces, grouping, span=span, on_round=lambda: shown.round_done(next(rounds)))
+    return Grouped(labels, same_person)
 
 
 def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int]:

@@ -81,6 +81,7 @@ class ClusteringBody(PhaseBody):
     clusters_found: int | None
     faces_clustered: int | None
     faces_ungrouped: int | None
+    same_person: str | None
 
     @classmethod
     def from_phase(cls, phase: PhaseProgress) -> ClusteringBody:
@@ -92,6 +93,7 @@ class ClusteringBody(PhaseBody):
             clusters_found=None if result is None else result.clusters_found,
             faces_clustered=None if result is None else result.faces_clustered,
             faces_ungrouped=None if result is None else result.faces_ungrouped,
+            same_person=None if result is None else result.same_person,
         )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from cluster.core.reach import PackReach
 from cluster.pipeline.plan import WorkerOptions
 from cluster.settings import Settings
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.vision.packs.options import DetectorOptions
+from cluster.vision.packs.pack_reaches import ARCFACE
 
 NAMED_OTHERWISE = {"min_size_px": "min_face_px", "max_bytes": "max_file_bytes"}
 DECIDED_LATER = {
@@ -20,7 +22,11 @@ DECIDED_LATER = {
 
 def test_the_settings_and_the_values_made_of_them_have_the_same_defaults() -> None:
     fields = Settings.model_fields
-    values = (WorkerOptions(), ClusteringOptions(), DetectorOptions())
+    values = (
+        WorkerOptions(),
+        ClusteringOptions(PackReach(ARCFACE, pack="any", is_calibrated=True)),
+        DetectorOptions(),
+    )
     said = {
         NAMED_OTHERWISE.get(name, name): getattr(options, name)
         for options in values

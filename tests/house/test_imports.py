@@ -27,7 +27,6 @@ LATE_IMPORTS: dict[str, str] = {
     "cluster/ray_internals.py:listen_on_loopback": "only replicas have Ray Serve loaded",
     # "path:function": why it cannot be at the top of the file
     "cluster/vision/packs/detector.py:load_detector": "each kind of pack has its own library",
-    "cluster/numerics/grouping.py:load_tree_code": "hdbscan brings scikit-learn",
     "cluster/actors/watching.py:is_job_alive": "Ray's job client is slow to import",
     "cluster/actors/watching.py:find_last_words": "Ray's job client is slow to import",
     "jobs/runtime.py:start_serve": "a job on a cluster serves nothing",

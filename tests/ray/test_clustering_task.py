@@ -19,8 +19,11 @@ from sqlalchemy import Engine, text
 from cluster.actors.progress_actor import start_progress_actor
 from cluster.core.photos import DetectionOutcome
 from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress, PhaseSnapshot
+from cluster.core.reach import PackReach, Reach
 from cluster.core.sessions import PhaseName
-from cluster.numerics.grouping import cluster_vectors
+from cluster.numerics.grouping import Faces, Grouping
+from cluster.numerics.grouping import group_faces as group
+from cluster.numerics.photo_conflicts import Apart
 from cluster.pipeline.phases import cluster_people
 from cluster.store.database.engine import begin
 from cluster.store.items.detection_batches import settle_detection
@@ -33,7 +36,8 @@ from tests.library import NOW, PACK, found, ids_of, make_face, start_session, tr
 from tests.unit.embeddings import make_embeddings
 from tests.waiting import wait_until
 
-FACES, PHOTOS = 6_000, 60
+FACES, PHOTOS = 6_000, 200
+REACH = Reach(core=0.7, same=0.6, join=0.55, alike=0.95)
 
 
 @dataclass
@@ -50,7 +54,7 @@ class Library:
             self.session_id,
             1,
             pack=PACK,
-            options=ClusteringOptions(min_quality=0.0),
+            options=ClusteringOptions(PackReach(REACH, pack=PACK, is_calibrated=True)),
             database_url=self.url,
             progress=self.progress,
         )
@@ -67,7 +71,11 @@ class Library:
     def expected_groups(self) -> set[frozenset[int]]:
         with begin(self.engine) as db:
             faces = load_vectors(db, pack=PACK, min_quality=0.0)
-        return as_groups(faces.face_ids, cluster_vectors(faces.vectors))
+        founders = np.ones(len(faces), dtype=bool)
+        alone = Faces(faces.vectors, faces.image_ids, founders, Apart.nobody(len(faces)))
+        groups = as_groups(faces.face_ids, group(alone, Grouping(REACH)))
+        assert len(groups) > 50, "the library has people to find"
+        return groups
 
 
 def as_groups(face_ids: np.ndarray, labels: np.ndarray) -> set[frozenset[int]]:
@@ -192,7 +200,7 @@ def test_stopping_ends_the_task_and_its_blocks_and_commits_nothing(library: Libr
     plan: Any = SimpleNamespace(
         session_id=library.session_id,
         pack=SimpleNamespace(name=PACK),
-        clustering=ClusteringOptions(min_quality=0.0),
+        clustering=ClusteringOptions(PackReach(REACH, pack=PACK, is_calibrated=True)),
         database_url=library.url,
         progress=library.progress,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,9 +65,19 @@ def test_a_smaller_face_is_worth_less() -> None:
     assert sizes == sorted(set(sizes))
 
 
-def test_a_face_turned_inside_out_has_no_frontality() -> None:
-    mirrored = (FRONT[1], FRONT[0], *FRONT[2:])
-    assert face_quality(score=1.0, box=LARGE, landmarks=mirrored) == 0.5
+@pytest.mark.parametrize("degrees", range(0, 360, 30))
+def test_turning_a_picture_does_not_change_how_frontal_a_face_is(degrees: int) -> None:
+    turn = complex(math.cos(math.radians(degrees)), math.sin(math.radians(degrees)))
+    for points in (FRONT, PROFILE):
+        turned = [turn * complex(*point) for point in points]
+        quality = face_quality(
+            score=1.0, box=LARGE, landmarks=tuple((point.real, point.imag) for point in turned)
+        )
+        assert quality == pytest.approx(face_quality(score=1.0, box=LARGE, landmarks=points))
+
+
+def test_eyes_in_one_place_have_no_line() -> None:
+    assert face_quality(score=1.0, box=LARGE, landmarks=(FRONT[0], *FRONT[:1], *FRONT[2:])) == 0.5
 
 
 @given(st.floats(-1, 2), boxes, landmarks)

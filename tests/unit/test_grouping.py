@@ -1,155 +1,206 @@
-"""The groups are hdbscan's, and the same whatever the order of the input."""
+"""People are told by the reach of the pack, not by density; nobody is twice in a photo."""
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 
-import hdbscan
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sklearn.metrics import adjusted_rand_score
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cluster.numerics.distinct import find_distinct
-from cluster.numerics.grouping import Clustering, Selection, cluster_vectors, label_tree
-from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
+from cluster.core.reach import PackReach, Reach
+from cluster.numerics.grouping import Faces, Grouping, group_faces
+from cluster.numerics.photo_conflicts import Apart
+from cluster.numerics.strangers import choose_reach, estimate_reach, sample_strangers
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 
-LIBRARIES = [
-    {"count": 300, "dim": 8, "faces_each": 10, "spread": 0.5},
-    {"count": 500, "dim": 32, "faces_each": 20, "spread": 0.9},
-    {"count": 500, "dim": 32, "faces_each": 200, "spread": 0.9},
-    {"count": 300, "dim": 512, "faces_each": 8, "spread": 0.9},
-    {"count": 500, "dim": 3, "faces_each": 30, "spread": 0.1},
-]
+REACH = Reach(core=0.5, same=0.4, join=0.32, alike=0.6, margin=0.1)
+GROUPING = Grouping(REACH)
+DIM = 128
+
+Vectors = npt.NDArray[np.float32]
 
 
-def cluster(
-    vectors: npt.NDArray[np.float32], *, min_samples: int = 3, **selected: object
-) -> Clustering:
-    distinct = find_distinct(vectors)
-    workers = LocalWorkers(distinct.vectors)
-    core, tree = span_vectors(distinct, workers, min_samples=min_samples, k=8, block_size=100)
-    return label_tree(distinct, core, tree, selection=Selection(**selected))  # type: ignore[arg-type]
+def person(seed: int) -> Vectors:
+    return np.random.default_rng(seed).standard_normal(DIM)
 
 
-def hdbscan_labels(vectors: npt.NDArray[np.float32], **options: object) -> npt.NDArray[np.int64]:
-    model = hdbscan.HDBSCAN(
-        **{"min_cluster_size": 3, "min_samples": 3, "approx_min_span_tree": False, **options}
-    )
-    return np.asarray(model.fit_predict(vectors.astype(np.float64)))
+def faces_of(seed: int, count: int, *, noise: float = 0.8, look: int = 0) -> Vectors:
+    """Faces of a person: cosine 1 / (1 + noise^2) between each other."""
+    rng = np.random.default_rng((seed, look))
+    return normalize(person(seed) + noise * rng.standard_normal((count, DIM)))
 
 
-def are_same_groups(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> bool:
-    pairs = set(zip(one.tolist(), other.tolist(), strict=True))
-    names, others = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
-    return len(pairs) == len(names) == len(others) and ((one < 0) == (other < 0)).all()
+def burst_of(seed: int, count: int, *, look: int) -> Vectors:
+    """Near-copies of one face of a person."""
+    [one] = faces_of(seed, 1, look=look)
+    rng = np.random.default_rng(look)
+    return normalize(one + 0.015 * rng.standard_normal((count, DIM)))
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_where_all_edges_differ_the_groups_are_exactly_hdbscans(library: dict[str, float]) -> None:
-    """With min_samples 1 every point's core distance is that of an edge, and the rest differ."""
-    vectors = make_embeddings(**library)  # type: ignore[arg-type]
-    expected = hdbscan_labels(vectors, min_samples=1, min_cluster_size=5)
-    found = cluster(vectors, min_samples=1, min_cluster_size=5)
-    assert are_same_groups(found.labels, expected)
+def group(*parts: Vectors, **changes: object) -> npt.NDArray[np.int64]:
+    faces = Faces.of_vectors(np.concatenate(parts))
+    return group_faces(replace(faces, **changes), GROUPING)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_with_equal_edges_it_agrees_with_hdbscan_as_hdbscan_does_with_itself(
-    library: dict[str, float], seed: int
-) -> None:
-    vectors = make_embeddings(**library, seed=seed)  # type: ignore[arg-type]
-    runs = []
-    for turn in range(5):
-        order = shuffle(vectors, seed=turn)
-        labels = np.empty(len(vectors), dtype=np.int64)
-        labels[order] = hdbscan_labels(vectors[order])
-        runs.append(labels)
-    itself = [adjusted_rand_score(one, other) for one, other in itertools.combinations(runs, 2)]
-    found = cluster(vectors).labels
-    ours = [adjusted_rand_score(found, run) for run in runs]
-    assert np.mean(ours) >= min(itself) - 1e-9
+@pytest.mark.parametrize("seed", range(20))
+def test_three_bursts_of_one_person_are_one_person(seed: int) -> None:
+    labels = group(*(burst_of(seed, 6, look=look) for look in range(3)))
+    assert labels.tolist() == [0] * 18
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_the_same_groups_and_numbers_come_out_whatever_the_order(
-    library: dict[str, float],
-) -> None:
-    vectors = make_embeddings(**library)  # type: ignore[arg-type]
-    vectors = np.concatenate([vectors, vectors[:40], vectors[:20]])
-    labels = cluster_vectors(vectors)
-    for seed in range(3):
-        order = shuffle(vectors, seed=seed)
-        assert (cluster_vectors(vectors[order]) == labels[order]).all()
+@pytest.mark.parametrize("seed", range(20))
+def test_bursts_do_not_take_a_person_apart(seed: int) -> None:
+    """Five people, two of them with three bursts each."""
+    parts, truth = [], []
+    for who in range(5):
+        own = [faces_of(100 * seed + who, 6)]
+        if who < 2:
+            own += [burst_of(100 * seed + who, 6, look=look) for look in range(1, 4)]
+        parts += own
+        truth += [who] * sum(map(len, own))
+    labels = group(*parts)
+    assert len(set(zip(truth, labels.tolist(), strict=True))) == 5
+    assert set(labels.tolist()) == set(range(5))
 
 
-@pytest.mark.parametrize("size", [2, 10])
-def test_the_smallest_group_means_what_it_means_in_hdbscan(size: int) -> None:
-    vectors = make_embeddings(400, dim=16, spread=0.5)
-    expected = hdbscan_labels(vectors, min_samples=1, min_cluster_size=size)
-    assert are_same_groups(cluster(vectors, min_samples=1, min_cluster_size=size).labels, expected)
+def test_strangers_are_nobody() -> None:
+    assert (group(normalize(np.eye(20, DIM))) == -1).all()
 
 
-def test_groups_are_numbered_from_the_largest() -> None:
-    labels = cluster_vectors(make_embeddings(400))
-    sizes = np.bincount(labels[labels >= 0])
-    assert len(sizes) > 1
-    assert (np.diff(sizes) <= 0).all()
-
-
-def test_strengths_lie_between_0_and_1_and_are_0_for_noise() -> None:
-    found = cluster(make_embeddings(300))
-    assert (found.strengths >= 0).all() and (found.strengths <= 1).all()
-    assert (found.strengths[found.labels < 0] == 0).all()
-
-
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_fewer_faces_than_a_group_make_no_group(count: int) -> None:
-    vectors = make_embeddings(10)[:count]
-    assert cluster_vectors(vectors).tolist() == [-1] * count
-    assert cluster_vectors(vectors, lone_reach=2).tolist() == [-1] * count
-
-
-@pytest.mark.parametrize("copies", [2, 3, 4, 10])
-def test_copies_share_a_label(copies: int) -> None:
-    vectors = make_embeddings(200, seed=copies)
-    vectors = np.concatenate([vectors, *[vectors[:50]] * (copies - 1)])
-    found = cluster(vectors)
-    for n in range(1, copies):
-        assert (found.labels[:50] == found.labels[200 + 50 * (n - 1) : 200 + 50 * n]).all()
-    assert np.isfinite(found.strengths).all()
-
-
-def test_faces_all_alike_are_one_person_only_with_a_lone_reach() -> None:
-    vectors = np.repeat(make_embeddings(1 + 4)[:1], 12, axis=0)
-    assert (cluster_vectors(vectors) == -1).all()
-    assert (cluster_vectors(vectors, lone_reach=1.0) == 0).all()
-
-
-def one_person() -> npt.NDArray[np.float32]:
-    """Five photos of one person: HDBSCAN needs a second group to see the first."""
-    rng = np.random.default_rng(5)
-    return normalize(np.eye(1, 64) + 0.05 * rng.standard_normal((5, 64)))
-
-
-def test_a_library_of_one_person_gives_that_person_with_a_lone_reach() -> None:
-    assert (hdbscan_labels(one_person()) == -1).all()
-    assert (cluster_vectors(one_person()) == -1).all()
-    assert (cluster_vectors(one_person(), lone_reach=1.0) == 0).all()
-
-
-def test_a_lone_person_does_not_take_in_strangers() -> None:
-    strangers = normalize(np.eye(64)[10:14])
-    labels = cluster_vectors(np.concatenate([one_person(), strangers]), lone_reach=1.0)
+def test_a_library_of_one_person_shows_that_person_and_no_strangers() -> None:
+    labels = group(faces_of(1, 5), normalize(np.eye(4, DIM)))
     assert labels.tolist() == [0] * 5 + [-1] * 4
 
 
-def test_strangers_alone_are_noise_even_with_a_lone_reach() -> None:
-    assert (cluster_vectors(normalize(np.eye(20)), lone_reach=1.0) == -1).all()
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_fewer_faces_than_a_person_has_make_no_person(count: int) -> None:
+    assert group(faces_of(1, 10)[:count]).tolist() == [-1] * count
 
 
-def test_a_lone_reach_changes_nothing_where_groups_were_found() -> None:
-    vectors = make_embeddings(300)
-    assert (cluster_vectors(vectors, lone_reach=1.0) == cluster_vectors(vectors)).all()
+@given(st.integers(0, 1000))
+@settings(max_examples=10)
+def test_the_groups_do_not_depend_on_the_order(seed: int) -> None:
+    vectors = make_embeddings(300, dim=64, seed=seed, spread=0.9)
+    photos = np.random.default_rng(seed).integers(0, 80, 300)
+    order = shuffle(vectors, seed=seed)
+    labels = group(vectors, photos=photos)
+    assert (group(vectors[order], photos=photos[order]) == labels[order]).all()
+
+
+def test_groups_are_numbered_from_the_largest() -> None:
+    labels = group(faces_of(1, 4), faces_of(2, 9), faces_of(3, 6))
+    assert labels.tolist() == [2] * 4 + [0] * 9 + [1] * 6
+
+
+def test_copies_of_a_face_are_one_person() -> None:
+    assert group(np.repeat(faces_of(1, 1), 12, axis=0)).tolist() == [0] * 12
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=10)
+def test_nobody_is_twice_in_a_photo_unless_plainly_alike(seed: int) -> None:
+    vectors = make_embeddings(300, dim=64, seed=seed, spread=0.9)
+    photos = np.random.default_rng(seed).integers(0, 60, 300)
+    labels = group(vectors, photos=photos)
+    for photo in range(60):
+        for label in range(int(labels.max(initial=-1)) + 1):
+            rows = np.flatnonzero((photos == photo) & (labels == label))
+            products = vectors[rows] @ vectors[rows].T
+            assert (products >= REACH.alike - 1e-6).all()
+
+
+def test_of_two_faces_in_one_photo_the_one_that_fits_stays() -> None:
+    own, other = faces_of(1, 8), faces_of(1, 1, noise=1.3, look=1)
+    photos = np.array([*range(8), 7])
+    assert group(own, other, photos=photos).tolist() == [0] * 8 + [-1]
+
+
+def test_a_mirror_shows_the_same_person_twice() -> None:
+    own = faces_of(1, 8)
+    twice = normalize(own[7:] + 0.005 * np.random.default_rng(0).standard_normal((1, DIM)))
+    assert group(own, twice, photos=np.array([*range(8), 7])).tolist() == [0] * 9
+
+
+def test_two_people_who_meet_in_their_photos_are_two() -> None:
+    """Brother and sister: more alike than strangers, and together in each photo."""
+    rng = np.random.default_rng(0)
+    siblings = [
+        normalize(person(1) + 0.7 * rng.standard_normal(DIM) + 0.4 * rng.standard_normal((6, DIM)))
+        for _ in range(2)
+    ]
+    together = np.tile(np.arange(6), 2)
+    assert group(*siblings).tolist() == [0] * 12, "so alike that one person seems likely"
+    labels = group(*siblings, photos=together)
+    assert len(set(labels[:6])) == len(set(labels[6:])) == 1
+    assert labels[0] != labels[6]
+
+
+def test_a_crowd_in_one_photo_is_no_person() -> None:
+    assert (group(faces_of(1, 12, noise=1.2), photos=np.zeros(12, np.int64)) == -1).all()
+
+
+def test_low_quality_joins_a_person() -> None:
+    vectors = faces_of(1, 8)
+    is_founder = np.arange(8) < 4
+    assert group(vectors, is_founder=is_founder).tolist() == [0] * 8
+
+
+def test_low_quality_founds_nobody_and_bridges_nobody() -> None:
+    one, other = faces_of(1, 5), faces_of(2, 5)
+    between = normalize(
+        person(1) + person(2) + 0.1 * np.random.default_rng(0).standard_normal((6, DIM))
+    )
+    is_founder = np.array([True] * 10 + [False] * 6)
+    labels = group(one, other, between, is_founder=is_founder)
+    assert labels[0] != labels[5]
+    assert (group(between, is_founder=np.zeros(6, bool)) == -1).all()
+
+
+def told_apart(sides: list[int]) -> Apart:
+    return Apart(np.array(sides), frozenset({(1, 2)}))
+
+
+@pytest.mark.parametrize("noise", [0.8, 0.2])
+def test_people_whom_a_user_told_apart_stay_apart(noise: float) -> None:
+    """Also twins, whose faces are one core."""
+    vectors = faces_of(1, 12, noise=noise)
+    labels = group(vectors, apart=told_apart([1] * 6 + [2] * 6))
+    assert not set(labels[:6]) & set(labels[6:]) - {-1}
+    assert (group(vectors) == 0).all()
+
+
+def test_a_face_that_is_not_anna_stays_away_from_her_and_the_others_do_not() -> None:
+    vectors = faces_of(1, 9)
+    labels = group(vectors, apart=told_apart([1] * 6 + [2, -1, -1]))
+    assert labels.tolist() == [0] * 6 + [-1, 0, 0]
+
+
+def test_an_uncalibrated_pack_learns_from_the_faces_in_one_photo() -> None:
+    """Its vectors all point in nearly one direction, as dlib's do: 0.4 says nothing there."""
+    rng = np.random.default_rng(0)
+    common = 3.0 * rng.standard_normal(DIM)
+    people = normalize(common + rng.standard_normal((700, DIM)))
+    photos = np.arange(700) // 2
+    strangers = sample_strangers(people, photos)
+    assert len(strangers) == 350
+    guess = PackReach(REACH, pack="unknown", is_calibrated=False)
+    reach, line = choose_reach(guess, strangers)
+    assert reach == estimate_reach(strangers)
+    assert reach.same > strangers.max()
+    assert "350 pairs of faces in one photo" in line
+    assert choose_reach(guess, strangers[:5])[0] == REACH
+    known = PackReach(REACH, pack="known", is_calibrated=True)
+    assert choose_reach(known, strangers)[0] == REACH
+
+
+def test_a_few_collages_do_not_change_what_strangers_say() -> None:
+    rng = np.random.default_rng(0)
+    strangers = rng.normal(0.02, 0.07, 1000)
+    mixed = np.concatenate([strangers, np.full(30, 0.95)])
+    plain, with_collages = estimate_reach(strangers), estimate_reach(mixed)
+    assert plain is not None and with_collages is not None
+    assert abs(plain.same - with_collages.same) < 0.05
+    assert 0.3 < plain.join < plain.same < plain.core < plain.alike

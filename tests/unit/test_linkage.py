@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from hdbscan._hdbscan_linkage import label
 
-from cluster.numerics.linkage import link_edges
+from bench.linkage import link_edges
 
 
 def make_tree(count: int, *, seed: int, weights: int) -> npt.NDArray[np.float64]:

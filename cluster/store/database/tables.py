@@ -166,6 +166,7 @@ class SessionPhase(Table):
     clusters_found: Mapped[int | None]
     faces_clustered: Mapped[int | None]
     faces_ungrouped: Mapped[int | None]
+    same_person: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint(

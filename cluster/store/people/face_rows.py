@@ -55,7 +55,7 @@ def _pack_vector(embedding: bytes) -> bytes:
 
 
 def vector_row_type(dimensions: int) -> np.dtype[np.void]:
-    """Return the layout of one row of (id, image, person, is_placed, vector), lengths included."""
+    """Return the layout of one row: id, image, person, is_placed, quality, vector, and lengths."""
     return np.dtype(
         [
             ("fields", ">i2"),
@@ -67,6 +67,8 @@ def vector_row_type(dimensions: int) -> np.dtype[np.void]:
             ("person_id", ">i8"),
             ("is_placed_length", ">i4"),
             ("is_placed", "?"),
+            ("quality_length", ">i4"),
+            ("quality", ">f4"),
             ("vector_length", ">i4"),
             ("dimensions", ">i2"),
             ("spare", ">i2"),

@@ -17,7 +17,7 @@ from cluster.store.people.face_rows import HEADER, TRAILER, unpack_rows
 
 CHUNK_BYTES = 4 << 20
 
-_IS_WANTED = "pack = :pack AND quality >= :min_quality"
+_IS_WANTED = "pack = :pack AND quality >= :min_quality AND verdict IS NULL"
 _COUNT = text(f"SELECT count(*) FROM face WHERE {_IS_WANTED}")
 _DIMENSIONS = text(f"SELECT vector_dims(embedding) FROM face WHERE {_IS_WANTED} LIMIT 1")
 
@@ -47,9 +47,9 @@ _COUNT_OF_SESSION = text(
 _COPY_VECTORS = """
     COPY (
         SELECT f.id, image_id, coalesce(person_id, -1),
-            placed_by_user OR coalesce(p.hidden, false), embedding
+            placed_by_user OR coalesce(p.hidden, false), quality, embedding
         FROM face f LEFT JOIN person p ON p.id = person_id
-        WHERE f.pack = %s AND quality >= %s ORDER BY f.id LIMIT %s
+        WHERE f.pack = %s AND quality >= %s AND verdict IS NULL ORDER BY f.id LIMIT %s
     ) TO STDOUT (FORMAT BINARY)
     """
 
@@ -60,7 +60,8 @@ class FaceVectors:
 
     `face_ids`, `image_ids`, `person_ids`: int64 (n,); the person of an ungrouped face is -1.
     `vectors`: float32 (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,); true when a user
-    placed the face or hid its person, so that clustering must not move it.
+    placed the face or hid its person, so that clustering must not move it. `qualities` float32
+    (n,). Faces with a verdict are left out.
     """
 
     face_ids: npt.NDArray[np.int64]
@@ -68,6 +69,7 @@ class FaceVectors:
     vectors: npt.NDArray[np.float32]
     person_ids: npt.NDArray[np.int64]
     is_placed: npt.NDArray[np.bool_]
+    qualities: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
         """Return the number of faces."""
@@ -82,6 +84,7 @@ class FaceVectors:
             np.zeros((count, dimensions), np.float32),
             np.zeros(count, np.int64),
             np.zeros(count, np.bool_),
+            np.zeros(count, np.float32),
         )
 
     def first(self, count: int) -> FaceVectors:
@@ -92,6 +95,7 @@ class FaceVectors:
             self.vectors[:count],
             self.person_ids[:count],
             self.is_placed[:count],
+            self.qualities[:count],
         )
 
 
@@ -118,6 +122,7 @@ def load_vectors(db: Session, *, pack: str, min_quality: float) -> FaceVectors:
             faces.vectors[here] = rows["vector"]
             faces.person_ids[here] = rows["person_id"]
             faces.is_placed[here] = rows["is_placed"]
+            faces.qualities[here] = rows["quality"]
             loaded += len(rows)
     return faces.first(loaded)
 

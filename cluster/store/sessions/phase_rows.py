@@ -141,13 +141,17 @@ def record_clustering(db: Session, session_id: int, result: ClusteringResult) ->
         clusters_found=result.clusters_found,
         faces_clustered=result.faces_clustered,
         faces_ungrouped=result.faces_ungrouped,
+        same_person=result.same_person,
     )
 
 
 def restart_clustering(db: Session, session_id: int) -> None:
     """Begin a new attempt at clustering: pending, with counts of 0 and without a result."""
     nothing: Mapping[str, Any] = dict.fromkeys(
-        ("started_at", "completed_at", "error", "step", "clusters_found", "faces_clustered")
+        (
+            *("started_at", "completed_at", "error", "step", "same_person"),
+            *("clusters_found", "faces_clustered", "faces_ungrouped"),
+        )
     )
     set_phase(
         db,
@@ -158,6 +162,5 @@ def restart_clustering(db: Session, session_id: int) -> None:
         total=0,
         processed=0,
         high_water_mark=0,
-        faces_ungrouped=None,
         **nothing,
     )

@@ -78,4 +78,6 @@ def _to_snapshot(row: Any, *, past_rate_per_s: float | None) -> PhaseSnapshot:
 def _to_result(row: Any) -> ClusteringResult | None:
     if row.clusters_found is None:
         return None
-    return ClusteringResult(row.clusters_found, row.faces_clustered, row.faces_ungrouped)
+    return ClusteringResult(
+        row.clusters_found, row.faces_clustered, row.faces_ungrouped, row.same_person
+    )

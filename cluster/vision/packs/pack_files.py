@@ -19,13 +19,6 @@ from cluster.core.errors import PackNotFound
 
 AUTO = "auto"
 BUNDLED = "bundled"
-LONE_REACH = {"insightface": 1.0, BUNDLED: 0.4}
-"""The largest distance between two faces of a person in a library that shows only this person.
-
-Euclidean distance of L2-normalised vectors. Tested with 6 people of 12 photos each, and with 5 to
-30 strangers: these values join most photos of one person, and no strangers.
-"""
-
 PREFERRED = ("buffalo_l", "antelopev2", "buffalo_m", "buffalo_s", "buffalo_sc")
 
 _DLIB_DIMENSION = 128

@@ -27,6 +27,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_person_cover_face_id", "person", ["cover_face_id"])
     op.add_column("face", sa.Column("sharpness", sa.REAL()))
+    op.add_column("session_phase", sa.Column("same_person", sa.Text()))
     for table in ("face", "person_change", "person_change_face"):
         op.add_column(table, _verdict_column(table))
     op.add_column("person_change_person", sa.Column("birth_date", sa.Date()))
@@ -110,3 +111,4 @@ def downgrade() -> None:
     for table in ("face", "person_change", "person_change_face"):
         op.drop_column(table, "verdict")
     op.drop_column("face", "sharpness")
+    op.drop_column("session_phase", "same_person")

@@ -1,0 +1,91 @@
+"""The reach of a pack that nobody has calibrated, from the strangers in a library.
+
+Two faces of one photo are nearly always two people, so the cosines between them are a free sample
+of strangers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cluster.core.reach import PackReach, Reach
+
+MIN_STRANGERS = 300
+"""Pairs of faces of one photo from which the spread of strangers is known to a tenth."""
+
+CORE_SPREADS, SAME_SPREADS, JOIN_SPREADS = 7.0, 5.6, 4.8
+"""How many standard deviations above the mean cosine of strangers each cosine of a `Reach` lies,
+as it does for the calibrated ArcFace pack."""
+
+MAD_TO_DEVIATION = 1.4826
+"""The standard deviation of normal values with a median absolute deviation of 1."""
+
+
+def center_vectors(
+    vectors: npt.NDArray[np.float32], center: Sequence[float]
+) -> npt.NDArray[np.float32]:
+    """Return the vectors, float32 (n, d), without `center`, and of length 1 again.
+
+    Vectors of another length than `center` are returned as they are.
+    """
+    if vectors.shape[1] != len(center):
+        return vectors
+    moved = vectors - np.asarray(center, dtype=np.float32)
+    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
+    return moved / np.maximum(lengths, np.finfo(np.float32).tiny)
+
+
+def choose_reach(pack: PackReach, strangers: npt.NDArray[np.floating]) -> tuple[Reach, str]:
+    """Return the reach for a library with these cosines of strangers, and one line about it."""
+    if pack.is_calibrated:
+        return pack.reach, describe(pack.reach, f"measured for the pack {pack.pack}")
+    found = estimate_reach(strangers)
+    if found is None:
+        return pack.reach, describe(
+            pack.reach,
+            f"usual for ArcFace: the pack {pack.pack} is not calibrated, and of {MIN_STRANGERS} "
+            f"pairs of faces in one photo that would tell, the library has {len(strangers)}",
+        )
+    source = f"from {len(strangers):,} pairs of faces in one photo of this library"
+    return found, describe(found, source)
+
+
+def describe(reach: Reach, source: str) -> str:
+    """Return in one line how alike faces of one person are, as a cosine and a distance."""
+    return f"cosine {reach.same:.2f} and more (distance {1 - reach.same:.2f}), {source}"
+
+
+def estimate_reach(strangers: npt.NDArray[np.floating]) -> Reach | None:
+    """Return the cosines that follow from the cosines of strangers, (n,); None from too few.
+
+    Median and median absolute deviation: a few pairs are one person twice, in a collage.
+    """
+    if len(strangers) < MIN_STRANGERS:
+        return None
+    middle = float(np.median(strangers))
+    spread = MAD_TO_DEVIATION * float(np.median(np.abs(strangers - middle)))
+
+    def above(spreads: float) -> float:
+        return min(0.99, middle + spreads * spread)
+
+    core = above(CORE_SPREADS)
+    return Reach(
+        core=core, same=above(SAME_SPREADS), join=above(JOIN_SPREADS), alike=(core + 1) / 2
+    )
+
+
+def sample_strangers(
+    vectors: npt.NDArray[np.float32], photos: npt.NDArray[np.int64], *, at_most: int = 100_000
+) -> npt.NDArray[np.float32]:
+    """Return the cosines of pairs of faces of one photo, float32 (m,), m <= `at_most`.
+
+    `vectors` float32 (n, d) of length 1, `photos` int64 (n,). Each face is paired with the next one
+    of its photo.
+    """
+    order = np.argsort(photos, kind="stable")
+    is_pair = np.diff(photos[order]) == 0
+    left, right = order[:-1][is_pair][:at_most], order[1:][is_pair][:at_most]
+    return np.einsum("ij,ij->i", vectors[left], vectors[right])
