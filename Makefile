@@ -14,6 +14,9 @@ export PHOTOS PACK
 export ORT_DISABLE_TELEMETRY := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
+# Compiled modules are kept: without them each of the many processes compiles all of them anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # The lock of this machine: onnxruntime-gpu where there is an NVIDIA driver, else onnxruntime.
 ifndef LOCK
 LOCK := $(shell if nvidia-smi -L >/dev/null 2>&1 || [ -e /proc/driver/nvidia/version ]; \
