@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-import hdbscan
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.grouping import Clustering, Selection, cluster_vectors, label_tree
@@ -34,6 +32,8 @@ def cluster(
 
 
 def hdbscan_labels(vectors: npt.NDArray[np.float32], **options: object) -> npt.NDArray[np.int64]:
+    import hdbscan  # It takes seconds, which only these tests need.
+
     model = hdbscan.HDBSCAN(
         **{"min_cluster_size": 3, "min_samples": 3, "approx_min_span_tree": False, **options}
     )
@@ -60,6 +60,8 @@ def test_where_all_edges_differ_the_groups_are_exactly_hdbscans(library: dict[st
 def test_with_equal_edges_it_agrees_with_hdbscan_as_hdbscan_does_with_itself(
     library: dict[str, float], seed: int
 ) -> None:
+    from sklearn.metrics import adjusted_rand_score
+
     vectors = make_embeddings(**library, seed=seed)  # type: ignore[arg-type]
     runs = []
     for turn in range(5):
