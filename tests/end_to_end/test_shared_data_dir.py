@@ -45,7 +45,7 @@ def test_a_root_that_becomes_a_link_to_elsewhere_is_the_sessions_error_and_can_b
     server: Headcount, demo_library: Path, tmp_path: Path
 ) -> None:
     root, away = tmp_path / "photos", tmp_path / "away"
-    shutil.copytree(demo_library, root)
+    shutil.copytree(demo_library / "party", root)
     session_id = server.post("/api/v1/training", {"rootPath": str(root)}).body["sessionId"]
     root.rename(away)
     root.symlink_to("/etc")
