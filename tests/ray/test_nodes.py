@@ -43,9 +43,6 @@ from tests.waiting import PATIENT_S, wait_until
 
 pytestmark = pytest.mark.long
 
-PHOTOS = 160
-"""Three detectors hold 96 of them at once, so that some wait for the node that joins."""
-
 FACES = text(
     """
     SELECT i.path, f.person_id, round(f.box_left), round(f.box_top)
@@ -189,7 +186,7 @@ def test_a_node_that_joins_gets_detectors_and_one_that_leaves_loses_no_photo(
 ) -> None:
     library = tmp_path / "library"
     library.mkdir()
-    make_library(list_photos(str(demo_library), limit=None), library, at_least=PHOTOS)
+    make_library(list_photos(str(demo_library), limit=None), library, at_least=240)
     meter = MostDetectors()
     with nodes(1) as cluster, ThreadPoolExecutor(1) as thread:
         settings = settings_on(cluster, server_url, database="joining", data_dir=tmp_path / "data")
@@ -213,7 +210,7 @@ def test_a_node_that_joins_gets_detectors_and_one_that_leaves_loses_no_photo(
             with begin(runtime.engine) as db:
                 check_session(db, session.id)
             counts = load_snapshots(runtime.engine, session.id)[1].counts
-            assert counts.finished == counts.total >= PHOTOS
+            assert counts.finished == counts.total >= 240
             assert meter.most == 3
 
 
