@@ -14,6 +14,9 @@ export PHOTOS PACK
 export ORT_DISABLE_TELEMETRY := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
+# Compiled modules are kept: without them each of the many processes compiles all of them anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # The lock of this machine: onnxruntime-gpu where there is an NVIDIA driver, else onnxruntime.
 ifndef LOCK
 LOCK := $(shell if nvidia-smi -L >/dev/null 2>&1 || [ -e /proc/driver/nvidia/version ]; \
@@ -34,7 +37,7 @@ AUDIT := $(VENV)/audit
 help:
 	@echo 'make run [PHOTOS=DIR or URL] [PACK=PACK] [KEEP=1]   index a library (else a demo library)'
 	@echo 'make test [ARGS=...]      the tests of every part, in minutes; ARGS go to pytest'
-	@echo 'make test-fast            unit, house and postgres tests, in less than a minute'
+	@echo 'make test-fast            unit, house and postgres tests, in a minute and a half'
 	@echo 'make test-all             all tests, also the long ones; WORKERS=2 side by side'
 	@echo 'make lint                 style, types, import directions; the page too, where there is npm'
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'

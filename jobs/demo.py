@@ -122,9 +122,12 @@ def _cut(party: Image.Image, box: tuple[int, int, int, int], recipe: Recipe) -> 
     reach = height * (0.5 + recipe.margin)
     centre_x = min(max((left + right) / 2 - recipe.shift[0] * height, reach), party.width - reach)
     centre_y = min(max((top + bottom) / 2 - recipe.shift[1] * height, reach), party.height - reach)
-    picture = party.rotate(
-        recipe.turn_degrees, Image.Resampling.BICUBIC, center=(centre_x, centre_y)
-    ).resize(
+    turned = party
+    if recipe.turn_degrees:
+        turned = party.rotate(
+            recipe.turn_degrees, Image.Resampling.BICUBIC, center=(centre_x, centre_y)
+        )
+    picture = turned.resize(
         (recipe.side_px, recipe.side_px),
         Image.Resampling.LANCZOS,
         box=(centre_x - reach, centre_y - reach, centre_x + reach, centre_y + reach),

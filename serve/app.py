@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from cluster.store.database.progress_versions import next_first_version
 from cluster.store.sessions.phase_rows import load_snapshots
@@ -68,16 +69,18 @@ def build_app(parts: AppParts) -> FastAPI:
         first_version=partial(next_first_version, parts.engine),
     )
     add_problem_answers(app)
-    _add_routes(app, has_token=parts.api_token is not None)
+    app.router.routes.extend(_all_routes(has_token=parts.api_token is not None))
     _add_guards(app, parts)
     return app
 
 
-def _add_routes(app: FastAPI, *, has_token: bool) -> None:
+@cache
+def _all_routes(*, has_token: bool) -> list[BaseRoute]:
+    """Return the routes; they know nothing of the parts, so that all applications share them."""
     # RequireToken checks the token. This only documents it in OpenAPI.
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
-    api = APIRouter(prefix=API, responses=anywhere, dependencies=documented)
+    api = APIRouter(responses=anywhere, dependencies=documented)
     for routes in (
         training_routes,
         control_routes,
@@ -91,10 +94,12 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
         search_routes,
     ):
         api.include_router(routes.router)
-    app.include_router(api)
-    app.include_router(health_routes.router)
-    app.include_router(page_routes.router)
-    app.mount("/static", page_routes.static_files)
+    everything = APIRouter()
+    everything.include_router(api, prefix=API)
+    everything.include_router(health_routes.router)
+    everything.include_router(page_routes.router)
+    everything.mount("/static", page_routes.static_files)
+    return everything.routes
 
 
 def _add_guards(app: FastAPI, parts: AppParts) -> None:

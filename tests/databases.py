@@ -27,6 +27,7 @@ IN_MEMORY, NEEDED_BYTES = Path("/dev/shm"), 2 << 30
 deleted, a file system in memory a hundredth."""
 
 _numbers = itertools.count(1)
+_first: list[Engine] = []
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +71,7 @@ def database_url(database_server: str, database_template: str) -> Iterator[str]:
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine on the test's own database."""
-    engine = build_engine(database_url, pool_size=8)
+    engine = _share_statements(build_engine(database_url, pool_size=8))
     yield engine
     engine.dispose()
 
@@ -82,6 +83,20 @@ def db(engine: Engine) -> Iterator[Session]:
         yield db
         if transaction.is_active:
             transaction.rollback()
+
+
+def _share_statements(engine: Engine) -> Engine:
+    """Return the same engine with the statements that the engines before it have compiled.
+
+    Each engine compiles all its statements anew, which takes longer than to run them.
+    """
+    if not _first:
+        with engine.connect():  # The dialect learns about the server when it first connects.
+            _first.append(engine)
+        return engine
+    sharing = Engine(engine.pool, _first[0].dialect, engine.url)
+    sharing._compiled_cache = _first[0]._compiled_cache
+    return sharing
 
 
 def _run(url: str, statement: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 import struct
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -47,6 +48,7 @@ from tests.library import settle_training
 from tests.waiting import PATIENT_S
 
 PACK = "bundled"
+LOOKS_EVERY_S = 0.005
 T = TypeVar("T")
 
 
@@ -60,7 +62,21 @@ class PromptServer(uvicorn.Server):
     async def main_loop(self) -> None:
         await self.on_tick(0)
         while not self.should_exit:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(LOOKS_EVERY_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        state = self.server_state
+        for server in self.servers:
+            server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while state.connections or state.tasks:
+                    await asyncio.sleep(LOOKS_EVERY_S)
+        for task in state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
 
 
 @dataclass

@@ -18,7 +18,7 @@ from cluster.vision.sources.library_walk import check_root, walk_photos
 from cluster.vision.sources.photo_bytes import read_photo
 from serve.app import AppParts, build_app
 from tests.api.conftest import FakeCluster, Start
-from tests.api.running import RunningApp
+from tests.api.running import LOOKS_EVERY_S, RunningApp
 from tests.api.test_guards import ROUTE, check_problem
 
 PIXELS = b"\xff\xd8\xff pixels"
@@ -77,7 +77,7 @@ def open_site() -> Iterator[Site]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     server.daemon_threads = True
     site = Site(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[LOOKS_EVERY_S], daemon=True).start()
     yield site
     server.shutdown()
     server.server_close()

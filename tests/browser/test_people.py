@@ -236,9 +236,9 @@ def shown_width(page: Page) -> int:
     return width
 
 
-def check_access(page: Page) -> None:
-    """Nothing that axe-core calls serious or critical."""
-    violations = Axe().run(page).response["violations"]
+def check_access(page: Page, *, within: str | None = None) -> None:
+    """Nothing, or nothing within some elements, that axe-core calls serious or critical."""
+    violations = Axe().run(page, context=within).response["violations"]
     found = [
         f"{violation['id']}: {node['html'][:120]} {node['failureSummary']}"
         for violation in violations

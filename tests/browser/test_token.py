@@ -172,7 +172,7 @@ def test_the_page_of_the_api_says_how_to_send_the_token_and_takes_it_from_a_link
     page = open_page(address(guarded, "/docs"))
     sees(page, "The API")
     expect(page.locator("#main")).to_contain_text("Authorization: Bearer TOKEN")
-    check_access(page)
+    check_access(page, within="#main p.quiet")  # The whole page: tests/browser/test_people.py.
     page.goto("about:blank")
     page.goto(page_link(address(guarded, "/docs"), TOKEN))
     sees(page, "The API")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
@@ -41,12 +42,12 @@ def numbers(page: Page) -> list[str]:
 def test_a_session_started_from_the_form_reaches_100_percent_on_screen(
     server: Headcount, open_page: Open, watcher: Watcher, tmp_path: Path
 ) -> None:
-    make_pictures(tmp_path / "photos", 300)
+    make_pictures(tmp_path / "photos", 120)
     page = open_page(f"http://127.0.0.1:{server.port}/")
     page.evaluate(COLLECT_PERCENTAGES)
     start_from_form(page, tmp_path / "photos", name="Patches")
     expect(page.locator("#overall")).to_have_text("100.00 %")
-    expect(page.locator(".sentence")).to_contain_text("Done: 300 photos looked through")
+    expect(page.locator(".sentence")).to_contain_text("Done: 120 photos looked through")
     expect(page.get_by_role("link", name="Meet the people")).to_be_visible()
 
     seen = [float(text.split()[0]) for text in page.evaluate("percentages") if "%" in text]
@@ -58,7 +59,7 @@ def test_a_session_started_from_the_form_reaches_100_percent_on_screen(
 def test_a_paused_session_shows_the_same_numbers_after_a_reload_and_goes_on(
     server: Headcount, open_page: Open, tmp_path: Path
 ) -> None:
-    make_pictures(tmp_path / "photos", 400, seed=3)
+    make_pictures(tmp_path / "photos", 200, seed=3)
     page = open_page(f"http://127.0.0.1:{server.port}/")
     with slots_taken(server.data_dir):
         start_from_form(page, tmp_path / "photos", name="Interrupted")
@@ -86,11 +87,12 @@ def test_a_paused_session_shows_the_same_numbers_after_a_reload_and_goes_on(
     expect(page.get_by_role("button", name="Start again from here")).to_have_count(3)
 
 
+@pytest.mark.drill
 def test_losing_the_server_for_three_seconds_is_shown_and_recovers(
     server: Headcount, open_page: Open, watcher: Watcher, tmp_path: Path
 ) -> None:
     watcher.expect("ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_SOCKET")
-    make_pictures(tmp_path / "photos", 300, seed=2)
+    make_pictures(tmp_path / "photos", 120, seed=2)
     with lay_wire(server.port) as wire:
         page = open_page(wire.url)
         with slots_taken(server.data_dir):
@@ -104,6 +106,7 @@ def test_losing_the_server_for_three_seconds_is_shown_and_recovers(
         expect(page.locator("#overall")).to_have_text("100.00 %")
 
 
+@pytest.mark.drill
 def test_a_session_that_fails_says_why(server: Headcount, open_page: Open, tmp_path: Path) -> None:
     """[13]"""
     folder = tmp_path / "photos"

@@ -114,6 +114,7 @@ def listener() -> Iterator[str]:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
+@pytest.mark.drill
 def test_a_strange_environment_does_not_keep_a_session_from_its_end(
     demo_library: Path, headcount: Headcount, tmp_path: Path
 ) -> None:

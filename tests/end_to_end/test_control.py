@@ -149,6 +149,7 @@ def undisturbed(
         stop_embedded(data_dir)
 
 
+@pytest.mark.drill
 def test_a_session_paused_and_resumed_over_http_ends_as_if_nobody_had_touched_it(
     server: Headcount,
     tables: Engine,

@@ -75,6 +75,7 @@ def check_the_law(answers: list[dict[str, Any]]) -> None:
     assert answers[-1]["overallStatus"] == "completed", answers[-1]
 
 
+@pytest.mark.drill
 def test_331_photos_and_335_copies_end_at_666_of_666_and_100_percent(
     server: Headcount, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_331_photos_and_335_copies_end_at_666_of_666_and_100_percent(
         assert (phase["current"], phase["total"], phase["percentage"]) == (666, 666, 100.0)
 
 
+@pytest.mark.drill
 def test_photos_are_shown_before_their_batch_is_committed(
     server: Headcount, tmp_path: Path
 ) -> None:

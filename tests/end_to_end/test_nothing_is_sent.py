@@ -55,7 +55,7 @@ def packets(home: Path, demo_library: Path) -> list[str]:
     }
     environment |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
     data_dir = home / ".local/share/headcount"
-    arguments = [str(data_dir), str(demo_library), str(pack)]
+    arguments = [str(data_dir), str(demo_library / "party"), str(pack)]
     ran = subprocess.run(
         [*IN_A_NETWORK, sys.executable, "-m", "tests.end_to_end.confined", *arguments],
         cwd=PROJECT_DIR,

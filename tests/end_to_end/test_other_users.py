@@ -23,7 +23,7 @@ import pytest
 
 from cluster.store.server.server_files import ServerFiles
 from jobs.ray_files import list_running
-from tests.headcount import PROJECT_DIR, Headcount
+from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
 from tests.waiting import PATIENT_S, wait_until
 
 pytestmark = pytest.mark.long
@@ -64,10 +64,11 @@ def guarded(demo_library: Path, database_server: str) -> Iterator[Guarded]:
             "HEADCOUNT_ALLOWED_ROOTS": str(demo_library),
         },
     )
-    run.start("--root", str(demo_library), "--keep")
+    photos = str(demo_library / "party")
+    run.start("--root", photos, "--keep")
     run.wait_until_ready()
     mine = {"Authorization": f"Bearer {TOKEN}"}
-    answer = run.post("/api/v1/training", {"rootPath": str(demo_library)}, **mine)
+    answer = run.post("/api/v1/training", {"rootPath": photos}, **mine)
     assert answer.status == 201, answer.body
     path = f"/api/v1/training/{answer.body['sessionId']}/progress/unified"
     wait_until(
@@ -263,11 +264,10 @@ def test_another_user_gets_no_connection_to_ray(guarded: Guarded, other: pwd.str
 
 
 def test_another_user_gets_no_connection_to_the_database(
-    headcount: Headcount, demo_library: Path, other: pwd.struct_passwd
+    finished_library: FinishedLibrary, other: pwd.struct_passwd
 ) -> None:
     """The embedded one: its socket lies in a folder that only its own user enters."""
-    headcount.run("--root", str(demo_library))
-    files = ServerFiles.under(headcount.data_dir)
+    files = ServerFiles.under(finished_library.data_dir)
     for folder in (files.home, files.address):
         assert run_as(other, "ls", f"{folder}/").returncode != 0
 

@@ -63,6 +63,7 @@ def test_what_is_no_photo_is_refused_with_the_reason(api: httpx.Client, demo_lib
     assert answer.json()["reason"] == "not a photo: the file holds text"
 
 
+@pytest.mark.drill
 def test_what_users_did_is_kept_when_faces_are_grouped_again(
     api: httpx.Client, server: Headcount, demo_library: Path, tmp_path: Path
 ) -> None:

@@ -15,37 +15,32 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.long
 
 
-@pytest.mark.drill
 def test_a_run_that_ends_leaves_the_other_one_visible(
-    headcount: Headcount, demo_library: Path, tmp_path: Path
+    server: Headcount, demo_library: Path, tmp_path: Path
 ) -> None:
-    headcount.start("--root", str(demo_library), "--keep")
-    headcount.wait_until_ready()
-    (first,) = list_running(headcount.data_dir)
-    shutil.copytree(demo_library, tmp_path / "others")
-    second = replace(headcount, port=find_free_port(), process=None, printed=[])
+    (first,) = list_running(server.data_dir)
+    shutil.copytree(demo_library / "party", tmp_path / "others")
+    second = replace(server, port=find_free_port(), process=None, printed=[])
     code, output = second.run("--root", str(tmp_path / "others"))
     assert code == 0, output
-    assert list_running(headcount.data_dir) == [first]
-    asked = replace(headcount, process=None, printed=[])
-    code, output = asked.run("2", job="status")
+    assert list_running(server.data_dir) == [first]
+    asked = replace(server, process=None, printed=[])
+    number = str(server.get("/api/v1/training?limit=1").body["sessions"][0]["sessionId"])
+    code, output = asked.run(number, job="status")
     assert code == 0
     assert "completed" in output
-    code, output = asked.run("restart", "2", "--phase", "clustering", job="control")
+    code, output = asked.run("restart", number, "--phase", "clustering", job="control")
     assert code == 0, output
-    assert "Ray job headcount-session-2" in output, "the first run's Ray is found"
-    path = "/api/v1/training/2/progress/unified"
-    wait_until(
-        lambda: headcount.get(path).body["overallStatus"] == "completed", "it is grouped again"
-    )
-    headcount.end()
+    assert f"Ray job headcount-session-{number}" in output, "the first run's Ray is found"
+    path = f"/api/v1/training/{number}/progress/unified"
+    wait_until(lambda: server.get(path).body["overallStatus"] == "completed", "it is grouped again")
 
 
 def test_a_root_that_becomes_a_link_to_elsewhere_is_the_sessions_error_and_can_be_resumed(
     server: Headcount, demo_library: Path, tmp_path: Path
 ) -> None:
     root, away = tmp_path / "photos", tmp_path / "away"
-    shutil.copytree(demo_library, root)
+    shutil.copytree(demo_library / "party", root)
     session_id = server.post("/api/v1/training", {"rootPath": str(root)}).body["sessionId"]
     root.rename(away)
     root.symlink_to("/etc")

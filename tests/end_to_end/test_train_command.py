@@ -20,9 +20,7 @@ from tests.headcount import FinishedLibrary, Headcount, describe_files, read_fig
 from tests.waiting import PATIENT_S
 
 
-def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
-    headcount: Headcount, finished_library: FinishedLibrary, demo_library: Path
-) -> None:
+def test_a_folder_of_photos_becomes_people(finished_library: FinishedLibrary) -> None:
     first = read_figures(finished_library.output)
     assert first["photos"] > 50
     assert first["duplicates"] > 0
@@ -30,6 +28,12 @@ def test_a_folder_of_photos_becomes_people_and_again_does_no_work_twice(
     assert first["people"] == 6
     assert "Finding faces" in finished_library.output
 
+
+@pytest.mark.long
+def test_the_same_folder_again_does_no_work_twice(
+    headcount: Headcount, finished_library: FinishedLibrary, demo_library: Path
+) -> None:
+    first = read_figures(finished_library.output)
     finished_library.copy_to(headcount.data_dir)
     code, again = headcount.run("--root", str(demo_library))
     assert code == 0, again

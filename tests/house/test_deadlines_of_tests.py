@@ -29,6 +29,7 @@ def test_no_test_has_a_deadline_of_its_own() -> None:
         if source.path.startswith("tests/") and source.path != WAITING
         if source.path not in NOT_WAITED_FOR
         for line_number, line in enumerate(source.text.splitlines(), start=1)
+        if "time" in line
         if clock.search(line) or any(float(seconds) > A_SECOND for seconds in timeout.findall(line))
         if "wait_for_timeout" not in line  # a pause in a browser
     ]

@@ -164,6 +164,7 @@ def test_a_lost_worker_costs_its_block_only(library: Library) -> None:
     assert library.groups() == library.expected_groups()
 
 
+@pytest.mark.drill
 @pytest.mark.long
 def test_a_database_that_hangs_up_again_and_again_is_waited_for(library: Library) -> None:
     task = library.start()
@@ -181,6 +182,7 @@ def test_a_database_that_hangs_up_again_and_again_is_waited_for(library: Library
     assert library.groups() == library.expected_groups()
 
 
+@pytest.mark.long
 def test_people_keep_their_ids_when_clustering_runs_again(library: Library) -> None:
     ray.get(library.start())
     with begin(library.engine) as db:
@@ -196,6 +198,7 @@ def running_tasks() -> list[psutil.Process]:
     return [process for process, title in titles if title.startswith("ray::cluster[")]
 
 
+@pytest.mark.long
 def test_stopping_ends_the_task_and_its_blocks_and_commits_nothing(library: Library) -> None:
     plan: Any = SimpleNamespace(
         session_id=library.session_id,

@@ -190,6 +190,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.drill
 def test_good_photos_over_30_megapixels_are_read_beside_one_that_was_left_behind(
     photos: list[Path],
 ) -> None:
@@ -205,6 +206,7 @@ def test_good_photos_over_30_megapixels_are_read_beside_one_that_was_left_behind
     ]
 
 
+@pytest.mark.drill
 def test_a_search_that_is_let_go_with_a_hostile_photo_ends(tmp_path: Path) -> None:
     log = tmp_path / "log"
     options = Unlimited(DetectorOptions(timeout_s=TIMEOUT_S), log)

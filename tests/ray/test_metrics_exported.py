@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory, demo_library: Path) -> It
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("data"), serve_enabled=False, pack="bundled"
     )
-    with running(settings) as runtime, ThreadPoolExecutor(1) as thread:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ThreadPoolExecutor(1) as thread,
+        ExitStack() as stack,
+    ):
+        patch.setenv("RAY_metrics_report_interval_ms", "1000")  # Ray's own choice is 10 seconds.
+        runtime = stack.enter_context(running(settings))
         session = add_session(runtime, demo_library)
         ended = thread.submit(run, runtime, session)
         while not ended.done():
@@ -49,7 +56,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, demo_library: Path) -> It
 
 
 def wait_for_export() -> str:
-    """Scrape the node until everything is there: its processes report every ten seconds."""
+    """Scrape the node until everything is there: its processes report every second."""
     address = ray.nodes()[0]
     url = f"http://{address['NodeManagerAddress']}:{address['MetricsExportPort']}/metrics"
     text = ""

@@ -56,8 +56,9 @@ FOREIGN = [
     {"PGCLIENTENCODING": "SQL_ASCII"},
     {"PGMINPROTOCOLVERSION": "3.2", "PGMAXPROTOCOLVERSION": "3.0"},
 ]
-ALL = [*MOST_HARMFUL, *(pytest.param(one, marks=pytest.mark.long) for one in FOREIGN)]
-"""Each alone is tried among the long tests; that all are forgotten is a test of its own."""
+SLOW = (pytest.mark.long, pytest.mark.drill)
+ALL = [*MOST_HARMFUL, *(pytest.param(one, marks=SLOW) for one in FOREIGN)]
+"""Each alone is tried among the drills; that all are forgotten is a test of its own."""
 
 
 def name_of(variables: dict[str, str]) -> str:

@@ -73,7 +73,7 @@ def shelf() -> Iterator[Shelf]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     found.url = f"http://127.0.0.1:{server.server_address[1]}"
-    serving = Thread(target=server.serve_forever)
+    serving = Thread(target=server.serve_forever, args=[0.005])
     serving.start()
     yield found
     found.closing.set()

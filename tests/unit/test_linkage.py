@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hdbscan._hdbscan_linkage import label
 
 from bench.linkage import link_edges
+
+
+def label(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the merges as hdbscan finds them."""
+    from hdbscan._hdbscan_linkage import label  # It takes seconds, which only these tests need.
+
+    merges: npt.NDArray[np.float64] = label(edges)
+    return merges
 
 
 def make_tree(count: int, *, seed: int, weights: int) -> npt.NDArray[np.float64]:
