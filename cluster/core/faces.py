@@ -102,15 +102,16 @@ class PhotoFaces:
     faces: tuple[Face, ...]
 
 
-def face_quality(*, score: float, box: BoundingBox, landmarks: Landmarks) -> float:
+def face_quality(*, score: float, side_px: float, landmarks: Landmarks) -> float:
     """Return how useful a face is for recognition, 0.0 to 1.0.
 
-    The quality is the product of three factors: the detector's score, the size of the face, and
+    The quality is the product of three factors: the detector's score, the size of the face (the
+    shorter side of its box, of a tilted face when turned upright, in pixels of the photo), and
     how frontal it is (how near the nose is to the middle between the eyes, along the line of the
     eyes, so that turning a picture changes nothing). A face in full profile keeps half of its
     quality.
     """
-    size = min(1.0, min(box.width, box.height) / FULL_SIZE_PX)
+    size = min(1.0, max(0.0, side_px) / FULL_SIZE_PX)
     return max(0.0, min(1.0, score)) * size**0.5 * (0.5 + 0.5 * _frontality(landmarks))
 
 

@@ -97,7 +97,9 @@ class DlibDetector:
             box=box,
             landmarks=landmarks,
             score=score,
-            quality=face_quality(score=score, box=box, landmarks=landmarks),
+            quality=face_quality(
+                score=score, side_px=min(box.width, box.height), landmarks=landmarks
+            ),
             embedding=(vector / max(float(np.linalg.norm(vector)), 1e-12)).tobytes(),
             crop=cut_crop(framed, here),
         )

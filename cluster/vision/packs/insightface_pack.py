@@ -34,6 +34,7 @@ from cluster.vision.packs.input_sizes import (
 from cluster.vision.packs.options import DetectorOptions, PreparedPhoto, prepare_photo, reopen
 from cluster.vision.packs.pack_files import Pack
 from cluster.vision.packs.scrfd import Candidates, Scrfd, Size
+from cluster.vision.packs.upright_looks import straighten
 from cluster.vision.photos.crops import cut_crop
 from cluster.vision.photos.images import OpenedImage, shrink
 from cluster.vision.photos.pixels import is_dithered
@@ -60,6 +61,7 @@ class _Seen:
     box: BoundingBox
     landmarks: tuple[tuple[float, float], ...]
     score: float
+    side_px: float
     aligned: npt.NDArray[np.uint8]
 
 
@@ -118,7 +120,16 @@ class InsightFaceDetector:
             for plan, image, some in zip(plans, images, faces, strict=True)
         ]
         last = self._look(images, empty, is_smooth=True)
-        return [self._merge(more) if more else some for some, more in zip(faces, last, strict=True)]
+        faces = [
+            self._merge(more) if more else some for some, more in zip(faces, last, strict=True)
+        ]
+        if not self.options.straighten:
+            return faces
+        return [self._straighten(image, some) for image, some in zip(images, faces, strict=True)]
+
+    def _straighten(self, image: OpenedImage, found: Candidates) -> Candidates:
+        min_side_px = self.options.min_size_px * image.scale
+        return straighten(self._scrfd, image.pixels, found, min_side_px=min_side_px)
 
     def _merge(self, seen: Sequence[Candidates]) -> Candidates:
         return self._scrfd.merge([one.from_score(self.options.min_score) for one in seen])
@@ -184,6 +195,7 @@ class InsightFaceDetector:
             box=BoundingBox(left, top, right, bottom),
             landmarks=tuple((float(x), float(y)) for x, y in points / image.scale),
             score=float(found.scores[index]),
+            side_px=float(found.sides[index]) / image.scale,
             aligned=align(image.pixels, transform, side_px=self._arcface.side_px),
         )
 
@@ -194,7 +206,7 @@ def _to_face(seen: _Seen, embedding: npt.NDArray[np.float32]) -> Face:
         box=box,
         landmarks=seen.landmarks,
         score=seen.score,
-        quality=face_quality(score=seen.score, box=box, landmarks=seen.landmarks),
+        quality=face_quality(score=seen.score, side_px=seen.side_px, landmarks=seen.landmarks),
         embedding=embedding.astype("<f4").tobytes(),
         crop=cut_crop(seen.image.pixels, seen.box),
     )

@@ -39,7 +39,8 @@ class DetectorOptions:
     model. `batch` is the number of photos, and of faces, in one run of a model; None chooses it by
     the provider. `precision` applies to models on CUDA; on CPU they use 32 bits.
     `decode_long_side_px` is the long side of a photo that is decoded for detection, None for its
-    full size. A photo that is not read within `timeout_s` has failed.
+    full size. A photo that is not read within `timeout_s` has failed. With `straighten`, tilted and
+    doubtful faces are looked at again, turned upright.
     """
 
     min_score: float = MIN_SCORE
@@ -53,6 +54,7 @@ class DetectorOptions:
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_FILE_BYTES
     timeout_s: float = PHOTO_TIMEOUT_S
+    straighten: bool = True
 
     @property
     def longest_look_px(self) -> int | None:

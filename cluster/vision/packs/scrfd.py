@@ -32,11 +32,24 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Possible faces in one photo: boxes (n, 4), scores (n,), landmarks (n, 5, 2), float32."""
+    """Possible faces in one photo: boxes (n, 4), scores (n,), landmarks (n, 5, 2), float32.
+
+    `upright_sides` (n,) are the shorter sides of the boxes of the faces turned upright, None when
+    nobody looked at them so.
+    """
 
     boxes: Floats
     scores: Floats
     landmarks: Floats
+    upright_sides: Floats | None = None
+
+    @property
+    def sides(self) -> Floats:
+        """The shorter side of each face's box, (n,), of a tilted face when turned upright."""
+        if self.upright_sides is not None:
+            return self.upright_sides
+        sides: Floats = (self.boxes[:, 2:] - self.boxes[:, :2]).min(axis=1, initial=np.inf)
+        return sides
 
     def from_score(self, min_score: float) -> Candidates:
         """Return the candidates whose score is at least `min_score`."""
@@ -45,7 +58,8 @@ class Candidates:
 
     def divided_by(self, scale: float) -> Candidates:
         """Return the candidates in a photo that is 1 / `scale` times as large."""
-        return Candidates(self.boxes / scale, self.scores, self.landmarks / scale)
+        sides = None if self.upright_sides is None else self.upright_sides / scale
+        return Candidates(self.boxes / scale, self.scores, self.landmarks / scale, sides)
 
 
 class Scrfd:
