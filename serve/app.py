@@ -33,6 +33,7 @@ from serve.routes import (
     picture_routes,
     progress_routes,
     search_routes,
+    suggestion_routes,
     training_routes,
 )
 
@@ -89,6 +90,7 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
         photo_routes,
         picture_routes,
         search_routes,
+        suggestion_routes,
     ):
         api.include_router(routes.router)
     app.include_router(api)

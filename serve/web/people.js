@@ -8,7 +8,7 @@ const PAGE = 60;
 const changes = new EventTarget();
 
 // Calls told(kind, answer) after each change (rename, hide, merge, move, undo) until `signal` is aborted.
-/** @type {(told: (kind: ChangeKind, answer: Answer) => unknown, signal: AbortSignal) => void} */
+/** @type {(told: (kind: ChangeKind, answer: Outcome) => unknown, signal: AbortSignal) => void} */
 export const onChange = (told, signal) =>
   changes.addEventListener("change", (event) => {
     if (event instanceof CustomEvent) told(event.detail[0], event.detail[1]);

@@ -26,6 +26,12 @@ Euclidean distance of L2-normalised vectors. Tested with 6 people of 12 photos e
 30 strangers: these values join most photos of one person, and no strangers.
 """
 
+REACH = {"insightface": 1.095, BUNDLED: 0.5}
+"""The Euclidean distance of L2-normalised vectors within which two faces are the same person.
+
+A cosine distance of 0.6 for InsightFace's packs, and what dlib's clustering uses for its model.
+"""
+
 PREFERRED = ("buffalo_l", "antelopev2", "buffalo_m", "buffalo_s", "buffalo_sc")
 
 _DLIB_DIMENSION = 128
@@ -110,6 +116,11 @@ def _is_detector(file: Path) -> bool:
     """Tell whether a file is SCRFD, by its number of outputs, as InsightFace's model zoo does."""
     graph = _load(file)
     return graph is not None and len(graph.graph.output) >= 5
+
+
+def find_reach(name: str) -> float:
+    """Return the reach of the pack of this name."""
+    return REACH[BUNDLED if name == BUNDLED else "insightface"]
 
 
 def _find_dimension(file: Path) -> int | None:
