@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
+from PIL import Image
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -43,12 +45,46 @@ def fill_circle(
     return Circle(tuple(ids), tuple(by_number[n] or 0 for n in range(1, count + 1)))
 
 
-def set_angles(db: Session, angles: dict[int, float]) -> None:
-    """Give the faces, by id, vectors at these angles."""
+def fill_alike(engine: Engine, *, people: int, places: int, pairs: int) -> None:
+    """Index suggestions of each kind, as many as asked for, and nothing else that is alike.
+
+    Each person has two faces. The pictures can be shown.
+    """
+    sizes = [(2, 2)] * people + [(2, 1)] * places + [(1, 1)] * pairs
+    planes = [n for n, (one, two) in enumerate(sizes) for _ in range(one + two)]
+    angles = [angle for one, two in sizes for angle in [0] * one + [20] * two]
+    numbers = iter(range(1, 1000))
+    members = [size for one, two in sizes for size in (one, two)]
+    labels = [label for size in members for label in _label(size, numbers)]
+    fill_people(engine, ungrouped=len(angles))
+    with begin(engine) as db:
+        ids = list(people_of_faces(db))
+        for face_id, angle, plane in zip(ids, angles, planes, strict=True):
+            set_angles(db, {face_id: angle}, plane=plane)
+            key = {"id": face_id, "picture": _draw(hue=37 * plane + angle)}
+            db.execute(text("UPDATE face SET crop = :picture WHERE id = :id"), key)
+            show = "UPDATE image SET thumbnail = :picture WHERE id = :id"
+            db.execute(text(show), key)
+        group(db, labels)
+
+
+def _label(size: int, numbers: Iterator[int]) -> list[int]:
+    return [0] if size == 1 else [-next(numbers)] * size
+
+
+def _draw(*, hue: int) -> bytes:
+    """Return a JPEG of one colour."""
+    picture = BytesIO()
+    Image.new("HSV", (120, 90), (hue % 256, 120, 200)).convert("RGB").save(picture, "JPEG")
+    return picture.getvalue()
+
+
+def set_angles(db: Session, angles: dict[int, float], *, plane: int = 0) -> None:
+    """Give the faces, by id, vectors at these angles in degrees, in a plane of their own."""
     for face_id, angle in angles.items():
         turn = np.radians(angle)
         vector = np.zeros(512)
-        vector[:2] = np.cos(turn), np.sin(turn)
+        vector[2 * plane : 2 * plane + 2] = np.cos(turn), np.sin(turn)
         key = {"id": face_id, "vector": str(vector.tolist())}
         db.execute(text("UPDATE face SET embedding = :vector WHERE id = :id"), key)
 
