@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.changes import Elsewhere, PersonEdit
+from cluster.core.errors import BadSetting
 from cluster.core.same_person import SuggestionKind
 from cluster.store.database.engine import begin
 from cluster.store.people.face_moves import move_faces
 from cluster.store.people.person_edits import edit_person
 from cluster.store.people.undo_log import undo_change
 from cluster.store.suggestions import side_vectors
+from serve import suggestion_lists
 from serve.suggestion_lists import SuggestionList, SuggestionLists
 from tests.library import NOW, PACK
 from tests.suggested import NO, NOT_SURE, YES, Circle, answer, asked, fill_circle, read_open
+from tests.waiting import PATIENT_S, wait_until
 
 ANGLES = (0, 1, 2, 20, 21, 22, 100, 101, 102, 120, 200, 220, 290)
 PEOPLE = (1, 1, 1, 2, 2, 2, 3, 3, 3, 0, 0, 0, 0)
@@ -155,3 +160,42 @@ def test_a_large_person_is_compared_by_its_best_faces_and_counted_whole(
 
 def test_a_pack_without_faces_has_no_suggestions(engine: Engine) -> None:
     assert read_open(engine, pack="none").total == 0
+
+
+def test_a_request_does_not_wait_for_a_list_that_takes_long(
+    engine: Engine, circle: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suggestion_lists, "PATIENCE_S", 0.0)
+    may_end = Event()
+
+    def find_reach(pack: str) -> float:
+        may_end.wait(PATIENT_S)
+        return 1.0
+
+    lists = SuggestionLists(reach_of=find_reach)
+    assert lists.find(engine, PACK) is None
+    may_end.set()
+    found = wait_until(lambda: lists.find(engine, PACK), "the list is there")
+    assert len(found.likenesses) == 3  # type: ignore[union-attr]
+
+
+def test_a_list_that_took_long_is_not_computed_after_each_answer(
+    engine: Engine, circle: Circle
+) -> None:
+    times = iter(range(100, 10_000, 10))
+    lists = SuggestionLists(reach_of=lambda name: 1.0, clock=lambda: float(next(times)))
+    before = lists.find(engine, PACK)
+    one = read_open(engine).suggestions[0]
+    with begin(engine) as db:
+        answer(db, one.first.face.id, one.second.face.id, NO)
+    for _ in range(8):
+        assert lists.find(engine, PACK) is before
+    wait_until(lambda: lists.find(engine, PACK) is not before, "the list is computed anew")
+
+
+def test_an_error_of_a_computation_reaches_the_request(engine: Engine, circle: Circle) -> None:
+    def refuse(pack: str) -> float:
+        raise BadSetting("pack", "there is no such pack.")
+
+    with pytest.raises(BadSetting):
+        SuggestionLists(reach_of=refuse).find(engine, PACK)
