@@ -147,5 +147,7 @@ def code_answered(faces: SideVectors, answered: AnsweredSides) -> npt.NDArray[np
     Faces that are not compared have the code of no side.
     """
     codes = np.array([sorted(pair) for pair in answered], np.int64).reshape(-1, 2)
+    count = len(faces.face_ids)
     rows = np.searchsorted(faces.face_ids, -codes)
-    return np.where(codes > 0, codes, -1 - rows)
+    is_compared = np.append(faces.face_ids, 0)[rows] == -codes
+    return np.where(codes > 0, codes, -1 - np.where(is_compared, rows, count))

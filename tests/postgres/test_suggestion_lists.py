@@ -11,6 +11,7 @@ from cluster.core.changes import Elsewhere, PersonEdit
 from cluster.core.errors import BadSetting
 from cluster.core.same_person import SuggestionKind
 from cluster.store.database.engine import begin
+from cluster.store.people.answer_rows import list_answered
 from cluster.store.people.face_moves import move_faces
 from cluster.store.people.person_edits import edit_person
 from cluster.store.people.undo_log import undo_change
@@ -199,3 +200,22 @@ def test_an_error_of_a_computation_reaches_the_request(engine: Engine, circle: C
 
     with pytest.raises(BadSetting):
         SuggestionLists(reach_of=refuse).find(engine, PACK)
+
+
+def test_an_answer_about_a_face_that_is_not_compared_hides_no_other_question(
+    engine: Engine, circle: Circle
+) -> None:
+    """The face before it in the database was answered, and then found to be a bad picture."""
+    place, before, pair, _ = circle.face_ids[9:]
+    with begin(engine) as db:
+        answer(db, place, pair, NO)
+        answer(db, before, circle.face_ids[12], NO)
+        key = {"ids": [place, circle.face_ids[12]]}
+        db.execute(text("UPDATE face SET quality = 0.1 WHERE id = ANY(:ids)"), key)
+        faces = side_vectors.load_side_vectors(db, pack=PACK, min_quality=0.3)
+        codes = suggestion_lists.code_answered(faces, list_answered(db, pack=PACK))
+    count = len(faces.face_ids)
+    rows = {face: row for row, face in enumerate(faces.face_ids.tolist())}
+    expected = [[-1 - count, -1 - rows[pair]], [-1 - count, -1 - rows[before]]]
+    assert sorted(map(sorted, codes.tolist())) == sorted(expected)
+    assert frozenset((before, pair)) in asked(engine)
