@@ -114,7 +114,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             min_quality=settings.min_quality,
             min_cluster_size=settings.min_cluster_size,
             min_samples=settings.min_samples,
-            reach=find_reach(pack),
+            reach=find_reach(pack.name),
         ),
         retry=RetryPolicy(on_wait=partial(wait_for_database, runtime, session.id)),
         meter=RayMeter(),

@@ -34,6 +34,7 @@ from serve.routes import (
     picture_routes,
     progress_routes,
     search_routes,
+    suggestion_routes,
     training_routes,
 )
 
@@ -92,6 +93,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
         photo_routes,
         picture_routes,
         search_routes,
+        suggestion_routes,
     ):
         api.include_router(routes.router)
     everything = APIRouter()

@@ -40,6 +40,7 @@ from serve.live.ray_progress import RayProgress
 from serve.parts import PackChoice
 from serve.ray_search import RaySearch
 from serve.submit import JobSubmitter
+from serve.suggestion_lists import SuggestionLists
 
 APP_NAME = "headcount"
 POOL_SIZE = 10
@@ -129,6 +130,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
             max_pixels=settings.max_pixels,
             timeout_s=settings.photo_timeout_s,
         ),
+        suggestions=SuggestionLists(min_quality=settings.min_quality),
         data_dir=settings.data_dir,
         weights=weights,
     )

@@ -20,6 +20,7 @@ from cluster.vision.photos.previews import make_preview
 from serve.live.live_progress import Live, ProgressSource
 from serve.problems import SearchUnavailable
 from serve.session_control import SessionControl
+from serve.suggestion_lists import SuggestionLists
 
 
 def utc_now() -> datetime:
@@ -64,7 +65,8 @@ class AppParts:
     PackNotFound. Both may block, so they are called in a thread. `dashboard_url` is the address of
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
     `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
-    are made at once. `data_dir` is where sessions on this machine keep decoded photos.
+    are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
+    this machine keep decoded photos.
     """
 
     engine: Engine
@@ -83,6 +85,7 @@ class AppParts:
     previewing: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(PREVIEWS_AT_ONCE)
     )
+    suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     now: Callable[[], datetime] = utc_now

@@ -33,6 +33,7 @@ from cluster.core.errors import (
     HeadcountError,
     IllegalMove,
     ImpossibleChange,
+    NamesDiffer,
     NameTaken,
     NotFound,
     NotLastChange,
@@ -108,6 +109,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed by another client"),
     NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name taken"),
+    NamesDiffer: Problem(HTTPStatus.CONFLICT, "names-differ", "Two names"),
     FacesElsewhere: Problem(
         HTTPStatus.CONFLICT, "faces-elsewhere", "Faces were moved by another client"
     ),
@@ -171,6 +173,8 @@ def _more_members(error: Exception) -> dict[str, object]:
     if isinstance(error, NameTaken):
         other = error.other
         return {"otherPersonId": other.id, "otherName": other.name, "version": other.version}
+    if isinstance(error, NamesDiffer):
+        return {"names": list(error.names)}
     if isinstance(error, UnreadableImage):
         return {"reason": error.reason}
     if isinstance(error, FacesElsewhere):

@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from cluster.core.reach import PackReach, Reach
 from cluster.store.database.engine import begin
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.people.regrouping import assign_people
@@ -61,3 +62,9 @@ def people_of_faces(db: Session, *, pack: str = PACK) -> dict[int, int | None]:
     """Return the person of each face, by the id of the face."""
     query = text("SELECT id, person_id FROM face WHERE pack = :pack ORDER BY id")
     return {row.id: row.person_id for row in db.execute(query, {"pack": pack})}
+
+
+def half_alike(pack: str) -> PackReach:
+    """The reach of a pack whose faces are one person from a cosine of one half on."""
+    reach = Reach(core=0.9, same=0.5, join=0.5, alike=0.8)
+    return PackReach(reach, pack=pack, is_calibrated=True)

@@ -1,6 +1,21 @@
 // What the API takes and answers, as its OpenAPI document has it: do not edit. When a test says
 // that the server has changed: python -m tests.house.page_types
 
+type Answer = "yes" | "no" | "not_sure";
+
+interface AnswerBody {
+  firstFaceId: number;
+  secondFaceId: number;
+  answer: Answer;
+  versions?: Record<string, number> | null;
+  keepName?: string | null;
+}
+
+interface AnsweredBody {
+  people: PersonBody[];
+  changeId: number;
+}
+
 interface BoxBody {
   left: number;
   top: number;
@@ -29,6 +44,11 @@ interface ClusteringBody {
   facesClustered: number | null;
   facesUngrouped: number | null;
   samePerson: string | null;
+}
+
+interface CompanionBody {
+  personId: number;
+  name: string | null;
 }
 
 interface ConfirmedBody {
@@ -297,6 +317,12 @@ interface SessionsBody {
   nextBefore: number | null;
 }
 
+interface SideBody {
+  face: FaceBody;
+  person: PersonBody | null;
+  companions: CompanionBody[];
+}
+
 interface SplitBody {
   faceIds: number[];
   toPersonId?: number | "nobody" | null;
@@ -311,6 +337,24 @@ interface StartBody {
 
 interface StartOptions {
   pack?: string | null;
+}
+
+interface SuggestionBody {
+  kind: SuggestionKind;
+  first: SideBody;
+  second: SideBody;
+  similarity: number;
+  likelihood: number;
+  settles: number;
+}
+
+type SuggestionKind = "people" | "place" | "pair";
+
+interface SuggestionsBody {
+  suggestions: SuggestionBody[];
+  total: number;
+  isPreparing: boolean;
+  pack: string;
 }
 
 interface UnconfirmedBody {

@@ -32,6 +32,7 @@ interface ProblemBody {
   detail?: string;
   current?: PersonBody;
   otherPersonId?: number;
+  names?: string[];
 }
 
 interface Place {
@@ -71,7 +72,7 @@ interface Ticks<T> {
 }
 
 /** What came of a change: of one person, of two, or of as many as an undo gave back. */
-type Answer = ChangedBody | MovedBody | UndoneBody;
+type Outcome = ChangedBody | MovedBody | AnsweredBody | UndoneBody;
 
 /** Two or more people that are one. */
 interface Merge {
@@ -93,3 +94,12 @@ interface Phase {
 type AnyPhase = PhaseBody & Partial<FaceDetectionBody> & Partial<ClusteringBody>;
 
 type SendMove = (name: string, query?: string) => Promise<void>;
+
+/** The suggestions that wait for an answer. */
+interface SuggestionQueue {
+  refill: (first?: SuggestionBody | null) => Promise<void>;
+  settle: (asked: SuggestionBody, answer: Answer, people: PersonBody[]) => void;
+  bringBack: (asked: SuggestionBody, people: PersonBody[]) => Promise<void>;
+  first: () => SuggestionBody | null;
+  state: { total: number; isPreparing: boolean };
+}

@@ -100,7 +100,7 @@ class LastChange:
 
     `person_name` names the person that the change left, None when faces became ungrouped.
     `name_before`, `name` and `hidden` are those of that person. `people` and `faces` count how many
-    were changed.
+    were changed. `answer` is the answer to a suggestion that made the change.
     """
 
     id: int
@@ -112,6 +112,7 @@ class LastChange:
     hidden: bool
     people: int
     faces: int
+    answer: Answer | None = None
 
     @property
     def can_undo(self) -> bool:
@@ -130,11 +131,18 @@ class LastChange:
             return f"Merged {_count(self.people - 1, 'person', 'people')} into {self.person_name}"
         if self.kind is ChangeKind.MOVE:
             return self._tell_move()
+        if self.kind is ChangeKind.ANSWER:
+            return self._tell_answer()
         return "Undid a change"
 
     def _tell_move(self) -> str:
         faces = _count(self.faces, "face", "faces")
         return f"Moved {faces} to {self.person_name}" if self.person_name else f"Ungrouped {faces}"
+
+    def _tell_answer(self) -> str:
+        if self.answer is Answer.YES:
+            return f"Answered yes: {self.person_name}"
+        return "Answered no" if self.answer is Answer.NO else "Answered not sure"
 
     def _tell_rename(self) -> str:
         if self.name is None:

@@ -17,6 +17,7 @@ HeadcountError
 │   └── SessionRunning         the session runs, and must be cancelled first
 ├── StaleVersion               a person was changed since the client read it
 ├── NameTaken                  another person of the pack has this name
+├── NamesDiffer                two people that are to be merged have different names
 ├── FacesElsewhere             faces are no longer with the person that the client saw
 ├── NotLastChange              a change to people is not the last one, and cannot be undone
 ├── ImpossibleChange           a change to people is contradictory, such as a merge with itself
@@ -163,6 +164,14 @@ class NameTaken(HeadcountError):
     def __init__(self, other: PersonSummary) -> None:
         super().__init__(f"Person {other.id} is called {other.name}; are they the same?")
         self.other = other
+
+
+class NamesDiffer(HeadcountError):
+    """Two people with different names are to be merged, and nobody said which name stays."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(f"They have different names, {' and '.join(self.names)}: which one stays?")
 
 
 class FacesElsewhere(HeadcountError):

@@ -26,6 +26,11 @@ class Reach:
     margin: float = 0.05
 
     @property
+    def same_distance(self) -> float:
+        """`same` as a Euclidean distance between vectors of length 1."""
+        return (2 - 2 * self.same) ** 0.5
+
+    @property
     def core_distance(self) -> float:
         """`core` as a Euclidean distance between vectors of length 1."""
         return (2 - 2 * self.core) ** 0.5

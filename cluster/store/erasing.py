@@ -23,6 +23,7 @@ from cluster.core.sessions import SessionStatus
 from cluster.store.database.engine import begin, tell_outages
 from cluster.store.database.tables import Table
 from cluster.store.locks import lock_library, lock_people
+from cluster.store.people.answer_rows import delete_dead_answers
 from cluster.store.people.erased_faces import mark_erased
 from cluster.store.sessions.attempts import hold_attempts_closed
 from cluster.store.sessions.session_locks import keep_drivers_out, list_locked_sessions
@@ -206,9 +207,14 @@ def _stand_still(db: Session) -> None:
 
 
 def delete_people(db: Session, ids: list[int]) -> int:
-    """Delete people, and the changes that mention them; return how many people were deleted."""
+    """Delete people with the changes that mention them; return how many people were deleted.
+
+    Answers of which a side is gone, a face or a person, are deleted too.
+    """
     db.execute(_FORGET_CHANGES, {"ids": ids})
-    return count_rows(db, _DELETE_PEOPLE, ids=ids)
+    deleted = count_rows(db, _DELETE_PEOPLE, ids=ids)
+    delete_dead_answers(db)
+    return deleted
 
 
 def count_rows(db: Session, statement: TextClause, **key: object) -> int:

@@ -7,8 +7,8 @@ const PAGE = 60;
 
 const changes = new EventTarget();
 
-// Calls told(kind, answer) after each change (rename, hide, merge, move, undo) until `signal` is aborted.
-/** @type {(told: (kind: ChangeKind, answer: Answer) => unknown, signal: AbortSignal) => void} */
+// Calls told(kind, answer) after each change (rename, merge, answer, undo and so on) until `signal` is aborted.
+/** @type {(told: (kind: ChangeKind, answer: Outcome) => unknown, signal: AbortSignal) => void} */
 export const onChange = (told, signal) =>
   changes.addEventListener("change", (event) => {
     if (event instanceof CustomEvent) told(event.detail[0], event.detail[1]);
@@ -54,6 +54,22 @@ export function moveFaces(from, faceIds, toPersonId) {
 // For good: this is no change that can be undone.
 /** @type {(person: PersonBody) => Promise<ErasedBody>} */
 export const erasePerson = ({ personId }) => sendJson("DELETE", `/people/${personId}`);
+
+/** @type {(query: Record<string, unknown>, options?: RequestOptions) => Promise<SuggestionsBody>} */
+export const listSuggestions = (query, options) => getJson(`/suggestions${queryOf(query)}`, options);
+
+// `keepName` is the name that stays when a yes merges two people with different names.
+/** @type {(asked: SuggestionBody, answer: Answer, keepName?: string) => Promise<AnsweredBody>} */
+export function answerSuggestion({ first, second }, answer, keepName) {
+  const people = [first.person, second.person].filter((person) => person !== null);
+  return change("answer", "POST", "/suggestions/answers", {
+    firstFaceId: first.face.faceId,
+    secondFaceId: second.face.faceId,
+    answer,
+    keepName,
+    versions: Object.fromEntries(people.map(({ personId, version }) => [personId, version])),
+  });
+}
 
 /** @type {(changeId: number) => Promise<UndoneBody>} */
 export const undoChange = (changeId) => change("undo", "POST", `/people/changes/${changeId}/undo`);

@@ -38,6 +38,13 @@ export function load(image, url) {
   }
 }
 
+// Asks for a picture that is shown soon, so that it is at hand then.
+/** @type {(url: string) => Promise<void>} */
+export async function prefetch(url) {
+  if (currentToken()) await request(url).then((response) => response.blob(), () => null);
+  else new Image().src = url;
+}
+
 /** @type {(image: HTMLImageElement) => void} */
 const paleAway = (image) => image.classList.add("missing");
 

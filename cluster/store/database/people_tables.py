@@ -101,7 +101,8 @@ class FaceAnswer(Table):
 
     It holds for the people of the two faces. `first_person_id` and `second_person_id` are the
     people at the time of the answer, None for an ungrouped face; they hold the answer when a face
-    is gone. It is deleted when the change that it made (`change_id`) is undone.
+    is gone. `first_faces` and `second_faces` are how many faces each side had. The answer is
+    deleted when the change that it made (`change_id`) is undone.
     """
 
     __tablename__ = "face_answer"
@@ -120,6 +121,8 @@ class FaceAnswer(Table):
     second_person_id: Mapped[int | None] = mapped_column(
         ForeignKey("person.id", ondelete="SET NULL"), index=True
     )
+    first_faces: Mapped[int] = mapped_column(server_default="1")
+    second_faces: Mapped[int] = mapped_column(server_default="1")
     answer: Mapped[Answer]
     answered_at: Mapped[datetime]
     change_id: Mapped[int | None] = mapped_column(

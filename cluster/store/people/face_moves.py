@@ -68,7 +68,13 @@ def move_faces(
 
 
 def move_ungrouped_faces(
-    db: Session, face_ids: Sequence[int], *, to: int | Elsewhere, pack: str, now: datetime
+    db: Session,
+    face_ids: Sequence[int],
+    *,
+    to: int | Elsewhere,
+    pack: str,
+    now: datetime,
+    kind: ChangeKind = ChangeKind.MOVE,
 ) -> Moved:
     """Move ungrouped faces of a pack to a person, or to a new one; clustering leaves them there.
 
@@ -80,9 +86,7 @@ def move_ungrouped_faces(
     target = _find_target(db, to, pack=pack)
     _check_faces(db, face_ids, pack=pack, person_id=None)
     before = [] if target is None else [target.id]
-    change_id = open_change(
-        db, ChangeKind.MOVE, pack=pack, person_ids=before, face_ids=face_ids, now=now
-    )
+    change_id = open_change(db, kind, pack=pack, person_ids=before, face_ids=face_ids, now=now)
     target_id = _place(db, face_ids, to=to, pack=pack, now=now)
     close_change(db, change_id, person_id=target_id)
     return Moved(None, get_person(db, target_id) if target_id else None, change_id)

@@ -77,6 +77,12 @@ def vector_row_type(dimensions: int) -> np.dtype[np.void]:
     )
 
 
+def vector_of_face_type(dimensions: int) -> np.dtype[np.void]:
+    """Return the layout of one row of (id, vector), lengths included."""
+    layout = vector_row_type(dimensions).descr
+    return np.dtype(layout[:3] + layout[-4:])
+
+
 def unpack_rows(data: bytes, *, dimensions: int) -> npt.NDArray[np.void]:
     """Return complete rows as an array of records; raise ValueError when a row is incomplete."""
     return np.frombuffer(data, dtype=vector_row_type(dimensions))

@@ -17,6 +17,7 @@ from cluster.core.changes import Changed, ChangeKind, PersonEdit
 from cluster.core.errors import ImpossibleChange, NameTaken
 from cluster.core.people import PersonSummary, fold_name
 from cluster.store.locks import lock_people
+from cluster.store.people.answer_rows import move_answers
 from cluster.store.people.claims import claim_person
 from cluster.store.people.people_list import get_person
 from cluster.store.people.undo_log import close_change, open_change
@@ -62,11 +63,13 @@ def merge_people(
     *,
     versions: Mapping[int, int],
     now: datetime,
+    kind: ChangeKind = ChangeKind.MERGE,
 ) -> Changed:
     """Move all faces of the other people to one person, and delete the other people.
 
-    The person keeps its name, or gets the first name among the others. `versions` holds the version
-    of each person. Raises NotFound, StaleVersion or ImpossibleChange.
+    The person keeps its name, or gets the first name among the others. Answers about the others
+    hold for it. `versions` holds the version of each person. Raises NotFound, StaleVersion or
+    ImpossibleChange.
     """
     lock_people(db)
     ids = list(dict.fromkeys([person_id, *other_ids]))
@@ -75,9 +78,10 @@ def merge_people(
         raise ImpossibleChange("A merge needs two or more people of one pack.")
     face_ids = db.execute(_FACES_OF, {"ids": ids}).scalars().all()
     change_id = open_change(
-        db, ChangeKind.MERGE, pack=people[0].pack, person_ids=ids, face_ids=face_ids, now=now
+        db, kind, pack=people[0].pack, person_ids=ids, face_ids=face_ids, now=now
     )
     db.execute(_PLACE, {"id": person_id, "face_ids": face_ids})
+    move_answers(db, ids[1:], to=person_id)
     db.execute(_DELETE, {"ids": ids[1:]})
     name = next((person.name for person in people if person.name), None)
     _set(db, person_id, name=name, hidden=people[0].hidden)

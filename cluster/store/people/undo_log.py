@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, LastChange
+from cluster.core.changes import Answer, ChangeKind, LastChange
 from cluster.core.errors import NotFound, NotLastChange
 from cluster.core.people import fold_name
 from cluster.store.locks import lock_people
@@ -46,7 +46,8 @@ _LAST = text(
     SELECT c.id, c.kind, c.created_at, c.person_id, p.name, coalesce(p.hidden, false) AS hidden,
         b.name AS name_before,
         (SELECT count(*) FROM person_change_person WHERE change_id = c.id) AS people,
-        (SELECT count(*) FROM person_change_face WHERE change_id = c.id) AS faces
+        (SELECT count(*) FROM person_change_face WHERE change_id = c.id) AS faces,
+        (SELECT answer FROM face_answer WHERE change_id = c.id LIMIT 1) AS answer
     FROM person_change c LEFT JOIN person p ON p.id = c.person_id
         LEFT JOIN person_change_person b ON b.change_id = c.id AND b.person_id = c.person_id
     WHERE c.pack = :pack
@@ -54,6 +55,7 @@ _LAST = text(
 )
 
 _FIND = text("SELECT pack, kind, person_id, other_id FROM person_change WHERE id = :change_id")
+_DELETE_ANSWERS = text("DELETE FROM face_answer WHERE change_id = :change_id")
 _IS_OLD = text("SELECT EXISTS (SELECT FROM person_change WHERE id > :change_id)")
 _BEFORE = text("SELECT * FROM person_change_person WHERE change_id = :change_id ORDER BY person_id")
 
@@ -140,6 +142,7 @@ def find_last_change(db: Session, *, pack: str) -> LastChange | None:
         hidden=row.hidden,
         people=row.people,
         faces=row.faces,
+        answer=None if row.answer is None else Answer(row.answer),
     )
 
 
@@ -158,6 +161,7 @@ def undo_change(db: Session, change_id: int, *, now: datetime) -> Undone:
         raise NotLastChange(change_id)
     before = _restore_people(db, change_id, pack=change.pack, now=now)
     db.execute(_MOVE_BACK, key)
+    db.execute(_DELETE_ANSWERS, key)
     left = {change.person_id, change.other_id} - {None, *before}
     undo_id = open_change(db, ChangeKind.UNDO, pack=change.pack, person_ids=(), now=now)
     db.execute(_DELETE_EMPTY, {"ids": list(left)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
@@ -46,6 +48,8 @@ def _page_of(which: str) -> TextClause:
 _FACES_OF_PERSON = _page_of("person_id = :person_id")
 _UNGROUPED_FACES = _page_of("pack = :pack AND person_id IS NULL")
 
+_FACES = _page_of("id = ANY(:ids)")
+
 _COUNT_OF_PERSON = text(f"SELECT count(*) FROM face WHERE person_id = :person_id AND {_IS_THERE}")
 _COUNT_UNGROUPED = text(
     f"SELECT count(*) FROM face WHERE pack = :pack AND person_id IS NULL AND {_IS_THERE}"
@@ -73,6 +77,12 @@ def list_ungrouped_faces(db: Session, *, pack: str, limit: int, after: int = 0) 
     """Return the ungrouped faces of a pack whose ids are above `after`, by id."""
     key = {"pack": pack, "limit": limit, "after": after}
     return [_to_face(row) for row in db.execute(_UNGROUPED_FACES, key)]
+
+
+def list_faces(db: Session, face_ids: Sequence[int]) -> list[FaceInfo]:
+    """Return these faces by id, without those that are gone or in missing photos."""
+    key = {"ids": list(face_ids), "limit": len(face_ids), "after": 0}
+    return [_to_face(row) for row in db.execute(_FACES, key)]
 
 
 def count_faces_of_person(db: Session, person_id: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from cluster.core.reach import PackReach, Reach
-from cluster.vision.packs.pack_files import BUNDLED, Pack
+from cluster.vision.packs.pack_files import BUNDLED
 
 ARCFACE = Reach(core=0.50, same=0.40, join=0.32, alike=0.60, margin=0.10)
 """Measured with the pack `buffalo_s_standin`; a first guess for any other ArcFace."""
@@ -34,13 +34,13 @@ CALIBRATED: Mapping[str, Reach] = {"buffalo_s_standin": ARCFACE}
 """By the name of the pack, without the digest of its files."""
 
 
-def find_reach(pack: Pack) -> PackReach:
-    """Return the reach of a pack, and whether it was calibrated."""
-    if pack.name == BUNDLED:
+def find_reach(name: str) -> PackReach:
+    """Return the reach of the pack of this name, and whether it was calibrated."""
+    if name == BUNDLED:
         return PackReach(DLIB, pack=BUNDLED, is_calibrated=True, center=read_dlib_center())
-    family = pack.name.rpartition("-")[0] or pack.name
-    calibrated = CALIBRATED.get(pack.name) or CALIBRATED.get(family)
-    return PackReach(calibrated or ARCFACE, pack=pack.name, is_calibrated=calibrated is not None)
+    family = name.rpartition("-")[0] or name
+    calibrated = CALIBRATED.get(name) or CALIBRATED.get(family)
+    return PackReach(calibrated or ARCFACE, pack=name, is_calibrated=calibrated is not None)
 
 
 def read_dlib_center() -> tuple[float, ...]:

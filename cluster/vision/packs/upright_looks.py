@@ -30,7 +30,7 @@ LOOK_SIZE: Size = (256, 256)
 SURROUNDINGS = 3.0
 """The side of what is cut out, in sides of the face's box: a face of 85 pixels then."""
 
-OFF_CENTER = 0.2
+OFF_CENTER = 0.12
 """How far from the centre the face that is meant may be found, as a share of the cutting's side."""
 
 

@@ -1,8 +1,8 @@
 // The people: a grid of faces, those in most photos first.
 
-import { button, busy, make, pause, setText } from "/static/dom.js";
+import { button, busy, make, pause, setHidden, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
-import { hidePerson, listPeople, mergePeople, onChange } from "/static/people.js";
+import { hidePerson, listPeople, listSuggestions, mergePeople, onChange } from "/static/people.js";
 import { setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
@@ -12,6 +12,7 @@ import { personTile } from "/static/views/tile.js";
 import { count } from "/static/words.js";
 
 const TYPING_MS = 250;
+const NONE_WAITING = { total: 0, isPreparing: false };
 /** @type {Record<string, [title: string, query: Record<string, boolean>]>} */
 const FILTERS = {
   "": ["Everybody", {}],
@@ -24,6 +25,7 @@ const FILTERS = {
  * @typedef {object} PeopleView
  * @property {string | null} pack what was asked for, and then what the server chose
  * @property {HTMLElement} summary
+ * @property {HTMLAnchorElement} waiting
  * @property {HTMLInputElement} search
  * @property {HTMLSelectElement} filter
  * @property {HTMLElement} empty
@@ -47,6 +49,8 @@ export async function showPeople({ query, signal }) {
   onChange((kind) => kind !== "rename" && showChanged(view, people), signal);
   await people.grow();
   watchChanges(view.pack, signal);
+  showWaiting(view, signal);
+  onChange(() => showWaiting(view, signal), signal);
   return make("div", {}, view.head, people.node, view.ticks.bar);
 }
 
@@ -54,6 +58,7 @@ export async function showPeople({ query, signal }) {
 function buildView(pack) {
   const parts = {
     summary: make("p", { class: "quiet" }),
+    waiting: make("a", { hidden: true }),
     search: make("input", { type: "search", id: "person-search", placeholder: "Find a name", "aria-label": "Find a name" }),
     filter: make("select", { "aria-label": "Which people" },
       Object.entries(FILTERS).map(([value, [title]]) => make("option", { value }, title))),
@@ -62,7 +67,7 @@ function buildView(pack) {
   };
   /** @type {HTMLElement} */
   const head = make("header", { class: "people-head" },
-    make("div", {}, make("h1", {}, "People"), parts.summary),
+    make("div", {}, make("h1", {}, "People"), parts.summary, parts.waiting),
     make("div", { class: "filters" }, parts.search, parts.filter, searchButton(() => view.pack)));
   /** @type {PeopleView} */
   const view = { ...parts, pack, head };
@@ -85,6 +90,15 @@ function showSummary(view, { total, ungroupedFaces, pack }, { q }) {
     count(ungroupedFaces, "ungrouped face"));
   view.summary.replaceChildren(count(total, "person", "people"), ...(ungroupedFaces ? [" · ", ungrouped] : []));
   view.empty.replaceChildren(...describeEmpty(Boolean(q || view.filter.value)));
+}
+
+// How many suggestions wait for an answer; without one, there is no link.
+/** @type {(view: PeopleView, signal: AbortSignal) => Promise<void>} */
+async function showWaiting({ pack, waiting }, signal) {
+  const { total, isPreparing } = await listSuggestions({ pack, limit: 1 }, { signal }).catch(() => NONE_WAITING);
+  waiting.href = `#/suggestions?pack=${encodeURIComponent(pack ?? "")}`;
+  setText(waiting, isPreparing ? "Same person?" : `Same person? ${count(total, "question")} waiting`);
+  setHidden(waiting, total === 0 && !isPreparing);
 }
 
 /** @type {(isFiltered: boolean) => HTMLElement[]} */

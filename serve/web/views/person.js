@@ -108,7 +108,7 @@ async function moveAway(view, faces) {
 
 // What this person became: another person, or the same. Returns whether it has other photos now, as after
 // a merge, a move or an undo.
-/** @type {(view: PersonView, kind: ChangeKind, answer: Answer) => boolean} */
+/** @type {(view: PersonView, kind: ChangeKind, answer: Outcome) => boolean} */
 function follow(view, kind, answer) {
   const after = peopleOf(answer);
   const here = after.find(({ personId }) => personId === view.person.personId) ?? after[0];
@@ -120,7 +120,7 @@ function follow(view, kind, answer) {
   return here.personId === view.person.personId && kind !== "rename" && kind !== "hide";
 }
 
-/** @type {(answer: Answer) => PersonBody[]} */
+/** @type {(answer: Outcome) => PersonBody[]} */
 function peopleOf(answer) {
   if ("people" in answer) return answer.people;
   const named = "target" in answer ? [answer.person, answer.target] : [answer.person];

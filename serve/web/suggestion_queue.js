@@ -1,0 +1,85 @@
+// The suggestions that wait for an answer, as far as they were read, kept true while answers change people.
+
+import { listSuggestions } from "/static/people.js";
+import { prefetch } from "/static/pictures.js";
+
+const READ = 20;
+const REFILL_BELOW = 8;
+const AHEAD = 3;
+
+/** @type {(pack: string | null, signal: AbortSignal) => SuggestionQueue} */
+export function suggestionQueue(pack, signal) {
+  /** @type {SuggestionBody[]} */
+  let items = [];
+  const state = { total: 0, isPreparing: false };
+  /** @type {Set<string>} */
+  const answered = new Set();
+
+  // Reads the suggestions anew; `first` stays the first of them.
+  /** @type {(first?: SuggestionBody | null) => Promise<void>} */
+  async function refill(first = null) {
+    const page = await listSuggestions({ pack, limit: READ }, { signal });
+    Object.assign(state, { total: page.total, isPreparing: page.isPreparing });
+    items = leaveOut(answered, [...(first ? [first] : []), ...page.suggestions]);
+    lookAhead(items);
+  }
+
+  // A suggestion was answered: it goes, and what that changed about the others is noted.
+  /** @type {(asked: SuggestionBody, answer: Answer, people: PersonBody[]) => void} */
+  function settle(asked, answer, people) {
+    const sides = new Set([keyOf(asked.first), keyOf(asked.second)]);
+    answered.add(pairOf(asked));
+    state.total = Math.max(0, state.total - 1);
+    const others = items.filter((other) => other !== asked);
+    for (const side of others.flatMap(({ first, second }) => [first, second])) {
+      if (answer === "yes" && sides.has(keyOf(side))) side.person = people[0];
+      else renew(side, people);
+    }
+    items = leaveOut(answered, others);
+    lookAhead(items);
+    // When this fails, the page says so where it asks for more at the end.
+    if (items.length < REFILL_BELOW && state.total > items.length) refill(items[0]).catch(() => null);
+  }
+
+  // An answer was taken back: the suggestion is the first again.
+  /** @type {(asked: SuggestionBody, people: PersonBody[]) => Promise<void>} */
+  async function bringBack(asked, people) {
+    answered.delete(pairOf(asked));
+    [asked.first, asked.second].forEach((side) => renew(side, people));
+    await refill(asked);
+  }
+
+  return { refill, settle, bringBack, first: () => items[0] ?? null, state };
+}
+
+// A side is its person, or its face alone.
+/** @type {(side: SideBody) => string} */
+const keyOf = ({ person, face }) => (person ? `person ${person.personId}` : `face ${face.faceId}`);
+
+/** @type {(asked: SuggestionBody) => string} */
+const pairOf = ({ first, second }) => [keyOf(first), keyOf(second)].toSorted().join(" and ");
+
+// The suggestions without those that are settled, each pair of sides once.
+/** @type {(answered: Set<string>, list: SuggestionBody[]) => SuggestionBody[]} */
+function leaveOut(answered, list) {
+  const seen = new Set(answered);
+  return list.filter((asked) => {
+    const pair = pairOf(asked);
+    if (keyOf(asked.first) === keyOf(asked.second) || seen.has(pair)) return false;
+    seen.add(pair);
+    return true;
+  });
+}
+
+// Gives the side its person as it is now, if that is among `people`.
+/** @type {(side: SideBody, people: PersonBody[]) => void} */
+function renew(side, people) {
+  side.person = people.find(({ personId }) => personId === side.person?.personId) ?? side.person;
+}
+
+/** @type {(items: SuggestionBody[]) => void} */
+function lookAhead(items) {
+  for (const { first, second } of items.slice(1, 1 + AHEAD)) {
+    for (const { face } of [first, second]) [face.cropUrl, face.thumbnailUrl].forEach(prefetch);
+  }
+}
