@@ -117,12 +117,14 @@ interface HealthBody {
   status: string;
 }
 
-interface LastChangeBody {
-  changeId: number;
-  kind: ChangeKind;
-  summary: string;
-  canUndo: boolean;
-  createdAt: string;
+interface HiddenBody {
+  people: PersonBody[];
+  changeId: number | null;
+}
+
+interface HideBody {
+  versions: Record<string, number>;
+  isHidden: boolean;
 }
 
 interface LastSessionBody {
@@ -169,6 +171,19 @@ interface OverallBody {
   percentage: number;
   etaSeconds: number | null;
   currentPhase: PhaseName | null;
+}
+
+interface PastChangeBody {
+  changeId: number;
+  kind: ChangeKind;
+  summary: string;
+  canUndo: boolean;
+  createdAt: string;
+  undoneAt: string | null;
+}
+
+interface PastChangesBody {
+  changes: PastChangeBody[];
 }
 
 interface PeopleBody {
@@ -320,4 +335,6 @@ interface UnconfirmedBody {
 interface UndoneBody {
   people: PersonBody[];
   changeId: number;
+  summary: string;
+  next: PastChangeBody | null;
 }

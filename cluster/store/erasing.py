@@ -24,6 +24,7 @@ from cluster.store.database.engine import begin, tell_outages
 from cluster.store.database.tables import Table
 from cluster.store.locks import lock_library, lock_people
 from cluster.store.people.erased_faces import mark_erased
+from cluster.store.people.forgotten_changes import forget_changes
 from cluster.store.sessions.attempts import hold_attempts_closed
 from cluster.store.sessions.session_locks import keep_drivers_out, list_locked_sessions
 from cluster.store.sessions.session_rows import get_session
@@ -71,14 +72,6 @@ _COUNT_FACES = text("SELECT count(*) FROM face WHERE image_id IN (SELECT id FROM
 _DELETE_SESSION = text("DELETE FROM training_session WHERE id = :session_id")
 _DELETE_ORPHANS = text("DELETE FROM image WHERE id IN (SELECT id FROM orphan)")
 
-# The undo log holds a copy of the name, so every change that the person took part in is deleted.
-_FORGET_CHANGES = text(
-    """
-    DELETE FROM person_change WHERE id IN (
-        SELECT change_id FROM person_change_person WHERE person_id = ANY(:ids)
-    ) OR person_id = ANY(:ids) OR other_id = ANY(:ids)
-    """
-)
 _FIND_FACELESS = text(
     """
     SELECT id FROM left_person
@@ -207,7 +200,7 @@ def _stand_still(db: Session) -> None:
 
 def delete_people(db: Session, ids: list[int]) -> int:
     """Delete people, and the changes that mention them; return how many people were deleted."""
-    db.execute(_FORGET_CHANGES, {"ids": ids})
+    forget_changes(db, ids)
     return count_rows(db, _DELETE_PEOPLE, ids=ids)
 
 

@@ -2,7 +2,7 @@
 
 import { button, busy, make, pause, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
-import { hidePerson, listPeople, mergePeople, onChange } from "/static/people.js";
+import { hidePeople, listPeople, mergePeople, onChange } from "/static/people.js";
 import { setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
@@ -121,7 +121,7 @@ function peopleTicks() {
   /** @type {HTMLButtonElement} */
   const hide = button("Hide", () => attempt(hide, async () => {
     const areHidden = ticks.items().every(({ isHidden }) => isHidden);
-    for (const person of ticks.items()) await hidePerson(person, !areHidden);
+    await hidePeople(ticks.items(), !areHidden);
   }));
   /** @type {Ticks<PersonBody>} */
   const ticks = selection({ say: (n) => `${count(n, "person", "people")} chosen`, actions: [merge, hide] });
