@@ -34,6 +34,7 @@ from serve.routes import (
     progress_routes,
     search_routes,
     training_routes,
+    verdict_routes,
 )
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ def _add_routes(app: FastAPI, *, has_token: bool) -> None:
         photo_routes,
         picture_routes,
         search_routes,
+        verdict_routes,
     ):
         api.include_router(routes.router)
     app.include_router(api)

@@ -68,6 +68,7 @@ interface FaceBody {
   score: number;
   quality: number;
   isPlacedByUser: boolean;
+  verdict: FaceVerdict | null;
   takenAt: string | null;
   cropUrl: string;
   thumbnailUrl: string;
@@ -86,6 +87,8 @@ interface FaceDetectionBody {
   error: string | null;
   facesDetected: number;
 }
+
+type FaceVerdict = "not_a_face" | "stranger" | "hidden";
 
 interface FacesBody {
   faces: FaceBody[];
@@ -125,6 +128,12 @@ interface HiddenBody {
 interface HideBody {
   versions: Record<string, number>;
   isHidden: boolean;
+}
+
+interface JudgedBody {
+  people: PersonBody[];
+  faceCount: number;
+  changeId: number | null;
 }
 
 interface LastSessionBody {
@@ -192,6 +201,7 @@ interface PeopleBody {
   nextOffset: number | null;
   pack: string;
   ungroupedFaces: number;
+  setAsideFaces: number;
 }
 
 interface PersonBody {
@@ -337,4 +347,9 @@ interface UndoneBody {
   changeId: number;
   summary: string;
   next: PastChangeBody | null;
+}
+
+interface VerdictBody {
+  faceIds: number[];
+  verdict: FaceVerdict | null;
 }

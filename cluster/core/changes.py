@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from cluster.core.faces import FaceVerdict
 from cluster.core.people import PersonSummary
 
 
@@ -24,18 +25,6 @@ class ChangeKind(StrEnum):
     COVER = "cover"
     BIRTH_DATE = "birth_date"
     UNDO = "undo"
-
-
-class FaceVerdict(StrEnum):
-    """What a user says about a face that belongs to no person.
-
-    NOT_A_FACE: a statue, a poster, a pattern, or too blurry. STRANGER: never suggested. HIDDEN:
-    shown nowhere. Such a face is in no group.
-    """
-
-    NOT_A_FACE = "not_a_face"
-    STRANGER = "stranger"
-    HIDDEN = "hidden"
 
 
 class Answer(StrEnum):
@@ -103,6 +92,18 @@ class Moved:
     source: PersonSummary | None
     target: PersonSummary | None
     change_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What remains of the `people` whose faces got a verdict, and how many faces were changed.
+
+    `change_id` is None when all faces had the verdict already.
+    """
+
+    people: tuple[PersonSummary, ...]
+    faces: int
+    change_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

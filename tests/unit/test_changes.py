@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cluster.core.changes import ChangeKind, FaceVerdict, PastChange
+from cluster.core.changes import ChangeKind, PastChange
+from cluster.core.faces import FaceVerdict
 from cluster.core.people import fold_name
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
