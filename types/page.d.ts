@@ -71,7 +71,7 @@ interface Ticks<T> {
 }
 
 /** What came of a change: of one person, of two, or of as many as an undo gave back. */
-type Answer = ChangedBody | HiddenBody | MovedBody | UndoneBody;
+type Answer = ChangedBody | HiddenBody | JudgedBody | MovedBody | UndoneBody;
 
 /** Two or more people that are one. */
 interface Merge {

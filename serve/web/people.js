@@ -7,7 +7,7 @@ const PAGE = 60;
 
 const changes = new EventTarget();
 
-// Calls told(kind, answer) after each change (rename, hide, merge, move, undo) until `signal` is aborted.
+// Calls told(kind, answer) after each change (rename, hide, merge, move, verdict, undo) until `signal` is aborted.
 /** @type {(told: (kind: ChangeKind, answer: Answer) => unknown, signal: AbortSignal) => void} */
 export const onChange = (told, signal) =>
   changes.addEventListener("change", (event) => {
@@ -65,6 +65,11 @@ export function moveFaces(from, faceIds, toPersonId) {
   const version = from ? { version: from.version } : {};
   return change("move", "POST", `/people/${source}/split`, { faceIds, toPersonId, ...version });
 }
+
+// Sets faces aside, or takes them back (null).
+/** @type {(faces: FaceBody[], verdict: FaceVerdict | null) => Promise<JudgedBody>} */
+export const judgeFaces = (faces, verdict) =>
+  change("verdict", "POST", "/faces/verdicts", { faceIds: faces.map(({ faceId }) => faceId), verdict });
 
 // For good: this is no change that can be undone.
 /** @type {(person: PersonBody) => Promise<ErasedBody>} */

@@ -1,6 +1,6 @@
 // Taking changes back, one after the other. The server remembers them; here they are only said.
 
-import { button, busy, getElement, make } from "/static/dom.js";
+import { button, busy, getElement, isTyping, make } from "/static/dom.js";
 import { findLastChange, onChange, undoChange } from "/static/people.js";
 
 const place = getElement("#undo");
@@ -62,7 +62,3 @@ async function undoByKey(event) {
   const undo = place.querySelector(".take-back");
   undo?.click();
 }
-
-/** @type {(target: EventTarget | null) => boolean} */
-const isTyping = (target) =>
-  target instanceof HTMLElement && target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");

@@ -1,5 +1,6 @@
 // The people: a grid of faces, those in most photos first.
 
+import { queryOf } from "/static/api.js";
 import { button, busy, make, pause, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
 import { hidePeople, listPeople, mergePeople, onChange } from "/static/people.js";
@@ -79,11 +80,13 @@ async function loadPage(view, offset, signal) {
 }
 
 /** @type {(view: PeopleView, page: PeopleBody, options: { q: string }) => void} */
-function showSummary(view, { total, ungroupedFaces, pack }, { q }) {
+function showSummary(view, { total, ungroupedFaces, setAsideFaces, pack }, { q }) {
   view.pack = pack;
-  const ungrouped = make("a", { href: `#/people/nobody?pack=${encodeURIComponent(pack)}` },
-    count(ungroupedFaces, "ungrouped face"));
-  view.summary.replaceChildren(count(total, "person", "people"), ...(ungroupedFaces ? [" · ", ungrouped] : []));
+  /** @type {(place: string, words: string) => HTMLElement} */
+  const linkTo = (place, words) => make("a", { href: `#/people/${place}${queryOf({ pack })}` }, words);
+  view.summary.replaceChildren(count(total, "person", "people"),
+    ...(ungroupedFaces ? [" · ", linkTo("nobody", count(ungroupedFaces, "ungrouped face"))] : []),
+    ...(setAsideFaces ? [" · ", linkTo("set-aside", `${count(setAsideFaces, "face")} set aside`)] : []));
   view.empty.replaceChildren(...describeEmpty(Boolean(q || view.filter.value)));
 }
 

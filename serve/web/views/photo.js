@@ -40,7 +40,8 @@ export function photoTile(face, { ticks, move }) {
 const copiesOf = ({ duplicates }) =>
   (duplicates ? make("span", { class: "copies" }, `+ ${count(duplicates, "copy", "copies")}`) : null);
 
-/** @type {(face: FaceBody, move: MoveFaces) => Promise<void>} */
+// Without `move`, the photo is only shown.
+/** @type {(face: FaceBody, move: MoveFaces | null) => Promise<void>} */
 export async function openPhoto(face, move) {
   const lack = make("p", { class: "wrong", role: "status" });
   const large = picture(face.previewUrl, {
@@ -54,8 +55,8 @@ export async function openPhoto(face, move) {
     markedPicture(large, [face.box], face), lack,
     make("p", { class: "path" }, face.path),
     make("p", { class: "quiet" }, describe(face)),
-    make("div", { class: "actions" }, button("Somebody else …", () => close("move")))), { size: "wide" });
-  if (wants === "move") await move([face]);
+    move && make("div", { class: "actions" }, button("Somebody else …", () => close("move")))), { size: "wide" });
+  if (wants === "move") await move?.([face]);
 }
 
 /** @type {(face: FaceBody) => string} */
