@@ -46,7 +46,8 @@ _MOVES = (NotFound, FacesElsewhere, ImpossibleChange)
 HistoryLimit = Annotated[int, Query(ge=1, le=2 * KEPT_CHANGES)]
 
 
-@router.get("/changes")
+# One part more than /people/{person_id}, so that other methods are no changes of a person.
+@router.get("/changes/newest")
 def show_changes(
     parts: Parts, pack: PackName, limit: HistoryLimit = KEPT_CHANGES
 ) -> PastChangesBody:
@@ -89,7 +90,7 @@ def undo(change_id: Id, parts: Parts) -> UndoneBody:
     )
 
 
-@router.post("/hide", responses=bodies(NotFound, StaleVersion, ImpossibleChange))
+@router.post("/several/hide", responses=bodies(NotFound, StaleVersion, ImpossibleChange))
 def hide(body: HideBody, parts: Parts) -> HiddenBody:
     """Hide people, or show them again, in one change."""
     with begin(parts.engine) as db:

@@ -46,7 +46,7 @@ export const hidePerson = ({ personId, version }, isHidden) =>
 // One change for all of them.
 /** @type {(people: PersonBody[], isHidden: boolean) => Promise<HiddenBody>} */
 export const hidePeople = (people, isHidden) =>
-  change("hide", "POST", "/people/hide", { versions: versionsOf(people), isHidden });
+  change("hide", "POST", "/people/several/hide", { versions: versionsOf(people), isHidden });
 
 /** @type {(people: PersonBody[]) => Record<string, number>} */
 const versionsOf = (people) => Object.fromEntries(people.map((p) => [p.personId, p.version]));
