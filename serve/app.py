@@ -36,6 +36,7 @@ from serve.routes import (
     search_routes,
     suggestion_routes,
     training_routes,
+    verdict_routes,
 )
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
         picture_routes,
         search_routes,
         suggestion_routes,
+        verdict_routes,
     ):
         api.include_router(routes.router)
     everything = APIRouter()

@@ -89,6 +89,7 @@ interface FaceBody {
   score: number;
   quality: number;
   isPlacedByUser: boolean;
+  verdict: FaceVerdict | null;
   takenAt: string | null;
   cropUrl: string;
   thumbnailUrl: string;
@@ -107,6 +108,8 @@ interface FaceDetectionBody {
   error: string | null;
   facesDetected: number;
 }
+
+type FaceVerdict = "not_a_face" | "stranger" | "hidden";
 
 interface FacesBody {
   faces: FaceBody[];
@@ -138,12 +141,20 @@ interface HealthBody {
   status: string;
 }
 
-interface LastChangeBody {
-  changeId: number;
-  kind: ChangeKind;
-  summary: string;
-  canUndo: boolean;
-  createdAt: string;
+interface HiddenBody {
+  people: PersonBody[];
+  changeId: number | null;
+}
+
+interface HideBody {
+  versions: Record<string, number>;
+  isHidden: boolean;
+}
+
+interface JudgedBody {
+  people: PersonBody[];
+  faceCount: number;
+  changeId: number | null;
 }
 
 interface LastSessionBody {
@@ -192,12 +203,26 @@ interface OverallBody {
   currentPhase: PhaseName | null;
 }
 
+interface PastChangeBody {
+  changeId: number;
+  kind: ChangeKind;
+  summary: string;
+  canUndo: boolean;
+  createdAt: string;
+  undoneAt: string | null;
+}
+
+interface PastChangesBody {
+  changes: PastChangeBody[];
+}
+
 interface PeopleBody {
   people: PersonBody[];
   total: number;
   nextOffset: number | null;
   pack: string;
   ungroupedFaces: number;
+  setAsideFaces: number;
 }
 
 interface PersonBody {
@@ -365,4 +390,11 @@ interface UnconfirmedBody {
 interface UndoneBody {
   people: PersonBody[];
   changeId: number;
+  summary: string;
+  next: PastChangeBody | null;
+}
+
+interface VerdictBody {
+  faceIds: number[];
+  verdict: FaceVerdict | null;
 }

@@ -72,7 +72,7 @@ interface Ticks<T> {
 }
 
 /** What came of a change: of one person, of two, or of as many as an undo gave back. */
-type Outcome = ChangedBody | MovedBody | AnsweredBody | UndoneBody;
+type Outcome = ChangedBody | HiddenBody | JudgedBody | MovedBody | AnsweredBody | UndoneBody;
 
 /** Two or more people that are one. */
 interface Merge {

@@ -1,4 +1,4 @@
-"""Changes of users to people as values: requests, results, and the summary of the last change."""
+"""Changes of users to people as values: requests, results, and summaries of past changes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from cluster.core.faces import FaceVerdict
 from cluster.core.people import PersonSummary
 
 
 class ChangeKind(StrEnum):
-    """The kinds of changes to people. An undo is a change too, but cannot be undone."""
+    """The kinds of changes to people.
+
+    Only logs of earlier versions hold an UNDO, which cannot be undone.
+    """
 
     RENAME = "rename"
     HIDE = "hide"
@@ -21,18 +25,6 @@ class ChangeKind(StrEnum):
     COVER = "cover"
     BIRTH_DATE = "birth_date"
     UNDO = "undo"
-
-
-class FaceVerdict(StrEnum):
-    """What a user says about a face that belongs to no person.
-
-    NOT_A_FACE: a statue, a poster, a pattern, or too blurry. STRANGER: never suggested. HIDDEN:
-    shown nowhere. Such a face is in no group.
-    """
-
-    NOT_A_FACE = "not_a_face"
-    STRANGER = "stranger"
-    HIDDEN = "hidden"
 
 
 class Answer(StrEnum):
@@ -82,6 +74,14 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden:
+    """The people after they were hidden or shown; `change_id` is None when nothing changed."""
+
+    people: tuple[PersonSummary, ...]
+    change_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """The people after faces were moved from `source` to `target`.
 
@@ -94,62 +94,114 @@ class Moved:
     change_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastChange:
-    """The newest change to the people of a pack.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What remains of the `people` whose faces got a verdict, and how many faces were changed.
 
-    `person_name` names the person that the change left, None when faces became ungrouped.
-    `name_before`, `name` and `hidden` are those of that person. `people` and `faces` count how many
-    were changed. `answer` is the answer to a suggestion that made the change.
+    `change_id` is None when all faces had the verdict already.
+    """
+
+    people: tuple[PersonSummary, ...]
+    faces: int
+    change_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastChange:
+    """A change in the undo log of a pack.
+
+    `person_name` names the person that the change left, None when there is no single one.
+    `name_before` is that person's name before the change, and `name` the one after it; for an
+    undone change, `name` is the best guess. `hidden` tells whether the change hid people. `people`
+    and `faces` count how many were changed. `answer` is the answer that made the change. Only the
+    newest change that is not undone `can_undo`.
     """
 
     id: int
     kind: ChangeKind
     created_at: datetime
+    undone_at: datetime | None
+    can_undo: bool
     person_name: str | None
     name_before: str | None
     name: str | None
     hidden: bool
+    verdict: FaceVerdict | None
     people: int
     faces: int
     answer: Answer | None = None
 
     @property
-    def can_undo(self) -> bool:
-        """Every change can be undone, except an undo."""
-        return self.kind is not ChangeKind.UNDO
-
-    @property
     def summary(self) -> str:
         """The change in words for users."""
-        if self.kind is ChangeKind.RENAME and self.name != self.name_before:
-            return self._tell_rename()
-        if self.kind in (ChangeKind.RENAME, ChangeKind.HIDE):
-            person = self.person_name
-            return f"Hid {person}" if self.hidden else f"Showed {person} again"
-        if self.kind is ChangeKind.MERGE:
-            return f"Merged {_count(self.people - 1, 'person', 'people')} into {self.person_name}"
-        if self.kind is ChangeKind.MOVE:
-            return self._tell_move()
-        if self.kind is ChangeKind.ANSWER:
-            return self._tell_answer()
-        return "Undid a change"
+        match self.kind:
+            case ChangeKind.RENAME:
+                return self._tell_rename()
+            case ChangeKind.HIDE:
+                return self._tell_hiding()
+            case ChangeKind.MERGE:
+                return f"Merged {_count_people(self.people - 1)} into {self.person_name}"
+            case ChangeKind.MOVE:
+                return self._tell_move()
+            case ChangeKind.VERDICT:
+                return self._tell_verdict()
+            case ChangeKind.COVER:
+                return f"Changed the cover of {self.person_name}"
+            case ChangeKind.BIRTH_DATE:
+                return f"Changed the birth date of {self.person_name}"
+            case ChangeKind.ANSWER:
+                return self._tell_answer()
+            case ChangeKind.UNDO:
+                return "Undid a change"
 
     def _tell_move(self) -> str:
-        faces = _count(self.faces, "face", "faces")
+        faces = _count_faces(self.faces)
         return f"Moved {faces} to {self.person_name}" if self.person_name else f"Ungrouped {faces}"
 
     def _tell_answer(self) -> str:
+        if self.answer is None:
+            return "Answered a question"
         if self.answer is Answer.YES:
             return f"Answered yes: {self.person_name}"
         return "Answered no" if self.answer is Answer.NO else "Answered not sure"
 
+    def _tell_hiding(self) -> str:
+        whom = self.person_name if self.people == 1 else _count_people(self.people)
+        return f"Hid {whom}" if self.hidden else f"Showed {whom} again"
+
+    def _tell_verdict(self) -> str:
+        faces = _count_faces(self.faces)
+        if self.verdict is None:
+            return f"Took back {faces}"
+        if self.verdict is FaceVerdict.HIDDEN:
+            return f"Hid {faces}"
+        one, many = _VERDICT_WORDS[self.verdict]
+        return f"Marked {faces} as {one if self.faces == 1 else many}"
+
     def _tell_rename(self) -> str:
+        if self.undone_at is not None:
+            return f"Renamed {self.name_before or self.person_name}"
+        if self.name == self.name_before:
+            return self._tell_hiding()
         if self.name is None:
             return f"Removed the name {self.name_before}"
         if self.name_before is None:
             return f"Named {self.name}"
         return f"Renamed {self.name_before} to {self.name}"
+
+
+_VERDICT_WORDS = {
+    FaceVerdict.NOT_A_FACE: ("not a face", "not a face"),
+    FaceVerdict.STRANGER: ("a stranger", "strangers"),
+}
+
+
+def _count_faces(number: int) -> str:
+    return _count(number, "face", "faces")
+
+
+def _count_people(number: int) -> str:
+    return _count(number, "person", "people")
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 FULL_SIZE_PX = 112
 """The side of ArcFace's input (Deng et al., CVPR 2019); more pixels add no quality."""
@@ -91,6 +92,18 @@ class Face:
     quality: float
     embedding: bytes
     crop: bytes
+
+
+class FaceVerdict(StrEnum):
+    """What a user says about a face that belongs to no person.
+
+    NOT_A_FACE: a statue, a poster, a pattern, or too blurry. STRANGER: never suggested. HIDDEN:
+    shown nowhere. Such a face is in no group.
+    """
+
+    NOT_A_FACE = "not_a_face"
+    STRANGER = "stranger"
+    HIDDEN = "hidden"
 
 
 @dataclass(frozen=True, slots=True)

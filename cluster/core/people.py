@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
-from cluster.core.faces import BoundingBox
+from cluster.core.faces import BoundingBox, FaceVerdict
 
 MAX_NAME_CHARACTERS = 200
 TAG_CHARACTERS = 12
@@ -59,6 +59,7 @@ class FaceInfo:
     score: float
     quality: float
     is_placed_by_user: bool
+    verdict: FaceVerdict | None
     taken_at: datetime | None
     thumbnail_tag: str | None
     photo_tag: str | None

@@ -25,6 +25,7 @@ from cluster.store.database.tables import Table
 from cluster.store.locks import lock_library, lock_people
 from cluster.store.people.answer_rows import delete_dead_answers
 from cluster.store.people.erased_faces import mark_erased
+from cluster.store.people.forgotten_changes import forget_changes
 from cluster.store.sessions.attempts import hold_attempts_closed
 from cluster.store.sessions.session_locks import keep_drivers_out, list_locked_sessions
 from cluster.store.sessions.session_rows import get_session
@@ -72,14 +73,6 @@ _COUNT_FACES = text("SELECT count(*) FROM face WHERE image_id IN (SELECT id FROM
 _DELETE_SESSION = text("DELETE FROM training_session WHERE id = :session_id")
 _DELETE_ORPHANS = text("DELETE FROM image WHERE id IN (SELECT id FROM orphan)")
 
-# The undo log holds a copy of the name, so every change that the person took part in is deleted.
-_FORGET_CHANGES = text(
-    """
-    DELETE FROM person_change WHERE id IN (
-        SELECT change_id FROM person_change_person WHERE person_id = ANY(:ids)
-    ) OR person_id = ANY(:ids) OR other_id = ANY(:ids)
-    """
-)
 _FIND_FACELESS = text(
     """
     SELECT id FROM left_person
@@ -211,7 +204,7 @@ def delete_people(db: Session, ids: list[int]) -> int:
 
     Answers of which a side is gone, a face or a person, are deleted too.
     """
-    db.execute(_FORGET_CHANGES, {"ids": ids})
+    forget_changes(db, ids)
     deleted = count_rows(db, _DELETE_PEOPLE, ids=ids)
     delete_dead_answers(db)
     return deleted

@@ -39,6 +39,7 @@ from cluster.store.database.engine import Engine, begin, worker_engine
 from cluster.store.database.retries import RetryPolicy
 from cluster.store.people.apart import ToldApart, load_apart
 from cluster.store.people.face_vectors import FaceVectors, load_vectors
+from cluster.store.people.pack_carrying import carry_decisions
 from cluster.store.people.regrouping import assign_people
 from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.phase_rows import record_clustering, set_clustering
@@ -178,6 +179,7 @@ def group_faces(
 
 def _load(engine: Engine, *, pack: str) -> tuple[FaceVectors, ToldApart]:
     with begin(engine) as db:
+        carry_decisions(db, pack=pack, now=datetime.now(UTC))
         faces = load_vectors(db, pack=pack, min_quality=0.0)
         return faces, load_apart(db, faces, pack=pack)
 
@@ -203,6 +205,7 @@ def _commit(
             person_ids=person_ids,
             now=datetime.now(UTC),
         )
+        carry_decisions(db, pack=pack, now=datetime.now(UTC))
         record_clustering(db, session_id, result)
         return set_clustering(db, session_id, current=total, total=total, step=None)
 

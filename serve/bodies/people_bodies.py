@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import WithJsonSchema
 
-from cluster.core.faces import BoundingBox, PhotoFaces
+from cluster.core.faces import BoundingBox, FaceVerdict, PhotoFaces
 from cluster.core.people import FaceInfo, Match, PersonSummary
 from serve.bodies.session_bodies import Body
 
@@ -50,13 +50,17 @@ class PersonBody(Body):
 
 
 class PeopleBody(Body):
-    """A page of people, most photos first; `nextOffset` is the `offset` of the next page."""
+    """A page of people, most photos first; `nextOffset` is the `offset` of the next page.
+
+    Faces with a verdict are `setAsideFaces`, and no `ungroupedFaces`.
+    """
 
     people: list[PersonBody]
     total: int
     next_offset: int | None
     pack: str
     ungrouped_faces: int
+    set_aside_faces: int
 
 
 class BoxBody(Body):
@@ -86,6 +90,7 @@ class FaceBody(Body):
     score: float
     quality: float
     is_placed_by_user: bool
+    verdict: FaceVerdict | None
     taken_at: LocalTime | None
     crop_url: str
     thumbnail_url: str
@@ -106,6 +111,7 @@ class FaceBody(Body):
             score=face.score,
             quality=face.quality,
             is_placed_by_user=face.is_placed_by_user,
+            verdict=face.verdict,
             taken_at=face.taken_at,
             crop_url=crop_url(face.id, tag=face.crop_tag),
             thumbnail_url=thumbnail_url(face.image_id, tag=face.thumbnail_tag),

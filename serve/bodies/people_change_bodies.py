@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 
-from cluster.core.changes import Changed, ChangeKind, Elsewhere, LastChange, Moved, PersonEdit
+from cluster.core.changes import Changed, ChangeKind, Elsewhere, Moved, PastChange, PersonEdit
 from cluster.core.people import MAX_NAME_CHARACTERS
 from serve.bodies.people_bodies import PersonBody
 from serve.bodies.session_bodies import Body
@@ -48,6 +48,22 @@ class EditBody(Body):
         if "name" in self.model_fields_set:
             return PersonEdit.renaming(self.name, hidden=self.is_hidden)
         return PersonEdit.hiding(self.is_hidden)
+
+
+class HideBody(Body):
+    """The people to hide, or to show again; `versions` has the version of each."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    versions: dict[BigId, Version] = Field(min_length=1, max_length=MAX_IDS)
+    is_hidden: StrictBool
+
+
+class HiddenBody(Body):
+    """The people after they were hidden or shown. `changeId` is null if nothing changed."""
+
+    people: list[PersonBody]
+    change_id: int | None
 
 
 class MergeBody(Body):
@@ -126,24 +142,21 @@ class MovedBody(Body):
         return cls(person=person, target=target, change_id=moved.change_id)
 
 
-class UndoneBody(Body):
-    """The people that the undo changed or restored, without those who are gone now."""
+class PastChangeBody(Body):
+    """A change to the people of a pack; `summary` describes it in a sentence.
 
-    people: list[PersonBody]
-    change_id: int
-
-
-class LastChangeBody(Body):
-    """The newest change to the people of a pack; `summary` describes it in a sentence."""
+    Only the newest change that is not undone `canUndo`.
+    """
 
     change_id: int
     kind: ChangeKind
     summary: str
     can_undo: bool
     created_at: datetime
+    undone_at: datetime | None
 
     @classmethod
-    def from_change(cls, change: LastChange) -> LastChangeBody:
+    def from_change(cls, change: PastChange) -> PastChangeBody:
         """Return the body of a change."""
         return cls(
             change_id=change.id,
@@ -151,4 +164,23 @@ class LastChangeBody(Body):
             summary=change.summary,
             can_undo=change.can_undo,
             created_at=change.created_at,
+            undone_at=change.undone_at,
         )
+
+
+class PastChangesBody(Body):
+    """The changes to the people of a pack, undone ones too, the newest first."""
+
+    changes: list[PastChangeBody]
+
+
+class UndoneBody(Body):
+    """The people that the undo changed or restored, without those who are gone now.
+
+    `summary` describes the change that was undone. `next` is the change that can be undone next.
+    """
+
+    people: list[PersonBody]
+    change_id: int
+    summary: str
+    next: PastChangeBody | None

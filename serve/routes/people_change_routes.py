@@ -1,8 +1,10 @@
-"""Routes that name, hide, merge and split people, and undo the last of these changes."""
+"""Routes that name, hide, merge and split people, list these changes, and undo them."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from cluster.core.errors import (
     FacesElsewhere,
@@ -13,18 +15,22 @@ from cluster.core.errors import (
     StaleVersion,
 )
 from cluster.store.database.engine import begin
+from cluster.store.people.change_history import find_last_change, list_changes
 from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.people_list import load_people
-from cluster.store.people.person_edits import edit_person, merge_people
-from cluster.store.people.undo_log import find_last_change, undo_change
+from cluster.store.people.person_edits import edit_person, hide_people, merge_people
+from cluster.store.people.undo_log import KEPT_CHANGES, undo_change
 from serve.answers import bodies, changes
 from serve.bodies.people_bodies import PersonBody
 from serve.bodies.people_change_bodies import (
     ChangedBody,
     EditBody,
-    LastChangeBody,
+    HiddenBody,
+    HideBody,
     MergeBody,
     MovedBody,
+    PastChangeBody,
+    PastChangesBody,
     PlaceBody,
     SplitBody,
     UndoneBody,
@@ -37,29 +43,61 @@ router = APIRouter(prefix="/people", tags=["people"])
 _MOVES = (NotFound, FacesElsewhere, ImpossibleChange)
 
 
+HistoryLimit = Annotated[int, Query(ge=1, le=2 * KEPT_CHANGES)]
+
+
+# One part more than /people/{person_id}, so that other methods are no changes of a person.
+@router.get("/changes/newest")
+def show_changes(
+    parts: Parts, pack: PackName, limit: HistoryLimit = KEPT_CHANGES
+) -> PastChangesBody:
+    """List the changes that users made to the people of a pack, the newest first.
+
+    The newest 50 changes are kept, and as many undone ones.
+    """
+    with begin(parts.engine) as db:
+        changes = list_changes(db, pack=pack, limit=limit)
+    return PastChangesBody(changes=[PastChangeBody.from_change(change) for change in changes])
+
+
 @router.get("/changes/last")
-def show_last_change(parts: Parts, pack: PackName) -> LastChangeBody | None:
-    """Show the last change that a user made to the people of a pack; null if there is none.
+def show_last_change(parts: Parts, pack: PackName) -> PastChangeBody | None:
+    """Show the change of a pack that can be undone next; null if there is none.
 
     The answer is not 404, because that is no error, and browsers report each 404 as one.
     """
     with begin(parts.engine) as db:
         change = find_last_change(db, pack=pack)
-    return None if change is None else LastChangeBody.from_change(change)
+    return None if change is None else PastChangeBody.from_change(change)
 
 
-@router.post("/changes/{change_id}/undo", responses=changes(NotFound, NotLastChange))
+@router.post("/changes/{change_id}/undo", responses=changes(NotFound, NotLastChange, NameTaken))
 def undo(change_id: Id, parts: Parts) -> UndoneBody:
-    """Undo a change, if it is the last one of its pack and not undone yet; else 409.
+    """Undo the newest change of its pack that is not undone yet; any other is a 409.
 
-    People who were removed by the change come back with their ids, names and faces.
+    People who were removed by the change come back with their ids, names and faces. The change
+    before it can be undone next.
     """
     with begin(parts.engine) as db:
         undone = undo_change(db, change_id, now=parts.now())
         people = load_people(db, undone.person_ids)
+        following = find_last_change(db, pack=undone.pack)
     return UndoneBody(
         people=[PersonBody.from_person(people[i]) for i in undone.person_ids if i in people],
         change_id=undone.change_id,
+        summary=undone.change.summary,
+        next=None if following is None else PastChangeBody.from_change(following),
+    )
+
+
+@router.post("/several/hide", responses=bodies(NotFound, StaleVersion, ImpossibleChange))
+def hide(body: HideBody, parts: Parts) -> HiddenBody:
+    """Hide people, or show them again, in one change."""
+    with begin(parts.engine) as db:
+        hidden = hide_people(db, body.versions, hidden=body.is_hidden, now=parts.now())
+    return HiddenBody(
+        people=[PersonBody.from_person(person) for person in hidden.people],
+        change_id=hidden.change_id,
     )
 
 

@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from cluster.core.errors import NotFound
+from cluster.core.faces import FaceVerdict
 from cluster.core.people import FaceInfo
 from cluster.store.database.engine import begin
 from cluster.store.people.people_list import PeopleFilter, get_person, page_people
 from cluster.store.photos.stored_pictures import (
     count_faces_of_person,
+    count_set_aside_faces,
     count_ungrouped_faces,
     list_faces_of_person,
     list_ungrouped_faces,
@@ -48,6 +50,7 @@ def show_people(
     with begin(parts.engine) as db:
         page = page_people(db, pack=pack, limit=limit, offset=offset, wanted=wanted)
         ungrouped = count_ungrouped_faces(db, pack=pack)
+        set_aside = count_set_aside_faces(db, pack=pack)
     seen = offset + len(page.people)
     return PeopleBody(
         people=[PersonBody.from_person(person) for person in page.people],
@@ -55,17 +58,22 @@ def show_people(
         next_offset=seen if page.people and seen < page.total else None,
         pack=pack,
         ungrouped_faces=ungrouped,
+        set_aside_faces=set_aside,
     )
 
 
 @router.get("/ungrouped/faces")
 def show_ungrouped_faces(
-    parts: Parts, pack: PackName, limit: Limit = 60, after: After = 0
+    parts: Parts,
+    pack: PackName,
+    limit: Limit = 60,
+    after: After = 0,
+    verdict: FaceVerdict | None = None,
 ) -> FacesBody:
-    """List the ungrouped faces, which belong to no person."""
+    """List the faces that belong to no person: those with this verdict, or without one."""
     with begin(parts.engine) as db:
-        faces = list_ungrouped_faces(db, pack=pack, limit=limit, after=after)
-        total = count_ungrouped_faces(db, pack=pack)
+        faces = list_ungrouped_faces(db, pack=pack, limit=limit, after=after, verdict=verdict)
+        total = count_ungrouped_faces(db, pack=pack, verdict=verdict)
     return _page(faces, total=total, limit=limit)
 
 

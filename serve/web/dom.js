@@ -50,6 +50,11 @@ export function button(text, onclick, attributes = {}) {
   return make("button", { type: "button", onclick, ...attributes }, text);
 }
 
+// Whether a key that was pressed there belongs to what is written there.
+/** @type {(target: EventTarget | null) => boolean} */
+export const isTyping = (target) =>
+  target instanceof HTMLElement && target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
+
 // Disables `control` while `work` runs, so that nothing is sent twice.
 /** @type {<T>(control: Control, work: () => Promise<T>) => Promise<T>} */
 export async function busy(control, work) {

@@ -7,6 +7,7 @@ import { showPeople } from "/static/views/people_list.js";
 import { showPerson } from "/static/views/person.js";
 import { showSamePerson } from "/static/views/same_person.js";
 import { showUngrouped } from "/static/views/ungrouped.js";
+import { showSetAside } from "/static/views/set_aside.js";
 import { showSession } from "/static/views/session.js";
 import { showSessions } from "/static/views/sessions.js";
 import { tokenForm } from "/static/views/token_form.js";
@@ -42,6 +43,7 @@ await startRouting([
   [/^\/sessions\/(\d+)$/, showSession, "sessions"],
   [/^\/people$/, showPeople, "people"],
   [/^\/people\/nobody$/, showUngrouped, "people"],
+  [/^\/people\/set-aside$/, showSetAside, "people"],
   [/^\/people\/(\d+)$/, showPerson, "people"],
   [/^\/suggestions$/, showSamePerson, "people"],
 ]);

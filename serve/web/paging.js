@@ -47,15 +47,13 @@ export function growingList({ list, load, tile, key, signal, empty }) {
   async function refresh() {
     await state.loading;
     const page = await loadAtLeast(tiles.count(), load);
-    if (signal.aborted) return;
-    tiles.clear();
-    settle(page);
+    if (!signal.aborted) tiles.refill(() => settle(page));
   }
 
   return { node, grow, refresh };
 }
 
-/** @type {<T>(list: HTMLElement, options: Pick<List<T>, "tile" | "key">) => { count: () => number, add: (item: T) => void, clear: () => void }} */
+/** @type {<T>(list: HTMLElement, options: Pick<List<T>, "tile" | "key">) => { count: () => number, add: (item: T) => void, refill: (fill: () => void) => void }} */
 function tilesOf(list, { tile, key }) {
   const keys = new Set();
   return {
@@ -65,10 +63,24 @@ function tilesOf(list, { tile, key }) {
       keys.add(key(item));
       list.append(tile(item));
     },
-    clear() {
+    refill(fill) {
+      const focusAgain = holdFocus(list);
       keys.clear();
       list.replaceChildren();
+      fill();
+      focusAgain();
     },
+  };
+}
+
+// Returns what gives the focus back to the tile in the same place, when the list was filled anew.
+/** @type {(list: HTMLElement) => () => void} */
+function holdFocus(list) {
+  const place = [...list.children].findIndex((tile) => tile.contains(document.activeElement));
+  return () => {
+    /** @type {HTMLElement | null | undefined} */
+    const first = list.children[Math.min(place, list.children.length - 1)]?.querySelector("input, a, button");
+    if (place >= 0) first?.focus();
   };
 }
 

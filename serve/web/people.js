@@ -7,7 +7,7 @@ const PAGE = 60;
 
 const changes = new EventTarget();
 
-// Calls told(kind, answer) after each change (rename, merge, answer, undo and so on) until `signal` is aborted.
+// Calls told(kind, answer) after each change (rename, hide, merge, move, verdict, answer, undo) until `signal` is aborted.
 /** @type {(told: (kind: ChangeKind, answer: Outcome) => unknown, signal: AbortSignal) => void} */
 export const onChange = (told, signal) =>
   changes.addEventListener("change", (event) => {
@@ -21,11 +21,18 @@ export const listPeople = (query, options) =>
 /** @type {(id: number | string, options?: RequestOptions) => Promise<PersonBody>} */
 export const getPerson = (id, options) => getJson(`/people/${id}`, options);
 
+// Null for who is gone.
+/** @type {(id: number) => Promise<PersonBody | null>} */
+export const findPerson = (id) => getPerson(id).catch((error) => {
+  if (error.status === 404) return null;
+  throw error;
+});
+
 /** @type {(id: number | string | null, query: Record<string, unknown>, options?: RequestOptions) => Promise<FacesBody>} */
 export const listFaces = (id, query, options) =>
   getJson(`/people/${id ?? "ungrouped"}/faces${queryOf({ limit: PAGE, ...query })}`, options);
 
-/** @type {(pack: string | null) => Promise<LastChangeBody | null>} */
+/** @type {(pack: string | null) => Promise<PastChangeBody | null>} */
 export const findLastChange = (pack) => getJson(`/people/changes/last${queryOf({ pack })}`);
 
 /** @type {(person: PersonBody, name: string | null) => Promise<ChangedBody>} */
@@ -36,9 +43,17 @@ export const renamePerson = ({ personId, version }, name) =>
 export const hidePerson = ({ personId, version }, isHidden) =>
   change("hide", "PATCH", `/people/${personId}`, { isHidden, version });
 
+// One change for all of them.
+/** @type {(people: PersonBody[], isHidden: boolean) => Promise<HiddenBody>} */
+export const hidePeople = (people, isHidden) =>
+  change("hide", "POST", "/people/several/hide", { versions: versionsOf(people), isHidden });
+
+/** @type {(people: PersonBody[]) => Record<string, number>} */
+const versionsOf = (people) => Object.fromEntries(people.map((p) => [p.personId, p.version]));
+
 /** @type {(kept: PersonBody, others: PersonBody[]) => Promise<ChangedBody>} */
 export function mergePeople(kept, others) {
-  const versions = Object.fromEntries([kept, ...others].map((p) => [p.personId, p.version]));
+  const versions = versionsOf([kept, ...others]);
   const otherIds = others.map(({ personId }) => personId);
   return change("merge", "POST", `/people/${kept.personId}/merge`, { otherIds, versions });
 }
@@ -50,6 +65,11 @@ export function moveFaces(from, faceIds, toPersonId) {
   const version = from ? { version: from.version } : {};
   return change("move", "POST", `/people/${source}/split`, { faceIds, toPersonId, ...version });
 }
+
+// Sets faces aside, or takes them back (null).
+/** @type {(faces: FaceBody[], verdict: FaceVerdict | null) => Promise<JudgedBody>} */
+export const judgeFaces = (faces, verdict) =>
+  change("verdict", "POST", "/faces/verdicts", { faceIds: faces.map(({ faceId }) => faceId), verdict });
 
 // For good: this is no change that can be undone.
 /** @type {(person: PersonBody) => Promise<ErasedBody>} */

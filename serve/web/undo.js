@@ -1,6 +1,6 @@
-// The last change, and taking it back. The server remembers it; here it is only said.
+// Taking changes back, one after the other. The server remembers them; here they are only said.
 
-import { button, busy, getElement, make } from "/static/dom.js";
+import { button, busy, getElement, isTyping, make } from "/static/dom.js";
 import { findLastChange, onChange, undoChange } from "/static/people.js";
 
 const place = getElement("#undo");
@@ -8,30 +8,57 @@ const place = getElement("#undo");
 let pack = null;
 let generation = 0;
 
-// From now on changes of this pack are offered to be undone; `isFresh` ones are said aloud.
+// From now on changes of this pack are offered to be undone; fresh ones are said aloud.
 /** @type {(ofPack: string | null, signal: AbortSignal) => Promise<void>} */
 export async function watchChanges(ofPack, signal) {
   pack = ofPack;
-  onChange(() => showLast({ isFresh: true }), signal);
+  onChange((_kind, answer) => showLast({ isFresh: true, undone: "summary" in answer ? answer.summary : null }), signal);
+  addEventListener("keydown", undoByKey, { signal });
   signal.addEventListener("abort", () => { generation += 1; place.replaceChildren(); });
-  await showLast({ isFresh: false });
+  await showLast({ isFresh: false, undone: null });
 }
 
-/** @type {(options: { isFresh: boolean }) => Promise<void>} */
-async function showLast({ isFresh }) {
+/** @type {(options: { isFresh: boolean, undone: string | null }) => Promise<void>} */
+async function showLast({ isFresh, undone }) {
   const mine = ++generation;
   const last = await findLastChange(pack).catch(() => null);
   if (mine !== generation) return;
-  place.replaceChildren(...(last && (isFresh || last.canUndo) ? [describe(last, isFresh)] : []));
+  const hadFocus = place.contains(document.activeElement);
+  place.replaceChildren(...(last || undone ? [describe(last, { isFresh, undone })] : []));
+  if (hadFocus) place.querySelector("button")?.focus();
 }
 
-/** @type {(change: LastChangeBody, isFresh: boolean) => HTMLElement} */
-function describe({ changeId, summary, canUndo }, isFresh) {
+/** @type {(last: PastChangeBody | null, options: { isFresh: boolean, undone: string | null }) => HTMLElement} */
+function describe(last, { isFresh, undone }) {
   const wrong = make("span", { class: "wrong" });
-  const undo = button("Undo", () => busy(undo, () => undoChange(changeId)).catch((error) => {
-    wrong.textContent = error.message;
-  }), { "aria-label": `Undo: ${summary}` });
   const hide = button("×", () => place.replaceChildren(), { class: "icon", "aria-label": "Leave it so" });
   return make("div", { class: isFresh ? "undo fresh" : "undo" },
-    make("span", {}, isFresh ? summary : `Last change: ${summary}`), canUndo ? undo : null, hide, wrong);
+    make("span", {}, say(last, { isFresh, undone })), last && undoButton(last, wrong), hide, wrong);
+}
+
+/** @type {(last: PastChangeBody | null, options: { isFresh: boolean, undone: string | null }) => string} */
+function say(last, { isFresh, undone }) {
+  if (undone) return `Undone: ${undone}. ${last ? `Before that: ${last.summary}` : "There is nothing else to undo."}`;
+  return `${isFresh ? "" : "Last change: "}${last?.summary}`;
+}
+
+/** @type {(last: PastChangeBody, wrong: HTMLElement) => HTMLElement} */
+function undoButton({ changeId, summary }, wrong) {
+  /** @type {HTMLButtonElement} */
+  const undo = button("Undo", () => busy(undo, () => undoChange(changeId)).catch((error) => {
+    wrong.textContent = error.message;
+  }), { class: "take-back", "aria-label": `Undo: ${summary}`, "aria-keyshortcuts": "Control+Z" });
+  return undo;
+}
+
+// Ctrl+Z, or ⌘Z, as the button does; in a field it takes back what was typed.
+/** @type {(event: KeyboardEvent) => Promise<void>} */
+async function undoByKey(event) {
+  const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+  if (!isUndo || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  if (!place.querySelector(".take-back")) await showLast({ isFresh: true, undone: null });
+  /** @type {HTMLButtonElement | null} */
+  const undo = place.querySelector(".take-back");
+  undo?.click();
 }

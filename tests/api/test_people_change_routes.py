@@ -130,14 +130,56 @@ def test_merged_people_come_back_with_their_ids_names_and_faces(
         "summary": "Merged 2 people into Bea",
         "canUndo": True,
         "createdAt": None,
+        "undoneAt": None,
     }
     undone = post(api, f"changes/{change}/undo")
     assert {person["personId"] for person in undone["people"]} == set(grouped.ids)
     after = api.get(PEOPLE).json()["people"]
     assert [p | {"version": 0} for p in after] == [p | {"version": 0} for p in before]
-    assert (last(api)["kind"], last(api)["canUndo"]) == ("undo", False)
+    assert undone["summary"] == "Merged 2 people into Bea"
+    assert undone["next"] == last(api)
+    assert (last(api)["summary"], last(api)["canUndo"]) == ("Named Bea", True)
     again = check_problem(api.post(f"{PEOPLE}/changes/{change}/undo"), 409)
     assert again["type"] == "urn:headcount:problem:not-last-change"
+
+
+def test_changes_are_listed_and_undone_one_by_one(api: httpx.Client, grouped: Grouped) -> None:
+    for version in range(1, 26):
+        edit(api, grouped.ids[0], version=version, name=f"Name {version}")
+    assert len(api.get(f"{PEOPLE}/changes/newest", params={"limit": 3}).json()["changes"]) == 3
+    told = api.get(f"{PEOPLE}/changes/newest").json()["changes"]
+    assert [change["canUndo"] for change in told] == [True] + [False] * 24
+    problem = check_problem(api.post(f"{PEOPLE}/changes/{told[1]['changeId']}/undo"), 409)
+    assert problem["type"] == "urn:headcount:problem:not-last-change"
+    for change, following in zip(told, [*told[1:], None], strict=True):
+        undone = post(api, f"changes/{change['changeId']}/undo")
+        assert undone["changeId"] == change["changeId"]
+        assert undone["next"] == (following and following | {"canUndo": True})
+    assert last(api) is None
+    after = api.get(f"{PEOPLE}/changes/newest").json()["changes"]
+    assert len(after) == 25
+    assert all(change["undoneAt"] and not change["canUndo"] for change in after)
+    assert api.get(f"{PEOPLE}/{grouped.ids[0]}").json()["name"] is None
+
+
+def test_people_are_hidden_together_in_one_change(
+    api: httpx.Client, grouped: Grouped, engine: Engine
+) -> None:
+    versions = {str(one): 1 for one in grouped.ids}
+    hidden = post(api, "several/hide", versions=versions, isHidden=True)
+    assert [(p["personId"], p["isHidden"]) for p in hidden["people"]] == [
+        (one, True) for one in grouped.ids
+    ]
+    assert last(api)["summary"] == "Hid 3 people"
+    assert post(api, "several/hide", versions=versions, isHidden=True)["changeId"] is None
+    stale = api.post(f"{PEOPLE}/several/hide", json={"versions": versions, "isHidden": False})
+    assert check_problem(stale, 409)["type"] == "urn:headcount:problem:stale-version"
+    assert len(post(api, f"changes/{hidden['changeId']}/undo")["people"]) == 3
+    assert api.get(PEOPLE).json()["total"] == 3
+    other = fill_people(engine, 3, pack="other").ids[0]
+    for versions, status in (({"4711": 1}, 404), ({str(other): 1, str(grouped.ids[0]): 3}, 422)):
+        answer = api.post(f"{PEOPLE}/several/hide", json={"versions": versions, "isHidden": True})
+        check_problem(answer, status)
 
 
 def test_a_merge_that_makes_no_sense_is_a_422(

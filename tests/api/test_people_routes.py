@@ -67,8 +67,13 @@ def list_total(api: httpx.Client, **params: str) -> int:
 def test_without_a_session_there_is_nobody(api: httpx.Client) -> None:
     body = api.get(PEOPLE).json()
     assert body == {
-        "people": [], "total": 0, "nextOffset": None, "pack": PACK, "ungroupedFaces": 0
-    }  # fmt: skip
+        "people": [],
+        "total": 0,
+        "nextOffset": None,
+        "pack": PACK,
+        "ungroupedFaces": 0,
+        "setAsideFaces": 0,
+    }
 
 
 def test_the_pack_is_that_of_the_newest_session_unless_named(

@@ -44,7 +44,13 @@ def answer_people(route: Route) -> None:
     offset, limit = int(query.get("offset", ["0"])[0]), int(query["limit"][0])
     page = [person(number) for number in range(offset + 1, min(offset + limit, PEOPLE) + 1)]
     after = offset + limit if offset + limit < PEOPLE else None
-    answer = {"people": page, "total": PEOPLE, "nextOffset": after, "ungroupedFaces": 7}
+    answer = {
+        "people": page,
+        "total": PEOPLE,
+        "nextOffset": after,
+        "ungroupedFaces": 7,
+        "setAsideFaces": 0,
+    }
     route.fulfill(json=answer | {"pack": "bundled"})
 
 
@@ -119,7 +125,13 @@ def test_a_name_that_is_typed_finds_people(api: httpx.Client, open_page: Open) -
     def answer_search(route: Route) -> None:
         asked.append(parse_qs(urlsplit(route.request.url).query)["q"][0])
         found = [person(3)]
-        answer = {"people": found, "total": 1, "nextOffset": None, "ungroupedFaces": 0}
+        answer = {
+            "people": found,
+            "total": 1,
+            "nextOffset": None,
+            "ungroupedFaces": 0,
+            "setAsideFaces": 0,
+        }
         route.fulfill(body=json.dumps(answer | {"pack": "bundled"}))
 
     page.goto(f"{api.base_url}/#/people")

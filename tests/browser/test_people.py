@@ -22,6 +22,7 @@ VIEWS = (
     "#/people/1",
     "#/people/nobody",
     "#/suggestions",
+    "#/people/set-aside",
     "#/nowhere",
     "docs",
 )

@@ -1,4 +1,4 @@
-"""The last change to people can be undone, once, and leaves everything as it was."""
+"""An undo of the newest change to people leaves everything as it was."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, Elsewhere, LastChange, PersonEdit
-from cluster.core.errors import NotFound, NotLastChange
+from cluster.core.changes import ChangeKind, Elsewhere, PastChange, PersonEdit
+from cluster.core.errors import NameTaken, NotFound, NotLastChange, StaleVersion
 from cluster.store.database.engine import begin
-from cluster.store.erasing import delete_people
+from cluster.store.people.change_history import find_last_change
 from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
-from cluster.store.people.person_edits import edit_person, merge_people
-from cluster.store.people.undo_log import find_last_change, undo_change
+from cluster.store.people.person_edits import edit_person, hide_people, merge_people
+from cluster.store.people.undo_log import undo_change
 from tests.library import NOW, PACK
 from tests.people import Grouped, fill_people, group, people_of_faces
 
@@ -40,8 +40,11 @@ def rename(db: Session, person_id: int, name: str | None, *, version: int) -> in
 
 def state_of(db: Session) -> dict[str, list[Any]]:
     """People and faces, without the versions and times of change."""
-    people = text("SELECT id, pack, name, name_key, hidden, created_at FROM person ORDER BY id")
-    faces = text("SELECT id, person_id, placed_by_user FROM face ORDER BY id")
+    people = text(
+        "SELECT id, pack, name, name_key, hidden, birth_date, cover_face_id, created_at"
+        " FROM person ORDER BY id"
+    )
+    faces = text("SELECT id, person_id, placed_by_user, verdict FROM face ORDER BY id")
     return {"people": list(db.execute(people)), "faces": list(db.execute(faces))}
 
 
@@ -92,7 +95,7 @@ CHANGES = {
 }
 
 
-def last_change(db: Session) -> LastChange:
+def last_change(db: Session) -> PastChange:
     change = find_last_change(db, pack=PACK)
     assert change is not None
     return change
@@ -106,9 +109,9 @@ def test_an_undo_leaves_everything_as_it_was(db: Session, grouped: Grouped, summ
     told = last_change(db)
     assert (told.id, told.summary, told.can_undo) == (change_id, summary, True)
     undone = undo_change(db, change_id, now=NOW)
+    assert undone.change == told
     assert state_of(db) == before
-    told = last_change(db)
-    assert (told.id, told.kind, told.can_undo) == (undone.change_id, ChangeKind.UNDO, False)
+    assert last_change(db).summary == "Hid person 3"
 
 
 @pytest.mark.parametrize("summary", CHANGES)
@@ -140,19 +143,21 @@ def test_a_change_is_of_the_kind_that_was_asked_for(db: Session, grouped: Groupe
 
 def test_a_change_is_undone_once(db: Session, grouped: Grouped) -> None:
     change_id = move_some_to_new(db, grouped)
-    undone = undo_change(db, change_id, now=NOW)
-    for late in (change_id, undone.change_id):
-        with pytest.raises(NotLastChange):
-            undo_change(db, late, now=NOW)
+    undo_change(db, change_id, now=NOW)
+    with pytest.raises(NotLastChange):
+        undo_change(db, change_id, now=NOW)
 
 
-def test_only_the_last_change_can_be_undone(db: Session, grouped: Grouped) -> None:
+def test_only_the_newest_change_that_is_not_undone_can_be_undone(
+    db: Session, grouped: Grouped
+) -> None:
     first = move_some_to_new(db, grouped)
     second = show_again(db, grouped)
     with pytest.raises(NotLastChange):
         undo_change(db, first, now=NOW)
     assert second is not None
     undo_change(db, second, now=NOW)
+    undo_change(db, first, now=NOW)
     with pytest.raises(NotFound):
         undo_change(db, second + 4711, now=NOW)
 
@@ -194,28 +199,72 @@ def test_a_person_whom_the_change_made_and_clustering_filled_stays(
     assert {people_of_faces(db)[face] for face in grouped.ungrouped} == {new}
 
 
-def test_the_undo_log_keeps_nothing_of_earlier_changes(db: Session, grouped: Grouped) -> None:
-    merge_all(db, grouped)
-    edit_person(db, grouped.ids[2], PersonEdit.hiding(False), version=3, now=NOW)
-    rows = {
-        table: db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
-        for table in ("person_change", "person_change_person", "person_change_face")
-    }
-    assert rows == {"person_change": 1, "person_change_person": 1, "person_change_face": 0}
+def test_answers_that_a_change_gave_are_taken_back_with_it(db: Session, grouped: Grouped) -> None:
+    change_id = move_some_to_new(db, grouped)
+    query = text(
+        "INSERT INTO face_answer (pack, answer, answered_at, change_id)"
+        " VALUES (:pack, 'no', :now, :change)"
+    )
+    for change in (change_id, None):
+        db.execute(query, {"pack": PACK, "now": NOW, "change": change})
+    undo_change(db, change_id, now=NOW)
+    assert db.execute(text("SELECT change_id FROM face_answer")).scalars().all() == [None]
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_the_undo_log_goes_with_an_erased_person(
-    db: Session, grouped: Grouped, number: int
+def test_people_are_hidden_together_and_shown_by_one_undo(db: Session, grouped: Grouped) -> None:
+    """Who is hidden already is no part of the change."""
+    before, seen = state_of(db), dict.fromkeys(grouped.ids, 2)
+    hidden = hide_people(db, seen, hidden=True, now=NOW)
+    assert hidden.change_id is not None
+    assert [person.hidden for person in hidden.people] == [True] * 3
+    assert last_change(db).summary == "Hid 2 people"
+    assert hide_people(db, seen, hidden=True, now=NOW).change_id is None
+    undo_change(db, hidden.change_id, now=NOW)
+    assert state_of(db) == before
+    with pytest.raises(StaleVersion):
+        hide_people(db, seen, hidden=True, now=NOW)
+
+
+def test_a_name_that_somebody_got_without_a_change_is_not_given_twice(
+    db: Session, grouped: Grouped
 ) -> None:
-    anna, bea = grouped.ids[:2]
-    faces = grouped.people[anna][:2]
-    change_id = move_faces(db, anna, faces, to=bea, version=2, now=NOW).change_id
-    delete_people(db, [grouped.ids[number]])
-    assert find_last_change(db, pack=PACK) is None
-    assert db.execute(text("SELECT count(*) FROM person_change_person")).scalar_one() == 0
-    with pytest.raises(NotFound):
+    """Names that are carried from another pack are no changes of the log."""
+    anna, _, third = grouped.ids
+    change_id = rename(db, anna, "Ana", version=2)
+    assert change_id is not None
+    query = text("UPDATE person SET name = 'Anna', name_key = 'anna' WHERE id = :id")
+    db.execute(query, {"id": third})
+    with pytest.raises(NameTaken) as taken:
         undo_change(db, change_id, now=NOW)
+    assert taken.value.other.id == third
+
+
+def test_birth_dates_and_covers_are_restored_unless_the_cover_was_erased(
+    db: Session, grouped: Grouped
+) -> None:
+    anna, faces = next(iter(grouped.people.items()))
+    query = text(
+        "UPDATE person SET birth_date = '2015-03-04', cover_face_id = :face WHERE id = :id"
+    )
+    db.execute(query, {"id": anna, "face": faces[1]})
+    before = state_of(db)
+    for change in (merge_all, unname_now):
+        change_id = change(db, grouped)
+        assert change_id is not None
+        undo_change(db, change_id, now=NOW)
+        assert state_of(db) == before
+    change_id = unname_now(db, grouped)
+    db.execute(text("DELETE FROM face WHERE id = :id"), {"id": faces[1]})
+    undo_change(db, change_id, now=NOW)
+    cover = text("SELECT cover_face_id FROM person WHERE id = :id")
+    assert db.execute(cover, {"id": anna}).scalar_one() is None
+
+
+def unname_now(db: Session, grouped: Grouped) -> int:
+    anna = grouped.ids[0]
+    change_id = rename(db, anna, None, version=versions(db)[anna])
+    assert change_id is not None
+    return change_id
 
 
 def test_faces_that_were_erased_since_stay_erased(db: Session, grouped: Grouped) -> None:

@@ -6,23 +6,34 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cluster.core.changes import ChangeKind, LastChange
+from cluster.core.changes import ChangeKind, PastChange
+from cluster.core.faces import FaceVerdict
 from cluster.core.people import fold_name
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def tell(
-    kind: ChangeKind, *, before: str | None = None, now: str | None = None, **more: int
+    kind: ChangeKind,
+    *,
+    before: str | None = None,
+    now: str | None = None,
+    person: str | None = "person 7",
+    verdict: FaceVerdict | None = None,
+    undone: bool = False,
+    **more: int,
 ) -> str:
-    change = LastChange(
+    change = PastChange(
         id=1,
         kind=kind,
         created_at=NOW,
-        person_name=now or "person 7",
+        undone_at=NOW if undone else None,
+        can_undo=not undone,
+        person_name=now or person,
         name_before=before,
         name=now,
         hidden=bool(more.get("hidden")),
+        verdict=verdict,
         people=more.get("people", 1),
         faces=more.get("faces", 0),
     )
@@ -50,6 +61,37 @@ def test_one_and_many_are_told_apart() -> None:
     assert tell(ChangeKind.MERGE, now="Anna", people=4) == "Merged 3 people into Anna"
     assert tell(ChangeKind.MOVE, now="Anna", faces=1) == "Moved 1 face to Anna"
     assert tell(ChangeKind.MOVE, now="Anna", faces=12) == "Moved 12 faces to Anna"
+
+
+def test_an_undone_renaming_is_told_by_the_name_before() -> None:
+    assert tell(ChangeKind.RENAME, before="Anna", now="Bea", undone=True) == "Renamed Anna"
+    assert tell(ChangeKind.RENAME, undone=True) == "Renamed person 7"
+
+
+def test_hiding_several_people_is_told_by_their_number() -> None:
+    assert tell(ChangeKind.HIDE, now="Anna", people=3, hidden=1) == "Hid 3 people"
+    assert tell(ChangeKind.HIDE, now="Anna", people=3) == "Showed 3 people again"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "faces", "summary"),
+    [
+        (FaceVerdict.NOT_A_FACE, 3, "Marked 3 faces as not a face"),
+        (FaceVerdict.STRANGER, 1, "Marked 1 face as a stranger"),
+        (FaceVerdict.STRANGER, 2, "Marked 2 faces as strangers"),
+        (FaceVerdict.HIDDEN, 2, "Hid 2 faces"),
+        (None, 2, "Took back 2 faces"),
+    ],
+)
+def test_a_verdict_is_told_by_the_number_of_faces(
+    verdict: FaceVerdict | None, faces: int, summary: str
+) -> None:
+    assert tell(ChangeKind.VERDICT, person=None, verdict=verdict, faces=faces) == summary
+
+
+@pytest.mark.parametrize("kind", ChangeKind)
+def test_every_kind_of_change_has_a_sentence(kind: ChangeKind) -> None:
+    assert tell(kind, now="Anna", before="Ana", faces=1, people=2)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-from cluster.core.changes import Answer, ChangeKind, FaceVerdict
+from cluster.core.changes import Answer, ChangeKind
+from cluster.core.faces import FaceVerdict
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -16,6 +16,14 @@ _CLAIM = text(
     """
     UPDATE person SET version = version + 1, updated_at = :now
     WHERE id = :id AND version = :version RETURNING id
+    """
+)
+
+_CLAIM_ALL = text(
+    """
+    UPDATE person SET version = person.version + 1, updated_at = :now
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:versions AS bigint[])) AS seen (id, version)
+    WHERE person.id = seen.id AND person.version = seen.version RETURNING person.id
     """
 )
 
@@ -34,6 +42,18 @@ def claim_person(
     if db.execute(_CLAIM, key).scalar() is None:
         raise StaleVersion(get_person(db, person_id))
     return person
+
+
+def claim_people(db: Session, versions: Mapping[int, int], *, now: datetime) -> None:
+    """Raise the versions of existing people by one; `versions` holds the version of each.
+
+    Raises StaleVersion with a person who is at another version.
+    """
+    key = {"ids": list(versions), "versions": list(versions.values()), "now": now}
+    claimed = set(db.execute(_CLAIM_ALL, key).scalars())
+    for person_id in versions:
+        if person_id not in claimed:
+            raise StaleVersion(get_person(db, person_id))
 
 
 def touch_people(db: Session, person_ids: Sequence[int], *, now: datetime) -> None:

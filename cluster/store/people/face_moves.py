@@ -20,6 +20,7 @@ _THERE = text(
     """
     SELECT id FROM face
     WHERE id = ANY(:ids) AND pack = :pack AND person_id IS NOT DISTINCT FROM :person_id
+        AND verdict IS NULL
     """
 )
 
@@ -78,7 +79,8 @@ def move_ungrouped_faces(
 ) -> Moved:
     """Move ungrouped faces of a pack to a person, or to a new one; clustering leaves them there.
 
-    Raises NotFound, ImpossibleChange, or FacesElsewhere when a face belongs to a person.
+    Raises NotFound, ImpossibleChange, or FacesElsewhere when a face belongs to a person or was set
+    aside.
     """
     lock_people(db)
     if to is Elsewhere.UNGROUPED:

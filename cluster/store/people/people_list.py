@@ -135,6 +135,15 @@ def get_person(db: Session, person_id: int) -> PersonSummary:
     return found[person_id]
 
 
+def get_people(db: Session, person_ids: Sequence[int]) -> list[PersonSummary]:
+    """Return people in the order of their ids here; raise NotFound when one does not exist."""
+    found = load_people(db, person_ids)
+    for person_id in person_ids:
+        if person_id not in found:
+            raise NotFound("person", person_id)
+    return [found[person_id] for person_id in person_ids]
+
+
 def _to_person(row: Row[tuple[object, ...]]) -> PersonSummary:
     return PersonSummary(
         id=row.id,

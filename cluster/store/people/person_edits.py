@@ -13,18 +13,20 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Changed, ChangeKind, PersonEdit
+from cluster.core.changes import Changed, ChangeKind, Hidden, PersonEdit
 from cluster.core.errors import ImpossibleChange, NameTaken
 from cluster.core.people import PersonSummary, fold_name
 from cluster.store.locks import lock_people
 from cluster.store.people.answer_rows import move_answers
-from cluster.store.people.claims import claim_person
-from cluster.store.people.people_list import get_person
+from cluster.store.people.claims import claim_people, claim_person
+from cluster.store.people.people_list import get_people, get_person
 from cluster.store.people.undo_log import close_change, open_change
 
 _EDIT = text(
     "UPDATE person SET name = :name, name_key = :name_key, hidden = :hidden WHERE id = :id"
 )
+
+_HIDE = text("UPDATE person SET hidden = :hidden WHERE id = ANY(:ids)")
 
 _NAMESAKE = text(
     "SELECT id FROM person WHERE pack = :pack AND name_key = :name_key AND id <> :id LIMIT 1"
@@ -54,6 +56,26 @@ def edit_person(
     _set(db, person_id, name=name, hidden=hidden)
     close_change(db, change_id, person_id=person_id)
     return Changed(get_person(db, person_id), change_id)
+
+
+def hide_people(db: Session, versions: Mapping[int, int], *, hidden: bool, now: datetime) -> Hidden:
+    """Hide people of one pack, or show them again; who is so already stays, at any version.
+
+    `versions` holds the version of each person. Raises NotFound, StaleVersion or ImpossibleChange.
+    """
+    lock_people(db)
+    people = get_people(db, list(versions))
+    if len({person.pack for person in people}) > 1:
+        raise ImpossibleChange("People of different packs cannot be hidden in one change.")
+    others = [person.id for person in people if person.hidden != hidden]
+    if not others:
+        return Hidden(tuple(people), None)
+    claim_people(db, {one: versions[one] for one in others}, now=now)
+    pack = people[0].pack
+    change_id = open_change(db, ChangeKind.HIDE, pack=pack, person_ids=others, now=now)
+    db.execute(_HIDE, {"ids": others, "hidden": hidden})
+    close_change(db, change_id, person_id=others[0])
+    return Hidden(tuple(get_people(db, list(versions))), change_id)
 
 
 def merge_people(

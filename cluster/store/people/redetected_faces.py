@@ -3,7 +3,8 @@
 A photo is searched again when face detection is restarted, or when its picture was saved again or
 cropped. Its faces stay until then. A new face takes over the row of an old one in the same place
 (intersection over union of a half or more) or with nearly the same vector. Old faces without a
-match are deleted, unless a user placed them and they are still within the picture.
+match are deleted, unless a user placed them or set them aside, and they are still within the
+picture.
 """
 
 from __future__ import annotations

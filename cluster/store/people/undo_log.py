@@ -1,6 +1,7 @@
-"""The undo log: the people and faces before the last change, so that it can be undone.
+"""The undo log: the people and faces before each change, so that it can be undone.
 
-One change is kept for each pack; the next change replaces it. Callers hold lock_people.
+The newest changes of a pack are kept, as many as KEPT_CHANGES. They are undone one by one, the
+newest first; an undone change stays in the log and is marked. Callers hold lock_people.
 """
 
 from __future__ import annotations
@@ -12,28 +13,50 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Answer, ChangeKind, LastChange
-from cluster.core.errors import NotFound, NotLastChange
+from cluster.core.changes import ChangeKind, PastChange
+from cluster.core.errors import NameTaken, NotFound, NotLastChange
+from cluster.core.faces import FaceVerdict
 from cluster.core.people import fold_name
 from cluster.store.locks import lock_people
+from cluster.store.people.change_history import find_last_change
+from cluster.store.people.people_list import get_person
 
-_FORGET = text("DELETE FROM person_change WHERE pack = :pack")
+KEPT_CHANGES = 50
+"""How many changes of a pack can be undone; as many undone ones are kept beside them."""
+
+_PRUNE = text(
+    """
+    DELETE FROM person_change WHERE id IN (
+        SELECT id FROM (
+            SELECT id, row_number() OVER (
+                PARTITION BY undone_at IS NULL AND kind <> 'undo' ORDER BY id DESC
+            ) AS place
+            FROM person_change WHERE pack = :pack
+        ) ranked WHERE place > :kept
+    )
+    """
+)
 
 _OPEN = text(
-    "INSERT INTO person_change (pack, kind, created_at) VALUES (:pack, :kind, :now) RETURNING id"
+    """
+    INSERT INTO person_change (pack, kind, verdict, created_at)
+    VALUES (:pack, :kind, :verdict, :now) RETURNING id
+    """
 )
 
 _KEEP_PEOPLE = text(
     """
-    INSERT INTO person_change_person (change_id, person_id, name, hidden, version, created_at)
-    SELECT :change_id, id, name, hidden, version, created_at FROM person WHERE id = ANY(:ids)
+    INSERT INTO person_change_person
+        (change_id, person_id, name, hidden, birth_date, cover_face_id, version, created_at)
+    SELECT :change_id, id, name, hidden, birth_date, cover_face_id, version, created_at
+    FROM person WHERE id = ANY(:ids)
     """
 )
 
 _KEEP_FACES = text(
     """
-    INSERT INTO person_change_face (change_id, face_id, person_id, placed_by_user)
-    SELECT :change_id, id, person_id, placed_by_user FROM face WHERE id = ANY(:ids)
+    INSERT INTO person_change_face (change_id, face_id, person_id, placed_by_user, verdict)
+    SELECT :change_id, id, person_id, placed_by_user, verdict FROM face WHERE id = ANY(:ids)
     """
 )
 
@@ -41,50 +64,64 @@ _CLOSE = text(
     "UPDATE person_change SET person_id = :person_id, other_id = :other_id WHERE id = :change_id"
 )
 
-_LAST = text(
+_FIND = text("SELECT pack, person_id, other_id FROM person_change WHERE id = :change_id")
+_IS_OLD = text("SELECT EXISTS (SELECT FROM person_change WHERE id > :change_id)")
+_BEFORE = text(
     """
-    SELECT c.id, c.kind, c.created_at, c.person_id, p.name, coalesce(p.hidden, false) AS hidden,
-        b.name AS name_before,
-        (SELECT count(*) FROM person_change_person WHERE change_id = c.id) AS people,
-        (SELECT count(*) FROM person_change_face WHERE change_id = c.id) AS faces,
-        (SELECT answer FROM face_answer WHERE change_id = c.id LIMIT 1) AS answer
-    FROM person_change c LEFT JOIN person p ON p.id = c.person_id
-        LEFT JOIN person_change_person b ON b.change_id = c.id AND b.person_id = c.person_id
-    WHERE c.pack = :pack
+    SELECT b.person_id, b.name, p.id IS NULL AS is_gone
+    FROM person_change_person b LEFT JOIN person p ON p.id = b.person_id
+    WHERE b.change_id = :change_id ORDER BY b.person_id
+    """
+)
+_NAMESAKE = text(
+    """
+    SELECT id FROM person
+    WHERE pack = :pack AND name_key = ANY(:keys) AND id <> ALL(:ids) LIMIT 1
     """
 )
 
-_FIND = text("SELECT pack, kind, person_id, other_id FROM person_change WHERE id = :change_id")
-_DELETE_ANSWERS = text("DELETE FROM face_answer WHERE change_id = :change_id")
-_IS_OLD = text("SELECT EXISTS (SELECT FROM person_change WHERE id > :change_id)")
-_BEFORE = text("SELECT * FROM person_change_person WHERE change_id = :change_id ORDER BY person_id")
+# A cover that was erased since then does not come back.
+_COVER = "(SELECT id FROM face WHERE id = b.cover_face_id)"
+_KEYS = """
+    person_change_person b
+        JOIN unnest(CAST(:ids AS bigint[]), CAST(:keys AS text[])) AS k (id, name_key)
+        ON k.id = b.person_id
+    """
 
 _RENAME_BACK = text(
-    """
-    UPDATE person SET name = :name, name_key = :name_key, hidden = :hidden,
-        version = version + 1, updated_at = :now
-    WHERE id = :person_id RETURNING id
+    f"""
+    UPDATE person SET name = b.name, name_key = k.name_key, hidden = b.hidden,
+        birth_date = b.birth_date, cover_face_id = {_COVER}, version = person.version + 1,
+        updated_at = :now
+    FROM {_KEYS} WHERE b.change_id = :change_id AND person.id = b.person_id
     """
 )
 
 _BRING_BACK = text(
-    """
-    INSERT INTO person (id, pack, name, name_key, hidden, version, created_at, updated_at)
-    VALUES (:person_id, :pack, :name, :name_key, :hidden, :version + 1, :created_at, :now)
+    f"""
+    INSERT INTO person (id, pack, name, name_key, hidden, birth_date, cover_face_id, version,
+        created_at, updated_at)
+    SELECT b.person_id, :pack, b.name, k.name_key, b.hidden, b.birth_date, {_COVER}, b.version + 1,
+        b.created_at, :now
+    FROM {_KEYS} WHERE b.change_id = :change_id
+        AND NOT EXISTS (SELECT FROM person WHERE person.id = b.person_id)
     """
 )
 
 _MOVE_BACK = text(
     """
-    UPDATE face SET person_id = p.id, placed_by_user = b.placed_by_user
+    UPDATE face SET person_id = p.id, placed_by_user = b.placed_by_user, verdict = b.verdict
     FROM person_change_face b LEFT JOIN person p ON p.id = b.person_id
     WHERE b.change_id = :change_id AND face.id = b.face_id
     """
 )
 
+_TAKE_ANSWERS_BACK = text("DELETE FROM face_answer WHERE change_id = :change_id")
+_MARK_UNDONE = text("UPDATE person_change SET undone_at = :now WHERE id = :change_id")
+
 _DELETE_EMPTY = text(
     """
-    DELETE FROM person p WHERE p.id = ANY(:ids)
+    DELETE FROM person p WHERE (p.id = ANY(:made) OR p.id = ANY(:gone) AND p.name IS NULL)
         AND NOT EXISTS (SELECT FROM face f WHERE f.person_id = p.id)
     """
 )
@@ -92,10 +129,16 @@ _DELETE_EMPTY = text(
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The id of an undo, and the ids of the people that it changed."""
+    """The change that was undone, as it was before, and the ids of the people that it changed."""
 
-    change_id: int
+    pack: str
+    change: PastChange
     person_ids: tuple[int, ...]
+
+    @property
+    def change_id(self) -> int:
+        """The id of the change."""
+        return self.change.id
 
 
 def open_change(
@@ -105,11 +148,16 @@ def open_change(
     pack: str,
     person_ids: Sequence[int],
     face_ids: Sequence[int] = (),
+    verdict: FaceVerdict | None = None,
     now: datetime,
 ) -> int:
-    """Store these people and faces as they are now, and return the id of the new change."""
-    db.execute(_FORGET, {"pack": pack})
-    change_id: int = db.execute(_OPEN, {"pack": pack, "kind": kind, "now": now}).scalar_one()
+    """Store these people and faces as they are now, and return the id of the new change.
+
+    `verdict` is for the summary. The oldest changes of the pack are deleted.
+    """
+    key = {"pack": pack, "kind": kind, "verdict": verdict, "now": now}
+    change_id: int = db.execute(_OPEN, key).scalar_one()
+    db.execute(_PRUNE, {"pack": pack, "kept": KEPT_CHANGES})
     if person_ids:
         db.execute(_KEEP_PEOPLE, {"change_id": change_id, "ids": list(person_ids)})
     if face_ids:
@@ -122,60 +170,49 @@ def close_change(
 ) -> None:
     """Store the people that the change leaves: `person_id`, which its summary names, and another.
 
-    The change is deleted when one of them is.
+    The change is deleted when one of them is erased.
     """
     db.execute(_CLOSE, {"change_id": change_id, "person_id": person_id, "other_id": other_id})
 
 
-def find_last_change(db: Session, *, pack: str) -> LastChange | None:
-    """Return the newest change to the people of a pack; None when there is none."""
-    row = db.execute(_LAST, {"pack": pack}).first()
-    if row is None:
-        return None
-    return LastChange(
-        id=row.id,
-        kind=ChangeKind(row.kind),
-        created_at=row.created_at,
-        person_name=None if row.person_id is None else row.name or f"person {row.person_id}",
-        name_before=row.name_before,
-        name=row.name,
-        hidden=row.hidden,
-        people=row.people,
-        faces=row.faces,
-        answer=None if row.answer is None else Answer(row.answer),
-    )
-
-
 def undo_change(db: Session, change_id: int, *, now: datetime) -> Undone:
-    """Restore people and faces as they were before the last change; return the undo.
+    """Restore people and faces as they were before the newest change that is not undone.
 
-    Deleted people come back with their ids, people that the change created are deleted, and faces
-    that were erased since then stay erased. Raises NotFound, or NotLastChange for any other change.
+    Deleted people come back with their ids, people that the change created are deleted, answers
+    that it gave are taken back, and faces that were erased since then stay erased. Raises NotFound,
+    NotLastChange for any other change, or NameTaken when a name is in use by now.
     """
     lock_people(db)
     key = {"change_id": change_id}
-    change = db.execute(_FIND, key).first()
-    if change is None and not db.execute(_IS_OLD, key).scalar_one():
+    row = db.execute(_FIND, key).first()
+    if row is None and not db.execute(_IS_OLD, key).scalar_one():
         raise NotFound("change", change_id)
-    if change is None or change.kind == ChangeKind.UNDO:
+    change = None if row is None else find_last_change(db, pack=row.pack)
+    if row is None or change is None or change.id != change_id:
         raise NotLastChange(change_id)
-    before = _restore_people(db, change_id, pack=change.pack, now=now)
+    before, gone = _restore_people(db, change_id, pack=row.pack, now=now)
     db.execute(_MOVE_BACK, key)
-    db.execute(_DELETE_ANSWERS, key)
-    left = {change.person_id, change.other_id} - {None, *before}
-    undo_id = open_change(db, ChangeKind.UNDO, pack=change.pack, person_ids=(), now=now)
-    db.execute(_DELETE_EMPTY, {"ids": list(left)})
-    close_change(db, undo_id, person_id=before[0] if before else None)
-    return Undone(undo_id, (*before, *left))
+    db.execute(_TAKE_ANSWERS_BACK, key)
+    made = {row.person_id, row.other_id} - {None, *before}
+    db.execute(_DELETE_EMPTY, {"made": list(made), "gone": gone})
+    db.execute(_MARK_UNDONE, {**key, "now": now})
+    return Undone(row.pack, change, (*before, *made))
 
 
-def _restore_people(db: Session, change_id: int, *, pack: str, now: datetime) -> list[int]:
-    """Restore names and flags, of existing people first, so that no name is in use twice."""
-    before = [
-        {**row, "name_key": fold_name(row["name"]) if row["name"] else None, "now": now}
-        for row in db.execute(_BEFORE, {"change_id": change_id}).mappings()
-    ]
-    gone = [row for row in before if db.execute(_RENAME_BACK, row).scalar() is None]
-    for row in gone:
-        db.execute(_BRING_BACK, {**row, "pack": pack})
-    return [row["person_id"] for row in before]
+def _restore_people(
+    db: Session, change_id: int, *, pack: str, now: datetime
+) -> tuple[list[int], list[int]]:
+    """Restore people, existing ones first, so that no name is in use twice.
+
+    Returns the ids of all people of the change, and of those among them who came back.
+    """
+    before = db.execute(_BEFORE, {"change_id": change_id}).all()
+    ids = [row.person_id for row in before]
+    keys = [fold_name(row.name) if row.name else None for row in before]
+    namesake = db.execute(_NAMESAKE, {"pack": pack, "keys": keys, "ids": ids}).scalar()
+    if namesake is not None:
+        raise NameTaken(get_person(db, namesake))
+    restored = {"change_id": change_id, "ids": ids, "keys": keys, "now": now}
+    db.execute(_RENAME_BACK, restored)
+    db.execute(_BRING_BACK, {**restored, "pack": pack})
+    return ids, [row.person_id for row in before if row.is_gone]

@@ -8,7 +8,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.faces import BoundingBox
+from cluster.core.faces import BoundingBox, FaceVerdict
 from cluster.core.people import TAG_CHARACTERS, FaceInfo
 
 _IS_THERE = """
@@ -31,7 +31,7 @@ def _page_of(which: str) -> TextClause:
             ) AS duplicates
         FROM (
             SELECT id, image_id, person_id, box_left, box_top, box_right, box_bottom, score,
-                quality, placed_by_user,
+                quality, placed_by_user, verdict,
                 left(encode(sha256(crop), 'hex'), {TAG_CHARACTERS}) AS crop_tag
             FROM face WHERE {which} AND {_IS_THERE} AND id > :after
             ORDER BY id LIMIT :limit OFFSET 0
@@ -46,13 +46,18 @@ def _page_of(which: str) -> TextClause:
 
 
 _FACES_OF_PERSON = _page_of("person_id = :person_id")
-_UNGROUPED_FACES = _page_of("pack = :pack AND person_id IS NULL")
+_UNGROUPED = "pack = :pack AND person_id IS NULL AND verdict IS NOT DISTINCT FROM :verdict"
+_UNGROUPED_FACES = _page_of(_UNGROUPED)
 
 _FACES = _page_of("id = ANY(:ids)")
 
 _COUNT_OF_PERSON = text(f"SELECT count(*) FROM face WHERE person_id = :person_id AND {_IS_THERE}")
-_COUNT_UNGROUPED = text(
-    f"SELECT count(*) FROM face WHERE pack = :pack AND person_id IS NULL AND {_IS_THERE}"
+_COUNT_UNGROUPED = text(f"SELECT count(*) FROM face WHERE {_UNGROUPED} AND {_IS_THERE}")
+_COUNT_SET_ASIDE = text(
+    f"""
+    SELECT count(*) FROM face
+    WHERE pack = :pack AND person_id IS NULL AND verdict IS NOT NULL AND {_IS_THERE}
+    """
 )
 
 _SOURCE = text(
@@ -73,9 +78,14 @@ def list_faces_of_person(
     return [_to_face(row) for row in db.execute(_FACES_OF_PERSON, key)]
 
 
-def list_ungrouped_faces(db: Session, *, pack: str, limit: int, after: int = 0) -> list[FaceInfo]:
-    """Return the ungrouped faces of a pack whose ids are above `after`, by id."""
-    key = {"pack": pack, "limit": limit, "after": after}
+def list_ungrouped_faces(
+    db: Session, *, pack: str, limit: int, after: int = 0, verdict: FaceVerdict | None = None
+) -> list[FaceInfo]:
+    """Return the ungrouped faces of a pack whose ids are above `after`, by id.
+
+    They are those with this verdict, or those without one.
+    """
+    key = {"pack": pack, "limit": limit, "after": after, "verdict": verdict}
     return [_to_face(row) for row in db.execute(_UNGROUPED_FACES, key)]
 
 
@@ -90,9 +100,14 @@ def count_faces_of_person(db: Session, person_id: int) -> int:
     return int(db.execute(_COUNT_OF_PERSON, {"person_id": person_id}).scalar_one())
 
 
-def count_ungrouped_faces(db: Session, *, pack: str) -> int:
-    """Return how many ungrouped faces a pack has in photos that are not missing."""
-    return int(db.execute(_COUNT_UNGROUPED, {"pack": pack}).scalar_one())
+def count_ungrouped_faces(db: Session, *, pack: str, verdict: FaceVerdict | None = None) -> int:
+    """Return how many faces `list_ungrouped_faces` lists in all its pages."""
+    return int(db.execute(_COUNT_UNGROUPED, {"pack": pack, "verdict": verdict}).scalar_one())
+
+
+def count_set_aside_faces(db: Session, *, pack: str) -> int:
+    """Return how many faces with a verdict a pack has in photos that are not missing."""
+    return int(db.execute(_COUNT_SET_ASIDE, {"pack": pack}).scalar_one())
 
 
 def get_source(db: Session, image_id: int) -> tuple[str, bytes]:
@@ -132,6 +147,7 @@ def _to_face(row: Row[tuple[object, ...]]) -> FaceInfo:
         score=row.score,
         quality=row.quality,
         is_placed_by_user=row.placed_by_user,
+        verdict=None if row.verdict is None else FaceVerdict(row.verdict),
         taken_at=row.taken_at,
         thumbnail_tag=row.thumbnail_tag,
         photo_tag=row.photo_tag,

@@ -1,8 +1,9 @@
 // The people: a grid of faces, those in most photos first.
 
+import { queryOf } from "/static/api.js";
 import { button, busy, make, pause, setHidden, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
-import { hidePerson, listPeople, listSuggestions, mergePeople, onChange } from "/static/people.js";
+import { hidePeople, listPeople, listSuggestions, mergePeople, onChange } from "/static/people.js";
 import { setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
@@ -84,11 +85,13 @@ async function loadPage(view, offset, signal) {
 }
 
 /** @type {(view: PeopleView, page: PeopleBody, options: { q: string }) => void} */
-function showSummary(view, { total, ungroupedFaces, pack }, { q }) {
+function showSummary(view, { total, ungroupedFaces, setAsideFaces, pack }, { q }) {
   view.pack = pack;
-  const ungrouped = make("a", { href: `#/people/nobody?pack=${encodeURIComponent(pack)}` },
-    count(ungroupedFaces, "ungrouped face"));
-  view.summary.replaceChildren(count(total, "person", "people"), ...(ungroupedFaces ? [" · ", ungrouped] : []));
+  /** @type {(place: string, words: string) => HTMLElement} */
+  const linkTo = (place, words) => make("a", { href: `#/people/${place}${queryOf({ pack })}` }, words);
+  view.summary.replaceChildren(count(total, "person", "people"),
+    ...(ungroupedFaces ? [" · ", linkTo("nobody", count(ungroupedFaces, "ungrouped face"))] : []),
+    ...(setAsideFaces ? [" · ", linkTo("set-aside", `${count(setAsideFaces, "face")} set aside`)] : []));
   view.empty.replaceChildren(...describeEmpty(Boolean(q || view.filter.value)));
 }
 
@@ -135,7 +138,7 @@ function peopleTicks() {
   /** @type {HTMLButtonElement} */
   const hide = button("Hide", () => attempt(hide, async () => {
     const areHidden = ticks.items().every(({ isHidden }) => isHidden);
-    for (const person of ticks.items()) await hidePerson(person, !areHidden);
+    await hidePeople(ticks.items(), !areHidden);
   }));
   /** @type {Ticks<PersonBody>} */
   const ticks = selection({ say: (n) => `${count(n, "person", "people")} chosen`, actions: [merge, hide] });

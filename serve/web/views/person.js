@@ -3,7 +3,7 @@
 import { confirm } from "/static/dialog.js";
 import { button, busy, make, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
-import { NOBODY, erasePerson, getPerson, hidePerson, listFaces, mergePeople, onChange } from "/static/people.js";
+import { NOBODY, erasePerson, findPerson, getPerson, hidePerson, judgeFaces, listFaces, mergePeople, onChange } from "/static/people.js";
 import { picture } from "/static/pictures.js";
 import { goTo, setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
@@ -14,6 +14,7 @@ import { askMove } from "/static/views/moving.js";
 import { nameField } from "/static/views/naming.js";
 import { photoTile } from "/static/views/photo.js";
 import { titleOf } from "/static/views/tile.js";
+import { verdictButtons } from "/static/views/verdicts.js";
 import { count } from "/static/words.js";
 
 /** @typedef {{ person: PersonBody, take: (person: PersonBody) => void }} PersonView */
@@ -27,7 +28,10 @@ export async function showPerson({ params: [id], signal }) {
   /** @type {Ticks<FaceBody>} */
   const ticks = selection({
     say: (n) => `${count(n, "face")} chosen`,
-    actions: [button("Move …", () => move(ticks.items()), { class: "primary" })],
+    actions: [
+      button("Move …", () => move(ticks.items()), { class: "primary" }),
+      ...verdictButtons((verdict) => attempt(null, () => judgeFaces(ticks.items(), verdict)), signal),
+    ],
   });
   const head = personHead(view);
   /** @type {GrowingList} */
@@ -39,7 +43,7 @@ export async function showPerson({ params: [id], signal }) {
     tile: (face) => photoTile(face, { ticks, move }),
   });
   onChange(async (kind, answer) => {
-    if (!follow(view, kind, answer)) return;
+    if (!(await follow(view, kind, answer))) return;
     ticks.clear();
     await faces.refresh();
   }, signal);
@@ -107,11 +111,12 @@ async function moveAway(view, faces) {
 }
 
 // What this person became: another person, or the same. Returns whether it has other photos now, as after
-// a merge, a move or an undo.
-/** @type {(view: PersonView, kind: ChangeKind, answer: Outcome) => boolean} */
-function follow(view, kind, answer) {
+// a merge, a move or an undo. An undo may be of others, and leave this one as it is.
+/** @type {(view: PersonView, kind: ChangeKind, answer: Outcome) => Promise<boolean>} */
+async function follow(view, kind, answer) {
   const after = peopleOf(answer);
-  const here = after.find(({ personId }) => personId === view.person.personId) ?? after[0];
+  const named = after.find(({ personId }) => personId === view.person.personId);
+  const here = named ?? (kind === "undo" ? await findPerson(view.person.personId) : null) ?? after[0];
   if (!here) {
     goTo("#/people");
     return false;

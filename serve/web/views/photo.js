@@ -40,8 +40,8 @@ export function photoTile(face, { ticks, move }) {
 const copiesOf = ({ duplicates }) =>
   (duplicates ? make("span", { class: "copies" }, `+ ${count(duplicates, "copy", "copies")}`) : null);
 
-// Without `move`, the face is only looked at.
-/** @type {(face: FaceBody, move?: MoveFaces) => Promise<void>} */
+// Without `move`, the photo is only shown.
+/** @type {(face: FaceBody, move: MoveFaces | null) => Promise<void>} */
 export async function openPhoto(face, move) {
   const lack = make("p", { class: "wrong", role: "status" });
   const large = picture(face.previewUrl, {
@@ -56,7 +56,7 @@ export async function openPhoto(face, move) {
     make("p", { class: "path" }, face.path),
     make("p", { class: "quiet" }, describe(face)),
     move && make("div", { class: "actions" }, button("Somebody else …", () => close("move")))), { size: "wide" });
-  if (move && wants === "move") await move([face]);
+  if (wants === "move") await move?.([face]);
 }
 
 /** @type {(face: FaceBody) => string} */

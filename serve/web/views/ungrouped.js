@@ -1,14 +1,16 @@
 // The ungrouped faces, and moving them to a person.
 
+import { queryOf } from "/static/api.js";
 import { button, make } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
-import { listFaces, onChange } from "/static/people.js";
+import { judgeFaces, listFaces, onChange } from "/static/people.js";
 import { picture } from "/static/pictures.js";
 import { setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
 import { askMove } from "/static/views/moving.js";
 import { openPhoto } from "/static/views/photo.js";
+import { verdictButtons } from "/static/views/verdicts.js";
 import { count, fileName } from "/static/words.js";
 
 const SIDE = 112;
@@ -23,7 +25,10 @@ export async function showUngrouped({ query, signal }) {
   /** @type {Ticks<FaceBody>} */
   const ticks = selection({
     say: (n) => `${count(n, "face")} chosen`,
-    actions: [button("Give to …", () => give(ticks.items()), { class: "primary" })],
+    actions: [
+      button("Give to …", () => give(ticks.items()), { class: "primary" }),
+      ...verdictButtons((verdict) => judgeFaces(ticks.items(), verdict).then(ticks.clear).catch(showWrong), signal),
+    ],
   });
   /** @type {GrowingList} */
   const faces = growingList({
@@ -43,12 +48,13 @@ export async function showUngrouped({ query, signal }) {
   return make("div", {},
     make("header", { class: "people-head" }, make("div", {},
       make("p", { class: "crumbs" }, make("a", { href: "#/people" }, "People")),
-      make("h1", {}, "Ungrouped faces"), summary)),
+      make("h1", {}, "Ungrouped faces"), summary,
+      make("p", {}, make("a", { href: `#/people/set-aside${queryOf({ pack })}` }, "Faces that were set aside")))),
     faces.node, ticks.bar);
 }
 
-/** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, give: MoveFaces }) => HTMLElement} */
-function faceTile(face, { ticks, give }) {
+/** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, give: MoveFaces | null }) => HTMLElement} */
+export function faceTile(face, { ticks, give }) {
   const name = fileName(face.path);
   return make("li", { "data-face": face.faceId },
     make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)),

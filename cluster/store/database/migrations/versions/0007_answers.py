@@ -70,6 +70,10 @@ def _create_answers() -> None:
             sa.Enum(*_ANSWERS, native_enum=False, create_constraint=True, length=20),
             nullable=False,
         ),
+        *(
+            sa.Column(column, sa.BigInteger(), nullable=False, server_default="1")
+            for column in ("first_faces", "second_faces")
+        ),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
         _reference("change_id", "person_change.id"),
     )

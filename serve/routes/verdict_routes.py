@@ -1,0 +1,27 @@
+"""The route by which users set faces aside, and take them back."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cluster.core.errors import ImpossibleChange, NotFound
+from cluster.store.database.engine import begin
+from cluster.store.people.face_verdicts import judge_faces
+from serve.answers import bodies
+from serve.bodies.verdict_bodies import JudgedBody, VerdictBody
+from serve.parts import Parts
+
+router = APIRouter(prefix="/faces", tags=["people"])
+
+
+@router.post("/verdicts", responses=bodies(NotFound, ImpossibleChange))
+def judge(body: VerdictBody, parts: Parts) -> JudgedBody:
+    """Set faces of one pack aside, grouped or not; with null, make them ungrouped again.
+
+    `not_a_face` is a statue, a poster, or too blurry. `stranger` is never suggested. `hidden` is
+    shown nowhere. Such faces belong to no person and are never grouped. A person without a
+    remaining face is gone until this is undone.
+    """
+    with begin(parts.engine) as db:
+        judged = judge_faces(db, body.face_ids, body.verdict, now=parts.now())
+    return JudgedBody.from_judged(judged)
