@@ -25,8 +25,10 @@ _OPEN = text(
 
 _KEEP_PEOPLE = text(
     """
-    INSERT INTO person_change_person (change_id, person_id, name, hidden, version, created_at)
-    SELECT :change_id, id, name, hidden, version, created_at FROM person WHERE id = ANY(:ids)
+    INSERT INTO person_change_person (change_id, person_id, name, hidden, birth_date, cover_face_id,
+        version, created_at)
+    SELECT :change_id, id, name, hidden, birth_date, cover_face_id, version, created_at
+    FROM person WHERE id = ANY(:ids)
     """
 )
 
@@ -60,6 +62,8 @@ _BEFORE = text("SELECT * FROM person_change_person WHERE change_id = :change_id 
 _RENAME_BACK = text(
     """
     UPDATE person SET name = :name, name_key = :name_key, hidden = :hidden,
+        birth_date = :birth_date,
+        cover_face_id = (SELECT id FROM face WHERE id = :cover_face_id),
         version = version + 1, updated_at = :now
     WHERE id = :person_id RETURNING id
     """
@@ -67,8 +71,10 @@ _RENAME_BACK = text(
 
 _BRING_BACK = text(
     """
-    INSERT INTO person (id, pack, name, name_key, hidden, version, created_at, updated_at)
-    VALUES (:person_id, :pack, :name, :name_key, :hidden, :version + 1, :created_at, :now)
+    INSERT INTO person (id, pack, name, name_key, hidden, birth_date, cover_face_id, version,
+        created_at, updated_at)
+    VALUES (:person_id, :pack, :name, :name_key, :hidden, :birth_date,
+        (SELECT id FROM face WHERE id = :cover_face_id), :version + 1, :created_at, :now)
     """
 )
 
