@@ -30,6 +30,13 @@ interface ClusteringBody {
   facesUngrouped: number | null;
 }
 
+interface CompanionBody {
+  personId: number;
+  name: string | null;
+  photoCount: number;
+  coverUrl: string | null;
+}
+
 interface ConfirmedBody {
   missing: number;
 }
@@ -45,9 +52,15 @@ interface CountsBody {
   failed: number;
 }
 
+interface CoverBody {
+  faceId: number | null;
+  version: number;
+}
+
 interface EditBody {
   name?: string | null;
   isHidden?: boolean | null;
+  birthDate?: string | null;
   version: number;
 }
 
@@ -147,6 +160,17 @@ interface LibraryBody {
   goneUnconfirmed: UnconfirmedBody | null;
 }
 
+interface ListedPhotoBody {
+  imageId: number;
+  path: string;
+  imageWidth: number;
+  imageHeight: number;
+  takenAt: string | null;
+  duplicates: number;
+  thumbnailUrl: string;
+  previewUrl: string;
+}
+
 interface MatchBody {
   person: PersonBody;
   similarity: number;
@@ -189,6 +213,16 @@ interface PersonBody {
   photoCount: number;
   coverFaceId: number | null;
   coverUrl: string | null;
+  isCoverChosen: boolean;
+  birthDate: string | null;
+}
+
+interface PersonHistoryBody {
+  years: YearBody[];
+  undated: number;
+  firstTakenAt: string | null;
+  lastTakenAt: string | null;
+  together: CompanionBody[];
 }
 
 interface PhaseBody {
@@ -224,8 +258,15 @@ interface PhotoBody {
   similar: number[];
   files: PhotoFileBody[];
   people: PhotoPersonBody[];
+  faces: PhotoFaceBody[];
   thumbnailUrl: string;
   previewUrl: string;
+}
+
+interface PhotoFaceBody {
+  faceId: number;
+  personId: number | null;
+  box: BoxBody;
 }
 
 interface PhotoFileBody {
@@ -238,10 +279,23 @@ interface PhotoFileBody {
   superseded: boolean;
 }
 
+type PhotoMatch = "all" | "any" | "only";
+
 interface PhotoPersonBody {
   personId: number;
   name: string | null;
+  birthDate: string | null;
   faceIds: number[];
+}
+
+interface PhotosBody {
+  photos: ListedPhotoBody[];
+  total: number;
+  photoCount: number;
+  nextOffset: number | null;
+  pack: string;
+  match: PhotoMatch;
+  people: SoughtPersonBody[];
 }
 
 interface PlaceBody {
@@ -296,6 +350,12 @@ interface SessionsBody {
   nextBefore: number | null;
 }
 
+interface SoughtPersonBody {
+  personId: number;
+  name: string | null;
+  birthDate: string | null;
+}
+
 interface SplitBody {
   faceIds: number[];
   toPersonId?: number | "nobody" | null;
@@ -320,4 +380,9 @@ interface UnconfirmedBody {
 interface UndoneBody {
   people: PersonBody[];
   changeId: number;
+}
+
+interface YearBody {
+  year: number;
+  photoCount: number;
 }

@@ -5,6 +5,7 @@ import { reload, showInstead, startRouting } from "/static/router.js";
 import { currentToken, forgetToken, onToken, onTokenWanted } from "/static/token.js";
 import { showPeople } from "/static/views/people_list.js";
 import { showPerson } from "/static/views/person.js";
+import { showPhotos } from "/static/views/photos.js";
 import { showUngrouped } from "/static/views/ungrouped.js";
 import { showSession } from "/static/views/session.js";
 import { showSessions } from "/static/views/sessions.js";
@@ -42,4 +43,5 @@ await startRouting([
   [/^\/people$/, showPeople, "people"],
   [/^\/people\/nobody$/, showUngrouped, "people"],
   [/^\/people\/(\d+)$/, showPerson, "people"],
+  [/^\/photos$/, showPhotos, "people"],
 ]);

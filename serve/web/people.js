@@ -7,7 +7,7 @@ const PAGE = 60;
 
 const changes = new EventTarget();
 
-// Calls told(kind, answer) after each change (rename, hide, merge, move, undo) until `signal` is aborted.
+// Calls told(kind, answer) after each change (rename, hide, merge, move, cover, birth_date, undo) until `signal` is aborted.
 /** @type {(told: (kind: ChangeKind, answer: Answer) => unknown, signal: AbortSignal) => void} */
 export const onChange = (told, signal) =>
   changes.addEventListener("change", (event) => {
@@ -20,6 +20,9 @@ export const listPeople = (query, options) =>
 
 /** @type {(id: number | string, options?: RequestOptions) => Promise<PersonBody>} */
 export const getPerson = (id, options) => getJson(`/people/${id}`, options);
+
+/** @type {(id: number, options?: RequestOptions) => Promise<PersonHistoryBody>} */
+export const getHistory = (id, options) => getJson(`/people/${id}/summary`, options);
 
 /** @type {(id: number | string | null, query: Record<string, unknown>, options?: RequestOptions) => Promise<FacesBody>} */
 export const listFaces = (id, query, options) =>
@@ -35,6 +38,15 @@ export const renamePerson = ({ personId, version }, name) =>
 /** @type {(person: PersonBody, isHidden: boolean) => Promise<ChangedBody>} */
 export const hidePerson = ({ personId, version }, isHidden) =>
   change("hide", "PATCH", `/people/${personId}`, { isHidden, version });
+
+// A face of null leaves the choice to Headcount.
+/** @type {(person: PersonBody, faceId: number | null) => Promise<ChangedBody>} */
+export const chooseCover = ({ personId, version }, faceId) =>
+  change("cover", "PUT", `/people/${personId}/cover`, { faceId, version });
+
+/** @type {(person: PersonBody, birthDate: string | null) => Promise<ChangedBody>} */
+export const setBirthDate = ({ personId, version }, birthDate) =>
+  change("birth_date", "PATCH", `/people/${personId}`, { birthDate, version });
 
 /** @type {(kept: PersonBody, others: PersonBody[]) => Promise<ChangedBody>} */
 export function mergePeople(kept, others) {

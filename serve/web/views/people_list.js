@@ -3,7 +3,8 @@
 import { button, busy, make, pause, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
 import { hidePerson, listPeople, mergePeople, onChange } from "/static/people.js";
-import { setNotice, setTitle } from "/static/router.js";
+import { photosAddress } from "/static/photos.js";
+import { goTo, setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
 import { askMerge } from "/static/views/merging.js";
@@ -12,6 +13,7 @@ import { personTile } from "/static/views/tile.js";
 import { count } from "/static/words.js";
 
 const TYPING_MS = 250;
+const MOST_SOUGHT = 50; // people whose photos the server finds at once
 /** @type {Record<string, [title: string, query: Record<string, boolean>]>} */
 const FILTERS = {
   "": ["Everybody", {}],
@@ -123,9 +125,11 @@ function peopleTicks() {
     const areHidden = ticks.items().every(({ isHidden }) => isHidden);
     for (const person of ticks.items()) await hidePerson(person, !areHidden);
   }));
+  const find = button("Photos with them", () => goTo(photosAddress(ticks.items().map(({ personId }) => personId))));
   /** @type {Ticks<PersonBody>} */
-  const ticks = selection({ say: (n) => `${count(n, "person", "people")} chosen`, actions: [merge, hide] });
+  const ticks = selection({ say: (n) => `${count(n, "person", "people")} chosen`, actions: [find, merge, hide] });
   ticks.bar.addEventListener("select", () => {
+    find.disabled = ticks.items().length > MOST_SOUGHT;
     merge.disabled = ticks.items().length < 2;
     setText(hide, ticks.items().every(({ isHidden }) => isHidden) ? "Show again" : "Hide");
   });
