@@ -11,7 +11,7 @@ from serve.bodies.session_bodies import Body
 
 
 class ListedPhotoBody(Body):
-    """A photo in a list; `takenAt` is the camera's local time, `duplicates` are its copies."""
+    """A photo in a list; `takenAt` is the camera's local time, `duplicates` is a number."""
 
     image_id: int
     path: str
@@ -31,7 +31,7 @@ class ListedPhotoBody(Body):
             image_width=photo.width,
             image_height=photo.height,
             taken_at=photo.taken_at,
-            duplicates=photo.copies,
+            duplicates=photo.duplicates,
             thumbnail_url=thumbnail_url(photo.id, tag=photo.thumbnail_tag),
             preview_url=preview_url(photo.id, tag=photo.tag),
         )

@@ -15,7 +15,16 @@ from tests.browser.watching import Watcher
 from tests.headcount import Headcount
 from tests.waiting import wait_until
 
-VIEWS = ("", "#/sessions/1", "#/people", "#/people/1", "#/people/nobody", "#/nowhere", "docs")
+VIEWS = (
+    "",
+    "#/sessions/1",
+    "#/people",
+    "#/people/1",
+    "#/people/nobody",
+    "#/photos?people=1,2&match=any",
+    "#/nowhere",
+    "docs",
+)
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 SERIOUS = {"serious", "critical"}
 

@@ -107,14 +107,19 @@ def test_pages_follow_each_other_and_each_knows_the_total(db: Session, album: Al
     assert {page.total for page in pages} == {5}
 
 
-def test_a_photo_stands_for_its_copies_which_count_as_for_the_person(
+def test_a_photo_stands_for_its_duplicates_which_count_as_for_the_person(
     db: Session, album: Album
 ) -> None:
     copy = text("UPDATE image SET duplicate_of = :of WHERE id = :id")
     db.execute(text("DELETE FROM face WHERE image_id = :id"), {"id": album.image_ids[5]})
     db.execute(copy, {"of": album.image_ids[0], "id": album.image_ids[5]})
     page = page_photos(db, album.of(BEA), match=PhotoMatch.ANY, limit=10)
-    assert [(album.photo(p.id), p.copies) for p in page.photos] == [(4, 0), (3, 0), (2, 0), (0, 1)]
+    assert [(album.photo(p.id), p.duplicates) for p in page.photos] == [
+        (4, 0),
+        (3, 0),
+        (2, 0),
+        (0, 1),
+    ]
     assert (page.total, page.photo_count) == (4, 5)
     assert get_person(db, album.people[BEA]).photos == 5
 
@@ -164,3 +169,19 @@ def test_the_faces_of_a_smaller_copy_are_where_they_are_in_it(db: Session, album
     db.execute(small, {"of": album.image_ids[0], "id": album.image_ids[5]})
     large, copy = (get_photo(db, album.image_ids[n], pack=PACK) for n in (0, 5))
     assert [face.box for face in copy.faces] == [face.box.scaled(0.5) for face in large.faces]
+
+
+def test_the_faces_of_a_turned_copy_are_where_they_are_in_it(db: Session, album: Album) -> None:
+    first, other = album.image_ids[0], album.image_ids[5]
+    content = text("SELECT content FROM image WHERE id = :id")
+    values = {"of": first, "id": other, "content": db.execute(content, {"id": first}).scalar_one()}
+    turn = text(
+        """
+        UPDATE image SET duplicate_of = :of, content = :content, orientation = 6, width = 300,
+            height = 400
+        WHERE id = :id
+        """
+    )
+    db.execute(turn, values)
+    box = get_photo(db, other, pack=PACK).faces[0].box
+    assert (box.left, box.top, box.right, box.bottom) == (240.0, 1.5, 297.5, 50.0)

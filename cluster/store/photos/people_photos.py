@@ -32,7 +32,7 @@ _HAS_NO_OTHER = """
 
 
 def _page_of(with_people: str, *, having: str = "true") -> TextClause:
-    """Return the query for a page of photos, with the numbers of all photos and their copies."""
+    """Return the query for a page of photos, with the numbers of all photos and duplicates."""
     return text(
         f"""
         WITH found AS MATERIALIZED ({with_people}), shown AS MATERIALIZED (
@@ -82,7 +82,7 @@ class SoughtPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPhoto:
-    """A photo in a list; `copies` are its duplicates that are not missing.
+    """A photo in a list; `duplicates` counts those that are not missing.
 
     `width` and `height` are upright pixels. `taken_at` is local time without a zone. The tags are
     the beginnings of the digests of thumbnail and file; `path` is that of one of its files.
@@ -93,7 +93,7 @@ class ListedPhoto:
     width: int
     height: int
     taken_at: datetime | None
-    copies: int
+    duplicates: int
     thumbnail_tag: str
     tag: str | None
 
@@ -102,8 +102,8 @@ class ListedPhoto:
 class PhotosPage:
     """One page of the photos of people.
 
-    `total` counts the photos, and `photo_count` counts their copies too, as the counts of people
-    do.
+    `total` counts the photos, and `photo_count` counts their duplicates too, as the counts of
+    people do.
     """
 
     pack: str
@@ -125,8 +125,8 @@ def page_photos(
     """Return a page of the photos of these people, newest first, those without a time last by id.
 
     ONLY leaves out photos with another person who is not hidden, and photos with an ungrouped face
-    that has no verdict. A photo stands for its copies; missing photos are left out. Raises NotFound
-    for a person that there is not in the pack, which is by default that of the first person.
+    that has no verdict. A photo stands for its duplicates; missing photos are left out. Raises
+    NotFound for a person that there is not in the pack, by default that of the first person.
     """
     people = _get_people(db, person_ids, pack=pack)
     found_pack = pack or people[0][1]
@@ -165,7 +165,7 @@ def _to_photo(row: Row[tuple[object, ...]]) -> ListedPhoto:
         width=row.width,
         height=row.height,
         taken_at=row.taken_at,
-        copies=int(row.copies),
+        duplicates=int(row.copies),
         thumbnail_tag=row.thumbnail_tag,
         tag=row.tag,
     )

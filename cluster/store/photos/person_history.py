@@ -16,7 +16,7 @@ MOST_COMPANIONS = 5
 
 _PACK = text("SELECT pack FROM person WHERE id = :id")
 
-# As the counts of people do, these leave out missing photos, and count the copies of a photo.
+# As the counts of people do, these leave out missing photos, and count the duplicates.
 _SHOWN = """
     found AS MATERIALIZED (
         SELECT DISTINCT image_id AS id FROM face WHERE pack = :pack AND person_id = :id
