@@ -167,6 +167,7 @@ interface ListedPhotoBody {
   imageHeight: number;
   takenAt: string | null;
   duplicates: number;
+  personIds: number[];
   thumbnailUrl: string;
   previewUrl: string;
 }

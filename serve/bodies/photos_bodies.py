@@ -11,7 +11,10 @@ from serve.bodies.session_bodies import Body
 
 
 class ListedPhotoBody(Body):
-    """A photo in a list; `takenAt` is the camera's local time, `duplicates` is a number."""
+    """A photo in a list; `takenAt` is the camera's local time, `duplicates` is a number.
+
+    `personIds` are those of the wanted people who are in the photo.
+    """
 
     image_id: int
     path: str
@@ -19,6 +22,7 @@ class ListedPhotoBody(Body):
     image_height: int
     taken_at: LocalTime | None
     duplicates: int
+    person_ids: list[int]
     thumbnail_url: str
     preview_url: str
 
@@ -32,6 +36,7 @@ class ListedPhotoBody(Body):
             image_height=photo.height,
             taken_at=photo.taken_at,
             duplicates=photo.duplicates,
+            person_ids=list(photo.person_ids),
             thumbnail_url=thumbnail_url(photo.id, tag=photo.thumbnail_tag),
             preview_url=preview_url(photo.id, tag=photo.tag),
         )

@@ -173,6 +173,16 @@ def test_a_birth_date_shows_ages_and_lets_earlier_faces_go_until_it_is_undone(
     expect(photos(page).locator(".age")).to_have_count(0)
 
 
+def test_a_list_of_photos_tells_the_age_of_those_who_are_in_them(
+    page: Page, api: httpx.Client, album: Album
+) -> None:
+    bea, carl = album.of(BEA, CARL)
+    api.patch(f"/api/v1/people/{carl}", json={"birthDate": "2006-06-01", "version": 1})
+    go(page, api, f"#/photos?people={bea},{carl}&match=any")
+    expect(photos(page)).to_have_count(3)
+    expect(photos(page).locator(".age")).to_have_text([f"person {carl} 10 years"])
+
+
 def test_a_birth_date_is_removed(page: Page, api: httpx.Client, album: Album) -> None:
     anna = album.people[ANNA]
     api.patch(f"/api/v1/people/{anna}", json={"birthDate": "2000-05-03", "version": 1})

@@ -64,6 +64,14 @@ def test_any_means_at_least_one_of_them(db: Session, album: Album) -> None:
     assert find(db, album, PhotoMatch.ANY, BEA, CARL) == [5, 4, 3, 2, 0]
 
 
+def test_each_photo_tells_which_of_them_are_in_it(db: Session, album: Album) -> None:
+    anna, bea, carl = album.of(ANNA, BEA, CARL)
+    page = page_photos(db, [carl, bea], match=PhotoMatch.ANY, limit=3)
+    assert [photo.person_ids for photo in page.photos] == [(carl,), (bea,), (bea,)]
+    twice = page_photos(db, [anna], match=PhotoMatch.ONLY, limit=3)
+    assert [photo.person_ids for photo in twice.photos] == [(anna,), (anna,)]
+
+
 def test_only_means_nobody_else_and_no_ungrouped_face(db: Session, album: Album) -> None:
     assert find(db, album, PhotoMatch.ONLY, ANNA, BEA) == [0]
     assert find(db, album, PhotoMatch.ONLY, BEA) == [3]

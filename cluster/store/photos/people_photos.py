@@ -49,6 +49,10 @@ def _page_of(with_people: str, *, having: str = "true") -> TextClause:
         )
         SELECT t.total, t.total + t.copies AS photos, i.id, i.width, i.height, i.taken_at,
             coalesce(c.copies, 0) AS copies, k.path, k.tag,
+            ARRAY(
+                SELECT DISTINCT person_id FROM face
+                WHERE image_id = i.id AND pack = :pack AND person_id = ANY(:ids) ORDER BY 1
+            ) AS person_ids,
             left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag
         FROM (
             SELECT (SELECT count(*) FROM shown) AS total,
@@ -84,6 +88,8 @@ class SoughtPerson:
 class ListedPhoto:
     """A photo in a list; `duplicates` counts those that are not missing.
 
+    `person_ids` are the wanted people who are in it, by id.
+
     `width` and `height` are upright pixels. `taken_at` is local time without a zone. The tags are
     the beginnings of the digests of thumbnail and file; `path` is that of one of its files.
     """
@@ -94,6 +100,7 @@ class ListedPhoto:
     height: int
     taken_at: datetime | None
     duplicates: int
+    person_ids: tuple[int, ...]
     thumbnail_tag: str
     tag: str | None
 
@@ -166,6 +173,7 @@ def _to_photo(row: Row[tuple[object, ...]]) -> ListedPhoto:
         height=row.height,
         taken_at=row.taken_at,
         duplicates=int(row.copies),
+        person_ids=tuple(row.person_ids),
         thumbnail_tag=row.thumbnail_tag,
         tag=row.tag,
     )

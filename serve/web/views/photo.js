@@ -85,7 +85,7 @@ function largePicture({ path, previewUrl, thumbnailUrl }) {
   return { large, lack };
 }
 
-/** @type {(photo: ListedPhotoBody & { isPlacedByUser?: boolean }) => string} */
+/** @type {(photo: Omit<ListedPhotoBody, "personIds"> & { isPlacedByUser?: boolean }) => string} */
 function describe({ takenAt, imageWidth, imageHeight, duplicates, isPlacedByUser }) {
   const facts = [takenAt && day(takenAt), `${number(imageWidth)} × ${number(imageHeight)} pixels`];
   if (duplicates) facts.push(`${count(duplicates, "more copy", "more copies")} of this photo`);

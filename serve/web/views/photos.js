@@ -92,7 +92,8 @@ const matchChoice = (chosen, act) => make("fieldset", { class: "choice" },
 /** @type {(photo: ListedPhotoBody & { pack?: string }, view: PhotosView) => HTMLElement} */
 function listedTile(photo, { people }) {
   const name = fileName(photo.path);
-  const ages = people.map((person) => [nameOf(person), ageAt(person.birthDate, photo.takenAt)]).filter(([, age]) => age);
+  const ages = people.filter(({ personId }) => photo.personIds.includes(personId))
+    .map((person) => [nameOf(person), ageAt(person.birthDate, photo.takenAt)]).filter(([, age]) => age);
   const words = ages.map(([who, age]) => (people.length === 1 ? age : `${who} ${age}`)).join(", ");
   const frame = make("span", { class: "frame" }, picture(photo.thumbnailUrl));
   frame.style.setProperty("--ratio", String(photo.imageWidth / photo.imageHeight));
