@@ -193,3 +193,37 @@ def test_the_faces_of_a_turned_copy_are_where_they_are_in_it(db: Session, album:
     db.execute(turn, values)
     box = get_photo(db, other, pack=PACK).faces[0].box
     assert (box.left, box.top, box.right, box.bottom) == (240.0, 1.5, 297.5, 50.0)
+
+
+def test_many_photos_are_in_the_same_order_as_few(db: Session, album: Album) -> None:
+    """Above a thousand photos, another plan finds them (people_photos.py)."""
+    more = text(
+        """
+        WITH added AS (
+            INSERT INTO image (width, height, taken_at, phash, dhash, thumbnail)
+            SELECT 400, 300,
+                CASE WHEN n % 3 > 0 THEN timestamp '2019-01-01' + n % 50 * interval '1 day' END,
+                0, '', 't'
+            FROM generate_series(1, 1500) n RETURNING id
+        )
+        INSERT INTO face (image_id, pack, box_left, box_top, box_right, box_bottom, landmarks,
+            score, quality, embedding, crop, person_id)
+        SELECT added.id, pack, 0, 0, 1, 1, landmarks, score, quality, embedding, crop, person_id
+        FROM added CROSS JOIN face WHERE face.id = :face_id
+        """
+    )
+    db.execute(more, {"face_id": album.face_ids[6][0]})
+    times = text(
+        """
+        SELECT DISTINCT i.id, i.taken_at FROM image i JOIN face f ON f.image_id = i.id
+        WHERE f.person_id = :id ORDER BY i.taken_at DESC NULLS LAST, i.id
+        """
+    )
+    wanted = [row.id for row in db.execute(times, {"id": album.people[ANNA]})]
+    for match in (PhotoMatch.ALL, PhotoMatch.ANY):
+        found = []
+        for offset in range(0, 1800, 300):
+            page = page_photos(db, album.of(ANNA), match=match, limit=300, offset=offset)
+            assert page.total == len(wanted) > 1500
+            found += [photo.id for photo in page.photos]
+        assert found == wanted

@@ -31,17 +31,31 @@ _HAS_NO_OTHER = """
     """
 
 
+# Of many photos, the index of photos by time is read until the page is full. Few are sorted. Only
+# one of the two is executed, because the condition is evaluated before any row is read.
+_IS_MANY = "(SELECT total > 1000 FROM counted)"
+
+
 def _page_of(with_people: str, *, having: str = "true") -> TextClause:
     """Return the query for a page of photos, with the numbers of all photos and duplicates."""
     return text(
         f"""
-        WITH found AS MATERIALIZED ({with_people}), shown AS MATERIALIZED (
-            SELECT image_id AS id FROM found WHERE {having} AND NOT EXISTS (
+        WITH shown AS MATERIALIZED (
+            SELECT image_id AS id FROM ({with_people}) found WHERE {having} AND NOT EXISTS (
                 SELECT FROM image m WHERE m.id = image_id AND m.missing_since IS NOT NULL
             )
-        ), page AS (
-            SELECT i.id FROM image i JOIN shown s ON s.id = i.id WHERE i.missing_since IS NULL
+        ), counted AS MATERIALIZED (
+            SELECT count(*) AS total FROM shown
+        ), many AS (
+            SELECT id FROM image WHERE {_IS_MANY} AND missing_since IS NULL
+                AND (id IN (SELECT id FROM shown)) IS TRUE
+            ORDER BY taken_at DESC NULLS LAST, id LIMIT :limit OFFSET :offset
+        ), few AS (
+            SELECT i.id FROM shown s JOIN image i ON i.id = s.id
+            WHERE NOT {_IS_MANY} AND i.missing_since IS NULL
             ORDER BY i.taken_at DESC NULLS LAST, i.id LIMIT :limit OFFSET :offset
+        ), page AS (
+            SELECT id FROM many UNION ALL SELECT id FROM few
         ), copied AS (
             SELECT s.id, count(*) AS copies FROM shown s
                 JOIN image d ON d.duplicate_of = s.id AND d.missing_since IS NULL
@@ -55,7 +69,7 @@ def _page_of(with_people: str, *, having: str = "true") -> TextClause:
             ) AS person_ids,
             left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag
         FROM (
-            SELECT (SELECT count(*) FROM shown) AS total,
+            SELECT (SELECT total FROM counted),
                 (SELECT coalesce(sum(copies), 0) FROM copied) AS copies
         ) t LEFT JOIN page ON true LEFT JOIN image i ON i.id = page.id
             LEFT JOIN copied c ON c.id = i.id
