@@ -68,3 +68,52 @@ def half_alike(pack: str) -> PackReach:
     """The reach of a pack whose faces are one person from a cosine of one half on."""
     reach = Reach(core=0.9, same=0.5, join=0.5, alike=0.8)
     return PackReach(reach, pack=pack, is_calibrated=True)
+
+
+@dataclass(frozen=True)
+class Album:
+    """Photos by their numbers, the faces in each, and the people by their labels."""
+
+    image_ids: list[int]
+    face_ids: list[list[int]]
+    people: dict[int, int]
+
+    def of(self, *labels: int) -> list[int]:
+        """The ids of the people with these labels."""
+        return [self.people[label] for label in labels]
+
+    def photo(self, image_id: int) -> int:
+        """The number of a photo."""
+        return self.image_ids.index(image_id)
+
+
+def fill_album(engine: Engine, *photos: list[int], pack: str = PACK) -> Album:
+    """Index these photos; each is the labels of its faces, 0 for an ungrouped one."""
+    most = max(map(len, photos))
+    with begin(engine) as db:
+        found_photos = {f"{n:04}": found(f"{n:04}") for n in range(len(photos))}
+        run_session(db, found_photos, pack=pack, faces_each=most)
+        rows = db.execute(text("SELECT image_id, id FROM face WHERE pack = :pack ORDER BY id"),
+                          {"pack": pack}).all()  # fmt: skip
+        image_ids = list(dict.fromkeys(row.image_id for row in rows))
+        faces = [[row.id for row in rows if row.image_id == one] for one in image_ids]
+        kept = [of[: len(labels)] for of, labels in zip(faces, photos, strict=True)]
+        gone = sorted({row.id for row in rows} - {face for of in kept for face in of})
+        db.execute(text("DELETE FROM face WHERE id = ANY(:ids)"), {"ids": gone})
+        labels = {
+            face: label
+            for of, given in zip(kept, photos, strict=True)
+            for face, label in zip(of, given, strict=True)
+        }
+        placed = group(db, [-labels[face] for face in sorted(labels)], pack=pack)
+    people = {labels[face]: person for face, person in placed.items() if person is not None}
+    return Album(image_ids, kept, people)
+
+
+def set_times(db: Session, album: Album, *times: str | None) -> None:
+    """Set when the photos of an album were taken."""
+    for image_id, taken_at in zip(album.image_ids, times, strict=True):
+        values = {"id": image_id, "taken_at": taken_at}
+        db.execute(
+            text("UPDATE image SET taken_at = CAST(:taken_at AS timestamp) WHERE id = :id"), values
+        )

@@ -16,6 +16,11 @@ interface AnsweredBody {
   changeId: number;
 }
 
+interface BesideBody {
+  personId: number;
+  name: string | null;
+}
+
 interface BoxBody {
   left: number;
   top: number;
@@ -49,6 +54,8 @@ interface ClusteringBody {
 interface CompanionBody {
   personId: number;
   name: string | null;
+  photoCount: number;
+  coverUrl: string | null;
 }
 
 interface ConfirmedBody {
@@ -66,9 +73,15 @@ interface CountsBody {
   failed: number;
 }
 
+interface CoverBody {
+  faceId: number | null;
+  version: number;
+}
+
 interface EditBody {
   name?: string | null;
   isHidden?: boolean | null;
+  birthDate?: string | null;
   version: number;
 }
 
@@ -179,6 +192,18 @@ interface LibraryBody {
   goneUnconfirmed: UnconfirmedBody | null;
 }
 
+interface ListedPhotoBody {
+  imageId: number;
+  path: string;
+  imageWidth: number;
+  imageHeight: number;
+  takenAt: string | null;
+  duplicates: number;
+  personIds: number[];
+  thumbnailUrl: string;
+  previewUrl: string;
+}
+
 interface MatchBody {
   person: PersonBody;
   similarity: number;
@@ -235,6 +260,16 @@ interface PersonBody {
   photoCount: number;
   coverFaceId: number | null;
   coverUrl: string | null;
+  isCoverChosen: boolean;
+  birthDate: string | null;
+}
+
+interface PersonHistoryBody {
+  years: YearBody[];
+  undated: number;
+  firstTakenAt: string | null;
+  lastTakenAt: string | null;
+  together: CompanionBody[];
 }
 
 interface PhaseBody {
@@ -270,8 +305,15 @@ interface PhotoBody {
   similar: number[];
   files: PhotoFileBody[];
   people: PhotoPersonBody[];
+  faces: PhotoFaceBody[];
   thumbnailUrl: string;
   previewUrl: string;
+}
+
+interface PhotoFaceBody {
+  faceId: number;
+  personId: number | null;
+  box: BoxBody;
 }
 
 interface PhotoFileBody {
@@ -284,10 +326,23 @@ interface PhotoFileBody {
   superseded: boolean;
 }
 
+type PhotoMatch = "all" | "any" | "only";
+
 interface PhotoPersonBody {
   personId: number;
   name: string | null;
+  birthDate: string | null;
   faceIds: number[];
+}
+
+interface PhotosBody {
+  photos: ListedPhotoBody[];
+  total: number;
+  photoCount: number;
+  nextOffset: number | null;
+  pack: string;
+  match: PhotoMatch;
+  people: SoughtPersonBody[];
 }
 
 interface PlaceBody {
@@ -345,7 +400,13 @@ interface SessionsBody {
 interface SideBody {
   face: FaceBody;
   person: PersonBody | null;
-  companions: CompanionBody[];
+  companions: BesideBody[];
+}
+
+interface SoughtPersonBody {
+  personId: number;
+  name: string | null;
+  birthDate: string | null;
 }
 
 interface SplitBody {
@@ -397,4 +458,9 @@ interface UndoneBody {
 interface VerdictBody {
   faceIds: number[];
   verdict: FaceVerdict | null;
+}
+
+interface YearBody {
+  year: number;
+  photoCount: number;
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import StrEnum
 
 from cluster.core.faces import FaceVerdict
@@ -47,12 +47,15 @@ class PersonEdit:
     """A requested change of one person.
 
     RENAME sets the `name`, or removes it when `name` is None; HIDE does not change the name. Both
-    kinds set `hidden` unless it is None.
+    kinds set `hidden` unless it is None. With `sets_birth_date`, the birth date becomes
+    `birth_date`, and is removed when that is None.
     """
 
     kind: ChangeKind
     name: str | None = None
     hidden: bool | None = None
+    sets_birth_date: bool = False
+    birth_date: date | None = None
 
     @classmethod
     def renaming(cls, name: str | None, *, hidden: bool | None = None) -> PersonEdit:
@@ -63,6 +66,10 @@ class PersonEdit:
     def hiding(cls, hidden: bool | None) -> PersonEdit:
         """Return a change that hides or shows a person; None changes nothing."""
         return cls(kind=ChangeKind.HIDE, hidden=hidden)
+
+    def with_birth_date(self, birth_date: date | None) -> PersonEdit:
+        """Return the same change, which also sets the birth date, or removes it when None."""
+        return replace(self, sets_birth_date=True, birth_date=birth_date)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ class Face:
     """One face found in one photo.
 
     `embedding` holds the L2-normalised vector as little-endian float32 bytes (512 dimensions for
-    ArcFace, 128 for dlib); `crop` is a JPEG of 160 x 160 pixels.
+    ArcFace, 128 for dlib); `crop` is a JPEG of 160 x 160 pixels. `sharpness` is 0.0 to 1.0
+    (cluster/vision/photos/sharpness.py), None when it was not measured.
     """
 
     box: BoundingBox
@@ -92,6 +93,7 @@ class Face:
     quality: float
     embedding: bytes
     crop: bytes
+    sharpness: float | None = None
 
 
 class FaceVerdict(StrEnum):

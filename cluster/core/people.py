@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 
 from cluster.core.faces import BoundingBox, FaceVerdict
 
@@ -18,8 +19,9 @@ has another address."""
 class PersonSummary:
     """One person of a pack; `photos` include duplicates, which share a photo's faces.
 
-    `version` rises with each change that a user makes. `cover_face_id` is the face of best quality,
-    None for a person without faces; `cover_tag` begins the digest of its crop.
+    `version` rises with each change that a user makes. `cover_face_id` is the face that a user
+    chose, or else the best one (cluster/store/people/covers.py); None for a person without faces.
+    `cover_tag` begins the digest of its crop.
     """
 
     id: int
@@ -31,6 +33,16 @@ class PersonSummary:
     photos: int
     cover_face_id: int | None
     cover_tag: str | None
+    is_cover_chosen: bool
+    birth_date: date | None
+
+
+class PhotoMatch(StrEnum):
+    """Which photos of some people are wanted: with all of them, with any, or with only them."""
+
+    ALL = "all"
+    ANY = "any"
+    ONLY = "only"
 
 
 @dataclass(frozen=True, slots=True)

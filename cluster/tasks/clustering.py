@@ -38,6 +38,7 @@ from cluster.priority import work_in_background
 from cluster.store.database.engine import Engine, begin, worker_engine
 from cluster.store.database.retries import RetryPolicy
 from cluster.store.people.apart import ToldApart, load_apart
+from cluster.store.people.births import release_before_birth
 from cluster.store.people.face_vectors import FaceVectors, load_vectors
 from cluster.store.people.pack_carrying import carry_decisions
 from cluster.store.people.regrouping import assign_people
@@ -206,6 +207,7 @@ def _commit(
             now=datetime.now(UTC),
         )
         carry_decisions(db, pack=pack, now=datetime.now(UTC))
+        release_before_birth(db, pack=pack)
         record_clustering(db, session_id, result)
         return set_clustering(db, session_id, current=total, total=total, step=None)
 

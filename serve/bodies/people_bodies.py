@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import WithJsonSchema
@@ -20,7 +20,10 @@ LocalTime = Annotated[
 
 
 class PersonBody(Body):
-    """A person. A change must name its `version`. The cover is the face of the best quality."""
+    """A person. A change must name its `version`.
+
+    The cover is the face that a user chose (`isCoverChosen`), or else the best one.
+    """
 
     person_id: int
     pack: str
@@ -31,6 +34,8 @@ class PersonBody(Body):
     photo_count: int
     cover_face_id: int | None
     cover_url: str | None
+    is_cover_chosen: bool
+    birth_date: date | None
 
     @classmethod
     def from_person(cls, person: PersonSummary) -> PersonBody:
@@ -46,6 +51,8 @@ class PersonBody(Body):
             photo_count=person.photos,
             cover_face_id=face_id,
             cover_url=None if face_id is None else crop_url(face_id, tag=person.cover_tag),
+            is_cover_chosen=person.is_cover_chosen,
+            birth_date=person.birth_date,
         )
 
 

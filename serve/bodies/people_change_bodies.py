@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+)
 
+from cluster.core.ages import EARLIEST_BIRTH
 from cluster.core.changes import Changed, ChangeKind, Elsewhere, Moved, PastChange, PersonEdit
 from cluster.core.people import MAX_NAME_CHARACTERS
 from serve.bodies.people_bodies import PersonBody
@@ -34,20 +43,51 @@ def _tidy(name: str) -> str:
 Name = Annotated[str, AfterValidator(_tidy)]
 
 
+def _read_date(value: object) -> date:
+    """Return a day that is written YYYY-MM-DD. Raises ValueError for any other value."""
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        raise ValueError("a date is written YYYY-MM-DD")
+    found = date.fromisoformat(value)
+    if found < EARLIEST_BIRTH:
+        raise ValueError(f"a birth date is not before {EARLIEST_BIRTH}")
+    return found
+
+
+BirthDate = Annotated[
+    date, BeforeValidator(_read_date), WithJsonSchema({"type": "string", "format": "date"})
+]
+
+
 class EditBody(Body):
-    """A change to a person. A name of null removes the name; fields that are left out stay."""
+    """A change to a person. A name or birth date of null is removed; what is left out stays.
+
+    With a birth date (1800 or later, not in the future), the faces in photos of earlier days leave
+    the person, except those that a user placed.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
     is_hidden: StrictBool | None = None
+    birth_date: BirthDate | None = None
     version: Version
 
     def to_edit(self) -> PersonEdit:
-        """Return the change. A name that is left out differs from a name of null."""
+        """Return the change. A field that is left out differs from one that is null."""
+        edit = PersonEdit.hiding(self.is_hidden)
         if "name" in self.model_fields_set:
-            return PersonEdit.renaming(self.name, hidden=self.is_hidden)
-        return PersonEdit.hiding(self.is_hidden)
+            edit = PersonEdit.renaming(self.name, hidden=self.is_hidden)
+        has_date = "birth_date" in self.model_fields_set
+        return edit.with_birth_date(self.birth_date) if has_date else edit
+
+
+class CoverBody(Body):
+    """The face that becomes the cover of a person; null chooses the best face again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    face_id: BigId | None
+    version: Version
 
 
 class HideBody(Body):

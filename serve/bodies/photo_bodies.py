@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from cluster.store.photos.photo_details import PhotoFile, PhotoInfo, PhotoPerson
-from serve.bodies.people_bodies import LocalTime, preview_url, thumbnail_url
+from cluster.store.photos.photo_details import PhotoFace, PhotoFile, PhotoInfo, PhotoPerson
+from serve.bodies.people_bodies import BoxBody, LocalTime, preview_url, thumbnail_url
 from serve.bodies.session_bodies import Body
 
 
@@ -43,12 +43,31 @@ class PhotoPersonBody(Body):
 
     person_id: int
     name: str | None
+    birth_date: date | None
     face_ids: list[int]
 
     @classmethod
     def from_person(cls, person: PhotoPerson) -> PhotoPersonBody:
         """Return the body of a person in a photo."""
-        return cls(person_id=person.id, name=person.name, face_ids=list(person.face_ids))
+        return cls(
+            person_id=person.id,
+            name=person.name,
+            birth_date=person.birth_date,
+            face_ids=list(person.face_ids),
+        )
+
+
+class PhotoFaceBody(Body):
+    """A face in a photo; `personId` is null for an ungrouped face. The box is in its pixels."""
+
+    face_id: int
+    person_id: int | None
+    box: BoxBody
+
+    @classmethod
+    def from_face(cls, face: PhotoFace) -> PhotoFaceBody:
+        """Return the body of a face in a photo."""
+        return cls(face_id=face.id, person_id=face.person_id, box=BoxBody.from_box(face.box))
 
 
 class PhotoBody(Body):
@@ -56,7 +75,8 @@ class PhotoBody(Body):
 
     `missingSince` is set if none of its files is there. `duplicateOf` is the photo that represents
     this one; this one represents its `duplicates`. `similarTo` and `similar` are photos that look
-    alike but are not duplicates.
+    alike but are not duplicates. `people` and `faces` are without hidden ones, and without faces
+    that a user called no face or a stranger.
     """
 
     image_id: int
@@ -70,6 +90,7 @@ class PhotoBody(Body):
     similar: list[int]
     files: list[PhotoFileBody]
     people: list[PhotoPersonBody]
+    faces: list[PhotoFaceBody]
     thumbnail_url: str
     preview_url: str
 
@@ -89,6 +110,7 @@ class PhotoBody(Body):
             similar=list(photo.similar),
             files=[PhotoFileBody.from_file(file) for file in photo.files],
             people=[PhotoPersonBody.from_person(person) for person in photo.people],
+            faces=[PhotoFaceBody.from_face(face) for face in photo.faces],
             thumbnail_url=thumbnail_url(photo.id, tag=photo.thumbnail_tag),
             preview_url=preview_url(photo.id, tag=tag),
         )

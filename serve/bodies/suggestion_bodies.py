@@ -11,7 +11,7 @@ from serve.bodies.people_change_bodies import BigId, Name, Version
 from serve.bodies.session_bodies import Body
 
 
-class CompanionBody(Body):
+class BesideBody(Body):
     """Another person in a photo."""
 
     person_id: int
@@ -26,7 +26,7 @@ class SideBody(Body):
 
     face: FaceBody
     person: PersonBody | None
-    companions: list[CompanionBody]
+    companions: list[BesideBody]
 
     @classmethod
     def from_side(cls, side: Side) -> SideBody:
@@ -35,7 +35,7 @@ class SideBody(Body):
             face=FaceBody.from_face(side.face),
             person=None if side.person is None else PersonBody.from_person(side.person),
             companions=[
-                CompanionBody(person_id=one.person_id, name=one.name) for one in side.companions
+                BesideBody(person_id=one.person_id, name=one.name) for one in side.companions
             ],
         )
 

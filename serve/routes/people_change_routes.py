@@ -1,4 +1,4 @@
-"""Routes that name, hide, merge and split people, list these changes, and undo them."""
+"""Routes that change people, list these changes, and undo them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cluster.core.errors import (
 )
 from cluster.store.database.engine import begin
 from cluster.store.people.change_history import find_last_change, list_changes
+from cluster.store.people.cover_choice import choose_cover
 from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.people_list import load_people
 from cluster.store.people.person_edits import edit_person, hide_people, merge_people
@@ -24,6 +25,7 @@ from serve.answers import bodies, changes
 from serve.bodies.people_bodies import PersonBody
 from serve.bodies.people_change_bodies import (
     ChangedBody,
+    CoverBody,
     EditBody,
     HiddenBody,
     HideBody,
@@ -111,7 +113,7 @@ def place_faces(body: PlaceBody, parts: Parts, pack: PackName) -> MovedBody:
 
 @router.patch("/{person_id}", responses=bodies(NotFound, StaleVersion, NameTaken, ImpossibleChange))
 def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
-    """Name a person, remove the name, hide or show the person.
+    """Name a person, hide or show the person, set the birth date, remove name or birth date.
 
     409 `stale-version` with `current` if the person has changed since. 409 `name-taken` with
     `otherPersonId`, `otherName` and its `version` if another person has the name; a client may then
@@ -119,6 +121,17 @@ def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
     """
     with begin(parts.engine) as db:
         changed = edit_person(db, person_id, body.to_edit(), version=body.version, now=parts.now())
+    return ChangedBody.from_change(changed)
+
+
+@router.put("/{person_id}/cover", responses=bodies(NotFound, StaleVersion, FacesElsewhere))
+def put_cover(person_id: Id, body: CoverBody, parts: Parts) -> ChangedBody:
+    """Choose one of a person's faces as the cover; null leaves the choice to Headcount again.
+
+    The cover stays when the faces are grouped again, as long as the face belongs to the person.
+    """
+    with begin(parts.engine) as db:
+        changed = choose_cover(db, person_id, body.face_id, version=body.version, now=parts.now())
     return ChangedBody.from_change(changed)
 
 

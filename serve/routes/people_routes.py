@@ -11,6 +11,7 @@ from cluster.core.faces import FaceVerdict
 from cluster.core.people import FaceInfo
 from cluster.store.database.engine import begin
 from cluster.store.people.people_list import PeopleFilter, get_person, page_people
+from cluster.store.photos.person_history import get_history
 from cluster.store.photos.stored_pictures import (
     count_faces_of_person,
     count_set_aside_faces,
@@ -20,6 +21,7 @@ from cluster.store.photos.stored_pictures import (
 )
 from serve.answers import problems
 from serve.bodies.people_bodies import FaceBody, FacesBody, PeopleBody, PersonBody
+from serve.bodies.person_history_bodies import PersonHistoryBody
 from serve.pack_choice import PackName
 from serve.parts import MAX_ID, Id, Parts
 
@@ -82,6 +84,13 @@ def show_person(person_id: Id, parts: Parts) -> PersonBody:
     """Show one person, hidden or not."""
     with begin(parts.engine) as db:
         return PersonBody.from_person(get_person(db, person_id))
+
+
+@router.get("/{person_id}/summary", responses=problems(NotFound))
+def show_history(person_id: Id, parts: Parts) -> PersonHistoryBody:
+    """Show a person's photos by year, the first and the last, and who is with them most."""
+    with begin(parts.engine) as db:
+        return PersonHistoryBody.from_history(get_history(db, person_id))
 
 
 @router.get("/{person_id}/faces", responses=problems(NotFound))

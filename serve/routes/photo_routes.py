@@ -1,22 +1,69 @@
-"""The route of a photo: its files, its duplicates, similar photos, and the people in it."""
+"""The routes of photos: those of some people, and one photo in detail."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from cluster.core.errors import NotFound
+from cluster.core.people import PhotoMatch
 from cluster.store.database.engine import begin
+from cluster.store.photos.people_photos import page_photos
 from cluster.store.photos.photo_details import get_photo
 from serve.answers import problems
 from serve.bodies.photo_bodies import PhotoBody
+from serve.bodies.photos_bodies import PhotosBody
+from serve.bodies.session_bodies import PACK_PATTERN
 from serve.pack_choice import PackName
-from serve.parts import Id, Parts
+from serve.parts import MAX_ID, Id, Parts
 
 router = APIRouter(tags=["pictures"])
+
+MOST_PEOPLE = 50
+
+PersonIds = Annotated[
+    str,
+    Query(
+        # Ids of 18 digits fit into a bigint.
+        pattern=rf"^[1-9]\d{{0,17}}(,[1-9]\d{{0,17}}){{0,{MOST_PEOPLE - 1}}}$",
+        description=f"the ids of 1 to {MOST_PEOPLE} people, with commas between them",
+    ),
+]
+PackOfPeople = Annotated[
+    str | None, Query(pattern=PACK_PATTERN, description="default: the pack of the first person")
+]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Offset = Annotated[int, Query(ge=0, le=MAX_ID)]
+
+
+@router.get("/images", responses=problems(NotFound))
+def show_photos(
+    parts: Parts,
+    people: PersonIds,
+    match: PhotoMatch = PhotoMatch.ALL,
+    pack: PackOfPeople = None,
+    limit: Limit = 60,
+    offset: Offset = 0,
+) -> PhotosBody:
+    """List the photos with all of these people, with any of them, or with only them, newest first.
+
+    `only`: all of them are in the photo, and nobody else: no other person, and no ungrouped face.
+    Hidden people, and faces that a user called no face, a stranger or hidden, do not count as
+    anybody else. Photos without a time come last. A photo stands for its duplicates; missing photos
+    are left out. 404 if a person does not exist in the pack.
+    """
+    ids = [int(one) for one in people.split(",")]
+    with begin(parts.engine) as db:
+        page = page_photos(db, ids, match=match, limit=limit, offset=offset, pack=pack)
+    return PhotosBody.from_page(page, match=match, offset=offset)
 
 
 @router.get("/images/{image_id}", responses=problems(NotFound))
 def show_photo(image_id: Id, parts: Parts, pack: PackName) -> PhotoBody:
-    """Show a photo: its files, its duplicates, and the people in it who are not hidden."""
+    """Show a photo: its files, its duplicates, and the faces and people in it.
+
+    Hidden people are left out, and so are faces that a user called no face, a stranger or hidden.
+    """
     with begin(parts.engine) as db:
         return PhotoBody.from_photo(get_photo(db, image_id, pack=pack))

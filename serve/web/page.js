@@ -6,6 +6,7 @@ import { currentToken, forgetToken, onToken, onTokenWanted } from "/static/token
 import { showPeople } from "/static/views/people_list.js";
 import { showPerson } from "/static/views/person.js";
 import { showSamePerson } from "/static/views/same_person.js";
+import { showPhotos } from "/static/views/photos.js";
 import { showUngrouped } from "/static/views/ungrouped.js";
 import { showSetAside } from "/static/views/set_aside.js";
 import { showSession } from "/static/views/session.js";
@@ -46,4 +47,5 @@ await startRouting([
   [/^\/people\/set-aside$/, showSetAside, "people"],
   [/^\/people\/(\d+)$/, showPerson, "people"],
   [/^\/suggestions$/, showSamePerson, "people"],
+  [/^\/photos$/, showPhotos, "people"],
 ]);

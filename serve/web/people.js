@@ -7,7 +7,7 @@ const PAGE = 60;
 
 const changes = new EventTarget();
 
-// Calls told(kind, answer) after each change (rename, hide, merge, move, verdict, answer, undo) until `signal` is aborted.
+// Calls told(kind, answer) after each change (rename, hide, merge, move, verdict, answer, cover, birth_date, undo) until `signal` is aborted.
 /** @type {(told: (kind: ChangeKind, answer: Outcome) => unknown, signal: AbortSignal) => void} */
 export const onChange = (told, signal) =>
   changes.addEventListener("change", (event) => {
@@ -27,6 +27,9 @@ export const findPerson = (id) => getPerson(id).catch((error) => {
   if (error.status === 404) return null;
   throw error;
 });
+
+/** @type {(id: number, options?: RequestOptions) => Promise<PersonHistoryBody>} */
+export const getHistory = (id, options) => getJson(`/people/${id}/summary`, options);
 
 /** @type {(id: number | string | null, query: Record<string, unknown>, options?: RequestOptions) => Promise<FacesBody>} */
 export const listFaces = (id, query, options) =>
@@ -50,6 +53,15 @@ export const hidePeople = (people, isHidden) =>
 
 /** @type {(people: PersonBody[]) => Record<string, number>} */
 const versionsOf = (people) => Object.fromEntries(people.map((p) => [p.personId, p.version]));
+
+// A face of null leaves the choice to Headcount.
+/** @type {(person: PersonBody, faceId: number | null) => Promise<ChangedBody>} */
+export const chooseCover = ({ personId, version }, faceId) =>
+  change("cover", "PUT", `/people/${personId}/cover`, { faceId, version });
+
+/** @type {(person: PersonBody, birthDate: string | null) => Promise<ChangedBody>} */
+export const setBirthDate = ({ personId, version }, birthDate) =>
+  change("birth_date", "PATCH", `/people/${personId}`, { birthDate, version });
 
 /** @type {(kept: PersonBody, others: PersonBody[]) => Promise<ChangedBody>} */
 export function mergePeople(kept, others) {

@@ -23,6 +23,7 @@ VIEWS = (
     "#/people/nobody",
     "#/suggestions",
     "#/people/set-aside",
+    "#/photos?people=1,2&match=any",
     "#/nowhere",
     "docs",
 )

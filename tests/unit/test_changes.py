@@ -104,3 +104,8 @@ def test_names_are_the_same_in_any_case_and_coding(one: str, other: str) -> None
 
 def test_an_accent_makes_another_name() -> None:
     assert fold_name("Eva") != fold_name("Éva")
+
+
+def test_a_cover_and_a_birth_date_are_told_by_the_person() -> None:
+    assert tell(ChangeKind.COVER, now="Anna") == "Changed the cover of Anna"
+    assert tell(ChangeKind.BIRTH_DATE) == "Changed the birth date of person 7"

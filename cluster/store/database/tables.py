@@ -58,6 +58,12 @@ class Image(Table):
         Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
         Index(None, "similar_to", postgresql_where=text("similar_to IS NOT NULL")),
         Index("ix_image_missing", "id", postgresql_where=text("missing_since IS NOT NULL")),
+        Index(
+            "ix_image_time",
+            text("taken_at DESC NULLS LAST"),
+            "id",
+            postgresql_where=text("missing_since IS NULL"),
+        ),
     )
 
 

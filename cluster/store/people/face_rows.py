@@ -19,27 +19,29 @@ TRAILER = b"\xff\xff"
 
 COPY_FACES = (
     b"COPY face (image_id, pack, box_left, box_top, box_right, box_bottom, landmarks, score,"
-    b" quality, embedding, crop) FROM STDIN (FORMAT BINARY)"
+    b" quality, sharpness, embedding, crop) FROM STDIN (FORMAT BINARY)"
 )
 _FLOAT4_OID = 700
+_NULL = struct.pack(">i", -1)
 
 
 def pack_face(face: Face, *, image_id: int, pack: str) -> bytes:
     """Return the bytes of one row for COPY_FACES."""
     box = face.box
-    fields = (
+    fields: tuple[bytes | None, ...] = (
         struct.pack(">q", image_id),
         pack.encode(),
         *(struct.pack(">f", side) for side in (box.left, box.top, box.right, box.bottom)),
         _pack_floats([value for point in face.landmarks for value in point]),
         struct.pack(">f", face.score),
         struct.pack(">f", face.quality),
+        None if face.sharpness is None else struct.pack(">f", face.sharpness),
         _pack_vector(face.embedding),
         face.crop,
     )
     parts = [struct.pack(">h", len(fields))]
     for field in fields:
-        parts += (struct.pack(">i", len(field)), field)
+        parts += (_NULL,) if field is None else (struct.pack(">i", len(field)), field)
     return b"".join(parts)
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.people import TAG_CHARACTERS, PersonSummary, fold_name
+from cluster.core.people import PersonSummary, fold_name
+from cluster.store.people.covers import COVER
 
 _COUNTS = """
     shown AS (
@@ -30,19 +31,11 @@ _COUNTS = """
     )
     """
 
-_COVER = f"""
-    LEFT JOIN LATERAL (
-        SELECT f.id AS cover_face_id,
-            left(encode(sha256(f.crop), 'hex'), {TAG_CHARACTERS}) AS cover_tag
-        FROM face f WHERE f.person_id = p.id ORDER BY f.quality DESC, f.id LIMIT 1
-    ) cover ON true
-    """
-
 _PAGE = text(
     f"""
     WITH {_COUNTS.format(which="pack = :pack AND person_id IS NOT NULL")}, wanted AS (
-        SELECT p.id, p.pack, p.name, p.hidden, p.version, coalesce(s.faces, 0) AS faces,
-            coalesce(s.photos, 0) AS photos
+        SELECT p.id, p.pack, p.name, p.hidden, p.version, p.birth_date, p.cover_face_id,
+            coalesce(s.faces, 0) AS faces, coalesce(s.photos, 0) AS photos
         FROM person p LEFT JOIN summed s USING (id)
         WHERE p.pack = :pack AND (s.id IS NOT NULL OR p.name IS NOT NULL AND EXISTS (
                 SELECT FROM face WHERE face.person_id = p.id
@@ -53,8 +46,8 @@ _PAGE = text(
     ), page AS (
         SELECT * FROM wanted ORDER BY photos DESC, faces DESC, id LIMIT :limit OFFSET :offset
     )
-    SELECT p.*, cover.cover_face_id, cover_tag, t.total
-    FROM (SELECT count(*) AS total FROM wanted) t LEFT JOIN page p ON true {_COVER}
+    SELECT p.*, cover.cover_face_id AS cover_id, cover_tag, chosen.id AS chosen_id, t.total
+    FROM (SELECT count(*) AS total FROM wanted) t LEFT JOIN page p ON true {COVER}
     ORDER BY photos DESC, faces DESC, p.id
     """
 )
@@ -62,9 +55,10 @@ _PAGE = text(
 _LOAD = text(
     f"""
     WITH {_COUNTS.format(which="person_id = ANY(:ids)")}
-    SELECT p.id, p.pack, p.name, p.hidden, p.version, coalesce(s.faces, 0) AS faces,
-        coalesce(s.photos, 0) AS photos, cover.cover_face_id, cover_tag
-    FROM person p LEFT JOIN summed s USING (id) {_COVER}
+    SELECT p.id, p.pack, p.name, p.hidden, p.version, p.birth_date,
+        coalesce(s.faces, 0) AS faces, coalesce(s.photos, 0) AS photos,
+        cover.cover_face_id AS cover_id, cover_tag, chosen.id AS chosen_id
+    FROM person p LEFT JOIN summed s USING (id) {COVER}
     WHERE p.id = ANY(:ids)
     """
 )
@@ -153,6 +147,8 @@ def _to_person(row: Row[tuple[object, ...]]) -> PersonSummary:
         version=row.version,
         faces=int(row.faces),
         photos=int(row.photos),
-        cover_face_id=row.cover_face_id,
+        cover_face_id=row.cover_id,
         cover_tag=row.cover_tag,
+        is_cover_chosen=row.chosen_id is not None,
+        birth_date=row.birth_date,
     )

@@ -8,7 +8,8 @@ become `placed_by_user`, so that clustering leaves them there. A name pins no fa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -18,12 +19,17 @@ from cluster.core.errors import ImpossibleChange, NameTaken
 from cluster.core.people import PersonSummary, fold_name
 from cluster.store.locks import lock_people
 from cluster.store.people.answer_rows import move_answers
+from cluster.store.people.births import list_faces_before, release_faces
 from cluster.store.people.claims import claim_people, claim_person
 from cluster.store.people.people_list import get_people, get_person
 from cluster.store.people.undo_log import close_change, open_change
 
 _EDIT = text(
-    "UPDATE person SET name = :name, name_key = :name_key, hidden = :hidden WHERE id = :id"
+    """
+    UPDATE person SET name = :name, name_key = :name_key, hidden = :hidden,
+        birth_date = :birth_date
+    WHERE id = :id
+    """
 )
 
 _HIDE = text("UPDATE person SET hidden = :hidden WHERE id = ANY(:ids)")
@@ -40,20 +46,32 @@ _DELETE = text("DELETE FROM person WHERE id = ANY(:ids)")
 def edit_person(
     db: Session, person_id: int, edit: PersonEdit, *, version: int, now: datetime
 ) -> Changed:
-    """Set or remove a person's name, hide or show the person; an edit without effect does nothing.
+    """Set or remove a person's name and birth date, hide or show the person.
 
-    Raises NotFound, StaleVersion, or NameTaken with the other person.
+    An edit without effect does nothing. With a birth date, faces in earlier photos leave the person
+    at once. Raises NotFound, StaleVersion, NameTaken with the other person, or ImpossibleChange for
+    a birth date in the future.
     """
     lock_people(db)
     person = get_person(db, person_id)
-    name = edit.name if edit.kind is ChangeKind.RENAME else person.name
-    hidden = person.hidden if edit.hidden is None else edit.hidden
-    if (name, hidden) == (person.name, person.hidden):
+    after = _apply(edit, person)
+    if after == person:
         return Changed(person, None)
     claim_person(db, person_id, version=version, now=now)
-    _check_name_is_free(db, name, person)
-    change_id = open_change(db, edit.kind, pack=person.pack, person_ids=[person_id], now=now)
-    _set(db, person_id, name=name, hidden=hidden)
+    _check_name_is_free(db, after.name, person)
+    _check_is_born(after.birth_date, now=now)
+    is_dated = after.birth_date not in (None, person.birth_date)
+    early = list_faces_before(db, person_id, after.birth_date) if is_dated else []
+    change_id = open_change(
+        db,
+        _kind_of(edit, person, after),
+        pack=person.pack,
+        person_ids=[person_id],
+        face_ids=early,
+        now=now,
+    )
+    _store(db, after)
+    release_faces(db, early)
     close_change(db, change_id, person_id=person_id)
     return Changed(get_person(db, person_id), change_id)
 
@@ -78,6 +96,26 @@ def hide_people(db: Session, versions: Mapping[int, int], *, hidden: bool, now: 
     return Hidden(tuple(get_people(db, list(versions))), change_id)
 
 
+def _apply(edit: PersonEdit, person: PersonSummary) -> PersonSummary:
+    return replace(
+        person,
+        name=edit.name if edit.kind is ChangeKind.RENAME else person.name,
+        hidden=person.hidden if edit.hidden is None else edit.hidden,
+        birth_date=edit.birth_date if edit.sets_birth_date else person.birth_date,
+    )
+
+
+def _kind_of(edit: PersonEdit, before: PersonSummary, after: PersonSummary) -> ChangeKind:
+    """Return the kind of an edit; that of a birth date when nothing else has changed."""
+    is_alone = (after.name, after.hidden) == (before.name, before.hidden)
+    return ChangeKind.BIRTH_DATE if is_alone else edit.kind
+
+
+def _check_is_born(birth_date: date | None, *, now: datetime) -> None:
+    if birth_date is not None and birth_date > now.astimezone().date():
+        raise ImpossibleChange(f"The birth date {birth_date} is in the future.")
+
+
 def merge_people(
     db: Session,
     person_id: int,
@@ -89,9 +127,9 @@ def merge_people(
 ) -> Changed:
     """Move all faces of the other people to one person, and delete the other people.
 
-    The person keeps its name, or gets the first name among the others. Answers about the others
-    hold for it. `versions` holds the version of each person. Raises NotFound, StaleVersion or
-    ImpossibleChange.
+    The person keeps its name and its birth date, or gets the first among the others. Answers about
+    the others hold for it. `versions` holds the version of each person. Raises NotFound,
+    StaleVersion or ImpossibleChange.
     """
     lock_people(db)
     ids = list(dict.fromkeys([person_id, *other_ids]))
@@ -106,14 +144,21 @@ def merge_people(
     move_answers(db, ids[1:], to=person_id)
     db.execute(_DELETE, {"ids": ids[1:]})
     name = next((person.name for person in people if person.name), None)
-    _set(db, person_id, name=name, hidden=people[0].hidden)
+    birth_date = next((person.birth_date for person in people if person.birth_date), None)
+    _store(db, replace(people[0], name=name, birth_date=birth_date))
     close_change(db, change_id, person_id=person_id)
     return Changed(get_person(db, person_id), change_id)
 
 
-def _set(db: Session, person_id: int, *, name: str | None, hidden: bool) -> None:
-    key = None if name is None else fold_name(name)
-    db.execute(_EDIT, {"id": person_id, "name": name, "name_key": key, "hidden": hidden})
+def _store(db: Session, person: PersonSummary) -> None:
+    values = {
+        "id": person.id,
+        "name": person.name,
+        "name_key": None if person.name is None else fold_name(person.name),
+        "hidden": person.hidden,
+        "birth_date": person.birth_date,
+    }
+    db.execute(_EDIT, values)
 
 
 def _check_name_is_free(db: Session, name: str | None, person: PersonSummary) -> None:

@@ -138,6 +138,7 @@ def _to_values(one: Redetected) -> dict[str, object]:
         "landmarks": [value for point in face.landmarks for value in point],
         "score": face.score,
         "quality": face.quality,
+        "sharpness": face.sharpness,
         "embedding": np.frombuffer(face.embedding, "<f4"),
         "crop": face.crop,
     }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
+from cluster.core.faces import BoundingBox
 from cluster.core.people import TAG_CHARACTERS
+from cluster.core.placements import turn_within
 
 # `duplicates` are the photos that this one represents.
 _PHOTO = text(
@@ -28,12 +32,17 @@ _FILES = text(
     FROM file WHERE image_id = :id ORDER BY superseded, missing_since NULLS FIRST, id
     """
 )
-_PEOPLE = text(
+# A duplicate has the faces of its representative, in pixels of that.
+_FACES = text(
     """
-    SELECT p.id, p.name, array_agg(f.id ORDER BY f.id) AS face_ids
-    FROM image i JOIN face f ON f.image_id = coalesce(i.duplicate_of, i.id)
-        JOIN person p ON p.id = f.person_id
-    WHERE i.id = :id AND f.pack = :pack AND NOT p.hidden GROUP BY p.id ORDER BY min(f.id)
+    SELECT f.id, f.box_left, f.box_top, f.box_right, f.box_bottom, p.id AS person_id, p.name,
+        p.birth_date, r.width, r.height, i.width::float8 / nullif(r.width, 0) AS scale,
+        r.orientation AS before, i.orientation AS after,
+        i.content = r.content AND i.orientation <> r.orientation AS is_turned
+    FROM image i JOIN image r ON r.id = coalesce(i.duplicate_of, i.id)
+        JOIN face f ON f.image_id = r.id LEFT JOIN person p ON p.id = f.person_id
+    WHERE i.id = :id AND f.pack = :pack AND p.hidden IS NOT TRUE AND f.verdict IS NULL
+    ORDER BY f.id
     """
 )
 
@@ -63,11 +72,24 @@ class PhotoFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoFace:
+    """A face in a photo; the person of an ungrouped face is None.
+
+    `box` is in upright pixels of this photo, which may be a duplicate.
+    """
+
+    id: int
+    person_id: int | None
+    box: BoundingBox
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoPerson:
     """A person in a photo, with the ids of this person's faces there."""
 
     id: int
     name: str | None
+    birth_date: date | None
     face_ids: tuple[int, ...]
 
 
@@ -76,7 +98,7 @@ class PhotoInfo:
     """A photo: `width` and `height` are those of the upright picture, in pixels.
 
     `duplicate_of` represents this photo, and this photo represents its `duplicates`. `similar_to`
-    and `similar` are photos that look alike but are not the same. A duplicate has the people of its
+    and `similar` are photos that look alike but are not the same. A duplicate has the faces of its
     representative.
     """
 
@@ -92,14 +114,18 @@ class PhotoInfo:
     thumbnail_tag: str
     files: tuple[PhotoFile, ...]
     people: tuple[PhotoPerson, ...]
+    faces: tuple[PhotoFace, ...]
 
 
 def get_photo(db: Session, image_id: int, *, pack: str) -> PhotoInfo:
-    """Return a photo with its people of `pack`, without hidden ones. Raises NotFound."""
+    """Return a photo with its faces and people of `pack`. Raises NotFound.
+
+    Hidden people and their faces are left out, and so are faces with a verdict.
+    """
     row = db.execute(_PHOTO, {"id": image_id}).one_or_none()
     if row is None:
         raise NotFound("photo", image_id)
-    people = db.execute(_PEOPLE, {"id": image_id, "pack": pack})
+    faces = db.execute(_FACES, {"id": image_id, "pack": pack}).all()
     return PhotoInfo(
         id=row.id,
         width=row.width,
@@ -112,8 +138,29 @@ def get_photo(db: Session, image_id: int, *, pack: str) -> PhotoInfo:
         similar=tuple(row.similar),
         thumbnail_tag=row.thumbnail_tag,
         files=tuple(_list_files(db, image_id)),
-        people=tuple(PhotoPerson(p.id, p.name, tuple(p.face_ids)) for p in people),
+        people=_group_faces(faces),
+        faces=tuple(PhotoFace(face.id, face.person_id, _place(face)) for face in faces),
     )
+
+
+def _group_faces(faces: Sequence[Row[Any]]) -> tuple[PhotoPerson, ...]:
+    """Return the people of the faces, in the order of their first faces."""
+    people: dict[int, PhotoPerson] = {}
+    for face in faces:
+        if face.person_id is not None:
+            before = people.get(face.person_id)
+            ids = (*(before.face_ids if before else ()), face.id)
+            people[face.person_id] = PhotoPerson(face.person_id, face.name, face.birth_date, ids)
+    return tuple(people.values())
+
+
+def _place(face: Row[Any]) -> BoundingBox:
+    """Return the box of a face in pixels of the photo: it may be a smaller or turned duplicate."""
+    box = BoundingBox(face.box_left, face.box_top, face.box_right, face.box_bottom)
+    if face.is_turned:
+        placement = turn_within(face.before, face.after, face.width, face.height).placement
+        return placement.place_box(box) if placement is not None else box
+    return box.scaled(face.scale or 1.0)
 
 
 def _list_files(db: Session, image_id: int) -> list[PhotoFile]:

@@ -19,6 +19,7 @@ from cluster.vision.packs.mean_face import MEAN_FACE
 from cluster.vision.packs.options import DetectorOptions, PreparedPhoto, prepare_photo
 from cluster.vision.packs.pack_files import Pack
 from cluster.vision.photos.crops import cut_crop
+from cluster.vision.photos.sharpness import measure_sharpness
 
 _LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 _RESNET = "dlib_face_recognition_resnet_model_v1.dat"
@@ -102,6 +103,7 @@ class DlibDetector:
             ),
             embedding=(vector / max(float(np.linalg.norm(vector)), 1e-12)).tobytes(),
             crop=cut_crop(framed, here),
+            sharpness=measure_sharpness(chip),
         )
 
 

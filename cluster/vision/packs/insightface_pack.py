@@ -38,6 +38,7 @@ from cluster.vision.packs.upright_looks import straighten
 from cluster.vision.photos.crops import cut_crop
 from cluster.vision.photos.images import OpenedImage, shrink
 from cluster.vision.photos.pixels import is_dithered
+from cluster.vision.photos.sharpness import measure_sharpness
 
 _BATCH_ON_CPU = 4
 _BATCH_ON_GPU = 32
@@ -209,6 +210,7 @@ def _to_face(seen: _Seen, embedding: npt.NDArray[np.float32]) -> Face:
         quality=face_quality(score=seen.score, side_px=seen.side_px, landmarks=seen.landmarks),
         embedding=embedding.astype("<f4").tobytes(),
         crop=cut_crop(seen.image.pixels, seen.box),
+        sharpness=measure_sharpness(seen.aligned),
     )
 
 

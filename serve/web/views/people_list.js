@@ -4,7 +4,8 @@ import { queryOf } from "/static/api.js";
 import { button, busy, make, pause, setHidden, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
 import { hidePeople, listPeople, listSuggestions, mergePeople, onChange } from "/static/people.js";
-import { setNotice, setTitle } from "/static/router.js";
+import { photosAddress } from "/static/photos.js";
+import { goTo, setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
 import { askMerge } from "/static/views/merging.js";
@@ -14,6 +15,7 @@ import { count } from "/static/words.js";
 
 const TYPING_MS = 250;
 const NONE_WAITING = { total: 0, isPreparing: false };
+const MOST_SOUGHT = 50; // people whose photos the server finds at once
 /** @type {Record<string, [title: string, query: Record<string, boolean>]>} */
 const FILTERS = {
   "": ["Everybody", {}],
@@ -140,9 +142,11 @@ function peopleTicks() {
     const areHidden = ticks.items().every(({ isHidden }) => isHidden);
     await hidePeople(ticks.items(), !areHidden);
   }));
+  const find = button("Photos with them", () => goTo(photosAddress(ticks.items().map(({ personId }) => personId))));
   /** @type {Ticks<PersonBody>} */
-  const ticks = selection({ say: (n) => `${count(n, "person", "people")} chosen`, actions: [merge, hide] });
+  const ticks = selection({ say: (n) => `${count(n, "person", "people")} chosen`, actions: [find, merge, hide] });
   ticks.bar.addEventListener("select", () => {
+    find.disabled = ticks.items().length > MOST_SOUGHT;
     merge.disabled = ticks.items().length < 2;
     setText(hide, ticks.items().every(({ isHidden }) => isHidden) ? "Show again" : "Hide");
   });

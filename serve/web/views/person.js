@@ -3,19 +3,24 @@
 import { confirm } from "/static/dialog.js";
 import { button, busy, make, setText } from "/static/dom.js";
 import { growingList } from "/static/paging.js";
-import { NOBODY, erasePerson, findPerson, getPerson, hidePerson, judgeFaces, listFaces, mergePeople, onChange } from "/static/people.js";
+import {
+  NOBODY, chooseCover, erasePerson, findPerson, getPerson, hidePerson, judgeFaces, listFaces, mergePeople, onChange,
+} from "/static/people.js";
 import { picture } from "/static/pictures.js";
 import { goTo, setNotice, setTitle } from "/static/router.js";
 import { selection } from "/static/selection.js";
 import { watchChanges } from "/static/undo.js";
+import { askBirthDate } from "/static/views/birth_date.js";
 import { choosePerson } from "/static/views/choosing.js";
+import { coverButton } from "/static/views/cover.js";
 import { askMerge } from "/static/views/merging.js";
 import { askMove } from "/static/views/moving.js";
 import { nameField } from "/static/views/naming.js";
+import { personSummary } from "/static/views/person_summary.js";
 import { photoTile } from "/static/views/photo.js";
 import { titleOf } from "/static/views/tile.js";
 import { verdictButtons } from "/static/views/verdicts.js";
-import { count } from "/static/words.js";
+import { count, day } from "/static/words.js";
 
 /** @typedef {{ person: PersonBody, take: (person: PersonBody) => void }} PersonView */
 
@@ -25,31 +30,36 @@ export async function showPerson({ params: [id], signal }) {
   const view = { person: await getPerson(id, { signal }), take: () => {} };
   /** @type {MoveFaces} */
   const move = (faces) => moveAway(view, faces);
+  const cover = coverButton(() => view.person, (faceId) => attempt(cover.node, () => chooseCover(view.person, faceId)));
   /** @type {Ticks<FaceBody>} */
   const ticks = selection({
     say: (n) => `${count(n, "face")} chosen`,
     actions: [
       button("Move …", () => move(ticks.items()), { class: "primary" }),
+      cover.node,
       ...verdictButtons((verdict) => attempt(null, () => judgeFaces(ticks.items(), verdict)), signal),
     ],
   });
+  ticks.bar.addEventListener("select", () => cover.update(ticks.items()));
   const head = personHead(view);
+  const summary = personSummary(() => view.person, signal);
   /** @type {GrowingList} */
   const faces = growingList({
     list: make("ul", { class: "photos", "aria-label": "Photos" }), signal,
     empty: make("p", { class: "empty", hidden: true }, "No photo is left."),
     key: ({ faceId }) => faceId,
     load: (after) => listFaces(id, { after }, { signal }).then((page) => ({ items: page.faces, next: page.nextAfter })),
-    tile: (face) => photoTile(face, { ticks, move }),
+    tile: (face) => photoTile(face, { ticks, move, person: view.person }),
   });
   onChange(async (kind, answer) => {
     if (!(await follow(view, kind, answer))) return;
     ticks.clear();
-    await faces.refresh();
+    await Promise.all([faces.refresh(), summary.update()]);
   }, signal);
   await faces.grow();
+  summary.update();
   watchChanges(view.person.pack, signal);
-  return make("div", {}, head, faces.node, ticks.bar);
+  return make("div", {}, head, summary.node, faces.node, ticks.bar);
 }
 
 /** @type {(view: PersonView) => HTMLElement} */
@@ -61,6 +71,8 @@ function personHead(view) {
   const merge = button("Merge with …", () => attempt(merge, () => mergeWith(view.person)));
   /** @type {HTMLButtonElement} */
   const erase = button("Erase …", () => attempt(erase, () => askErase(view.person)), { class: "danger" });
+  /** @type {HTMLButtonElement} */
+  const born = button("", () => attempt(born, () => askBirthDate(view.person)), { class: "link" });
   const name = nameField({ person: () => view.person, changed: (after) => view.take(after) });
   let cover = picture(null);
   view.take = (person) => {
@@ -72,6 +84,7 @@ function personHead(view) {
     setTitle(titleOf(person));
     const numbers = [count(person.photoCount, "photo"), count(person.faceCount, "face")];
     setText(facts, [...numbers, person.isHidden ? "hidden" : null].filter(Boolean).join(" · "));
+    setText(born, person.birthDate ? `Born ${day(`${person.birthDate}T00:00`)}` : "Add a birth date");
     setText(hide, person.isHidden ? "Show again" : "Hide");
     name.update();
     cover.replaceWith(cover = picture(person.coverUrl, { class: "face", width: 112, height: 112 }));
@@ -79,7 +92,7 @@ function personHead(view) {
   const head = make("header", { class: "person-head" }, cover,
     make("div", {},
       make("p", { class: "crumbs" }, make("a", { href: "#/people" }, "People")),
-      make("h1", {}, name.node), facts),
+      make("h1", {}, name.node), facts, born),
     make("div", { class: "actions" }, merge, hide, erase));
   view.take(view.person);
   return head;

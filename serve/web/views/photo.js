@@ -1,8 +1,10 @@
 // A photo with the face marked: small in a list, large in a dialog.
 
+import { ageAt } from "/static/ages.js";
 import { openDialog } from "/static/dialog.js";
 import { button, make, setText } from "/static/dom.js";
 import { load, picture } from "/static/pictures.js";
+import { everybody } from "/static/views/everybody.js";
 import { count, day, fileName, number } from "/static/words.js";
 
 // A picture with a frame around each box; boxes, width and height are in the photo's own pixels.
@@ -24,12 +26,15 @@ export function markedPicture(image, boxes, { imageWidth, imageHeight }) {
 /** @type {(part: number, whole: number) => string} */
 const share = (part, whole) => `${(100 * part) / whole}%`;
 
-/** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, move: MoveFaces }) => HTMLElement} */
-export function photoTile(face, { ticks, move }) {
+// `person` has the birth date by which the age is told.
+/** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, move: MoveFaces, person: PersonBody }) => HTMLElement} */
+export function photoTile(face, { ticks, move, person }) {
   const name = fileName(face.path);
+  const age = ageAt(person.birthDate, face.takenAt);
   const open = make("button", {
-    type: "button", class: "open", "aria-label": `${name}: show it larger`, onclick: () => openPhoto(face, move),
-  }, markedPicture(picture(face.thumbnailUrl), [face.box], face), copiesOf(face));
+    type: "button", class: "open", "aria-label": [`${name}: show it larger`, age].filter(Boolean).join(", "),
+    onclick: () => openPhoto(face, move, person.pack),
+  }, markedPicture(picture(face.thumbnailUrl), [face.box], face), age ? make("span", { class: "age" }, age) : null, copiesOf(face));
   const tile = make("li", { "data-face": face.faceId },
     make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)), open);
   tile.style.setProperty("--ratio", String(face.imageWidth / face.imageHeight));
@@ -41,25 +46,47 @@ const copiesOf = ({ duplicates }) =>
   (duplicates ? make("span", { class: "copies" }, `+ ${count(duplicates, "copy", "copies")}`) : null);
 
 // Without `move`, the photo is only shown.
-/** @type {(face: FaceBody, move: MoveFaces | null) => Promise<void>} */
-export async function openPhoto(face, move) {
-  const lack = make("p", { class: "wrong", role: "status" });
-  const large = picture(face.previewUrl, {
-    alt: `The photo ${fileName(face.path)}`,
-    lost: (image) => {
-      setText(lack, "The file cannot be shown: it is gone or has changed. This is what was kept of it.");
-      load(image, face.thumbnailUrl);
-    },
-  });
+/** @type {(face: FaceBody, move: MoveFaces | null, pack: string | null) => Promise<void>} */
+export async function openPhoto(face, move, pack) {
+  const { large, lack } = largePicture(face);
   const wants = await openDialog(fileName(face.path), (close) => make("div", { class: "large" },
     markedPicture(large, [face.box], face), lack,
+    everybody(face.imageId, { pack }),
     make("p", { class: "path" }, face.path),
     make("p", { class: "quiet" }, describe(face)),
     move && make("div", { class: "actions" }, button("Somebody else …", () => close("move")))), { size: "wide" });
   if (wants === "move") await move?.([face]);
 }
 
-/** @type {(face: FaceBody) => string} */
+// A photo of a list, with a frame around each face in it.
+/** @type {(photo: ListedPhotoBody, options: { pack: string | null }) => Promise<void>} */
+export async function openListed(photo, { pack }) {
+  const { large, lack } = largePicture(photo);
+  await openDialog(fileName(photo.path), () => {
+    const place = make("div", {}, markedPicture(large, [], photo));
+    const known = (/** @type {PhotoBody} */ { faces }) =>
+      place.replaceChildren(markedPicture(large, faces.map(({ box }) => box), photo));
+    return make("div", { class: "large" }, place, lack,
+      everybody(photo.imageId, { pack, known }),
+      make("p", { class: "path" }, photo.path),
+      make("p", { class: "quiet" }, describe(photo)));
+  }, { size: "wide" });
+}
+
+/** @type {(photo: Pick<FaceBody, "path" | "previewUrl" | "thumbnailUrl">) => { large: HTMLElement, lack: HTMLElement }} */
+function largePicture({ path, previewUrl, thumbnailUrl }) {
+  const lack = make("p", { class: "wrong", role: "status" });
+  const large = picture(previewUrl, {
+    alt: `The photo ${fileName(path)}`,
+    lost: (image) => {
+      setText(lack, "The file cannot be shown: it is gone or has changed. This is what was kept of it.");
+      load(image, thumbnailUrl);
+    },
+  });
+  return { large, lack };
+}
+
+/** @type {(photo: Omit<ListedPhotoBody, "personIds"> & { isPlacedByUser?: boolean }) => string} */
 function describe({ takenAt, imageWidth, imageHeight, duplicates, isPlacedByUser }) {
   const facts = [takenAt && day(takenAt), `${number(imageWidth)} × ${number(imageHeight)} pixels`];
   if (duplicates) facts.push(`${count(duplicates, "more copy", "more copies")} of this photo`);

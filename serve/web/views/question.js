@@ -31,7 +31,7 @@ export const sayFacts = ({ similarity, settles }) =>
 function describeSide({ face, person, companions }) {
   const name = fileName(face.path);
   const open = make("button", {
-    type: "button", class: "open", "aria-label": `${name}: show it larger`, onclick: () => openPhoto(face, null),
+    type: "button", class: "open", "aria-label": `${name}: show it larger`, onclick: () => openPhoto(face, null, null),
   }, markedPicture(picture(face.thumbnailUrl), [face.box], face));
   return make("div", { class: "side" },
     picture(face.cropUrl, { class: "face", width: SIDE, height: SIDE, alt: person?.name ?? `The face in ${name}` }),

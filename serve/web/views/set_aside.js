@@ -33,7 +33,7 @@ export async function showSetAside({ query, signal }) {
       setText(summary, `${count(page.total, "face")}: in no group and never suggested, until taken back`);
       return { items: page.faces, next: page.nextAfter };
     },
-    tile: (face) => faceTile(face, { ticks, give: null }),
+    tile: (face) => faceTile(face, { ticks, give: null, pack }),
   });
   filter.addEventListener("change", () => { ticks.clear(); faces.refresh(); });
   addEventListener("keydown", (event) => pressKey(event, [takeBack]), { signal });

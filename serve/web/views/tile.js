@@ -10,6 +10,10 @@ const SIDE = 128;
 /** @type {(person: Pick<PersonBody, "name">) => string} */
 export const titleOf = ({ name }) => name ?? "Somebody without a name";
 
+// Where several people are named in one sentence.
+/** @type {(person: { name: string | null, personId: number }) => string} */
+export const nameOf = ({ name, personId }) => name ?? `person ${personId}`;
+
 /** @type {(person: PersonBody, options: { ticks: Ticks<PersonBody>, merged: () => unknown }) => HTMLElement} */
 export function personTile(person, { ticks, merged }) {
   let known = person;

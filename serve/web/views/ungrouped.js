@@ -40,7 +40,7 @@ export async function showUngrouped({ query, signal }) {
       summary.textContent = `${count(page.total, "face")}: seen too seldom to be a person, or too small or blurred to tell`;
       return { items: page.faces, next: page.nextAfter };
     },
-    tile: (face) => faceTile(face, { ticks, give }),
+    tile: (face) => faceTile(face, { ticks, give, pack }),
   });
   onChange(() => faces.refresh(), signal);
   await faces.grow();
@@ -53,12 +53,12 @@ export async function showUngrouped({ query, signal }) {
     faces.node, ticks.bar);
 }
 
-/** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, give: MoveFaces | null }) => HTMLElement} */
-export function faceTile(face, { ticks, give }) {
+/** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, give: MoveFaces | null, pack: string | null }) => HTMLElement} */
+export function faceTile(face, { ticks, give, pack }) {
   const name = fileName(face.path);
   return make("li", { "data-face": face.faceId },
     make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)),
-    make("button", { type: "button", class: "open", "aria-label": `${name}: show the photo`, onclick: () => openPhoto(face, give) },
+    make("button", { type: "button", class: "open", "aria-label": `${name}: show the photo`, onclick: () => openPhoto(face, give, pack) },
       picture(face.cropUrl, { class: "face", width: SIDE, height: SIDE })));
 }
 

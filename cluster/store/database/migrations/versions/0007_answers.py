@@ -35,6 +35,12 @@ def upgrade() -> None:
     op.execute("ALTER INDEX ix_face_nobody RENAME TO ix_face_ungrouped")
     _keep_more_changes()
     _create_answers()
+    op.create_index(
+        "ix_image_time",
+        "image",
+        [sa.text("taken_at DESC NULLS LAST"), "id"],
+        postgresql_where=sa.text("missing_since IS NULL"),
+    )
 
 
 def _verdict_column(table: str) -> sa.Column[str]:
@@ -88,6 +94,7 @@ def _reference(name: str, target: str) -> sa.Column[int]:
 
 def downgrade() -> None:
     """Drop what was added, and all changes but the last of each pack that revision 0006 knows."""
+    op.drop_index("ix_image_time", "image")
     op.drop_table("face_answer")
     op.execute(
         """

@@ -1,0 +1,20 @@
+// The button that makes the one chosen face the cover of its person, or takes that choice back.
+
+import { button, setText } from "/static/dom.js";
+
+// choose(faceId) gets null for the chosen cover itself: then the best face is the cover again.
+/** @type {(person: () => PersonBody, choose: (faceId: number | null) => unknown) => Shown<FaceBody[]> & { node: HTMLButtonElement }} */
+export function coverButton(person, choose) {
+  /** @type {FaceBody[]} */
+  let faces = [];
+  const isCover = () => person().isCoverChosen && faces[0]?.faceId === person().coverFaceId;
+  const node = button("Use as cover", () => choose(isCover() ? null : faces[0].faceId));
+  return {
+    node,
+    update(chosen) {
+      faces = chosen;
+      node.disabled = faces.length !== 1;
+      setText(node, isCover() ? "Use the best face as cover" : "Use as cover");
+    },
+  };
+}
