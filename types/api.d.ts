@@ -313,6 +313,7 @@ interface PhotoBody {
 interface PhotoFaceBody {
   faceId: number;
   personId: number | null;
+  isStranger: boolean;
   box: BoxBody;
 }
 

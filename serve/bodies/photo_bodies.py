@@ -58,16 +58,25 @@ class PhotoPersonBody(Body):
 
 
 class PhotoFaceBody(Body):
-    """A face in a photo; `personId` is null for an ungrouped face. The box is in its pixels."""
+    """A face in a photo; `personId` is null for ungrouped faces and for strangers.
+
+    The box is in pixels of the photo.
+    """
 
     face_id: int
     person_id: int | None
+    is_stranger: bool
     box: BoxBody
 
     @classmethod
     def from_face(cls, face: PhotoFace) -> PhotoFaceBody:
         """Return the body of a face in a photo."""
-        return cls(face_id=face.id, person_id=face.person_id, box=BoxBody.from_box(face.box))
+        return cls(
+            face_id=face.id,
+            person_id=face.person_id,
+            is_stranger=face.is_stranger,
+            box=BoxBody.from_box(face.box),
+        )
 
 
 class PhotoBody(Body):
@@ -75,8 +84,8 @@ class PhotoBody(Body):
 
     `missingSince` is set if none of its files is there. `duplicateOf` is the photo that represents
     this one; this one represents its `duplicates`. `similarTo` and `similar` are photos that look
-    alike but are not duplicates. `people` and `faces` are without hidden ones, and without faces
-    that a user called no face or a stranger.
+    alike but are not duplicates. `people` and `faces` are without hidden ones, and without what
+    a user called no face.
     """
 
     image_id: int

@@ -35,13 +35,14 @@ _FILES = text(
 # A duplicate has the faces of its representative, in pixels of that.
 _FACES = text(
     """
-    SELECT f.id, f.box_left, f.box_top, f.box_right, f.box_bottom, p.id AS person_id, p.name,
+    SELECT f.id, coalesce(f.verdict = 'stranger', false) AS is_stranger, f.box_left, f.box_top, f.box_right, f.box_bottom, p.id AS person_id, p.name,
         p.birth_date, r.width, r.height, i.width::float8 / nullif(r.width, 0) AS scale,
         r.orientation AS before, i.orientation AS after,
         i.content = r.content AND i.orientation <> r.orientation AS is_turned
     FROM image i JOIN image r ON r.id = coalesce(i.duplicate_of, i.id)
         JOIN face f ON f.image_id = r.id LEFT JOIN person p ON p.id = f.person_id
-    WHERE i.id = :id AND f.pack = :pack AND p.hidden IS NOT TRUE AND f.verdict IS NULL
+    WHERE i.id = :id AND f.pack = :pack AND p.hidden IS NOT TRUE
+        AND coalesce(f.verdict, 'stranger') = 'stranger'
     ORDER BY f.id
     """
 )
@@ -73,13 +74,14 @@ class PhotoFile:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFace:
-    """A face in a photo; the person of an ungrouped face is None.
+    """A face in a photo; the person of an ungrouped face and of a stranger is None.
 
     `box` is in upright pixels of this photo, which may be a duplicate.
     """
 
     id: int
     person_id: int | None
+    is_stranger: bool
     box: BoundingBox
 
 
@@ -120,7 +122,7 @@ class PhotoInfo:
 def get_photo(db: Session, image_id: int, *, pack: str) -> PhotoInfo:
     """Return a photo with its faces and people of `pack`. Raises NotFound.
 
-    Hidden people and their faces are left out, and so are faces with a verdict.
+    Hidden people, hidden faces and what is no face are left out.
     """
     row = db.execute(_PHOTO, {"id": image_id}).one_or_none()
     if row is None:
@@ -139,7 +141,9 @@ def get_photo(db: Session, image_id: int, *, pack: str) -> PhotoInfo:
         thumbnail_tag=row.thumbnail_tag,
         files=tuple(_list_files(db, image_id)),
         people=_group_faces(faces),
-        faces=tuple(PhotoFace(face.id, face.person_id, _place(face)) for face in faces),
+        faces=tuple(
+            PhotoFace(face.id, face.person_id, face.is_stranger, _place(face)) for face in faces
+        ),
     )
 
 

@@ -16,7 +16,7 @@ export function everybody(imageId, { pack, known = () => {} }) {
   async function fill() {
     try {
       const photo = await getPhoto(imageId, { pack });
-      list.replaceChildren(...photo.people.map((person) => personEntry(person, photo)), ...unknownEntry(photo, pack));
+      list.replaceChildren(...photo.people.map((person) => personEntry(person, photo)), ...unknownEntry(photo, pack), ...strangersEntry(photo));
       known(photo);
     } catch (error) {
       setText(wrong, error.name === "AbortError" ? "" : error.message);
@@ -34,8 +34,15 @@ function personEntry(person, { takenAt }) {
 
 /** @type {(photo: PhotoBody, pack: string | null) => HTMLElement[]} */
 function unknownEntry({ faces }, pack) {
-  const unknown = faces.filter(({ personId }) => personId === null).length;
+  const unknown = faces.filter(({ personId, isStranger }) => personId === null && !isStranger).length;
   if (!unknown) return [];
   const address = `#/people/nobody${pack ? `?pack=${encodeURIComponent(pack)}` : ""}`;
   return [make("li", {}, make("a", { href: address }, unknown === 1 ? "unknown" : `${unknown} unknown`))];
+}
+
+/** @type {(photo: PhotoBody) => HTMLElement[]} */
+function strangersEntry({ faces }) {
+  const strangers = faces.filter(({ isStranger }) => isStranger).length;
+  if (!strangers) return [];
+  return [make("li", { class: "quiet" }, strangers === 1 ? "a stranger" : `${strangers} strangers`)];
 }
