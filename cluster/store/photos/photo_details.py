@@ -35,8 +35,9 @@ _FILES = text(
 # A duplicate has the faces of its representative, in pixels of that.
 _FACES = text(
     """
-    SELECT f.id, coalesce(f.verdict = 'stranger', false) AS is_stranger, f.box_left, f.box_top, f.box_right, f.box_bottom, p.id AS person_id, p.name,
-        p.birth_date, r.width, r.height, i.width::float8 / nullif(r.width, 0) AS scale,
+    SELECT f.id, coalesce(f.verdict = 'stranger', false) AS is_stranger, f.box_left, f.box_top,
+        f.box_right, f.box_bottom, p.id AS person_id, p.name, p.birth_date,
+        r.width, r.height, i.width::float8 / nullif(r.width, 0) AS scale,
         r.orientation AS before, i.orientation AS after,
         i.content = r.content AND i.orientation <> r.orientation AS is_turned
     FROM image i JOIN image r ON r.id = coalesce(i.duplicate_of, i.id)
