@@ -20,11 +20,18 @@ import numpy.typing as npt
 from cluster.core.defaults import MIN_QUALITY
 from cluster.core.reach import PackReach
 from cluster.core.same_person import AnsweredSides, Likeness
+from cluster.numerics.childhood_suggestions import UNKNOWN_DAY as NO_DAY
+from cluster.numerics.childhood_suggestions import join_suggestions, suggest_childhoods
 from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers
 from cluster.numerics.suggestions import FacesOfPeople, suggest_pairs
 from cluster.store.database.engine import Engine, begin
 from cluster.store.people.answer_rows import list_answered
-from cluster.store.suggestions.side_vectors import SideVectors, find_state, load_side_vectors
+from cluster.store.suggestions.side_vectors import (
+    UNKNOWN_DAY,
+    SideVectors,
+    find_state,
+    load_side_vectors,
+)
 from cluster.vision.packs.pack_reaches import find_reach
 
 MOST = 1_000
@@ -120,20 +127,27 @@ def find_likenesses(
     """Return the pairs of faces that may be the same person and were not answered."""
     vectors = center_vectors(faces.vectors, reach.center)
     chosen, _ = choose_reach(reach, sample_strangers(vectors, faces.image_ids))
-    found = suggest_pairs(
-        FacesOfPeople(
-            vectors=vectors,
-            person_ids=faces.person_ids,
-            image_ids=faces.image_ids,
-            qualities=faces.qualities,
-            sizes=faces.sizes,
-            named=np.unique(faces.person_ids[faces.is_named]),
-        ),
-        answered=code_answered(faces, answered),
-        reach=chosen.same_distance,
-        least=LEAST,
-        most=MOST,
+    compared = FacesOfPeople(
+        vectors=vectors,
+        person_ids=faces.person_ids,
+        image_ids=faces.image_ids,
+        qualities=faces.qualities,
+        sizes=faces.sizes,
+        named=np.unique(faces.person_ids[faces.is_named]),
     )
+    codes = code_answered(faces, answered)
+    alike = suggest_pairs(
+        compared, answered=codes, reach=chosen.same_distance, least=LEAST, most=MOST
+    )
+    days = np.where(faces.days == UNKNOWN_DAY, NO_DAY, faces.days)
+    children = suggest_childhoods(
+        compared,
+        days,
+        answered=codes,
+        reach=chosen.same_distance,
+        wide_reach=chosen.child_distance,
+    )
+    found = join_suggestions(alike, children)[:MOST]
     return tuple(
         Likeness(
             first_face_id=int(faces.face_ids[one.first]),

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CHILD_SHARE = 0.5
+"""The share of `same` at which the faces of one child of different years may still be alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -29,6 +32,11 @@ class Reach:
     def same_distance(self) -> float:
         """`same` as a Euclidean distance between vectors of length 1."""
         return (2 - 2 * self.same) ** 0.5
+
+    @property
+    def child_distance(self) -> float:
+        """The Euclidean distance up to which people may be one child in different years."""
+        return (2 - 2 * CHILD_SHARE * self.same) ** 0.5
 
     @property
     def core_distance(self) -> float:

@@ -87,7 +87,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sides:
+class Sides:
     """The people by id, then the ungrouped faces by row; `rows[starts[i]:starts[i + 1]]` are the
     rows of side i, those of best quality first.
     """
@@ -99,6 +99,7 @@ class _Sides:
     starts: Ints
 
     def rows_of(self, side: int) -> Ints:
+        """Return the rows of a side, int64, those of best quality first."""
         return self.rows[self.starts[side] : self.starts[side + 1]]
 
 
@@ -124,12 +125,12 @@ def suggest_pairs(
     apart than `limit` (WIDER times the reach, unless given), or less likely than `least` to be
     answered yes, are not suggested.
     """
-    sides = _find_sides(faces)
+    sides = find_sides(faces)
     limit = WIDER * reach if limit is None else limit
     first, second = _find_near(sides.vectors, least=1 - limit * limit / 2)
     distances = _measure(sides.vectors, first, second)
     likelihoods = _expect_yes(sides, first, second, distances=distances, reach=reach)
-    is_open = ~_are_answered(sides.codes, first, second, answered)
+    is_open = ~are_answered(sides.codes, first, second, answered)
     is_open &= (distances <= limit) & (likelihoods >= least)
     first, second = first[is_open], second[is_open]
     distances, likelihoods = distances[is_open], likelihoods[is_open]
@@ -142,11 +143,11 @@ def suggest_pairs(
         if not _may_meet(faces, sides.rows_of(one), sides.rows_of(two), alike=ALIKE * reach):
             continue
         figures = float(distances[pair]), float(likelihoods[pair])
-        found.append(_describe(faces, sides, one, two, figures=figures))
+        found.append(describe_pair(faces, sides, one, two, figures=figures))
     return found
 
 
-def _find_sides(faces: FacesOfPeople) -> _Sides:
+def find_sides(faces: FacesOfPeople) -> Sides:
     """Return the people and the ungrouped faces, with their vectors."""
     rows = np.arange(len(faces.person_ids))
     is_grouped = faces.person_ids >= 0
@@ -160,7 +161,7 @@ def _find_sides(faces: FacesOfPeople) -> _Sides:
     ends = starts[-1] + np.arange(1, len(ungrouped) + 1)
     means = _average(faces.vectors, grouped, starts)
     sizes = counts if faces.sizes is None else faces.sizes[grouped[starts[:-1]]]
-    return _Sides(
+    return Sides(
         codes=np.concatenate([people, -1 - ungrouped]).astype(np.int64),
         vectors=np.concatenate([means, faces.vectors[ungrouped]]),
         sizes=np.concatenate([sizes, np.ones(len(ungrouped))]).astype(np.int64),
@@ -227,7 +228,7 @@ def _measure(vectors: Floats, first: Ints, second: Ints) -> Floats:
     return distances
 
 
-def _are_answered(codes: Ints, first: Ints, second: Ints, answered: Ints) -> npt.NDArray[np.bool_]:
+def are_answered(codes: Ints, first: Ints, second: Ints, answered: Ints) -> npt.NDArray[np.bool_]:
     """Tell which pairs of sides are among the answered ones, in either order."""
     known = {frozenset(pair) for pair in answered.tolist()}
     pairs = zip(codes[first].tolist(), codes[second].tolist(), strict=True)
@@ -235,7 +236,7 @@ def _are_answered(codes: Ints, first: Ints, second: Ints, answered: Ints) -> npt
 
 
 def _expect_yes(
-    sides: _Sides, first: Ints, second: Ints, *, distances: Floats, reach: float
+    sides: Sides, first: Ints, second: Ints, *, distances: Floats, reach: float
 ) -> npt.NDArray[np.float64]:
     """Return the likelihood of a yes for each pair; whole percent, so that there are equals."""
     are_people = (sides.codes[first] >= 0) & (sides.codes[second] >= 0)
@@ -246,7 +247,7 @@ def _expect_yes(
 
 
 def _order(
-    sides: _Sides,
+    sides: Sides,
     first: Ints,
     second: Ints,
     *,
@@ -278,8 +279,8 @@ def _may_meet(faces: FacesOfPeople, first: Ints, second: Ints, *, alike: float) 
     return True
 
 
-def _describe(
-    faces: FacesOfPeople, sides: _Sides, one: int, two: int, *, figures: tuple[float, float]
+def describe_pair(
+    faces: FacesOfPeople, sides: Sides, one: int, two: int, *, figures: tuple[float, float]
 ) -> Suggestion:
     """Return the suggestion; of the best faces of the two sides, the pair most alike shows them."""
     if sides.sizes[two] > sides.sizes[one]:

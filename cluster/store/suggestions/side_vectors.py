@@ -15,9 +15,11 @@ import numpy.typing as npt
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cluster.core.ages import UNSET_CLOCK_DAYS
 from cluster.store.database.copying import driver_connection
 from cluster.store.people.face_rows import HEADER, TRAILER, vector_of_face_type
 
+UNKNOWN_DAY = -(1 << 40)
 FACES_EACH = 24
 UNGROUPED = 20_000
 BATCH = 4_096
@@ -25,7 +27,8 @@ BATCH = 4_096
 _FACES = text(
     """
     WITH shown AS (
-        SELECT f.id, f.image_id, f.person_id, f.quality, p.name IS NOT NULL AS is_named
+        SELECT f.id, f.image_id, f.person_id, f.quality, p.name IS NOT NULL AS is_named,
+            CASE WHEN i.taken_at::date = ANY(:unset) THEN NULL ELSE i.taken_at::date END AS day
         FROM face f JOIN image i ON i.id = f.image_id LEFT JOIN person p ON p.id = f.person_id
         WHERE f.pack = :pack AND f.verdict IS NULL AND i.missing_since IS NULL
             AND CASE WHEN p.id IS NULL THEN f.quality >= :min_quality AND NOT f.placed_by_user
@@ -35,7 +38,9 @@ _FACES = text(
             row_number() OVER (PARTITION BY person_id ORDER BY quality DESC, id) AS place
         FROM shown
     )
-    SELECT id, image_id, coalesce(person_id, -1), quality, size, is_named FROM ranked
+    SELECT id, image_id, coalesce(person_id, -1), quality, size, is_named,
+        coalesce(day - DATE '1970-01-01', :unknown)
+    FROM ranked
     WHERE place <= CASE WHEN person_id IS NULL THEN :ungrouped ELSE :faces_each END
     ORDER BY id
     """
@@ -59,8 +64,9 @@ class SideVectors:
     """The compared faces of one pack, by id; row i of every array is the same face.
 
     `face_ids`, `image_ids`, `person_ids`: int64 (n,), -1 for an ungrouped face. `qualities` float32
-    (n,). `sizes` int64 (n,): the faces of the person. `is_named` bool (n,). `vectors` float32
-    (n, d).
+    (n,). `sizes` int64 (n,): the faces of the person. `is_named` bool (n,). `days` int64 (n,): when
+    the photo was taken, in days since 1970, UNKNOWN_DAY without a time or with that of a camera
+    whose clock was never set. `vectors` float32 (n, d).
     """
 
     face_ids: npt.NDArray[np.int64]
@@ -69,6 +75,7 @@ class SideVectors:
     qualities: npt.NDArray[np.float32]
     sizes: npt.NDArray[np.int64]
     is_named: npt.NDArray[np.bool_]
+    days: npt.NDArray[np.int64]
     vectors: npt.NDArray[np.float32]
 
 
@@ -84,8 +91,10 @@ def load_side_vectors(db: Session, *, pack: str, min_quality: float) -> SideVect
         "min_quality": min_quality,
         "ungrouped": UNGROUPED,
         "faces_each": FACES_EACH,
+        "unset": list(UNSET_CLOCK_DAYS),
+        "unknown": UNKNOWN_DAY,
     }
-    rows = np.array([tuple(row) for row in db.execute(_FACES, key)], np.float64).reshape(-1, 6)
+    rows = np.array([tuple(row) for row in db.execute(_FACES, key)], np.float64).reshape(-1, 7)
     vectors, is_there = _load_vectors(db, rows[:, 0].astype(np.int64))
     rows = rows[is_there]
     return SideVectors(
@@ -95,6 +104,7 @@ def load_side_vectors(db: Session, *, pack: str, min_quality: float) -> SideVect
         qualities=rows[:, 3].astype(np.float32),
         sizes=rows[:, 4].astype(np.int64),
         is_named=rows[:, 5] > 0,
+        days=rows[:, 6].astype(np.int64),
         vectors=vectors[is_there],
     )
 
