@@ -16,10 +16,13 @@ from cluster.core.reach import PackReach, Reach
 MIN_STRANGERS = 300
 """Pairs of faces of one photo from which the spread of strangers is known to a tenth."""
 
-CORE_SPREADS, SAME_SPREADS, JOIN_SPREADS = 7.0, 5.6, 4.8
+NEXT_FACES = 5
+
+CORE_SPREADS, SAME_SPREADS, JOIN_SPREADS, ALIKE_SPREADS = 6.2, 4.85, 3.8, 7.6
 """How many standard deviations above the mean cosine of strangers each cosine of a `Reach` lies,
 as it does for the calibrated ArcFace pack."""
 
+MARGIN_SPREADS = 1.35
 MAD_TO_DEVIATION = 1.4826
 """The standard deviation of normal values with a median absolute deviation of 1."""
 
@@ -71,9 +74,12 @@ def estimate_reach(strangers: npt.NDArray[np.floating]) -> Reach | None:
     def above(spreads: float) -> float:
         return min(0.99, middle + spreads * spread)
 
-    core = above(CORE_SPREADS)
     return Reach(
-        core=core, same=above(SAME_SPREADS), join=above(JOIN_SPREADS), alike=(core + 1) / 2
+        core=above(CORE_SPREADS),
+        same=above(SAME_SPREADS),
+        join=above(JOIN_SPREADS),
+        alike=above(ALIKE_SPREADS),
+        margin=MARGIN_SPREADS * spread,
     )
 
 
@@ -82,10 +88,14 @@ def sample_strangers(
 ) -> npt.NDArray[np.float32]:
     """Return the cosines of pairs of faces of one photo, float32 (m,), m <= `at_most`.
 
-    `vectors` float32 (n, d) of length 1, `photos` int64 (n,). Each face is paired with the next one
-    of its photo.
+    `vectors` float32 (n, d) of length 1, `photos` int64 (n,). Each face is paired with the next
+    NEXT_FACES of its photo, so that a crowd does not outvote all other photos.
     """
     order = np.argsort(photos, kind="stable")
-    is_pair = np.diff(photos[order]) == 0
-    left, right = order[:-1][is_pair][:at_most], order[1:][is_pair][:at_most]
+    lefts, rights = [], []
+    for step in range(1, NEXT_FACES + 1):
+        is_pair = photos[order[:-step]] == photos[order[step:]]
+        lefts.append(order[:-step][is_pair])
+        rights.append(order[step:][is_pair])
+    left, right = np.concatenate(lefts)[:at_most], np.concatenate(rights)[:at_most]
     return np.einsum("ij,ij->i", vectors[left], vectors[right])

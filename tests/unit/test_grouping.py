@@ -185,7 +185,7 @@ def test_an_uncalibrated_pack_learns_from_the_faces_in_one_photo() -> None:
     people = normalize(common + rng.standard_normal((700, DIM)))
     photos = np.arange(700) // 2
     strangers = sample_strangers(people, photos)
-    assert len(strangers) == 350
+    assert len(strangers) == 350, "two faces in each photo"
     guess = PackReach(REACH, pack="unknown", is_calibrated=False)
     reach, line = choose_reach(guess, strangers)
     assert reach == estimate_reach(strangers)
@@ -203,4 +203,4 @@ def test_a_few_collages_do_not_change_what_strangers_say() -> None:
     plain, with_collages = estimate_reach(strangers), estimate_reach(mixed)
     assert plain is not None and with_collages is not None
     assert abs(plain.same - with_collages.same) < 0.05
-    assert 0.3 < plain.join < plain.same < plain.core < plain.alike
+    assert 0.2 < plain.join < plain.same < plain.core < plain.alike
