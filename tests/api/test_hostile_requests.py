@@ -26,7 +26,7 @@ from tests.waiting import PATIENT_S
 
 BIG = "9" * 5000
 JSON = {"Content-Type": "application/json"}
-METHODS = ("get", "patch", "post", "delete")
+METHODS = ("get", "patch", "put", "post", "delete")
 """What takes things away comes last, so that the others find them."""
 
 HEADERS = (

@@ -36,7 +36,7 @@ def test_the_answer_has_exactly_the_names_of_the_contract(
     answer = get_progress(api, worker.session_id)
     phase = {"name", "status", "attempt", "discovering", "progress"}
     phase |= {"startedAt", "completedAt", "error"}
-    clustering = {"step", "clustersFound", "facesClustered", "facesUngrouped"}
+    clustering = {"step", "clustersFound", "facesClustered", "facesUngrouped", "samePerson"}
     counts = {"current", "total", "percentage", "etaSeconds", "imagesPerMinute"}
     counts |= {"processed", "skipped", "failed"}
     assert set(answer) == {

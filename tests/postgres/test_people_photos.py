@@ -163,13 +163,22 @@ def test_a_photo_names_everybody_in_it_and_those_whom_nobody_knows(
     ]
 
 
-def test_a_photo_shows_no_hidden_person_and_no_face_with_a_verdict(
+def test_a_photo_shows_no_hidden_person_and_nothing_that_is_no_face(
     db: Session, album: Album
 ) -> None:
-    db.execute(text("UPDATE face SET verdict = 'stranger' WHERE person_id IS NULL"))
+    db.execute(text("UPDATE face SET verdict = 'not_a_face' WHERE person_id IS NULL"))
     db.execute(text("UPDATE person SET hidden = true WHERE id = :id"), {"id": album.people[BEA]})
     photo = get_photo(db, album.image_ids[4], pack=PACK)
     assert [face.id for face in photo.faces] == album.face_ids[4][:1]
+
+
+def test_a_photo_shows_a_stranger_as_one(db: Session, album: Album) -> None:
+    db.execute(text("UPDATE face SET verdict = 'stranger' WHERE person_id IS NULL"))
+    faces = get_photo(db, album.image_ids[4], pack=PACK).faces
+    assert [face.id for face in faces if face.is_stranger] == [
+        face.id for face in faces if face.person_id is None
+    ]
+    assert any(face.is_stranger for face in faces)
 
 
 def test_the_faces_of_a_smaller_copy_are_where_they_are_in_it(db: Session, album: Album) -> None:

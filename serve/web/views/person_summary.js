@@ -44,7 +44,7 @@ const sayBetween = (first, last) => (first === last ? `On ${first}` : `From ${fi
 
 /** @type {(label: string, photos: number, most: number) => HTMLElement} */
 function yearEntry(label, photos, most) {
-  const amount = make("span", { class: "amount", "aria-hidden": "true" });
+  const amount = make("span", { class: "year-amount", "aria-hidden": "true" });
   amount.style.setProperty("--share", String(photos / most));
   return make("li", {}, make("span", {}, label), amount,
     make("span", { class: "quiet", "aria-label": count(photos, "photo"), role: "img" }, number(photos)));
