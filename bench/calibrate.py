@@ -1,6 +1,6 @@
 """Prints the curves from which a pack's reach is chosen: how good the groups are at each cosine.
 
-    python -m bench.calibrate --photos DIR --labels CSV --pack PACK [--vectors FILE] [--splits 5]
+    python -m bench.calibrate --photos DIR --labels CSV --pack PACK [--vectors FILE] [--json]
 
 All faces of the labelled photos are read with the pack, and grouped with each `same` and `join` of
 a grid around the pack's present reach; the other cosines stay. For each pair of cosines: BCubed

@@ -105,12 +105,15 @@ def group_as_dlib(vectors: Vectors, similarity: float) -> Ints:
 
 
 def group_by_hdbscan(vectors: Vectors, epsilon: float) -> Ints:
-    """Return hdbscan's groups with `cluster_selection_epsilon`, a Euclidean distance."""
+    """Return hdbscan's groups with `cluster_selection_epsilon`, a Euclidean distance.
+
+    Its generic algorithm, over the matrix of all distances, is the quickest in so many dimensions.
+    """
     model = hdbscan.HDBSCAN(
         min_cluster_size=FACES,
         min_samples=FACES,
         cluster_selection_epsilon=epsilon,
-        core_dist_n_jobs=1,
+        algorithm="generic",
     )
     return np.asarray(model.fit_predict(vectors.astype(np.float64)), np.int64)
 

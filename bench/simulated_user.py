@@ -3,9 +3,10 @@
 Two ways to ask. Headcount's: the suggestions of `suggest_pairs`, most useful first; a yes makes one
 side of two, and no pair is asked twice. Immich's, which only merges: the user opens each person,
 the largest first, and looks at the person whose nearest face is nearest; a yes merges them, and the
-user looks at the next one; a no ends it. Then every ungrouped face of somebody with two labelled
-faces or more is put there by hand, in the order of the photos, and each costs one answer. An
-all-knowing user merges in the same way, but opens nobody in vain: only changes cost an answer.
+user looks at the next one; a no ends it. An all-knowing user merges in the same way, but opens
+nobody in vain: only changes cost an answer. When nothing is left to ask, in all ways, every
+ungrouped face of somebody with two labelled faces or more is put there by hand, in the order of the
+photos, and each costs one answer.
 
 A side's label is that of most of its labelled faces. A question about a side without a labelled
 face is answered "not sure", and counts as well. Groups are int64 (n,): -1 is a face in none.
@@ -20,7 +21,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from bench.agreement import Ints, score_faces
+from bench.agreement import Ints, name_alone, score_faces
 from cluster.numerics.suggestions import FacesOfPeople, Suggestion, code_sides, suggest_pairs
 
 MOST_ANSWERS = 1_000
@@ -130,6 +131,7 @@ def answer_suggestions(reach: float) -> Way:
                 if reply is Reply.YES:
                     album.join(one.first, one.second)
                 yield reply
+        yield from _place_by_hand(album)
 
     return ask
 
@@ -161,12 +163,35 @@ def _move_rows(one: Suggestion, rows: Ints) -> Suggestion:
     return replace(one, first=int(rows[one.first]), second=int(rows[one.second]))
 
 
-def measure_precision(album: Album, *, reach: float, most: int = 100) -> tuple[int, int, int]:
-    """Return how many of the first `most` suggestions are right, have two labels, and exist."""
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Of the first `count` suggestions, `labelled` have two labels, and `right` of these are right.
+
+    `possible` is the number of right merges that there are among the sides.
+    """
+
+    right: int
+    labelled: int
+    count: int
+    possible: int
+
+
+def measure_precision(album: Album, *, reach: float, most: int = 100) -> Precision:
+    """Return how many of the first `most` suggestions are right."""
     found = list_suggestions(album, reach=reach, most=most)
     replies = [album.reply(one.first, one.second) for one in found]
     right = replies.count(Reply.YES)
-    return right, right + replies.count(Reply.NO), len(found)
+    labelled = right + replies.count(Reply.NO)
+    return Precision(right, labelled, len(found), count_merges(album))
+
+
+def count_merges(album: Album) -> int:
+    """Return how many merges would make one side of all sides with the same label."""
+    groups = name_alone(album.groups)
+    is_side = (album.groups >= 0) | album.is_asked_about
+    sides = {group: album.find_label(np.flatnonzero(groups == group)) for group in groups[is_side]}
+    labels = [label for label in sides.values() if label >= 0]
+    return len(labels) - len(set(labels))
 
 
 def merge_only(album: Album) -> Iterator[Reply]:

@@ -20,8 +20,10 @@ from bench.labelled_faces import LabelledFaces, list_halves, load_faces, save_fa
 from bench.peer_methods import group_as_immich, group_as_photoprism, group_by_dbscan
 from bench.simulated_user import (
     Album,
+    Precision,
     Reply,
     answer_suggestions,
+    count_merges,
     follow,
     measure_precision,
     merge_all_knowing,
@@ -153,6 +155,12 @@ def test_two_faces_of_somebody_become_a_person() -> None:
     assert follow(album, answer_suggestions(SAME_DISTANCE)).find_right() == 1
 
 
+def test_what_nobody_suggests_is_put_right_by_hand() -> None:
+    album = open_album([4], groups=[0, 0, 0, -1])
+    album.is_asked_about[3] = False
+    assert follow(album, answer_suggestions(SAME_DISTANCE)).find_right() == 1
+
+
 def test_no_question_is_asked_twice_and_one_about_unlabelled_faces_counts() -> None:
     """The labels say no to what looks like one person, and nothing of the last face."""
     album = open_album([7], groups=[0, 0, 0, 1, 1, 1, -1], labels=[0, 0, 0, 1, 1, 1, -1])
@@ -184,4 +192,11 @@ def test_a_stranger_needs_no_answer() -> None:
 
 def test_precision_is_that_of_suggestions_with_two_labels() -> None:
     album = open_album([7], groups=[0, 0, 0, 1, 1, 1, -1], labels=[0, 0, 0, 0, 0, 0, -1])
-    assert measure_precision(album, reach=SAME_DISTANCE) == (1, 1, 3)
+    assert measure_precision(album, reach=SAME_DISTANCE) == Precision(1, 1, 3, possible=1)
+
+
+def test_right_merges_are_counted_among_sides_that_may_be_asked_about() -> None:
+    album = open_album([6, 2, 1], groups=[0, 0, 0, 1, 1, 1, -1, -1, -1])
+    assert count_merges(album) == 2
+    album.is_asked_about[6] = False
+    assert count_merges(album) == 1
