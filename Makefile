@@ -102,7 +102,7 @@ bench: $(VENV)/.commands
 		echo 'Name the InsightFace pack, or its folder: make bench PACK=buffalo_l' >&2; exit 2; \
 	fi; \
 	if [ -z "$$root" ]; then root=$(DEMO); $(PYTHON) -m jobs.demo "$$root"; fi; \
-	for script in $$(grep -l -e --photos bench/*.py); do \
+	for script in $$(grep -l __main__ $$(grep -l -e --photos bench/*.py)); do \
 		echo "== $$script"; \
 		$(PYTHON) -m bench.$$(basename "$$script" .py) --photos "$$root" --pack "$$PACK"; \
 	done

@@ -11,13 +11,13 @@ the share of ungrouped faces. In the baseline, each face is a person of its own.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import tempfile
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from bench.agreement import harmonic, score_bcubed, score_pairs
+from bench.labelled_faces import read_labels
 from bench.session import run_headcount
 from cluster.store.database.engine import Engine, begin
 from cluster.store.people.face_vectors import list_boxes
@@ -42,18 +42,6 @@ def main() -> None:
         print(f"{name:<24}{value}")
     if options.json:
         print(json.dumps(figures))
-
-
-def read_labels(file: Path, photos: Path) -> dict[str, str]:
-    """Return the identity of each labelled photo that exists, by its absolute path."""
-    with file.open(newline="") as lines:
-        rows = [(row["path"], row["identity"]) for row in csv.DictReader(lines)]
-    found = {}
-    for path, identity in rows:
-        for place in (photos / path, photos.parent / path):
-            if place.is_file():
-                found[str(place)] = identity
-    return found
 
 
 def read_persons(engine: Engine, session_id: int, pack: str) -> dict[str, int | None]:
@@ -87,30 +75,6 @@ def compare(
         "people": len({person for person in persons.values() if person is not None}),
         "identities": len(set(truth)),
     }
-
-
-def score_bcubed(truth: Sequence[object], found: Sequence[object]) -> tuple[float, float]:
-    """Return the BCubed precision and recall of the groups `found`."""
-    if not truth:
-        return 1.0, 1.0
-    both = Counter(zip(truth, found, strict=True))
-    true_sizes, found_sizes = Counter(truth), Counter(found)
-    precision = sum(n * n / found_sizes[group] for (_, group), n in both.items())
-    recall = sum(n * n / true_sizes[name] for (name, _), n in both.items())
-    return precision / len(truth), recall / len(truth)
-
-
-def score_pairs(truth: Sequence[object], found: Sequence[object]) -> float:
-    """Return the F measure over all pairs of faces in the same group."""
-    shared = sum(n * (n - 1) for n in Counter(zip(truth, found, strict=True)).values())
-    true_pairs = sum(n * (n - 1) for n in Counter(truth).values())
-    found_pairs = sum(n * (n - 1) for n in Counter(found).values())
-    return 2 * shared / (true_pairs + found_pairs) if true_pairs + found_pairs else 1.0
-
-
-def harmonic(precision: float, recall: float) -> float:
-    """Return the harmonic mean of precision and recall, the F measure."""
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 if __name__ == "__main__":
