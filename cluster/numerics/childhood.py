@@ -75,58 +75,59 @@ def find_childhoods(
     photos with a known time are left out. The order of equals follows the positions, so the answer
     is always the same.
     """
-    spans = [_find_span(one.days) for one in appearances]
+    spans = np.array([_find_span(one.days) for one in appearances]).reshape(-1, 2)
     found = []
-    for one, other, distance in _near_pairs(centroids, reach=reach, wide_reach=wide_reach):
-        left, right = spans[one], spans[other]
-        if left is None or right is None:
-            continue
-        first, second = (other, one) if right < left else (one, other)
-        likelihood = (
-            (wide_reach - distance)
-            / (wide_reach - reach)
-            * _succession(min(left, right), max(left, right))
-            * _apartness(appearances[one].image_ids, appearances[other].image_ids)
-        )
+    for one, other, likelihood in _list_likely(centroids, spans, reach, wide_reach):
+        first, second = (other, one) if tuple(spans[other]) < tuple(spans[one]) else (one, other)
+        images = appearances[one].image_ids, appearances[other].image_ids
+        likelihood *= _apartness(*images)
         if likelihood >= LEAST_LIKELIHOOD:
             found.append(Childhood(first, second, likelihood))
     return sorted(found, key=lambda pair: (-pair.likelihood, pair.first, pair.second))
 
 
-Span = tuple[float, float]
-"""The first and the last day."""
+Spans = npt.NDArray[np.float64]
+"""The first and the last day of each person, (p, 2); NaN without one."""
 
 
-def _find_span(days: Days) -> Span | None:
+def _list_likely(
+    centroids: npt.NDArray[np.float32], spans: Spans, reach: float, wide_reach: float
+) -> Iterator[tuple[int, int, float]]:
+    """Yield positions i < j and likeness times succession of each pair, where that suffices."""
+    for begin in range(0, len(centroids), _BLOCK):
+        products = centroids[begin : begin + _BLOCK] @ centroids[begin:].T
+        distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * products))
+        rows, others = np.nonzero((distances > reach) & (distances <= wide_reach))
+        is_pair = rows < others
+        rows, others = rows[is_pair], others[is_pair]
+        likeness = (wide_reach - distances[rows, others]) / (wide_reach - reach)
+        rows, others = rows + begin, others + begin
+        likelihoods = likeness * _succession(spans[rows], spans[others])
+        for pair in np.flatnonzero(likelihoods >= LEAST_LIKELIHOOD).tolist():
+            yield int(rows[pair]), int(others[pair]), float(likelihoods[pair])
+
+
+def _find_span(days: Days) -> tuple[float, float]:
+    """Return the first and the last day; NaN when there are too few."""
     if len(days) < FEWEST_PHOTOS:
-        return None
+        return math.nan, math.nan
     begins, ends = np.percentile(days, [EDGE_PERCENT, 100 - EDGE_PERCENT])
     return float(begins), float(ends)
 
 
-def _near_pairs(
-    centroids: npt.NDArray[np.float32], *, reach: float, wide_reach: float
-) -> Iterator[tuple[int, int, float]]:
-    """Yield positions i < j and the distance of each pair between both limits, block by block."""
-    for begin in range(0, len(centroids), _BLOCK):
-        block = centroids[begin : begin + _BLOCK]
-        products = block @ centroids.T
-        distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * products))
-        is_near = (distances > reach) & (distances <= wide_reach)
-        for row, other in np.argwhere(is_near).tolist():
-            if begin + row < other:
-                yield begin + row, other, float(distances[row, other])
-
-
-def _succession(earlier: Span, later: Span) -> float:
-    gap = later[0] - earlier[1]
-    if gap > LONGEST_GAP_DAYS:
-        return 0.0
-    if gap >= 0:
-        return math.exp(-gap / GAP_DAYS)
-    shorter = min(earlier[1] - earlier[0], later[1] - later[0])
-    shared = min(earlier[1], later[1]) - later[0]
-    return max(0.0, 1.0 - shared / shorter) if shorter > 0 else 0.0
+def _succession(one: Spans, other: Spans) -> npt.NDArray[np.float64]:
+    """Return the succession of each pair of spans, (k, 2) each; 0 without a span."""
+    is_later = one[:, 0] > other[:, 0]
+    earlier = np.where(is_later[:, None], other, one)
+    later = np.where(is_later[:, None], one, other)
+    gaps = later[:, 0] - earlier[:, 1]
+    shorter = np.minimum(earlier[:, 1] - earlier[:, 0], later[:, 1] - later[:, 0])
+    shared = np.minimum(earlier[:, 1], later[:, 1]) - later[:, 0]
+    overlapping = np.where(
+        shorter > 0, np.maximum(0.0, 1.0 - shared / np.where(shorter > 0, shorter, 1.0)), 0.0
+    )
+    apart = np.where(gaps > LONGEST_GAP_DAYS, 0.0, np.exp(-np.maximum(gaps, 0.0) / GAP_DAYS))
+    return np.nan_to_num(np.where(gaps >= 0, apart, overlapping), nan=0.0)
 
 
 def _apartness(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> float:

@@ -22,6 +22,10 @@ from cluster.numerics.suggestions import (
     find_sides,
 )
 
+CHILD_CHANCE = 0.1
+"""The chance of a yes for the likeliest pair. Likeness and time alone are weak: of 94 labelled pairs
+of people that were farther apart than the reach, none was one person (bench/peers.py)."""
+
 UNKNOWN_DAY = -(1 << 40)
 """The day of a photo whose time is not known."""
 
@@ -76,4 +80,6 @@ def _are_answered(
 def _describe(faces: FacesOfPeople, sides: Sides, pair: Childhood) -> Suggestion:
     one, two = sides.vectors[pair.first], sides.vectors[pair.second]
     distance = float(np.linalg.norm(one - two))
-    return describe_pair(faces, sides, pair.first, pair.second, figures=(distance, pair.likelihood))
+    return describe_pair(
+        faces, sides, pair.first, pair.second, figures=(distance, CHILD_CHANCE * pair.likelihood)
+    )

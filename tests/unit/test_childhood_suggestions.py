@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cluster.core.reach import Reach
@@ -74,6 +76,12 @@ def test_strangers_are_not_suggested() -> None:
 def test_an_answered_pair_is_not_suggested_again() -> None:
     faces, days = family()
     assert suggest(faces, days, np.array([[2, 1]])) == []
+
+
+def test_a_likely_face_is_asked_about_before_an_unlikely_child() -> None:
+    [child] = suggest(*family())
+    face = replace(child, first_code=5, second_code=-7, likelihood=0.95, settles=1)
+    assert join_suggestions([child], [face]) == [face, child]
 
 
 def test_the_likelier_of_two_suggestions_about_one_pair_is_kept() -> None:
