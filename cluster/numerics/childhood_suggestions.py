@@ -23,8 +23,8 @@ from cluster.numerics.suggestions import (
 )
 
 CHILD_CHANCE = 0.1
-"""The chance of a yes for the likeliest pair. Likeness and time alone are weak: of 94 labelled pairs
-of people that were farther apart than the reach, none was one person (bench/peers.py)."""
+"""The chance of a yes for the likeliest pair. Likeness and time alone are weak: of 94 pairs
+of people farther apart than the reach, whose labels are known, none was one person."""
 
 UNKNOWN_DAY = -(1 << 40)
 """The day of a photo whose time is not known."""
