@@ -17,9 +17,10 @@ from cluster.store.items.discovery import add_found
 from cluster.store.photos.library_moves import MovedLibrary, move_library
 from cluster.store.photos.missing import mark_files_missing
 from cluster.store.sessions.library_rows import find_library_id, get_library, list_libraries
-from cluster.store.sessions.session_locks import lock_session
+from cluster.store.sessions.session_locks import list_locked_sessions, lock_session
 from cluster.store.sessions.session_rows import create_session, get_session, move_session
 from tests.library import NOW, PACK, found, ids_of, run_session, start_session, train
+from tests.waiting import wait_until
 
 
 def paths_of(db: Session) -> list[str]:
@@ -103,9 +104,16 @@ def test_a_library_does_not_move_while_a_session_of_it_runs(engine: Engine) -> N
         move_session(db, session_id, Move.PAUSE, now=NOW)
     with lock_session(engine, session_id), begin(engine) as db, pytest.raises(SessionBusy):
         move_library(db, "/photos", "/new", now=NOW)
+    # The server ends the connection that held the lock a moment after it was closed.
+    wait_until(lambda: not list_locked(engine), "no session is locked")
     with begin(engine) as db:
         move_library(db, "/photos", "/new", now=NOW)
         assert get_session(db, session_id).root == "/new"
+
+
+def list_locked(engine: Engine) -> list[int]:
+    with begin(engine) as db:
+        return list(list_locked_sessions(db))
 
 
 def test_items_of_a_paused_session_are_at_the_new_place(db: Session) -> None:
