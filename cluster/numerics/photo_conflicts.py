@@ -124,6 +124,25 @@ class PhotoRules:
         found[(found >= 0) & is_junk[found]] = -1
         return found
 
+    def release_beside_placed(
+        self, person_ids: npt.NDArray[np.int64], is_placed: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """Return the people, int64 (n,), 0 for none, with nobody beside a face that a user placed.
+
+        A face that a user did not place leaves its person in a photo where the user placed another
+        face with this person, unless the two are plainly alike.
+        """
+        found = person_ids.copy()
+        order = np.lexsort((person_ids, self.photos))
+        order = order[person_ids[order] != 0]
+        is_same = (np.diff(self.photos[order]) == 0) & (np.diff(person_ids[order]) == 0)
+        for rows in np.split(order, np.flatnonzero(~is_same) + 1) if is_same.any() else ():
+            kept = rows[is_placed[rows]]
+            for row in rows[~is_placed[rows]] if len(kept) else ():
+                if not self.are_alike(np.array([row]), kept):
+                    found[row] = 0
+        return found
+
     def _sum_groups(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         order = np.argsort(labels, kind="stable")[int((labels < 0).sum()) :]
         starts = np.flatnonzero(np.diff(labels[order], prepend=-1))

@@ -30,7 +30,7 @@ from cluster.numerics.distinct import DistinctVectors
 from cluster.numerics.grouping import Faces, Grouping
 from cluster.numerics.grouping import group_faces as group
 from cluster.numerics.identities import match_identities
-from cluster.numerics.photo_conflicts import Apart
+from cluster.numerics.photo_conflicts import Apart, PhotoRules
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers
 from cluster.numerics.tiled_tree import LocalWorkers, Workers, span_vectors
@@ -152,19 +152,19 @@ def group_faces(
     faces, apart = RetryPolicy().run(partial(_load, engine, pack=pack))
     shown = ClusteringProgress(engine, progress, session_id, attempt, len(faces.face_ids))
     shown.begin()
-    grouped = group_vectors(
-        Faces(
-            center_vectors(faces.vectors, options.reach.center),
-            faces.image_ids,
-            faces.qualities >= options.min_quality,
-            Apart(apart.sides, apart.pairs),
-        ),
-        options,
-        shown=shown,
-        name=f"cluster[session={session_id}]",
+    compared = Faces(
+        center_vectors(faces.vectors, options.reach.center),
+        faces.image_ids,
+        faces.qualities >= options.min_quality,
+        Apart(apart.sides, apart.pairs),
     )
+    grouped = group_vectors(compared, options, shown=shown, name=f"cluster[session={session_id}]")
     labels = grouped.labels
-    person_ids = match_identities(labels, faces.person_ids, is_placed=faces.is_placed)
+    person_ids = PhotoRules(
+        compared.vectors, compared.photos, grouped.alike, compared.apart
+    ).release_beside_placed(
+        match_identities(labels, faces.person_ids, is_placed=faces.is_placed), faces.is_placed
+    )
     result = ClusteringResult(
         clusters_found=int(labels.max(initial=-1)) + 1,
         faces_clustered=int((labels >= 0).sum()),
@@ -214,10 +214,14 @@ def _commit(
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The group of each face, int64 (n,), -1 for none, and how alike one person's faces were."""
+    """The group of each face, int64 (n,), -1 for none, and how alike one person's faces were.
+
+    `alike` is the cosine from which two faces of one photo may be one person.
+    """
 
     labels: npt.NDArray[np.int64]
     same_person: str
+    alike: float
 
 
 def group_vectors(
@@ -242,7 +246,7 @@ def group_vectors(
     grouping = Grouping(reach, min_size=options.min_cluster_size)
     rounds = itertools.count(1)
     labels = group(faces, grouping, span=span, on_round=lambda: shown.round_done(next(rounds)))
-    return Grouped(labels, same_person)
+    return Grouped(labels, same_person, reach.alike)
 
 
 def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int]:

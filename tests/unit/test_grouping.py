@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cluster.core.reach import PackReach, Reach
 from cluster.numerics.grouping import Faces, Grouping, group_faces
-from cluster.numerics.photo_conflicts import Apart
+from cluster.numerics.photo_conflicts import Apart, PhotoRules
 from cluster.numerics.strangers import choose_reach, estimate_reach, sample_strangers
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 
@@ -204,3 +204,17 @@ def test_a_few_collages_do_not_change_what_strangers_say() -> None:
     assert plain is not None and with_collages is not None
     assert abs(plain.same - with_collages.same) < 0.05
     assert 0.2 < plain.join < plain.same < plain.core < plain.alike
+
+
+def test_beside_a_face_that_a_user_placed_nobody_else_in_the_photo_is_that_person() -> None:
+    vectors = np.concatenate([faces_of(1, 3), faces_of(2, 1), faces_of(3, 1)])
+    mirrored = normalize(vectors[3:4] + 0.002)
+    vectors = np.concatenate([vectors, mirrored])
+    photos = np.array([0, 1, 2, 2, 2, 2])
+    rules = PhotoRules(vectors, photos, REACH.alike, Apart.nobody(6))
+    people = np.array([7, 7, 7, 7, 0, 7])
+    is_placed = np.arange(6) == 3
+    found = rules.release_beside_placed(people, is_placed)
+    assert found.tolist() == [7, 7, 0, 7, 0, 7], "the mirror image stays"
+    nobody = np.zeros(6, bool)
+    assert rules.release_beside_placed(people, nobody).tolist() == people.tolist()
