@@ -41,7 +41,7 @@ from cluster.store.people.apart import ToldApart, load_apart
 from cluster.store.people.births import release_before_birth
 from cluster.store.people.face_vectors import FaceVectors, load_vectors
 from cluster.store.people.pack_carrying import carry_decisions
-from cluster.store.people.regrouping import assign_people
+from cluster.store.people.regrouping import assign_people, count_grouped
 from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.phase_rows import record_clustering, set_clustering
 from cluster.tasks.tiles import CPU_PLACE, RayWorkers, choose_place
@@ -144,7 +144,7 @@ def group_faces(
     options: ClusteringOptions,
     database_url: str,
     progress: ActorHandle,
-) -> ClusteringResult:
+) -> None:
     """Group the faces of a pack, match the groups to people, and commit people and result."""
     work_in_background()
     log_to_stderr()
@@ -159,23 +159,17 @@ def group_faces(
         Apart(apart.sides, apart.pairs),
     )
     grouped = group_vectors(compared, options, shown=shown, name=f"cluster[session={session_id}]")
-    labels = grouped.labels
     person_ids = PhotoRules(
         compared.vectors, compared.photos, grouped.alike, compared.apart
     ).release_beside_placed(
-        match_identities(labels, faces.person_ids, is_placed=faces.is_placed), faces.is_placed
+        match_identities(grouped.labels, faces.person_ids, is_placed=faces.is_placed),
+        faces.is_placed,
     )
-    result = ClusteringResult(
-        clusters_found=int(labels.max(initial=-1)) + 1,
-        faces_clustered=int((labels >= 0).sum()),
-        faces_ungrouped=int((labels < 0).sum()),
-        same_person=grouped.same_person,
-    )
-    settled = RetryPolicy().run(partial(_commit, shown, faces, person_ids, result, pack=pack))
-    if settled is not None:
-        shown.report(settled)
-    bind(__name__, session=session_id).info("faces grouped", **asdict(result))
-    return result
+    commit = partial(_commit, shown, faces, person_ids, grouped.same_person, pack=pack)
+    committed = RetryPolicy().run(commit)
+    if committed is not None:
+        shown.report(committed.settled)
+        bind(__name__, session=session_id).info("faces grouped", **asdict(committed.result))
 
 
 def _load(engine: Engine, *, pack: str) -> tuple[FaceVectors, ToldApart]:
@@ -185,15 +179,26 @@ def _load(engine: Engine, *, pack: str) -> tuple[FaceVectors, ToldApart]:
         return faces, load_apart(db, faces, pack=pack)
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The counts of the phase row, and the result that was written with them."""
+
+    settled: Settled
+    result: ClusteringResult
+
+
 def _commit(
     shown: ClusteringProgress,
     faces: FaceVectors,
     person_ids: npt.NDArray[np.int64],
-    result: ClusteringResult,
+    same_person: str,
     *,
     pack: str,
-) -> Settled | None:
-    """Write people and result in one transaction; return None if the attempt is not current."""
+) -> Committed | None:
+    """Write people and result in one transaction; return None if the attempt is not current.
+
+    The result counts the people as they are then, also those that users made or carried over.
+    """
     session_id, total = shown.session_id, len(faces.face_ids)
     with begin(shown.engine) as db:
         if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, shown.attempt):
@@ -208,8 +213,11 @@ def _commit(
         )
         carry_decisions(db, pack=pack, now=datetime.now(UTC))
         release_before_birth(db, pack=pack)
+        counts = count_grouped(db, pack=pack)
+        result = ClusteringResult(counts.people, counts.faces, counts.ungrouped, same_person)
         record_clustering(db, session_id, result)
-        return set_clustering(db, session_id, current=total, total=total, step=None)
+        settled = set_clustering(db, session_id, current=total, total=total, step=None)
+        return Committed(settled, result)
 
 
 @dataclass(frozen=True, slots=True)

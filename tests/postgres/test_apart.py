@@ -7,16 +7,18 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from cluster.core.changes import Elsewhere
 from cluster.core.reach import Reach
 from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.identities import match_identities
 from cluster.numerics.photo_conflicts import Apart
 from cluster.store.database.engine import begin
 from cluster.store.people.apart import load_apart
+from cluster.store.people.face_moves import move_ungrouped_faces
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.people.people_list import get_person
 from cluster.store.people.person_edits import merge_people
-from cluster.store.people.regrouping import assign_people
+from cluster.store.people.regrouping import assign_people, count_grouped
 from cluster.store.people.undo_log import undo_change
 from tests.library import NOW, PACK
 from tests.people import people_of_faces
@@ -108,3 +110,18 @@ def test_a_merge_by_hand_is_stronger_than_the_no_until_it_is_undone(
         now_at = group_again(db)
         assert now_at[twins.face_ids[0]] == one
         assert now_at[twins.face_ids[3]] == other
+
+
+def test_the_result_counts_the_people_whom_a_user_made_too(engine: Engine, twins: Circle) -> None:
+    with begin(engine) as db:
+        group_again(db)
+        before = count_grouped(db, pack=PACK)
+        two = twins.face_ids[:2]
+        db.execute(
+            text("UPDATE face SET person_id = NULL WHERE id = ANY(:ids)"), {"ids": list(two)}
+        )
+        move_ungrouped_faces(db, two, to=Elsewhere.NEW, pack=PACK, now=NOW)
+        group_again(db)
+        after = count_grouped(db, pack=PACK)
+        assert after.people == before.people + 1
+        assert after.faces + after.ungrouped == before.faces + before.ungrouped == 8

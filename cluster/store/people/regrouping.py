@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -53,6 +54,23 @@ _COUNT = text(
 )
 
 
+_COUNT_GROUPED = text(
+    """
+    SELECT count(DISTINCT person_id), count(person_id), count(*) - count(person_id)
+    FROM face WHERE pack = :pack AND verdict IS NULL
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedCounts:
+    """The numbers of people with faces, of faces that belong to one, and of ungrouped faces."""
+
+    people: int
+    faces: int
+    ungrouped: int
+
+
 def assign_people(
     db: Session,
     *,
@@ -81,6 +99,14 @@ def assign_people(
     db.execute(_PLACE, {"pack": pack})
     db.execute(_DELETE_EMPTY, {"pack": pack})
     return int(db.execute(_COUNT, {"pack": pack}).scalar_one())
+
+
+def count_grouped(db: Session, *, pack: str) -> GroupedCounts:
+    """Return how many people of the pack have faces, and how many faces have a person or none.
+
+    Faces with a verdict are not counted.
+    """
+    return GroupedCounts(*db.execute(_COUNT_GROUPED, {"pack": pack}).one())
 
 
 def _create_people(
