@@ -16,10 +16,12 @@ CHILD_SHARE = 0.5
 class Reach:
     """The cosines of a pack.
 
-    Faces whose steps are all at least `core` alike are one person. Two groups are one person when
-    their mean directions are at least `same` alike. A single face joins a group whose direction is
-    at least `join`, and `margin` more than to any other group. Two faces of one photo are one
-    person only when they are at least `alike`: a collage, a mirror, a picture in the picture.
+    * `core`: faces that are linked by pairs with at least this cosine are one person.
+    * `same`: two groups are merged when the cosine of their mean directions is at least this.
+    * `join`: a single face joins the group whose direction has at least this cosine, if the cosine
+      with every other group is smaller by `margin` or more.
+    * `alike`: two faces in one photo are one person only with at least this cosine, as in a
+      collage, a mirror, or a picture within the picture.
     """
 
     core: float
@@ -46,10 +48,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class PackReach:
-    """The reach of a pack by its name: measured beforehand, or a guess that a library corrects.
+    """The reach of the pack of this name: measured, or a guess that the library itself corrects.
 
-    `center` is subtracted from the vectors first: the direction that all faces share, empty for
-    none.
+    `center` is the mean of all faces of the pack. It is subtracted from each vector before vectors
+    are compared; empty if nothing is subtracted.
     """
 
     reach: Reach
