@@ -79,6 +79,7 @@ class SkipReason(StrEnum):
     UNCHANGED = "unchanged"
     SAME_PICTURE = "same_picture"
     UNREADABLE = "unreadable"
+    COMPANION = "companion"
 
     @property
     def words(self) -> str:
@@ -92,6 +93,7 @@ _SKIP_WORDS = {
     SkipReason.UNCHANGED: "unchanged",
     SkipReason.SAME_PICTURE: "the picture is unchanged",
     SkipReason.UNREADABLE: "unchanged, unreadable: ",
+    SkipReason.COMPANION: "another file of ",
 }
 
 

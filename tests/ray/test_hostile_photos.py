@@ -32,6 +32,7 @@ from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.packs.detector import DetectorOptions
 from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
+from cluster.vision.packs.pack_reaches import find_reach
 from tests.conftest import PROJECT_DIR
 from tests.hostile import MANY_SCANS, SIDE_PX, Unlimited, make_many_scans
 from tests.item_states import count_items_by_state
@@ -118,7 +119,7 @@ def make_plan(engine: Engine, database_url: str, session_id: int, log: Path) -> 
         detector=detector,
         copies=None,
         workers=WorkerOptions(training_batch=3, detection_batch=3, detectors=1),
-        clustering=ClusteringOptions(),
+        clustering=ClusteringOptions(find_reach(BUNDLED)),
     )
 
 

@@ -27,6 +27,7 @@ from sqlalchemy.orm import DeclarativeBase
 from cluster.core.changes import Answer, ChangeKind
 from cluster.core.faces import FaceVerdict
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
+from cluster.core.timing import Scope
 
 
 def _check_name(check: Constraint, table: Any) -> str:
@@ -76,7 +77,7 @@ class Table(DeclarativeBase):
             kind: _values(kind)
             for kind in (
                 *(SessionStatus, PhaseName, PhaseStatus, ItemState, SkipReason),
-                *(ChangeKind, FaceVerdict, Answer),
+                *(ChangeKind, FaceVerdict, Answer, Scope),
             )
         },
         int: BigInteger(),

@@ -50,9 +50,9 @@ class Person(Table):
 class Face(Table):
     """One face in one photo, found with one pack; coordinates in upright full-size pixels.
 
-    `sharpness` is None for a face that an earlier version found. A face with a `verdict` belongs to
-    no person. The indexes serve to count people, to find the best face of a person, and the
-    ungrouped faces.
+    `sharpness` is None for a face that an earlier version found; `time_s` is the place of a face in
+    a film, None in a photo. A face with a `verdict` belongs to no person. The indexes serve to
+    count people, to find the best face of a person, and the ungrouped faces.
     """
 
     __tablename__ = "face"
@@ -68,6 +68,7 @@ class Face(Table):
     score: Mapped[float]
     quality: Mapped[float]
     sharpness: Mapped[float | None]
+    time_s: Mapped[float | None]
     embedding: Mapped[Any] = mapped_column(VECTOR())
     crop: Mapped[bytes]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))

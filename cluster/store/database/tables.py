@@ -21,13 +21,15 @@ from cluster.store.database.people_tables import Person as Person
 from cluster.store.database.people_tables import PersonChange as PersonChange
 from cluster.store.database.people_tables import PersonChangeFace as PersonChangeFace
 from cluster.store.database.people_tables import PersonChangePerson as PersonChangePerson
+from cluster.store.database.promise_tables import Notification as Notification
+from cluster.store.database.promise_tables import SessionSample as SessionSample
 
 PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in QUARTER_SHIFTS)
 """The quarters of a pHash as SQL; similar pHashes share one (cluster/core/duplicates.py)."""
 
 
 class Image(Table):
-    """A photo: a picture, independent of its files.
+    """A photo: a picture, independent of its files. A film is one too, with a `duration_s`.
 
     `content` is the digest of the picture without its metadata, None for a picture that an earlier
     version read, until it is read again. `orientation` is the EXIF orientation by which pixels,
@@ -44,6 +46,7 @@ class Image(Table):
     width: Mapped[int]
     height: Mapped[int]
     taken_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
+    duration_s: Mapped[float | None]
     phash: Mapped[int]
     dhash: Mapped[bytes]
     blocks: Mapped[bytes] = mapped_column(server_default=text("''"))
@@ -74,7 +77,8 @@ class File(Table):
     true, they belong to the content that was read: to the bytes with this `sha256` and the photo,
     or to content that is `unreadable` for this reason. A path may be longer than an index entry, so
     its SHA-256 is unique instead. When another picture takes the place of a photo, the old row is
-    `superseded`.
+    `superseded`. A `companion` belongs to a photo that another file shows: the raw file of a JPEG,
+    the film of a live photo.
     """
 
     __tablename__ = "file"
@@ -93,6 +97,7 @@ class File(Table):
     )
     missing_since: Mapped[datetime | None]
     superseded: Mapped[bool] = mapped_column(server_default=text("false"))
+    companion: Mapped[bool] = mapped_column(server_default=text("false"))
 
     __table_args__ = (
         Index("uq_file_path", "path_sha256", unique=True, postgresql_where=text("NOT superseded")),
@@ -146,6 +151,10 @@ class SessionPhase(Table):
 
     `unchanged` counts finished items that took no time in this attempt; rates leave them out.
     `high_water_mark` is the highest count shown in this attempt, including photos in flight.
+    `active_s` is how long the phase has worked in this attempt, without pauses. `pixels` and
+    `bytes` are those of the items it worked on, `waited_s` how long its workers waited for the
+    database, and `workers` the most that worked at once. `people_gained`, `people_lost` and
+    `people_split` say what this session's grouping did to the people there were before it.
     """
 
     __tablename__ = "session_phase"
@@ -173,6 +182,14 @@ class SessionPhase(Table):
     faces_clustered: Mapped[int | None]
     faces_ungrouped: Mapped[int | None]
     same_person: Mapped[str | None]
+    active_s: Mapped[float] = mapped_column(server_default="0")
+    pixels: Mapped[int] = mapped_column(server_default="0")
+    bytes: Mapped[int] = mapped_column(server_default="0")
+    waited_s: Mapped[float] = mapped_column(server_default="0")
+    workers: Mapped[int] = mapped_column(server_default="0")
+    people_gained: Mapped[int | None]
+    people_lost: Mapped[int | None]
+    people_split: Mapped[int | None]
 
     __table_args__ = (
         CheckConstraint(
