@@ -33,6 +33,8 @@ from cluster.core.progress import (
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.logs import log_to_stderr
+from cluster.notifying.options import NotifyOptions
+from cluster.notifying.sender import Sender
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import build_engine
 from cluster.store.database.progress_versions import next_first_version
@@ -254,6 +256,7 @@ class ProgressActor(Progress):
         *,
         namespace: str,
         data_dir: Path,
+        read_notify: Callable[[], NotifyOptions] | None = None,
     ) -> None:
         log_to_stderr()
         engine = build_engine(database_url, pool_size=2)
@@ -278,6 +281,17 @@ class ProgressActor(Progress):
         threading.Thread(target=watch.run, name="watch", daemon=True).start()
         measure = partial(measure_for_ever, context.current_actor.measure.remote)
         threading.Thread(target=measure, name="measure", daemon=True).start()
+        if read_notify is not None:
+            send = partial(send_notices, database_url, read_notify)
+            threading.Thread(target=send, name="notify", daemon=True).start()
+
+
+def send_notices(database_url: str, read_notify: Callable[[], NotifyOptions]) -> None:
+    """Send the messages about the ends of sessions, for ever, on a connection of their own.
+
+    What `read_notify` returns holds secrets, so it is read in this process.
+    """
+    Sender(build_engine(database_url, pool_size=1), read_notify()).run()
 
 
 def measure_for_ever(measure: Callable[[], object]) -> None:
@@ -288,16 +302,26 @@ def measure_for_ever(measure: Callable[[], object]) -> None:
 
 
 def start_progress_actor(
-    database_url: str, *, weights: Mapping[PhaseName, float], namespace: str, data_dir: Path
+    database_url: str,
+    *,
+    weights: Mapping[PhaseName, float],
+    namespace: str,
+    data_dir: Path,
+    read_notify: Callable[[], NotifyOptions] | None = None,
 ) -> ActorHandle:
     """Return the ProgressActor of `namespace`, which is started if there is none yet.
 
-    Its snapshots are below `data_dir`.
+    Its snapshots are below `data_dir`. It sends the messages about the ends of sessions as
+    `read_notify` says, which it calls in its own process; without it, it sends none.
     """
     actor = cast(Any, ProgressActor).options(
         name=ACTOR_NAME, namespace=namespace, lifetime="detached", get_if_exists=True
     )
     handle: ActorHandle = actor.remote(
-        database_url, dict(weights), namespace=namespace, data_dir=data_dir
+        database_url,
+        dict(weights),
+        namespace=namespace,
+        data_dir=data_dir,
+        read_notify=read_notify,
     )
     return handle
