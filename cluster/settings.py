@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_split_list)] = []
     ray_address: str | None = None
     serve_enabled: bool = True
+    main_bar: Literal["work", "time"] = "work"
 
     notify: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split_words)] = []
     notify_secret: SecretStr | None = None

@@ -136,6 +136,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         data_dir=settings.data_dir,
         weights=weights,
         channels=tuple(channel.name for channel in make_notify_options(settings).channels),
+        main_bar=settings.main_bar,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path as FolderPath
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Path, Request
 
@@ -66,8 +66,8 @@ class AppParts:
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
     `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
     are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
-    this machine keep decoded photos. `channels` are the names of those that are told of the end of
-    a session.
+    this machine keep decoded photos. `main_bar` is what the page's main bar shows. `channels` are
+    the names of those that are told of the end of a session.
     """
 
     engine: Engine
@@ -90,6 +90,7 @@ class AppParts:
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     channels: tuple[str, ...] = ()
+    main_bar: Literal["work", "time"] = "work"
     now: Callable[[], datetime] = utc_now
 
     @property

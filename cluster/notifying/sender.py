@@ -6,6 +6,7 @@ often the process is killed, and twice only if the process dies between sending 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from cluster.logs import bind
 from cluster.notifying.delivery_process import Delivery, deliver
 from cluster.notifying.kept_channels import forget_channels, read_channels
 from cluster.notifying.options import NotifyOptions
-from cluster.store.database.engine import Engine, begin
+from cluster.store.database.engine import Engine, begin, build_engine
 from cluster.store.sessions.notification_rows import (
     claim_notification,
     count_due,
@@ -32,6 +33,8 @@ TIDY_INTERVAL_S = 60.0
 
 Send = Callable[[Channel, Notice], str | None]
 """Sends a notice and returns None, or why it was not sent."""
+
+ReadOptions = Callable[[], NotifyOptions]
 
 logger = bind(__name__)
 
@@ -118,3 +121,15 @@ class Sender:
             text=say_notice(notice),
         )
         return deliver(delivery, environment=self.options.environment)
+
+
+def start_sending(database_url: str, read_options: ReadOptions) -> None:
+    """Start a thread that sends what becomes due, on a connection of its own.
+
+    The options hold secrets, so they are read here and not handed over.
+    """
+
+    def send() -> None:
+        Sender(build_engine(database_url, pool_size=1), read_options()).run()
+
+    threading.Thread(target=send, name="notify", daemon=True).start()
