@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cluster.core.errors import BadSetting
-from cluster.core.notices import DRAIN_S, Channel, check_channel
+from cluster.core.errors import BadSetting, DatabaseUnavailable
+from cluster.core.notices import DRAIN_S, WEBHOOK, Channel, check_channel
 from cluster.notify_settings import make_notify_options
 from cluster.notifying.delivery_process import Delivery, deliver
 from cluster.notifying.kept_channels import keep_channels
@@ -13,7 +13,11 @@ from cluster.notifying.options import NotifyOptions
 from cluster.notifying.sender import Sender
 from cluster.settings import Settings
 from cluster.store.database.engine import Engine, begin
-from cluster.store.sessions.notification_rows import set_channels
+from cluster.store.sessions.notification_rows import (
+    NotificationInfo,
+    list_notifications,
+    set_channels,
+)
 from jobs.command import say
 from jobs.interrupts import Interrupt
 from jobs.runtime import Runtime
@@ -68,18 +72,29 @@ def announce_to(
 def send_what_is_due(runtime: Runtime, session_id: int, *, interrupt: Interrupt) -> None:
     """Send the messages of a session that has ended, for some seconds at most.
 
-    The user is told when one is left; the next run sends it. Ctrl-C ends the waiting.
+    The user is told which were not sent, and why. Ctrl-C ends the waiting.
     """
     sender = Sender(runtime.engine, make_notify_options(runtime.settings))
     was_told_to_end = interrupt.is_set
-    left = sender.drain(
-        session_id,
-        timeout_s=BRIEF_S if was_told_to_end else DRAIN_S,
-        is_cut_off=lambda: interrupt.is_set and not was_told_to_end,
-    )
-    if left:
-        say(
-            f"{left} message(s) about the end of session {session_id} could not be sent yet; the "
-            "next run tries again."
+    try:
+        sender.drain(
+            session_id,
+            timeout_s=BRIEF_S if was_told_to_end else DRAIN_S,
+            is_cut_off=lambda: interrupt.is_set and not was_told_to_end,
         )
-    sender.tidy()
+        sender.tidy()
+        with begin(runtime.engine) as db:
+            unsent = [one for one in list_notifications(db, session_id) if one.sent_at is None]
+    except DatabaseUnavailable as error:
+        say(f"Messages about the end of the session are left to the next run. {error}")
+        return
+    for message in unsent:
+        say(describe_unsent(message))
+
+
+def describe_unsent(message: NotificationInfo) -> str:
+    """Return one line about a message that was not sent: to what kind of channel, and why."""
+    what = "webhook" if message.kind == WEBHOOK else f"receiver by {message.kind}"
+    why = message.error or "there was no time for it"
+    next_try = "The next run tries again." if message.next_try_at else "No more tries are made."
+    return f"A {what} was not told that the session is {message.status}: {why}. {next_try}"

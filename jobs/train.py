@@ -191,7 +191,7 @@ def run(settings: Settings, request: Request) -> int:
         if request.if_waiting and status not in BEGINNINGS:
             console.print(f"Session {session.id} is {status}; it does not wait for this job.")
             return EXIT_CODES[status]
-        announce_to(engine, session.id, settings, request.channels)
+        retry.run(partial(announce_to, engine, session.id, settings, request.channels))
         stack.enter_context(interrupt.caught())
         runtime = stack.enter_context(open_runtime(settings, url=url, engine=engine))
         # Installed again, because Ray replaces the handler of SIGTERM when it starts.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from cluster.store.server.server_files import ServerFiles
+from tests.commit_slots import CommitSlots
 from tests.headcount import Headcount
 from tests.receiver import Receiver, receiving
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -25,6 +30,14 @@ def receiver() -> Iterator[Receiver]:
 def run(headcount: Headcount) -> Headcount:
     headcount.extra |= {"HEADCOUNT_SERVE_ENABLED": "false", "HEADCOUNT_NOTIFY_PRIVATE": "true"}
     return headcount
+
+
+def hold_commits(run: Headcount) -> CommitSlots | None:
+    """Let none of the run's workers commit; None as long as there is no database."""
+    try:
+        return CommitSlots(ServerFiles.under(run.data_dir).url())
+    except psycopg.OperationalError:
+        return None
 
 
 def find_token(folder: Path) -> list[str]:
@@ -76,6 +89,30 @@ def test_what_a_killed_run_may_not_have_sent_is_sent_by_the_next_with_the_same_i
     assert find_token(run.data_dir) == []
     _, told = run.run("--json", job="doctor")
     assert TOKEN not in told
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "statuses"),
+    [(signal.SIGTERM, 3, ["paused", "completed"]), (signal.SIGINT, 130, ["completed"])],
+)
+def test_a_pause_is_told_unless_the_user_made_it(
+    demo_library: Path,
+    run: Headcount,
+    receiver: Receiver,
+    number: int,
+    code: int,
+    statuses: list[str],
+) -> None:
+    run.extra["HEADCOUNT_NOTIFY"] = f"{receiver.url}/{TOKEN}"
+    process = run.start("--root", str(demo_library))
+    slots = wait_until(lambda: hold_commits(run), "there is a database")
+    slots.let_through(1, until="training")
+    process.send_signal(number)
+    slots.free_all()
+    output = process.communicate()[0]
+    assert process.returncode == code, output
+    assert run.run("--root", str(demo_library))[0] == 0
+    assert [post.json["status"] for post in receiver.posts] == statuses
 
 
 @pytest.mark.parametrize(

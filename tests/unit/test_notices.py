@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -25,6 +26,8 @@ from cluster.core.notices import (
 from cluster.core.sessions import SessionStatus
 from cluster.notifying.apprise_channels import redact
 from cluster.settings import load_settings, settings_as_environment, settings_as_options
+from cluster.store.sessions.notification_rows import NotificationInfo
+from jobs.announcing import describe_unsent
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECRET_URL = "https://hooks.example/services/T0KEN"
@@ -117,6 +120,25 @@ def test_what_apprise_says_loses_every_part_of_the_url() -> None:
     said = redact("Failed: me@ntfy.example/topic-1, pass@word, tok_99, error=401", url)
     assert "error=401" in said
     assert not [part for part in ("ntfy.example", "topic-1", "word", "tok_99") if part in said]
+
+
+def test_a_command_says_which_message_was_not_sent_and_why() -> None:
+    message = NotificationInfo(
+        session_id=7,
+        status=SessionStatus.FAILED,
+        channel=Channel(SECRET_URL).name,
+        tries=1,
+        created_at=NOW,
+        sent_at=None,
+        next_try_at=NOW,
+        error="it answered 500",
+    )
+    said = describe_unsent(message)
+    assert said == (
+        "A webhook was not told that the session is failed: it answered 500. "
+        "The next run tries again."
+    )
+    assert "No more tries are made." in describe_unsent(replace(message, next_try_at=None))
 
 
 @pytest.mark.parametrize(
