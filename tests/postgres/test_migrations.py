@@ -221,6 +221,7 @@ ADDED_SINCE_0007 = {
     "file": {"companion": False},
     "face": {"time_s": None},
     "image": {"duration_s": None},
+    "training_session": {"active_s": 0, "time_percentage": 0},
     "session_phase": dict.fromkeys(("active_s", "pixels", "bytes", "waited_s", "workers"), 0)
     | dict.fromkeys(("people_gained", "people_lost", "people_split")),
 }
