@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,6 @@ from rich.console import Console
 from cluster.core.errors import (
     BadRoot,
     BadSetting,
-    DatabaseUnavailable,
-    DatabaseUnusable,
     HeadcountError,
     IllegalMove,
     PackNotFound,
@@ -33,7 +31,7 @@ from cluster.core.errors import (
     RootNotFound,
     SessionBusy,
 )
-from cluster.core.paths import path_to_text
+from cluster.core.notices import Channel
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
 from cluster.environment import submission_id_from_environment
@@ -41,20 +39,20 @@ from cluster.pipeline.plan import Plan
 from cluster.pipeline.run import BEGINNINGS, claim_session, fail_run, run_session
 from cluster.pipeline.workers import WorkerPool
 from cluster.settings import Settings, check_exposure, load_settings
-from cluster.store.condition import look_at_embedded
 from cluster.store.database.engine import Engine, begin
-from cluster.store.sessions.library_rows import explain_bad_root
 from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_locks import SessionLock, lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
 from cluster.vision.packs.pack_files import Pack, resolve_pack
 from cluster.vision.sources.library_walk import check_root
+from jobs.announcing import announce_to, check_channels, send_what_is_due
 from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.interrupts import Interrupt
 from jobs.local_ray import named_address
 from jobs.plans import (
     choose_session,
     describe_plan,
+    explain_root,
     make_plan,
     normalise_root,
     open_pack,
@@ -90,6 +88,7 @@ class Request:
     if_waiting: bool = False
     keep: bool = False
     pack: Pack | None = None
+    channels: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,8 @@ def read_and_run(options: argparse.Namespace) -> int:
     settings = load_settings(config=options.config, options={"pack": options.pack})
     if named_address(settings) is None and settings.serve_enabled:
         check_exposure(settings)
-    return run(settings, check_request(options, settings))
+    channels = check_channels(settings, options.notify)
+    return run(settings, replace(check_request(options, settings), channels=channels))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -142,6 +142,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--if-waiting",
         action="store_true",
         help="with --resume, for jobs: only if the session still waits for its job",
+    )
+    parser.add_argument(
+        "--notify",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a URL to tell of the end; repeatable",
     )
     parser.add_argument("--keep", action="store_true", help="keep serving when the session ends")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
@@ -169,21 +176,6 @@ def check_request(options: argparse.Namespace, settings: Settings) -> Request:
     return Request(root, options.name, keep=options.keep, pack=pack)
 
 
-def explain_root(settings: Settings, error: BadRoot) -> BadRoot:
-    """Return the error about an absent or empty root, extended by the number of known photos.
-
-    No database is created for that. When the database cannot be read, the error stays as it is.
-    """
-    try:
-        is_embedded = settings.database_url is None
-        if is_embedded and not look_at_embedded(settings.data_dir).is_made:
-            return error
-        with open_database(settings) as (_, engine), begin(engine) as db:
-            return explain_bad_root(db, error, path_to_text(error.root))
-    except (DatabaseUnavailable, DatabaseUnusable, OSError):
-        return error
-
-
 def run(settings: Settings, request: Request) -> int:
     """Open the database and Ray, run the session, and return the exit code."""
     console = Console(highlight=False)
@@ -199,6 +191,7 @@ def run(settings: Settings, request: Request) -> int:
         if request.if_waiting and status not in BEGINNINGS:
             console.print(f"Session {session.id} is {status}; it does not wait for this job.")
             return EXIT_CODES[status]
+        retry.run(partial(announce_to, engine, session.id, settings, request.channels))
         stack.enter_context(interrupt.caught())
         runtime = stack.enter_context(open_runtime(settings, url=url, engine=engine))
         # Installed again, because Ray replaces the handler of SIGTERM when it starts.
@@ -248,6 +241,7 @@ def run_to_the_end(run: Run) -> int:
     """Run the session, keep serving if requested, and return the exit code."""
     run.runtime.retry.run(partial(name_job, run.runtime.engine, run.session.id))
     status = run_watched(run)
+    send_what_is_due(run.runtime, run.session.id, interrupt=run.interrupt)
     if run.keeps_serving:
         wait_for_interrupt(run)
     elif run.interrupt.is_set and status is SessionStatus.PAUSED:
@@ -314,7 +308,13 @@ def run_with_workers(
         while not interrupt.is_set and not pool.wait_until_ready(timeout_s=READY_POLL_S):
             pass
         with show_live(ask, stream=sys.stdout):
-            return run_session(plan, pool, is_interrupted=lambda: interrupt.is_set, lock=lock)
+            return run_session(
+                plan,
+                pool,
+                is_interrupted=lambda: interrupt.is_set,
+                lock=lock,
+                is_users=lambda: interrupt.is_users,
+            )
     finally:
         pool.stop()
 

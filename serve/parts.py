@@ -66,7 +66,8 @@ class AppParts:
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
     `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
     are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
-    this machine keep decoded photos. `main_bar` is what the page's main bar shows.
+    this machine keep decoded photos. `main_bar` is what the page's main bar shows. `channels` are
+    the names of those that are told of the end of a session.
     """
 
     engine: Engine
@@ -88,6 +89,7 @@ class AppParts:
     suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    channels: tuple[str, ...] = ()
     main_bar: Literal["work", "time"] = "work"
     now: Callable[[], datetime] = utc_now
 
