@@ -29,12 +29,16 @@ class History:
     second: int
 
 
-def fill_history(engine: Engine, *, pack: str = PACK) -> History:
-    """Run two sessions of 40 photos each; the second had larger photos and four failures."""
+def fill_history(engine: Engine, *, pack: str = PACK, letters: str = "ab") -> History:
+    """Run two sessions of 40 photos each; the second had larger photos and four failures.
+
+    The names of the photos begin with these letters.
+    """
+    one, two = letters
     with begin(engine) as db:
-        first = run_measured(db, "a", active_s=20.0, pixels=4_000_000)
+        first = run_measured(db, one, active_s=20.0, pixels=4_000_000)
     with begin(engine) as db:
-        second = run_measured(db, "b", active_s=40.0, pixels=8_000_000, failed=FAILED, pack=pack)
+        second = run_measured(db, two, active_s=40.0, pixels=8_000_000, failed=FAILED, pack=pack)
     return History(first, second)
 
 
