@@ -1,7 +1,7 @@
 // The comparison of two sessions in words. Pure: the server's answer in, text out.
 
 import { titleOf } from "/static/say.js";
-import { count, number } from "/static/words.js";
+import { STATUS_WORDS, count, number } from "/static/words.js";
 
 const TOLD_FROM = 1.15; // as the server's: a smaller difference is none
 
@@ -80,12 +80,14 @@ const facesEach = ({ faces, processed }) => figure(processed ? faces / processed
 /** @type {(phase: PhaseFiguresBody) => string} */
 const sayFailed = ({ failed, worked }) => `${number(failed)} of ${number(worked)}`;
 
-// What is to be known before the numbers are: that unlike things are compared.
+// What is to be known before the numbers are: that unlike things are compared, or not whole ones.
 /** @type {(body: Pick<ComparisonBody, "this" | "other" | "isSamePack" | "isSameLibrary">) => string} */
 export function sayDifferences({ this: mine, other, isSamePack, isSameLibrary }) {
   const said = [
     isSameLibrary ? null : `They are over different libraries: ${mine.rootPath}, and ${other.rootPath}.`,
     isSamePack ? null : `Their packs differ: ${mine.pack}, and ${other.pack}.`,
+    ...[mine, other].map((session) => (session.status === "completed" ? null
+      : `${nameOf(session)} is not complete (${STATUS_WORDS[session.status].toLowerCase()}): its numbers are of a part.`)),
   ];
   return said.filter(Boolean).join(" ");
 }

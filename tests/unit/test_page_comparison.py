@@ -179,14 +179,28 @@ def test_the_table_of_a_chart_has_the_mean_of_each_part(
     assert told == pytest.approx(whole, rel=1e-6, abs=1e-6)
 
 
-def test_sessions_over_other_libraries_or_with_other_packs_are_said_to_be(page: Page) -> None:
-    body = {
-        "this": {"rootPath": "/a", "pack": "one"}, "other": {"rootPath": "/b", "pack": "two"},
-        "isSamePack": False, "isSameLibrary": False,
-    }  # fmt: skip
-    said = page.call("compare_words.js", "sayDifferences", body)
-    assert (
-        said == "They are over different libraries: /a, and /b. Their packs differ: one, and two."
+def test_what_makes_two_sessions_unlike_is_said_before_their_numbers(page: Page) -> None:
+    def say_differences(**of_other: Any) -> Any:
+        this = {
+            "sessionId": 2,
+            "name": None,
+            "rootPath": "/a",
+            "pack": "one",
+            "status": "completed",
+        }
+        other = {**this, "sessionId": 1, **of_other}
+        body = {
+            "this": this,
+            "other": other,
+            "isSamePack": this["pack"] == other["pack"],
+            "isSameLibrary": this["rootPath"] == other["rootPath"],
+        }
+        return page.call("compare_words.js", "sayDifferences", body)
+
+    assert say_differences() == ""
+    assert say_differences(rootPath="/b", pack="two") == (
+        "They are over different libraries: /a, and /b. Their packs differ: one, and two."
     )
-    alike = {**body, "isSamePack": True, "isSameLibrary": True}
-    assert page.call("compare_words.js", "sayDifferences", alike) == ""
+    assert say_differences(status="paused", name="Summer") == (
+        "Summer (session 1) is not complete (paused): its numbers are of a part."
+    )

@@ -15,7 +15,7 @@ const MOST = 500;
 export async function showComparison({ params: [id], query, signal }) {
   /** @type {[SessionBody, SessionBody[]]} */
   const [session, others] = await Promise.all([getJson(`/training/${id}`, { signal }), loadOthers(id, signal)]);
-  const otherId = query.get("with") ?? findBefore(session, others)?.sessionId;
+  const otherId = query.get("with") || findBefore(session, others)?.sessionId;
   setTitle(`${nameOf(session)} compared`);
   const head = [
     make("p", { class: "crumbs" }, make("a", { href: "#/" }, "Sessions"), " · ",
