@@ -133,6 +133,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         suggestions=SuggestionLists(min_quality=settings.min_quality),
         data_dir=settings.data_dir,
         weights=weights,
+        main_bar=settings.main_bar,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path as FolderPath
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Path, Request
 
@@ -66,7 +66,7 @@ class AppParts:
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
     `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
     are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
-    this machine keep decoded photos.
+    this machine keep decoded photos. `main_bar` is what the page's main bar shows.
     """
 
     engine: Engine
@@ -88,6 +88,7 @@ class AppParts:
     suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    main_bar: Literal["work", "time"] = "work"
     now: Callable[[], datetime] = utc_now
 
     @property

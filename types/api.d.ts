@@ -96,6 +96,8 @@ interface CountsBody {
   total: number;
   percentage: number;
   etaSeconds: number | null;
+  etaLow: number | null;
+  etaHigh: number | null;
   imagesPerMinute: number | null;
   processed: number;
   skipped: number;
@@ -205,6 +207,17 @@ interface JudgedBody {
   changeId: number | null;
 }
 
+interface JudgementBody {
+  scope: Scope;
+  seconds: number;
+  moments: number;
+  promises: number;
+  held: number;
+  covered: number;
+  medianError: number | null;
+  ninthDecileError: number | null;
+}
+
 interface LastSessionBody {
   sessionId: number;
   status: SessionStatus;
@@ -259,7 +272,11 @@ interface MovedBody {
 
 interface OverallBody {
   percentage: number;
+  timePercentage: number;
+  counting: boolean;
   etaSeconds: number | null;
+  etaLow: number | null;
+  etaHigh: number | null;
   currentPhase: PhaseName | null;
 }
 
@@ -420,10 +437,26 @@ interface ProgressBody {
   phases: PhasesBody;
 }
 
+interface PromiseBody {
+  scope: Scope;
+  workedSeconds: number;
+  low: number | null;
+  middle: number | null;
+  high: number | null;
+}
+
+interface PromisesBody {
+  sessionId: number;
+  outcomes: JudgementBody[];
+  promises: PromiseBody[];
+}
+
 interface ReasonBody {
   cause: Cause;
   factor: number;
 }
+
+type Scope = "session" | "training" | "face_detection" | "clustering";
 
 interface SearchBody {
   faces: FoundFaceBody[];
@@ -453,6 +486,8 @@ interface SessionBody {
   missing: number;
   goneUnconfirmed: UnconfirmedBody | null;
   legalMoves: Move[];
+  workedSeconds: number;
+  mainBar: "work" | "time";
 }
 
 type SessionStatus = "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";

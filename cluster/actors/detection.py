@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import threading
 import time
 from collections import deque
@@ -38,6 +39,7 @@ from cluster.core.reports import (
 )
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
+from cluster.core.workload import Probe, TimedPhoto, summarise_probe
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
@@ -70,6 +72,9 @@ class Detected:
     left: tuple[Item, ...] = ()
     is_burdened: bool = False
 
+
+PROBE_S = 3.0
+"""Seconds after which a probe takes no further photo."""
 
 Prepared = tuple[Item, PreparedPhoto | DetectionOutcome]
 """An item and its decoded photo, or its outcome if it could not be decoded."""
@@ -134,6 +139,33 @@ class Detection:
     def describe(self) -> str:
         """Return the provider that the models run on: "CPU" or "CUDA"."""
         return self._detector.provider
+
+    def probe(self, paths: Sequence[str]) -> Probe | None:
+        """Time the search of a few photos; None if none of them could be searched.
+
+        Reading is left out where training keeps decoded copies. Ends after PROBE_S.
+        """
+        timed: list[TimedPhoto] = []
+        started = time.perf_counter()
+        with self._model:
+            for path in paths:
+                if time.perf_counter() - started > PROBE_S:
+                    break
+                with suppress(Exception):  # Its turn will tell what is wrong with the photo.
+                    timed.append(self._time_photo(path))
+            self._detector.times.take()
+        if not timed:
+            return None
+        is_on_gpu = self._detector.provider != "CPU"
+        return summarise_probe(timed, cpus=os.cpu_count() or 1, is_on_gpu=is_on_gpu)
+
+    def _time_photo(self, path: str) -> TimedPhoto:
+        cpu_s, passed_s = time.process_time(), time.perf_counter()
+        photo = self._detector.prepare(path)
+        if self._copies is not None:
+            cpu_s, passed_s = time.process_time(), time.perf_counter()
+        faces = self._detector.detect([photo])[0]
+        return TimedPhoto(time.process_time() - cpu_s, time.perf_counter() - passed_s, len(faces))
 
     def _until_ended(self, batch: Batch) -> Iterator[Item]:
         def goes_on(_: Item) -> bool:
@@ -294,7 +326,14 @@ class FaceDetectorActor(Detection):
             report_interval_s=report_interval_s,
             is_stopped=lambda session_id: worker_cancellation(database_url, session_id).poll(),
         )
+        self._progress = progress
         bind(__name__).info("detector ready", name=name, pack=pack.name, provider=self.describe())
+
+    def probe_for(self, session_id: int, paths: Sequence[str]) -> None:
+        """Time a few photos of a session, and report the result to the live view."""
+        found = self.probe(paths)
+        if found is not None:
+            self._progress.probed.remote(session_id, found)
 
     def __repr__(self) -> str:
         """Return the name that Ray's dashboard, logs and errors show."""

@@ -10,7 +10,7 @@ MOST_POINTS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SpeedSample:
     """How many items were finished when the session had worked for `active_s` seconds."""
 
     active_s: float
@@ -26,7 +26,9 @@ class SpeedPoint:
     per_s: float
 
 
-def measure_speed(samples: Sequence[Sample], *, most: int = MOST_POINTS) -> tuple[SpeedPoint, ...]:
+def measure_speed(
+    samples: Sequence[SpeedSample], *, most: int = MOST_POINTS
+) -> tuple[SpeedPoint, ...]:
     """Return at most `most` points, in the order of time; none when nothing was finished.
 
     Before its first and after its last finished item, a phase has no points. When the count or the
@@ -46,12 +48,12 @@ def measure_speed(samples: Sequence[Sample], *, most: int = MOST_POINTS) -> tupl
     return tuple(points)
 
 
-def _measure(last: Sample, sample: Sample) -> SpeedPoint:
+def _measure(last: SpeedSample, sample: SpeedSample) -> SpeedPoint:
     per_s = (sample.finished - last.finished) / (sample.active_s - last.active_s)
     return SpeedPoint(last.active_s, sample.active_s, per_s)
 
 
-def _take_last_attempt(samples: Sequence[Sample]) -> Sequence[Sample]:
+def _take_last_attempt(samples: Sequence[SpeedSample]) -> Sequence[SpeedSample]:
     begin = 0
     for place in range(1, len(samples)):
         before, sample = samples[place - 1], samples[place]
@@ -60,7 +62,7 @@ def _take_last_attempt(samples: Sequence[Sample]) -> Sequence[Sample]:
     return samples[begin:]
 
 
-def _trim(samples: Sequence[Sample]) -> Sequence[Sample]:
+def _trim(samples: Sequence[SpeedSample]) -> Sequence[SpeedSample]:
     """Leave out what came before the last sample of the first count, and after the last count."""
     if not samples:
         return samples

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.speed_series import MOST_POINTS, Sample, SpeedPoint, measure_speed
+from cluster.core.speed_series import MOST_POINTS, SpeedPoint, SpeedSample, measure_speed
 
-SAMPLES = st.lists(st.builds(Sample, st.floats(0, 1e6), st.integers(0, 10**9)), max_size=300)
+SAMPLES = st.lists(st.builds(SpeedSample, st.floats(0, 1e6), st.integers(0, 10**9)), max_size=300)
 
 
-def sample_all(*pairs: tuple[float, int]) -> list[Sample]:
-    return [Sample(*pair) for pair in pairs]
+def sample_all(*pairs: tuple[float, int]) -> list[SpeedSample]:
+    return [SpeedSample(*pair) for pair in pairs]
 
 
 def test_a_point_is_what_was_finished_over_the_time_it_took() -> None:
@@ -47,7 +47,7 @@ def test_only_the_last_attempt_is_measured() -> None:
 
 
 def test_many_samples_become_few_points_that_cover_the_same_time() -> None:
-    samples = [Sample(n / 10, n) for n in range(10_001)]
+    samples = [SpeedSample(n / 10, n) for n in range(10_001)]
     points = measure_speed(samples)
     assert len(points) <= MOST_POINTS
     assert (points[0].from_s, points[-1].until_s) == (0.0, 1000.0)
@@ -56,7 +56,7 @@ def test_many_samples_become_few_points_that_cover_the_same_time() -> None:
 
 @given(SAMPLES)
 def test_whatever_the_samples_are_the_points_follow_each_other_and_are_numbers(
-    samples: list[Sample],
+    samples: list[SpeedSample],
 ) -> None:
     points = measure_speed(samples)
     assert len(points) <= MOST_POINTS + 1

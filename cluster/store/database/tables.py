@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from cluster.core.duplicates import QUARTER_SHIFTS
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 from cluster.store.database.columns import Table as Table
+from cluster.store.database.decision_tables import KeptDecision as KeptDecision
 from cluster.store.database.people_tables import ErasedFace as ErasedFace
 from cluster.store.database.people_tables import Face as Face
 from cluster.store.database.people_tables import FaceAnswer as FaceAnswer
@@ -125,6 +126,8 @@ class TrainingSession(Table):
     """One run over the root of one library.
 
     `census` records the files that were met, moved, missing or passed over (items/census.py).
+    `active_s` is how long it has worked, without pauses, and `time_percentage` the share of its
+    time that was shown as passed.
     """
 
     __tablename__ = "training_session"
@@ -141,6 +144,8 @@ class TrainingSession(Table):
     job_id: Mapped[str | None]
     error: Mapped[str | None]
     census: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    active_s: Mapped[float] = mapped_column(server_default="0")
+    time_percentage: Mapped[float] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]

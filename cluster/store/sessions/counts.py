@@ -28,7 +28,7 @@ _ADD = text(
         pixels = pixels + :pixels, bytes = bytes + :read_bytes, waited_s = waited_s + :waited_s,
         workers = greatest(workers, :workers)
     WHERE session_id = :session_id AND phase = :phase
-    RETURNING revision, total, processed, skipped, failed, faces_detected
+    RETURNING revision, total, processed, skipped, failed, faces_detected, unchanged
     """
 )
 
@@ -108,4 +108,5 @@ def to_settled(row: Row[Any]) -> Settled:
         revision=row.revision,
         counts=PhaseCounts(row.total, row.processed, row.skipped, row.failed),
         faces_detected=row.faces_detected,
+        unchanged=row.unchanged,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.sessions import PhaseName, SessionStatus
-from cluster.core.speed_series import Sample, SpeedPoint, measure_speed
+from cluster.core.speed_series import SpeedPoint, SpeedSample, measure_speed
 
 _LIST = text(
     """
@@ -30,10 +30,10 @@ _FORGET = tuple(
 
 def measure_speeds(db: Session, session_id: int) -> Mapping[PhaseName, tuple[SpeedPoint, ...]]:
     """Return how fast each phase of a session was over its time; nothing without samples."""
-    samples: dict[PhaseName, list[Sample]] = {phase: [] for phase in PhaseName}
+    samples: dict[PhaseName, list[SpeedSample]] = {phase: [] for phase in PhaseName}
     key = {"session_id": session_id, "phases": [phase.value for phase in PhaseName]}
     for row in db.execute(_LIST, key):
-        samples[PhaseName(row.scope)].append(Sample(row.active_s, row.finished))
+        samples[PhaseName(row.scope)].append(SpeedSample(row.active_s, row.finished))
     return {phase: measure_speed(of_phase) for phase, of_phase in samples.items()}
 
 

@@ -1,0 +1,157 @@
+"""How much work a session has before it, in units: one unit is the work for a small photo.
+
+Reading a photo costs a fixed part and a part that grows with its bytes. Finding faces costs a fixed
+part and a part that grows with its pixels, because a large photo takes longer to decode. The
+seconds of a unit differ between machines and packs; they are measured (speed.py).
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import pstdev
+
+from cluster.core.sessions import PhaseName
+
+BYTES_PER_UNIT = 180_000
+"""Reading these many bytes takes as long as what every photo costs (bench/eta.py --costs)."""
+
+PIXELS_PER_UNIT = 10_000_000
+"""Pixels that make finding faces take twice as long as in a small photo (bench/eta.py --costs)."""
+
+FACES_ALONE_S, FACES_LINEAR_S, FACES_SQUARE_S = 0.6, 1e-4, 1.0e-8
+"""Seconds of grouping: for any faces, for each face, and for each pair (bench/clustering.py).
+
+On two cores without VNNI; other machines are compared with this curve.
+"""
+
+
+DOUBT = 0.6
+"""Other programs may end soon: the share of the CPUs that they take is uncertain by this part."""
+
+
+@dataclass(frozen=True)
+class PhaseWork:
+    """The pending items of a phase in their order: segments of `items`, each with `work` units."""
+
+    items: tuple[int, ...] = ()
+    work: tuple[float, ...] = ()
+
+    @property
+    def total_items(self) -> int:
+        """The number of pending items when this was read."""
+        return self._items_from_end[-1]
+
+    @cached_property
+    def _items_from_end(self) -> list[int]:
+        return [0, *itertools.accumulate(reversed(self.items))]
+
+    @cached_property
+    def _work_from_end(self) -> list[float]:
+        return [0.0, *itertools.accumulate(reversed(self.work))]
+
+    @property
+    def mean_work(self) -> float:
+        """Units for each item on average; 1 if nothing is known."""
+        total = self.total_items
+        return self._work_from_end[-1] / total if total else 1.0
+
+    def for_last(self, items: float) -> float:
+        """Return the units of the last `items` items: those that are left, as items end in order.
+
+        Items beyond those that were known count with the mean.
+        """
+        ends, work = self._items_from_end, self._work_from_end
+        if items >= ends[-1]:
+            return work[-1] + (items - ends[-1]) * self.mean_work
+        at = bisect.bisect_right(ends, items) - 1
+        part = (items - ends[at]) / (ends[at + 1] - ends[at])
+        return work[at] + part * (work[at + 1] - work[at])
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The pending work of the photo phases, and the faces that the pack has found before.
+
+    `known_files` is how many files the library had in earlier sessions.
+    """
+
+    training: PhaseWork = field(default_factory=PhaseWork)
+    detection: PhaseWork = field(default_factory=PhaseWork)
+    faces: int = 0
+    known_files: int = 0
+
+    def of(self, phase: PhaseName) -> PhaseWork:
+        """Return the work of a photo phase."""
+        return self.training if phase is PhaseName.TRAINING else self.detection
+
+
+def reading_work(*, items: float, sized_items: float, total_bytes: float) -> float:
+    """Return the units of reading `items` files; those of unknown size count as the others."""
+    mean_bytes = total_bytes / sized_items if sized_items else 0.0
+    return items * (1 + mean_bytes / BYTES_PER_UNIT)
+
+
+def finding_work(*, items: float, sized_items: float, total_pixels: float) -> float:
+    """Return the units of finding faces in photos; those not read yet count as the others."""
+    mean_pixels = total_pixels / sized_items if sized_items else 0.0
+    return items * (1 + mean_pixels / PIXELS_PER_UNIT)
+
+
+def grouping_seconds(faces: float) -> float:
+    """Return the seconds that grouping these faces takes on the reference machine."""
+    return FACES_ALONE_S + FACES_LINEAR_S * faces + FACES_SQUARE_S * faces * faces
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A few photos of the library, timed before their turn on a worker that was warm.
+
+    `seconds` is what a worker will need for one when all workers do the same; `faces` is how many
+    one had. `sigma` is the standard deviation of the logarithm of their times, and `doubt` that of
+    the share of the CPUs that other programs will use.
+    """
+
+    photos: int
+    seconds: float
+    faces: float
+    sigma: float
+    doubt: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimedPhoto:
+    """One photo of a probe: CPU seconds, seconds that passed, and its faces."""
+
+    cpu_s: float
+    passed_s: float
+    faces: int
+
+
+def summarise_probe(timed: Sequence[TimedPhoto], *, cpus: int, is_on_gpu: bool) -> Probe:
+    """Return what a detector will need for a photo, from at least one that was timed.
+
+    On a GPU that is the time that passed. On a CPU, readers of the session worked beside the probe,
+    one on each CPU, and so did other programs. The CPU time tells the work, and the time that
+    passed tells how many programs shared the CPUs: `cpus * passed / cpu` of them.
+    """
+    photos = len(timed)
+    passed_s = sum(one.passed_s for one in timed)
+    cpu_s = sum(one.cpu_s for one in timed)
+    own = [one.passed_s if is_on_gpu else one.cpu_s for one in timed]
+    logs = [math.log(max(1e-6, seconds)) for seconds in own]
+    sigma = pstdev(logs) if photos > 1 else 1.0
+    share = 1.0 if is_on_gpu else _share_of_a_cpu(cpu_s, passed_s, cpus=cpus)
+    seconds = (passed_s if is_on_gpu else cpu_s / share) / photos
+    faces = sum(one.faces for one in timed) / photos
+    return Probe(photos, seconds, faces, sigma, doubt=DOUBT * -math.log(share))
+
+
+def _share_of_a_cpu(cpu_s: float, passed_s: float, *, cpus: int) -> float:
+    """Return the share of a CPU that each detector gets when there is one for each CPU."""
+    sharing = cpus * max(1.0, passed_s / max(1e-6, cpu_s))
+    return min(1.0, cpus / max(1.0, sharing - 1))
