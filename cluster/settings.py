@@ -127,6 +127,8 @@ class Settings(BaseSettings):
     min_cluster_size: int = Field(defaults.MIN_CLUSTER_SIZE, ge=2)
     min_samples: int = Field(defaults.MIN_SAMPLES, ge=1)
 
+    history_days: int = Field(defaults.HISTORY_DAYS, ge=1, le=36_500)
+
     weight_training: float = Field(DEFAULT_WEIGHTS[PhaseName.TRAINING], ge=0, le=1)
     weight_face_detection: float = Field(DEFAULT_WEIGHTS[PhaseName.FACE_DETECTION], ge=0, le=1)
     weight_clustering: float = Field(DEFAULT_WEIGHTS[PhaseName.CLUSTERING], ge=0, le=1)

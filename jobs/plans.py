@@ -141,6 +141,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
         ),
         retry=RetryPolicy(on_wait=partial(wait_for_database, runtime, session.id)),
         meter=RayMeter(),
+        history_days=settings.history_days,
     )
 
 

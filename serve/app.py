@@ -23,6 +23,7 @@ from serve.live.live_progress import Live
 from serve.parts import AppParts
 from serve.problems import METHODS, TokenMissing, add_problem_answers
 from serve.routes import (
+    comparison_routes,
     control_routes,
     erasing_routes,
     health_routes,
@@ -86,6 +87,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
     api = APIRouter(responses=anywhere, dependencies=documented)
     for routes in (
         training_routes,
+        comparison_routes,
         control_routes,
         erasing_routes,
         progress_routes,

@@ -42,6 +42,7 @@ from cluster.core.errors import (
     RootNotAllowed,
     RootNotFound,
     RootUnreachable,
+    SameSession,
     SessionBusy,
     StaleVersion,
     UnreachableImage,
@@ -100,6 +101,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     PackNotFound: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "pack-not-found", "No such pack"),
     NotFound: Problem(HTTPStatus.NOT_FOUND, "not-found", "Not found"),
     IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Not possible from this status"),
+    SameSession: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "same-session", "Same session twice"),
     SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Session is already running"),
     UnreachableImage: Problem(
         HTTPStatus.NOT_FOUND, "photo-not-there", "Photo temporarily unavailable"

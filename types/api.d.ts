@@ -28,6 +28,8 @@ interface BoxBody {
   bottom: number;
 }
 
+type Cause = "pixels" | "bytes" | "faces" | "workers" | "database" | "failures" | "short" | "pack" | "machine";
+
 type ChangeKind = "rename" | "hide" | "merge" | "move" | "verdict" | "answer" | "cover" | "birth_date" | "undo";
 
 interface ChangedBody {
@@ -56,6 +58,33 @@ interface CompanionBody {
   name: string | null;
   photoCount: number;
   coverUrl: string | null;
+}
+
+interface ComparedPhaseBody {
+  name: PhaseName;
+  this: PhaseFiguresBody;
+  other: PhaseFiguresBody;
+  timesSlower: number | null;
+  reasons: ReasonBody[];
+}
+
+interface ComparedSessionBody {
+  sessionId: number;
+  libraryId: number;
+  rootPath: string;
+  name: string | null;
+  pack: string;
+  status: SessionStatus;
+  createdAt: string;
+  failures: FailureReasonBody[];
+}
+
+interface ComparisonBody {
+  this: ComparedSessionBody;
+  other: ComparedSessionBody;
+  isSamePack: boolean;
+  isSameLibrary: boolean;
+  phases: ComparedPhaseBody[];
 }
 
 interface ConfirmedBody {
@@ -137,6 +166,12 @@ interface FailureBody {
   path: string;
   phase: PhaseName;
   reason: string;
+}
+
+interface FailureReasonBody {
+  phase: PhaseName;
+  reason: string;
+  count: number;
 }
 
 interface FailuresBody {
@@ -314,7 +349,32 @@ interface PhaseBody {
   error: string | null;
 }
 
+interface PhaseFiguresBody {
+  status: PhaseStatus;
+  total: number;
+  processed: number;
+  skipped: number;
+  failed: number;
+  worked: number;
+  faces: number;
+  seconds: number | null;
+  perSecond: number | null;
+  pixelsPerPhoto: number | null;
+  bytesPerPhoto: number | null;
+  workers: number;
+  waitedSeconds: number;
+  peopleGained: number | null;
+  peopleLost: number | null;
+  peopleSplit: number | null;
+  speed: SpeedPointBody[];
+}
+
 type PhaseName = "training" | "face_detection" | "clustering";
+
+interface PhaseSpeedBody {
+  name: PhaseName;
+  points: SpeedPointBody[];
+}
 
 type PhaseStatus = "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";
 
@@ -405,6 +465,11 @@ interface PromisesBody {
   promises: PromiseBody[];
 }
 
+interface ReasonBody {
+  cause: Cause;
+  factor: number;
+}
+
 type Scope = "session" | "training" | "face_detection" | "clustering";
 
 interface SearchBody {
@@ -457,6 +522,17 @@ interface SoughtPersonBody {
   personId: number;
   name: string | null;
   birthDate: string | null;
+}
+
+interface SpeedBody {
+  sessionId: number;
+  phases: PhaseSpeedBody[];
+}
+
+interface SpeedPointBody {
+  fromSeconds: number;
+  untilSeconds: number;
+  perSecond: number;
 }
 
 interface SplitBody {

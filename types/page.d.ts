@@ -90,6 +90,21 @@ interface Phase {
   title: string;
 }
 
+/** A line of a chart of speed. */
+interface ChartLine {
+  label: string;
+  points: SpeedPointBody[];
+}
+
+/** Where the lines of a chart go, from 0 seconds and 0 a second on. */
+interface ChartScale {
+  untilSeconds: number;
+  highest: number;
+  top: number;
+  isCut: boolean;
+  paths: string[];
+}
+
 /** Any of the three phases: what only one of them has may be missing. */
 type AnyPhase = PhaseBody & Partial<FaceDetectionBody> & Partial<ClusteringBody>;
 

@@ -27,6 +27,7 @@ import ray
 from ray.actor import ActorHandle
 
 from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
+from cluster.core.faces import Face
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
 from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
 from cluster.core.reports import (
@@ -43,9 +44,10 @@ from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import Engine, begin, build_engine, check_database
-from cluster.store.database.retries import RetryPolicy
+from cluster.store.database.retries import RetryPolicy, Waited
 from cluster.store.items.detection_batches import settle_detection
 from cluster.store.sessions.cancellation import worker_cancellation
+from cluster.store.sessions.counts import no_wait
 from cluster.vision.packs.detector import (
     DetectorOptions,
     FaceDetector,
@@ -204,9 +206,7 @@ class Detection:
                 return [outcome for one in some for outcome in self._detect_some([one])]
             return [_to_failure(some[0][0], error)]
         return [
-            photo
-            if isinstance(photo, DetectionOutcome)
-            else DetectionOutcome(item.file_id, faces=next(found))
+            photo if isinstance(photo, DetectionOutcome) else _to_outcome(item, photo, next(found))
             for item, photo in some
         ]
 
@@ -235,6 +235,16 @@ def _check_unchanged(item: Item, photo: PreparedPhoto) -> PreparedPhoto:
     return photo
 
 
+def _to_outcome(item: Item, photo: PreparedPhoto, faces: tuple[Face, ...]) -> DetectionOutcome:
+    image = photo.image
+    return DetectionOutcome(
+        item.file_id,
+        faces=faces,
+        pixels=image.width * image.height,
+        read_bytes=len(photo.data or b""),
+    )
+
+
 def _to_failure(item: Item, error: Exception) -> DetectionOutcome:
     if isinstance(error, UnreadableImage):
         return DetectionOutcome(item.file_id, failure=error.reason)
@@ -242,7 +252,11 @@ def _to_failure(item: Item, error: Exception) -> DetectionOutcome:
 
 
 def commit_detection(
-    batch: Batch, outcomes: Sequence[DetectionOutcome], *, engine: Engine
+    batch: Batch,
+    outcomes: Sequence[DetectionOutcome],
+    *,
+    engine: Engine,
+    waited_s: Waited = no_wait,
 ) -> Settled:
     """Commit the outcomes of a batch in one transaction. Outcomes committed twice count once."""
     with begin(engine) as db:
@@ -253,6 +267,8 @@ def commit_detection(
             pack=batch.pack,
             now=datetime.now(UTC),
             attempt=batch.attempt,
+            workers=batch.workers,
+            waited_s=waited_s,
         )
 
 
@@ -264,7 +280,9 @@ def _commit_patiently(
     tell: Callable[[int, str | None], object],
 ) -> Settled:
     retry = RetryPolicy(on_wait=partial(tell, batch.session_id))
-    return retry.run(lambda: commit_detection(batch, outcomes, engine=engine))
+    return retry.run_timed(
+        lambda waited_s: commit_detection(batch, outcomes, engine=engine, waited_s=waited_s)
+    )
 
 
 def warm_up_detector(detector: FaceDetector) -> None:

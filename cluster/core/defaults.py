@@ -22,4 +22,7 @@ MIN_QUALITY = 0.3
 MIN_CLUSTER_SIZE = 3
 MIN_SAMPLES = 3
 
+HISTORY_DAYS = 365
+"""A library is looked at again within a year, also one that is sorted after each holiday."""
+
 MODELS_DIR = "~/.insightface/models"

@@ -13,6 +13,7 @@ HeadcountError
 ├── NotFound                   no session, photo, face or person has this id
 ├── IllegalMove                a session cannot make this move from its status
 │   └── NothingFailed          no photo failed, so there is nothing to retry
+├── SameSession                a session is to be compared with itself
 ├── SessionBusy                another process is running this session
 │   └── SessionRunning         the session runs, and must be cancelled first
 ├── StaleVersion               a person was changed since the client read it
@@ -140,6 +141,14 @@ class NothingFailed(IllegalMove):
         super().__init__(status=status, move=move, legal=legal)
         choices = ", ".join(self.legal) or "none"
         self.args = (f"No photo failed: there is nothing to try again; legal moves: {choices}.",)
+
+
+class SameSession(HeadcountError):
+    """A session is to be compared with itself."""
+
+    def __init__(self, session_id: int) -> None:
+        super().__init__(f"Session {session_id} cannot be compared with itself; name another one.")
+        self.session_id = session_id
 
 
 class SessionBusy(HeadcountError):

@@ -37,6 +37,20 @@ class PersonSummary:
     birth_date: date | None
 
 
+@dataclass(frozen=True, slots=True)
+class PeopleChange:
+    """What a grouping did to the people that were there before it.
+
+    `gained` are people with faces that did not exist before. `lost` are people who had faces before
+    and have none any more, also when their name is kept. `split` are people whose faces now belong
+    to two people or more, at least one of them new; faces that became ungrouped do not count.
+    """
+
+    gained: int = 0
+    lost: int = 0
+    split: int = 0
+
+
 class PhotoMatch(StrEnum):
     """Which photos of some people are wanted: with all of them, with any, or with only them."""
 

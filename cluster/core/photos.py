@@ -41,13 +41,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items of one attempt at a photo phase that one worker processes and commits together."""
+    """Items of one attempt at a photo phase that one worker processes and commits together.
+
+    `workers` is how many workers were at work when it was dispatched, with its own.
+    """
 
     session_id: int
     attempt: int
     batch_id: int
     pack: str
     items: tuple[Item, ...]
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class TrainingOutcome:
     `known` is the SHA-256 of bytes that are already known, and were not decoded again. `relation`
     is that of the picture to `before`, the photo that the file held before. `is_lasting` means that
     the reason of a failure is in the content, so that an unchanged file is not read again.
+    `read_bytes` is how many bytes were read, 0 when the file could not be read.
     """
 
     file_id: int
@@ -89,15 +94,41 @@ class TrainingOutcome:
     known: bytes | None = None
     relation: Relation | None = None
     before: int | None = None
+    read_bytes: int = 0
+
+    @property
+    def pixels(self) -> int:
+        """The pixels of the upright photo; 0 when it was not decoded."""
+        return 0 if self.record is None else self.record.width * self.record.height
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionOutcome:
-    """The result of searching one file for faces: the faces, or the reason of a failure."""
+    """The result of searching one file for faces: the faces, or the reason of a failure.
+
+    `pixels` are those of the upright photo of full size, 0 when it could not be decoded.
+    `read_bytes` is how many bytes were read, 0 when training had left a decoded copy.
+    """
 
     file_id: int
     faces: tuple[Face, ...] = ()
     failure: str | None = None
+    pixels: int = 0
+    read_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a phase did for the items that moved in one transaction, to compare sessions by.
+
+    `waited_s` is how long the worker had waited for the database when it added this, `workers` how
+    many were at work at once.
+    """
+
+    pixels: int = 0
+    read_bytes: int = 0
+    waited_s: float = 0.0
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

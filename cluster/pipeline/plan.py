@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from ray.actor import ActorHandle
 
-from cluster.core.defaults import BATCHES_IN_FLIGHT, DETECTION_BATCH, TRAINING_BATCH
+from cluster.core.defaults import BATCHES_IN_FLIGHT, DETECTION_BATCH, HISTORY_DAYS, TRAINING_BATCH
 from cluster.core.metrics import Meter, NoMeter
 from cluster.store.database.engine import Engine
 from cluster.store.database.retries import RetryPolicy
@@ -52,7 +52,7 @@ class Plan:
     on other machines or need another size.
 
     `confined_to` lists the folders that symbolic links may not leave; None for a root that was
-    named on the command line.
+    named on the command line. For `history_days`, the details of ended sessions are kept.
     """
 
     engine: Engine
@@ -69,6 +69,7 @@ class Plan:
     clustering: ClusteringOptions
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     meter: Meter = field(default_factory=NoMeter)
+    history_days: int = HISTORY_DAYS
 
 
 Parameters = ParamSpec("Parameters")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import ray
@@ -26,6 +26,7 @@ from cluster.store.database.engine import Db, Engine, begin
 from cluster.store.sessions.lost_drivers import fail_session
 from cluster.store.sessions.notification_rows import add_notifications
 from cluster.store.sessions.phase_rows import complete_phase, get_snapshots, start_phase
+from cluster.store.sessions.session_history import forget_history
 from cluster.store.sessions.session_locks import SessionLock
 from cluster.store.sessions.session_rows import get_session, move_session
 
@@ -84,6 +85,7 @@ def run_session(
     if not _begin(plan):
         return _end(plan, lock)
     log.info("session began", pack=plan.pack.name)
+    _forget_history(plan)
     while True:
         control = Control(plan, is_interrupted, lock, is_users)
         for name in PhaseName:
@@ -135,6 +137,12 @@ def _begin(plan: Plan) -> bool:
         move_session(db, plan.session_id, BEGINNINGS[status], now=_now())
     _tell(plan, drop_in_flight=True)
     return True
+
+
+@waits_for_database
+def _forget_history(plan: Plan) -> None:
+    with begin(plan.engine) as db:
+        forget_history(db, before=_now() - timedelta(days=plan.history_days))
 
 
 def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, control: Control) -> bool:

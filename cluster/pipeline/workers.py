@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import ray
@@ -43,7 +43,7 @@ class TrainingWorkers:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._capacity, self._asked_at = 1, float("-inf")
-        self._kept_bytes = 0
+        self._kept_bytes, self._running = 0, 0
 
     def capacity(self) -> int:
         """Return how many batches keep every CPU busy, including batches that wait."""
@@ -58,13 +58,15 @@ class TrainingWorkers:
         plan = self._plan
         named = ingest.options(name=f"train[session={batch.session_id}]")
         copies = plan.copies if self._kept_bytes < plan.workers.decoded_copies_bytes else None
+        cpus = max(1, self._capacity // plan.workers.batches_in_flight)
+        self._running += 1
         return named.remote(
-            batch,
+            replace(batch, workers=min(self._running, cpus)),
             plan.database_url,
             plan.limits,
             plan.progress,
             copies,
-            report_interval_s(self._capacity // plan.workers.batches_in_flight),
+            report_interval_s(cpus),
         )
 
     def end(self, reference: ray.ObjectRef) -> None:
@@ -72,7 +74,8 @@ class TrainingWorkers:
         ray.cancel(reference, force=True)
 
     def finished(self, reference: ray.ObjectRef, answer: Trained | None) -> None:
-        """Add up the bytes of the decoded copies, which are limited."""
+        """Free the batch's place; add up the bytes of the decoded copies, which are limited."""
+        self._running -= 1
         if answer is not None:
             self._kept_bytes += answer.kept_bytes
 
@@ -128,8 +131,9 @@ class DetectorWorkers:
     def start(self, batch: Batch) -> ray.ObjectRef:
         """Start a batch on the detector that holds the fewest batches."""
         detector = min(self._detectors, key=lambda d: len(d.held))
+        workers = sum(1 for one in self._detectors if one.held or one is detector)
         named = detector.actor.detect_batch.options(name=f"{detector.name} detect_batch")
-        reference: ray.ObjectRef = named.remote(batch)
+        reference: ray.ObjectRef = named.remote(replace(batch, workers=workers))
         detector.held.add(reference)
         self._holders[reference] = detector
         return reference

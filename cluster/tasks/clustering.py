@@ -20,7 +20,7 @@ from ray.actor import ActorHandle
 
 from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_QUALITY, MIN_SAMPLES
 from cluster.core.errors import DatabaseUnavailable
-from cluster.core.photos import Settled
+from cluster.core.photos import Settled, Work
 from cluster.core.progress import ClusteringResult
 from cluster.core.reach import PackReach
 from cluster.core.reports import SettledReport, Throttle
@@ -36,11 +36,17 @@ from cluster.numerics.strangers import center_vectors, choose_reach, sample_stra
 from cluster.numerics.tiled_tree import LocalWorkers, Workers, span_vectors
 from cluster.priority import work_in_background
 from cluster.store.database.engine import Engine, begin, worker_engine
-from cluster.store.database.retries import RetryPolicy
+from cluster.store.database.retries import RetryPolicy, Waited
 from cluster.store.people.apart import ToldApart, load_apart
 from cluster.store.people.births import release_before_birth
 from cluster.store.people.face_vectors import FaceVectors, load_vectors
 from cluster.store.people.pack_carrying import carry_decisions
+from cluster.store.people.regrouped_people import (
+    compare_people,
+    find_newest_person,
+    list_people_after,
+    remember_people,
+)
 from cluster.store.people.regrouping import assign_people, count_grouped
 from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.phase_rows import record_clustering, set_clustering
@@ -85,6 +91,8 @@ class ClusteringProgress:
     throttle: Throttle = field(default_factory=lambda: Throttle(WRITE_INTERVAL_S))
     begun_at: int = 0
     current: int = 0
+    workers: int = 1
+    """How many workers compared faces at once."""
 
     def begin(self) -> None:
         """Show the first step, and read the count that an earlier run of this attempt reached."""
@@ -149,7 +157,8 @@ def group_faces(
     work_in_background()
     log_to_stderr()
     engine = worker_engine(database_url)
-    faces, apart = RetryPolicy().run(partial(_load, engine, pack=pack))
+    loaded = RetryPolicy().run_timed(partial(_load, engine, pack=pack))
+    faces, apart = loaded.faces, loaded.apart
     shown = ClusteringProgress(engine, progress, session_id, attempt, len(faces.face_ids))
     shown.begin()
     compared = Faces(
@@ -165,18 +174,33 @@ def group_faces(
         match_identities(grouped.labels, faces.person_ids, is_placed=faces.is_placed),
         faces.is_placed,
     )
-    commit = partial(_commit, shown, faces, person_ids, grouped.same_person, pack=pack)
-    committed = RetryPolicy().run(commit)
+    commit = partial(_commit, shown, loaded, person_ids, grouped.same_person, pack=pack)
+    committed = RetryPolicy().run_timed(lambda waited_s: commit(waited_s=waited_s))
     if committed is not None:
         shown.report(committed.settled)
         bind(__name__, session=session_id).info("faces grouped", **asdict(committed.result))
 
 
-def _load(engine: Engine, *, pack: str) -> tuple[FaceVectors, ToldApart]:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is to be grouped, and how long it took to load, in seconds.
+
+    `carried` are the people that were made meanwhile from the decisions of other packs.
+    """
+
+    faces: FaceVectors
+    apart: ToldApart
+    carried: frozenset[int]
+    waited_s: float
+
+
+def _load(engine: Engine, waited_s: Waited, *, pack: str) -> Loaded:
     with begin(engine) as db:
+        newest = find_newest_person(db)
         carry_decisions(db, pack=pack, now=datetime.now(UTC))
+        carried = list_people_after(db, newest, pack=pack)
         faces = load_vectors(db, pack=pack, min_quality=0.0)
-        return faces, load_apart(db, faces, pack=pack)
+        return Loaded(faces, load_apart(db, faces, pack=pack), carried, waited_s())
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,20 +213,22 @@ class Committed:
 
 def _commit(
     shown: ClusteringProgress,
-    faces: FaceVectors,
+    loaded: Loaded,
     person_ids: npt.NDArray[np.int64],
     same_person: str,
     *,
     pack: str,
+    waited_s: Waited,
 ) -> Committed | None:
     """Write people and result in one transaction; return None if the attempt is not current.
 
     The result counts the people as they are then, also those that users made or carried over.
     """
-    session_id, total = shown.session_id, len(faces.face_ids)
+    faces, session_id, total = loaded.faces, shown.session_id, len(loaded.faces.face_ids)
     with begin(shown.engine) as db:
         if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, shown.attempt):
             return None
+        remember_people(db, pack=pack, carried=loaded.carried)
         assign_people(
             db,
             pack=pack,
@@ -215,7 +241,9 @@ def _commit(
         release_before_birth(db, pack=pack)
         counts = count_grouped(db, pack=pack)
         result = ClusteringResult(counts.people, counts.faces, counts.ungrouped, same_person)
-        record_clustering(db, session_id, result)
+        change = compare_people(db, pack=pack)
+        work = Work(waited_s=loaded.waited_s + waited_s(), workers=shown.workers)
+        record_clustering(db, session_id, result, change=change, work=work)
         settled = set_clustering(db, session_id, current=total, total=total, step=None)
         return Committed(settled, result)
 
@@ -238,7 +266,7 @@ def group_vectors(
     """Return the groups of the faces; tiles run on the whole cluster."""
 
     def span(distinct: DistinctVectors) -> SpanningTree:
-        workers, side = _choose_workers(distinct.vectors, name=name)
+        workers, side, shown.workers = _choose_workers(distinct.vectors, name=name)
         _, tree = span_vectors(
             distinct,
             workers,
@@ -257,11 +285,11 @@ def group_vectors(
     return Grouped(labels, same_person, reach.alike)
 
 
-def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int]:
-    """Return the workers for the vectors, float32 (n, d), and the side of their tiles."""
+def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int, int]:
+    """Return workers for the vectors, float32 (n, d), the side of their tiles, and their number."""
     if len(vectors) <= ALONE_UP_TO:
-        return LocalWorkers(vectors, CPU_PLACE.make_prefilter), CPU_PLACE.smallest
+        return LocalWorkers(vectors, CPU_PLACE.make_prefilter), CPU_PLACE.smallest, 1
     cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
     place = choose_place(vectors)
     workers = RayWorkers(vectors, place, in_flight=2 * cpus, name=name)
-    return workers, place.choose_side(len(vectors))
+    return workers, place.choose_side(len(vectors)), cpus

@@ -29,10 +29,11 @@ from cluster.priority import work_in_background
 from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import begin, worker_engine
-from cluster.store.database.retries import RetryPolicy
+from cluster.store.database.retries import RetryPolicy, Waited
 from cluster.store.items.training_batches import settle_training
 from cluster.store.photos.file_history import Before, has_history, is_known, list_before
 from cluster.store.sessions.cancellation import worker_cancellation
+from cluster.store.sessions.counts import no_wait
 from cluster.vision.photos.decoded_cache import DecodedCopies
 from cluster.vision.photos.images import OpenedImage
 from cluster.vision.relations.fingerprints import make_record_and_image
@@ -136,16 +137,22 @@ class PhotoReader:
         data = within(limits.timeout_s, path, partial(read_photo, path, max_bytes=limits.max_bytes))
         digest = hashlib.sha256(data).digest()
         if self._memory.is_known(digest):
-            return TrainingOutcome(item.file_id, known=digest)
+            return TrainingOutcome(item.file_id, known=digest, read_bytes=len(data))
         work = partial(make_record_and_image, data, path=path, max_pixels=limits.max_pixels)
         record, image = within(limits.timeout_s, path, work)
         if self._copies is not None:
             self.kept_bytes += self._copies.keep(item.file_id, image)
         before = None if item.image_id is None else self._memory.before.get(item.image_id)
         if before is None:
-            return TrainingOutcome(item.file_id, record)
+            return TrainingOutcome(item.file_id, record, read_bytes=len(data))
         relation = within(limits.timeout_s, path, partial(find_relation, before, record, image))
-        return TrainingOutcome(item.file_id, record, relation=relation, before=before.image_id)
+        return TrainingOutcome(
+            item.file_id,
+            record,
+            relation=relation,
+            before=before.image_id,
+            read_bytes=len(data),
+        )
 
 
 def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Relation:
@@ -194,8 +201,10 @@ def ingest(
     trained = train_batch(
         batch,
         read=reader.read,
-        settle=lambda outcomes: retry.run(
-            partial(commit_training, batch, outcomes, database_url=database_url)
+        settle=lambda outcomes: retry.run_timed(
+            lambda waited_s: commit_training(
+                batch, outcomes, database_url=database_url, waited_s=waited_s
+            )
         ),
         reporter=BatchReporter(
             batch.session_id,
@@ -219,7 +228,11 @@ def ingest(
 
 
 def commit_training(
-    batch: Batch, outcomes: Sequence[TrainingOutcome], *, database_url: str
+    batch: Batch,
+    outcomes: Sequence[TrainingOutcome],
+    *,
+    database_url: str,
+    waited_s: Waited = no_wait,
 ) -> Settled:
     """Commit the outcomes of a batch in one transaction. Outcomes committed twice count once."""
     with begin(worker_engine(database_url)) as db:
@@ -230,4 +243,6 @@ def commit_training(
             pack=batch.pack,
             turn=turn_jpeg,
             attempt=batch.attempt,
+            workers=batch.workers,
+            waited_s=waited_s,
         )

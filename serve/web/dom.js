@@ -9,6 +9,15 @@ export function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+// The same for a picture: draw("svg", { viewBox: "0 0 8 8" }, draw("path", { d: "M0 0H8" })).
+/** @type {(tag: string, attributes?: Record<string, string | number>, ...children: (Node | string)[]) => SVGElement} */
+export function draw(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  node.append(...children);
+  return /** @type {SVGElement} */ (node);
+}
+
 /** @type {(node: HTMLElement, name: string, value: Attributes[string]) => void} */
 function assign(node, name, value) {
   if (!isThere(value)) return;

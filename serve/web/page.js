@@ -3,6 +3,7 @@
 import { button, getElement, setHidden } from "/static/dom.js";
 import { reload, showInstead, startRouting } from "/static/router.js";
 import { currentToken, forgetToken, onToken, onTokenWanted } from "/static/token.js";
+import { showComparison } from "/static/views/compare.js";
 import { showPeople } from "/static/views/people_list.js";
 import { showPerson } from "/static/views/person.js";
 import { showSamePerson } from "/static/views/same_person.js";
@@ -42,6 +43,7 @@ onTokenWanted((wasWrong) => {
 await startRouting([
   [/^\/$/, showSessions, "sessions"],
   [/^\/sessions\/(\d+)$/, showSession, "sessions"],
+  [/^\/sessions\/(\d+)\/compare$/, showComparison, "sessions"],
   [/^\/people$/, showPeople, "people"],
   [/^\/people\/nobody$/, showUngrouped, "people"],
   [/^\/people\/set-aside$/, showSetAside, "people"],

@@ -6,11 +6,12 @@ batch has to create one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 
@@ -23,16 +24,25 @@ class Staging:
 
     def fill(self, db: Session, rows: Iterable[Sequence[Any]]) -> None:
         """Fill the table with exactly these rows, until the transaction ends."""
+        self._empty(db)
         cursor = driver_connection(db).cursor()
-        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns)
-        cursor.execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({columns}) ON COMMIT DELETE ROWS;"
-            f"DELETE FROM {self.name}".encode()
-        )
         with cursor.copy(f"COPY {self.name} FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.set_types([kind for _, kind in self.columns])
             for row in rows:
                 copy.write_row(row)
+
+    def fill_from(self, db: Session, query: str, values: Mapping[str, Any]) -> None:
+        """Fill the table with exactly the rows of a query, until the transaction ends."""
+        self._empty(db)
+        db.execute(text(f"INSERT INTO {self.name} {query}"), values)
+        db.execute(text(f"ANALYZE {self.name}"))
+
+    def _empty(self, db: Session) -> None:
+        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns)
+        driver_connection(db).cursor().execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({columns}) ON COMMIT DELETE ROWS;"
+            f"DELETE FROM {self.name}".encode()
+        )
 
 
 def driver_connection(db: Session) -> psycopg.Connection:

@@ -14,6 +14,8 @@ from typing import TypeVar
 from cluster.core.errors import DatabaseUnavailable
 
 Result = TypeVar("Result")
+Waited = Callable[[], float]
+"""Tells for how many seconds a call has waited for the database until now."""
 
 DATABASE_WAIT_S = 120.0
 """A restarting server is back within this time; after a longer outage, a user has to act."""
@@ -37,6 +39,14 @@ class RetryPolicy:
     on_wait: Callable[[str | None], object] = _stay_silent
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
+
+    def run_timed(self, work: Callable[[Waited], Result]) -> Result:
+        """Return what `run` returns; `work` is told how long this call waits already.
+
+        To its caller, the work of the database is waiting too: locks, statements, and retries.
+        """
+        began = self.clock()
+        return self.run(lambda: work(lambda: self.clock() - began))
 
     def run(self, work: Callable[[], Result]) -> Result:
         """Return the result of `work`, retrying it while the database is unreachable.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.photos import DetectionOutcome, Settled
+from cluster.core.photos import DetectionOutcome, Settled, Work
 from cluster.core.sessions import PhaseName
 from cluster.store.database.copying import driver_connection
 from cluster.store.database.storable import storable_text
@@ -17,7 +17,7 @@ from cluster.store.people.erased_faces import leave_out_erased
 from cluster.store.people.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
 from cluster.store.people.found_faces import FoundFaces
 from cluster.store.people.redetected_faces import keep_redetected
-from cluster.store.sessions.counts import add_counts
+from cluster.store.sessions.counts import add_counts, no_wait
 
 FORGOTTEN = "the photo was forgotten since it was read; restart the session to read it again"
 
@@ -58,11 +58,14 @@ def settle_detection(
     pack: str,
     now: datetime,
     attempt: int | None = None,
+    workers: int = 0,
+    waited_s: Callable[[], float] = no_wait,
 ) -> Settled:
     """Commit the outcomes of a batch, and return the counts of the phase.
 
     Only pending items move, and only their faces are written. A second run of a batch, items that
-    are gone, or a batch of another attempt than the current one (None always is) add nothing.
+    are gone, or a batch of another attempt than the current one (None always is) add nothing. What
+    the items took is added with their counts, as in training.
     """
     by_id = {outcome.file_id: outcome for outcome in outcomes}
     failures = {file_id: storable_text(one.failure) for file_id, one in by_id.items()}
@@ -75,13 +78,21 @@ def settle_detection(
         for one in moved
         if not one.has_failed and one.image_id is not None
     ]
+    faces = _keep_faces(db, seen, pack=pack, now=now) if seen else 0
+    work = Work(
+        pixels=sum(by_id[one.file_id].pixels for one in moved),
+        read_bytes=sum(by_id[one.file_id].read_bytes for one in moved),
+        waited_s=waited_s(),
+        workers=workers,
+    )
     return add_counts(
         db,
         session_id,
         PhaseName.FACE_DETECTION,
         processed=len(seen),
         failed=len(moved) - len(seen),
-        faces_detected=_keep_faces(db, seen, pack=pack, now=now) if seen else 0,
+        faces_detected=faces,
+        work=work,
     )
 
 

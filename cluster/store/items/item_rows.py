@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cluster.core.failure_reasons import LEFT_OUT, ReasonCount, group_reasons
 from cluster.core.photos import Item, Settled
 from cluster.core.sessions import PhaseName
 from cluster.store.database.columns import ITEM_PREFIXES, for_each_photo_phase
@@ -60,6 +61,16 @@ _LIST_FAILURES = text(
 )
 _COUNT_FAILURES = text(f"SELECT count(*) {_FAILURES}")
 
+# A reason that names its own file is the same as that of another file.
+_COUNT_REASONS = text(
+    f"""
+    SELECT i.phase, replace(left(i.reason, 2000), f.path, '{LEFT_OUT}') AS reason,
+        count(*) AS count
+    FROM ({_FAILED}) i JOIN file f ON f.id = i.file_id
+    GROUP BY 1, 2
+    """
+)
+
 _COUNT_DUPLICATES = text(
     """
     SELECT count(*) FROM session_item
@@ -100,6 +111,12 @@ def count_failures(db: Session, session_id: int, *, phase: PhaseName | None = No
     """Return how many photos failed, in both photo phases or in one."""
     key = {"session_id": session_id, "phase": phase, "after": 0}
     return int(db.execute(_COUNT_FAILURES, key).scalar_one())
+
+
+def count_reasons(db: Session, session_id: int) -> tuple[ReasonCount, ...]:
+    """Return the most frequent reasons of failures in a session, in which "…" is what varies."""
+    rows = db.execute(_COUNT_REASONS, {"session_id": session_id})
+    return group_reasons(ReasonCount(PhaseName(row[0]), row[1], row[2]) for row in rows)
 
 
 def count_duplicates(db: Session, session_id: int) -> int:

@@ -98,7 +98,7 @@ _RECOUNT = for_each_photo_phase(
     )
     UPDATE session_phase p SET processed = c.processed, skipped = c.skipped, failed = c.failed,
         unchanged = c.processed + c.skipped + c.failed, faces_detected = f.faces,
-        high_water_mark = 0,
+        high_water_mark = 0, active_s = 0, pixels = 0, bytes = 0, waited_s = 0, workers = 0,
         status = 'pending', attempt = attempt + 1, revision = revision + 1,
         started_at = NULL, completed_at = NULL, error = NULL, step = NULL
     FROM counts c, found f WHERE p.session_id = :session_id AND p.phase = :phase

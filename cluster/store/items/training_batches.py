@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.photos import Settled, TrainingOutcome
+from cluster.core.photos import Settled, TrainingOutcome, Work
 from cluster.core.sessions import PhaseName, SkipReason
 from cluster.store.database.storable import storable_text
 from cluster.store.items.item_claims import claim_items
@@ -16,7 +16,7 @@ from cluster.store.locks import lock_library
 from cluster.store.people.face_placements import Turn
 from cluster.store.photos.file_contents import place_contents
 from cluster.store.photos.representatives import decide_duplicates
-from cluster.store.sessions.counts import add_counts
+from cluster.store.sessions.counts import add_counts, no_wait
 
 NO_REASON = "the reason is not known"
 
@@ -59,12 +59,17 @@ def settle_training(
     pack: str,
     turn: Turn,
     attempt: int | None = None,
+    workers: int = 0,
+    waited_s: Callable[[], float] = no_wait,
 ) -> Settled:
     """Commit the outcomes of a batch, and return the counts of the phase.
 
     Only pending items move. A second run of a batch, items that are gone, or a batch of another
     attempt than the current one (None always is) add nothing. Of each group of duplicates, exactly
     one file is processed, in whatever order the batches come.
+
+    What the items took is added with their counts: their pixels and bytes, that so many `workers`
+    worked at once, and the seconds that `waited_s` tells when everything else is written.
     """
     by_id = {outcome.file_id: outcome for outcome in outcomes}
     failures = {file_id: _to_reason(outcome) for file_id, outcome in by_id.items()}
@@ -80,6 +85,16 @@ def settle_training(
         processed=len(read) - lost - skipped,
         skipped=skipped,
         failed=len(failed),
+        work=_measure([*read, *failed], workers=workers, waited_s=waited_s()),
+    )
+
+
+def _measure(moved: Sequence[TrainingOutcome], *, workers: int, waited_s: float) -> Work:
+    return Work(
+        pixels=sum(outcome.pixels for outcome in moved),
+        read_bytes=sum(outcome.read_bytes for outcome in moved),
+        waited_s=waited_s,
+        workers=workers,
     )
 
 

@@ -6,13 +6,14 @@ moment. Every change raises the revision, which tells the newer of two readings.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, select, text, update
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.photos import Settled
+from cluster.core.photos import Settled, Work
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
 from cluster.store.database.tables import SessionPhase
@@ -23,11 +24,21 @@ _ADD = text(
         total = total + :total, processed = processed + :processed,
         skipped = skipped + :skipped, failed = failed + :failed,
         unchanged = unchanged + :unchanged,
-        faces_detected = faces_detected + :faces_detected, revision = revision + 1
+        faces_detected = faces_detected + :faces_detected, revision = revision + 1,
+        pixels = pixels + :pixels, bytes = bytes + :read_bytes, waited_s = waited_s + :waited_s,
+        workers = greatest(workers, :workers)
     WHERE session_id = :session_id AND phase = :phase
     RETURNING revision, total, processed, skipped, failed, faces_detected, unchanged
     """
 )
+
+NO_WORK = Work()
+"""Of items that took no time, and of changes of the driver."""
+
+
+def no_wait() -> float:
+    """Return 0.0: the seconds that nobody waited for the database."""
+    return 0.0
 
 
 def add_counts(
@@ -41,10 +52,12 @@ def add_counts(
     failed: int = 0,
     unchanged: int = 0,
     faces_detected: int = 0,
+    work: Work = NO_WORK,
 ) -> Settled:
     """Add to the counts, raise the revision by one, and return the new absolute counts.
 
-    When all arguments are 0, nothing changes, not even the revision. Raises NotFound.
+    `work` is added in the same UPDATE. When all counts are 0, nothing changes, not even the
+    revision, so that a batch which moves nothing adds no work. Raises NotFound.
     """
     added = {
         "total": total,
@@ -56,7 +69,8 @@ def add_counts(
     }
     if not any(added.values()):
         return get_settled(db, session_id, phase)
-    row = db.execute(_ADD, {"session_id": session_id, "phase": phase.value, **added}).first()
+    key = {"session_id": session_id, "phase": phase.value}
+    row = db.execute(_ADD, {**key, **added, **asdict(work)}).first()
     if row is None:
         raise NotFound("session", session_id)
     return to_settled(row)

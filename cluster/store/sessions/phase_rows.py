@@ -10,13 +10,20 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import InvariantBroken
-from cluster.core.photos import Settled
+from cluster.core.people import PeopleChange
+from cluster.core.photos import Settled, Work
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import PHOTO_PHASES, PhaseName, PhaseStatus
 from cluster.store.database.storable import storable_text
 from cluster.store.database.tables import SessionPhase
 from cluster.store.sessions.attempts import is_current_attempt
-from cluster.store.sessions.counts import add_counts, get_settled, set_phase, to_settled
+from cluster.store.sessions.counts import (
+    NO_WORK,
+    add_counts,
+    get_settled,
+    set_phase,
+    to_settled,
+)
 from cluster.store.sessions.snapshots import get_snapshots, load_snapshots
 
 __all__ = [
@@ -132,8 +139,18 @@ def set_clustering(
     return to_settled(row)
 
 
-def record_clustering(db: Session, session_id: int, result: ClusteringResult) -> None:
-    """Store the result of clustering in its phase row."""
+def record_clustering(
+    db: Session,
+    session_id: int,
+    result: ClusteringResult,
+    *,
+    change: PeopleChange | None = None,
+    work: Work = NO_WORK,
+) -> None:
+    """Store the result of clustering in its phase row: what it came to, changed and took.
+
+    `change` is None when it is not known what the grouping did to the people before it.
+    """
     set_phase(
         db,
         session_id,
@@ -142,6 +159,11 @@ def record_clustering(db: Session, session_id: int, result: ClusteringResult) ->
         faces_clustered=result.faces_clustered,
         faces_ungrouped=result.faces_ungrouped,
         same_person=result.same_person,
+        people_gained=None if change is None else change.gained,
+        people_lost=None if change is None else change.lost,
+        people_split=None if change is None else change.split,
+        waited_s=work.waited_s,
+        workers=work.workers,
     )
 
 
@@ -151,6 +173,7 @@ def restart_clustering(db: Session, session_id: int) -> None:
         (
             *("started_at", "completed_at", "error", "step", "same_person"),
             *("clusters_found", "faces_clustered", "faces_ungrouped"),
+            *("people_gained", "people_lost", "people_split"),
         )
     )
     set_phase(
@@ -162,5 +185,8 @@ def restart_clustering(db: Session, session_id: int) -> None:
         total=0,
         processed=0,
         high_water_mark=0,
+        active_s=0,
+        waited_s=0,
+        workers=0,
         **nothing,
     )

@@ -1,11 +1,11 @@
 // The sessions of one library as a table, newest first.
 
-import { make, setText } from "/static/dom.js";
+import { make, setHidden, setText } from "/static/dom.js";
 import { chip } from "/static/views/chip.js";
 import { moment, number } from "/static/words.js";
 
 const CHANGING = new Set(["pending", "running"]);
-const TITLES = ["Session", "Status", "Photos", "People", "Started"];
+const TITLES = ["Session", "Status", "Photos", "People", "Started", "Compare"];
 
 /** @type {(session: { status: SessionStatus }) => boolean} */
 export const isChanging = ({ status }) => CHANGING.has(status);
@@ -13,10 +13,12 @@ export const isChanging = ({ status }) => CHANGING.has(status);
 /** @type {(rootPath: string) => { node: HTMLElement, take: (session: SessionBody) => void }} */
 export function historyTable(rootPath) {
   const body = make("tbody");
-  /** @type {Map<number, Shown<SessionBody>>} */
+  /** @type {Map<number, ReturnType<typeof sessionRow>>} */
   const rows = new Map();
   const place = () => {
-    const sorted = [...rows.entries()].toSorted(([a], [b]) => b - a).map(([, row]) => row.node);
+    const ordered = [...rows.entries()].toSorted(([a], [b]) => b - a).map(([, row]) => row);
+    ordered.forEach((row, i) => setHidden(row.compare, i === ordered.length - 1));
+    const sorted = ordered.map(({ node }) => node);
     if (sorted.some((node, i) => body.children[i] !== node)) body.replaceChildren(...sorted);
   };
   return {
@@ -31,17 +33,22 @@ export function historyTable(rootPath) {
   };
 }
 
-/** @type {(session: SessionBody) => Shown<SessionBody>} */
+// `compare` is the way to the comparison with the session before, which the oldest one has not.
+/** @type {(session: SessionBody) => Shown<SessionBody> & { compare: HTMLElement }} */
 function sessionRow({ sessionId }) {
   const name = make("a", { href: `#/sessions/${sessionId}` });
   const status = chip();
+  const compare = make("a", { href: `#/sessions/${sessionId}/compare`, hidden: true }, "with the one before");
   const cells = { photos: cell("Photos"), people: cell("People"), when: cell("Started", "when") };
   const node = make("tr", {},
-    make("td", {}, name), make("td", {}, status.node), Object.values(cells));
+    make("td", {}, name), make("td", {}, status.node), Object.values(cells),
+    make("td", { class: "compare", "data-title": "Compare" }, compare));
   return {
-    node,
+    node, compare,
     update(session) {
-      setText(name, session.name ?? `Session ${sessionId}`);
+      const title = session.name ?? `Session ${sessionId}`;
+      setText(name, title);
+      compare.setAttribute("aria-label", `Compare ${title} with the one before`);
       status.update(session.status);
       setText(cells.photos, figure(session.photoCount));
       setText(cells.people, figure(session.peopleCount));

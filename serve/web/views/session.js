@@ -13,6 +13,7 @@ import { moveButtons } from "/static/views/moves.js";
 import { overview } from "/static/views/overview.js";
 import { phaseCard } from "/static/views/phase.js";
 import { telling } from "/static/views/telling.js";
+import { sessionSpeed } from "/static/views/session_speed.js";
 import { fileName, time } from "/static/words.js";
 
 /** @type {Record<PhaseName, string>} */
@@ -33,6 +34,7 @@ const WORKING = new Set(["pending", "running"]);
  * @property {ReturnType<typeof phaseCard>[]} phases
  * @property {ReturnType<typeof failureTable>} failures
  * @property {Shown<ProgressBody>[]} told what is told of the end
+ * @property {ReturnType<typeof sessionSpeed>} speed
  * @property {HTMLButtonElement} erase
  * @property {HTMLElement} spoken
  * @property {string} news what was spoken last
@@ -71,13 +73,14 @@ function buildView(session, { signal }) {
     })),
     failures: failureTable(session, { retry: () => moves.attempt(() => move("retry")), signal }),
     told: [telling(id), messages(id, signal)],
+    speed: sessionSpeed(session, { signal }),
     erase: button("Erase this session …", () => askErase(session, view), { class: "danger", hidden: true }),
     spoken: make("p", { class: "spoken", role: "status" }),
   };
   const node = make("div", { class: "session" },
     parts.overview.node, parts.moves.node, parts.told.map((one) => one.node), parts.spoken,
     make("section", { "aria-label": "The three phases", class: "phases" }, parts.phases.map((card) => card.node)),
-    parts.failures.node, make("p", { class: "last" }, parts.erase));
+    parts.speed.node, parts.failures.node, make("p", { class: "last" }, parts.erase));
   /** @type {SessionView} */
   const view = { ...parts, node, news: "", seenAt: null, isOver: false };
   allow(view, session);
@@ -142,6 +145,7 @@ function showProgress(view, progress) {
   view.overview.update(progress);
   PHASES.forEach(({ key }, i) => view.phases[i].update(progress.phases[key]));
   view.failures.update(progress);
+  view.speed.update(progress);
   speak(view, progress, percentage);
 }
 
