@@ -1,0 +1,149 @@
+"""What a dry run says: what a session would find, and how long it would take.
+
+Nothing is read but the listing. What a file holds is only guessed from its size, time and name, so
+moved photos and copies are probable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cluster.core.time_ranges import TimeRange
+from cluster.core.passed_over import PassedOver, describe_passed_over
+
+
+UNCOMPRESSED = ("bmp", "dib", "pbm", "pgm", "ppm", "pnm", "tga", "tif", "tiff")
+"""Suffixes of pictures that have equal sizes if they have equal sides, so a size tells nothing."""
+
+
+class ListedAs(StrEnum):
+    """What a listed file is, compared with the database.
+
+    `new`: never read. `changed`: read, and of another size or time since. `unsearched`: unchanged,
+    but not searched with this pack. `moved`: new, and probably a known file that is gone. `copy`:
+    new, and probably a copy of a photo that is known or listed before. `unchanged`: no work.
+    """
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNSEARCHED = "unsearched"
+    MOVED = "moved"
+    COPY = "copy"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An unfinished session, which the command would continue instead of beginning a new one.
+
+    If it `is_listed`, it takes no file that it has not met before.
+    """
+
+    session_id: int
+    is_listed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryListing:
+    """A listing, compared with the database.
+
+    `counts` adds up to `photos`. A session would read `to_read` files of `bytes_to_read` bytes,
+    decode `to_decode` of them, and search `to_search` for faces; `known_faces` are grouped again.
+    `size_bytes` leaves out the `sizes_unknown`. `gone` of `known` files were not met and have not
+    moved; both are None while the listing is not complete.
+    """
+
+    photos: int
+    counts: Mapping[ListedAs, int]
+    size_bytes: int
+    sizes_unknown: int
+    bytes_to_read: int
+    to_read: int
+    to_decode: int
+    to_search: int
+    known_faces: int = 0
+    known: int | None = None
+    gone: int | None = None
+    is_complete: bool = True
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    unfinished: Unfinished | None = None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True if most known files are gone: a disk is probably not mounted (items/census.py)."""
+        return self.gone is not None and self.known is not None and 2 * self.gone > self.known
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of a walk: whether it met the whole library, and what it did not take.
+
+    `passed_over` counts by kind; `unlisted` are the folders and files that could not be opened.
+    """
+
+    is_complete: bool
+    passed_over: Mapping[str, int]
+    unlisted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A listing that was compared, and `paths` of a few files to read, spread over the listing."""
+
+    listing: DryListing
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a session would find and its time, which is None when there is nothing to judge it by.
+
+    `is_measured` is true if photos of this library or earlier sessions were timed.
+    """
+
+    listing: DryListing
+    time: TimeRange | None
+    is_measured: bool = True
+
+
+_COUNT_WORDS = {
+    ListedAs.NEW: "new",
+    ListedAs.CHANGED: "changed",
+    ListedAs.UNSEARCHED: "not yet searched with this pack",
+    ListedAs.MOVED: "probably moved",
+    ListedAs.COPY: "probably copies",
+    ListedAs.UNCHANGED: "unchanged",
+}
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+def find_copied_name(path: str) -> str | None:
+    """Return the name of a file that keeps it when it is copied; None if its size tells nothing."""
+    name = path.rpartition("/")[2]
+    return None if name.lower().rpartition(".")[2] in UNCOMPRESSED else name
+
+
+def describe_counts(listing: DryListing) -> str:
+    """Return what the photos are, such as "2,700 new, 40 unchanged, 6 probably moved"."""
+    counts = listing.counts
+    said = [f"{counts[kind]:,} {words}" for kind, words in _COUNT_WORDS.items() if counts.get(kind)]
+    return ", ".join(said)
+
+
+def describe_kinds(listing: DryListing) -> str:
+    """Return what is passed over, in words."""
+    return describe_passed_over(PassedOver.from_json(listing.passed_over).counts)
+
+
+def describe_bytes(count: int) -> str:
+    """Return a number of bytes in the decimal unit that fits: "1.2 GB"."""
+    if count < 1000:
+        return "1 byte" if count == 1 else f"{count} bytes"
+    scaled, unit = count / 1000, 0
+    while scaled >= 999.5 and unit + 1 < len(_UNITS):
+        scaled, unit = scaled / 1000, unit + 1
+    digits = 1 if scaled < 9.95 else 0
+    return f"{scaled:.{digits}f} {_UNITS[unit]}"

@@ -1,0 +1,131 @@
+"""Times a few photos of a library, each read and searched as a session would do it.
+
+`probe_photos` is the logic. `probe` is a Ray task, for a process that must not load a model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import psutil
+import ray
+
+from cluster.core.time_ranges import Probe, ProbedPhoto
+from cluster.priority import work_in_background
+from cluster.tasks.ingest import ReadLimits
+from cluster.vision.packs.detector import (
+    DetectorOptions,
+    FaceDetector,
+    PreparedPhoto,
+    load_detector,
+)
+from cluster.vision.packs.pack_files import BUNDLED, Pack
+from cluster.vision.photos.images import DECODE_LONG_SIDE_PX, shrink
+from cluster.vision.relations.fingerprints import make_record_and_image, warm_up_fingerprints
+from cluster.vision.sources.deadlines import within
+from cluster.vision.sources.photo_bytes import read_photo
+
+PROBED = 8
+FEWEST = 2
+LIMIT_S = 4.0
+"""Enough for eight photos of a camera on a slow machine, and short for a user who waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time, and the CPU time of this process with its threads and of the whole machine."""
+
+    wall_s: float
+    own_s: float
+    machine_s: float
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Return this moment."""
+        busy = psutil.cpu_times()
+        idle_s = busy.idle + getattr(busy, "iowait", 0.0)
+        return cls(time.perf_counter(), time.process_time(), sum(busy[:8]) - idle_s)
+
+
+def probe_photos(
+    paths: Sequence[str],
+    *,
+    pack: Pack,
+    options: DetectorOptions,
+    limits: ReadLimits,
+    cpus: int,
+    limit_s: float = LIMIT_S,
+) -> Probe:
+    """Time photos until `limit_s` is over, at least two if so many can be read.
+
+    The first photo is processed once before, because the first use of the models takes longer.
+    Photos that cannot be read are left out. Raises PackNotFound.
+    """
+    started = Moment.now()
+    detector = load_detector(pack, options)
+    warm_up_fingerprints()
+    search = partial(_probe_photo, detector=detector, limits=limits)
+    next(_probe_each(paths, search), None)
+    warm = Moment.now()
+    photos: list[ProbedPhoto] = []
+    for photo in _probe_each(paths, search):
+        photos.append(photo)
+        if len(photos) >= FEWEST and time.perf_counter() - warm.wall_s > limit_s:
+            break
+    return Probe(
+        photos=tuple(photos),
+        warm_up_s=warm.wall_s - started.wall_s,
+        cpus=cpus,
+        others_busy=_find_others_busy(started, Moment.now()),
+    )
+
+
+def _find_others_busy(first: Moment, last: Moment) -> float:
+    """Return the share of the machine's CPUs that other processes used between two moments."""
+    capacity_s = (last.wall_s - first.wall_s) * (psutil.cpu_count() or 1)
+    others_s = (last.machine_s - first.machine_s) - (last.own_s - first.own_s)
+    return max(0.0, min(1.0, others_s / capacity_s)) if capacity_s > 0 else 0.0
+
+
+def _probe_each(
+    paths: Sequence[str], search: Callable[[str], ProbedPhoto]
+) -> Iterator[ProbedPhoto]:
+    for path in paths:
+        try:
+            yield search(path)
+        except Exception:  # The per-photo boundary: a session will name the reason.
+            continue
+
+
+def _probe_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> ProbedPhoto:
+    begun = Moment.now()
+    data = within(limits.timeout_s, path, partial(read_photo, path, max_bytes=limits.max_bytes))
+    work = partial(make_record_and_image, data, path=path, max_pixels=limits.max_pixels)
+    record, image = within(limits.timeout_s, path, work)
+    if detector.pack.kind != BUNDLED:
+        image = shrink(image, long_side_px=DECODE_LONG_SIDE_PX)
+    read = Moment.now()
+    (faces,) = detector.detect([PreparedPhoto(path, None, image)])
+    searched = Moment.now()
+    return ProbedPhoto(
+        size_bytes=len(data),
+        pixels=record.width * record.height,
+        read_s=read.own_s - begun.own_s,
+        read_wall_s=read.wall_s - begun.wall_s,
+        search_s=searched.own_s - read.own_s,
+        search_wall_s=searched.wall_s - read.wall_s,
+        faces=len(faces),
+    )
+
+
+@ray.remote(max_retries=0, num_cpus=0)
+def probe(
+    paths: Sequence[str], *, pack: Pack, options: DetectorOptions, limits: ReadLimits
+) -> Probe:
+    """Return `probe_photos` from a worker, with the CPUs of the Ray cluster."""
+    work_in_background()
+    cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    return probe_photos(paths, pack=pack, options=options, limits=limits, cpus=cpus)
