@@ -32,6 +32,7 @@ from serve.routes import (
     people_routes,
     photo_routes,
     picture_routes,
+    preview_routes,
     progress_routes,
     search_routes,
     suggestion_routes,
@@ -84,6 +85,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
     api = APIRouter(responses=anywhere, dependencies=documented)
     for routes in (
+        preview_routes,
         training_routes,
         control_routes,
         erasing_routes,

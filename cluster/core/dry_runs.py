@@ -6,14 +6,13 @@ moved photos and copies are probable.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cluster.core.time_ranges import TimeRange
+from cluster.core.gone import Unconfirmed
 from cluster.core.passed_over import PassedOver, describe_passed_over
-
+from cluster.core.time_ranges import TimeRange, Work
 
 UNCOMPRESSED = ("bmp", "dib", "pbm", "pgm", "ppm", "pnm", "tga", "tif", "tiff")
 """Suffixes of pictures that have equal sizes if they have equal sides, so a size tells nothing."""
@@ -72,9 +71,22 @@ class DryListing:
     unfinished: Unfinished | None = None
 
     @property
-    def is_doubtful(self) -> bool:
-        """True if most known files are gone: a disk is probably not mounted (items/census.py)."""
-        return self.gone is not None and self.known is not None and 2 * self.gone > self.known
+    def work(self) -> Work:
+        """The numbers that the time of a session depends on."""
+        return Work(
+            to_read=self.to_read,
+            bytes_to_read=self.bytes_to_read,
+            to_decode=self.to_decode,
+            to_search=self.to_search,
+            known_faces=self.known_faces,
+        )
+
+    @property
+    def unconfirmed(self) -> Unconfirmed | None:
+        """The numbers if most known files are gone: a disk is probably not mounted (census.py)."""
+        if self.known is None or self.gone is None or 2 * self.gone <= self.known:
+            return None
+        return Unconfirmed(self.known, self.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a session would find and its time, which is None when there is nothing to judge it by.
+    """What a session would find, and how long it would take; None while the listing is incomplete.
 
     `is_measured` is true if photos of this library or earlier sessions were timed.
     """
@@ -109,7 +121,7 @@ class DryRun:
     is_measured: bool = True
 
 
-_COUNT_WORDS = {
+COUNT_WORDS = {
     ListedAs.NEW: "new",
     ListedAs.CHANGED: "changed",
     ListedAs.UNSEARCHED: "not yet searched with this pack",
@@ -117,7 +129,7 @@ _COUNT_WORDS = {
     ListedAs.COPY: "probably copies",
     ListedAs.UNCHANGED: "unchanged",
 }
-_UNITS = ("kB", "MB", "GB", "TB", "PB")
+"""How a report names the kinds, in its order."""
 
 
 def find_copied_name(path: str) -> str | None:
@@ -126,24 +138,6 @@ def find_copied_name(path: str) -> str | None:
     return None if name.lower().rpartition(".")[2] in UNCOMPRESSED else name
 
 
-def describe_counts(listing: DryListing) -> str:
-    """Return what the photos are, such as "2,700 new, 40 unchanged, 6 probably moved"."""
-    counts = listing.counts
-    said = [f"{counts[kind]:,} {words}" for kind, words in _COUNT_WORDS.items() if counts.get(kind)]
-    return ", ".join(said)
-
-
 def describe_kinds(listing: DryListing) -> str:
     """Return what is passed over, in words."""
     return describe_passed_over(PassedOver.from_json(listing.passed_over).counts)
-
-
-def describe_bytes(count: int) -> str:
-    """Return a number of bytes in the decimal unit that fits: "1.2 GB"."""
-    if count < 1000:
-        return "1 byte" if count == 1 else f"{count} bytes"
-    scaled, unit = count / 1000, 0
-    while scaled >= 999.5 and unit + 1 < len(_UNITS):
-        scaled, unit = scaled / 1000, unit + 1
-    digits = 1 if scaled < 9.95 else 0
-    return f"{scaled:.{digits}f} {_UNITS[unit]}"

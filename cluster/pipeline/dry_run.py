@@ -30,8 +30,8 @@ class LibraryListing:
     """One listing of a library, which can be compared once.
 
     `confined_to` are the folders that links may not leave. A folder that is silent for `silence_s`
-    raises RootUnreachable; a URL has the time limits of its driver. After `limit_s`, the listing is
-    left as it is, and is not complete.
+    raises RootUnreachable; a URL has the time limits of its driver. After `limit_s`, or with about
+    `most` photos, the listing is left as it is, and is not complete.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class LibraryListing:
         confined_to: Sequence[Path] | None = None,
         silence_s: float,
         limit_s: float | None = None,
+        most: int | None = None,
     ) -> None:
         self._root, self._passed_over = root, PassedOver()
         silence_s = math.inf if is_url(root) else silence_s
@@ -51,6 +52,7 @@ class LibraryListing:
             silence_s=silence_s,
             unreachable=RootUnreachable(root, silence_s),
             limit_s=limit_s,
+            most=most,
         )
 
     def compare(self, engine: Engine, *, pack: str, continues: bool) -> Compared:

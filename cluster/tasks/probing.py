@@ -28,10 +28,22 @@ from cluster.vision.relations.fingerprints import make_record_and_image, warm_up
 from cluster.vision.sources.deadlines import within
 from cluster.vision.sources.photo_bytes import read_photo
 
-PROBED = 8
 FEWEST = 2
 LIMIT_S = 4.0
 """Enough for eight photos of a camera on a slow machine, and short for a user who waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a session would have: `cpus` that read, and `detectors`; None is one for each CPU."""
+
+    cpus: int
+    wanted_detectors: int | None = None
+
+    @property
+    def detectors(self) -> int:
+        """The number of detectors."""
+        return self.wanted_detectors or self.cpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ def probe_photos(
     pack: Pack,
     options: DetectorOptions,
     limits: ReadLimits,
-    cpus: int,
+    room: Room,
     limit_s: float = LIMIT_S,
 ) -> Probe:
     """Time photos until `limit_s` is over, at least two if so many can be read.
@@ -78,7 +90,9 @@ def probe_photos(
     return Probe(
         photos=tuple(photos),
         warm_up_s=warm.wall_s - started.wall_s,
-        cpus=cpus,
+        cpus=room.cpus,
+        detectors=room.detectors,
+        on_gpu=detector.provider == "CUDA",
         others_busy=_find_others_busy(started, Moment.now()),
     )
 
@@ -123,9 +137,14 @@ def _probe_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> Pr
 
 @ray.remote(max_retries=0, num_cpus=0)
 def probe(
-    paths: Sequence[str], *, pack: Pack, options: DetectorOptions, limits: ReadLimits
+    paths: Sequence[str],
+    *,
+    pack: Pack,
+    options: DetectorOptions,
+    limits: ReadLimits,
+    detectors: int | None,
 ) -> Probe:
-    """Return `probe_photos` from a worker, with the CPUs of the Ray cluster."""
+    """Return `probe_photos` from a worker, for a session on all CPUs of the Ray cluster."""
     work_in_background()
-    cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    return probe_photos(paths, pack=pack, options=options, limits=limits, cpus=cpus)
+    room = Room(max(1, int(ray.cluster_resources().get("CPU", 1))), detectors)
+    return probe_photos(paths, pack=pack, options=options, limits=limits, room=room)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.core.dry_runs import Compared, Finished, ListedAs, Unfinished
+from cluster.core.gone import Unconfirmed
 from cluster.core.photos import FoundPhoto, TrainingOutcome
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.database.engine import begin
@@ -94,9 +95,7 @@ def test_in_an_empty_database_everything_is_new(engine: Engine) -> None:
     assert (listing.known, listing.gone, listing.passed_over) == (0, 0, {"film": 3})
 
 
-def test_an_unchanged_library_costs_a_listing(
-    engine: Engine, known: dict[str, FoundPhoto]
-) -> None:
+def test_an_unchanged_library_costs_a_listing(engine: Engine, known: dict[str, FoundPhoto]) -> None:
     compared = look(engine, known.values())
     assert compared.listing.counts == {ListedAs.UNCHANGED: 10}
     assert (compared.listing.to_read, compared.listing.bytes_to_read) == (0, 0)
@@ -126,7 +125,7 @@ def test_each_file_is_counted_once_as_what_it_is(
         ListedAs.NEW: 1,
     }
     assert (listing.to_read, listing.to_decode, listing.to_search) == (3, 2, 2)
-    assert (listing.known, listing.gone, listing.is_doubtful) == (10, 1, False)
+    assert (listing.known, listing.gone, listing.unconfirmed) == (10, 1, None)
     assert third.path not in {photo.path for photo in there}
 
 
@@ -200,7 +199,7 @@ def test_when_most_known_files_are_away_it_says_so(
     engine: Engine, known: dict[str, FoundPhoto]
 ) -> None:
     listing = look(engine, list(known.values())[:4]).listing
-    assert (listing.known, listing.gone, listing.is_doubtful) == (10, 6, True)
+    assert listing.unconfirmed == Unconfirmed(known=10, gone=6)
 
 
 def test_files_in_a_folder_that_could_not_be_listed_are_not_gone(
@@ -219,7 +218,7 @@ def test_a_listing_that_was_left_says_nothing_about_what_is_gone_or_moved(
     there = [moved(known["photo0"], "elsewhere/renamed")]
     listing = look(engine, there, is_complete=False).listing
     assert (listing.counts, listing.is_complete) == ({ListedAs.NEW: 1}, False)
-    assert (listing.known, listing.gone, listing.is_doubtful) == (None, None, False)
+    assert (listing.known, listing.gone, listing.unconfirmed) == (None, None, None)
 
 
 def test_an_unfinished_session_does_what_it_has_left(engine: Engine) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.sessions import PhaseName
 from cluster.core.time_ranges import PastPhase
+
+Past = Mapping[PhaseName, Sequence[PastPhase]]
 
 MOST_SESSIONS = 5
 """The newest sessions tell best what the machine does today."""
@@ -33,7 +35,7 @@ _PAST = text(
 )
 
 
-def list_past_phases(db: Session, *, pack: str) -> Mapping[PhaseName, tuple[PastPhase, ...]]:
+def list_past_phases(db: Session, *, pack: str) -> Past:
     """Return the phases of the newest completed sessions with this pack that had enough to do."""
     rows = db.execute(_PAST, {"pack": pack, "fewest": FEWEST_ITEMS, "most": MOST_SESSIONS}).all()
     return {

@@ -30,7 +30,7 @@ class WatchedWalk:
 
     `walk` returns the photos and calls its argument for each entry that it meets. The iteration
     raises what the walk raises, and `unreachable` after `silence_s` without an entry. It ends after
-    `limit_s`; `is_complete` then stays false.
+    `limit_s`, or after about `most` photos; `is_complete` then stays false.
     """
 
     def __init__(
@@ -40,12 +40,14 @@ class WatchedWalk:
         silence_s: float,
         unreachable: Exception,
         limit_s: float | None = None,
+        most: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._found, self._clock = walk(self._hear), clock
         self._silence_s, self._unreachable = silence_s, unreachable
         self._ends_at = None if limit_s is None else clock() + limit_s
         self._heard_at = clock()
+        self._most, self._met = most, 0
         self._chunks: queue.Queue[list[FoundPhoto] | None] = queue.Queue(MOST_CHUNKS)
         self._stopping = threading.Event()
         self._error: Exception | None = None
@@ -60,12 +62,14 @@ class WatchedWalk:
                 if chunk is None:
                     self.is_complete = True
                     return
+                self._met += len(chunk)
                 yield from chunk
         finally:
             self._stopping.set()
 
     def _is_over(self) -> bool:
-        return self._ends_at is not None and self._clock() >= self._ends_at
+        is_late = self._ends_at is not None and self._clock() >= self._ends_at
+        return is_late or (self._most is not None and self._met >= self._most)
 
     def _next_chunk(self) -> list[FoundPhoto] | None:
         """Return the next photos: [] if there are none yet, None after the last."""
