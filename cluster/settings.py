@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_split_list)] = []
     ray_address: str | None = None
     serve_enabled: bool = True
+    main_bar: Literal["work", "time"] = "work"
 
     pack: str = "auto"
     models_dir: ExpandedPath = Path(defaults.MODELS_DIR)

@@ -9,16 +9,23 @@ import argparse
 import os
 from pathlib import Path
 
-from cluster.core.dry_runs import COUNT_WORDS, Compared, DryListing, DryRun, describe_kinds
+from cluster.core.dry_runs import (
+    COUNT_WORDS,
+    Compared,
+    DryListing,
+    DryRun,
+    describe_kinds,
+    describe_range,
+)
+from cluster.core.dry_times import PastSessions, expect_time
 from cluster.core.errors import BadSetting
 from cluster.core.gone import describe_confirming
 from cluster.core.paths import path_to_text
-from cluster.core.time_ranges import describe_range, describe_seconds, expect_time
 from cluster.pipeline.dry_run import LibraryListing
 from cluster.settings import Settings
 from cluster.store.condition import look_at_embedded
 from cluster.store.database.engine import begin
-from cluster.store.sessions.past_costs import Past, list_past_phases
+from cluster.store.sessions.workloads import get_past
 from cluster.tasks.ingest import ReadLimits
 from cluster.tasks.probing import Room
 from cluster.vision.packs.detector import choose_provider
@@ -64,23 +71,24 @@ def make_dry_run(settings: Settings, *, root: str, pack: Pack) -> DryRun:
     room = Room(count_cpus(), settings.detectors or (1 if uses_gpu else None))
     with open_probe(pack, options=options, limits=limits) as process:
         compared, past = compare(settings, root=root, pack=pack.name)
-        probe = process.probe(compared.paths, room=room) if compared.paths else None
-    time = expect_time(compared.listing.work, probe=probe, past=past)
-    return DryRun(compared.listing, time, is_measured=probe is not None or any(past.values()))
+        timed = process.time(compared.paths, room=room) if compared.paths else None
+    time = expect_time(compared.listing.work, timed=timed, past=past)
+    is_measured = timed is not None or past.knows_photos or not compared.paths
+    return DryRun(compared.listing, time, is_measured)
 
 
-def compare(settings: Settings, *, root: str, pack: str) -> tuple[Compared, Past]:
+def compare(settings: Settings, *, root: str, pack: str) -> tuple[Compared, PastSessions]:
     """Return the listing, compared with the database, and what earlier sessions took.
 
     No database is created for that.
     """
     listing = LibraryListing(root, silence_s=settings.photo_timeout_s)
     if settings.database_url is None and not look_at_embedded(settings.data_dir).is_made:
-        return listing.take_as_new(), {}
+        return listing.take_as_new(), PastSessions()
     with open_database(settings) as (_, engine):
         compared = listing.compare(engine, pack=pack, continues=True)
         with begin(engine) as db:
-            return compared, list_past_phases(db, pack=pack)
+            return compared, get_past(db, pack=pack)
 
 
 def count_cpus() -> int:
@@ -127,6 +135,5 @@ def list_sentences(dry_run: DryRun, *, root: str) -> list[str]:
     if not dry_run.is_measured:
         said.append("No photo could be timed, so the time is hardly more than a guess.")
     if dry_run.time is not None:
-        likely = describe_seconds(dry_run.time.middle_s)
-        said.append(f"A session would take {describe_range(dry_run.time)}, most likely {likely}.")
+        said.append(f"A session would take {describe_range(dry_run.time)}.")
     return [*said, "Nothing was started."]

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
-from cluster.core.time_ranges import Probe
+from cluster.core.dry_times import TimedPhotos
 from cluster.environment import prepare_environment
 from cluster.tasks.ingest import ReadLimits
-from cluster.tasks.probing import Room, probe_photos
+from cluster.tasks.probing import Room, time_photos
 from cluster.vision.packs.detector import DetectorOptions
 from cluster.vision.packs.pack_files import Pack
 
@@ -38,14 +38,15 @@ class ProbeProcess:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def probe(self, paths: Sequence[str], *, room: Room) -> Probe | None:
+    def time(self, paths: Sequence[str], *, room: Room) -> TimedPhotos | None:
         """Return what these photos cost; None if none could be read within ANSWER_S."""
         try:
             self._answers.send((list(paths), room))
-            probe: Probe | None = self._answers.recv() if self._answers.poll(ANSWER_S) else None
+            is_answered = self._answers.poll(ANSWER_S)
+            timed: TimedPhotos | None = self._answers.recv() if is_answered else None
         except (EOFError, OSError):  # The process has died, and has said why on stderr.
             return None
-        return probe if probe is not None and probe.photos else None
+        return timed if timed is not None and timed.photos else None
 
     def end(self) -> None:
         """End the process."""
@@ -72,4 +73,4 @@ def _answer(
     questions: Connection, pack: Pack, options: DetectorOptions, limits: ReadLimits
 ) -> None:
     paths, room = questions.recv()
-    questions.send(probe_photos(paths, pack=pack, options=options, limits=limits, room=room))
+    questions.send(time_photos(paths, pack=pack, options=options, limits=limits, room=room))

@@ -20,7 +20,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from cluster.core.progress import PhaseProgress, UnifiedProgress
+from cluster.core.progress import Eta, PhaseProgress, UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus
 
 LINE_INTERVAL_S = 2.0
@@ -100,7 +100,7 @@ def draw_rows(progress: UnifiedProgress) -> Table:
 def _say_what_remains(progress: UnifiedProgress) -> str:
     if progress.status.is_terminal:
         return ""
-    return progress.waiting_for or _say_time_left(progress.eta_seconds)
+    return progress.waiting_for or _say_time_left(progress.eta)
 
 
 def write_line(progress: UnifiedProgress) -> str:
@@ -133,20 +133,30 @@ def _describe(phase: PhaseProgress) -> str:
         parts.append(f"{phase.result.clusters_found} people")
     if phase.status is PhaseStatus.RUNNING and phase.images_per_minute:
         parts.append(f"{phase.images_per_minute / 60:.1f}/s")
-        parts.append(_say_time_left(phase.eta_seconds))
+        parts.append(_say_time_left(phase.eta))
     elif phase.status is not PhaseStatus.COMPLETED:
         parts.append(str(phase.status))
     return ", ".join(part for part in parts if part)
 
 
-def _say_time_left(seconds: int | None) -> str:
-    if seconds is None:
+def _say_time_left(eta: Eta | None) -> str:
+    """Return "1 to 2 min left", or "about 40 s left" where the band is narrow."""
+    if eta is None:
         return ""
-    minutes, rest = divmod(seconds, 60)
+    low, high = _say_seconds(eta.low), _say_seconds(eta.high)
+    if low == high or eta.high <= 1.3 * eta.low:
+        return f"about {_say_seconds(eta.seconds)} left"
+    return f"{low} to {high} left"
+
+
+def _say_seconds(seconds: int) -> str:
+    if seconds < 90:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"about {hours} h {minutes} min left"
-    return f"about {minutes} min {rest} s left" if minutes else f"about {rest} s left"
+    return f"{hours} h {minutes} min" if hours < 10 else f"{hours} h"
 
 
 def ask_progress(actor: ActorHandle, session_id: int) -> Callable[[], UnifiedProgress]:

@@ -33,7 +33,7 @@ from cluster.settings import (
 from cluster.store.database.engine import build_engine, check_database
 from cluster.store.database.schema import upgrade_schema
 from cluster.tasks.ingest import ReadLimits
-from cluster.tasks.probing import probe
+from cluster.tasks.probing import time_in_task
 from cluster.vision.packs.options import DetectorOptions
 from cluster.vision.packs.pack_files import AUTO, resolve_pack
 from cluster.vision.photos.previews import make_preview
@@ -135,7 +135,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         dashboard_url=submit.dashboard_url,
         search=RaySearch(start).find_faces,
         search_max_bytes=settings.search_max_bytes,
-        probe=RayProbe(time_photos).probe,
+        time_photos=RayProbe(time_photos).time,
         make_preview=partial(
             make_preview,
             max_bytes=settings.max_file_bytes,
@@ -145,6 +145,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         suggestions=SuggestionLists(min_quality=settings.min_quality),
         data_dir=settings.data_dir,
         weights=weights,
+        main_bar=settings.main_bar,
     )
 
 
@@ -167,7 +168,7 @@ def start_probe(
 ) -> ray.ObjectRef:
     """Start a task that times these photos. Raises PackNotFound if the pack's models are gone."""
     opened = resolve_pack(pack.wanted, models_dir=models_dir)
-    named = probe.options(name=f"probe[{pack.name}]")
+    named = time_in_task.options(name=f"probe[{pack.name}]")
     return named.remote(
         list(paths), pack=opened, options=options, limits=limits, detectors=detectors
     )

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path as FolderPath
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Path, Request
 
+from cluster.core.dry_times import TimedPhotos
 from cluster.core.faces import PhotoFaces
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
-from cluster.core.time_ranges import Probe
 from cluster.store.database.engine import Engine
 from cluster.store.sessions.session_rows import SessionInfo
 from cluster.vision.photos.previews import make_preview
@@ -57,10 +57,10 @@ async def refuse_search(photo: bytes, pack: PackChoice) -> PhotoFaces:
     raise SearchUnavailable("This server cannot search photos for faces.")
 
 
-TimePhotos = Callable[[Sequence[str], PackChoice], Awaitable[Probe | None]]
+TimePhotos = Callable[[Sequence[str], PackChoice], Awaitable[TimedPhotos | None]]
 
 
-async def time_no_photo(paths: Sequence[str], pack: PackChoice) -> Probe | None:
+async def time_no_photo(paths: Sequence[str], pack: PackChoice) -> TimedPhotos | None:
     """Time no photo, in an application without a cluster."""
     return None
 
@@ -73,10 +73,11 @@ class AppParts:
     JobNotSubmitted. `choose_pack` returns the pack for a request such as "auto", or raises
     PackNotFound. Both may block, so they are called in a thread. `dashboard_url` is the address of
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
-    `search_max_bytes`. `probe` times photos of a library before a session, and returns None when it
-    cannot; `looking` limits how many libraries are listed at once. `make_preview` opens a photo of
-    the library; `previewing` limits how many are made at once. `suggestions` are the lists of this
-    replica. `data_dir` is where sessions on this machine keep decoded photos.
+    `search_max_bytes`. `time_photos` times photos of a library before a session, and returns
+    None when it cannot; `looking` limits how many libraries are listed at once. `make_preview`
+    opens a photo of the library; `previewing` limits how many are made at once. `suggestions` are
+    the lists of this replica. `data_dir` is where sessions on this machine keep decoded photos.
+    `main_bar` is what the page's main bar shows.
     """
 
     engine: Engine
@@ -91,7 +92,7 @@ class AppParts:
     dashboard_url: str | None = None
     search: Search = refuse_search
     search_max_bytes: int = 25_000_000
-    probe: TimePhotos = time_no_photo
+    time_photos: TimePhotos = time_no_photo
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
     make_preview: MakePreview = make_preview
     previewing: asyncio.Semaphore = field(
@@ -100,6 +101,7 @@ class AppParts:
     suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    main_bar: Literal["work", "time"] = "work"
     now: Callable[[], datetime] = utc_now
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from cluster.core.time_ranges import Probe
+from cluster.core.dry_times import TimedPhotos
 from serve.parts import PackChoice
 
 ANSWER_S = 30.0
@@ -27,15 +27,15 @@ class RayProbe:
     def __init__(self, start: StartProbe, *, answer_s: float = ANSWER_S) -> None:
         self._start, self._answer_s = start, answer_s
 
-    async def probe(self, paths: Sequence[str], pack: PackChoice) -> Probe | None:
+    async def time(self, paths: Sequence[str], pack: PackChoice) -> TimedPhotos | None:
         """Return what these photos cost; None if the cluster does not time them soon."""
         task = await asyncio.to_thread(self._start, paths, pack)
         try:
             async with asyncio.timeout(self._answer_s):
-                probe: Probe = await task
+                timed: TimedPhotos = await task
         except TimeoutError:
             await asyncio.to_thread(ray.cancel, task, force=True)
             return None
         except RayError:
             return None
-        return probe if probe.photos else None
+        return timed if timed.photos else None

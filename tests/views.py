@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from cluster.actors.progress_actor import Progress
+from cluster.actors.session_clocks import TimeStore
 from cluster.store.database.progress_versions import next_first_version
 from cluster.store.sessions.high_water_marks import raise_high_water_mark
 from cluster.store.sessions.phase_rows import load_snapshots
@@ -22,6 +23,7 @@ def view_of(engine: Engine) -> Progress:
         first_version=partial(next_first_version, engine),
         clock=time.monotonic,
         keep_interval_s=0,
+        times=TimeStore.of(engine),
     )
 
 

@@ -67,6 +67,8 @@ interface CountsBody {
   total: number;
   percentage: number;
   etaSeconds: number | null;
+  etaLow: number | null;
+  etaHigh: number | null;
   imagesPerMinute: number | null;
   processed: number;
   skipped: number;
@@ -170,6 +172,17 @@ interface JudgedBody {
   changeId: number | null;
 }
 
+interface JudgementBody {
+  scope: Scope;
+  seconds: number;
+  moments: number;
+  promises: number;
+  held: number;
+  covered: number;
+  medianError: number | null;
+  ninthDecileError: number | null;
+}
+
 interface LastSessionBody {
   sessionId: number;
   status: SessionStatus;
@@ -224,7 +237,11 @@ interface MovedBody {
 
 interface OverallBody {
   percentage: number;
+  timePercentage: number;
+  counting: boolean;
   etaSeconds: number | null;
+  etaLow: number | null;
+  etaHigh: number | null;
   currentPhase: PhaseName | null;
 }
 
@@ -360,6 +377,22 @@ interface ProgressBody {
   phases: PhasesBody;
 }
 
+interface PromiseBody {
+  scope: Scope;
+  workedSeconds: number;
+  low: number | null;
+  middle: number | null;
+  high: number | null;
+}
+
+interface PromisesBody {
+  sessionId: number;
+  outcomes: JudgementBody[];
+  promises: PromiseBody[];
+}
+
+type Scope = "session" | "training" | "face_detection" | "clustering";
+
 interface SearchBody {
   faces: FoundFaceBody[];
   imageWidth: number;
@@ -388,6 +421,8 @@ interface SessionBody {
   missing: number;
   goneUnconfirmed: UnconfirmedBody | null;
   legalMoves: Move[];
+  workedSeconds: number;
+  mainBar: "work" | "time";
 }
 
 type SessionStatus = "pending" | "running" | "paused" | "completed" | "failed" | "cancelled";

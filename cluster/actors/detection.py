@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import threading
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from statistics import pstdev
 
 import numpy as np
 import ray
@@ -37,6 +39,7 @@ from cluster.core.reports import (
 )
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
+from cluster.core.workload import Probe, summarise_probe
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
@@ -68,6 +71,9 @@ class Detected:
     left: tuple[Item, ...] = ()
     is_burdened: bool = False
 
+
+PROBE_S = 3.0
+"""Seconds after which a probe takes no further photo."""
 
 Prepared = tuple[Item, PreparedPhoto | DetectionOutcome]
 """An item and its decoded photo, or its outcome if it could not be decoded."""
@@ -132,6 +138,33 @@ class Detection:
     def describe(self) -> str:
         """Return the provider that the models run on: "CPU" or "CUDA"."""
         return self._detector.provider
+
+    def probe(self, paths: Sequence[str]) -> Probe | None:
+        """Time the search of a few photos; None if none of them could be searched.
+
+        On a CPU, seconds are CPU time, because other work of the session goes on beside the probe.
+        Reading is left out where training keeps decoded copies. Ends after PROBE_S.
+        """
+        clock = time.process_time if self._detector.provider == "CPU" else time.perf_counter
+        seconds: list[float] = []
+        faces: list[int] = []
+        started = time.perf_counter()
+        with self._model:
+            for path in paths:
+                if time.perf_counter() - started > PROBE_S:
+                    break
+                with suppress(Exception):  # Its turn will tell what is wrong with the photo.
+                    began = clock()
+                    photo = self._detector.prepare(path)
+                    began = began if self._copies is None else clock()
+                    found = self._detector.detect([photo])[0]
+                    seconds.append(clock() - began)
+                    faces.append(len(found))
+            self._detector.times.take()
+        if not seconds or min(seconds) <= 0:
+            return None
+        logs = [math.log(one) for one in seconds]
+        return summarise_probe(seconds, faces, pstdev(logs) if len(logs) > 1 else 1.0)
 
     def _until_ended(self, batch: Batch) -> Iterator[Item]:
         def goes_on(_: Item) -> bool:
@@ -276,7 +309,14 @@ class FaceDetectorActor(Detection):
             report_interval_s=report_interval_s,
             is_stopped=lambda session_id: worker_cancellation(database_url, session_id).poll(),
         )
+        self._progress = progress
         bind(__name__).info("detector ready", name=name, pack=pack.name, provider=self.describe())
+
+    def probe_for(self, session_id: int, paths: Sequence[str]) -> None:
+        """Time a few photos of a session, and report the result to the live view."""
+        found = self.probe(paths)
+        if found is not None:
+            self._progress.probed.remote(session_id, found)
 
     def __repr__(self) -> str:
         """Return the name that Ray's dashboard, logs and errors show."""

@@ -61,8 +61,8 @@ class LiveMeasures:
         """
         session = str(progress.session_id)
         self.meter.record(PROGRESS, progress.percentage / 100, session=session)
-        if progress.eta_seconds is not None:
-            self.meter.record(ETA, progress.eta_seconds, session=session)
+        if progress.eta is not None:
+            self.meter.record(ETA, progress.eta.seconds, session=session)
         ages = self._ages(progress.session_id, in_flight, now=now)
         for phase in progress.phases:
             name = phase.name.value

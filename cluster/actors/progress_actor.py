@@ -20,6 +20,7 @@ import ray
 from ray.actor import ActorHandle
 
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
+from cluster.actors.session_clocks import SessionClocks, TimeStore
 from cluster.actors.shared_snapshots import SharedSnapshots, snapshots_path
 from cluster.actors.watching import Watch, find_last_words, is_job_alive
 from cluster.core.errors import DatabaseUnavailable, NotFound
@@ -31,7 +32,8 @@ from cluster.core.progress import (
     unify,
 )
 from cluster.core.reports import InFlight, SettledReport
-from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
+from cluster.core.workload import Probe
 from cluster.logs import log_to_stderr
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import build_engine
@@ -60,6 +62,7 @@ class Progress:
     high-water mark of a phase before it is shown. Both raise DatabaseUnavailable. `clock` returns
     monotonic seconds. `first_version` returns a number above all versions of earlier live views.
     `meter` receives the metrics. `snapshots` shows each change to the processes of this node.
+    `times` is where the time of sessions is stored; without it, no time left is shown.
     """
 
     def __init__(
@@ -73,10 +76,12 @@ class Progress:
         meter: Meter | None = None,
         snapshots: SharedSnapshots | None = None,
         keep_interval_s: float = KEEP_INTERVAL_S,
+        times: TimeStore | None = None,
     ) -> None:
         self._load, self._keep, self._first_version = load, keep, first_version
         self._clock, self._weights, self._keep_interval_s = clock, weights, keep_interval_s
         self._measures, self._snapshots = LiveMeasures(meter or NoMeter()), snapshots
+        self._clocks = None if times is None else SessionClocks(times, clock=clock)
         self._version = 0
         self._sessions: dict[int, LiveSession] = {}
         self._changed = asyncio.Condition()
@@ -131,7 +136,30 @@ class Progress:
             if drop_in_flight:
                 phase.drop_in_flight()
             phase.apply_row(row)
+        await self._tick(session_id, session)
         await self._announce(session_id, session)
+
+    async def expect(self, session_id: int, *, workers: int, cpus: int) -> None:
+        """Take in how many detectors and CPUs a session has, for its time left."""
+        session = await self._session(session_id)
+        if session.clock is not None:
+            session.clock.expect(workers=workers, cpus=cpus)
+
+    async def probed(self, session_id: int, probe: Probe) -> None:
+        """Take in how long face detection took for a few photos before their turn."""
+        session = await self._session(session_id)
+        if session.clock is not None:
+            session.clock.take_probe(probe)
+
+    async def tick(self) -> None:
+        """Measure the speeds of the sessions that run, and show how much time they have left."""
+        for session_id, session in list(self._sessions.items()):
+            phases = [phase.shown.status for phase in session.phases.values()]
+            if overall_status(phases) is SessionStatus.RUNNING:
+                before = self._unify(session_id, session)
+                await self._tick(session_id, session)
+                if self._unify(session_id, session) != before:
+                    await self._announce(session_id, session)
 
     async def show(self, session_id: int) -> UnifiedProgress:
         """Return a session's progress as it is now. Raises NotFound."""
@@ -196,6 +224,10 @@ class Progress:
             await self.reload(session_id)
         return self._sessions[session_id]
 
+    async def _tick(self, session_id: int, session: LiveSession) -> None:
+        if self._clocks is not None:
+            await self._clocks.tick(session_id, session)
+
     async def _announce(self, session_id: int, session: LiveSession) -> None:
         for phase in session.phases.values():
             phase.sample(now=self._clock())
@@ -209,14 +241,13 @@ class Progress:
             self._changed.notify_all()
 
     def _unify(self, session_id: int, session: LiveSession) -> UnifiedProgress:
-        now = self._clock()
-        phases = tuple(phase.snapshot(now=now) for phase in session.phases.values())
         return unify(
             session_id,
-            phases,
+            session.snapshots(now=self._clock()),
             version=session.version,
             waiting_for=session.waiting_for,
             weights=self._weights,
+            moment=None if session.clock is None else session.clock.shown,
         )
 
     def _forget_old_sessions(self) -> None:
@@ -234,6 +265,8 @@ class Progress:
 
 
 ACTOR_NAME = "progress"
+TICK_S = 1.0
+"""Seconds between two measurements of the speeds, and so between two times that are shown."""
 
 
 # Without task events, because hundreds of calls a second would flood the dashboard's list of tasks.
@@ -267,6 +300,7 @@ class ProgressActor(Progress):
             weights=weights,
             meter=RayMeter(),
             snapshots=SharedSnapshots(snapshots),
+            times=TimeStore.of(engine),
         )
         watch = Watch(
             engine,
@@ -276,15 +310,20 @@ class ProgressActor(Progress):
             reload=context.current_actor.reload.remote,
         )
         threading.Thread(target=watch.run, name="watch", daemon=True).start()
-        measure = partial(measure_for_ever, context.current_actor.measure.remote)
-        threading.Thread(target=measure, name="measure", daemon=True).start()
+        actor = context.current_actor
+        for call, interval_s in (
+            (actor.measure.remote, MEASURE_INTERVAL_S),
+            (actor.tick.remote, TICK_S),
+        ):
+            repeat = partial(call_for_ever, call, interval_s=interval_s)
+            threading.Thread(target=repeat, name="repeat", daemon=True).start()
 
 
-def measure_for_ever(measure: Callable[[], object]) -> None:
-    """Call `measure` every few seconds, from a thread; the actor itself sets the gauges."""
+def call_for_ever(call: Callable[[], object], *, interval_s: float) -> None:
+    """Call a method of the actor again and again, from a thread."""
     while True:
-        time.sleep(MEASURE_INTERVAL_S)
-        measure()
+        time.sleep(interval_s)
+        call()
 
 
 def start_progress_actor(

@@ -6,13 +6,15 @@ moved photos and copies are probable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from cluster.core.dry_times import DryWork
 from cluster.core.gone import Unconfirmed
 from cluster.core.passed_over import PassedOver, describe_passed_over
-from cluster.core.time_ranges import TimeRange, Work
+from cluster.core.timing import TimeRange
 
 UNCOMPRESSED = ("bmp", "dib", "pbm", "pgm", "ppm", "pnm", "tga", "tif", "tiff")
 """Suffixes of pictures that have equal sizes if they have equal sides, so a size tells nothing."""
@@ -71,9 +73,9 @@ class DryListing:
     unfinished: Unfinished | None = None
 
     @property
-    def work(self) -> Work:
+    def work(self) -> DryWork:
         """The numbers that the time of a session depends on."""
-        return Work(
+        return DryWork(
             to_read=self.to_read,
             bytes_to_read=self.bytes_to_read,
             to_decode=self.to_decode,
@@ -141,3 +143,17 @@ def find_copied_name(path: str) -> str | None:
 def describe_kinds(listing: DryListing) -> str:
     """Return what is passed over, in words."""
     return describe_passed_over(PassedOver.from_json(listing.passed_over).counts)
+
+
+_UNITS = (("hour", 3_600, 5_400), ("minute", 60, 90), ("second", 1, 0))
+"""Units, their seconds, and from how many seconds on a time is told in them."""
+
+
+def describe_range(time: TimeRange) -> str:
+    """Return a range in words: "2 to 4 minutes", or "about 3 minutes" where it is narrow."""
+    unit, length = next((unit, n) for unit, n, since in _UNITS if time.high_s >= since)
+    low, high = max(1, math.floor(time.low_s / length)), math.ceil(time.high_s / length)
+    if high <= low or time.high_s <= 1.3 * time.low_s:
+        middle = max(1, round(time.middle_s / length))
+        return f"about {middle:,} {unit}" + ("" if middle == 1 else "s")
+    return f"{low:,} to {high:,} {unit}s"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from cluster.core.eta import RateWindow
+from cluster.core.live_clock import LiveClock
 from cluster.core.progress import PhaseSnapshot, never_fall
 from cluster.core.reports import InFlight, SettledReport, Throttle
 from cluster.core.sessions import PhaseName, PhaseStatus
@@ -51,6 +52,7 @@ class LivePhase:
                     counts=newest.counts,
                     revision=newest.revision,
                     faces_detected=newest.faces_detected,
+                    unchanged=newest.unchanged,
                     step=newest.step,
                 )
             )
@@ -94,6 +96,7 @@ class LivePhase:
                 counts=settled.counts,
                 revision=settled.revision,
                 faces_detected=settled.faces_detected,
+                unchanged=settled.unchanged,
                 step=report.step or shown.step,
             )
         self._show(shown)
@@ -127,13 +130,18 @@ class LivePhase:
 
 @dataclass(slots=True)
 class LiveSession:
-    """One session's phases, in their order, and the version of its latest change."""
+    """One session's phases, in their order, the version of its latest change, and its time."""
 
     phases: dict[PhaseName, LivePhase]
     version: int = 0
     waiting_for: str | None = None
+    clock: LiveClock | None = None
 
     @classmethod
     def from_rows(cls, rows: Snapshots) -> LiveSession:
         """Return the session as its phase rows describe it, without reports."""
         return cls({row.name: LivePhase(row, row, kept=row.high_water_mark) for row in rows})
+
+    def snapshots(self, *, now: float) -> Snapshots:
+        """Return the phases as they are shown at `now`."""
+        return tuple(phase.snapshot(now=now) for phase in self.phases.values())

@@ -102,8 +102,12 @@ class DetectionOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The absolute counts and the revision of a phase row after a commit."""
+    """The absolute counts and the revision of a phase row after a commit.
+
+    `unchanged` counts the finished items that took no time in this attempt.
+    """
 
     revision: int
     counts: PhaseCounts
     faces_detected: int = 0
+    unchanged: int = 0

@@ -15,13 +15,11 @@ from types import MappingProxyType
 
 from cluster.core.errors import InvariantBroken
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
+from cluster.core.timing import Moment, Scope, TimeRange
 
 DEFAULT_WEIGHTS: Mapping[PhaseName, float] = MappingProxyType(
     {PhaseName.TRAINING: 0.30, PhaseName.FACE_DETECTION: 0.65, PhaseName.CLUSTERING: 0.05}
 )
-
-SLOWEST_RATE_PER_S = 1e-6
-"""One photo in eleven days; a slower rate is treated as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,8 @@ class PhaseSnapshot:
     """One phase at one moment: its row, what is in flight, and its rate.
 
     `in_flight` counts photos that workers have done but not committed; `high_water_mark` is the
-    highest finished count that was shown in this attempt. Rates are finished per second;
-    `past_rate_per_s` is what the last completed session with the same pack measured.
+    highest finished count that was shown in this attempt. `unchanged` counts finished items that
+    took no time in this attempt, and `rate_per_s` is finished items per second.
     """
 
     name: PhaseName
@@ -75,7 +73,7 @@ class PhaseSnapshot:
     error: str | None = None
     step: str | None = None
     rate_per_s: float | None = None
-    past_rate_per_s: float | None = None
+    unchanged: int = 0
     faces_detected: int = 0
     result: ClusteringResult | None = None
 
@@ -94,8 +92,26 @@ class PhaseSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Eta:
+    """The time left in whole seconds: the median, and the band that holds 80 % of the outcomes."""
+
+    seconds: int
+    low: int
+    high: int
+
+    @classmethod
+    def from_range(cls, left: TimeRange) -> Eta:
+        """Return the range in whole seconds; the band is rounded outwards."""
+        seconds = round(left.middle_s)
+        return cls(seconds, min(seconds, int(left.low_s)), max(seconds, math.ceil(left.high_s)))
+
+
+NO_TIME_LEFT = Eta(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseProgress:
-    """One phase as users see it."""
+    """One phase as users see it; `eta` is None when it is not running or about to."""
 
     name: PhaseName
     status: PhaseStatus
@@ -107,7 +123,7 @@ class PhaseProgress:
     skipped: int
     failed: int
     is_discovering: bool
-    eta_seconds: int | None
+    eta: Eta | None
     images_per_minute: float | None
     started_at: datetime | None
     completed_at: datetime | None
@@ -119,16 +135,22 @@ class PhaseProgress:
 
 @dataclass(frozen=True, slots=True)
 class UnifiedProgress:
-    """A session as users see it; `waiting_for` is what it waits for, None when it does not wait."""
+    """A session as users see it; `waiting_for` is what it waits for, None when it does not wait.
+
+    `time_percentage` is the share of its time that has passed. `is_counting` is true while photos
+    are still being discovered, so that the time left covers photos that nobody has counted.
+    """
 
     session_id: int
     status: SessionStatus
     version: int
     percentage: float
-    eta_seconds: int | None
+    eta: Eta | None
     current_phase: PhaseName | None
     phases: tuple[PhaseProgress, ...]
     waiting_for: str | None = None
+    time_percentage: float = 0.0
+    is_counting: bool = False
 
     def phase(self, name: PhaseName) -> PhaseProgress:
         """Return the progress of one phase."""
@@ -158,8 +180,8 @@ def never_fall(before: PhaseSnapshot | None, now: PhaseSnapshot) -> PhaseSnapsho
     return replace(now, high_water_mark=max(now.high_water_mark, before.shown))
 
 
-def show_phase(phase: PhaseSnapshot) -> PhaseProgress:
-    """Return the progress of one phase, as users see it, from its snapshot."""
+def show_phase(phase: PhaseSnapshot, left: TimeRange | None = None) -> PhaseProgress:
+    """Return the progress of one phase, as users see it, from its snapshot and its time left."""
     counts = phase.counts
     current = phase.shown
     is_complete = phase.status is PhaseStatus.COMPLETED
@@ -179,7 +201,7 @@ def show_phase(phase: PhaseSnapshot) -> PhaseProgress:
         skipped=counts.skipped,
         failed=counts.failed,
         is_discovering=phase.is_discovering,
-        eta_seconds=_phase_eta(phase),
+        eta=_phase_eta(phase, left),
         images_per_minute=None if rate is None else round(rate * 60, 1),
         started_at=phase.started_at,
         completed_at=phase.completed_at,
@@ -190,18 +212,12 @@ def show_phase(phase: PhaseSnapshot) -> PhaseProgress:
     )
 
 
-def _phase_eta(phase: PhaseSnapshot) -> int | None:
+def _phase_eta(phase: PhaseSnapshot, left: TimeRange | None) -> Eta | None:
     if phase.status is PhaseStatus.COMPLETED:
-        return 0
-    if phase.is_discovering or phase.status not in (PhaseStatus.RUNNING, PhaseStatus.PENDING):
+        return NO_TIME_LEFT
+    if left is None or phase.status not in (PhaseStatus.RUNNING, PhaseStatus.PENDING):
         return None
-    is_running = phase.status is PhaseStatus.RUNNING
-    rate = phase.rate_per_s if is_running else phase.past_rate_per_s
-    remaining = phase.counts.total - phase.shown
-    if remaining <= 0:
-        return 0 if is_running else None
-    # With a rate near 0, the quotient would be useless or infinite.
-    return math.ceil(remaining / rate) if rate and rate > SLOWEST_RATE_PER_S else None
+    return Eta.from_range(left)
 
 
 def unify(
@@ -211,13 +227,15 @@ def unify(
     version: int,
     waiting_for: str | None = None,
     weights: Mapping[PhaseName, float] = DEFAULT_WEIGHTS,
+    moment: Moment | None = None,
 ) -> UnifiedProgress:
     """Return the progress of a session from the snapshots of its phases, in their order.
 
     The overall percentage is the weighted sum, rounded down, and 100.0 exactly when the session
-    has completed. The overall ETA is None as soon as one part of it is unknown.
+    has completed. `moment` says how much time is left; without it, no time is shown.
     """
-    shown = tuple(show_phase(phase) for phase in phases)
+    ranges = {} if moment is None else moment.ranges
+    shown = tuple(show_phase(phase, ranges.get(Scope.of(phase.name))) for phase in phases)
     status = overall_status([phase.status for phase in phases])
     if status is SessionStatus.COMPLETED:
         overall = 100.0
@@ -230,20 +248,27 @@ def unify(
         status=status,
         version=version,
         percentage=overall,
-        eta_seconds=_overall_eta(status, shown),
+        eta=_overall_eta(status, ranges.get(Scope.SESSION)),
         current_phase=_current_phase(status, shown),
         phases=shown,
         waiting_for=waiting_for,
+        time_percentage=_time_percentage(status, moment),
+        is_counting=status is SessionStatus.RUNNING and phases[0].is_discovering,
     )
 
 
-def _overall_eta(status: SessionStatus, phases: tuple[PhaseProgress, ...]) -> int | None:
+def _overall_eta(status: SessionStatus, left: TimeRange | None) -> Eta | None:
     if status is SessionStatus.COMPLETED:
-        return 0
-    if status is not SessionStatus.RUNNING:
+        return NO_TIME_LEFT
+    if status is not SessionStatus.RUNNING or left is None:
         return None
-    known = [phase.eta_seconds for phase in phases if phase.eta_seconds is not None]
-    return sum(known) if len(known) == len(phases) else None
+    return Eta.from_range(left)
+
+
+def _time_percentage(status: SessionStatus, moment: Moment | None) -> float:
+    if status is SessionStatus.COMPLETED:
+        return 100.0
+    return 0.0 if moment is None else min(99.99, moment.time_percentage)
 
 
 def _current_phase(status: SessionStatus, phases: tuple[PhaseProgress, ...]) -> PhaseName | None:

@@ -1,8 +1,28 @@
-"""What a promise of time is about: the whole session, or one of its phases."""
+"""Ranges of time: how long something will take, as an 80 % band with its middle.
+
+A duration is taken as log-normal: it is never negative, and twice as long is as likely as half.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from cluster.core.sessions import PhaseName
+
+BAND_Z = 1.2816
+"""The normal quantile of 0.9: the band from 10 % to 90 % holds 80 % of the outcomes."""
+
+SMALLEST_SIGMA, LARGEST_SIGMA = 0.03, 1.2
+"""Bounds of a logarithm's standard deviation. The largest is a band from a fifth to five times."""
+
+TOGETHER = 0.35
+"""The correlation of two parts of a session: a busy machine slows all of them down."""
+
+NEAR_S = 0.8
+"""Seconds that a band covers on each side at least: counts move in steps, clocks are read late."""
 
 
 class Scope(StrEnum):
@@ -12,3 +32,71 @@ class Scope(StrEnum):
     TRAINING = "training"
     FACE_DETECTION = "face_detection"
     CLUSTERING = "clustering"
+
+    @classmethod
+    def of(cls, phase: PhaseName) -> Scope:
+        """Return the scope of a phase."""
+        return cls(phase.value)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """Seconds from `low_s` to `high_s`, within which 80 % of the outcomes lie; the median."""
+
+    low_s: float
+    middle_s: float
+    high_s: float
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation of the logarithm."""
+        if self.middle_s <= 0:
+            return SMALLEST_SIGMA
+        high = max(self.high_s - NEAR_S, self.middle_s)
+        return max(SMALLEST_SIGMA, math.log(high / self.middle_s) / BAND_Z)
+
+
+NO_TIME = TimeRange(0.0, 0.0, 0.0)
+
+
+def spread(middle_s: float, sigma: float) -> TimeRange:
+    """Return the band around a median (seconds, >= 0) with a logarithm's standard deviation."""
+    middle_s = max(0.0, middle_s)
+    factor = math.exp(BAND_Z * min(LARGEST_SIGMA, max(SMALLEST_SIGMA, sigma)))
+    return TimeRange(max(0.0, middle_s / factor - NEAR_S), middle_s, middle_s * factor + NEAR_S)
+
+
+def add_up(parts: Iterable[TimeRange]) -> TimeRange:
+    """Return the band of the sum of durations that are correlated by TOGETHER.
+
+    The sum of log-normal durations is taken as log-normal with the same mean and variance (Fenton
+    1960, "The Sum of Log-Normal Probability Distributions in Scatter Transmission Systems").
+    """
+    means, deviations = [], []
+    for part in parts:
+        sigma = part.sigma
+        mean = part.middle_s * math.exp(sigma * sigma / 2)
+        means.append(mean)
+        deviations.append(mean * math.sqrt(math.expm1(sigma * sigma)))
+    mean = math.fsum(means)
+    if mean <= 0:
+        return spread(0.0, SMALLEST_SIGMA)
+    alone = math.fsum(deviation * deviation for deviation in deviations)
+    variance = (1 - TOGETHER) * alone + TOGETHER * math.fsum(deviations) ** 2
+    sigma_squared = math.log1p(variance / (mean * mean))
+    return spread(mean * math.exp(-sigma_squared / 2), math.sqrt(sigma_squared))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known of a session's time at one moment.
+
+    `worked_s` is how long it has worked, and `phases_s` how long each phase has in its attempt,
+    both without pauses. `ranges` is the time left; a scope is missing if nothing can be said yet.
+    `time_percentage` is the share of the session's time that has passed.
+    """
+
+    worked_s: float = 0.0
+    phases_s: Mapping[PhaseName, float] = field(default_factory=dict)
+    ranges: Mapping[Scope, TimeRange] = field(default_factory=dict)
+    time_percentage: float = 0.0

@@ -42,6 +42,9 @@ POLL_S = 0.2
 IDLE_S = 0.02
 CANCEL_LIMIT_S = 5.0
 
+PROBED_CHUNKS, PROBED_AMONG, PROBED_PHOTOS = 2, 2000, 8
+"""Photos that are searched before their turn to estimate the time of face detection."""
+
 ShouldStop = Callable[[], bool]
 
 
@@ -57,7 +60,7 @@ def train_photos(
         )
         return is_done and _settle_files(plan)
     check_root(plan.root, confined_to=plan.confined_to)
-    discovery = _build_discovery(plan, phase.attempt)
+    discovery = _build_discovery(plan, phase.attempt, probe=pool.detectors.probe)
     pending = work.build_pending(plan.workers.training_batch, more_may_come=discovery.poll)
     discovery.start()
     try:
@@ -208,8 +211,10 @@ def _fill(dispatcher: Dispatcher, pending: PendingItems) -> None:
         dispatcher.dispatch(items)
 
 
-def _build_discovery(plan: Plan, attempt: int) -> Discovery:
-    work, passed_over = partial(_store_found, plan, attempt), PassedOver()
+def _build_discovery(
+    plan: Plan, attempt: int, *, probe: Callable[[Sequence[str]], object]
+) -> Discovery:
+    work, passed_over = partial(_store_found, plan, attempt, _Probing(plan, probe)), PassedOver()
     # fsspec's drivers have their own time limits. They list a million objects before the first
     # one is returned.
     silence_s = math.inf if is_url(plan.root) else plan.limits.timeout_s
@@ -224,10 +229,29 @@ def _build_discovery(plan: Plan, attempt: int) -> Discovery:
     )
 
 
-def _store_found(plan: Plan, attempt: int, chunk: Sequence[FoundPhoto]) -> None:
+@dataclass(slots=True)
+class _Probing:
+    """Probes a few of the new photos in the first two chunks; the second one is larger."""
+
+    plan: Plan
+    probe: Callable[[Sequence[str]], object]
+    chunks: int = 0
+
+    def look(self) -> None:
+        if self.chunks >= PROBED_CHUNKS:
+            return
+        self.chunks += 1
+        items = _list_pending(self.plan, PhaseName.TRAINING, after=0, limit=PROBED_AMONG)
+        if items:
+            step = max(1, len(items) // PROBED_PHOTOS)
+            self.probe([item.path for item in items[::step]][:PROBED_PHOTOS])
+
+
+def _store_found(plan: Plan, attempt: int, probing: _Probing, chunk: Sequence[FoundPhoto]) -> None:
     for name, settled in zip(PHOTO_PHASES, _add_found(plan, chunk), strict=True):
         report = SettledReport(plan.session_id, name, attempt, None, settled)
         plan.progress.settled.remote(report)
+    probing.look()
 
 
 @waits_for_database

@@ -11,7 +11,7 @@ import itertools
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -50,6 +50,7 @@ class TrainingWorkers:
         if time.monotonic() - self._asked_at > RESIZE_INTERVAL_S:
             self._capacity = count_cpus() * self._plan.workers.batches_in_flight
             self._asked_at = time.monotonic()
+            expect_workers(self._plan)
         return self._capacity
 
     def start(self, batch: Batch) -> ray.ObjectRef:
@@ -112,6 +113,13 @@ class DetectorWorkers:
         reference: ray.ObjectRef = self._detectors[0].actor.describe.remote()
         return reference
 
+    def probe(self, paths: Sequence[str]) -> None:
+        """Let the first detector time a few photos before their turn, for the time left."""
+        if self._detectors:
+            detector = self._detectors[0]
+            named = detector.actor.probe_for.options(name=f"{detector.name} probe")
+            named.remote(self._plan.session_id, list(paths))
+
     def capacity(self) -> int:
         """Return how many batches keep every detector busy while it decodes the next one."""
         self._resize()
@@ -166,6 +174,7 @@ class DetectorWorkers:
             for _ in range(wanted - there[node_id]):
                 if len(self._detectors) < self._most:
                     self._add(node_id)
+        expect_workers(self._plan)
         session = str(self._plan.session_id)
         self._plan.meter.record(DETECTORS, len(self._detectors), session=session)
 
@@ -243,6 +252,12 @@ def warm_up(database_url: str) -> None:
     with suppress(DatabaseUnavailable):  # The batches wait for the database.
         check_database(worker_engine(database_url))
     time.sleep(0.1)  # Long enough for each CPU to get a worker process of its own.
+
+
+def expect_workers(plan: Plan) -> None:
+    """Tell the live view how many detectors and CPUs there are now, without waiting."""
+    detectors = sum(count_detectors_by_node(plan.workers).values())
+    plan.progress.expect.remote(plan.session_id, workers=detectors, cpus=count_cpus())
 
 
 def count_cpus() -> int:

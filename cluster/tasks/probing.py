@@ -1,6 +1,6 @@
 """Times a few photos of a library, each read and searched as a session would do it.
 
-`probe_photos` is the logic. `probe` is a Ray task, for a process that must not load a model.
+`time_photos` is the logic. `time_in_task` is a Ray task, for a process that must not load a model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 import psutil
 import ray
 
-from cluster.core.time_ranges import Probe, ProbedPhoto
+from cluster.core.dry_times import TimedPhoto, TimedPhotos
 from cluster.priority import work_in_background
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.packs.detector import (
@@ -62,7 +62,7 @@ class Moment:
         return cls(time.perf_counter(), time.process_time(), sum(busy[:8]) - idle_s)
 
 
-def probe_photos(
+def time_photos(
     paths: Sequence[str],
     *,
     pack: Pack,
@@ -70,7 +70,7 @@ def probe_photos(
     limits: ReadLimits,
     room: Room,
     limit_s: float = LIMIT_S,
-) -> Probe:
+) -> TimedPhotos:
     """Time photos until `limit_s` is over, at least two if so many can be read.
 
     The first photo is processed once before, because the first use of the models takes longer.
@@ -79,15 +79,15 @@ def probe_photos(
     started = Moment.now()
     detector = load_detector(pack, options)
     warm_up_fingerprints()
-    search = partial(_probe_photo, detector=detector, limits=limits)
-    next(_probe_each(paths, search), None)
+    search = partial(_time_photo, detector=detector, limits=limits)
+    next(_time_each(paths, search), None)
     warm = Moment.now()
-    photos: list[ProbedPhoto] = []
-    for photo in _probe_each(paths, search):
+    photos: list[TimedPhoto] = []
+    for photo in _time_each(paths, search):
         photos.append(photo)
         if len(photos) >= FEWEST and time.perf_counter() - warm.wall_s > limit_s:
             break
-    return Probe(
+    return TimedPhotos(
         photos=tuple(photos),
         warm_up_s=warm.wall_s - started.wall_s,
         cpus=room.cpus,
@@ -104,9 +104,7 @@ def _find_others_busy(first: Moment, last: Moment) -> float:
     return max(0.0, min(1.0, others_s / capacity_s)) if capacity_s > 0 else 0.0
 
 
-def _probe_each(
-    paths: Sequence[str], search: Callable[[str], ProbedPhoto]
-) -> Iterator[ProbedPhoto]:
+def _time_each(paths: Sequence[str], search: Callable[[str], TimedPhoto]) -> Iterator[TimedPhoto]:
     for path in paths:
         try:
             yield search(path)
@@ -114,7 +112,7 @@ def _probe_each(
             continue
 
 
-def _probe_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> ProbedPhoto:
+def _time_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> TimedPhoto:
     begun = Moment.now()
     data = within(limits.timeout_s, path, partial(read_photo, path, max_bytes=limits.max_bytes))
     work = partial(make_record_and_image, data, path=path, max_pixels=limits.max_pixels)
@@ -124,7 +122,7 @@ def _probe_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> Pr
     read = Moment.now()
     (faces,) = detector.detect([PreparedPhoto(path, None, image)])
     searched = Moment.now()
-    return ProbedPhoto(
+    return TimedPhoto(
         size_bytes=len(data),
         pixels=record.width * record.height,
         read_s=read.own_s - begun.own_s,
@@ -136,15 +134,15 @@ def _probe_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> Pr
 
 
 @ray.remote(max_retries=0, num_cpus=0)
-def probe(
+def time_in_task(
     paths: Sequence[str],
     *,
     pack: Pack,
     options: DetectorOptions,
     limits: ReadLimits,
     detectors: int | None,
-) -> Probe:
-    """Return `probe_photos` from a worker, for a session on all CPUs of the Ray cluster."""
+) -> TimedPhotos:
+    """Return `time_photos` from a worker, for a session on all CPUs of the Ray cluster."""
     work_in_background()
     room = Room(max(1, int(ray.cluster_resources().get("CPU", 1))), detectors)
-    return probe_photos(paths, pack=pack, options=options, limits=limits, room=room)
+    return time_photos(paths, pack=pack, options=options, limits=limits, room=room)

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from cluster.core.dry_runs import DryRun, ListedAs, describe_kinds
-from cluster.core.time_ranges import TimeRange
 from serve.bodies.session_bodies import Body, UnconfirmedBody
-
-
-class TimeRangeBody(Body):
-    """A time in seconds that lies between `lowSeconds` and `highSeconds` in 8 of 10 cases."""
-
-    low_seconds: float
-    middle_seconds: float
-    high_seconds: float
-
-    @classmethod
-    def from_range(cls, time: TimeRange) -> TimeRangeBody:
-        """Return the body of a range, in tenths of a second."""
-        return cls(
-            low_seconds=round(time.low_s, 1),
-            middle_seconds=round(time.middle_s, 1),
-            high_seconds=round(time.high_s, 1),
-        )
 
 
 class ListedBody(Body):
@@ -44,12 +28,12 @@ class DryRunBody(Body):
     """What a session over `rootPath` would find, and how long it would take.
 
     If `isComplete` is false, the listing took too long and was left: there are at least so many
-    photos, and `gone` and `time` are null. `bytes` leaves out the files of unknown size, which
+    photos, and `gone` and the time are null. `bytes` leaves out the files of unknown size, which
     `sizesUnknown` counts. `gone` counts known files that are not there and have not moved;
     `goneUnconfirmed` is set when they are most. `passedOver` counts by kind what is not taken, and
     `passedOverText` says it in words. `unfinishedSessionId` is the session that the command would
-    continue. `time` is the time from the beginning of a session to its end; `isMeasured` is false
-    when neither photos nor earlier sessions could be timed.
+    continue. A session would take `etaLow` to `etaHigh` seconds, in 8 of 10 cases, with the median
+    `etaSeconds`; `isMeasured` is false when neither photos nor earlier sessions could be timed.
     """
 
     root_path: str
@@ -67,13 +51,15 @@ class DryRunBody(Body):
     passed_over_text: str
     is_complete: bool
     unfinished_session_id: int | None
-    time: TimeRangeBody | None
+    eta_seconds: int | None
+    eta_low: int | None
+    eta_high: int | None
     is_measured: bool
 
     @classmethod
     def from_dry_run(cls, dry_run: DryRun, *, root: str, pack: str) -> DryRunBody:
         """Return the body of a dry run."""
-        listing = dry_run.listing
+        listing, time = dry_run.listing, dry_run.time
         counts = {kind: listing.counts.get(kind, 0) for kind in ListedAs}
         unfinished = listing.unfinished
         return cls(
@@ -99,6 +85,8 @@ class DryRunBody(Body):
             passed_over_text=describe_kinds(listing),
             is_complete=listing.is_complete,
             unfinished_session_id=None if unfinished is None else unfinished.session_id,
-            time=None if dry_run.time is None else TimeRangeBody.from_range(dry_run.time),
+            eta_seconds=None if time is None else round(time.middle_s),
+            eta_low=None if time is None else math.floor(time.low_s),
+            eta_high=None if time is None else math.ceil(time.high_s),
             is_measured=dry_run.is_measured,
         )

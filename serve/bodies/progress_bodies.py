@@ -9,18 +9,31 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
-from cluster.core.progress import PhaseProgress, UnifiedProgress
+from cluster.core.progress import Eta, PhaseProgress, UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
 from serve.bodies.session_bodies import Body
 
 
+def eta_fields(eta: Eta | None) -> dict[str, int | None]:
+    """Return the three fields of a time left by name."""
+    if eta is None:
+        return {"eta_seconds": None, "eta_low": None, "eta_high": None}
+    return {"eta_seconds": eta.seconds, "eta_low": eta.low, "eta_high": eta.high}
+
+
 class CountsBody(Body):
-    """The progress of one phase. `current` counts finished items: processed, skipped and failed."""
+    """The progress of one phase. `current` counts finished items: processed, skipped and failed.
+
+    `etaSeconds` is the median of the time left, `etaLow` to `etaHigh` the band that holds 80 % of
+    the outcomes; all three are null together.
+    """
 
     current: int
     total: int
     percentage: float
     eta_seconds: int | None
+    eta_low: int | None
+    eta_high: int | None
     images_per_minute: float | None
     processed: int
     skipped: int
@@ -33,7 +46,7 @@ class CountsBody(Body):
             current=phase.current,
             total=phase.total,
             percentage=phase.percentage,
-            eta_seconds=phase.eta_seconds,
+            **eta_fields(phase.eta),
             images_per_minute=phase.images_per_minute,
             processed=phase.processed,
             skipped=phase.skipped,
@@ -106,10 +119,18 @@ class PhasesBody(Body):
 
 
 class OverallBody(Body):
-    """The progress of the whole session as one percentage."""
+    """The progress of the whole session as one percentage, and its time left.
+
+    `timePercentage` is the share of the session's time that has passed; it never falls. While
+    `counting` is true, photos are still being discovered, and the time left covers those to come.
+    """
 
     percentage: float
+    time_percentage: float
+    counting: bool
     eta_seconds: int | None
+    eta_low: int | None
+    eta_high: int | None
     current_phase: PhaseName | None
 
 
@@ -145,7 +166,9 @@ class ProgressBody(Body):
             waiting_for=progress.waiting_for,
             overall_progress=OverallBody(
                 percentage=progress.percentage,
-                eta_seconds=progress.eta_seconds,
+                time_percentage=progress.time_percentage,
+                counting=progress.is_counting,
+                **eta_fields(progress.eta),
                 current_phase=progress.current_phase,
             ),
             phases=phases,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
@@ -70,7 +71,8 @@ class SessionBody(Body):
     `photoCount` and `peopleCount` are null until they are known. `legalMoves` are the moves that
     are allowed now. `passedOver` counts by kind what discovery passed over, and `passedOverText`
     says it in words. `moved` and `missing` count the photos that were found at another place, or
-    nowhere, compared with earlier sessions.
+    nowhere, compared with earlier sessions. `workedSeconds` leaves out pauses. `mainBar` is what
+    the page's main bar shows: the share of the work, or of the time.
     """
 
     session_id: int
@@ -93,9 +95,17 @@ class SessionBody(Body):
     missing: int
     gone_unconfirmed: UnconfirmedBody | None
     legal_moves: list[Move]
+    worked_seconds: float
+    main_bar: Literal["work", "time"]
 
     @classmethod
-    def from_session(cls, session: SessionInfo, *, dashboard_url: str | None) -> SessionBody:
+    def from_session(
+        cls,
+        session: SessionInfo,
+        *,
+        dashboard_url: str | None,
+        main_bar: Literal["work", "time"] = "work",
+    ) -> SessionBody:
         """Return the body of a session, without its options, which are for the job only."""
         has_page = session.job_id is not None and dashboard_url is not None
         return cls(
@@ -119,6 +129,8 @@ class SessionBody(Body):
             missing=session.census.get("missing", 0),
             gone_unconfirmed=UnconfirmedBody.find(Unconfirmed.find(session.census)),
             legal_moves=list(users_moves(session.status, has_failed=session.failed > 0)),
+            worked_seconds=round(session.active_s, 1),
+            main_bar=main_bar,
         )
 
 

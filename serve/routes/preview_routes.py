@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from cluster.core.dry_runs import Compared, DryRun
+from cluster.core.dry_times import PastSessions, expect_time
 from cluster.core.errors import (
     BadRoot,
     PackNotFound,
@@ -15,11 +16,9 @@ from cluster.core.errors import (
     RootUnreachable,
 )
 from cluster.core.paths import path_to_text
-from cluster.core.sessions import PHOTO_PHASES
-from cluster.core.time_ranges import expect_time
 from cluster.pipeline.dry_run import LibraryListing
 from cluster.store.database.engine import begin
-from cluster.store.sessions.past_costs import Past, list_past_phases
+from cluster.store.sessions.workloads import get_past
 from cluster.vision.sources.library_walk import ROOT_TIMEOUT_S
 from serve.answers import bodies
 from serve.bodies.dry_run_bodies import DryRunBody
@@ -53,7 +52,7 @@ async def preview_training(start: StartBody, parts: Parts) -> DryRunBody:
     return DryRunBody.from_dry_run(dry_run, root=path_to_text(root), pack=pack.name)
 
 
-def _look(start: StartBody, parts: AppParts) -> tuple[str, PackChoice, Compared, Past]:
+def _look(start: StartBody, parts: AppParts) -> tuple[str, PackChoice, Compared, PastSessions]:
     root = open_root(start, parts)
     pack = parts.choose_pack(start.options.pack or parts.pack)
     listing = LibraryListing(
@@ -66,17 +65,18 @@ def _look(start: StartBody, parts: AppParts) -> tuple[str, PackChoice, Compared,
     # Over HTTP, a session is always a new one.
     compared = listing.compare(parts.engine, pack=pack.name, continues=False)
     with begin(parts.engine) as db:
-        return root, pack, compared, list_past_phases(db, pack=pack.name)
+        return root, pack, compared, get_past(db, pack=pack.name)
 
 
-async def _add_time(compared: Compared, past: Past, *, pack: PackChoice, parts: AppParts) -> DryRun:
+async def _add_time(
+    compared: Compared, past: PastSessions, *, pack: PackChoice, parts: AppParts
+) -> DryRun:
     """Return the dry run with its time; photos are timed if no earlier session was."""
     listing = compared.listing
     if not listing.is_complete:
         return DryRun(listing, None)
-    is_known = all(past.get(phase) for phase in PHOTO_PHASES)
-    probe = None
-    if compared.paths and not is_known:
-        probe = await parts.probe(compared.paths, pack)
-    is_measured = probe is not None or is_known or not compared.paths
-    return DryRun(listing, expect_time(listing.work, probe=probe, past=past), is_measured)
+    timed = None
+    if compared.paths and not past.knows_photos:
+        timed = await parts.time_photos(compared.paths, pack)
+    is_measured = timed is not None or past.knows_photos or not compared.paths
+    return DryRun(listing, expect_time(listing.work, timed=timed, past=past), is_measured)

@@ -92,7 +92,9 @@ def _check_root(root: str, parts: AppParts) -> None:
 
 def show_body(session: SessionInfo, parts: AppParts) -> SessionBody:
     """Return the body of a session, with links to Ray's dashboard."""
-    return SessionBody.from_session(session, dashboard_url=parts.dashboard_url)
+    return SessionBody.from_session(
+        session, dashboard_url=parts.dashboard_url, main_bar=parts.main_bar
+    )
 
 
 def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -> SessionInfo:

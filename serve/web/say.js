@@ -1,6 +1,6 @@
 // What is happening in a session, as one sentence. Pure: the server's answer in, text out.
 
-import { count, number, roughly } from "/static/words.js";
+import { count, number } from "/static/words.js";
 
 /** @type {Phase[]} */
 export const PHASES = [
@@ -53,11 +53,11 @@ export const titleOf = (name) => PHASES.find((phase) => phase.name === name)?.ti
 
 /** @type {(phase: AnyPhase) => string} */
 function sayWork(phase) {
-  const { current, total, etaSeconds } = phase.progress;
+  const { current, total } = phase.progress;
   if (phase.discovering) {
     return `Looking for photos: ${number(total)} found so far, ${number(current)} read`;
   }
-  const parts = [stepWords(phase.step), sayCount(phase), etaSeconds ? `${roughly(etaSeconds)} left` : null];
+  const parts = [stepWords(phase.step), sayCount(phase)];
   return `${titleOf(phase.name)}: ${parts.filter(Boolean).join(", ")}`;
 }
 

@@ -18,12 +18,22 @@ export function count(value, one, many = `${one}s`) {
 /** @type {(value: number) => string} */
 export const percent = (value) => `${value.toFixed(2)} %`;
 
-/** @type {(seconds: number) => string} */
-export function roughly(seconds) {
-  if (seconds < 120) return `about ${count(seconds, "second")}`;
-  if (seconds < 7200) return `about ${count(Math.round(seconds / 60), "minute")}`;
-  return `about ${count(Math.round(seconds / 3600), "hour")}`;
+// A band of time in words: "40 to 70 seconds", "about 2 minutes" where both ends say the same.
+/** @type {(left: { etaSeconds: number | null, etaLow: number | null, etaHigh: number | null }) => string | null} */
+export function between({ etaSeconds: middle, etaLow: low, etaHigh: high }) {
+  if (middle === null || low === null || high === null) return null;
+  if (high <= 8) return "a few seconds";
+  const [one, size] = high < 100 ? ["second", 1] : high < 100 * 60 ? ["minute", 60] : ["hour", 3600];
+  const grain = size === 1 ? 5 : size;
+  const from = Math.max(size, Math.floor(low / grain) * grain) / size;
+  const to = (Math.ceil(high / grain) * grain) / size;
+  const about = Math.max(grain, Math.round(middle / grain) * grain) / size;
+  if (high <= 1.35 * low || from >= to) return about === 1 && size > 1 ? `about ${article(one)}` : `about ${count(about, one)}`;
+  return `${number(from)} to ${count(to, one)}`;
 }
+
+/** @type {(unit: string) => string} */
+const article = (unit) => (unit === "hour" ? "an hour" : `a ${unit}`);
 
 /** @type {(iso: string) => string} */
 export const moment = (iso) => dateAndTime.format(new Date(iso));

@@ -12,9 +12,9 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from cluster.core.dry_times import TimedPhoto, TimedPhotos
 from cluster.core.errors import PackNotFound
 from cluster.core.photos import FoundPhoto
-from cluster.core.time_ranges import Probe, ProbedPhoto
 from cluster.store.database.engine import begin
 from cluster.vision.sources.library_walk import walk_photos
 from serve.app import build_app
@@ -48,12 +48,12 @@ class Clock:
     read_s: float = 0.5
     asked: list[tuple[list[str], str]] = field(default_factory=list)
 
-    async def probe(self, paths: Sequence[str], pack: PackChoice) -> Probe:
+    async def time(self, paths: Sequence[str], pack: PackChoice) -> TimedPhotos:
         self.asked.append((list(paths), pack.name))
         costs: dict[str, Any] = {"read_s": self.read_s, "read_wall_s": self.read_s}
         costs |= {"search_s": 0.5, "search_wall_s": 0.5, "faces": 1}
-        photos = tuple(ProbedPhoto(size_bytes=8, pixels=100, **costs) for _ in paths)
-        return Probe(photos, warm_up_s=1.0, cpus=2, detectors=2)
+        photos = tuple(TimedPhoto(size_bytes=8, pixels=100, **costs) for _ in paths)
+        return TimedPhotos(photos, warm_up_s=1.0, cpus=2, detectors=2)
 
 
 def test_a_folder_is_looked_at_and_no_session_begins(
@@ -120,15 +120,14 @@ def test_the_time_comes_from_a_few_photos_of_this_library(
 ) -> None:
     add_photos(library, *(f"{n}.jpg" for n in range(99)))
     clock = Clock()
-    api = start(RunningApp(build_app(replace(parts, probe=clock.probe))))
+    api = start(RunningApp(build_app(replace(parts, time_photos=clock.time))))
     body = look(api, library).json()
     ((paths, pack),) = clock.asked
     assert (len(set(paths)), pack) == (12, "bundled")
-    time = body["time"]
     assert body["isMeasured"]
-    assert 0 < time["lowSeconds"] < time["middleSeconds"] < time["highSeconds"]
+    assert 0 < body["etaLow"] < body["etaSeconds"] < body["etaHigh"]
     clock.read_s *= 10
-    assert look(api, library).json()["time"]["middleSeconds"] > 2 * time["middleSeconds"]
+    assert look(api, library).json()["etaSeconds"] > 2 * body["etaSeconds"]
 
 
 def test_without_a_cluster_the_range_is_wide_and_said_to_be_a_guess(
@@ -137,7 +136,7 @@ def test_without_a_cluster_the_range_is_wide_and_said_to_be_a_guess(
     add_photos(library, *(f"{n}.jpg" for n in range(99)))
     body = look(api, library).json()
     assert not body["isMeasured"]
-    assert body["time"]["highSeconds"] > 3 * body["time"]["lowSeconds"]
+    assert body["etaHigh"] > 3 * body["etaLow"]
 
 
 def test_a_library_that_takes_too_long_to_list_is_left_and_said_to_be_larger(
@@ -146,11 +145,11 @@ def test_a_library_that_takes_too_long_to_list_is_left_and_said_to_be_larger(
     add_photos(library, *(f"{n}.jpg" for n in range(1500)))
     monkeypatch.setattr(preview_routes, "MOST_LISTED", 1000)
     clock = Clock()
-    api = start(RunningApp(build_app(replace(parts, probe=clock.probe))))
+    api = start(RunningApp(build_app(replace(parts, time_photos=clock.time))))
     body = look(api, library).json()
     assert not body["isComplete"]
     assert 1000 <= body["photos"] <= 1501
-    assert (body["time"], body["gone"], clock.asked) == (None, None, [])
+    assert (body["etaSeconds"], body["gone"], clock.asked) == (None, None, [])
 
 
 @pytest.mark.parametrize(
@@ -215,12 +214,12 @@ def test_other_requests_are_answered_while_photos_are_timed(
 ) -> None:
     asked, may_answer = asyncio.Event(), asyncio.Event()
 
-    async def probe(paths: Sequence[str], pack: PackChoice) -> Probe | None:
+    async def probe(paths: Sequence[str], pack: PackChoice) -> TimedPhotos | None:
         asked.set()
         await may_answer.wait()
         return None
 
-    running = RunningApp(build_app(replace(parts, probe=probe)))
+    running = RunningApp(build_app(replace(parts, time_photos=probe)))
     api = start(running)
 
     async def hold() -> int:

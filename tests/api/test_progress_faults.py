@@ -12,7 +12,6 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.live import SAMPLE_INTERVAL_S
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.database.engine import begin
@@ -287,24 +286,28 @@ def test_more_faces_than_ten_thousand_are_all_told(api: httpx.Client, worker: Wo
     assert phase["facesClustered"] + phase["facesUngrouped"] == 25_001
 
 
-def test_the_eta_is_null_until_a_rate_was_measured(
+def test_the_time_left_follows_the_measured_rate(
     api: httpx.Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """[16] And then it is what remains at that rate, not a guess."""
+    """[16] It was `total * 4` seconds; now it is a range, of the phase and of the session."""
     seconds = [100.0]
     monkeypatch.setattr(worker.progress, "_clock", lambda: seconds[0])
-    worker.find(100)
+    monkeypatch.setattr(worker.progress._clocks, "_now", lambda: seconds[0])
+    worker.find(1000)
     worker.end_discovery()
-    phase = shown(api, worker)["phases"]["training"]["progress"]
-    assert (phase["etaSeconds"], phase["imagesPerMinute"]) == (None, None)
-    assert SAMPLE_INTERVAL_S < 2
-    for done in (10, 20):
-        seconds[0] += 2.0
+    assert shown(api, worker)["phases"]["training"]["progress"]["imagesPerMinute"] is None
+    for done in range(5, 301, 5):
+        seconds[0] += 1.0
         worker.report_in_flight(TRAINING, batch_id=1, count=done)
-    phase = shown(api, worker)["phases"]["training"]["progress"]
+        worker.app.run(worker.progress.tick())
+    progress = shown(api, worker)
+    phase = progress["phases"]["training"]["progress"]
     assert phase["imagesPerMinute"] == pytest.approx(300.0)
-    assert phase["etaSeconds"] == 16
-    assert shown(api, worker)["overallProgress"]["etaSeconds"] is None
+    assert phase["etaSeconds"] == pytest.approx(140, rel=0.1)
+    assert phase["etaLow"] < 140 < phase["etaHigh"]
+    overall = progress["overallProgress"]
+    assert phase["etaSeconds"] < overall["etaLow"] <= overall["etaSeconds"] <= overall["etaHigh"]
+    assert 0 < overall["timePercentage"] < 100
 
 
 def test_each_phase_has_its_own_status(api: httpx.Client, worker: Worker) -> None:

@@ -37,12 +37,14 @@ def test_the_answer_has_exactly_the_names_of_the_contract(
     phase = {"name", "status", "attempt", "discovering", "progress"}
     phase |= {"startedAt", "completedAt", "error"}
     clustering = {"step", "clustersFound", "facesClustered", "facesUngrouped", "samePerson"}
-    counts = {"current", "total", "percentage", "etaSeconds", "imagesPerMinute"}
+    counts = {"current", "total", "percentage", "etaSeconds", "etaLow", "etaHigh"}
+    counts |= {"imagesPerMinute"}
     counts |= {"processed", "skipped", "failed"}
     assert set(answer) == {
         "sessionId", "overallStatus", "version", "overallProgress", "phases", "waitingFor"
     }  # fmt: skip
-    assert set(answer["overallProgress"]) == {"percentage", "etaSeconds", "currentPhase"}
+    time_left = {"timePercentage", "counting", "etaSeconds", "etaLow", "etaHigh"}
+    assert set(answer["overallProgress"]) == {"percentage", "currentPhase"} | time_left
     assert set(answer["phases"]["training"]) == phase
     assert set(answer["phases"]["faceDetection"]) == phase | {"facesDetected"}
     assert set(answer["phases"]["clustering"]) == phase | clustering

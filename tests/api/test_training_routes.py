@@ -48,7 +48,9 @@ def test_a_new_session_shows_pending_progress_at_once(api: httpx.Client, library
     assert progress["overallStatus"] == "pending"
     assert progress["overallProgress"] == {
         "percentage": 0.0,
-        "etaSeconds": None,
+        "timePercentage": 0.0,
+        "counting": False,
+        **dict.fromkeys(("etaSeconds", "etaLow", "etaHigh")),
         "currentPhase": None,
     }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import IllegalMove, InvariantBroken, NotFound
@@ -33,6 +34,7 @@ from cluster.store.sessions.session_rows import (
     move_session,
     set_job,
 )
+from cluster.store.sessions.workloads import load_past
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -199,7 +201,9 @@ def test_clustering_counts_its_steps_and_never_falls(db: Session) -> None:
     assert (snapshot.attempt, snapshot.counts.total, snapshot.result) == (2, 0, None)
 
 
-def test_the_past_rate_is_that_of_the_last_completed_session_with_the_pack(db: Session) -> None:
+def test_past_speeds_are_those_of_completed_sessions_with_the_pack(
+    db: Session, engine: Engine
+) -> None:
     for photos in (100, 40):
         session = new_session(db)
         move_session(db, session.id, Move.START, now=NOW)
@@ -209,7 +213,12 @@ def test_the_past_rate_is_that_of_the_last_completed_session_with_the_pack(db: S
     move_session(db, nothing_to_do.id, Move.START, now=NOW)
     complete_all(db, nothing_to_do, photos=0, seconds=20)
     move_session(db, nothing_to_do.id, Move.COMPLETE, now=NOW)
-    rates = [p.past_rate_per_s for p in get_snapshots(db, new_session(db).id)]
-    assert rates == [2.0, 2.0, 2.0]
-    other = new_session(db, pack="buffalo_l")
-    assert [p.past_rate_per_s for p in get_snapshots(db, other.id)] == [None, None, None]
+    newest, other = new_session(db), new_session(db, pack="buffalo_l")
+    db.commit()
+    speeds, grouping = load_past(engine, newest.id)
+    # 40 in 20 s counts twice as much as the older 100 in 20 s.
+    expected = (2 * math.log(2.0) + math.log(5.0)) / 3
+    assert speeds[PhaseName.TRAINING].log_speed == pytest.approx(expected)
+    assert speeds[PhaseName.FACE_DETECTION].log_speed == pytest.approx(expected)
+    assert grouping is not None and grouping > 1
+    assert load_past(engine, other.id) == ({}, None)

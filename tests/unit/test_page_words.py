@@ -68,18 +68,31 @@ def test_a_percentage_is_shown_as_the_server_rounded_it(page: Page, hundredths: 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("low", "middle", "high", "said"),
     [
-        (1, "about 1 second"),
-        (119, "about 119 seconds"),
-        (120, "about 2 minutes"),
-        (7199, "about 120 minutes"),
-        (7200, "about 2 hours"),
-        (86_400, "about 24 hours"),
+        (0, 0, 1, "a few seconds"),
+        (3, 5, 8, "a few seconds"),
+        (31, 40, 52, "30 to 55 seconds"),
+        (41, 45, 50, "about 45 seconds"),
+        (50, 70, 99, "50 to 100 seconds"),
+        (61, 90, 170, "1 to 3 minutes"),
+        (110, 120, 130, "about 2 minutes"),
+        (54, 62, 101, "1 to 2 minutes"),
+        (3_000, 3_600, 5_400, "50 to 90 minutes"),
+        (8_000, 9_000, 20_000, "2 to 6 hours"),
+        (100_000, 110_000, 120_000, "about 31 hours"),
     ],
 )
-def test_a_duration_is_said_in_the_unit_that_fits(page: Page, seconds: int, said: str) -> None:
-    assert words(page, "roughly", seconds) == said
+def test_a_band_of_time_is_said_as_roughly_as_it_is_known(
+    page: Page, low: int, middle: int, high: int, said: str
+) -> None:
+    left = {"etaSeconds": middle, "etaLow": low, "etaHigh": high}
+    assert words(page, "between", left) == said
+
+
+def test_a_time_that_is_not_known_is_not_said(page: Page) -> None:
+    unknown = dict.fromkeys(("etaSeconds", "etaLow", "etaHigh"))
+    assert page.call("words.js", "between", unknown) is None
 
 
 def test_a_time_of_today_is_a_time_of_day_and_any_other_has_its_date(page: Page) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cluster.core.errors import InvariantBroken
 from cluster.core.progress import (
     DEFAULT_WEIGHTS,
+    Eta,
     PhaseCounts,
     PhaseSnapshot,
     UnifiedProgress,
@@ -21,6 +22,7 @@ from cluster.core.progress import (
     unify,
 )
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.core.timing import Moment, Scope, TimeRange
 
 TRAINING, DETECTION, CLUSTERING = PhaseName
 PENDING, RUNNING, COMPLETED = PhaseStatus.PENDING, PhaseStatus.RUNNING, PhaseStatus.COMPLETED
@@ -123,7 +125,7 @@ def test_a_paused_or_cancelled_session_keeps_its_percentage(status: PhaseStatus)
     """[14] It was shown as pending."""
     held = snapshot(status=status, total=10, processed=5)
     shown = session(completed(TRAINING), held, snapshot(CLUSTERING, PENDING))
-    assert (shown.status.value, shown.percentage, shown.eta_seconds) == (status.value, 62.5, None)
+    assert (shown.status.value, shown.percentage, shown.eta) == (status.value, 62.5, None)
 
 
 def test_every_phase_has_its_own_status() -> None:
@@ -151,7 +153,6 @@ def test_a_percentage_is_rounded_down() -> None:
 def test_while_photos_are_being_discovered_the_count_moves_and_the_percentage_is_0() -> None:
     shown = show_phase(snapshot(TRAINING, total=40, processed=30, is_discovering=True))
     assert (shown.current, shown.percentage, shown.is_discovering) == (30, 0.0, True)
-    assert shown.eta_seconds is None
 
 
 def test_counts_that_exceed_their_total_break_the_law() -> None:
@@ -179,35 +180,43 @@ def test_every_photo_done_is_not_100_before_the_session_has_completed() -> None:
 
 def test_a_completed_session_has_no_current_phase_and_nothing_left() -> None:
     shown = session(*(completed(name) for name in PhaseName))
-    assert (shown.current_phase, shown.eta_seconds) == (None, 0)
+    assert (shown.current_phase, shown.eta) == (None, Eta(0, 0, 0))
+    assert shown.time_percentage == 100.0
 
 
 # Time left
 
 
-def test_the_time_left_comes_from_the_measured_rate() -> None:
+def test_the_time_left_is_the_forecast_rounded_outwards() -> None:
     """[16] It was `total * 4` seconds."""
-    shown = show_phase(snapshot(total=100, processed=40, rate_per_s=2.0))
-    assert (shown.eta_seconds, shown.images_per_minute) == (30, 120.0)
+    forecast = {Scope.SESSION: TimeRange(9.7, 14.4, 20.2), Scope.TRAINING: TimeRange(1, 2, 3)}
+    moment = Moment(10.0, ranges=forecast, time_percentage=40.0)
+    shown = unify(1, running_session(), version=1, moment=moment)
+    assert (shown.eta, shown.time_percentage) == (Eta(14, 9, 21), 40.0)
+    assert shown.phase(TRAINING).eta == Eta(2, 1, 3)
+    assert shown.phase(DETECTION).eta is None
 
 
-def test_an_unknown_rate_is_an_unknown_time() -> None:
-    assert show_phase(snapshot(total=100, processed=40)).eta_seconds is None
+def test_without_a_forecast_no_time_is_shown() -> None:
+    shown = session(*running_session())
+    assert shown.eta is None
+    assert [phase.eta for phase in shown.phases] == [None, None, None]
 
 
-def test_the_session_counts_phases_to_come_at_the_rate_of_an_earlier_session() -> None:
-    shown = session(
-        completed(TRAINING),
-        snapshot(total=100, processed=40, rate_per_s=2.0),
-        snapshot(CLUSTERING, PENDING, total=50, past_rate_per_s=10.0),
+@pytest.mark.parametrize("status", [PhaseStatus.PAUSED, PhaseStatus.FAILED, PhaseStatus.CANCELLED])
+def test_a_session_that_stands_still_promises_nothing(status: PhaseStatus) -> None:
+    forecast = dict.fromkeys(Scope, TimeRange(1, 2, 3))
+    phases = (snapshot(TRAINING, status, total=9), *running_session()[1:])
+    shown = unify(1, phases, version=1, moment=Moment(10.0, ranges=forecast, time_percentage=40.0))
+    assert (shown.eta, shown.phase(TRAINING).eta, shown.time_percentage) == (None, None, 40.0)
+
+
+def running_session() -> tuple[PhaseSnapshot, ...]:
+    return (
+        snapshot(TRAINING, total=9),
+        snapshot(DETECTION, PENDING),
+        snapshot(CLUSTERING, PENDING),
     )
-    assert shown.eta_seconds == 35
-
-
-def test_one_unknown_part_makes_the_whole_time_unknown() -> None:
-    running = snapshot(total=100, processed=40, rate_per_s=2.0)
-    shown = session(completed(TRAINING), running, snapshot(CLUSTERING, PENDING, total=50))
-    assert shown.eta_seconds is None
 
 
 # For every snapshot there can be
@@ -229,7 +238,6 @@ def lawful_snapshots(draw: st.DrawFn, name: PhaseName) -> PhaseSnapshot:
         high_water_mark=draw(st.integers(0, 3_000)),
         is_discovering=status is RUNNING and draw(st.booleans()),
         rate_per_s=draw(st.none() | st.floats(0, 1e4, allow_subnormal=False)),
-        past_rate_per_s=draw(st.none() | st.floats(0, 1e4, allow_subnormal=False)),
     )
 
 

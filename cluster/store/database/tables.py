@@ -125,6 +125,8 @@ class TrainingSession(Table):
     """One run over the root of one library.
 
     `census` records the files that were met, moved, missing or passed over (items/census.py).
+    `active_s` is how long it has worked, without pauses, and `time_percentage` the share of its
+    time that was shown as passed.
     """
 
     __tablename__ = "training_session"
@@ -141,6 +143,8 @@ class TrainingSession(Table):
     job_id: Mapped[str | None]
     error: Mapped[str | None]
     census: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    active_s: Mapped[float] = mapped_column(server_default="0")
+    time_percentage: Mapped[float] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]

@@ -25,7 +25,7 @@ _ADD = text(
         unchanged = unchanged + :unchanged,
         faces_detected = faces_detected + :faces_detected, revision = revision + 1
     WHERE session_id = :session_id AND phase = :phase
-    RETURNING revision, total, processed, skipped, failed, faces_detected
+    RETURNING revision, total, processed, skipped, failed, faces_detected, unchanged
     """
 )
 
@@ -94,4 +94,5 @@ def to_settled(row: Row[Any]) -> Settled:
         revision=row.revision,
         counts=PhaseCounts(row.total, row.processed, row.skipped, row.failed),
         faces_detected=row.faces_detected,
+        unchanged=row.unchanged,
     )

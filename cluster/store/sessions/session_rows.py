@@ -50,7 +50,7 @@ class SessionInfo:
     """One session: its row, and numbers from its phases.
 
     `photos` is None before discovery has begun, `people` before clustering has ended; `failed`
-    counts photos in both photo phases.
+    counts photos in both photo phases. `active_s` is how long the session has worked.
     """
 
     id: int
@@ -66,6 +66,8 @@ class SessionInfo:
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    active_s: float = 0.0
+    time_percentage: float = 0.0
     photos: int | None = None
     people: int | None = None
     failed: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
@@ -13,38 +13,14 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.database.tables import SessionPhase
 
-# Unchanged photos take no time, so the rate leaves them out.
-_PAST_RATES = text(
-    """
-    SELECT DISTINCT ON (p.phase) p.phase,
-        (p.processed + p.skipped + p.failed - p.unchanged)
-            / extract(epoch FROM p.completed_at - p.started_at) AS rate_per_s
-    FROM session_phase p
-    JOIN training_session s ON s.id = p.session_id AND s.status = 'completed'
-    WHERE s.pack = (SELECT pack FROM training_session WHERE id = :session_id)
-        AND s.id <> :session_id
-        AND p.completed_at > p.started_at
-        AND p.processed + p.skipped + p.failed > p.unchanged
-    ORDER BY p.phase, s.id DESC
-    """
-)
-
 
 def get_snapshots(db: Session, session_id: int) -> tuple[PhaseSnapshot, ...]:
-    """Return the phases of a session, in their order; raise NotFound when there is no session.
-
-    `past_rate_per_s` comes from the newest completed session with the same pack in which this phase
-    had work to do.
-    """
+    """Return the phases of a session, in their order; raise NotFound when there is no session."""
     statement = select(SessionPhase.__table__).where(SessionPhase.session_id == session_id)
     rows = {PhaseName(row.phase): row for row in db.execute(statement)}
     if not rows:
         raise NotFound("session", session_id)
-    rates = {
-        PhaseName(row.phase): float(row.rate_per_s)
-        for row in db.execute(_PAST_RATES, {"session_id": session_id})
-    }
-    return tuple(_to_snapshot(rows[phase], past_rate_per_s=rates.get(phase)) for phase in PhaseName)
+    return tuple(_to_snapshot(rows[phase]) for phase in PhaseName)
 
 
 def load_snapshots(engine: Engine, session_id: int) -> tuple[PhaseSnapshot, ...]:
@@ -56,7 +32,7 @@ def load_snapshots(engine: Engine, session_id: int) -> tuple[PhaseSnapshot, ...]
         return get_snapshots(db, session_id)
 
 
-def _to_snapshot(row: Any, *, past_rate_per_s: float | None) -> PhaseSnapshot:
+def _to_snapshot(row: Any) -> PhaseSnapshot:
     return PhaseSnapshot(
         name=row.phase,
         status=row.status,
@@ -69,7 +45,7 @@ def _to_snapshot(row: Any, *, past_rate_per_s: float | None) -> PhaseSnapshot:
         completed_at=row.completed_at,
         error=row.error,
         step=row.step,
-        past_rate_per_s=past_rate_per_s,
+        unchanged=row.unchanged,
         faces_detected=row.faces_detected,
         result=_to_result(row),
     )

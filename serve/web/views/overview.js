@@ -6,19 +6,20 @@ import { say } from "/static/say.js";
 import { bar } from "/static/views/bar.js";
 import { census } from "/static/views/census.js";
 import { chip } from "/static/views/chip.js";
-import { percent, roughly } from "/static/words.js";
+import { kept } from "/static/views/kept.js";
+import { between, percent } from "/static/words.js";
 
 /** @typedef {ReturnType<typeof makeParts>} OverviewParts */
 
 /** @type {(session: SessionBody, title: string) => Shown<ProgressBody> & { showSession: (newest: SessionBody) => void }} */
 export function overview(session, title) {
-  const parts = makeParts();
+  const parts = makeParts(session.sessionId);
   const node = make("section", { class: "overview" },
     make("p", { class: "crumbs" }, make("a", { href: "#/" }, "Sessions")),
     make("header", {}, make("h1", {}, title), parts.status.node),
     parts.facts, parts.sentence,
-    make("div", { class: "measure" }, parts.bar.node, parts.percent),
-    parts.left, parts.census.node, parts.ending);
+    make("div", { class: "measure" }, parts.bar.node, parts.percent, parts.unit),
+    parts.left, parts.census.node, parts.ending, parts.kept.node);
   return {
     node,
     update: (progress) => showOverall(parts, progress, session),
@@ -29,30 +30,47 @@ export function overview(session, title) {
   };
 }
 
-const makeParts = () => ({
+/** @param {number} sessionId */
+const makeParts = (sessionId) => ({
   status: chip(),
   sentence: make("p", { class: "sentence" }),
   bar: bar("Overall"),
   percent: make("span", { class: "percent", id: "overall" }),
+  unit: make("span", { class: "quiet unit" }),
   left: make("p", { class: "quiet left" }),
   ending: make("div", { class: "ending", hidden: true }),
   facts: make("p", { class: "quiet facts" }),
   census: census(),
+  kept: kept(sessionId),
 });
 
 /** @type {(parts: OverviewParts, progress: ProgressBody, session: SessionBody) => void} */
 function showOverall(parts, progress, session) {
-  const { overallStatus: status, overallProgress: { percentage, etaSeconds }, phases } = progress;
+  const { overallStatus: status, overallProgress, phases } = progress;
   const isCounting = phases.training.discovering;
+  const isOfTime = session.mainBar === "time";
+  const share = isOfTime ? overallProgress.timePercentage : overallProgress.percentage;
   parts.status.update(status);
   setText(parts.sentence, say(progress));
-  parts.bar.update(isCounting ? null : percentage);
-  setText(parts.percent, isCounting ? "counting" : percent(percentage));
-  const left = status === "running" && etaSeconds !== null ? roughly(etaSeconds) : null;
-  setText(parts.left, left ? `${left[0].toUpperCase()}${left.slice(1)} left for all three phases` : "");
+  parts.bar.update(isCounting ? null : share);
+  setText(parts.percent, isCounting ? "counting" : percent(share));
+  setText(parts.unit, isCounting || status === "completed" ? "" : isOfTime ? "of the time" : "of the work");
+  const left = sayLeft(progress);
+  setText(parts.left, left);
   setHidden(parts.left, !left);
   setHidden(parts.ending, status !== "completed");
-  if (status === "completed") parts.ending.replaceChildren(...describeEnd(phases, session));
+  if (status !== "completed") return;
+  parts.ending.replaceChildren(...describeEnd(phases, session));
+  parts.kept.show().catch(() => undefined); // The session is over; nothing depends on this line.
+}
+
+// The time left of the whole session, while it runs.
+/** @type {(progress: ProgressBody) => string} */
+function sayLeft({ overallStatus, overallProgress }) {
+  const left = overallStatus === "running" ? between(overallProgress) : null;
+  if (!left) return "";
+  const start = `${left[0].toUpperCase()}${left.slice(1)} left for the whole session`;
+  return overallProgress.counting ? `${start}, with the photos that are still to be found` : start;
 }
 
 /** @type {(phases: PhasesBody, session: SessionBody) => HTMLElement[]} */

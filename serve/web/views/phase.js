@@ -4,7 +4,7 @@ import { button, make, setHidden, setText } from "/static/dom.js";
 import { stepWords, unitOf } from "/static/say.js";
 import { bar } from "/static/views/bar.js";
 import { chip } from "/static/views/chip.js";
-import { count, number, percent, roughly, time } from "/static/words.js";
+import { between, count, number, percent, time } from "/static/words.js";
 
 const FIGURES = {
   processed: "Processed", skipped: "Skipped", failed: "Failed",
@@ -84,7 +84,7 @@ function figuresOf(phase) {
     skipped: number(progress.skipped),
     failed: number(progress.failed),
     rate: rate === null ? null : `${number(rate)}/min`,
-    left: isRunning && progress.etaSeconds !== null ? roughly(progress.etaSeconds) : null,
+    left: isRunning ? between(progress) : null,
     started: startedAt && time(startedAt),
     finished: completedAt && time(completedAt),
   };

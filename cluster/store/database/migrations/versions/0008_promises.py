@@ -12,11 +12,15 @@ depends_on = None
 
 _SCOPES = ("session", "training", "face_detection", "clustering")
 _STATUSES = ("pending", "running", "paused", "completed", "failed", "cancelled")
+_TIME = ("active_s", "time_percentage")
 _PEOPLE = ("people_gained", "people_lost", "people_split")
 
 
 def upgrade() -> None:
-    """Add the columns of a phase, and the tables of samples and notifications."""
+    """Add the columns of a session and a phase, and the tables of samples and notifications."""
+    for name in _TIME:
+        column: sa.Column[float] = sa.Column(name, sa.REAL(), nullable=False, server_default="0")
+        op.add_column("training_session", column)
     for name, kind in _work_columns().items():
         op.add_column("session_phase", sa.Column(name, kind, nullable=False, server_default="0"))
     for name in _PEOPLE:
@@ -80,3 +84,5 @@ def downgrade() -> None:
     op.drop_table("session_sample")
     for name in (*_PEOPLE, *_work_columns()):
         op.drop_column("session_phase", name)
+    for name in _TIME:
+        op.drop_column("training_session", name)

@@ -1,0 +1,113 @@
+"""Keeps the clocks of the sessions in the live view, and stores what they show.
+
+`SessionClocks` is a plain class that calls the database in threads. When the database is
+unreachable, the clocks go on, and what they would have stored is stored later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from cluster.core.errors import DatabaseUnavailable
+from cluster.core.forecast import Outlook
+from cluster.core.live import LiveSession
+from cluster.core.live_clock import LiveClock
+from cluster.core.promises import Sample
+from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.timing import Moment
+from cluster.core.workload import Workload
+from cluster.store.database.engine import Engine
+from cluster.store.sessions.session_samples import forget_samples, keep_moment, read_moment
+from cluster.store.sessions.workloads import load_past, load_workload
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStore:
+    """Where the time of sessions is read and stored: PostgreSQL, or a fake in tests.
+
+    All of them raise DatabaseUnavailable. `keep` takes the session, its moment, the attempts of its
+    phases and new samples.
+    """
+
+    read: Callable[[int], Moment]
+    past: Callable[[int], Outlook]
+    work: Callable[[int], Workload]
+    keep: Callable[[int, Moment, dict[PhaseName, int], Sequence[Sample]], object]
+    forget: Callable[[int], object]
+
+    @classmethod
+    def of(cls, engine: Engine) -> TimeStore:
+        """Return the store of a database."""
+
+        def past(session_id: int) -> Outlook:
+            speeds, grouping = load_past(engine, session_id)
+            return Outlook(past=speeds, grouping=grouping)
+
+        def keep(
+            session_id: int,
+            moment: Moment,
+            attempts: dict[PhaseName, int],
+            samples: Sequence[Sample],
+        ) -> None:
+            keep_moment(engine, session_id, moment, attempts=attempts, samples=samples)
+
+        return cls(
+            read=partial(read_moment, engine),
+            past=past,
+            work=partial(load_workload, engine),
+            keep=keep,
+            forget=partial(forget_samples, engine),
+        )
+
+
+class SessionClocks:
+    """Ticks the clock of a session, at most once at a time."""
+
+    def __init__(self, store: TimeStore, *, clock: Callable[[], float]) -> None:
+        self._store, self._now = store, clock
+
+    async def provide(self, session_id: int, session: LiveSession) -> LiveClock:
+        """Return the session's clock, which goes on from what was stored."""
+        if session.clock is None:
+            moment = await asyncio.to_thread(self._store.read, session_id)
+            session.clock = session.clock or LiveClock.going_on(moment)
+        return session.clock
+
+    async def tick(self, session_id: int, session: LiveSession) -> None:
+        """Measure, forecast, and store what is shown then."""
+        try:
+            clock = await self.provide(session_id, session)
+            if not clock.is_busy:
+                clock.is_busy = True
+                try:
+                    await self._tick(session_id, session, clock)
+                finally:
+                    clock.is_busy = False
+        except DatabaseUnavailable:
+            return  # The next tick tries again; what is shown stays what was stored.
+
+    async def _tick(self, session_id: int, session: LiveSession, clock: LiveClock) -> None:
+        if not clock.has_past:
+            clock.take_past(await asyncio.to_thread(self._store.past, session_id))
+        phases = session.snapshots(now=self._now())
+        is_running = any(phase.status is PhaseStatus.RUNNING for phase in phases)
+        if is_running and clock.wants_work(phases, now=self._now()):
+            asked_at = self._now()
+            workload = await asyncio.to_thread(self._store.work, session_id)
+            clock.take_work(workload, phases, asked_at=asked_at, now=self._now())
+        now = self._now()
+        before_s = clock.shown.worked_s
+        clock.tick(session.snapshots(now=now), now=now)
+        if clock.shown.worked_s < before_s:
+            await asyncio.to_thread(self._store.forget, session_id)
+        if clock.is_store_due(now=now):
+            await self._keep(session_id, session, clock)
+
+    async def _keep(self, session_id: int, session: LiveSession, clock: LiveClock) -> None:
+        moment, samples = clock.clock.moment, clock.take_samples()
+        attempts = {name: phase.row.attempt for name, phase in session.phases.items()}
+        await asyncio.to_thread(self._store.keep, session_id, moment, attempts, samples)
+        clock.stored(moment, now=self._now())

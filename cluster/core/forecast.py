@@ -1,0 +1,189 @@
+"""How long a session will take: from its counts, its work, and what is known of its speed.
+
+The phase that runs is measured. The phases after it are estimated: from earlier sessions with the
+pack, from a probe on this machine, else from the speed of reading and the usual ratio, with a wide
+band. So there is a range for the whole session as soon as its first photos are counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cluster.core.progress import PhaseSnapshot
+from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.speed import KnownSpeed, SpeedFilter, combine_speeds, time_for
+from cluster.core.timing import NO_TIME, Scope, TimeRange, add_up, spread
+from cluster.core.workload import (
+    BYTES_PER_UNIT,
+    PIXELS_PER_UNIT,
+    Probe,
+    Workload,
+    grouping_seconds,
+)
+
+READING_CPU_S, FINDING_CPU_S = 0.011, 0.06
+"""CPU seconds of one unit on a usual core: the first guess on a machine that is not known."""
+
+GUESS_SIGMA, RATIO_SIGMA = 0.9, 0.55
+"""How uncertain that guess is; and how uncertain the ratio of the two phases is."""
+
+PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
+"""How far a whole phase lies from a probe, from an earlier session, and from the curve."""
+
+BUSY = 0.85
+"""The share of the CPUs that workers get; the rest is the database's and the driver's."""
+
+BETWEEN_PHASES_S = 0.35
+"""Seconds from the last item of a phase to the first of the next one."""
+
+SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0
+"""What is taken to have been met before the first photo: one duplicate in twelve."""
+
+FACES_BEFORE, PHOTOS_BEFORE = 4.0, 4.0
+"""The same for faces: one in each photo."""
+
+UNDISCOVERED, UNDISCOVERED_SIGMA = 1.5, 0.6
+"""While photos are counted: there will be half as many again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known before a session has measured anything.
+
+    `past` holds the speeds of earlier sessions with the pack, in units per second; `grouping` is by
+    how much longer than the curve grouping took then. `workers` is the number of detectors.
+    """
+
+    past: Mapping[PhaseName, KnownSpeed] = field(default_factory=dict)
+    grouping: float | None = None
+    workers: int = 1
+    cpus: int = 1
+    probe: Probe | None = None
+
+
+Snapshots = Mapping[PhaseName, PhaseSnapshot]
+Speeds = Mapping[PhaseName, SpeedFilter]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecaster:
+    """Estimates what is left of a session from its phases, its work and the measured speeds."""
+
+    phases: Snapshots
+    workload: Workload
+    outlook: Outlook
+    speeds: Speeds
+    now: float
+
+    def forecast(self) -> dict[Scope, TimeRange]:
+        """Return the time left, for the session and for each phase."""
+        parts = {phase: self._phase(phase) for phase in PhaseName}
+        waits = sum(
+            1 for name in PhaseName if self.phases[name].status is not PhaseStatus.COMPLETED
+        )
+        session = add_up([*parts.values(), spread(waits * BETWEEN_PHASES_S, 0.5)])
+        return {Scope.SESSION: session, **{Scope.of(name): parts[name] for name in PhaseName}}
+
+    def _phase(self, name: PhaseName) -> TimeRange:
+        if self.phases[name].status is PhaseStatus.COMPLETED:
+            return NO_TIME
+        if name is PhaseName.CLUSTERING:
+            return self._grouping()
+        items, sigma = self._items_left(name)
+        if items <= 0:
+            return NO_TIME
+        work = self.workload.of(name).for_last(items)
+        speed = self.speeds.get(name)
+        middle_s, time_sigma = time_for(
+            self.prior(name) if speed is None else speed, work=work, items=items, now=self.now
+        )
+        return spread(middle_s, math.hypot(time_sigma, sigma))
+
+    def _items_left(self, name: PhaseName) -> tuple[float, float]:
+        """Return the items that need work, and the standard deviation of their logarithm."""
+        phase, training = self.phases[name], self.phases[PhaseName.TRAINING]
+        left = float(phase.counts.total - phase.shown)
+        sigma = 0.0
+        if training.is_discovering:
+            total = max(1, training.counts.total)
+            expected = max(total * UNDISCOVERED, self.workload.known_files)
+            left += expected - total
+            sigma = UNDISCOVERED_SIGMA
+        if name is PhaseName.FACE_DETECTION:
+            unread = max(0, training.counts.total - training.shown)
+            skipped = unread * self._share_skipped()
+            left = max(0.0, left - skipped)
+            if left > 0:
+                sigma = math.hypot(sigma, 0.5 * skipped / (left + skipped))
+        return left, sigma
+
+    def _share_skipped(self) -> float:
+        """Return the share of unread photos that need no search: duplicates and failures."""
+        counts = self.phases[PhaseName.TRAINING].counts
+        met = SKIPPED_BEFORE + counts.skipped + counts.failed
+        return min(0.98, met / (READ_BEFORE + counts.finished))
+
+    def _faces(self) -> float:
+        """Return the faces that there will be to group."""
+        detection = self.phases[PhaseName.FACE_DETECTION]
+        items, _ = self._items_left(PhaseName.FACE_DETECTION)
+        probe = self.outlook.probe
+        before = (FACES_BEFORE, PHOTOS_BEFORE)
+        if probe is not None:
+            before = (probe.faces * probe.photos + 0.5, probe.photos + 0.5)
+        searched = detection.counts.processed + before[1]
+        a_photo = (detection.faces_detected + before[0]) / searched
+        return self.workload.faces + detection.faces_detected + a_photo * items
+
+    def _grouping(self) -> TimeRange:
+        phase = self.phases[PhaseName.CLUSTERING]
+        factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
+        sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
+        whole_s = grouping_seconds(self._faces()) * factor
+        if phase.status is PhaseStatus.RUNNING and phase.counts.total:
+            left = 1 - phase.shown / phase.counts.total
+            speed = self.speeds.get(PhaseName.CLUSTERING)
+            if speed is not None:
+                items = left * phase.counts.total
+                middle_s, own = time_for(speed, work=items, items=items + 100, now=self.now)
+                return spread(middle_s, own)
+            return spread(whole_s * left, sigma)
+        return spread(whole_s, sigma)
+
+    def prior(self, name: PhaseName) -> KnownSpeed:
+        """Return what is known of a phase's speed, in units per second, before it is measured."""
+        if name is PhaseName.CLUSTERING:
+            faces = max(1, self.phases[name].counts.total)
+            factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
+            return KnownSpeed(math.log(faces / (grouping_seconds(faces) * factor)), GROUPING_SIGMA)
+        past = self.outlook.past.get(name)
+        if name is PhaseName.TRAINING:
+            return past or KnownSpeed(
+                math.log(BUSY * self.outlook.cpus / READING_CPU_S), GUESS_SIGMA
+            )
+        known = past
+        probe = self.outlook.probe
+        if probe is not None and probe.seconds > 0:
+            unit = self.workload.detection.mean_work
+            speed = BUSY * self.outlook.workers * unit / probe.seconds
+            sigma = math.hypot(PROBE_SIGMA, probe.sigma / math.sqrt(probe.photos))
+            probed = KnownSpeed(math.log(speed), sigma)
+            known = probed if known is None else combine_speeds(known, probed)
+        return known or self._guess_detection()
+
+    def _guess_detection(self) -> KnownSpeed:
+        """Return the speed of finding faces as a ratio to the speed of reading."""
+        measured = self.speeds.get(PhaseName.TRAINING)
+        reading = self.prior(PhaseName.TRAINING) if measured is None else measured.known
+        ratio = READING_CPU_S / FINDING_CPU_S * self.outlook.workers / self.outlook.cpus
+        sigma = math.hypot(reading.sigma, RATIO_SIGMA)
+        return KnownSpeed(reading.log_speed + math.log(ratio), sigma)
+
+
+def units_of(phase: PhaseName, *, items: float, total_bytes: float, pixels: float) -> float:
+    """Return the units of finished work in a photo phase."""
+    if phase is PhaseName.TRAINING:
+        return items + total_bytes / BYTES_PER_UNIT
+    return items + pixels / PIXELS_PER_UNIT

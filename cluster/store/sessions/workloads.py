@@ -1,0 +1,171 @@
+"""Reads how much work a session has before it, and how fast earlier sessions were."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.dry_times import PastSessions
+from cluster.core.forecast import PAST_SIGMA, units_of
+from cluster.core.sessions import PHOTO_PHASES, PhaseName
+from cluster.core.speed import KnownSpeed
+from cluster.core.workload import (
+    PhaseWork,
+    Workload,
+    finding_work,
+    grouping_seconds,
+    reading_work,
+)
+from cluster.store.database.columns import for_each_photo_phase
+from cluster.store.database.engine import Engine, begin
+
+SEGMENTS = 200
+PAST_SESSIONS = 4
+FEWEST_ITEMS = 16
+"""A phase of an earlier session with fewer items says nothing about its speed."""
+
+_SEGMENTS = for_each_photo_phase(
+    f"""
+    SELECT count(*) AS items,
+        count(f.size) AS sized, coalesce(sum(f.size), 0) AS bytes,
+        count(m.id) AS seen, coalesce(sum(m.width * m.height), 0) AS pixels
+    FROM (
+        SELECT file_id, ntile({SEGMENTS}) OVER (ORDER BY position) AS segment
+        FROM session_item WHERE session_id = :session_id AND PHASE_state = 'pending'
+    ) i
+    JOIN file f ON f.id = i.file_id
+    LEFT JOIN image m ON m.id = f.image_id
+    GROUP BY i.segment ORDER BY i.segment
+    """
+)
+_LIBRARY = text(
+    """
+    SELECT (SELECT count(*) FROM face WHERE pack = s.pack) AS faces,
+        coalesce((
+            SELECT max(p.total) FROM session_phase p JOIN training_session e ON e.id = p.session_id
+            WHERE e.library_id = s.library_id AND e.id <> s.id AND p.phase = 'training'
+                AND NOT p.discovering
+        ), 0) AS known_files
+    FROM training_session s WHERE s.id = :session_id
+    """
+)
+_PAST = text(
+    """
+    SELECT p.phase, p.processed, p.skipped, p.failed, p.unchanged, p.bytes, p.pixels,
+        p.faces_detected,
+        CASE WHEN p.active_s > 0 THEN p.active_s
+            ELSE extract(epoch FROM p.completed_at - p.started_at) END AS seconds
+    FROM session_phase p
+    JOIN training_session s ON s.id = p.session_id AND s.status = 'completed'
+    WHERE s.pack = coalesce(
+            CAST(:pack AS text), (SELECT pack FROM training_session WHERE id = :session_id)
+        )
+        AND s.id IS DISTINCT FROM :session_id AND p.completed_at > p.started_at
+    ORDER BY s.id DESC LIMIT 60
+    """
+)
+
+
+def load_workload(engine: Engine, session_id: int) -> Workload:
+    """Return the pending work of a session. Raises DatabaseUnavailable."""
+    with begin(engine) as db:
+        return get_workload(db, session_id)
+
+
+def get_workload(db: Session, session_id: int) -> Workload:
+    """Return the pending work of a session, in segments of about equally many items."""
+    key = {"session_id": session_id}
+    library = db.execute(_LIBRARY, key).one_or_none()
+    works = {name: _to_work(name, db.execute(_SEGMENTS[name], key).all()) for name in PHOTO_PHASES}
+    return Workload(
+        works[PhaseName.TRAINING],
+        works[PhaseName.FACE_DETECTION],
+        faces=0 if library is None else library.faces,
+        known_files=0 if library is None else library.known_files,
+    )
+
+
+def _to_work(name: PhaseName, rows: Sequence[Any]) -> PhaseWork:
+    """Return the work of segments; in one without a known size, items count as elsewhere."""
+    if name is PhaseName.TRAINING:
+        sized, total = sum(r.sized for r in rows), float(sum(r.bytes for r in rows))
+        work = [
+            reading_work(
+                items=r.items,
+                sized_items=r.sized or sized,
+                total_bytes=float(r.bytes) if r.sized else total,
+            )
+            for r in rows
+        ]
+    else:
+        seen, pixels = sum(r.seen for r in rows), float(sum(r.pixels for r in rows))
+        work = [
+            finding_work(
+                items=r.items,
+                sized_items=r.seen or seen,
+                total_pixels=float(r.pixels) if r.seen else pixels,
+            )
+            for r in rows
+        ]
+    return PhaseWork(tuple(r.items for r in rows), tuple(work))
+
+
+def load_past(engine: Engine, session_id: int) -> tuple[dict[PhaseName, KnownSpeed], float | None]:
+    """Return the speeds of earlier sessions with the same pack, and how slow grouping was then.
+
+    Speeds are units per second; a phase without an earlier session is left out. Grouping is a
+    factor to `grouping_seconds`, None if nothing is known. Raises DatabaseUnavailable.
+    """
+    with begin(engine) as db:
+        rows = db.execute(_PAST, {"session_id": session_id, "pack": None}).all()
+    return _past_speeds(rows)
+
+
+def get_past(db: Session, *, pack: str) -> PastSessions:
+    """Return what the completed sessions with a pack tell about the next one."""
+    rows = db.execute(_PAST, {"session_id": None, "pack": pack}).all()
+    speeds, grouping = _past_speeds(rows)
+    found = [row for row in rows if row.phase == PhaseName.FACE_DETECTION and row.processed]
+    searched = sum(row.processed for row in found)
+    if not searched:
+        return PastSessions(speeds, grouping)
+    faces, pixels = sum(row.faces_detected for row in found), sum(row.pixels for row in found)
+    return PastSessions(speeds, grouping, faces / searched, pixels / searched)
+
+
+def _past_speeds(rows: Sequence[Any]) -> tuple[dict[PhaseName, KnownSpeed], float | None]:
+    speeds = {name: _past_speed(name, rows) for name in PHOTO_PHASES}
+    factors = [
+        float(row.seconds) / grouping_seconds(row.processed)
+        for row in rows
+        if row.phase == PhaseName.CLUSTERING and row.seconds and row.processed
+    ][:PAST_SESSIONS]
+    grouping = math.exp(sum(map(math.log, factors)) / len(factors)) if factors else None
+    return {name: speed for name, speed in speeds.items() if speed is not None}, grouping
+
+
+def _past_speed(name: PhaseName, rows: Sequence[Any]) -> KnownSpeed | None:
+    """Return the speed of the newest sessions, the newest one with the most weight."""
+    logs: list[float] = []
+    for row in rows:
+        items = _worked_items(name, row)
+        if row.phase != name or items < FEWEST_ITEMS or not row.seconds or row.seconds <= 0:
+            continue
+        units = units_of(name, items=items, total_bytes=row.bytes, pixels=row.pixels)
+        logs.append(math.log(units / float(row.seconds)))
+    if not logs:
+        return None
+    weights = [0.5**n for n in range(len(logs[:PAST_SESSIONS]))]
+    mean = sum(w * x for w, x in zip(weights, logs, strict=False)) / sum(weights)
+    apart = sum(w * (x - mean) ** 2 for w, x in zip(weights, logs, strict=False)) / sum(weights)
+    return KnownSpeed(mean, math.sqrt(PAST_SIGMA**2 + apart))
+
+
+def _worked_items(name: PhaseName, row: Any) -> int:
+    if name is PhaseName.FACE_DETECTION:
+        return int(row.processed + row.failed)
+    return int(row.processed + row.skipped + row.failed - row.unchanged)

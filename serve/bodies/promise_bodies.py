@@ -1,0 +1,87 @@
+"""The JSON of promises: what a session said about its time, and whether it came true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cluster.core.promises import Judgement, Sample, judge_all
+from cluster.core.timing import Scope
+from serve.bodies.session_bodies import Body
+
+
+class PromiseBody(Body):
+    """One promise: after so many seconds of work, so many seconds were said to be left.
+
+    `low` to `high` is the band that should hold 80 % of the outcomes. All are null where nothing
+    was promised. `scope` is the whole session or one phase.
+    """
+
+    scope: Scope
+    worked_seconds: float
+    low: float | None
+    middle: float | None
+    high: float | None
+
+    @classmethod
+    def from_sample(cls, sample: Sample) -> PromiseBody:
+        """Return the body of a sample."""
+        left = sample.left
+        return cls(
+            scope=sample.scope,
+            worked_seconds=round(sample.worked_s, 1),
+            low=None if left is None else round(left.low_s, 1),
+            middle=None if left is None else round(left.middle_s, 1),
+            high=None if left is None else round(left.high_s, 1),
+        )
+
+
+class JudgementBody(Body):
+    """How the promises about one scope turned out.
+
+    Of `promises`, `held` were within 15 % or 2 seconds of what came, and `covered` had it in their
+    band. `moments` is how often it was asked. Errors are shares of the time that really passed.
+    """
+
+    scope: Scope
+    seconds: float
+    moments: int
+    promises: int
+    held: int
+    covered: int
+    median_error: float | None
+    ninth_decile_error: float | None
+
+    @classmethod
+    def from_judgement(cls, judged: Judgement) -> JudgementBody:
+        """Return the body of a judgement."""
+        return cls(
+            scope=judged.scope,
+            seconds=round(judged.lasted_s, 1),
+            moments=judged.samples,
+            promises=judged.promises,
+            held=judged.held,
+            covered=judged.covered,
+            median_error=judged.median_error,
+            ninth_decile_error=judged.ninth_decile_error,
+        )
+
+
+class PromisesBody(Body):
+    """The promises of a session, and, once it has completed, how they turned out by scope."""
+
+    session_id: int
+    outcomes: list[JudgementBody]
+    promises: list[PromiseBody]
+
+    @classmethod
+    def from_samples(
+        cls, session_id: int, samples: Sequence[Sample], *, is_over: bool
+    ) -> PromisesBody:
+        """Return the body; promises of a session that is not complete are not judged."""
+        return cls(
+            session_id=session_id,
+            outcomes=[JudgementBody.from_judgement(one) for one in judge_all(samples)]
+            if is_over
+            else [],
+            promises=[PromiseBody.from_sample(sample) for sample in samples],
+        )

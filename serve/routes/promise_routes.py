@@ -1,0 +1,26 @@
+"""The route of the promises that a session made about its time."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cluster.core.errors import NotFound
+from cluster.core.sessions import SessionStatus
+from cluster.store.database.engine import begin
+from cluster.store.sessions.session_rows import get_session
+from cluster.store.sessions.session_samples import list_samples
+from serve.answers import problems
+from serve.bodies.promise_bodies import PromisesBody
+from serve.parts import Id, Parts
+
+router = APIRouter(prefix="/training/{session_id}", tags=["progress"])
+
+
+@router.get("/promises", responses={**problems(NotFound)})
+def show_promises(session_id: Id, parts: Parts) -> PromisesBody:
+    """Show what the session promised about its time, and at its end what came of it."""
+    with begin(parts.engine) as db:
+        status = get_session(db, session_id).status
+        samples = list_samples(db, session_id)
+    is_over = status is SessionStatus.COMPLETED
+    return PromisesBody.from_samples(session_id, samples, is_over=is_over)
