@@ -39,8 +39,9 @@ GPU_SIGMA = 0.5
 GUESSED_CPUS = 4
 """Those of a usual machine, where no photo could be timed."""
 
-LEAST_FREE, BUSY_SIGMA = 0.25, 0.5
-"""The share of the CPUs that a session gets at least; and how uncertain the load of others is."""
+BUSY_STAYS, LEAST_FREE, BUSY_SIGMA = 0.7, 0.35, 0.5
+"""The part of other programs' load that lasts; the least share of the CPUs that a session gets; and
+how uncertain that is. Most loads are shorter than a session (bench/dryrun.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,23 +61,20 @@ class DryWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedPhoto:
-    """What one photo cost in one process: seconds of CPU, and of waiting, and its faces.
+    """What one photo cost in one process, in seconds, and its faces.
 
-    Reading means reading, decoding and fingerprinting; searching means finding its faces.
+    `read_s` is CPU time for reading, decoding and fingerprinting, and `waited_s` the time for which
+    a disk or a network was waited for. `search_s` is CPU time for finding its faces, and
+    `search_wall_s` all the time that this took.
     """
 
     size_bytes: int
     pixels: int
     read_s: float
-    read_wall_s: float
+    waited_s: float
     search_s: float
     search_wall_s: float
     faces: int
-
-    @property
-    def waited_s(self) -> float:
-        """Seconds for which reading waited: for a disk, a network, or other programs."""
-        return max(0.0, self.read_wall_s - self.read_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class TimedPhotos:
     @property
     def free_share(self) -> float:
         """The share of the CPUs that others leave to workers, which have a low priority."""
-        return max(LEAST_FREE, 1 - self.others_busy)
+        return max(LEAST_FREE, 1 - BUSY_STAYS * self.others_busy)
 
     @property
     def faces(self) -> float:

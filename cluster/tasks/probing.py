@@ -115,6 +115,7 @@ def _time_each(paths: Sequence[str], search: Callable[[str], TimedPhoto]) -> Ite
 def _time_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> TimedPhoto:
     begun = Moment.now()
     data = within(limits.timeout_s, path, partial(read_photo, path, max_bytes=limits.max_bytes))
+    got = Moment.now()
     work = partial(make_record_and_image, data, path=path, max_pixels=limits.max_pixels)
     record, image = within(limits.timeout_s, path, work)
     if detector.pack.kind != BUNDLED:
@@ -126,7 +127,7 @@ def _time_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> Tim
         size_bytes=len(data),
         pixels=record.width * record.height,
         read_s=read.own_s - begun.own_s,
-        read_wall_s=read.wall_s - begun.wall_s,
+        waited_s=max(0.0, (got.wall_s - begun.wall_s) - (got.own_s - begun.own_s)),
         search_s=searched.own_s - read.own_s,
         search_wall_s=searched.wall_s - read.wall_s,
         faces=len(faces),

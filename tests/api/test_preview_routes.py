@@ -50,7 +50,7 @@ class Clock:
 
     async def time(self, paths: Sequence[str], pack: PackChoice) -> TimedPhotos:
         self.asked.append((list(paths), pack.name))
-        costs: dict[str, Any] = {"read_s": self.read_s, "read_wall_s": self.read_s}
+        costs: dict[str, Any] = {"read_s": self.read_s, "waited_s": 0.0}
         costs |= {"search_s": 0.5, "search_wall_s": 0.5, "faces": 1}
         photos = tuple(TimedPhoto(size_bytes=8, pixels=100, **costs) for _ in paths)
         return TimedPhotos(photos, warm_up_s=1.0, cpus=2, detectors=2)
