@@ -23,6 +23,7 @@ from serve.routes import preview_routes
 from tests.api.conftest import FakeCluster, Start
 from tests.api.running import RunningApp
 from tests.library import run_session
+from tests.waiting import PATIENT_S
 
 ROUTE = "/api/v1/training/preview"
 
@@ -224,7 +225,7 @@ def test_other_requests_are_answered_while_photos_are_timed(
 
     async def hold() -> int:
         url = f"{api.base_url}"
-        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENT_S) as client:
             looks = asyncio.create_task(client.post(ROUTE, json={"rootPath": str(library)}))
             await asked.wait()
             others = await client.get("/api/v1/training")

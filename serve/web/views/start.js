@@ -35,7 +35,7 @@ export function startForm(signal) {
   return make("form", { class: "start", onsubmit: submit },
     make("div", { class: "field wide" }, make("label", { for: "root" }, "Folder"), root),
     make("div", { class: "field" }, make("label", { for: "name" }, "Name"), name),
-    make("div", { class: "choices" }, looking.button, start),
+    make("div", { class: "ways" }, looking.button, start),
     make("p", { id: "root-hint", class: "quiet" }, "Its full path on the computer that runs Headcount, or a URL."),
     looking.found, wrong);
 }
