@@ -22,6 +22,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ from bench.density_groups import Clustering, label_tree, load_tree_code
 from cluster.environment import KEPT_MEMORY
 from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.grouping import Faces, Grouping, group_faces
-from cluster.numerics.products.integer_products import integer_prefilter
+from cluster.numerics.products.fastest_prefilter import choose_prefilter
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 from cluster.vision.packs.pack_reaches import ARCFACE
@@ -95,13 +96,14 @@ def make_faces(count: int, *, people: str, dim: int = 512) -> npt.NDArray[np.flo
     return vectors
 
 
-def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int]:
+def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int | str]:
     """Cluster with Headcount; return its time and memory, and what it found."""
     started = time.perf_counter()
     labels = group_faces(Faces.of_vectors(vectors), Grouping(ARCFACE), span=lambda d: span(d)[1])
     seconds = time.perf_counter() - started
     return {
         "faces": len(vectors),
+        "prefilter": choose_prefilter(vectors).name,
         "dim": vectors.shape[1],
         "seconds": seconds,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -113,7 +115,8 @@ def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int]:
 
 def span(distinct: DistinctVectors) -> tuple[npt.NDArray[np.float64], SpanningTree]:
     """Return the core distances and the tree, computed in this process."""
-    workers = LocalWorkers(distinct.vectors, make_prefilter=integer_prefilter, threads=THREADS)
+    choice = choose_prefilter(distinct.vectors)
+    workers = LocalWorkers(distinct.vectors, make_prefilter=choice.make, threads=THREADS)
     return span_vectors(distinct, workers, min_samples=MIN_SAMPLES)
 
 
@@ -147,7 +150,7 @@ def compare(vectors: npt.NDArray[np.float32], *, faces: int) -> dict[str, float 
     }
 
 
-def print_result(result: dict[str, float | int]) -> None:
+def print_result(result: Mapping[str, float | int | str]) -> None:
     """Print each figure on a line."""
     for name, value in result.items():
         print(f"{name:32} {value:14.6g}" if isinstance(value, float) else f"{name:32} {value:14}")

@@ -77,9 +77,14 @@ def run_headcount(library: Path, data_dir: Path, pack_name: str, *, read: Read) 
 
 
 @contextmanager
-def open_headcount(data_dir: Path, pack_name: str) -> Iterator[tuple[Runtime, Pack]]:
-    """Provide a runtime with the default settings, and the pack of this name or folder."""
-    options = {"data_dir": data_dir, "pack": pack_name, "serve_enabled": False}
+def open_headcount(
+    data_dir: Path, pack_name: str, **elsewhere: str
+) -> Iterator[tuple[Runtime, Pack]]:
+    """Provide a runtime with the default settings, and the pack of this name or folder.
+
+    Ray and the database are started on this machine, unless settings in `elsewhere` name others.
+    """
+    options = {"data_dir": data_dir, "pack": pack_name, "serve_enabled": False, **elsewhere}
     settings = load_settings(options=options)
     pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
     with (

@@ -78,6 +78,23 @@ def prepare_loopback_environment() -> None:
         os.environ[name] = ",".join(dict.fromkeys([*others, *LOOPBACK_NAMES]))
 
 
+def sender_environment(*, with_proxies: bool) -> dict[str, str]:
+    """Return the environment of a process that sends notices: no secret, and no login of others.
+
+    A proxy would connect to addresses in its place that the process itself refuses to connect to,
+    so it gets those of the user only if it may connect to all.
+    """
+    kept = {name: os.environ[name] for name in _FOR_SENDERS if name in os.environ}
+    proxies = {k: v for k, v in os.environ.items() if k.lower().endswith("_proxy") and with_proxies}
+    return {**kept, **proxies, "NETRC": os.devnull}
+
+
+_FOR_SENDERS = (
+    *("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
+
+
 @contextmanager
 def temporary_files_in(folder: Path) -> Iterator[None]:
     """Make processes that are started within the block keep their temporary files in `folder`.

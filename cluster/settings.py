@@ -28,6 +28,7 @@ from pydantic_settings import (
 
 from cluster.core import defaults
 from cluster.core.errors import BadRoot, BadSetting
+from cluster.core.notices import check_channel
 from cluster.core.paths import is_url
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
@@ -55,6 +56,11 @@ def _split_list(value: object) -> object:
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _split_words(value: object) -> object:
+    """Split URLs that are separated by spaces, because a URL may contain any other separator."""
+    return value.split() if isinstance(value, str) else value
 
 
 def _expand(value: object) -> object:
@@ -87,6 +93,10 @@ class Settings(BaseSettings):
     ray_address: str | None = None
     serve_enabled: bool = True
     main_bar: Literal["work", "time"] = "work"
+
+    notify: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split_words)] = []
+    notify_secret: SecretStr | None = None
+    notify_private: bool = False
 
     pack: str = "auto"
     models_dir: ExpandedPath = Path(defaults.MODELS_DIR)
@@ -173,6 +183,7 @@ def load_settings(
         reason = str(error).partition("\n")[0]
         raise BadSetting("--config", f"{chosen} cannot be read as settings: {reason}.") from error
     _check_roots(settings)
+    _check_notify(settings)
     return _check_token(settings)
 
 
@@ -184,6 +195,16 @@ def _check_roots(settings: Settings) -> None:
                 normalise_url(root)
         except BadRoot as error:
             raise BadSetting("allowed_roots", str(error)) from None
+
+
+def _check_notify(settings: Settings) -> None:
+    """Raise BadSetting, without the URL, for a channel that cannot be used, or an empty key."""
+    for url in settings.notify:
+        wrong = check_channel(url.get_secret_value(), allows_private=settings.notify_private)
+        if wrong is not None:
+            raise BadSetting("notify", f"{wrong}.")
+    if settings.notify_secret is not None and not settings.notify_secret.get_secret_value():
+        raise BadSetting("notify_secret", "it is empty. Set a value, or unset it.")
 
 
 def _check_token(settings: Settings) -> Settings:
@@ -248,7 +269,7 @@ _OTHER_VARIABLES = frozenset({"HEADCOUNT_SHARED", "HEADCOUNT_CONFIG"})
 """The tests read the first variable, and `load_settings` the second one."""
 
 
-SECRETS = frozenset({"database_url", "api_token"})
+SECRETS = frozenset({"database_url", "api_token", "notify", "notify_secret"})
 """Settings that must not be passed to Ray or written to a log."""
 
 
@@ -259,7 +280,7 @@ def _bad_setting(error: ValidationError) -> BadSetting:
         close = difflib.get_close_matches(name, Settings.model_fields, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         return BadSetting(name, f"there is no such setting.{hint}")
-    is_nameless_or_secret = not first["loc"] or name in SECRETS
+    is_nameless_or_secret = not first["loc"] or str(first["loc"][0]) in SECRETS
     value = "" if is_nameless_or_secret else f" (it is {first.get('input')!r})"
     return BadSetting(name, f"{first['msg']}{value}.")
 

@@ -37,6 +37,11 @@ class Interrupt:
         """130 after Ctrl-C, as shells expect; 3 (paused) after SIGTERM."""
         return 130 if self._signal == signal.SIGINT else 3
 
+    @property
+    def is_users(self) -> bool:
+        """The signal was Ctrl-C: the user at the terminal knows of it."""
+        return self._signal == signal.SIGINT
+
     def wait(self, timeout_s: float) -> bool:
         """Wait at most `timeout_s` for a signal; return whether one has arrived."""
         return self._event.wait(timeout_s)

@@ -10,15 +10,23 @@ from typing import Literal
 
 import ray
 
-from cluster.core.errors import BadSetting, PackNotFound
-from cluster.core.paths import decoded_folder, is_url
+from cluster.core.errors import (
+    BadRoot,
+    BadSetting,
+    DatabaseUnavailable,
+    DatabaseUnusable,
+    PackNotFound,
+)
+from cluster.core.paths import decoded_folder, is_url, path_to_text
 from cluster.core.urls import normalise_url
 from cluster.pipeline.plan import Plan, WorkerOptions
 from cluster.pipeline.workers import count_detectors_by_node
 from cluster.ray_meter import RayMeter
 from cluster.settings import Settings
+from cluster.store.condition import look_at_embedded
 from cluster.store.database.engine import Engine, begin
 from cluster.store.database.retries import RetryPolicy
+from cluster.store.sessions.library_rows import explain_bad_root
 from cluster.store.sessions.session_rows import (
     SessionInfo,
     create_session,
@@ -32,7 +40,7 @@ from cluster.vision.packs.pack_files import BUNDLED, Pack, resolve_pack
 from cluster.vision.packs.pack_reaches import find_reach
 from cluster.vision.photos.decoded_cache import DecodedCopies
 from cluster.vision.photos.images import DECODE_LONG_SIDE_PX
-from jobs.runtime import Runtime, revive_database
+from jobs.runtime import Runtime, open_database, revive_database
 
 DECODE_THREADS = 4
 
@@ -43,6 +51,21 @@ def normalise_root(root: str) -> str:
     Raises BadRoot for a URL that has no normal form or contains a password.
     """
     return normalise_url(root) if is_url(root) else os.path.realpath(os.path.expanduser(root))
+
+
+def explain_root(settings: Settings, error: BadRoot) -> BadRoot:
+    """Return the error about an absent or empty root, extended by the number of known photos.
+
+    No database is created for that. When the database cannot be read, the error stays as it is.
+    """
+    try:
+        is_embedded = settings.database_url is None
+        if is_embedded and not look_at_embedded(settings.data_dir).is_made:
+            return error
+        with open_database(settings) as (_, engine), begin(engine) as db:
+            return explain_bad_root(db, error, path_to_text(error.root))
+    except (DatabaseUnavailable, DatabaseUnusable, OSError):
+        return error
 
 
 def choose_session(

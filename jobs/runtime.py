@@ -22,6 +22,7 @@ from cluster.core.errors import BadSetting, DatabaseUnavailable
 from cluster.core.reports import Throttle
 from cluster.environment import is_ray_open
 from cluster.logs import log_to_file, log_to_stderr
+from cluster.notify_settings import read_notify_options
 from cluster.settings import (
     Settings,
     check_exposure,
@@ -169,6 +170,7 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
             weights=phase_weights(settings),
             namespace=namespace,
             data_dir=settings.data_dir,
+            read_notify=partial(read_notify_options, settings.config, settings.data_dir),
         )
         yield Runtime(
             settings=settings,

@@ -85,7 +85,7 @@ def draw_rows(progress: UnifiedProgress) -> Table:
             ProgressBar(total=100, completed=phase.percentage, width=30),
             f"{phase.percentage:6.2f} %",
             f"{phase.current} of {phase.total}",
-            _describe(phase),
+            _describe(phase, left=say_time_left(phase.eta)),
         )
     table.add_row(
         "[bold]Overall",
@@ -100,11 +100,11 @@ def draw_rows(progress: UnifiedProgress) -> Table:
 def _say_what_remains(progress: UnifiedProgress) -> str:
     if progress.status.is_terminal:
         return ""
-    return progress.waiting_for or _say_time_left(progress.eta)
+    return progress.waiting_for or say_time_left(progress.eta)
 
 
 def write_line(progress: UnifiedProgress) -> str:
-    """Return one line with the percentage, the current phase and its counts."""
+    """Return one line: the percentage, the current phase with its counts, the time left in all."""
     current = next((p for p in progress.phases if p.name is progress.current_phase), None)
     overall = f"{progress.percentage:6.2f} %"
     if current is None:
@@ -112,10 +112,13 @@ def write_line(progress: UnifiedProgress) -> str:
     share = "found so far" if current.is_discovering else f"of {current.total}"
     total = current.total if current.is_discovering else current.current
     detail = progress.waiting_for or _describe(current)
-    return f"{overall}  {TITLES[current.name]}: {total} {share}{detail and '  ' + detail}"
+    left = say_time_left(progress.eta)
+    parts = [detail, f"{left} in all" if left else ""]
+    said = "; ".join(part for part in parts if part)
+    return f"{overall}  {TITLES[current.name]}: {total} {share}{said and '  ' + said}"
 
 
-def _describe(phase: PhaseProgress) -> str:
+def _describe(phase: PhaseProgress, *, left: str = "") -> str:
     if phase.status is PhaseStatus.FAILED:
         return f"failed: {phase.error}"
     parts = []
@@ -133,13 +136,13 @@ def _describe(phase: PhaseProgress) -> str:
         parts.append(f"{phase.result.clusters_found} people")
     if phase.status is PhaseStatus.RUNNING and phase.images_per_minute:
         parts.append(f"{phase.images_per_minute / 60:.1f}/s")
-        parts.append(_say_time_left(phase.eta))
+        parts.append(left)
     elif phase.status is not PhaseStatus.COMPLETED:
         parts.append(str(phase.status))
     return ", ".join(part for part in parts if part)
 
 
-def _say_time_left(eta: Eta | None) -> str:
+def say_time_left(eta: Eta | None) -> str:
     """Return "1 to 2 min left", or "about 40 s left" where the band is narrow."""
     if eta is None:
         return ""

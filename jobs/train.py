@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from cluster.core.errors import (
     PackNotFound,
     SessionBusy,
 )
+from cluster.core.notices import Channel
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
 from cluster.environment import submission_id_from_environment
@@ -40,6 +41,7 @@ from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_locks import SessionLock, lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
 from cluster.vision.packs.pack_files import Pack
+from jobs.announcing import announce_to, check_channels, send_what_is_due
 from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.dry_run_report import look_first
 from jobs.interrupts import Interrupt
@@ -83,6 +85,7 @@ class Request:
     if_waiting: bool = False
     keep: bool = False
     pack: Pack | None = None
+    channels: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ def read_and_run(options: argparse.Namespace) -> int:
         return look_first(options, settings)
     if named_address(settings) is None and settings.serve_enabled:
         check_exposure(settings)
-    return run(settings, check_request(options, settings))
+    channels = check_channels(settings, options.notify)
+    return run(settings, replace(check_request(options, settings), channels=channels))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -137,6 +141,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--if-waiting",
         action="store_true",
         help="with --resume, for jobs: only if the session still waits for its job",
+    )
+    parser.add_argument(
+        "--notify",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a URL to tell of the end; repeatable",
     )
     parser.add_argument("--keep", action="store_true", help="keep serving when the session ends")
     parser.add_argument(
@@ -179,6 +190,7 @@ def run(settings: Settings, request: Request) -> int:
         if request.if_waiting and status not in BEGINNINGS:
             console.print(f"Session {session.id} is {status}; it does not wait for this job.")
             return EXIT_CODES[status]
+        retry.run(partial(announce_to, engine, session.id, settings, request.channels))
         stack.enter_context(interrupt.caught())
         runtime = stack.enter_context(open_runtime(settings, url=url, engine=engine))
         # Installed again, because Ray replaces the handler of SIGTERM when it starts.
@@ -228,6 +240,7 @@ def run_to_the_end(run: Run) -> int:
     """Run the session, keep serving if requested, and return the exit code."""
     run.runtime.retry.run(partial(name_job, run.runtime.engine, run.session.id))
     status = run_watched(run)
+    send_what_is_due(run.runtime, run.session.id, interrupt=run.interrupt)
     if run.keeps_serving:
         wait_for_interrupt(run)
     elif run.interrupt.is_set and status is SessionStatus.PAUSED:
@@ -294,7 +307,13 @@ def run_with_workers(
         while not interrupt.is_set and not pool.wait_until_ready(timeout_s=READY_POLL_S):
             pass
         with show_live(ask, stream=sys.stdout):
-            return run_session(plan, pool, is_interrupted=lambda: interrupt.is_set, lock=lock)
+            return run_session(
+                plan,
+                pool,
+                is_interrupted=lambda: interrupt.is_set,
+                lock=lock,
+                is_users=lambda: interrupt.is_users,
+            )
     finally:
         pool.stop()
 

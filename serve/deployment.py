@@ -18,6 +18,7 @@ from cluster.actors.search_actor import start_face_search
 from cluster.actors.shared_snapshots import read_snapshot, snapshots_path
 from cluster.core.errors import BadSetting, PackNotFound
 from cluster.logs import bind, log_to_stderr
+from cluster.notify_settings import make_notify_options, read_notify_options
 from cluster.ray_internals import listen_on_loopback
 from cluster.settings import (
     ENV_PREFIX,
@@ -119,6 +120,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         weights=weights,
         namespace=namespace,
         data_dir=settings.data_dir,
+        read_notify=partial(read_notify_options, settings.config, settings.data_dir),
     )
     node_id = ray.get_runtime_context().get_node_id()
     snapshots = snapshots_path(settings.data_dir, namespace=namespace, node_id=node_id)
@@ -145,6 +147,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         suggestions=SuggestionLists(min_quality=settings.min_quality),
         data_dir=settings.data_dir,
         weights=weights,
+        channels=tuple(channel.name for channel in make_notify_options(settings).channels),
         main_bar=settings.main_bar,
     )
 

@@ -77,7 +77,8 @@ class AppParts:
     None when it cannot; `looking` limits how many libraries are listed at once. `make_preview`
     opens a photo of the library; `previewing` limits how many are made at once. `suggestions` are
     the lists of this replica. `data_dir` is where sessions on this machine keep decoded photos.
-    `main_bar` is what the page's main bar shows.
+    `main_bar` is what the page's main bar shows. `channels` are the names of those that are told
+    of the end of a session.
     """
 
     engine: Engine
@@ -101,6 +102,7 @@ class AppParts:
     suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    channels: tuple[str, ...] = ()
     main_bar: Literal["work", "time"] = "work"
     now: Callable[[], datetime] = utc_now
 

@@ -266,6 +266,20 @@ interface MovedBody {
   changeId: number;
 }
 
+interface NotificationBody {
+  status: SessionStatus;
+  channel: string;
+  tries: number;
+  createdAt: string;
+  sentAt: string | null;
+  nextTryAt: string | null;
+  error: string | null;
+}
+
+interface NotificationsBody {
+  notifications: NotificationBody[];
+}
+
 interface OverallBody {
   percentage: number;
   timePercentage: number;

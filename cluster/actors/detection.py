@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
+import os
 import threading
 import time
 from collections import deque
@@ -21,7 +21,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from statistics import pstdev
 
 import numpy as np
 import ray
@@ -39,7 +38,7 @@ from cluster.core.reports import (
 )
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
-from cluster.core.workload import Probe, summarise_probe
+from cluster.core.workload import Probe, TimedPhoto, summarise_probe
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
@@ -142,29 +141,29 @@ class Detection:
     def probe(self, paths: Sequence[str]) -> Probe | None:
         """Time the search of a few photos; None if none of them could be searched.
 
-        On a CPU, seconds are CPU time, because other work of the session goes on beside the probe.
         Reading is left out where training keeps decoded copies. Ends after PROBE_S.
         """
-        clock = time.process_time if self._detector.provider == "CPU" else time.perf_counter
-        seconds: list[float] = []
-        faces: list[int] = []
+        timed: list[TimedPhoto] = []
         started = time.perf_counter()
         with self._model:
             for path in paths:
                 if time.perf_counter() - started > PROBE_S:
                     break
                 with suppress(Exception):  # Its turn will tell what is wrong with the photo.
-                    began = clock()
-                    photo = self._detector.prepare(path)
-                    began = began if self._copies is None else clock()
-                    found = self._detector.detect([photo])[0]
-                    seconds.append(clock() - began)
-                    faces.append(len(found))
+                    timed.append(self._time_photo(path))
             self._detector.times.take()
-        if not seconds or min(seconds) <= 0:
+        if not timed:
             return None
-        logs = [math.log(one) for one in seconds]
-        return summarise_probe(seconds, faces, pstdev(logs) if len(logs) > 1 else 1.0)
+        is_on_gpu = self._detector.provider != "CPU"
+        return summarise_probe(timed, cpus=os.cpu_count() or 1, is_on_gpu=is_on_gpu)
+
+    def _time_photo(self, path: str) -> TimedPhoto:
+        cpu_s, passed_s = time.process_time(), time.perf_counter()
+        photo = self._detector.prepare(path)
+        if self._copies is not None:
+            cpu_s, passed_s = time.process_time(), time.perf_counter()
+        faces = self._detector.detect([photo])[0]
+        return TimedPhoto(time.process_time() - cpu_s, time.perf_counter() - passed_s, len(faces))
 
     def _until_ended(self, batch: Batch) -> Iterator[Item]:
         def goes_on(_: Item) -> bool:

@@ -20,6 +20,7 @@ import ray
 from ray.actor import ActorHandle
 
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
+from cluster.actors.repeating import repeat
 from cluster.actors.session_clocks import SessionClocks, TimeStore
 from cluster.actors.shared_snapshots import SharedSnapshots, snapshots_path
 from cluster.actors.watching import Watch, find_last_words, is_job_alive
@@ -35,6 +36,7 @@ from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
 from cluster.core.workload import Probe
 from cluster.logs import log_to_stderr
+from cluster.notifying.sender import ReadOptions, start_sending
 from cluster.ray_meter import RayMeter
 from cluster.store.database.engine import build_engine
 from cluster.store.database.progress_versions import next_first_version
@@ -287,6 +289,7 @@ class ProgressActor(Progress):
         *,
         namespace: str,
         data_dir: Path,
+        read_notify: ReadOptions | None = None,
     ) -> None:
         log_to_stderr()
         engine = build_engine(database_url, pool_size=2)
@@ -311,32 +314,33 @@ class ProgressActor(Progress):
         )
         threading.Thread(target=watch.run, name="watch", daemon=True).start()
         actor = context.current_actor
-        for call, interval_s in (
-            (actor.measure.remote, MEASURE_INTERVAL_S),
-            (actor.tick.remote, TICK_S),
-        ):
-            repeat = partial(call_for_ever, call, interval_s=interval_s)
-            threading.Thread(target=repeat, name="repeat", daemon=True).start()
-
-
-def call_for_ever(call: Callable[[], object], *, interval_s: float) -> None:
-    """Call a method of the actor again and again, from a thread."""
-    while True:
-        time.sleep(interval_s)
-        call()
+        repeat(actor.measure.remote, interval_s=MEASURE_INTERVAL_S)
+        repeat(actor.tick.remote, interval_s=TICK_S)
+        if read_notify is not None:
+            start_sending(database_url, read_notify)
 
 
 def start_progress_actor(
-    database_url: str, *, weights: Mapping[PhaseName, float], namespace: str, data_dir: Path
+    database_url: str,
+    *,
+    weights: Mapping[PhaseName, float],
+    namespace: str,
+    data_dir: Path,
+    read_notify: ReadOptions | None = None,
 ) -> ActorHandle:
     """Return the ProgressActor of `namespace`, which is started if there is none yet.
 
-    Its snapshots are below `data_dir`.
+    Its snapshots are below `data_dir`. It sends the messages about the ends of sessions as
+    `read_notify` says, which it calls in its own process; without it, it sends none.
     """
     actor = cast(Any, ProgressActor).options(
         name=ACTOR_NAME, namespace=namespace, lifetime="detached", get_if_exists=True
     )
     handle: ActorHandle = actor.remote(
-        database_url, dict(weights), namespace=namespace, data_dir=data_dir
+        database_url,
+        dict(weights),
+        namespace=namespace,
+        data_dir=data_dir,
+        read_notify=read_notify,
     )
     return handle

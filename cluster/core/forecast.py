@@ -44,8 +44,9 @@ SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0
 FACES_BEFORE, PHOTOS_BEFORE = 4.0, 4.0
 """The same for faces: one in each photo."""
 
-UNDISCOVERED, UNDISCOVERED_SIGMA = 1.5, 0.6
-"""While photos are counted: there will be half as many again."""
+UNDISCOVERED, UNDISCOVERED_SIGMA = 2.0, 0.8
+"""While photos are counted, as many again are expected: of what has no known end, half is seen in
+the median (Gott 1993, "Implications of the Copernican principle for our future prospects")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class Forecaster:
         if probe is not None and probe.seconds > 0:
             unit = self.workload.detection.mean_work
             speed = BUSY * self.outlook.workers * unit / probe.seconds
-            sigma = math.hypot(PROBE_SIGMA, probe.sigma / math.sqrt(probe.photos))
+            sigma = math.hypot(PROBE_SIGMA, probe.sigma / math.sqrt(probe.photos), probe.doubt)
             probed = KnownSpeed(math.log(speed), sigma)
             known = probed if known is None else combine_speeds(known, probed)
         return known or self._guess_detection()

@@ -11,7 +11,7 @@ Work is measured in units: one unit is the work for a small photo.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 DRIFT = 0.02
 """Standard deviation of the speed's logarithm after one second of random walk."""
@@ -19,7 +19,7 @@ DRIFT = 0.02
 MOST_DRIFT = 0.25
 """The drift over a long time: a machine that others use comes back to its usual speed."""
 
-ITEM_VARIANCE = 0.5
+ITEM_VARIANCE = 0.3
 """Variance of the logarithm of one item's work beside what its size tells (bench/eta.py)."""
 
 STRETCH_VARIANCE = 0.01
@@ -32,6 +32,7 @@ STRETCH_S, LONG_STRETCH_S = 1.0, 4.0
 """A stretch ends after the first with ENOUGH_ITEMS, and after the second with one."""
 
 ENOUGH_ITEMS = 4
+LEAST_WORK = 1e-9
 SURPRISE = 2.5
 """Standard deviations beyond which a measurement says that the speed has changed."""
 
@@ -69,7 +70,6 @@ class SpeedFilter:
     _from_s: float | None = None
     _work: float = 0.0
     _items: float = 0.0
-    _quiet_since_s: float = field(default=0.0)
 
     @classmethod
     def starting_with(cls, known: KnownSpeed) -> SpeedFilter:
@@ -90,8 +90,8 @@ class SpeedFilter:
         self._items += max(0.0, items)
         lasted_s = now - self._from_s
         is_full = lasted_s >= STRETCH_S and self._items >= ENOUGH_ITEMS
-        is_long = lasted_s >= LONG_STRETCH_S and self._items > 0 and self._work > 0
-        if (is_full or is_long) and self._work > 0:
+        is_long = lasted_s >= LONG_STRETCH_S and self._items > 0
+        if (is_full or is_long) and self._work > LEAST_WORK:
             self._measure(lasted_s)
             self.pause(now=now)
 
@@ -106,7 +106,7 @@ class SpeedFilter:
     def _measure(self, lasted_s: float) -> None:
         self.variance = min(MOST_VARIANCE, self.variance + DRIFT * DRIFT * lasted_s * self.unrest)
         noise = ITEM_VARIANCE / max(1.0, self._items) + STRETCH_VARIANCE
-        difference = math.log(self._work / lasted_s) - self.log_speed
+        difference = math.log(self._work) - math.log(lasted_s) - self.log_speed
         expected = self.variance + noise
         surprise = difference * difference / expected
         if surprise > SURPRISE * SURPRISE and self.stretches >= 2:

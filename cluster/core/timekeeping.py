@@ -24,6 +24,9 @@ LONGEST_STEP_S = 10.0
 FOLLOW_SHARE, FOLLOW_S = 0.06, (0.5, 6.0)
 """What is shown follows an estimate in this share of it, but within these seconds."""
 
+CAUTION = 0.4
+"""How far between the middle and the upper end the percentage of time takes what is left."""
+
 REGAINED_SIGMA = 0.15
 """How surely a speed is known that an earlier process measured over the whole phase."""
 
@@ -166,7 +169,9 @@ class SessionClock:
         before = min(self.moment.time_percentage, 99.99)
         if left is None:
             return before
-        whole_s = self.moment.worked_s + left.middle_s
+        # While the time left is uncertain, a percentage that is too high could not fall again.
+        left_s = left.middle_s + CAUTION * (left.high_s - left.middle_s)
+        whole_s = self.moment.worked_s + left_s
         share = self.moment.worked_s / whole_s if whole_s > 0 else 0.0
         return max(before, min(99.99, math.floor(share * 10_000) / 100))
 

@@ -21,6 +21,7 @@ SMALLEST_SIGMA, LARGEST_SIGMA = 0.03, 1.2
 TOGETHER = 0.35
 """The correlation of two parts of a session: a busy machine slows all of them down."""
 
+SHORTEST_S = 1e-6
 NEAR_S = 0.8
 """Seconds that a band covers on each side at least: counts move in steps, clocks are read late."""
 
@@ -79,7 +80,7 @@ def add_up(parts: Iterable[TimeRange]) -> TimeRange:
         means.append(mean)
         deviations.append(mean * math.sqrt(math.expm1(sigma * sigma)))
     mean = math.fsum(means)
-    if mean <= 0:
+    if mean <= SHORTEST_S:
         return spread(0.0, SMALLEST_SIGMA)
     alone = math.fsum(deviation * deviation for deviation in deviations)
     variance = (1 - TOGETHER) * alone + TOGETHER * math.fsum(deviations) ** 2

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import pstdev
 
 from cluster.core.sessions import PhaseName
 
@@ -26,6 +28,10 @@ FACES_ALONE_S, FACES_LINEAR_S, FACES_SQUARE_S = 0.6, 1e-4, 1.0e-8
 
 On two cores without VNNI; other machines are compared with this curve.
 """
+
+
+DOUBT = 0.6
+"""Other programs may end soon: the share of the CPUs that they take is uncertain by this part."""
 
 
 @dataclass(frozen=True)
@@ -105,17 +111,47 @@ def grouping_seconds(faces: float) -> float:
 class Probe:
     """A few photos of the library, timed before their turn on a worker that was warm.
 
-    `seconds` is what a worker needs for one, in CPU time where it computes on a CPU; `sigma` is the
-    standard deviation of the logarithm of these times.
+    `seconds` is what a worker will need for one when all workers do the same; `faces` is how many
+    one had. `sigma` is the standard deviation of the logarithm of their times, and `doubt` that of
+    the share of the CPUs that other programs will use.
     """
 
     photos: int
     seconds: float
     faces: float
     sigma: float
+    doubt: float = 0.0
 
 
-def summarise_probe(seconds: Sequence[float], faces: Sequence[int], sigma: float) -> Probe:
-    """Return the mean of the timed photos."""
-    photos = len(seconds)
-    return Probe(photos, sum(seconds) / photos, sum(faces) / photos, sigma)
+@dataclass(frozen=True, slots=True)
+class TimedPhoto:
+    """One photo of a probe: CPU seconds, seconds that passed, and its faces."""
+
+    cpu_s: float
+    passed_s: float
+    faces: int
+
+
+def summarise_probe(timed: Sequence[TimedPhoto], *, cpus: int, is_on_gpu: bool) -> Probe:
+    """Return what a detector will need for a photo, from at least one that was timed.
+
+    On a GPU that is the time that passed. On a CPU, readers of the session worked beside the probe,
+    one on each CPU, and so did other programs. The CPU time tells the work, and the time that
+    passed tells how many programs shared the CPUs: `cpus * passed / cpu` of them.
+    """
+    photos = len(timed)
+    passed_s = sum(one.passed_s for one in timed)
+    cpu_s = sum(one.cpu_s for one in timed)
+    own = [one.passed_s if is_on_gpu else one.cpu_s for one in timed]
+    logs = [math.log(max(1e-6, seconds)) for seconds in own]
+    sigma = pstdev(logs) if photos > 1 else 1.0
+    share = 1.0 if is_on_gpu else _share_of_a_cpu(cpu_s, passed_s, cpus=cpus)
+    seconds = (passed_s if is_on_gpu else cpu_s / share) / photos
+    faces = sum(one.faces for one in timed) / photos
+    return Probe(photos, seconds, faces, sigma, doubt=DOUBT * -math.log(share))
+
+
+def _share_of_a_cpu(cpu_s: float, passed_s: float, *, cpus: int) -> float:
+    """Return the share of a CPU that each detector gets when there is one for each CPU."""
+    sharing = cpus * max(1.0, passed_s / max(1e-6, cpu_s))
+    return min(1.0, cpus / max(1.0, sharing - 1))

@@ -38,14 +38,18 @@ from cluster.numerics.neighbours import (
     plan_sample,
 )
 from cluster.numerics.pairs import Pairs, join_pairs, list_pairs
-from cluster.numerics.products.prefilter import Block, FloatPrefilter, Prefilter, split_rows
+from cluster.numerics.products.prefilter import (
+    Block,
+    MakePrefilter,
+    Prefilter,
+    float_prefilter,
+    split_rows,
+)
 from cluster.numerics.spanning_tree import SpanningTree, finish_tree, join_lists, thin_edges
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
-MakePrefilter = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64] | None], Prefilter]
-"""Makes a prefilter of the vectors at the given places, in that order. None means all vectors."""
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the step, the part of it that is done, and its total."""
@@ -74,13 +78,6 @@ class Workers(Protocol):
     def map_search(self, tiles: Sequence[Tile], *, search: Search) -> Iterable[Edges]:
         """Yield the result of `search_tile` for each tile."""
         ...
-
-
-def float_prefilter(
-    vectors: npt.NDArray[np.float32], places: npt.NDArray[np.int64] | None
-) -> FloatPrefilter:
-    """Return a prefilter in float32 of the vectors at `places`, in that order, or of all."""
-    return FloatPrefilter(vectors if places is None else vectors[places])
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from cluster.pipeline.plan import Plan, waits_for_database
 from cluster.pipeline.workers import WorkerPool
 from cluster.store.database.engine import Db, Engine, begin
 from cluster.store.sessions.lost_drivers import fail_session
+from cluster.store.sessions.notification_rows import add_notifications
 from cluster.store.sessions.phase_rows import complete_phase, get_snapshots, start_phase
 from cluster.store.sessions.session_locks import SessionLock
 from cluster.store.sessions.session_rows import get_session, move_session
@@ -39,13 +40,14 @@ class Control:
     """Tells the pipeline when to stop dispatching.
 
     A signal (`is_interrupted`) pauses the session at once, so that it is paused even if this
-    process is killed while it settles. A pause or a cancellation by a user is read from the
-    session's row, at most twice a second.
+    process is killed while it settles. The channels are told, unless the signal `is_users`. A pause
+    or a cancellation by a user is read from the session's row, at most twice a second.
     """
 
     plan: Plan
     is_interrupted: Callable[[], bool]
     lock: SessionLock | None
+    is_users: Callable[[], bool] = lambda: True
     _read_at: float = float("-inf")
     _status: SessionStatus = SessionStatus.RUNNING
 
@@ -54,7 +56,7 @@ class Control:
         if self.lock is not None:
             self.lock.check()
         if self.is_interrupted() and self._status is SessionStatus.RUNNING:
-            self._status = _pause(self.plan)
+            self._status = _pause(self.plan, tells=not self.is_users())
             _tell(self.plan)
         elif time.monotonic() - self._read_at >= STATUS_INTERVAL_S:
             self._status = _read_status(self.plan)
@@ -68,20 +70,22 @@ def run_session(
     *,
     is_interrupted: Callable[[], bool],
     lock: SessionLock | None = None,
+    is_users: Callable[[], bool] = lambda: True,
 ) -> SessionStatus:
     """Run a session's phases in their order and return the status that it ends with.
 
     A session that a user has stopped since it was claimed is left alone. After an interruption,
     what is in flight is settled, and the session is paused. If a user resumes a session whose run
     has not ended yet, this run goes on. `lock` is released in the transaction that ends the run, so
-    every later move of the session knows that it needs another driver.
+    every later move of the session knows that it needs another driver. `is_users` tells whether the
+    interruption came from the user at the terminal; the session's channels are told of another one.
     """
     log = bind(__name__, session=plan.session_id)
     if not _begin(plan):
         return _end(plan, lock)
     log.info("session began", pack=plan.pack.name)
     while True:
-        control = Control(plan, is_interrupted, lock)
+        control = Control(plan, is_interrupted, lock, is_users)
         for name in PhaseName:
             if not _run_phase(plan, pool, name, control):
                 break
@@ -232,12 +236,14 @@ def _read_status(plan: Plan) -> SessionStatus:
 
 
 @waits_for_database
-def _pause(plan: Plan) -> SessionStatus:
-    """Pause the session if it is running, and return its status."""
+def _pause(plan: Plan, *, tells: bool) -> SessionStatus:
+    """Pause the session if it is running, and return its status; its channels are told if asked."""
     with begin(plan.engine) as db:
         status = get_session(db, plan.session_id, for_change=True).status
         if status is SessionStatus.RUNNING:
             status = move_session(db, plan.session_id, Move.PAUSE, now=_now())
+            if tells:
+                add_notifications(db, plan.session_id, status, now=_now())
         return status
 
 

@@ -18,6 +18,10 @@ from cluster.store.database.outages import describe_url
 from cluster.store.database.schema import migration_config
 from cluster.store.server.server_files import ServerFiles, is_lock_held
 from cluster.store.sessions.lost_drivers import list_unattended
+from cluster.store.sessions.notification_rows import (
+    NotificationInfo,
+    list_failed_notifications,
+)
 from cluster.store.sessions.session_rows import SessionInfo, list_sessions
 
 _SERVER = text(
@@ -56,8 +60,9 @@ class Condition:
     `clients` counts other connections by their application name; `rows` counts photos, faces and
     people. `last_sessions` are ordered newest first; `unattended` are the ids of pending and
     running sessions that no process runs. `names` of people and sessions are read so that the
-    doctor can remove them from its output. `rows` and all fields after it are empty when the tables
-    are of another version.
+    doctor can remove them from its output. `unsent` are the newest messages about the end of a
+    session whose last try failed. `rows` and all fields after it are empty when the tables are of
+    another version.
     """
 
     version: str
@@ -71,6 +76,7 @@ class Condition:
     last_sessions: tuple[SessionInfo, ...] = ()
     unattended: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
+    unsent: tuple[NotificationInfo, ...] = ()
 
     @property
     def is_current(self) -> bool:
@@ -110,6 +116,7 @@ def _read(db: Db, *, sessions: int) -> Condition:
         last_sessions=last,
         unattended=tuple(one.session_id for one in list_unattended(db)) if is_current else (),
         names=tuple(_list_names(db)) if is_current else (),
+        unsent=tuple(list_failed_notifications(db, limit=sessions)) if is_current else (),
     )
 
 

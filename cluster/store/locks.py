@@ -9,9 +9,11 @@ the rows of its items after ATTEMPTS. Therefore transactions cannot deadlock.
 4. COMMIT_SLOTS: limit how many workers commit at the same time.
 5. LIBRARY: held to change files and photos.
 6. PEOPLE: held to change people or to delete faces.
+7. NOTIFICATION: held to send a message about the end of a session, and to record that.
 
-SESSION, ATTEMPTS and COMMIT_SLOTS are classes of locks: the class is in the upper 32 bits of the
-key, the session's id or the slot's number in the lower. The others are single keys.
+SESSION, ATTEMPTS, COMMIT_SLOTS and NOTIFICATION are classes of locks: the class is in the upper 32
+bits of the key, the session's id, the slot's number or the message's id in the lower. The others
+are single keys.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ ATTEMPTS = 0x48434100
 COMMIT_SLOTS = 0x48435400
 LIBRARY = 0x48434C42
 PEOPLE = 0x48435045
+NOTIFICATION = 0x48434E00
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_TRY = text("SELECT pg_try_advisory_xact_lock(:key)")
 
 
 def key_of(lock_class: int, number: int) -> int:
@@ -50,3 +54,9 @@ def lock_people(db: Session) -> None:
     Clustering, users and erasing take this lock before they lock rows, so they cannot deadlock.
     """
     db.execute(_LOCK, {"key": PEOPLE})
+
+
+def try_lock_notification(db: Session, notification_id: int) -> bool:
+    """Lock out other senders of a message until the transaction ends; False if one is at work."""
+    key = key_of(NOTIFICATION, notification_id)
+    return bool(db.execute(_TRY, {"key": key}).scalar_one())

@@ -262,6 +262,6 @@ def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Wor
     if len(vectors) <= ALONE_UP_TO:
         return LocalWorkers(vectors, CPU_PLACE.make_prefilter), CPU_PLACE.smallest
     cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    place = choose_place()
+    place = choose_place(vectors)
     workers = RayWorkers(vectors, place, in_flight=2 * cpus, name=name)
     return workers, place.choose_side(len(vectors))

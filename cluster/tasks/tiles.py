@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,10 +25,10 @@ from cluster.numerics.component_edges import Search, search_tile
 from cluster.numerics.edges import Edges
 from cluster.numerics.neighbours import Sample, Tile, compare_tile, find_radii
 from cluster.numerics.pairs import Pairs
+from cluster.numerics.products.fastest_prefilter import choose_prefilter
 from cluster.numerics.products.gpu_products import gpu_prefilter
 from cluster.numerics.products.integer_products import PANEL, integer_prefilter
-from cluster.numerics.products.prefilter import Block, Prefilter
-from cluster.numerics.tiled_tree import MakePrefilter
+from cluster.numerics.products.prefilter import Block, MakePrefilter, Prefilter
 from cluster.priority import work_in_background
 
 Work = TypeVar("Work")
@@ -63,13 +63,20 @@ class Place:
 
 
 CPU_PLACE = Place(integer_prefilter, SMALLEST_TILE, LARGEST_TILE)
+"""The place on processors with VNNI, and for few vectors on any."""
+
 GPU_PLACE = Place(gpu_prefilter, SMALLEST_TILE, LARGEST_GPU_TILE, {"num_gpus": GPU_SHARE})
 
 
-def choose_place() -> Place:
-    """Return GPU_PLACE if the Ray cluster has GPUs that ONNX Runtime can use, else CPU_PLACE."""
+def choose_place(vectors: npt.NDArray[np.float32]) -> Place:
+    """Return GPU_PLACE if the Ray cluster has GPUs that ONNX Runtime can use.
+
+    Else tiles are computed on CPUs, with the prefilter that is fastest for the vectors here.
+    """
     has_gpu = ray.cluster_resources().get("GPU", 0) >= GPU_SHARE
-    return GPU_PLACE if has_gpu and pick_provider() == "CUDA" else CPU_PLACE
+    if has_gpu and pick_provider() == "CUDA":
+        return GPU_PLACE
+    return replace(CPU_PLACE, make_prefilter=choose_prefilter(vectors).make)
 
 
 class RayWorkers:

@@ -29,6 +29,8 @@ from jobs.doctor.privacy import HIDDEN
 _TOGETHER = ("weight_", "detectors_")
 """Prefixes of settings that are validated together."""
 
+_CHANNELS = frozenset({"notify", "notify_secret"})
+
 SENDING = {"ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 """The variables that stop packages from sending usage data, with their values."""
 
@@ -69,8 +71,10 @@ def read_settings(inquiry: Inquiry) -> Reading:
     try:
         return Reading(load_settings(config=inquiry.config), given)
     except BadSetting as error:
-        settings, left_out = read_usable(given)
-        return Reading(settings, given, error, left_out)
+        # Each channel alone is a text; that it cannot be used is known only with other settings.
+        wrong = {error.setting} & _CHANNELS & given.keys()
+        settings, others = read_usable({k: v for k, v in given.items() if k not in wrong})
+        return Reading(settings, given, error, (*wrong, *others))
 
 
 def read_usable(given: Mapping[str, object]) -> tuple[Settings, tuple[str, ...]]:

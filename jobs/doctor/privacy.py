@@ -20,8 +20,11 @@ MAX_ERROR = 400
 _SHORT = 6
 """A shorter secret is replaced only as a whole word, because words may contain it by chance."""
 
-_TOKENS = ("HEADCOUNT_API_TOKEN", "RAY_AUTH_TOKEN", "PGPASSWORD")
-_SECRET_LINE = re.compile(r"^\s*(?:api_token|database_url)\s*:(.*)$", re.M)
+_TOKENS = ("HEADCOUNT_API_TOKEN", "HEADCOUNT_NOTIFY_SECRET", "RAY_AUTH_TOKEN", "PGPASSWORD")
+_SECRET_LINE = re.compile(r"^\s*(?:api_token|database_url|notify_secret)\s*:(.*)$", re.M)
+_CHANNELS = "HEADCOUNT_NOTIFY"
+_CHANNEL_LINES = re.compile(r"^\s*notify\s*:(.*(?:\n\s*-.*)*)", re.M)
+_CHANNEL = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\",\]]+")
 
 _PICTURE = r"\.(?:jpe?g|jpe|jfif|mpo|png|webp|hei[cf]|hif|avif|tiff?|bmp|dib|gif)\b"
 _PATH_BEGINS = re.compile(r"(?:(?<=[\s(=,:;\[<>])|^)(?:[A-Za-z][\w+.-]*://|~?/|\.{1,2}/)")
@@ -41,6 +44,8 @@ def find_secrets(environment: Mapping[str, str], config_text: str) -> frozenset[
     urls = [*environment.values(), *lines]
     secrets = {*tokens, *(line for line in lines if "://" not in line)}
     secrets |= {part for url in urls for part in _passwords(url)}
+    named = [environment.get(_CHANNELS, ""), *_CHANNEL_LINES.findall(config_text)]
+    secrets |= {url for text in named for url in _CHANNEL.findall(text)}
     return frozenset(s for secret in secrets if secret for s in (secret, unquote(secret)))
 
 

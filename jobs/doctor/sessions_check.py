@@ -22,6 +22,7 @@ from cluster.store.condition import (
 from cluster.store.database.engine import build_engine
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles
+from cluster.store.sessions.notification_rows import NotificationInfo
 from cluster.store.sessions.session_rows import SessionInfo
 from cluster.vision.sources.library_walk import ask_storage
 from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
@@ -192,6 +193,7 @@ def check_sessions(inquiry: Inquiry) -> Iterator[Finding]:
     for session in condition.last_sessions:
         yield from judge_session(session, condition, shows_paths=inquiry.shows_paths)
         yield from check_root(session, inquiry)
+    yield from map(judge_unsent, condition.unsent)
     if condition.rows["photos"]:
         yield from judge_growth(condition, settings)
 
@@ -221,6 +223,17 @@ def judge_session(
             yield warning(subject, "it is marked as running, but no process runs it.", go_on)
         elif session.job_id is None:
             yield warning(subject, "it is pending, and its process never started.", go_on)
+
+
+def judge_unsent(message: NotificationInfo) -> Finding:
+    """Report a message about the end of a session that was not sent, and why."""
+    when = "another try follows" if message.next_try_at else "no more are made"
+    says = (
+        f"the channel {message.channel} was not told that it is {message.status}: {message.error} "
+        f"(tries: {message.tries}; {when})"
+    )
+    cure = "Correct HEADCOUNT_NOTIFY (docs/settings.md, Notifications), or see to its receiver."
+    return warning(f"session {message.session_id}", says, cure)
 
 
 def check_root(session: SessionInfo, inquiry: Inquiry) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.items.item_rows import count_failures, list_failures
 from cluster.store.sessions.library_rows import explain_bad_root
+from cluster.store.sessions.notification_rows import OPTION, list_notifications
 from cluster.store.sessions.session_rows import (
     SessionInfo,
     count_sessions,
@@ -30,6 +31,7 @@ from cluster.store.sessions.session_rows import (
 )
 from cluster.vision.sources.library_walk import ask_storage, check_root
 from serve.answers import bodies, problems
+from serve.bodies.notification_bodies import NotificationBody, NotificationsBody
 from serve.bodies.session_bodies import (
     FailureBody,
     FailuresBody,
@@ -100,7 +102,9 @@ def show_body(session: SessionInfo, parts: AppParts) -> SessionBody:
 def _create(start: StartBody, *, root: str, pack: PackChoice, parts: AppParts) -> SessionInfo:
     # The job, too, follows links only inside these folders.
     folders = [str(folder) for folder in allowed_folders(parts.allowed_roots)]
-    options = {"confined_to": folders, "pack": pack.wanted}
+    options: dict[str, object] = {"confined_to": folders, "pack": pack.wanted}
+    if parts.channels:
+        options[OPTION] = list(parts.channels)
     with begin(parts.engine) as db:
         return create_session(
             db, root=root, name=start.name, pack=pack.name, options=options, now=parts.now()
@@ -146,3 +150,12 @@ def show_failures(
         total=total,
         next_after=failures[-1].file_id if len(failures) == limit else None,
     )
+
+
+@router.get("/{session_id}/notifications", responses=problems(NotFound))
+def show_notifications(session_id: Id, parts: Parts) -> NotificationsBody:
+    """List the messages about the session's end, oldest first, and what became of each."""
+    with begin(parts.engine) as db:
+        get_session(db, session_id)
+        found = list_notifications(db, session_id)
+    return NotificationsBody(notifications=[NotificationBody.from_info(one) for one in found])

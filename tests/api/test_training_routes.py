@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from cluster.core.errors import PackNotFound
+from cluster.core.notices import Channel
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move, PhaseName
 from serve.app import build_app
@@ -181,3 +182,29 @@ def test_a_job_has_its_page_in_the_ray_dashboard(
     api = start(RunningApp(build_app(replace(parts, dashboard_url=dashboard))))
     body = post(api, library).json()
     assert body["jobUrl"] == f"{dashboard}/#/jobs/{body['jobId']}"
+
+
+def test_messages_about_the_end_are_listed_without_where_they_go(
+    start: Start, parts: AppParts, library: Path, jobs: FakeCluster
+) -> None:
+    channel = Channel("https://hooks.example/T0KEN").name
+    api = start(RunningApp(build_app(replace(parts, channels=(channel,)))))
+    session_id = post(api, library).json()["sessionId"]
+    route = f"{ROUTE}/{session_id}/notifications"
+    assert api.get(route).json() == {"notifications": []}
+    assert api.post(f"{ROUTE}/{session_id}/cancel").status_code == 200
+    (one,) = api.get(route).json()["notifications"]
+    assert (one["status"], one["channel"], one["tries"]) == ("cancelled", "webhook", 0)
+    assert (one["sentAt"], one["error"]) == (None, None)
+    assert channel not in api.get(route).text
+    assert api.get(f"{ROUTE}/999/notifications").status_code == 404
+
+
+def test_a_session_whose_job_the_cluster_refuses_is_told_as_failed(
+    start: Start, parts: AppParts, library: Path, jobs: FakeCluster
+) -> None:
+    jobs.error = JobNotSubmitted("no room")
+    api = start(RunningApp(build_app(replace(parts, channels=("webhook:one",)))))
+    assert post(api, library).status_code == 503
+    (one,) = api.get(f"{ROUTE}/1/notifications").json()["notifications"]
+    assert one["status"] == "failed"

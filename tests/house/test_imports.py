@@ -10,11 +10,14 @@ from pathlib import Path
 
 from tests.house.sources import PROJECT_DIR, code_sources
 
-CLUSTER_ROOMS = {"core", "vision", "numerics", "store", "actors", "tasks", "pipeline"}
+CLUSTER_ROOMS = {
+    *("core", "vision", "numerics", "store", "notifying", "actors", "tasks", "pipeline"),
+}
 OPERATORS_MODULES = {"logs.py", "ray_meter.py", "priority.py"}
 CLUSTER_MODULES = {
     "__init__.py",
     "settings.py",
+    "notify_settings.py",
     "environment.py",
     "private_folder.py",
     "priority.py",
@@ -29,6 +32,7 @@ LATE_IMPORTS: dict[str, str] = {
     "cluster/vision/packs/detector.py:load_detector": "each kind of pack has its own library",
     "cluster/actors/watching.py:is_job_alive": "Ray's job client is slow to import",
     "cluster/actors/watching.py:find_last_words": "Ray's job client is slow to import",
+    "cluster/notifying/apprise_channels.py:_open": "only the process that sends by it needs it",
     "jobs/runtime.py:start_serve": "a job on a cluster serves nothing",
     "jobs/doctor/rays.py:check_cluster": "Ray is slow to import, and few name a cluster",
     "cluster/vision/packs/opening.py:open_pack": "another process loads the model library",

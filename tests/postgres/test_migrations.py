@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,59 @@ def test_a_revision_can_be_taken_back_with_the_texts_kept(engine: Engine) -> Non
     with engine.begin() as connection:
         command.downgrade(migration_config(connection), "0005")
     assert read_everything(engine) == before
+
+
+ADDED_SINCE_0007 = {
+    "file": {"companion": False},
+    "face": {"time_s": None},
+    "image": {"duration_s": None},
+    "training_session": {"active_s": 0, "time_percentage": 0},
+    "session_phase": dict.fromkeys(("active_s", "pixels", "bytes", "waited_s", "workers"), 0)
+    | dict.fromkeys(("people_gained", "people_lost", "people_split")),
+}
+
+
+def test_time_films_and_companions_get_columns_and_nothing_else_changes(engine: Engine) -> None:
+    load_dump(engine, "0007")
+    before = read_everything(engine)
+    assert all(before.values()), "the dump has rows in every table"
+    migrate(engine, "0009")
+    after = read_everything(engine)
+    assert {table: after[table] for table in after.keys() - before.keys()} == {
+        "session_sample": [],
+        "notification": [],
+    }
+    for table, held in before.items():
+        for row in held:
+            row.update(ADDED_SINCE_0007.get(table, {}))
+        assert sorted(map(str, map(sort_keys, after[table]))) == sorted(
+            map(str, map(sort_keys, held))
+        )
+
+
+def test_what_users_did_before_films_is_undone_and_answered_as_before(engine: Engine) -> None:
+    load_dump(engine, "0007")
+    upgrade_schema(engine)
+    with begin(engine) as db:
+        for session_id in (1, 2, 3, 4):
+            check_session(db, session_id)
+        undo_change(db, 5, now=NOW)
+        undo_change(db, 4, now=NOW)
+        undo_change(db, 3, now=NOW)
+    assert rows(engine, "SELECT verdict FROM face WHERE verdict IS NOT NULL") == []
+    assert rows(engine, "SELECT id FROM face_answer") == []
+    assert rows(engine, "SELECT cover_face_id, birth_date FROM person WHERE id = 1") == [
+        (None, date(1990, 2, 3))
+    ]
+
+
+def test_the_revisions_after_0007_can_be_taken_back_and_made_again(engine: Engine) -> None:
+    load_dump(engine, "0007")
+    before = read_everything(engine)
+    upgrade_schema(engine)
+    after = read_everything(engine)
+    with engine.begin() as connection:
+        command.downgrade(migration_config(connection), "0007")
+    assert read_everything(engine) == before
+    upgrade_schema(engine)
+    assert read_everything(engine) == after

@@ -62,7 +62,7 @@ def test_enum_columns_hold_values(engine: Engine) -> None:
         ("UPDATE alembic_version SET version_num = '9999'", r"made by a newer .*9999.*data_dir"),
         ("UPDATE alembic_version SET version_num = 'feedbeef'", r"names feedbeef.*backup"),
         ("DELETE FROM alembic_version", r"names nothing.*damaged"),
-        ("INSERT INTO alembic_version VALUES ('0002')", r"names 000\d, 000\d.*damaged"),
+        ("INSERT INTO alembic_version VALUES ('0002')", r"names \d{4}, \d{4}.*damaged"),
         ("DROP TABLE alembic_version", r"names nothing.*damaged"),
         (
             "ALTER TABLE alembic_version RENAME version_num TO lost",

@@ -13,8 +13,10 @@ from types import ModuleType
 
 import pytest
 
+from cluster.core.notices import Channel
 from cluster.core.sessions import SessionStatus
 from cluster.store.condition import Condition, EmbeddedState
+from cluster.store.sessions.notification_rows import NotificationInfo
 from cluster.store.sessions.session_rows import SessionInfo
 from cluster.vision.packs.opening import Opening, read_told
 from jobs.doctor.checks import (
@@ -38,7 +40,7 @@ from jobs.doctor.private_places import Found, Place, find_kind, judge, parse_mou
 from jobs.doctor.processes import parse_locks
 from jobs.doctor.rays import check_last_words, check_open_files
 from jobs.doctor.report import as_values, list_next, status_of, summarise, write_section
-from jobs.doctor.sessions_check import judge_revision, judge_session, judge_watch
+from jobs.doctor.sessions_check import judge_revision, judge_session, judge_unsent, judge_watch
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 INQUIRY = Inquiry({})
@@ -188,6 +190,23 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
     for text in (first.subject, first.says, first.cure):
         assert set((text or "").split()) == {"***"}
     assert second.says == "/not/a/secret"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "notify: https://h/T0KEN\n",
+        "notify:\n  - https://h/T0KEN\n  - 'mailto://a:T1KEN@b'\nport: 1\n",
+        "notify: ['https://h/T0KEN', \"mailto://a:T1KEN@b\"]\nallowed_roots:\n  - s3://kept\n",
+    ],
+)
+def test_the_urls_of_channels_are_masked_and_those_of_roots_are_not(config: str) -> None:
+    secrets = find_secrets({"HEADCOUNT_NOTIFY": "tgram://T2KEN/1 json://x"}, config)
+    section = Section("here", (ok("x", "https://h/T0KEN mailto://a:T1KEN@b tgram://T2KEN/1"),))
+    (found,) = mask(section, secrets=secrets, home="").findings
+    assert not [one for one in ("T0KEN", "T2KEN") if one in found.says]
+    assert ("T1KEN" in found.says) is ("T1KEN" not in config)
+    assert "s3://kept" not in secrets
 
 
 def test_a_short_secret_is_masked_as_a_word_only() -> None:
@@ -562,6 +581,24 @@ def test_a_session_that_waits_for_its_job_is_no_trouble() -> None:
     session = make_session(status=SessionStatus.PENDING, job_id="headcount-7")
     lost = replace(CONDITION, unattended=(7,))
     assert levels(judge_session(session, lost, shows_paths=False)) == [Level.OK]
+
+
+def test_a_message_that_was_not_sent_is_told_with_its_channel_and_its_reason() -> None:
+    message = NotificationInfo(
+        session_id=7,
+        status=SessionStatus.FAILED,
+        channel=Channel("https://hooks.example/T0KEN").name,
+        tries=3,
+        created_at=NOW,
+        sent_at=None,
+        next_try_at=None,
+        error="it answered 500",
+    )
+    found = judge_unsent(message)
+    assert found.level is Level.WARNING
+    assert "webhook:" in found.says
+    assert "it answered 500" in found.says
+    assert "T0KEN" not in found.says
 
 
 def test_a_server_whose_watch_is_gone_is_a_warning() -> None:

@@ -11,11 +11,17 @@ import pytest
 
 from cluster.numerics.distinct import find_distinct
 from cluster.numerics.products import gpu_products
+from cluster.numerics.products.fastest_prefilter import CHOICES, SAMPLE, choose_prefilter
 from cluster.numerics.products.gpu_products import GpuPrefilter
-from cluster.numerics.products.integer_products import PANEL, integer_prefilter, multiply_bytes
-from cluster.numerics.products.prefilter import Block, Prefilter
+from cluster.numerics.products.integer_products import (
+    PANEL,
+    integer_prefilter,
+    multiply_bytes,
+    narrow_prefilter,
+)
+from cluster.numerics.products.prefilter import Block, MakePrefilter, Prefilter, float_prefilter
 from cluster.numerics.products.rounding import round_vectors, split_slack
-from cluster.numerics.tiled_tree import LocalWorkers, MakePrefilter, float_prefilter, span_vectors
+from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 from tests.unit.embeddings import make_embeddings, normalize
 
 Vectors = npt.NDArray[np.float32]
@@ -25,7 +31,7 @@ def gpu_on_cpu(vectors: Vectors, places: npt.NDArray[np.int64] | None) -> GpuPre
     return GpuPrefilter(vectors if places is None else vectors[places], provider="CPU")
 
 
-PREFILTERS = [float_prefilter, integer_prefilter, gpu_on_cpu]
+PREFILTERS = [float_prefilter, integer_prefilter, narrow_prefilter, gpu_on_cpu]
 
 
 def opposite(count: int) -> Vectors:
@@ -239,3 +245,25 @@ def test_slack_is_split_into_digits_that_add_up() -> None:
     assert (digits.sum(axis=1) * 127 >= slack).all()
     assert (digits.sum(axis=1) * 127 < slack + 127).all()
     assert split_slack(np.zeros(3), digit=63, weight=127).shape == (3, 0)
+
+
+def test_the_fastest_prefilter_is_the_one_that_was_measured_as_fastest() -> None:
+    vectors = make_embeddings(2 * SAMPLE, dim=64)
+    choice = choose_prefilter(vectors, is_wide=lambda: False)
+    assert set(choice.seconds) == set(CHOICES)
+    assert choice.seconds[choice.name] == min(choice.seconds.values())
+    assert choice.make is CHOICES[choice.name]
+
+
+def test_wide_sums_and_few_vectors_need_no_measurement() -> None:
+    vectors = make_embeddings(2 * SAMPLE, dim=64)
+    assert choose_prefilter(vectors, is_wide=lambda: True).seconds == {}
+    assert choose_prefilter(vectors[:10], is_wide=lambda: False).name == "8 bits"
+
+
+def test_seven_bits_saturate_no_sums() -> None:
+    """Two products of the largest bytes are added in 16 bits by processors without VNNI."""
+    vectors = normalize(np.ones((PANEL, 40)))
+    prefilter = narrow_prefilter(vectors)
+    largest = int(prefilter.rows.max()) * int(np.abs(prefilter.panels.astype(np.int64)).max())
+    assert 2 * largest < 2**15

@@ -14,8 +14,9 @@ threshold.
 
 Rows are unsigned with a zero point of 128. Processors without VNNI add two products of an unsigned
 and a signed byte in 16 bits, where 2 * 255 * 64 fits and 2 * 255 * 65 does not (ONNX Runtime's
-documentation on quantization, "U8S8 saturation"). There, columns are split into two halves that
-are multiplied separately.
+documentation on quantization, "U8S8 saturation"). There, vectors are rounded to 7 bits, or columns
+of 8 bits are split into two halves that are multiplied separately. Seven bits are one product in
+place of two, and let through a few more pairs; `fastest_prefilter.py` measures which is faster.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ SUBTILE_ROWS = 512
 """The products of a subtile, int32, and its vectors as bytes fit into a processor's L2 cache."""
 
 LEVELS, ZERO = 127, 128
+NARROW_LEVELS = 63
+"""Rounding to 7 bits, with which no processor's 16-bit sums saturate."""
+
 LANES = 32
 PICKED_FROM = 8
 """The fewest representatives among which a column is picked."""
@@ -57,11 +61,13 @@ class IntegerPrefilter:
     """n vectors as bytes: `rows` uint8 (n, w), `panels` int8 (n / PANEL, w, PANEL), w > d.
 
     `scale` times the product of a row and a column is at least the product of their vectors.
+    `levels` is the largest value of a byte, in steps.
     """
 
     rows: npt.NDArray[np.uint8]
     panels: npt.NDArray[np.int8]
     scale: float
+    levels: int = LEVELS
 
     def find_candidates(
         self, rows: Block, columns: Block, *, thresholds: Thresholds, groups: Places | None = None
@@ -124,20 +130,23 @@ class IntegerPrefilter:
         return np.concatenate(best, axis=1)
 
     def _multiply(self, row: Block, panel: int) -> npt.NDArray[np.int32]:
-        return multiply_bytes(self.rows[slice(*row)], self.panels[panel])
+        halves = False if self.levels <= NARROW_LEVELS else None
+        return multiply_bytes(self.rows[slice(*row)], self.panels[panel], halves=halves)
 
 
-def integer_prefilter(vectors: Floats, places: Places | None = None) -> IntegerPrefilter:
+def integer_prefilter(
+    vectors: Floats, places: Places | None = None, *, levels: int = LEVELS
+) -> IntegerPrefilter:
     """Return an integer prefilter of the vectors at `places`, in that order, or of all vectors."""
     places = np.arange(len(vectors)) if places is None else places
-    rounded = round_vectors(vectors, places, levels=LEVELS)
+    rounded = round_vectors(vectors, places, levels=levels)
     scale = rounded.step**2
     slack = split_slack(
-        rounded.error_norms * rounded.largest_norm / scale, digit=LEVELS, weight=LEVELS
+        rounded.error_norms * rounded.largest_norm / scale, digit=levels, weight=levels
     )
     dim, digits = vectors.shape[1], slack.shape[1]
     width = dim + 2 * digits
-    rows = np.full((len(places), width), ZERO + LEVELS, dtype=np.uint8)
+    rows = np.full((len(places), width), ZERO + levels, dtype=np.uint8)
     rows[:, :dim] = rounded.values.view(np.uint8) + np.uint8(ZERO)
     rows[:, width - digits :] = slack + ZERO
     panels = np.zeros((-(-len(places) // PANEL), width, PANEL), dtype=np.int8)
@@ -145,8 +154,13 @@ def integer_prefilter(vectors: Floats, places: Places | None = None) -> IntegerP
         part = rounded.values[at : at + PANEL]
         panel[:dim, : len(part)] = part.T
         panel[dim : dim + digits, : len(part)] = slack[at : at + PANEL].T
-        panel[dim + digits :, : len(part)] = LEVELS
-    return IntegerPrefilter(rows, panels, scale)
+        panel[dim + digits :, : len(part)] = levels
+    return IntegerPrefilter(rows, panels, scale, levels)
+
+
+def narrow_prefilter(vectors: Floats, places: Places | None = None) -> IntegerPrefilter:
+    """Return an integer prefilter of vectors that are rounded to 7 bits."""
+    return integer_prefilter(vectors, places, levels=NARROW_LEVELS)
 
 
 def list_subtiles(rows: Block, columns: Block, *, size: Block) -> Iterator[tuple[Block, Block]]:
@@ -181,7 +195,7 @@ def multiply_bytes(
     The default, None, tests the processor.
     """
     if halves is None:
-        halves = not _has_wide_sums()
+        halves = not has_wide_sums()
     if not halves:
         return _run_product(rows, panel)
     half = panel >> 1
@@ -195,7 +209,7 @@ def _run_product(rows: npt.NDArray[np.uint8], panel: npt.NDArray[np.int8]) -> np
 
 
 @lru_cache
-def _has_wide_sums() -> bool:
+def has_wide_sums() -> bool:
     """Tell whether the processor adds the largest products without saturation."""
     width = 64
     rows = np.full((width, width), 2 * ZERO - 1, dtype=np.uint8)

@@ -9,7 +9,7 @@ are proven not to matter. `FloatPrefilter` computes in float32. The prefilter of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +57,10 @@ class Prefilter(Protocol):
         ...
 
 
+MakePrefilter = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64] | None], Prefilter]
+"""Makes a prefilter of the vectors at the given places, in that order. None means all vectors."""
+
+
 @dataclass(frozen=True)
 class FloatPrefilter:
     """Products in float32: correct on any machine, and fast enough for a few thousand vectors."""
@@ -96,6 +100,13 @@ class FloatPrefilter:
             first = products.shape[1] - count
             parts.append(np.argpartition(products, max(0, first - 1), axis=1)[:, first:])
         return np.concatenate(parts) + columns[0]
+
+
+def float_prefilter(
+    vectors: npt.NDArray[np.float32], places: npt.NDArray[np.int64] | None
+) -> FloatPrefilter:
+    """Return a prefilter in float32 of the vectors at `places`, in that order, or of all."""
+    return FloatPrefilter(vectors if places is None else vectors[places])
 
 
 def split_rows(start: int, stop: int, *, size: int) -> list[Block]:

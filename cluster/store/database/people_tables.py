@@ -51,8 +51,10 @@ class Face(Table):
     """One face in one photo, found with one pack; coordinates in upright full-size pixels.
 
     `sharpness` is None for a face that an earlier version found; `time_s` is the place of a face in
-    a film, None in a photo. A face with a `verdict` belongs to no person. The indexes serve to
-    count people, to find the best face of a person, and the ungrouped faces.
+    a film, None in a photo. `embedding` is None for a face that only a user or another program
+    knows. `placed_at` is when a user placed it, None if an earlier version did. A face with a
+    `verdict` belongs to no person. The indexes serve to count people, to find the best face of a
+    person, and the ungrouped faces.
     """
 
     __tablename__ = "face"
@@ -69,10 +71,11 @@ class Face(Table):
     quality: Mapped[float]
     sharpness: Mapped[float | None]
     time_s: Mapped[float | None]
-    embedding: Mapped[Any] = mapped_column(VECTOR())
+    embedding: Mapped[Any | None] = mapped_column(VECTOR())
     crop: Mapped[bytes]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))
     placed_by_user: Mapped[bool] = mapped_column(server_default=text("false"))
+    placed_at: Mapped[datetime | None]
     verdict: Mapped[FaceVerdict | None]
 
     __table_args__ = (

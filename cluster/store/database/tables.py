@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from cluster.core.duplicates import QUARTER_SHIFTS
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 from cluster.store.database.columns import Table as Table
+from cluster.store.database.decision_tables import KeptDecision as KeptDecision
 from cluster.store.database.people_tables import ErasedFace as ErasedFace
 from cluster.store.database.people_tables import Face as Face
 from cluster.store.database.people_tables import FaceAnswer as FaceAnswer

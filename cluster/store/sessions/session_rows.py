@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import IllegalMove, NotFound
+from cluster.core.notices import TOLD
 from cluster.core.sessions import (
     LEGAL_MOVES,
     Move,
@@ -34,6 +35,7 @@ from cluster.core.sessions import (
 from cluster.store.database.storable import storable_text
 from cluster.store.database.tables import SessionPhase, TrainingSession
 from cluster.store.sessions.library_rows import provide_library
+from cluster.store.sessions.notification_rows import add_notifications
 
 _STATUS = text("SELECT status FROM training_session WHERE id = :id")
 
@@ -197,7 +199,8 @@ def move_session(
     """Make one legal move of the session and its phases, and return the new status.
 
     Two moves at the same moment run one after the other. `error` is stored with the session; a move
-    without it clears it. Raises NotFound, or IllegalMove with nothing changed.
+    without it clears it. The session's channels are told of its end. Raises NotFound, or
+    IllegalMove with nothing changed.
     """
     after = apply_move(check_move(db, session_id, move), move)
     values: dict[str, Any] = {
@@ -211,6 +214,8 @@ def move_session(
         values["started_at"] = func.coalesce(TrainingSession.started_at, now)
     _update(db, session_id, values)
     _carry_phases(db, session_id, move, now=now)
+    if after in TOLD:
+        add_notifications(db, session_id, after, now=now)
     return after
 
 

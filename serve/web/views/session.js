@@ -4,12 +4,15 @@ import { Unreachable, getJson, sendJson } from "/static/api.js";
 import { confirm } from "/static/dialog.js";
 import { button, busy, make, setHidden, setText } from "/static/dom.js";
 import { follow } from "/static/follow.js";
+import { headline } from "/static/headline.js";
 import { goTo, reload, setNotice, setTitle } from "/static/router.js";
 import { PHASES, isOver, say } from "/static/say.js";
 import { failureTable } from "/static/views/failures.js";
+import { messages } from "/static/views/messages.js";
 import { moveButtons } from "/static/views/moves.js";
 import { overview } from "/static/views/overview.js";
 import { phaseCard } from "/static/views/phase.js";
+import { telling } from "/static/views/telling.js";
 import { fileName, time } from "/static/words.js";
 
 /** @type {Record<PhaseName, string>} */
@@ -29,6 +32,7 @@ const WORKING = new Set(["pending", "running"]);
  * @property {ReturnType<typeof moveButtons>} moves
  * @property {ReturnType<typeof phaseCard>[]} phases
  * @property {ReturnType<typeof failureTable>} failures
+ * @property {Shown<ProgressBody>[]} told what is told of the end
  * @property {HTMLButtonElement} erase
  * @property {HTMLElement} spoken
  * @property {string} news what was spoken last
@@ -66,11 +70,12 @@ function buildView(session, { signal }) {
       ...phase, explain: EXPLAIN[phase.name], restart: () => askRestart(phase, moves.attempt, move),
     })),
     failures: failureTable(session, { retry: () => moves.attempt(() => move("retry")), signal }),
+    told: [telling(id), messages(id, signal)],
     erase: button("Erase this session …", () => askErase(session, view), { class: "danger", hidden: true }),
     spoken: make("p", { class: "spoken", role: "status" }),
   };
   const node = make("div", { class: "session" },
-    parts.overview.node, parts.moves.node, parts.spoken,
+    parts.overview.node, parts.moves.node, parts.told.map((one) => one.node), parts.spoken,
     make("section", { "aria-label": "The three phases", class: "phases" }, parts.phases.map((card) => card.node)),
     parts.failures.node, make("p", { class: "last" }, parts.erase));
   /** @type {SessionView} */
@@ -132,7 +137,8 @@ function showProgress(view, progress) {
   view.seenAt = new Date();
   view.isOver = isOver(progress);
   const percentage = Math.floor(progress.overallProgress.percentage);
-  setTitle(view.isOver ? view.title : `${percentage} % ${view.title}`);
+  setTitle(headline(progress), view.title);
+  view.told.forEach((one) => one.update(progress));
   view.overview.update(progress);
   PHASES.forEach(({ key }, i) => view.phases[i].update(progress.phases[key]));
   view.failures.update(progress);

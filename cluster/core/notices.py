@@ -1,0 +1,170 @@
+"""Messages about the end of a session: whom they go to, what they say, and when they are tried.
+
+A notice names no photo, path, person or session name, because its receiver is another program,
+often of another company.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from cluster.core.addresses import is_public, read_literal
+from cluster.core.sessions import SessionStatus
+
+WEBHOOK = "webhook"
+"""The kind of a channel whose URL begins with http:// or https://."""
+
+TRIES = 3
+PAUSES_S = (1.0, 10.0)
+"""The pauses after the first and after the second try that failed; after the third there is none.
+
+A run that is about to end waits for all three (DRAIN_S), so they are short.
+"""
+
+DRAIN_S = 12.0
+"""How long a run that is about to end tries to send the notices of its session."""
+
+KNOWN_FOR_S = 86_400.0
+"""A notice that no process can send, because none knows its channel, is given up after this."""
+
+TOLD = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.CANCELLED})
+"""The statuses that are always told. Of a pause, only one that no user asked for is told."""
+
+DELIVERY_HEADER = "X-Headcount-Delivery"
+SIGNATURE_HEADER = "X-Headcount-Signature-256"
+
+PRIVATE_HOST = "its host is an address of a private network, and notify_private is false"
+UNKNOWN_CHANNEL = "no setting names this channel any more"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.+-]{0,31})://")
+_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A receiver of notices. Its URL is a secret, because most of them hold a token."""
+
+    url: str = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """`webhook`, or the scheme of a URL for Apprise, such as `mailto`."""
+        scheme = self.url.partition("://")[0].lower()
+        return WEBHOOK if scheme in ("http", "https") else scheme
+
+    @property
+    def is_webhook(self) -> bool:
+        """The notice is posted as JSON; otherwise Apprise sends it as text."""
+        return self.kind == WEBHOOK
+
+    @property
+    def name(self) -> str:
+        """The kind and a digest of the URL: it says which channel it is, and not its URL."""
+        return f"{self.kind}:{hashlib.sha256(self.url.encode()).hexdigest()[:_DIGITS]}"
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of the channel with this name."""
+    return name.partition(":")[0]
+
+
+def check_channel(url: str, *, allows_private: bool) -> str | None:
+    """Return what is wrong with the URL of a channel, without quoting it; None when nothing is.
+
+    A host that is a name is not resolved here.
+    """
+    if not _SCHEME.match(url):
+        return "a URL begins with a scheme, such as https:// or mailto://"
+    if any(character.isspace() or not character.isprintable() for character in url):
+        return "a URL has no spaces or control characters"
+    if not Channel(url).is_webhook:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")
+    except ValueError:
+        return "the host or the port of the URL is not valid"
+    if not host:
+        return "the URL has no host"
+    literal = read_literal(host)
+    is_private = host == "localhost" if literal is None else not is_public(literal)
+    return PRIVATE_HOST if is_private and not allows_private else None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The end of a session, and numbers from its phases as they are when the notice is sent.
+
+    `tries` counts those that were made; `delivery_id` is the same in each. `ended_at` is when the
+    session reached the status.
+    """
+
+    id: int
+    channel: str
+    delivery_id: UUID
+    session_id: int
+    status: SessionStatus
+    ended_at: datetime
+    tries: int = 0
+    started_at: datetime | None = None
+    photos: int | None = None
+    failed: int = 0
+    people: int | None = None
+
+
+def describe_notice(notice: Notice, *, now: datetime) -> Mapping[str, Any]:
+    """Return a notice as the JSON of a webhook; `sentAt` is when this try was made."""
+    return {
+        "deliveryId": str(notice.delivery_id),
+        "sessionId": notice.session_id,
+        "status": notice.status.value,
+        "sentAt": now.isoformat(),
+        "startedAt": None if notice.started_at is None else notice.started_at.isoformat(),
+        "endedAt": notice.ended_at.isoformat(),
+        "photos": notice.photos,
+        "failed": notice.failed,
+        "people": notice.people,
+    }
+
+
+def say_notice(notice: Notice) -> str:
+    """Return a notice as one line of text."""
+    facts = [] if notice.photos is None else [f"{notice.photos:,} photos"]
+    facts += [f"{notice.failed:,} failed"] if notice.failed else []
+    facts += [] if notice.people is None else [f"{notice.people:,} people"]
+    return f"Session {notice.session_id} {notice.status.value}: {', '.join(facts) or 'no photos'}"
+
+
+def post_of(
+    notice: Notice, *, secret: str | None, now: datetime
+) -> tuple[bytes, Mapping[str, str]]:
+    """Return the body and the headers of a webhook; it is signed when there is a secret."""
+    body = json.dumps(describe_notice(notice, now=now)).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "Headcount",
+        DELIVERY_HEADER: str(notice.delivery_id),
+    }
+    if secret is not None:
+        headers[SIGNATURE_HEADER] = sign(body, secret)
+    return body, headers
+
+
+def sign(body: bytes, secret: str) -> str:
+    """Return the signature of a body: `sha256=` and the hexadecimal HMAC-SHA256 (RFC 2104)."""
+    return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
+
+
+def pause_after(tries: int) -> float | None:
+    """Return the seconds from a failed try, the `tries`-th, to the next; None after the last."""
+    return PAUSES_S[tries - 1] if tries < TRIES else None

@@ -1,0 +1,58 @@
+"""The channels that a command was given for one run, kept in files that only their user may read.
+
+The database holds only the names of channels. If the command is killed, another process finds the
+URLs here and sends what the command could not. A file goes when nothing waits for its channel.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from cluster.core.notices import Channel
+
+FOLDER = "notify"
+"""The folder below data_dir."""
+
+_MODE = 0o600
+_NAME_SIGN, _FILE_SIGN = ":", "-"
+
+
+def keep_channels(folder: Path, channels: Iterable[Channel]) -> None:
+    """Write each channel into a file of its own; a file that is there is replaced."""
+    for channel in channels:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = folder / channel.name.replace(_NAME_SIGN, _FILE_SIGN)
+        unfinished = place.with_name(f".{place.name}.{os.getpid()}")
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "w") as file:
+            file.write(channel.url)
+        unfinished.replace(place)
+
+
+def read_channels(folder: Path) -> dict[str, Channel]:
+    """Return the channels that are kept, by their names; none when there is no folder.
+
+    A file whose name is not that of its content is left out.
+    """
+    found: dict[str, Channel] = {}
+    for file in _list_files(folder):
+        with suppress(OSError, ValueError):
+            channel = Channel(file.read_text())
+            if file.name == channel.name.replace(_NAME_SIGN, _FILE_SIGN):
+                found[channel.name] = channel
+    return found
+
+
+def forget_channels(folder: Path, channels: Iterable[str], *, but: Collection[str]) -> None:
+    """Remove the files of these channels, except those named in `but`."""
+    for name in set(channels) - set(but):
+        (folder / name.replace(_NAME_SIGN, _FILE_SIGN)).unlink(missing_ok=True)
+
+
+def _list_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
