@@ -23,12 +23,9 @@ from rich.console import Console
 
 from cluster.core.errors import (
     BadRoot,
-    BadSetting,
     HeadcountError,
     IllegalMove,
     PackNotFound,
-    RootEmpty,
-    RootNotFound,
     SessionBusy,
 )
 from cluster.core.notices import Channel
@@ -43,20 +40,20 @@ from cluster.store.database.engine import Engine, begin
 from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_locks import SessionLock, lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
-from cluster.vision.packs.pack_files import Pack, resolve_pack
-from cluster.vision.sources.library_walk import check_root
+from cluster.vision.packs.pack_files import Pack
 from jobs.announcing import announce_to, check_channels, send_what_is_due
 from jobs.command import BAD_ARGUMENTS, as_command, run_command
+from jobs.dry_run_report import look_first
 from jobs.interrupts import Interrupt
 from jobs.local_ray import named_address
 from jobs.plans import (
     choose_session,
     describe_plan,
-    explain_root,
     make_plan,
     normalise_root,
     open_pack,
 )
+from jobs.root_checks import check_root_and_pack
 from jobs.runtime import Runtime, build_retry_policy, open_database, open_runtime, start_serve
 from jobs.summary import print_summary, read_summary
 from jobs.terminal import ask_progress, show_live
@@ -123,6 +120,8 @@ def read_and_run(options: argparse.Namespace) -> int:
     Raises BadSetting, BadRoot or PackNotFound when they are wrong.
     """
     settings = load_settings(config=options.config, options={"pack": options.pack})
+    if options.dry_run or options.json:
+        return look_first(options, settings)
     if named_address(settings) is None and settings.serve_enabled:
         check_exposure(settings)
     channels = check_channels(settings, options.notify)
@@ -151,6 +150,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="a URL to tell of the end; repeatable",
     )
     parser.add_argument("--keep", action="store_true", help="keep serving when the session ends")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what a session would find and how long it would take, and start none",
+    )
+    parser.add_argument("--json", action="store_true", help="with --dry-run: print JSON")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
 
@@ -161,18 +166,12 @@ def check_request(options: argparse.Namespace, settings: Settings) -> Request:
     Raises BadSetting, BadRoot or PackNotFound. The root and pack of a session to resume are checked
     later, where an error fails the session.
     """
-    root = None if options.root is None else normalise_root(options.root)
     if options.resume is not None:
+        root = None if options.root is None else normalise_root(options.root)
         return Request(
             root, resume=options.resume, if_waiting=options.if_waiting, keep=options.keep
         )
-    if root is None:
-        raise BadSetting("--root", "name the folder that holds the photos.")
-    try:
-        check_root(root)
-    except (RootNotFound, RootEmpty) as error:
-        raise explain_root(settings, error) from None
-    pack = resolve_pack(settings.pack, models_dir=settings.models_dir)
+    root, pack = check_root_and_pack(options.root, settings)
     return Request(root, options.name, keep=options.keep, pack=pack)
 
 

@@ -33,6 +33,7 @@ from serve.routes import (
     people_routes,
     photo_routes,
     picture_routes,
+    preview_routes,
     progress_routes,
     promise_routes,
     search_routes,
@@ -86,6 +87,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
     api = APIRouter(responses=anywhere, dependencies=documented)
     for routes in (
+        preview_routes,
         training_routes,
         comparison_routes,
         control_routes,

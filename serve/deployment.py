@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -33,12 +33,15 @@ from cluster.settings import (
 )
 from cluster.store.database.engine import build_engine, check_database
 from cluster.store.database.schema import upgrade_schema
+from cluster.tasks.ingest import ReadLimits
+from cluster.tasks.probing import time_in_task
 from cluster.vision.packs.options import DetectorOptions
 from cluster.vision.packs.pack_files import AUTO, resolve_pack
 from cluster.vision.photos.previews import make_preview
 from serve.app import AppParts, build_app
 from serve.live.ray_progress import RayProgress
 from serve.parts import PackChoice
+from serve.ray_probe import RayProbe
 from serve.ray_search import RaySearch
 from serve.submit import JobSubmitter
 from serve.suggestion_lists import SuggestionLists
@@ -103,6 +106,14 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
     weights = phase_weights(settings)
     token = settings.api_token.get_secret_value() if settings.api_token else None
     start = partial(start_search, models_dir=settings.models_dir, options=search_options(settings))
+    limits = ReadLimits(settings.max_file_bytes, settings.max_pixels, settings.photo_timeout_s)
+    time_photos = partial(
+        start_probe,
+        models_dir=settings.models_dir,
+        options=search_options(settings),
+        limits=limits,
+        detectors=settings.detectors,
+    )
     connect = partial(
         start_progress_actor,
         database_url,
@@ -126,6 +137,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         dashboard_url=submit.dashboard_url,
         search=RaySearch(start).find_faces,
         search_max_bytes=settings.search_max_bytes,
+        time_photos=RayProbe(time_photos).time,
         make_preview=partial(
             make_preview,
             max_bytes=settings.max_file_bytes,
@@ -146,6 +158,23 @@ def start_search(pack: PackChoice, *, models_dir: Path, options: DetectorOptions
     if opened.name != pack.name:
         raise PackNotFound(pack.name, f"{pack.wanted} now holds {opened.name}.")
     return start_face_search(opened, options)
+
+
+def start_probe(
+    paths: Sequence[str],
+    pack: PackChoice,
+    *,
+    models_dir: Path,
+    options: DetectorOptions,
+    limits: ReadLimits,
+    detectors: int | None,
+) -> ray.ObjectRef:
+    """Start a task that times these photos. Raises PackNotFound if the pack's models are gone."""
+    opened = resolve_pack(pack.wanted, models_dir=models_dir)
+    named = time_in_task.options(name=f"probe[{pack.name}]")
+    return named.remote(
+        list(paths), pack=opened, options=options, limits=limits, detectors=detectors
+    )
 
 
 def search_options(settings: Settings) -> DetectorOptions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path as FolderPath
@@ -11,6 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Path, Request
 
+from cluster.core.dry_times import TimedPhotos
 from cluster.core.faces import PhotoFaces
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
@@ -46,7 +47,7 @@ MakePreview = Callable[[str, bytes], bytes]
 Raises UnreachableImage or UnreadableImage.
 """
 
-PREVIEWS_AT_ONCE = 2
+PREVIEWS_AT_ONCE, LOOKS_AT_ONCE = 2, 2
 
 Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
 
@@ -54,6 +55,14 @@ Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
 async def refuse_search(photo: bytes, pack: PackChoice) -> PhotoFaces:
     """Refuse every search, in an application without a search actor. Raises SearchUnavailable."""
     raise SearchUnavailable("This server cannot search photos for faces.")
+
+
+TimePhotos = Callable[[Sequence[str], PackChoice], Awaitable[TimedPhotos | None]]
+
+
+async def time_no_photo(paths: Sequence[str], pack: PackChoice) -> TimedPhotos | None:
+    """Time no photo, in an application without a cluster."""
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +73,12 @@ class AppParts:
     JobNotSubmitted. `choose_pack` returns the pack for a request such as "auto", or raises
     PackNotFound. Both may block, so they are called in a thread. `dashboard_url` is the address of
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
-    `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
-    are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
-    this machine keep decoded photos. `main_bar` is what the page's main bar shows. `channels` are
-    the names of those that are told of the end of a session.
+    `search_max_bytes`. `time_photos` times photos of a library before a session, and returns
+    None when it cannot; `looking` limits how many libraries are listed at once. `make_preview`
+    opens a photo of the library; `previewing` limits how many are made at once. `suggestions` are
+    the lists of this replica. `data_dir` is where sessions on this machine keep decoded photos.
+    `main_bar` is what the page's main bar shows. `channels` are the names of those that are told
+    of the end of a session.
     """
 
     engine: Engine
@@ -82,6 +93,8 @@ class AppParts:
     dashboard_url: str | None = None
     search: Search = refuse_search
     search_max_bytes: int = 25_000_000
+    time_photos: TimePhotos = time_no_photo
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
     make_preview: MakePreview = make_preview
     previewing: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(PREVIEWS_AT_ONCE)

@@ -109,6 +109,28 @@ interface CoverBody {
   version: number;
 }
 
+interface DryRunBody {
+  rootPath: string;
+  pack: string;
+  photos: number;
+  listed: ListedBody;
+  gone: number | null;
+  goneUnconfirmed: UnconfirmedBody | null;
+  bytes: number;
+  bytesToRead: number;
+  sizesUnknown: number;
+  photosToRead: number;
+  photosToSearch: number;
+  passedOver: Record<string, number>;
+  passedOverText: string;
+  isComplete: boolean;
+  unfinishedSessionId: number | null;
+  etaSeconds: number | null;
+  etaLow: number | null;
+  etaHigh: number | null;
+  isMeasured: boolean;
+}
+
 interface EditBody {
   name?: string | null;
   isHidden?: boolean | null;
@@ -238,6 +260,15 @@ interface LibraryBody {
   sessionCount: number;
   lastSession: LastSessionBody | null;
   goneUnconfirmed: UnconfirmedBody | null;
+}
+
+interface ListedBody {
+  new: number;
+  changed: number;
+  unsearched: number;
+  moved: number;
+  copies: number;
+  unchanged: number;
 }
 
 interface ListedPhotoBody {

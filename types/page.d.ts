@@ -18,6 +18,13 @@ interface Shown<T> {
   update: (value: T) => void;
 }
 
+/** The button that looks at a folder, and what it found; `leave` ends a look. */
+interface Looking {
+  button: HTMLButtonElement;
+  found: HTMLElement;
+  leave: () => void;
+}
+
 interface RequestOptions {
   method?: string;
   body?: BodyInit;

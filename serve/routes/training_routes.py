@@ -65,14 +65,23 @@ After = Annotated[int, Query(ge=0, le=MAX_ID)]
 )
 def start_training(start: StartBody, parts: Parts, response: Response) -> SessionBody:
     """Create a session for a folder or URL and submit it to the cluster as a Ray job."""
-    resolve = partial(resolve_root, start.root_path, allowed_roots=parts.allowed_roots)
-    root = ask_storage(start.root_path, resolve)
-    _check_root(root, parts)
+    root = open_root(start, parts)
     pack = parts.choose_pack(start.options.pack or parts.pack)
     session = _create(start, root=path_to_text(root), pack=pack, parts=parts)
     submitted = parts.control.submit_job(session)
     response.headers["Location"] = f"/api/v1/training/{session.id}"
     return show_body(submitted, parts)
+
+
+def open_root(start: StartBody, parts: AppParts) -> str:
+    """Return the root of a request as it will be walked.
+
+    Raises RootNotAllowed, RootNotFound, RootEmpty or RootUnreachable.
+    """
+    resolve = partial(resolve_root, start.root_path, allowed_roots=parts.allowed_roots)
+    root = ask_storage(start.root_path, resolve)
+    _check_root(root, parts)
+    return root
 
 
 def _check_root(root: str, parts: AppParts) -> None:

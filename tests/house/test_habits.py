@@ -15,6 +15,8 @@ CATCH_ALL: dict[str, str] = {
     "cluster/actors/detection.py:_prepare": "per photo",
     "cluster/actors/detection.py:_detect_some": "per photo",
     "cluster/tasks/ingest.py:read_item": "per photo",
+    "cluster/tasks/probing.py:_time_each": "per photo",
+    "cluster/vision/sources/watched_walk.py:_run": "the caller's thread raises it again",
     "cluster/pipeline/pending.py:_walk": "the pipeline's own thread raises it again",
     "cluster/vision/sources/storage.py:_as_os_errors": "raised again as an OSError",
     "cluster/vision/sources/deadlines.py:run": "the caller's thread raises it again",

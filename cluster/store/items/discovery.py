@@ -7,7 +7,7 @@ value is never equal. Any other file is read again; its photo stays until the co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -43,7 +43,7 @@ _ADD_FILES = text(
     """
 )
 
-_IS_UNCHANGED = """
+IS_UNCHANGED = """
     k.is_read
         AND coalesce(k.etag = f.etag, k.size = f.size AND k.modified_ns = f.modified_ns, false)
     """
@@ -53,7 +53,7 @@ _NOTE_CHANGED = text(
     f"""
     UPDATE file k SET size = f.size, modified_ns = f.modified_ns, etag = f.etag, is_read = false
     FROM found f WHERE k.path_sha256 = f.path_sha256 AND NOT k.superseded
-        AND NOT ({_IS_UNCHANGED}) AND NOT EXISTS (
+        AND NOT ({IS_UNCHANGED}) AND NOT EXISTS (
             SELECT FROM session_item s WHERE s.session_id = :session_id AND s.file_id = k.id
                 AND s.training_state <> 'pending'
         )
@@ -116,8 +116,7 @@ def add_found(
     A file that is already an item of the session adds nothing. An unchanged file that an earlier
     session finished with this pack is skipped in both phases. No photo changes here.
     """
-    rows = {photo.path: photo for photo in found}.values()
-    _FOUND.fill(db, ((n, *_to_row(photo)) for n, photo in enumerate(rows)))
+    fill_found(db, {photo.path: photo for photo in found}.values())
     lock_library(db)
     key = {"session_id": session_id, "pack": pack}
     db.execute(_ADD_FILES)
@@ -131,6 +130,11 @@ def add_found(
         add_counts(db, session_id, phase, total=len(states), skipped=unchanged, unchanged=unchanged)
         for phase in PHOTO_PHASES
     )
+
+
+def fill_found(db: Session, found: Iterable[FoundPhoto]) -> None:
+    """Fill the temporary table `found` with these files, of which no two have the same path."""
+    _FOUND.fill(db, ((n, *_to_row(photo)) for n, photo in enumerate(found)))
 
 
 def _to_row(photo: FoundPhoto) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cluster.core.dry_times import PastSessions
 from cluster.core.forecast import PAST_SIGMA, units_of
 from cluster.core.sessions import PHOTO_PHASES, PhaseName
 from cluster.core.speed import KnownSpeed
@@ -55,12 +56,15 @@ _LIBRARY = text(
 _PAST = text(
     """
     SELECT p.phase, p.processed, p.skipped, p.failed, p.unchanged, p.bytes, p.pixels,
+        p.faces_detected,
         CASE WHEN p.active_s > 0 THEN p.active_s
             ELSE extract(epoch FROM p.completed_at - p.started_at) END AS seconds
     FROM session_phase p
     JOIN training_session s ON s.id = p.session_id AND s.status = 'completed'
-    WHERE s.pack = (SELECT pack FROM training_session WHERE id = :session_id)
-        AND s.id <> :session_id AND p.completed_at > p.started_at
+    WHERE s.pack = coalesce(
+            CAST(:pack AS text), (SELECT pack FROM training_session WHERE id = :session_id)
+        )
+        AND s.id IS DISTINCT FROM :session_id AND p.completed_at > p.started_at
     ORDER BY s.id DESC LIMIT 60
     """
 )
@@ -117,7 +121,23 @@ def load_past(engine: Engine, session_id: int) -> tuple[dict[PhaseName, KnownSpe
     factor to `grouping_seconds`, None if nothing is known. Raises DatabaseUnavailable.
     """
     with begin(engine) as db:
-        rows = db.execute(_PAST, {"session_id": session_id}).all()
+        rows = db.execute(_PAST, {"session_id": session_id, "pack": None}).all()
+    return _past_speeds(rows)
+
+
+def get_past(db: Session, *, pack: str) -> PastSessions:
+    """Return what the completed sessions with a pack tell about the next one."""
+    rows = db.execute(_PAST, {"session_id": None, "pack": pack}).all()
+    speeds, grouping = _past_speeds(rows)
+    found = [row for row in rows if row.phase == PhaseName.FACE_DETECTION and row.processed]
+    searched = sum(row.processed for row in found)
+    if not searched:
+        return PastSessions(speeds, grouping)
+    faces, pixels = sum(row.faces_detected for row in found), sum(row.pixels for row in found)
+    return PastSessions(speeds, grouping, faces / searched, pixels / searched)
+
+
+def _past_speeds(rows: Sequence[Any]) -> tuple[dict[PhaseName, KnownSpeed], float | None]:
     speeds = {name: _past_speed(name, rows) for name in PHOTO_PHASES}
     factors = [
         float(row.seconds) / grouping_seconds(row.processed)

@@ -29,7 +29,7 @@ export async function showSessions({ signal }) {
       make("h1", {}, "Who is in your photos?"),
       make("p", { class: "quiet" }, "Name a folder. Headcount reads each photo once, finds the faces and "
         + "groups them into people. Your photos are not changed, and nothing is sent anywhere."),
-      startForm()),
+      startForm(signal)),
     make("section", {}, make("h2", {}, "Libraries"), list.node));
 }
 

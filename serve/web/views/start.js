@@ -1,10 +1,13 @@
-// The form that starts a session. What is wrong with the folder is said by the server.
+// The form that starts a session, or looks first. What is wrong with the folder is said by the server.
 
 import { sendJson } from "/static/api.js";
-import { busy, make, setText } from "/static/dom.js";
+import { button, busy, make, setHidden, setText } from "/static/dom.js";
+import { sayFound } from "/static/look_first.js";
 import { goTo } from "/static/router.js";
+import { sayDoubt } from "/static/views/census.js";
 
-export function startForm() {
+/** @type {(signal: AbortSignal) => HTMLFormElement} */
+export function startForm(signal) {
   const root = make("input", {
     id: "root", name: "rootPath", required: true, autocomplete: "off", spellcheck: "false",
     placeholder: "/srv/photos", "aria-describedby": "root-hint root-wrong",
@@ -12,9 +15,11 @@ export function startForm() {
   const name = make("input", { id: "name", maxlength: 200, autocomplete: "off", placeholder: "optional" });
   const wrong = make("p", { id: "root-wrong", class: "wrong", role: "alert" });
   const start = make("button", { type: "submit", class: "primary" }, "Start");
+  const looking = lookFirst(root, wrong, signal);
   /** @type {(event: SubmitEvent) => Promise<void>} */
   const submit = async (event) => {
     event.preventDefault();
+    looking.leave();
     showWrong(root, wrong, "");
     /** @type {StartBody} */
     const body = { rootPath: root.value.trim(), ...(name.value.trim() && { name: name.value.trim() }) };
@@ -30,9 +35,58 @@ export function startForm() {
   return make("form", { class: "start", onsubmit: submit },
     make("div", { class: "field wide" }, make("label", { for: "root" }, "Folder"), root),
     make("div", { class: "field" }, make("label", { for: "name" }, "Name"), name),
-    start,
+    make("div", { class: "ways" }, looking.button, start),
     make("p", { id: "root-hint", class: "quiet" }, "Its full path on the computer that runs Headcount, or a URL."),
-    wrong);
+    looking.found, wrong);
+}
+
+// A look belongs to the folder that was named: with another one it is left, and its answer goes.
+/** @type {(root: HTMLInputElement, wrong: HTMLElement, signal: AbortSignal) => Looking} */
+function lookFirst(root, wrong, signal) {
+  const found = make("div", { class: "looked", role: "status", hidden: true });
+  let turn = new AbortController();
+  const leave = () => {
+    turn.abort();
+    setHidden(found, true);
+  };
+  /** @type {() => Promise<void>} */
+  const look = async () => {
+    if (!root.reportValidity()) return;
+    leave();
+    turn = new AbortController();
+    const { signal: own } = turn;
+    showWrong(root, wrong, "");
+    showFound(found, [make("p", { class: "quiet" }, "Looking. Nothing is started.")]);
+    try {
+      /** @type {StartBody} */
+      const body = { rootPath: root.value.trim() };
+      /** @type {DryRunBody} */
+      const answer = await sendJson("POST", "/training/preview", body, { signal: AbortSignal.any([own, signal]) });
+      showFound(found, describe(answer));
+    } catch (error) {
+      if (own.aborted || signal.aborted) return;
+      setHidden(found, true);
+      showWrong(root, wrong, error.message);
+      root.focus();
+    }
+  };
+  const ask = button("Look first", () => busy(ask, look), { class: "look" });
+  root.addEventListener("input", leave);
+  return { button: ask, found, leave };
+}
+
+/** @type {(answer: DryRunBody) => Node[]} */
+function describe(answer) {
+  const [photos, ...rest] = sayFound(answer);
+  const lines = [make("p", { class: "photos" }, photos), ...rest.map((text) => make("p", {}, text))];
+  const doubt = sayDoubt(answer);
+  return doubt ? [make("p", { class: "doubt" }, doubt), ...lines] : lines;
+}
+
+/** @type {(place: HTMLElement, lines: Node[]) => void} */
+function showFound(place, lines) {
+  place.replaceChildren(...lines);
+  setHidden(place, false);
 }
 
 /** @type {(field: HTMLElement, place: HTMLElement, text: string) => void} */

@@ -1,0 +1,41 @@
+"""Times photos of a library in a Ray task, because a replica never loads a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from cluster.core.dry_times import TimedPhotos
+from serve.parts import PackChoice
+
+ANSWER_S = 30.0
+"""Seconds for starting a worker, loading the models and timing a few photos: a user waits."""
+
+StartProbe = Callable[[Sequence[str], PackChoice], Any]
+
+
+class RayProbe:
+    """Starts a task for each probe, and cancels it when it takes too long.
+
+    `start` returns the task's object, or raises PackNotFound.
+    """
+
+    def __init__(self, start: StartProbe, *, answer_s: float = ANSWER_S) -> None:
+        self._start, self._answer_s = start, answer_s
+
+    async def time(self, paths: Sequence[str], pack: PackChoice) -> TimedPhotos | None:
+        """Return what these photos cost; None if the cluster does not time them soon."""
+        task = await asyncio.to_thread(self._start, paths, pack)
+        try:
+            async with asyncio.timeout(self._answer_s):
+                timed: TimedPhotos = await task
+        except TimeoutError:
+            await asyncio.to_thread(ray.cancel, task, force=True)
+            return None
+        except RayError:
+            return None
+        return timed if timed.photos else None
