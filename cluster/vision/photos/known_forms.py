@@ -16,7 +16,11 @@ _STILL_OF = {b"avis": b"avif"}
 _CODED_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs avif avis".split())
 """The major brands that say how the picture is coded: by these Pillow finds the reader."""
 
-_BRANDS_OF_CODES = {b"av01": b"avif", b"hvc1": b"heic"}
+_BRANDS_OF_CODES = {
+    b"av01": frozenset({b"avif", b"avis"}),
+    b"hvc1": _CODED_BRANDS - {b"avif", b"avis"},
+}
+_FIRST_OF_CODES = {b"av01": (b"avif",), b"hvc1": (b"heic",)}
 _ANY_CODE = b"mif1"
 
 
@@ -38,15 +42,15 @@ def crop_aperture(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[i
 def _give_known_brand(data: bytes, brands: tuple[bytes, ...]) -> bytes:
     """Return a HEIC or AVIF whose first brand says how the picture is coded.
 
-    Where the first brand does not, a compatible one does. A file that calls itself a sequence, and
+    The boxes of the picture say it, or else a brand. A file that calls itself a sequence, and
     has no track, is a picture.
     """
     if not has_film(data):
         brands = tuple(_STILL_OF.get(brand, brand) for brand in brands)
-    major = brands[0]
-    if major not in _CODED_BRANDS:
-        coded = (brand for brand in brands if brand in _CODED_BRANDS)
-        major = next(coded, _BRANDS_OF_CODES.get(find_code(data), _ANY_CODE))
+    code = find_code(data)
+    known = _BRANDS_OF_CODES.get(code, _CODED_BRANDS)
+    coded = [brand for brand in brands if brand in known]
+    major = next(iter([*coded, *_FIRST_OF_CODES.get(code, ())]), _ANY_CODE)
     if major not in brands[1:] and len(brands) > 1:
         brands = (*brands[:-1], major)
     named = major + data[12:16] + b"".join(brands[1:])

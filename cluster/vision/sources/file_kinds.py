@@ -65,15 +65,15 @@ def _has_mark(row: Format, head: bytes) -> bool:
 def _find_by_brands(brands: Sequence[bytes], head: bytes) -> Format:
     """Return the first format that a brand names; a raw photo also lists brands of pictures.
 
-    Brands of any picture name HEIC only when no other brand says how the picture is coded. Where
-    no brand is known, the boxes tell a picture from a film.
+    How a picture is coded is in its boxes, where these are at the beginning of the file, and else
+    in its brands. Where no brand is known, the boxes tell a picture from a film.
     """
     major = [row for row in FORMATS if brands[0] in row.major_brands]
     named = [row for brand in brands for row in FORMATS if brand in row.brands]
     coded = [row for brand in brands for row in FORMATS if brand in row.brands - ANY_PICTURE]
     raw = [row for row in named if row.kind is PassedOverKind.RAW]
-    inside = [] if not (named or is_picture(head)) or coded else _find_by_code(head)
-    return next(iter([*raw, *coded, *inside, *named, *major]), VIDEO)
+    inside = _find_by_code(head) if is_picture(head) else []
+    return next(iter([*raw, *inside, *coded, *named, *major]), VIDEO)
 
 
 def _find_by_code(head: bytes) -> list[Format]:
