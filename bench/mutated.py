@@ -14,9 +14,12 @@ import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image
 
+from bench.odd_files import FAMILIES, FAMILIES_OF
+
 pillow_heif.register_heif_opener()
 
 SIDE = (120, 90)
+ODD_EVERY = 4
 EXTREMES = (b"\0\0", b"\xff\xff", b"\x7f\xff", b"\x80\0", b"\0\0\0\0", b"\xff\xff\xff\xff")
 """Numbers that are wrong for most lengths and sizes."""
 
@@ -34,12 +37,16 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A mutated photo; `kinds` are the names of the changes, in order."""
+    """A mutated photo; `kinds` are the names of the changes, in order.
+
+    If `plain` is given, the file is odd and not damaged: it shows the picture of that file.
+    """
 
     number: int
     photo: str
     kinds: tuple[str, ...]
     data: bytes
+    plain: bytes | None = None
 
 
 def make_photos() -> list[Photo]:
@@ -51,9 +58,16 @@ def make_photos() -> list[Photo]:
 
 
 def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:
-    """Return mutation `number` of the series `seed`: one to three changes to one of `photos`."""
+    """Return mutation `number` of the series `seed`.
+
+    It has one to three changes to one of `photos`, or is an odd file (bench/odd_files.py).
+    """
     random = Random(f"{seed}-{number}")
     photo = random.choice(photos)
+    if number % ODD_EVERY == 0 and photo.name in FAMILIES_OF:
+        kind = random.choice(FAMILIES_OF[photo.name])
+        odd = FAMILIES[kind](photo.data, random)
+        return Mutation(number, photo.name, (kind,), odd, plain=photo.data)
     kinds = tuple(random.choice(list(CHANGES)) for _ in range(random.randint(1, 3)))
     data = photo.data
     for kind in kinds:

@@ -10,6 +10,7 @@ from rich.console import Console
 from cluster.core.gone import Unconfirmed, describe_confirming
 from cluster.core.passed_over import PassedOver, describe_passed_over
 from cluster.core.people import PersonSummary
+from cluster.core.printable import to_printable, to_printable_lines
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, SessionStatus
 from cluster.store.database.engine import Engine, begin
@@ -73,14 +74,15 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
         *_time_rows(summary, training.total),
     ]
     for name, value in rows:
-        console.print(f"  {name:<12}{value}", markup=False, soft_wrap=True)
+        console.print(f"  {name:<12}{to_printable(value)}", markup=False, soft_wrap=True)
     _print_doubt(summary.session, console)
     _print_failures(summary, console)
     _print_people(summary.people, console)
     if summary.session.status is SessionStatus.FAILED:
-        console.print(f"  error       {summary.session.error}", markup=False, soft_wrap=True)
+        error = to_printable_lines(summary.session.error or "")
+        console.print(f"  error       {error}", markup=False, soft_wrap=True)
     for name, url in urls.items():
-        console.print(f"  {name:<16}{url}", soft_wrap=True)
+        console.print(f"  {name:<16}{url}", markup=False, soft_wrap=True)
 
 
 def _same_person_rows(progress: UnifiedProgress) -> list[tuple[str, str]]:
@@ -103,7 +105,9 @@ def _print_doubt(session: SessionInfo, console: Console) -> None:
     unconfirmed = Unconfirmed.find(session.census)
     if unconfirmed is not None:
         said = f"  {unconfirmed} Nothing counts as missing yet. "
-        console.print(said + describe_confirming(session.root), markup=False, soft_wrap=True)
+        console.print(
+            said + describe_confirming(to_printable(session.root)), markup=False, soft_wrap=True
+        )
 
 
 def _time_rows(summary: Summary, photos: int) -> list[tuple[str, str]]:
@@ -116,19 +120,20 @@ def _time_rows(summary: Summary, photos: int) -> list[tuple[str, str]]:
 def _print_failures(summary: Summary, console: Console) -> None:
     failures = summary.failures
     for failure in failures[:SHOWN_FAILURES]:
-        line = f"    failed: {failure.path}: {failure.reason}"
+        line = f"    failed: {to_printable(failure.path)}: {to_printable(failure.reason)}"
         console.print(line, markup=False, soft_wrap=True)
     if len(failures) > SHOWN_FAILURES:
         reasons = Counter(failure.reason for failure in failures[SHOWN_FAILURES:])
         for reason, count in reasons.most_common(SHOWN_FAILURES):
-            console.print(f"    and {count} more: {reason}", markup=False, soft_wrap=True)
+            said = f"    and {count} more: {to_printable(reason)}"
+            console.print(said, markup=False, soft_wrap=True)
     if summary.failed > len(failures):
         console.print(f"    and {summary.failed - len(failures)} more, not listed here")
 
 
 def _print_people(people: tuple[PersonSummary, ...], console: Console) -> None:
     for person in people[:SHOWN_PEOPLE]:
-        name = person.name or f"person {person.id}"
+        name = to_printable(person.name or f"person {person.id}")
         line = f"    {name}: {person.photos} photos, {person.faces} faces"
         console.print(line, markup=False)
     if len(people) > SHOWN_PEOPLE:

@@ -38,6 +38,7 @@ class Format:
     Pillow's names of the format; a picture without readers becomes a failed item that names its
     format. `suffixes` are in lower case with their dot. `brands` are those of ISO media files: any
     brand that a file lists may be one of them, but only the first may be one of `major_brands`.
+    `codes` are the types of such a file's coded pictures.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Format:
     suffixes: frozenset[str] = frozenset()
     signatures: tuple[Signature, ...] = ()
     brands: frozenset[bytes] = frozenset()
+    codes: frozenset[bytes] = frozenset()
     major_brands: frozenset[bytes] = frozenset()
 
     @property
@@ -70,6 +72,9 @@ def _marks(*marks: bytes, at: int = 0) -> tuple[Signature, ...]:
 def _hints(*marks: bytes, at: int = 0) -> tuple[Signature, ...]:
     return tuple(Signature(mark, at, decides=False) for mark in marks)
 
+
+ANY_PICTURE = frozenset({b"mif1", b"mif2", b"msf1", b"miaf", b"MiPr", b"1pic"})
+"""Brands of a picture that do not say how it is coded."""
 
 _READ = (
     Format(
@@ -98,12 +103,14 @@ _READ = (
             b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 miaf msf1 avci avcs "
             b"MiHB MiHE MiPr 1pic j2ki".split()
         ),
+        codes=frozenset({b"hvc1", b"hev1", b"avc1", b"jpeg", b"j2k1"}),
     ),
     Format(
         name="AVIF",
         readers=("AVIF",),
         suffixes=_suffixes("avif"),
         brands=frozenset({b"avif", b"avis"}),
+        codes=frozenset({b"av01"}),
     ),
     Format(
         name="TIFF",

@@ -11,8 +11,10 @@ from rich.console import Console
 from cluster.core.gone import Unconfirmed, describe_absent
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.store.items.item_rows import Failure
 from cluster.store.sessions.session_rows import SessionInfo
 from jobs.summary import Summary, print_summary
+from tests.hostile_names import HOSTILE
 from tests.library import NOW
 
 ALL_DONE = PhaseCounts(12, 12)
@@ -23,6 +25,7 @@ def summarise(
     *,
     root: str = "/photos",
     counts: PhaseCounts = ALL_DONE,
+    failures: tuple[Failure, ...] = (),
 ) -> str:
     """Return what is printed of a session of 12 photos with this census."""
     session = SessionInfo(
@@ -45,8 +48,8 @@ def summarise(
         session=session,
         progress=unify(1, phases, version=1),
         duplicates=0,
-        failed=0,
-        failures=(),
+        failed=len(failures),
+        failures=failures,
         faces=0,
         people=(),
     )
@@ -91,3 +94,12 @@ def test_a_file_that_has_moved_is_not_counted_as_unchanged_too() -> None:
     printed = summarise({"moved": 5}, counts=PhaseCounts(12, processed=4, skipped=8))
     assert "\n  unchanged   3\n" in printed
     assert "\n  moved       5\n" in printed
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "[bold red]", "[/]"])
+def test_a_hostile_name_does_nothing_to_the_terminal_and_has_one_line(name: str) -> None:
+    failure = Failure(1, f"/photos/{name}", PhaseName.TRAINING, f"a reason with {name}")
+    lines = summarise({}, failures=(failure,)).split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert sum("failed: /photos/" in line for line in lines) == 1
+    assert len(lines) == len(summarise({}).split("\n")) + 1
