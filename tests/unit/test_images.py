@@ -175,7 +175,7 @@ def test_thin_and_tiny_photos_are_read(size: tuple[int, int], long_side_px: int 
         (b"\xff", "only 1 bytes"),
         (b"I am a letter, not a picture.\n", "holds text"),
         (bytes(4000), "only zero bytes"),
-        (b"8BPS" + bytes(50), "Photoshop"),
+        (b"8BPS" + bytes(50), "PSD"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (bytes(range(128, 256)) * 5, "no known format"),
         (b"\xff\xd8\xff\xe0" + bytes(200), "JPEG"),

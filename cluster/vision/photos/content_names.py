@@ -9,8 +9,8 @@ from cluster.vision.sources.headers import list_brands
 READ_FORMATS = tuple(reader for row in FORMATS for reader in row.readers)
 """Pillow's names of the formats that it may try."""
 
-_NAMES = [row.name for row in FORMATS if row.is_read]
-READ_FORMATS_IN_WORDS = f"{', '.join(_NAMES[:-1])} and {_NAMES[-1]}"
+_NAMES = [row.name for row in FORMATS if row.readers]
+READ_FORMATS_IN_WORDS = f"{', '.join(_NAMES)} and camera raw"
 
 _CODED_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs avif avis".split())
 """The major brands that say how the picture is coded: by these Pillow finds the reader."""

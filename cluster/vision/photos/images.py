@@ -13,6 +13,7 @@ import threading
 import warnings
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from PIL import (
     Image,
     ImageFile,
     MpoImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
@@ -37,10 +39,13 @@ from cluster.vision.photos.content_names import (
     find_read_format,
     give_known_brand,
 )
-from cluster.vision.photos.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
+from cluster.vision.photos.metadata import PILLOW_ERRORS, UPRIGHT, Metadata, read_metadata
 from cluster.vision.photos.pixels import is_dithered, to_rgb
+from cluster.vision.photos.raw_photos import is_raw, open_raw
 from cluster.vision.photos.scans import check_scans
 from cluster.vision.photos.truncated import complete, is_whole_progressive, share_decoded
+from cluster.vision.readers import jpeg_2000, jpeg_xl, photoshop, portable_maps
+from cluster.vision.readers.decoded_file import NotReadable
 from cluster.vision.sources.deadlines import begin_computing, holding
 
 DECODE_LONG_SIDE_PX = 640
@@ -49,7 +54,11 @@ DECODE_LONG_SIDE_PX = 640
 LARGE_PIXELS = 30_000_000
 """Pictures with more pixels (120 MB in memory) are decoded one at a time in each process."""
 
-_PLUGINS = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)  # They register.
+# They register themselves with Pillow.
+_PLUGINS = (
+    *(AvifImagePlugin, MpoImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin),
+    *(jpeg_2000, jpeg_xl, photoshop, portable_maps),
+)
 pillow_heif.register_heif_opener()
 # Both apply to the whole process. Our own limit, whose message has the numbers, replaces Pillow's.
 # Pillow's warnings (a broken EXIF block, ...) do not help the user.
@@ -107,12 +116,29 @@ def open_image(
     if find_read_format(data) is None:
         raise UnreadableImage(path, describe_stranger(data))
     begin_computing()
+    open_picture = partial(
+        _open_picture, path=path, long_side_px=long_side_px, max_pixels=max_pixels
+    )
+    if is_raw(data, path):
+        return open_raw(data, path=path, max_pixels=max_pixels, open_picture=open_picture)
+    return open_picture(data)
+
+
+def _open_picture(
+    data: bytes,
+    known: Metadata | None = None,
+    *,
+    path: str,
+    long_side_px: int | None,
+    max_pixels: int,
+) -> OpenedImage:
+    """Decode a picture that Pillow or its plugins read; `known` is its metadata, if told."""
     check_scans(data, path=path)
     try:
         with Image.open(io.BytesIO(give_known_brand(data)), formats=READ_FORMATS) as image:
             _check_size(image, path=path, max_pixels=max_pixels)
             with _in_line(image):
-                return _decode(image, data, path=path, long_side_px=long_side_px)
+                return _decode(image, data, path=path, long_side_px=long_side_px, known=known)
     except PILLOW_ERRORS as error:
         raise UnreadableImage(path, _say(error, data)) from error
 
@@ -150,7 +176,12 @@ def _in_line(image: Image.Image) -> contextlib.AbstractContextManager[object]:
 
 
 def _decode(
-    image: ImageFile.ImageFile, data: bytes, *, path: str, long_side_px: int | None
+    image: ImageFile.ImageFile,
+    data: bytes,
+    *,
+    path: str,
+    long_side_px: int | None,
+    known: Metadata | None,
 ) -> OpenedImage:
     width, height = image.size
     # Pillow turns a TIFF while loading and reports its upright size. Undo this here, because all
@@ -159,7 +190,7 @@ def _decode(
     loaded = _load(image, data, path=path, long_side_px=long_side_px)
     if turned != UPRIGHT:
         loaded = loaded.transpose(UPRIGHT_BY[invert_turn(turned)])
-    metadata = read_metadata(image)
+    metadata = known or read_metadata(image)
     orientation = turned if turned != UPRIGHT else metadata.orientation
     picture = to_rgb(_reduce(loaded, long_side_px))
     if orientation != UPRIGHT:
@@ -227,6 +258,8 @@ def _say(error: Exception, data: bytes) -> str:
     name = None if found is None else found.with_article
     if isinstance(error, MemoryError):
         return "not enough memory to decode the picture"
+    if isinstance(error, NotReadable):
+        return str(error)
     if _ends_early(error) or isinstance(error, EOFError):
         return "the file ends too early"
     if isinstance(error, UnidentifiedImageError):

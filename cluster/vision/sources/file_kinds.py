@@ -44,6 +44,8 @@ def guess_format(head: bytes) -> Format | None:
     brands = list_brands(head)
     if brands:
         return _find_by_brands(brands)
+    if is_raw_tiff(head):
+        return RAW_TIFF
     rows = (row for row in FORMATS if any(one.matches(head) for one in row.signatures))
     return next(rows, None)
 
@@ -65,7 +67,7 @@ def _find_by_brands(brands: Sequence[bytes]) -> Format:
     """Return the first format that a brand names; a raw photo also lists brands of pictures."""
     major = [row for row in FORMATS if brands[0] in row.major_brands]
     named = [row for brand in brands for row in FORMATS if brand in row.brands]
-    raw = [row for row in named if row.kind is PassedOverKind.RAW]
+    raw = [row for row in named if row.is_raw]
     return next(iter([*raw, *named, *major]), VIDEO)
 
 
