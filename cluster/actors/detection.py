@@ -37,6 +37,7 @@ from cluster.core.reports import (
 )
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
+from cluster.core.suffixes import is_raw_name
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
@@ -174,7 +175,7 @@ class Detection:
         return [
             photo
             if isinstance(photo, DetectionOutcome)
-            else DetectionOutcome(item.file_id, faces=next(found))
+            else DetectionOutcome(item.file_id, faces=next(found), size=_find_size(photo))
             for item, photo in some
         ]
 
@@ -201,6 +202,11 @@ def _check_unchanged(item: Item, photo: PreparedPhoto) -> PreparedPhoto:
     if is_known and hashlib.sha256(photo.data or b"").digest() != item.sha256:
         raise UnreachableImage(item.path, "the file has changed since it was read")
     return photo
+
+
+def _find_size(photo: PreparedPhoto) -> tuple[int, int] | None:
+    """Return the size of a raw photo; another file may show its photo, in another size."""
+    return (photo.image.width, photo.image.height) if is_raw_name(photo.path) else None
 
 
 def _to_failure(item: Item, error: Exception) -> DetectionOutcome:

@@ -93,11 +93,16 @@ class TrainingOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DetectionOutcome:
-    """The result of searching one file for faces: the faces, or the reason of a failure."""
+    """The result of searching one file for faces: the faces, or the reason of a failure.
+
+    `size` is the width and height in whose pixels the faces are, None when they are those of the
+    file's photo: a raw file may have another size than the JPEG that shows its photo.
+    """
 
     file_id: int
     faces: tuple[Face, ...] = ()
     failure: str | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

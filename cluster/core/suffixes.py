@@ -58,6 +58,11 @@ def is_photo_name(name: str) -> bool:
     return _suffix(name) in PHOTO_SUFFIXES
 
 
+def is_raw_name(name: str) -> bool:
+    """Tell whether the file name has the suffix of a camera's raw photo."""
+    return _suffix(name) in RAW_SUFFIXES
+
+
 def find_kind_of_name(name: str) -> PassedOverKind | None:
     """Return why a file is passed over by its suffix; None for a picture or an unknown suffix."""
     return _KINDS.get(_suffix(name))

@@ -35,7 +35,7 @@ _DOUBTFUL = text(
     JOIN file f ON f.id = s.file_id JOIN image i ON i.id = f.image_id
     JOIN image p ON coalesce(p.duplicate_of, p.id) = coalesce(i.duplicate_of, i.id)
     JOIN file o ON o.image_id = p.id
-    WHERE s.session_id = :session_id AND s.training_skip = 'duplicate'
+    WHERE s.session_id = :session_id AND s.training_skip IN ('duplicate', 'companion')
         AND NOT o.superseded AND o.missing_since IS NULL AND NOT EXISTS (
             SELECT FROM session_item t WHERE t.session_id = :session_id AND t.file_id = o.id
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,7 +15,7 @@ import cv2
 from PIL import Image
 
 from cluster.core.errors import UnreadableImage
-from cluster.core.suffixes import RAW_SUFFIXES
+from cluster.core.suffixes import is_raw_name
 from cluster.vision.photos.content_names import find_read_format
 from cluster.vision.photos.metadata import (
     PILLOW_ERRORS,
@@ -50,7 +49,7 @@ def is_raw(data: bytes, path: str) -> bool:
     if found is None or found.is_raw:
         return found is not None
     # Some cameras write raw files whose tags are those of any TIFF.
-    return found.name == _TIFF and os.path.splitext(path)[1].lower() in RAW_SUFFIXES
+    return found.name == _TIFF and is_raw_name(path)
 
 
 def open_raw(
