@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from cluster.core.formats import FORMATS, VIDEO
 from cluster.core.suffixes import RAW_SUFFIXES
@@ -65,6 +66,37 @@ class ShotFile:
         if suffix in RAW_SUFFIXES:
             return ShotKind.RAW
         return ShotKind.FILM if suffix in FILM_SUFFIXES else ShotKind.PICTURE
+
+
+@dataclass(frozen=True, slots=True)
+class CompanionCounts:
+    """How many files of a session belong to photos that other files show."""
+
+    raw: int = 0
+    film: int = 0
+
+    @classmethod
+    def find(cls, census: Mapping[str, Any]) -> CompanionCounts:
+        """Return the counts in a session's census; none were counted by earlier versions."""
+        counts = census.get("companions", {})
+        return cls(counts.get(ShotKind.RAW, 0), counts.get(ShotKind.FILM, 0))
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts by kind, as the census holds them."""
+        return {str(ShotKind.RAW): self.raw, str(ShotKind.FILM): self.film}
+
+    def __str__(self) -> str:
+        """Return the counts as users read them; nothing when there are none."""
+        told = [
+            f"{count:,} {one if count == 1 else one + 's'}"
+            for count, one in ((self.raw, "raw photo"), (self.film, "film"))
+            if count
+        ]
+        if not told:
+            return ""
+        if self.raw + self.film == 1:
+            return f"{told[0]} belongs to the photo of another file"
+        return f"{' and '.join(told)} belong to the photos of other files"
 
 
 def split_name(path: str) -> tuple[str, str]:

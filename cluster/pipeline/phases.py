@@ -31,6 +31,7 @@ from cluster.store.items.census import Doubtful, list_doubtful, note_passed_over
 from cluster.store.items.companion_items import (
     Companions,
     list_companions,
+    note_companions,
     release_companions,
     settle_companions,
 )
@@ -261,6 +262,7 @@ def _settle_files(plan: Plan, work: PhotoWork) -> bool:
     loose = _list_companions(plan).loose
     if loose:
         work.report(_release_companions(plan, loose))
+    _note_companions(plan)
     return True
 
 
@@ -274,6 +276,12 @@ def _list_companions(plan: Plan) -> Companions:
 def _settle_companions(plan: Plan, pairs: Sequence[tuple[int, int]]) -> Settled:
     with begin(plan.engine) as db:
         return settle_companions(db, plan.session_id, pairs, pack=plan.pack.name)
+
+
+@waits_for_database
+def _note_companions(plan: Plan) -> None:
+    with begin(plan.engine) as db:
+        note_companions(db, plan.session_id)
 
 
 @waits_for_database

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from cluster.core.companions import (
     COMPANION_SUFFIXES,
     FILM_SUFFIXES,
+    CompanionCounts,
     ShotFile,
     find_companions,
 )
@@ -24,6 +25,7 @@ from cluster.core.formats import FORMATS
 from cluster.core.photos import Settled
 from cluster.core.sessions import PhaseName
 from cluster.core.suffixes import RAW_SUFFIXES
+from cluster.store.items.census import note_census
 from cluster.store.locks import lock_library
 from cluster.store.photos.joined_photos import join_photos
 from cluster.store.photos.missing import refresh_missing
@@ -81,14 +83,6 @@ class Companions:
     loose: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CompanionCounts:
-    """How many files of a session belong to photos that other files show."""
-
-    raw: int
-    film: int
-
-
 def list_companions(db: Session, *, root: str) -> Companions:
     """Return what must change about the companions below `root`, so that each is with its photo."""
     key: dict[str, Any] = {"prefix": path_prefix(root), "own": _OWN}
@@ -137,6 +131,11 @@ def release_companions(
     image_ids = sorted(set(db.execute(_RELEASE, key).scalars()))
     refresh_missing(db, image_ids)
     return _decide(db, session_id, image_ids, pack=pack)
+
+
+def note_companions(db: Session, session_id: int) -> None:
+    """Record in the census how many files belong to photos that other files show."""
+    note_census(db, session_id, {"companions": count_companions(db, session_id).to_json()})
 
 
 def count_companions(db: Session, session_id: int) -> CompanionCounts:
