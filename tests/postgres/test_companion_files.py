@@ -25,6 +25,7 @@ from cluster.store.items.companion_items import (
 from cluster.store.items.detection_batches import settle_detection
 from cluster.store.items.discovery import add_found
 from cluster.store.items.item_rows import list_pending, skip_known
+from cluster.store.items.new_attempts import restart_session
 from cluster.store.people.people_list import get_person, list_people
 from cluster.store.photos.photo_details import get_photo
 from cluster.store.photos.stored_pictures import get_source
@@ -85,11 +86,31 @@ def look(
     `kill` ends it before faces are looked for.
     """
     session_id = start_session(db, pack=pack)
-    start_phase(db, session_id, PhaseName.TRAINING, now=NOW)
-    by_path = {f"/photos/{name}": held for name, held in files.items()}
     when = {f"/photos/{name}": time for name, time in (times or {}).items()}
-    found = [FoundPhoto(path, 10, when.get(path, 100)) for path in by_path]
-    add_found(db, session_id, found, pack=pack)
+    start_phase(db, session_id, PhaseName.TRAINING, now=NOW)
+    places = [f"/photos/{name}" for name in files]
+    add_found(
+        db, session_id, [FoundPhoto(one, 10, when.get(one, 100)) for one in places], pack=pack
+    )
+    read_all(db, session_id, files, pack=pack, batch=batch)
+    if not kill():
+        search_all(db, session_id, files, pack=pack)
+    return session_id
+
+
+def go_on(db: Session, session_id: int, files: Files, *, first: PhaseName) -> None:
+    """Do what is pending again, from this phase on."""
+    if first is PhaseName.TRAINING:
+        start_phase(db, session_id, PhaseName.TRAINING, now=NOW)
+        read_all(db, session_id, files)
+    search_all(db, session_id, files)
+
+
+def read_all(
+    db: Session, session_id: int, files: Files, *, pack: str = PACK, batch: int = 1
+) -> None:
+    """Read the pending files, batch by batch, and settle them."""
+    by_path = {f"/photos/{name}": held for name, held in files.items()}
     finish_discovery(db, session_id)
     pending = list_pending(db, session_id, PhaseName.TRAINING, limit=100)
     for start in range(0, len(pending), batch):
@@ -103,9 +124,12 @@ def look(
             )
         settle_training(db, session_id, read, pack=pack)
     settle(db, session_id, by_path, pack=pack)
-    if kill():
-        return session_id
     complete_phase(db, session_id, PhaseName.TRAINING, now=NOW)
+
+
+def search_all(db: Session, session_id: int, files: Files, *, pack: str = PACK) -> None:
+    """Search the pending files for faces, and complete the session."""
+    by_path = {f"/photos/{name}": held for name, held in files.items()}
     start_phase(db, session_id, PhaseName.FACE_DETECTION, now=NOW)
     skip_known(db, session_id)
     for item in list_pending(db, session_id, PhaseName.FACE_DETECTION, limit=100):
@@ -117,7 +141,6 @@ def look(
     complete_phase(db, session_id, PhaseName.CLUSTERING, now=NOW)
     move_session(db, session_id, Move.COMPLETE, now=NOW)
     check_session(db, session_id)
-    return session_id
 
 
 def settle(db: Session, session_id: int, by_path: Files, *, pack: str = PACK) -> None:
@@ -384,6 +407,27 @@ def test_companions_are_no_duplicates_on_the_page(db: Session) -> None:
     image_id = rows(db, "SELECT image_id FROM face")[0][0]
     files = get_photo(db, image_id, pack=PACK).files
     assert [file.path for file in files] == [f"/photos/{JPEG}", f"/photos/{RAW}"]
+
+
+@pytest.mark.parametrize("phase", [PhaseName.TRAINING, PhaseName.FACE_DETECTION])
+def test_a_phase_that_is_done_again_keeps_the_pair(db: Session, phase: PhaseName) -> None:
+    files = {RAW: raw(), JPEG: jpeg()}
+    session_id = look(db, files)
+    kept = name_face(db)
+    restart_session(db, session_id, phase, now=NOW)
+    move_session(db, session_id, Move.START, now=NOW)
+    go_on(db, session_id, files, first=phase)
+    check_named(db, kept)
+    assert photos(db) == [(400, 300, 2, True)]
+    assert items(db, session_id)[RAW] == ("skipped", f"another file of /photos/{JPEG}")
+    assert items(db, session_id)[JPEG][0] == "processed"
+
+
+@pytest.mark.parametrize("name", ["IMG_1.TIF", "IMG_2.JPG", "sub/IMG_1.JPG"])
+def test_a_picture_that_is_no_twin_stays_a_photo_of_its_own(db: Session, name: str) -> None:
+    look(db, {RAW: raw(), name: jpeg()})
+    assert companions(db) == []
+    assert len(photos(db)) == 2
 
 
 FILM = "IMG_1.MOV"
