@@ -45,6 +45,8 @@ def guess_format(head: bytes) -> Format | None:
     brands = list_brands(head)
     if brands:
         return _find_by_brands(brands, head)
+    if is_raw_tiff(head):
+        return RAW_TIFF
     rows = (row for row in FORMATS if any(one.matches(head) for one in row.signatures))
     return next(rows, None)
 
@@ -71,7 +73,7 @@ def _find_by_brands(brands: Sequence[bytes], head: bytes) -> Format:
     major = [row for row in FORMATS if brands[0] in row.major_brands]
     named = [row for brand in brands for row in FORMATS if brand in row.brands]
     coded = [row for brand in brands for row in FORMATS if brand in row.brands - ANY_PICTURE]
-    raw = [row for row in named if row.kind is PassedOverKind.RAW]
+    raw = [row for row in named if row.is_raw]
     inside = _find_by_code(head) if is_picture(head) else []
     return next(iter([*raw, *inside, *coded, *named, *major]), VIDEO)
 
