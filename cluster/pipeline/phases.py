@@ -293,7 +293,7 @@ def _settle_files(plan: Plan, work: PhotoWork) -> bool:
 @waits_for_database
 def _list_companions(plan: Plan) -> Companions:
     with begin(plan.engine) as db:
-        return list_companions(db, root=plan.root)
+        return list_companions(db, plan.session_id, root=plan.root)
 
 
 @waits_for_database

@@ -148,10 +148,14 @@ def settle(db: Session, session_id: int, by_path: Files, *, pack: str = PACK) ->
     for _ in range(2):
         gone = [one.file_id for one in list_doubtful(db, session_id) if one.path not in by_path]
         settle_files(db, session_id, root="/photos", gone=gone, now=NOW)
-        settle_companions(db, session_id, list_companions(db, root="/photos").pairs, pack=pack)
-        release_companions(db, session_id, list_companions(db, root="/photos").loose, pack=pack)
+        settle_companions(
+            db, session_id, list_companions(db, session_id, root="/photos").pairs, pack=pack
+        )
+        release_companions(
+            db, session_id, list_companions(db, session_id, root="/photos").loose, pack=pack
+        )
         check_session(db, session_id)
-    assert not list_companions(db, root="/photos").loose
+    assert not list_companions(db, session_id, root="/photos").loose
 
 
 def rows(db: Session, query: str) -> list[tuple[Any, ...]]:
@@ -276,14 +280,15 @@ def test_when_the_jpeg_is_deleted_the_raw_file_shows_the_photo(db: Session) -> N
     there = dict.fromkeys(others)
     look(db, {JPEG: jpeg(), RAW: raw(), **others})
     kept = name_face(db)
-    look(db, {RAW: None, **there})
+    session_id = look(db, {RAW: None, **there})
     check_named(db, kept)
-    assert companions(db) == []
+    assert count_companions(db, session_id).raw == 0
     image_id = rows(db, "SELECT image_id FROM face")[0][0]
     assert get_source(db, image_id)[0] == f"/photos/{RAW}"
     # It comes back, and shows the photo again.
-    look(db, {RAW: None, JPEG: None, **there})
+    session_id = look(db, {RAW: None, JPEG: None, **there})
     check_named(db, kept)
+    assert count_companions(db, session_id).raw == 1
     assert companions(db) == [RAW]
     assert get_source(db, image_id)[0] == f"/photos/{JPEG}"
 

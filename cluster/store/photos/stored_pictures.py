@@ -26,7 +26,7 @@ def _page_of(which: str) -> TextClause:
             left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag,
             left(encode(k.sha256, 'hex'), {TAG_CHARACTERS}) AS photo_tag,
             (
-                SELECT count(*) - 1 FROM file o JOIN image d ON d.id = o.image_id
+                SELECT greatest(0, count(*) - 1) FROM file o JOIN image d ON d.id = o.image_id
                 WHERE f.image_id IN (d.id, d.duplicate_of) AND o.missing_since IS NULL
                     AND NOT o.companion
             ) AS duplicates
