@@ -25,6 +25,7 @@ import numpy as np
 import ray
 from ray.actor import ActorHandle
 
+from cluster.actors.film_search import FilmSearch, SearchStopped
 from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
 from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
@@ -109,19 +110,28 @@ class Detection:
     def detect_batch(self, batch: Batch) -> Detected:
         """Find the faces of a batch, commit them in one transaction, return the new counts.
 
+        The films of the batch come after its photos.
+
         If the session was stopped, the remaining photos stay pending. If a photo was left behind
         and is still being decoded, the photos after it are returned in `left`.
         """
         reporter = self._reporter(batch)
         outcomes: list[DetectionOutcome] = []
+        photos_alone = (item for item in batch.items if item.duration_s is None)
+        films = (item for item in batch.items if item.duration_s is not None)
         with self._model:
-            photos = self._prepare_ahead(self._until_ended(batch))
+            photos = self._prepare_ahead(self._until_ended(batch, photos_alone))
             while some := list(itertools.islice(photos, self._detector.photos_at_once)):
                 for outcome in self._detect_some(some):
                     outcomes.append(outcome)
                     reporter.photo_done()
+            for outcome in self._search_films(batch, films):
+                outcomes.append(outcome)
+                reporter.photo_done()
             self._measure(self._times.take() | self._detector.times.take())
-        left = () if self._is_stopped(batch.session_id) else batch.items[len(outcomes) :]
+        done = {outcome.file_id for outcome in outcomes}
+        is_stopped = self._is_stopped(batch.session_id)
+        left = () if is_stopped else tuple(one for one in batch.items if one.file_id not in done)
         started = time.perf_counter()
         settled = self._settle(batch, outcomes)
         self._measure({"commit": time.perf_counter() - started})
@@ -133,11 +143,23 @@ class Detection:
         """Return the provider that the models run on: "CPU" or "CUDA"."""
         return self._detector.provider
 
-    def _until_ended(self, batch: Batch) -> Iterator[Item]:
+    def _search_films(self, batch: Batch, films: Iterator[Item]) -> Iterator[DetectionOutcome]:
+        """Yield the outcome of each film; none of a film that was being searched at a stop."""
+        search = FilmSearch(self._detector, self._detector.options.film)
+        for item in self._until_ended(batch, films):
+            try:
+                faces = search.search(item, is_stopped=lambda: self._is_stopped(batch.session_id))
+                yield DetectionOutcome(item.file_id, faces=faces)
+            except SearchStopped:
+                return
+            except Exception as error:  # The per-photo boundary: the batch goes on.
+                yield _to_failure(item, error)
+
+    def _until_ended(self, batch: Batch, items: Iterator[Item]) -> Iterator[Item]:
         def goes_on(_: Item) -> bool:
             return not (self._is_stopped(batch.session_id) or is_burdened())
 
-        return itertools.takewhile(goes_on, batch.items)
+        return itertools.takewhile(goes_on, items)
 
     def _prepare_ahead(self, items: Iterator[Item]) -> Iterator[Prepared]:
         """Yield each item with its decoded photo, or with its outcome if decoding failed."""

@@ -17,6 +17,9 @@ PHOTO_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.kind
 """The suffixes of all pictures. A picture that is not read becomes a failed item with the reason,
 and is not passed over."""
 
+FILM_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.demuxer))
+"""The suffixes of the films that Headcount reads."""
+
 _KINDS = {suffix: row.kind for row in FORMATS for suffix in row.suffixes if row.kind is not None}
 
 _PROGRAM_FOLDERS = frozenset(
@@ -53,6 +56,11 @@ NO_MEDIA = ".nomedia"
 def is_photo_name(name: str) -> bool:
     """Tell whether the file name has the suffix of a picture."""
     return _suffix(name) in PHOTO_SUFFIXES
+
+
+def is_film_name(name: str) -> bool:
+    """Tell whether the file name, or a path, has the suffix of a film that is read."""
+    return _suffix(name) in FILM_SUFFIXES
 
 
 def find_kind_of_name(name: str) -> PassedOverKind | None:

@@ -56,7 +56,8 @@ def train_photos(
             dispatcher, work.build_pending(plan.workers.training_batch), should_stop
         )
         return is_done and _settle_files(plan)
-    check_root(plan.root, confined_to=plan.confined_to)
+    takes_films = plan.limits.takes_films
+    check_root(plan.root, confined_to=plan.confined_to, takes_films=takes_films)
     discovery = _build_discovery(plan, phase.attempt)
     pending = work.build_pending(plan.workers.training_batch, more_may_come=discovery.poll)
     discovery.start()
@@ -126,6 +127,7 @@ class PhotoWork:
             requeue=self._requeue,
             abandon=self._abandon,
             photo_timeout_s=self.plan.limits.timeout_s,
+            film_timeout_s=self.plan.limits.film.timeout_s,
         )
 
     def build_pending(
@@ -215,7 +217,11 @@ def _build_discovery(plan: Plan, attempt: int) -> Discovery:
     silence_s = math.inf if is_url(plan.root) else plan.limits.timeout_s
     return Discovery(
         lambda hear: walk_photos(
-            plan.root, confined_to=plan.confined_to, on_entry=hear, passed_over=passed_over
+            plan.root,
+            confined_to=plan.confined_to,
+            on_entry=hear,
+            passed_over=passed_over,
+            takes_films=plan.limits.takes_films,
         ),
         store=work,
         finish=partial(_finish_discovery, plan, passed_over),
@@ -269,4 +275,11 @@ def _list_doubtful(plan: Plan) -> list[Doubtful]:
 @waits_for_database
 def _write_files(plan: Plan, gone: Sequence[int]) -> None:
     with begin(plan.engine) as db:
-        settle_files(db, plan.session_id, root=plan.root, gone=gone, now=datetime.now(UTC))
+        settle_files(
+            db,
+            plan.session_id,
+            root=plan.root,
+            gone=gone,
+            now=datetime.now(UTC),
+            takes_films=plan.limits.takes_films,
+        )

@@ -4,7 +4,8 @@ Candidates have similar pHashes, or the same content in another orientation. The
 session, or its pack has already searched them. Of the photos that show the same picture, one
 represents all, and one of its files is searched. Whenever a file joins a group, the decision is
 made again for all photos that are similar, directly or through others. So it does not depend on the
-order of the batches. Under the library's lock, batches decide one after the other.
+order of the batches. Under the library's lock, batches decide one after the other. A
+film is similar to nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ _CANDIDATES = text(
     LEFT JOIN LATERAL (
         SELECT * FROM detection WHERE pack = :pack AND image_id = i.id OFFSET 0
     ) d ON true
-    WHERE ({_IS_NEAR} OR i.content = ANY(:contents)) AND i.id <> ALL(:seen)
+    WHERE (({_IS_NEAR}) AND i.duration_s IS NULL OR i.content = ANY(:contents))
+        AND i.id <> ALL(:seen)
         AND (s.training_state IN ('processed', 'skipped') OR d.image_id IS NOT NULL)
     """
 )
