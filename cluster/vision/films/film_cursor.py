@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
@@ -39,9 +39,9 @@ MOST_ASPECT = 8
 
 _OPTIONS = {"protocol_whitelist": "none", "enable_drefs": "0", "use_absolute_path": "0"}
 _MICROSECONDS = 1_000_000
-_ENCRYPTED = ("encv", "drmi")
 _USUAL_RATE = Fraction(25)
 _ONE = 1 << 16
+_MATRIX = struct.Struct("=5i")
 
 _ORIENTATIONS = {
     (1, 0, 0, 1): 1,
@@ -209,19 +209,17 @@ def _say(error: Exception) -> str:
 
 def _choose_stream(container: InputContainer, *, path: str) -> av.VideoStream:
     """Return the largest moving picture of a film; the cover of a song is none."""
-    streams = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & Disposition.attached_pic
-    ]
+    # A stream without a decoder has no context, which the types of PyAV do not know.
+    videos = cast(Any, container.streams.video)
+    streams = [one for one in videos if not one.disposition & Disposition.attached_pic]
     if not streams:
         raise UnreadableImage(path, "a film without a picture")
-    readable = [stream for stream in streams if stream.codec_context is not None]
+    readable: list[Any] = [one for one in streams if one.codec_context is not None]
     if not readable:
-        raise UnreadableImage(path, "a film whose pictures are coded in an unknown way")
-    stream = max(readable, key=lambda one: (one.width or 0) * (one.height or 0))
-    if stream.codec_context.codec_tag in _ENCRYPTED:
-        raise UnreadableImage(path, "a film that is encrypted")
+        raise UnreadableImage(
+            path, "a film whose pictures are encrypted, or coded in an unknown way"
+        )
+    stream: av.VideoStream = max(readable, key=lambda one: (one.width or 0) * (one.height or 0))
     return stream
 
 
@@ -237,8 +235,9 @@ def _check_size(stream: av.VideoStream, *, path: str, max_pixels: int) -> None:
 
 
 def _find_start_s(container: InputContainer, stream: av.VideoStream) -> float:
-    if container.start_time is not None:
-        return container.start_time / _MICROSECONDS
+    start: int | None = container.start_time
+    if start is not None:
+        return start / _MICROSECONDS
     if stream.start_time is not None and stream.time_base is not None:
         return float(stream.start_time * stream.time_base)
     return 0.0
@@ -246,10 +245,11 @@ def _find_start_s(container: InputContainer, stream: av.VideoStream) -> float:
 
 def find_orientation(frame: av.VideoFrame) -> int:
     """Return EXIF's name, 1 to 8, of the turn that makes a frame upright."""
-    found = frame.side_data.get("DISPLAYMATRIX")
-    if found is None or len(bytes(found)) < 36:
+    found = cast(Any, frame.side_data).get("DISPLAYMATRIX")
+    matrix = b"" if found is None else bytes(found)
+    if len(matrix) < _MATRIX.size:
         return UPRIGHT
-    a, b, _, c, d = struct.unpack_from("<5i", bytes(found))
+    a, b, _, c, d = _MATRIX.unpack_from(matrix)
     signs = tuple((part > _ONE // 2) - (part < -_ONE // 2) for part in (a, b, c, d))
     return _ORIENTATIONS.get(signs, UPRIGHT)
 

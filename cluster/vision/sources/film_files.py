@@ -9,8 +9,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, cast
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
@@ -26,6 +26,29 @@ from cluster.vision.sources.storage import as_os_errors
 CHUNK_BYTES = 1 << 20
 
 
+class StoredFile:
+    """A file in a store, whose driver's errors are OSErrors."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size`."""
+        with as_os_errors():
+            data: bytes = self._file.read(size)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, and return it."""
+        with as_os_errors():
+            place: int = self._file.seek(offset, whence)
+        return place
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return int(self._file.tell())
+
+
 @contextmanager
 def open_film_file(path: str) -> Iterator[BinaryIO]:
     """Open a film's file for reading and seeking, and close it after the block.
@@ -34,18 +57,29 @@ def open_film_file(path: str) -> Iterator[BinaryIO]:
     a regular file, and UnreachableImage if it cannot be read now, also from within the block.
     """
     try:
-        with as_os_errors(), _open(path) as file:
+        with _open_stored(path) if is_url(path) else _open_local(path) as file:
             yield file
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, StoreUnusable) as error:
         raise UnreachableImage(path, say_unreachable(error)) from error
 
 
+class StoreUnusable(Exception):
+    """The driver of a store is missing, or does not know the URL."""
+
+
 @contextmanager
-def _open(path: str) -> Iterator[BinaryIO]:
-    if is_url(path):
-        with fsspec.open(path, "rb") as file:
-            yield cast(BinaryIO, file)
-        return
+def _open_stored(url: str) -> Iterator[BinaryIO]:
+    with ExitStack() as stack:
+        try:
+            with as_os_errors():
+                file = stack.enter_context(fsspec.open(url, "rb"))
+        except (ValueError, ImportError) as error:
+            raise StoreUnusable(str(error)) from error
+        yield cast(BinaryIO, StoredFile(file))
+
+
+@contextmanager
+def _open_local(path: str) -> Iterator[BinaryIO]:
     # Without O_NONBLOCK, opening a named pipe would wait for ever for a writer.
     descriptor = os.open(text_to_path(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
