@@ -2,8 +2,8 @@
 
 The library has some sixty files, cut from sample pictures in installed packages: six people who
 appear eight times or more, exact and rescaled copies, photos without a face, a short film of two of
-the people, and files that are not photos in spite of their names. Nothing is downloaded. The files are always the same, so a second
-call changes nothing.
+the people, and files that are not photos in spite of their names. Nothing is downloaded. The files
+are always the same, so a second call changes nothing.
 """
 
 from __future__ import annotations

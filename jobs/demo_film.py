@@ -7,11 +7,11 @@ import io
 import av
 from PIL import Image
 
-SIZE = (640, 360)
+SIZE = (400, 400)
 FRAMES_A_SECOND = 12
 SCENE_FRAMES = 4 * FRAMES_A_SECOND
 
-_PAN = 0.25
+_PAN = 0.2
 """How far the picture moves in one scene, as a share of its width."""
 
 _OPTIONS = {"crf": "24", "b": "400k", "cpu-used": "4", "threads": "1"}
@@ -39,7 +39,7 @@ def draw_film(party: Image.Image, boxes: list[tuple[int, int, int, int]]) -> byt
 def _cut(party: Image.Image, box: tuple[int, int, int, int], progress: float) -> Image.Image:
     """Return the frame at `progress`, 0.0 to 1.0, of the pan over a face."""
     left, top, right, bottom = box
-    height = 2.2 * (bottom - top)
+    height = 1.6 * (bottom - top)
     width = height * SIZE[0] / SIZE[1]
     centre_x = (left + right) / 2 + (progress - 0.5) * _PAN * width
     centre_x = min(max(centre_x, width / 2), party.width - width / 2)

@@ -25,6 +25,7 @@ from serve.problems import METHODS, TokenMissing, add_problem_answers
 from serve.routes import (
     control_routes,
     erasing_routes,
+    film_routes,
     health_routes,
     library_routes,
     page_routes,
@@ -87,6 +88,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
         training_routes,
         control_routes,
         erasing_routes,
+        film_routes,
         progress_routes,
         library_routes,
         people_change_routes,
@@ -111,7 +113,7 @@ def _add_guards(app: FastAPI, parts: AppParts) -> None:
     app.add_middleware(LimitBody, limits={API + search_routes.PATH: parts.search_max_bytes})
     app.add_middleware(RefuseOtherSites, origins=parts.cors_origins)
     if parts.api_token is not None:
-        app.add_middleware(RequireToken, token=parts.api_token)
+        app.add_middleware(RequireToken, token=parts.api_token, now=parts.now)
     else:
         # With a token this check is not needed: pages of other sites do not know the token.
         app.add_middleware(CheckHost, names=parts.allowed_hosts)

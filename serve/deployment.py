@@ -32,6 +32,7 @@ from cluster.settings import (
 )
 from cluster.store.database.engine import build_engine, check_database
 from cluster.store.database.schema import upgrade_schema
+from cluster.vision.films.posters import make_poster
 from cluster.vision.packs.options import DetectorOptions
 from cluster.vision.packs.pack_files import AUTO, resolve_pack
 from cluster.vision.photos.previews import make_preview
@@ -129,6 +130,9 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
             max_bytes=settings.max_file_bytes,
             max_pixels=settings.max_pixels,
             timeout_s=settings.photo_timeout_s,
+        ),
+        make_poster=partial(
+            make_poster, max_pixels=settings.max_pixels, timeout_s=settings.photo_timeout_s
         ),
         suggestions=SuggestionLists(min_quality=settings.min_quality),
         data_dir=settings.data_dir,

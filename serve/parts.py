@@ -16,6 +16,7 @@ from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import Engine
 from cluster.store.sessions.session_rows import SessionInfo
+from cluster.vision.films.posters import make_poster
 from cluster.vision.photos.previews import make_preview
 from serve.live.live_progress import Live, ProgressSource
 from serve.problems import SearchUnavailable
@@ -64,8 +65,8 @@ class AppParts:
     JobNotSubmitted. `choose_pack` returns the pack for a request such as "auto", or raises
     PackNotFound. Both may block, so they are called in a thread. `dashboard_url` is the address of
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
-    `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
-    are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
+    `search_max_bytes`. `make_preview` opens a photo of the library, `make_poster` a film;
+    `previewing` limits how many are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
     this machine keep decoded photos.
     """
 
@@ -82,6 +83,7 @@ class AppParts:
     search: Search = refuse_search
     search_max_bytes: int = 25_000_000
     make_preview: MakePreview = make_preview
+    make_poster: MakePreview = make_poster
     previewing: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(PREVIEWS_AT_ONCE)
     )

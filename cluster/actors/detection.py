@@ -145,9 +145,9 @@ class Detection:
 
     def _search_films(self, batch: Batch, films: Iterator[Item]) -> Iterator[DetectionOutcome]:
         """Yield the outcome of each film; none of a film that was being searched at a stop."""
-        search = FilmSearch(self._detector, self._detector.options.film)
         for item in self._until_ended(batch, films):
             try:
+                search = FilmSearch(self._detector, self._detector.options.film)
                 faces = search.search(item, is_stopped=lambda: self._is_stopped(batch.session_id))
                 yield DetectionOutcome(item.file_id, faces=faces)
             except SearchStopped:

@@ -52,7 +52,7 @@ def read_facts(film: FilmCursor, *, path: str) -> FilmFacts:
     The length is that of the pictures that are there, whatever the film claims.
     """
     coded, duration_s = film.digest()
-    frame = _find_poster(film, duration_s)
+    frame = find_poster(film, duration_s)
     if frame is None:
         raise UnreadableImage(path, "a film of which no frame can be decoded")
     width, height = upright_shape(frame.frame, film.stream)
@@ -64,7 +64,7 @@ def read_facts(film: FilmCursor, *, path: str) -> FilmFacts:
     return FilmFacts(width, height, duration_s, find_taken_at(stream), poster, content)
 
 
-def _find_poster(film: FilmCursor, duration_s: float) -> FilmFrame | None:
+def find_poster(film: FilmCursor, duration_s: float) -> FilmFrame | None:
     """Return the first of a few frames that shows something; any frame if none does."""
     any_frame: FilmFrame | None = None
     for share in _POSTER_SHARES:

@@ -10,12 +10,14 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 import fsspec
 
 from cluster.core.errors import UnreachableImage, UnreadableImage
 from cluster.core.formats import Format
+from cluster.core.listings import to_int64
 from cluster.core.paths import is_url, text_to_path
 from cluster.core.suffixes import is_photo_name
 from cluster.vision.sources.file_kinds import find_film_format
@@ -24,6 +26,18 @@ from cluster.vision.sources.photo_bytes import say_unreachable
 from cluster.vision.sources.storage import as_os_errors
 
 CHUNK_BYTES = 1 << 20
+
+_WEBM = b"webm"
+"""The kind of document that a WebM names in its head."""
+
+_MEDIA_TYPES = {
+    "mov": "video/mp4",
+    "matroska": "video/x-matroska",
+    "avi": "video/x-msvideo",
+    "mpeg": "video/mpeg",
+    "mpegts": "video/mp2t",
+}
+"""By the names in cluster/core/formats.py. Browsers play QuickTime films as MP4, or not at all."""
 
 
 class StoredFile:
@@ -112,3 +126,34 @@ def digest_film(path: str) -> bytes:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFilm:
+    """The open file of a film, the media type of its content, and its size in bytes."""
+
+    file: BinaryIO
+    media_type: str
+    size: int
+
+
+@contextmanager
+def open_known_film(path: str, *, size: int | None, modified_ns: int | None) -> Iterator[KnownFilm]:
+    """Open the file of a film that was read before, and close it after the block.
+
+    Raises UnreachableImage if it is no film any more, or if its size or time are not those that it
+    had (None is unknown). A store tells no time here.
+    """
+    with open_film_file(path) as file:
+        format_ = find_format_of_film(file)
+        here = file.seek(0, os.SEEK_END)
+        changed_ns = None if is_url(path) else to_int64(os.fstat(file.fileno()).st_mtime_ns)
+        is_same = size in (None, here) and (
+            None in (modified_ns, changed_ns) or modified_ns == changed_ns
+        )
+        if format_ is None or not is_same:
+            raise UnreachableImage(path, "the file has changed since it was read")
+        file.seek(0)
+        is_webm = format_.demuxer == "matroska" and _WEBM in file.read(64)
+        media_type = "video/webm" if is_webm else _MEDIA_TYPES[format_.demuxer]
+        yield KnownFilm(file, media_type, here)
