@@ -66,8 +66,8 @@ class AppParts:
     PackNotFound. Both may block, so they are called in a thread. `dashboard_url` is the address of
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
     `search_max_bytes`. `make_preview` opens a photo of the library, `make_poster` a film;
-    `previewing` limits how many are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
-    this machine keep decoded photos.
+    `previewing` limits how many are made at once. `suggestions` are the lists of this replica.
+    `data_dir` is where sessions on this machine keep decoded photos.
     """
 
     engine: Engine

@@ -108,6 +108,8 @@ interface FaceBody {
   thumbnailUrl: string;
   previewUrl: string;
   duplicates: number;
+  timeSeconds: number | null;
+  durationSeconds: number | null;
 }
 
 interface FaceDetectionBody {
@@ -198,6 +200,7 @@ interface ListedPhotoBody {
   imageWidth: number;
   imageHeight: number;
   takenAt: string | null;
+  durationSeconds: number | null;
   duplicates: number;
   personIds: number[];
   thumbnailUrl: string;
@@ -298,6 +301,7 @@ interface PhotoBody {
   width: number;
   height: number;
   takenAt: string | null;
+  durationSeconds: number | null;
   missingSince: string | null;
   duplicateOf: number | null;
   duplicates: number[];
@@ -308,6 +312,7 @@ interface PhotoBody {
   faces: PhotoFaceBody[];
   thumbnailUrl: string;
   previewUrl: string;
+  filmUrl: string | null;
 }
 
 interface PhotoFaceBody {
@@ -315,6 +320,7 @@ interface PhotoFaceBody {
   personId: number | null;
   isStranger: boolean;
   box: BoxBody;
+  timeSeconds: number | null;
 }
 
 interface PhotoFileBody {

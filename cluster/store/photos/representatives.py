@@ -37,7 +37,7 @@ _IS_NEAR = " OR ".join(f"{key} = ANY(:quarter_{n})" for n, key in enumerate(PHAS
 _CANDIDATES = text(
     f"""
     SELECT i.id AS image_id, i.width, i.height, i.content, i.phash, i.dhash, i.blocks,
-        i.duplicate_of, i.similar_to, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
+        i.duplicate_of, i.similar_to, i.duration_s IS NOT NULL AS is_film, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
         f.sha256, f.missing_since IS NULL AS is_there, s.training_state AS state,
         s.training_reason AS reason, d.image_id IS NOT NULL AS is_settled,
         EXISTS (SELECT FROM face WHERE face.image_id = i.id) AS has_faces,
@@ -104,10 +104,11 @@ class _Mark:
 class _Photo:
     """A candidate with its files, oldest first.
 
-    `is_settled` means that the pack has searched it.
+    `is_settled` means that the pack has searched it. The hashes of a film say nothing.
     """
 
     fingerprint: Fingerprint
+    is_film: bool
     is_settled: bool
     mark: _Mark
     files: tuple[_File, ...]
@@ -161,7 +162,8 @@ def decide_duplicates(
     key = {"session_id": session_id, "pack": pack}
     by_id = _find_alike(db, phashes, contents, key=key)
     fingerprints = [photo.fingerprint for photo in by_id.values()]
-    standing, similar = find_representatives(fingerprints), find_similar(fingerprints)
+    pictures = [photo.fingerprint for photo in by_id.values() if not photo.is_film]
+    standing, similar = find_representatives(fingerprints), find_similar(pictures)
     moves: list[_Move] = []
     marks: list[_Mark] = []
     for photo in by_id.values():
@@ -188,7 +190,7 @@ def _find_alike(
             photo for photo in near if photo.fingerprint.content in same or _is_alike(photo, wanted)
         ]
         found |= {photo.id: photo for photo in alike}
-        wanted = {photo.fingerprint.phash for photo in alike} - wanted
+        wanted = {photo.fingerprint.phash for photo in alike if not photo.is_film} - wanted
         same = {photo.fingerprint.content for photo in alike} - same - {b""}
     return found
 
@@ -276,4 +278,4 @@ def _to_photo(rows: list[Row[Any]]) -> _Photo:
         for row in rows
     ]
     mark = _Mark(first.image_id, first.duplicate_of, first.similar_to)
-    return _Photo(fingerprint, first.is_settled, mark, tuple(files))
+    return _Photo(fingerprint, first.is_film, first.is_settled, mark, tuple(files))
