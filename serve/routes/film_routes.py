@@ -36,7 +36,7 @@ Ticket = Annotated[
 
 
 @router.get("/images/{image_id}/film", response_class=Response, responses=_ANSWERS)
-@router.head("/images/{image_id}/film", response_class=Response, responses=_ANSWERS)
+@router.head("/images/{image_id}/film", include_in_schema=False)
 async def play_film(
     request: Request,
     image_id: Id,

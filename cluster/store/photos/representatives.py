@@ -37,7 +37,8 @@ _IS_NEAR = " OR ".join(f"{key} = ANY(:quarter_{n})" for n, key in enumerate(PHAS
 _CANDIDATES = text(
     f"""
     SELECT i.id AS image_id, i.width, i.height, i.content, i.phash, i.dhash, i.blocks,
-        i.duplicate_of, i.similar_to, i.duration_s IS NOT NULL AS is_film, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
+        i.duplicate_of, i.similar_to, i.duration_s IS NOT NULL AS is_film,
+        f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
         f.sha256, f.missing_since IS NULL AS is_there, s.training_state AS state,
         s.training_reason AS reason, d.image_id IS NOT NULL AS is_settled,
         EXISTS (SELECT FROM face WHERE face.image_id = i.id) AS has_faces,
