@@ -1,9 +1,9 @@
 """Measures how long a film takes: seconds of work for each minute of film, by its kind.
 
-The films are made: coloured squares that move, in scenes of twelve seconds, as H.264 with a keyframe every
-second (a telephone), every ten seconds (a program), and as VP8. The baseline decodes every frame of
-the same film in the same process. What the search for faces adds is
-printed when a pack is named.
+The films are made: coloured squares that move, in scenes of twelve seconds, as H.264 with a
+keyframe every second (a telephone), every ten seconds (a program), and as VP8. The baseline decodes
+every frame of the same film in the same process. What the search for faces adds is printed when a
+pack is named.
 """
 
 from __future__ import annotations
