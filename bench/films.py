@@ -14,6 +14,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -62,7 +63,7 @@ def make_film(path: Path, *, codec: str, gop_s: int, seconds: int, size: tuple[i
     width, height = size
     options = {"g": str(gop_s * RATE), "preset": "veryfast", "deadline": "realtime"}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=RATE, options=options)
+        stream: Any = container.add_stream(codec, rate=RATE, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         scene = np.zeros((height + seconds * RATE, width, 3), np.uint8)
         for number in range(seconds * RATE):
@@ -114,8 +115,8 @@ def _search(name: str, seconds: int, pack: str) -> float:
 def main() -> None:
     """Make the films, measure them, and print the results."""
     parser = argparse.ArgumentParser(prog="python -m bench.films", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=30, help="the length of each film")
-    parser.add_argument("--size", default="1280x720", help="the size of its frames")
+    parser.add_argument("--seconds", type=int, default=24, help="the length of each film")
+    parser.add_argument("--size", default="640x360", help="the size of its frames")
     parser.add_argument("--pack", help="also search the films for faces with this pack")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     options = parser.parse_args()

@@ -198,12 +198,12 @@ def test_a_worker_with_a_film_is_given_the_time_of_a_film() -> None:
             make_batch=lambda _: Batch(1, 1, 1, "toy", ()),
             requeue=lambda _: None,
             abandon=lambda _: None,
-            photo_timeout_s=10,
-            film_timeout_s=100,
+            photo_timeout_s=0.25,
+            film_timeout_s=1,
         )
         dispatcher._running[Any] = Batch(1, 1, 1, "toy", items)  # type: ignore[index]
         return dispatcher._longest_s() - STALL_GRACE_S
 
-    assert longest(Item(1, "/a.jpg"), Item(2, "/b.jpg")) == 20
-    assert longest(Item(1, "/a.mp4")) == 200
-    assert longest(Item(1, "/a.jpg", image_id=1, duration_s=3.0)) == 200
+    assert longest(Item(1, "/a.jpg"), Item(2, "/b.jpg")) == 0.5
+    assert longest(Item(1, "/a.mp4")) == 2
+    assert longest(Item(1, "/a.jpg", image_id=1, duration_s=3.0)) == 2
