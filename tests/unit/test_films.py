@@ -24,7 +24,7 @@ from cluster.vision.films.film_facts import find_taken_at
 from cluster.vision.films.film_frames import list_pictures
 from cluster.vision.relations.film_records import read_film_record
 from cluster.vision.sources.film_files import digest_film
-from tests.films import CODECS, RATE, SIZE, TURNED, make_film, make_sound, turn_film
+from tests.films import CODECS, RATE, SIZE, TURNED, make_film, make_sound, turn_film, write_film
 
 MANY = 10**8
 
@@ -64,6 +64,14 @@ def test_a_frame_of_every_scene_is_searched(gop: int, tmp_path: Path) -> None:
     scenes = [0.0, 1.4, 2.1, 3.5, 4.3]
     for begins, ends in itertools.pairwise(scenes):
         assert any(begins <= time < ends for time in times), (begins, times)
+
+
+def test_a_pan_is_no_new_scene(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    wide = np.kron(random.integers(0, 256, (12, 80, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    frames = [np.ascontiguousarray(wide[:, 6 * n : 6 * n + 160]) for n in range(60)]
+    path = write_film(tmp_path / "pan.mp4", frames, gop=10)
+    assert len(times_of(path)) <= 8
 
 
 @pytest.mark.parametrize("gop", [10, 1000])

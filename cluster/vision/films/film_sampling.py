@@ -16,10 +16,15 @@ from av.video.reformatter import Interpolation
 from cluster.core.films import HOPPING_S, SPACING_S, choose_spacing_s
 from cluster.vision.films.film_cursor import FilmCursor, FilmFrame, open_film
 
-SCENE_DIFFERENCE = 24.0
-"""The mean difference of two frames, in levels of grey, from which they show two scenes.
+SCENE_DIFFERENCE = 20.0
+"""The least mean difference, in levels of grey, of frames from two scenes."""
 
-A hard cut differs by 30 to 90 levels, a moving hand or a slow pan by less than 15."""
+SCENE_SHARE = 0.25
+"""The least share of a frame whose brightness the other frame does not have, in two scenes.
+
+A pan moves what is bright and what is dark, and a cut brings something else."""
+
+_LEVELS = np.arange(0, 257, 32)
 
 _MIN_SCENE_S = 0.3
 _SIGNATURE_PX = (32, 18)
@@ -161,4 +166,7 @@ def sign(frame: FilmFrame) -> Signature:
 
 def differs(one: Signature, other: Signature) -> bool:
     """Tell whether two frames show two scenes."""
-    return bool(np.abs(one - other).mean() >= SCENE_DIFFERENCE)
+    if np.abs(one - other).mean() < SCENE_DIFFERENCE:
+        return False
+    counts = [np.histogram(frame, bins=_LEVELS)[0] for frame in (one, other)]
+    return bool(np.abs(counts[0] - counts[1]).sum() >= 2 * SCENE_SHARE * one.size)
