@@ -26,6 +26,7 @@ from cluster.core.placements import Relation, turn_within
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
+from cluster.core.suffixes import is_photo_name
 from cluster.priority import work_in_background
 from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.ray_meter import RayMeter
@@ -144,7 +145,8 @@ class PhotoReader:
     def read(self, item: Item) -> TrainingOutcome:
         """Return what is in a file. Raises UnreachableImage or UnreadableImage."""
         limits, path = self._limits, item.path
-        if limits.takes_films and within(limits.timeout_s, path, partial(has_film, path)):
+        may_be_film = limits.takes_films and not is_photo_name(path)
+        if may_be_film and within(limits.timeout_s, path, partial(has_film, path)):
             return self._read_film(item)
         data = within(limits.timeout_s, path, partial(read_photo, path, max_bytes=limits.max_bytes))
         if limits.takes_films and find_film_format(data[:HEAD_BYTES]) is not None:

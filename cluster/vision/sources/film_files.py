@@ -19,7 +19,6 @@ from cluster.core.errors import UnreachableImage, UnreadableImage
 from cluster.core.formats import Format
 from cluster.core.listings import to_int64
 from cluster.core.paths import is_url, text_to_path
-from cluster.core.suffixes import is_photo_name
 from cluster.vision.sources.file_kinds import find_film_format
 from cluster.vision.sources.headers import HEAD_BYTES
 from cluster.vision.sources.photo_bytes import say_unreachable
@@ -109,12 +108,7 @@ def find_format_of_film(file: BinaryIO) -> Format | None:
 
 
 def has_film(path: str) -> bool:
-    """Tell whether a file is a film, by its first bytes.
-
-    They are read only if the name of the file is not that of a photo.
-    """
-    if is_photo_name(path):
-        return False
+    """Tell whether a file is a film, by its first bytes."""
     with open_film_file(path) as file:
         return find_format_of_film(file) is not None
 
