@@ -6,6 +6,7 @@ HeadcountError
 ├── SearchUnavailable          no actor can search a photo for faces now
 ├── JobNotSubmitted            the Ray cluster did not accept a job
 ├── TokenMissing               an /api route was called without the right bearer token
+├── RangeNotSatisfiable        a film has no byte of the range that was asked for
 ├── UnknownHost                the request is for a host name that is not this server's
 └── OtherSite                  the page of another site requests a change
 
@@ -74,6 +75,14 @@ class TokenMissing(HeadcountError):
     """The request does not carry the API token of this server."""
 
 
+class RangeNotSatisfiable(HeadcountError):
+    """The file has no byte of the range that the request asks for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The file has {size} bytes, and none of them is in the range.")
+        self.size = size
+
+
 class UnknownHost(HeadcountError):
     """The request is for a host name that is not this server's."""
 
@@ -108,6 +117,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     UnreadableImage: Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-image", "Photo cannot be read"
+    ),
+    RangeNotSatisfiable: Problem(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "No such part"
     ),
     StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed by another client"),
     NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name taken"),
@@ -201,6 +213,8 @@ def problem_response(error: Exception, *, path: str) -> Response:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if problem.status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="headcount"'
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size}"
     if problem.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
     return Response(json.dumps(body), problem.status, headers, PROBLEM_JSON)
