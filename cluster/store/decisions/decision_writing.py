@@ -77,7 +77,14 @@ def write_decisions(
             separator = b",\n"
         stream.write(b"]")
     stream.write(b"}\n")
-    return ExportCounts(*counts.values(), digest=digest.hexdigest())
+    return ExportCounts(
+        photos=counts[Section.PHOTOS],
+        people=counts[Section.PEOPLE],
+        faces=counts[Section.FACES],
+        erased=counts[Section.ERASED],
+        answers=counts[Section.ANSWERS],
+        digest=digest.hexdigest(),
+    )
 
 
 def _dump(record: dict[str, object]) -> bytes:

@@ -45,6 +45,8 @@ _NUMBER_FACES = text(
     WHERE CAST(:pack AS text) IS NULL OR f.pack = :pack
     """
 )
+
+# A person with neither a name nor a face is deleted by the next grouping.
 _NUMBER_PEOPLE = text(
     """
     CREATE TEMP TABLE export_person ON COMMIT DROP AS
@@ -52,13 +54,16 @@ _NUMBER_PEOPLE = text(
             ORDER BY p.pack COLLATE "C", f.first, p.name_key COLLATE "C", p.hidden, p.birth_date,
                 p.id
         ) AS number,
-        p.name IS NOT NULL OR p.hidden OR p.birth_date IS NOT NULL OR p.cover_face_id IS NOT NULL
-            OR coalesce(f.has_placed, false) AS is_decided
+        p.name IS NOT NULL OR p.hidden OR p.birth_date IS NOT NULL
+            OR coalesce(f.has_placed, false)
+            OR EXISTS (SELECT FROM face WHERE face.id = p.cover_face_id AND person_id = p.id)
+            AS is_decided
     FROM person p LEFT JOIN (
         SELECT person_id, min(number) AS first, bool_or(placed_by_user) AS has_placed
         FROM export_face GROUP BY person_id
     ) f ON f.person_id = p.id
-    WHERE CAST(:pack AS text) IS NULL OR p.pack = :pack
+    WHERE (CAST(:pack AS text) IS NULL OR p.pack = :pack)
+        AND (p.name IS NOT NULL OR f.first IS NOT NULL)
     """
 )
 _INDEX = tuple(
@@ -83,7 +88,7 @@ _PHOTOS = """
 _PEOPLE = """
     SELECT e.number, p.pack, p.name, p.hidden, p.birth_date, c.number AS cover, e.is_decided
     FROM export_person e JOIN person p ON p.id = e.id
-        LEFT JOIN export_face c ON c.id = p.cover_face_id
+        LEFT JOIN export_face c ON c.id = p.cover_face_id AND c.person_id = p.id
     ORDER BY e.number
     """
 _FACES = """
