@@ -25,6 +25,7 @@ from serve.problems import METHODS, TokenMissing, add_problem_answers
 from serve.routes import (
     control_routes,
     erasing_routes,
+    export_routes,
     health_routes,
     library_routes,
     page_routes,
@@ -88,6 +89,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
         training_routes,
         control_routes,
         erasing_routes,
+        export_routes,
         progress_routes,
         promise_routes,
         library_routes,

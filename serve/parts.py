@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ Raises UnreachableImage or UnreadableImage.
 """
 
 PREVIEWS_AT_ONCE = 2
+EXPORTS_AT_ONCE = 2
+"""Each holds a connection to the database as long as its client reads."""
 
 Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
 
@@ -65,8 +68,9 @@ class AppParts:
     PackNotFound. Both may block, so they are called in a thread. `dashboard_url` is the address of
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
     `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
-    are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
-    this machine keep decoded photos. `main_bar` is what the page's main bar shows.
+    are made at once, and `exporting` how many exports. `suggestions` are the lists of this replica.
+    `data_dir` is where sessions on this machine keep decoded photos. `main_bar` is what the page's
+    main bar shows.
     """
 
     engine: Engine
@@ -84,6 +88,9 @@ class AppParts:
     make_preview: MakePreview = make_preview
     previewing: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(PREVIEWS_AT_ONCE)
+    )
+    exporting: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(EXPORTS_AT_ONCE)
     )
     suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None

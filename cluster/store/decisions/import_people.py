@@ -126,11 +126,9 @@ def choose_people(db: Session, *, now: datetime, adds_faceless: bool) -> Choice:
     given yet. A person who has another name here is left.
     """
     here = {row.id: HerePerson(*row) for row in db.execute(_HERE)}
-    choice = Choice(here)
-    for one in here.values():
-        if one.name_key is not None:
-            choice.by_name[one.pack, one.name_key] = one.id
-    people = {row.number: row for row in db.execute(_PEOPLE).all()}
+    named = {(one.pack, one.name_key): one.id for one in here.values() if one.name_key is not None}
+    choice = Choice(here, by_name=named)
+    people: dict[int, Any] = {row.number: row for row in db.execute(_PEOPLE).all()}
     votes = _list_votes(db)
     open_ones = {key for key in votes if not choice.set_known(people[key[0]], key[1])}
     open_ones -= _choose_by_votes(choice, people, votes, open_ones)

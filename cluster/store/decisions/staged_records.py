@@ -122,8 +122,8 @@ def stage_records(db: Session, records: Iterable[Exported | Staged]) -> None:
             else:
                 rows = [to_row(one) for one in batch]
             table.append(db, rows)
-            if kind is ExportedPhoto:
-                FILES.append(db, (row for one in batch for row in _file_rows(one)))
+            photos = (one for one in batch if isinstance(one, ExportedPhoto))
+            FILES.append(db, (row for photo in photos for row in _file_rows(photo)))
 
 
 def analyze_staged(db: Session) -> None:
