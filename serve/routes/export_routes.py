@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from cluster.store.decisions.decision_writing import begin_export, yield_blocks
 from serve.answers import Answers, problems
@@ -27,9 +29,22 @@ _ANSWERS: Answers = {
 
 
 class JsonStream(StreamingResponse):
-    """A JSON document that is sent while it is made."""
+    """A JSON document that is sent while it is made, until its client has gone at the latest."""
 
     media_type = "application/json"
+
+    def __init__(self, blocks: Generator[bytes, None, object], *, headers: dict[str, str]) -> None:
+        """Make the first block, so that an unreachable database is an answer of its own."""
+        self.blocks = blocks
+        super().__init__(itertools.chain([next(blocks)], blocks), headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the document, and then end the transaction that it is read in."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # In a thread, because it asks the database. A cancelled task cannot wait for it.
+            asyncio.get_running_loop().run_in_executor(None, self.blocks.close)
 
 
 @router.get("/export", response_class=JsonStream, responses=_ANSWERS)
@@ -46,14 +61,12 @@ def export_decisions(
     """
     if not parts.exporting.acquire(blocking=False):
         raise ExportBusy("Other exports are being made.")
-    blocks = _yield_export(parts, pack)
-    first = next(blocks)  # Here, a database that is unreachable is still an answer of its own.
     name = f"headcount-{parts.now():%Y-%m-%d}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return JsonStream(itertools.chain([first], blocks), headers=headers)
+    return JsonStream(_yield_export(parts, pack), headers=headers)
 
 
-def _yield_export(parts: AppParts, pack: str | None) -> Iterator[bytes]:
+def _yield_export(parts: AppParts, pack: str | None) -> Generator[bytes, None, None]:
     """Yield the export; its end, however it comes about, makes room for another."""
     try:
         with begin_export(parts.engine) as db:

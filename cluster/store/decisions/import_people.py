@@ -56,6 +56,7 @@ _HERE = text(
     ) f ON f.person_id = p.id
     """
 )
+_PACKS = text("SELECT pack FROM detection GROUP BY pack ORDER BY count(*) DESC, pack")
 _CREATE = text(
     """
     INSERT INTO person (pack, created_at, updated_at)
@@ -137,7 +138,7 @@ def choose_people(db: Session, *, now: datetime, adds_faceless: bool) -> Choice:
     for one in people.values():
         choice.set_known(one, one.pack)
     if adds_faceless:
-        wanted += _list_faceless(choice, people)
+        wanted += _list_faceless(db, choice, people)
     _create(db, choice, people, wanted, now=now)
     rows = ((number, pack, target) for (number, pack), target in choice.targets.items())
     TARGETS.fill(db, rows)
@@ -230,11 +231,18 @@ def _count(votes: Iterable[Vote]) -> int:
     return sum(vote.faces for vote in votes)
 
 
-def _list_faceless(choice: Choice, people: Mapping[int, Any]) -> list[tuple[int, str]]:
-    """Return the named people without a face who are not here yet."""
-    faceless = [one for one in people.values() if not one.has_faces and one.name_key is not None]
-    keys = [(one.number, one.pack) for one in faceless]
-    return [key for key in keys if key not in choice.targets]
+def _list_faceless(db: Session, choice: Choice, people: Mapping[int, Any]) -> list[tuple[int, str]]:
+    """Return the named people without a face who are not here yet, each with a pack.
+
+    Where nothing was found with their own pack, it is the one that most photos were searched with.
+    """
+    packs = list(db.execute(_PACKS).scalars())
+    keys = [
+        (one.number, one.pack if one.pack in packs or not packs else packs[0])
+        for one in people.values()
+        if not one.has_faces and one.name_key is not None
+    ]
+    return [key for key in keys if not choice.set_known(people[key[0]], key[1])]
 
 
 def _create(
