@@ -33,10 +33,18 @@ class JsonStream(StreamingResponse):
 
     media_type = "application/json"
 
-    def __init__(self, blocks: Generator[bytes, None, object], *, headers: dict[str, str]) -> None:
+    # FastAPI documents the status that is the default here.
+    def __init__(
+        self,
+        blocks: Generator[bytes, None, object],
+        *,
+        headers: dict[str, str],
+        status_code: int = 200,
+    ) -> None:
         """Make the first block, so that an unreachable database is an answer of its own."""
         self.blocks = blocks
-        super().__init__(itertools.chain([next(blocks)], blocks), headers=headers)
+        content = itertools.chain([next(blocks)], blocks)
+        super().__init__(content, status_code=status_code, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the document, and then end the transaction that it is read in."""
