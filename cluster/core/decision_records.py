@@ -113,7 +113,13 @@ Exported = ExportedPhoto | ExportedPerson | ExportedFace | ExportedErasure | Exp
 def _to_text(record: Record) -> str:
     """Return a record as JSON that can be stored. Raises ValueError."""
     text = json.dumps(record, ensure_ascii=False, allow_nan=False)
-    if "\\u0000" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        is_storable = False
+    else:
+        is_storable = "\\u0000" not in text
+    if not is_storable:
         raise ValueError("the record holds characters that cannot be stored")
     return text
 

@@ -200,6 +200,7 @@ def _place(db: Session, *, now: datetime, adds_faceless: bool) -> ImportReport:
     people, covers = give_attributes(db, now=now)
     answers = add_answers(db)
     leave_unmatched(db)
+    db.execute(text("ANALYZE import_left"))
     left = tuple(
         LeftCount(DecisionKind(kind), LeftReason(reason), count)
         for kind, reason, count in db.execute(_COUNT_LEFT)

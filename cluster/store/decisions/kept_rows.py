@@ -190,6 +190,7 @@ def is_waiting(db: Session) -> bool:
 def settle_kept(db: Session, staged: KeptRecords) -> None:
     """Delete the staged decisions that were placed, and note why the others were not."""
     KEPT.fill(db, staged.rows)
+    db.execute(text(f"ANALYZE {KEPT.name}"))
     db.execute(_DELETE)
     db.execute(_UPDATE)
     people = ((*key, one.person.id) for key, one in staged.people.items())
