@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,6 +50,8 @@ Raises UnreachableImage or UnreadableImage.
 """
 
 PREVIEWS_AT_ONCE, LOOKS_AT_ONCE = 2, 2
+EXPORTS_AT_ONCE = 2
+"""Each holds a connection to the database as long as its client reads."""
 
 Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
 
@@ -77,9 +80,9 @@ class AppParts:
     `search_max_bytes`. `time_photos` times photos of a library before a session, and returns
     None when it cannot; `looking` limits how many libraries are listed at once. `make_preview`
     opens a photo of the library, `make_poster` a film; `previewing` limits how many are made at
-    once. `suggestions` are the lists of this replica. `data_dir` is where sessions on this machine
-    keep decoded photos. `main_bar` is what the page's main bar shows. `channels` are the names of
-    those that are told of the end of a session.
+    once, and `exporting` how many exports. `suggestions` are the lists of this replica. `data_dir`
+    is where sessions on this machine keep decoded photos. `main_bar` is what the page's main bar
+    shows. `channels` are the names of those that are told of the end of a session.
     """
 
     engine: Engine
@@ -100,6 +103,9 @@ class AppParts:
     make_poster: MakePreview = make_poster
     previewing: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(PREVIEWS_AT_ONCE)
+    )
+    exporting: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(EXPORTS_AT_ONCE)
     )
     suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None

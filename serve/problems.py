@@ -4,6 +4,7 @@ HeadcountError
 ├── LiveViewUnavailable        the ProgressActor does not answer
 ├── UnsupportedBody            the content type of a request is not accepted by its route
 ├── SearchUnavailable          no actor can search a photo for faces now
+├── ExportBusy                 as many exports are being made as may be at a time
 ├── JobNotSubmitted            the Ray cluster did not accept a job
 ├── TokenMissing               an /api route was called without the right bearer token
 ├── RangeNotSatisfiable        a film has no byte of the range that was asked for
@@ -69,6 +70,10 @@ class UnsupportedBody(HeadcountError):
 
 class SearchUnavailable(HeadcountError):
     """No actor can search a photo for faces now."""
+
+
+class ExportBusy(HeadcountError):
+    """As many exports are being made as may be at a time."""
 
 
 class TokenMissing(HeadcountError):
@@ -143,6 +148,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     SearchUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "search-unavailable", "Search unavailable"
     ),
+    ExportBusy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "export-busy", "Other exports first"),
     LiveViewUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view unavailable"
     ),

@@ -39,6 +39,7 @@ from cluster.numerics.tiled_tree import LocalWorkers, Workers, span_vectors
 from cluster.priority import work_in_background
 from cluster.store.database.engine import Engine, begin, worker_engine
 from cluster.store.database.retries import RetryPolicy, Waited
+from cluster.store.decisions.importing import place_kept
 from cluster.store.people.apart import ToldApart, load_apart
 from cluster.store.people.births import release_before_birth
 from cluster.store.people.face_vectors import FaceVectors, load_moments, load_vectors
@@ -195,6 +196,7 @@ class Loaded:
 
 def _load(engine: Engine, waited_s: Waited, *, pack: str) -> Loaded:
     with begin(engine) as db:
+        place_kept(db, now=datetime.now(UTC))
         newest = find_newest_person(db)
         carry_decisions(db, pack=pack, now=datetime.now(UTC))
         carried = list_people_after(db, newest, pack=pack)
