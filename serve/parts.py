@@ -11,6 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Path, Request
 
+from cluster.core.backups import BackupPolicy
 from cluster.core.faces import PhotoFaces
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
@@ -67,6 +68,7 @@ class AppParts:
     `search_max_bytes`. `make_preview` opens a photo of the library; `previewing` limits how many
     are made at once. `suggestions` are the lists of this replica. `data_dir` is where sessions on
     this machine keep decoded photos. `main_bar` is what the page's main bar shows.
+    `backups` says where backups are; without it, there are none.
     """
 
     engine: Engine
@@ -89,6 +91,7 @@ class AppParts:
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     main_bar: Literal["work", "time"] = "work"
+    backups: BackupPolicy | None = None
     now: Callable[[], datetime] = utc_now
 
     @property
