@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.core.backups import BackupKind, BackupReason
-from cluster.core.paths import is_url
+from cluster.core.paths import is_url, path_of_file_url
 from cluster.settings import Settings, backup_policy, load_settings
 from cluster.store.backups.backup_folders import StoredBackup, list_backups
 from cluster.store.backups.routine import back_up, back_up_if_due, back_up_to_url, want
@@ -88,7 +88,7 @@ def make(
         return back_up_to_url(engine, policy, wanted, options.to)
     if options.to is not None:
         # Nothing is deleted in a folder that is not Headcount's own.
-        folder = Path(options.to).expanduser().absolute()
+        folder = Path(path_of_file_url(options.to)).expanduser().absolute()
         wanted = replace(wanted, folder=folder, keep=sys.maxsize)
     made = back_up(engine, policy, wanted)
     return made, str(made.file)

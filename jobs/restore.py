@@ -1,9 +1,9 @@
 """`python -m jobs.restore FILE`: put a backup in the place of the library.
 
-Without FILE, the backups are listed. FILE may be a URL. The command says what will change, and asks.
-It first makes a backup of everything there is; `--undo` restores that one. If anything stops the
-command, the library is as it was. Exit codes: 0 restored, 1 not now or failed, 2 bad arguments, no
-backup, or not confirmed.
+Without FILE, the backups are listed. FILE may be a URL. The command says what will change, and
+asks. It first makes a backup of everything there is; `--undo` restores that one. If anything stops
+the command, the library is as it was. Exit codes: 0 restored, 1 not now or failed, 2 bad arguments,
+no backup, or not confirmed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from cluster.core.backups import BackupPolicy, BackupReason
 from cluster.core.errors import BadBackup
-from cluster.core.paths import is_url
+from cluster.core.paths import is_url, path_of_file_url
 from cluster.settings import backup_policy, load_settings
 from cluster.store.backups.backup_folders import (
     list_backups,
@@ -91,7 +91,7 @@ def chosen(options: argparse.Namespace, policy: BackupPolicy) -> Iterator[Path]:
             fetch_backup(options.file, copy)
             yield copy
     else:
-        yield Path(options.file).expanduser().absolute()
+        yield Path(path_of_file_url(options.file)).expanduser().absolute()
 
 
 def find_before_restore(folder: Path) -> Path:

@@ -16,6 +16,26 @@ interface AnsweredBody {
   changeId: number;
 }
 
+interface BackupBody {
+  name: string;
+  kind: BackupKind;
+  reason: BackupReason;
+  madeAt: string;
+  bytes: number;
+  totals: TotalsBody;
+}
+
+type BackupKind = "decisions" | "everything";
+
+type BackupReason = "asked" | "due" | "before-upgrade" | "before-restore";
+
+interface BackupsBody {
+  folder: string | null;
+  backups: BackupBody[];
+  isAtWork: boolean;
+  trouble: string | null;
+}
+
 interface BesideBody {
   personId: number;
   name: string | null;
@@ -56,6 +76,12 @@ interface CompanionBody {
   name: string | null;
   photoCount: number;
   coverUrl: string | null;
+}
+
+interface ComparisonBody {
+  now: TotalsBody;
+  then: TotalsBody;
+  isSame: boolean;
 }
 
 interface ConfirmedBody {
@@ -391,6 +417,10 @@ interface PromisesBody {
   promises: PromiseBody[];
 }
 
+interface RestoredBody {
+  kept: BackupBody | null;
+}
+
 type Scope = "session" | "training" | "face_detection" | "clustering";
 
 interface SearchBody {
@@ -477,6 +507,13 @@ interface SuggestionsBody {
   total: number;
   isPreparing: boolean;
   pack: string;
+}
+
+interface TotalsBody {
+  photos: number;
+  faces: number;
+  people: number;
+  named: number;
 }
 
 interface UnconfirmedBody {

@@ -29,8 +29,9 @@ def wanted(folder: Path, *, hours: float = 0.0, keep: int = 14) -> Wanted:
 
 def name_somebody(engine: Engine, name: str) -> None:
     with begin(engine) as db:
-        statement = "UPDATE person SET name = :name, name_key = :name WHERE id = (SELECT min(id) FROM person)"
-        db.execute(text(statement), {"name": name})
+        first = db.execute(text("SELECT min(id) FROM person")).scalar_one()
+        values = {"name": name, "id": first}
+        db.execute(text("UPDATE person SET name = :name, name_key = :name WHERE id = :id"), values)
 
 
 def names(engine: Engine) -> list[str]:

@@ -33,7 +33,12 @@ from cluster.store.backups.backup_folders import (
 from cluster.store.backups.backup_room import check_room
 from cluster.store.backups.deeds import count_totals, digest_deeds
 from cluster.store.backups.proving import check_equal, load_tables
-from cluster.store.backups.scratch_databases import Server, hold_server, scratch_database
+from cluster.store.backups.scratch_databases import (
+    WAIT_S,
+    Server,
+    hold_server,
+    scratch_database,
+)
 from cluster.store.backups.table_copies import (
     Shape,
     copy_out,
@@ -47,13 +52,17 @@ from cluster.store.database.schema import create_schema, find_revision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The backup to make: its kind, why, and how many of each kind the folder keeps."""
+    """The backup to make: its kind, why, and how many of each kind the folder keeps.
+
+    `wait_s` is how long to wait while another process makes a backup or restores one.
+    """
 
     folder: Path
     kind: BackupKind
     reason: BackupReason
     now: datetime
     keep: int
+    wait_s: float = WAIT_S
 
 
 def make_backup(engine: Engine, wanted: Wanted) -> StoredBackup:
@@ -61,7 +70,7 @@ def make_backup(engine: Engine, wanted: Wanted) -> StoredBackup:
 
     Raises BackupBusy, or BackupFailed with the cause; earlier backups stay as they were.
     """
-    with told_as_failed(wanted.folder), hold_server(engine) as server:
+    with told_as_failed(wanted.folder), hold_server(engine, wait_s=wanted.wait_s) as server:
         return make_held(engine, server, wanted)
 
 

@@ -64,7 +64,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restore that took place; `before` is the backup of what was there, None if that was empty."""
+    """A restore that took place; `before` is the backup of what was there, if it was not empty."""
 
     comparison: Comparison
     before: StoredBackup | None
@@ -92,7 +92,7 @@ def restore_backup(
     BadBackup, SessionBusy while a session runs, or BackupFailed; then nothing has changed.
     """
     before = replace(wanted, kind=BackupKind.EVERYTHING, reason=BackupReason.BEFORE_RESTORE)
-    with open_backup(file) as backup, hold_server(engine) as server:
+    with open_backup(file) as backup, hold_server(engine, wait_s=wanted.wait_s) as server:
         _check(engine, server, backup)
         comparison = _compare(engine, backup.manifest)
         kept = None

@@ -31,7 +31,7 @@ from cluster.store.backups.backup_folders import (
 from cluster.store.backups.deeds import digest_deeds
 from cluster.store.backups.making import Wanted, make_backup, make_held, told_as_failed
 from cluster.store.backups.remote_backups import send_backup
-from cluster.store.backups.scratch_databases import hold_server, is_backup_at_work
+from cluster.store.backups.scratch_databases import WAIT_S, hold_server, is_backup_at_work
 from cluster.store.backups.table_copies import reading
 
 OVERDUE_AFTER = 2.0
@@ -61,9 +61,18 @@ class BackupState:
         return None
 
 
-def want(policy: BackupPolicy, *, reason: BackupReason, now: datetime) -> Wanted:
+def want(
+    policy: BackupPolicy, *, reason: BackupReason, now: datetime, wait_s: float = WAIT_S
+) -> Wanted:
     """Return the backup that a policy asks for."""
-    return Wanted(folder=policy.folder, kind=policy.kind, reason=reason, now=now, keep=policy.keep)
+    return Wanted(
+        folder=policy.folder,
+        kind=policy.kind,
+        reason=reason,
+        now=now,
+        keep=policy.keep,
+        wait_s=wait_s,
+    )
 
 
 def back_up(engine: Engine, policy: BackupPolicy, wanted: Wanted) -> StoredBackup:
@@ -84,7 +93,7 @@ def back_up_to_url(
     with (
         recorded(policy, wanted) as say_where,
         told_as_failed(policy.folder),
-        hold_server(engine) as server,
+        hold_server(engine, wait_s=wanted.wait_s) as server,
         partial_folder(open_folder(policy.folder)) as folder,
     ):
         made = make_held(engine, server, replace(wanted, folder=folder))
