@@ -141,8 +141,12 @@ def told_as_failed(folder: Path) -> Iterator[None]:
     except BackupFailed:
         raise
     except (HeadcountError, OSError, psycopg.Error, DBAPIError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        reason = str(cause).strip().partition("\n")[0].removesuffix(".")
         raise BackupFailed(
-            f"No backup was made in {folder}: {reason}. Earlier backups are as they were."
+            f"No backup was made in {folder}: {say_cause(error)}. Earlier backups are as they were."
         ) from error
+
+
+def say_cause(error: Exception) -> str:
+    """Return the first line of an error, without the statement that it came from."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(cause).strip().partition("\n")[0].removesuffix(".")

@@ -6,18 +6,21 @@ Until that one step, the old database is as it was; after it, everything is as i
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from cluster.core.backups import BackupKind, BackupReason, Manifest, Totals
-from cluster.core.errors import BackupFailed, BadBackup
+from cluster.core.errors import BackupFailed, BadBackup, HeadcountError, SessionBusy
 from cluster.store.backups.backup_archives import BackupFile, open_backup
 from cluster.store.backups.backup_folders import StoredBackup
 from cluster.store.backups.backup_room import check_room
 from cluster.store.backups.deeds import count_totals, digest_deeds
-from cluster.store.backups.making import Wanted, make_held, told_as_failed
+from cluster.store.backups.making import Wanted, make_held, say_cause
 from cluster.store.backups.proving import check_equal, check_revision, load_tables
 from cluster.store.backups.scratch_databases import (
     Server,
@@ -100,8 +103,9 @@ def restore_backup(
             note("keeping the state before it")
             kept = make_held(engine, server, before)
         note("restoring into a new database")
-        with told_as_failed(wanted.folder):
-            _replace(engine, server, backup, note=note)
+        _replace(engine, server, backup, note=note)
+        with suppress(psycopg.Error):  # What is left is dropped by the next backup.
+            drop_leftovers(server)
     return Restored(comparison, kept)
 
 
@@ -124,18 +128,24 @@ def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
 def _replace(
     engine: Engine, server: Server, backup: BackupFile, *, note: Callable[[str], None]
 ) -> None:
-    with scratch_database(server) as scratch:
-        create_schema(scratch, backup.manifest.revision)
-        load_tables(backup, scratch)
-        note("comparing it with the backup")
-        check_equal(scratch, backup.manifest, name=backup.name)
-        upgrade_schema(scratch)
-        _go_on_counting(engine, scratch)
-        scratch.dispose()
-        engine.dispose()
-        switch_databases(server, scratch.url.database or "")
-        engine.dispose()
-        drop_leftovers(server)
+    try:
+        with scratch_database(server) as scratch:
+            create_schema(scratch, backup.manifest.revision)
+            load_tables(backup, scratch)
+            note("comparing it with the backup")
+            check_equal(scratch, backup.manifest, name=backup.name)
+            upgrade_schema(scratch)
+            _go_on_counting(engine, scratch)
+            scratch.dispose()
+            engine.dispose()
+            switch_databases(server, scratch.url.database or "")
+            engine.dispose()
+    except (BackupFailed, BadBackup, SessionBusy):
+        raise
+    except (HeadcountError, OSError, psycopg.Error, DBAPIError) as error:
+        raise BackupFailed(
+            f"The backup was not restored: {say_cause(error)}. The library is as it was."
+        ) from error
 
 
 def _go_on_counting(engine: Engine, scratch: Engine) -> None:

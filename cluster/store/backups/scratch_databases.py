@@ -199,6 +199,11 @@ def switch_databases(server: Server, fresh: str) -> None:
             return
         except psycopg.errors.ObjectInUse:
             continue
+        except psycopg.OperationalError as error:
+            raise BackupFailed(
+                f"PostgreSQL went away while the backup took the library's place: {error}. The "
+                "library is as it was, or as in the backup: look which."
+            ) from error
     raise BackupFailed(
         f"The database {server.name} is in use by programs that do not let go of it. Nothing was "
         "changed. End them, and try again."
