@@ -24,12 +24,20 @@ class Staging:
 
     def fill(self, db: Session, rows: Iterable[Sequence[Any]]) -> None:
         """Fill the table with exactly these rows, until the transaction ends."""
-        cursor = driver_connection(db).cursor()
+        self.clear(db)
+        self.append(db, rows)
+
+    def clear(self, db: Session) -> None:
+        """Create the table unless this connection has it, and remove all rows."""
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns)
-        cursor.execute(
+        driver_connection(db).execute(
             f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({columns}) ON COMMIT DELETE ROWS;"
             f"DELETE FROM {self.name}".encode()
         )
+
+    def append(self, db: Session, rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows to the table, which `clear` has created."""
+        cursor = driver_connection(db).cursor()
         with cursor.copy(f"COPY {self.name} FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.set_types([kind for _, kind in self.columns])
             for row in rows:
