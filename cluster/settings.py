@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     backups_enabled: bool = True
     backup_dir: ExpandedPath | None = None
-    backup_kind: Literal["decisions", "everything"] = "everything"
+    backup_kind: Literal["decisions", "everything"] = "decisions"
     backup_every_hours: float = Field(24.0, ge=0)
     backup_keep: int = Field(14, ge=1)
 

@@ -1,5 +1,6 @@
-"""`python -m jobs.restore FILE`: put a backup in the place of the library.
+"""`python -m jobs.restore FILE`: restore a backup.
 
+A backup of everything takes the place of the library; decisions are added to the library as it is.
 Without FILE, the backups are listed. FILE may be a URL. The command says what will change, and
 asks. It first makes a backup of everything there is; `--undo` restores that one. If anything stops
 the command, the library is as it was. Exit codes: 0 restored, 1 not now or failed, 2 bad arguments,
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cluster.core.backups import BackupPolicy, BackupReason
+from cluster.core.backups import BackupKind, BackupPolicy, BackupReason
 from cluster.core.errors import BadBackup
 from cluster.core.paths import is_url, path_of_file_url
 from cluster.settings import backup_policy, load_settings
@@ -108,7 +109,9 @@ def describe(comparison: Comparison) -> str:
     when = comparison.manifest.made_at.astimezone().strftime("%Y-%m-%d %H:%M")
     lines = [f"{'':<10}{'now':>12}{when:>20}"]
     lines += [f"{name:<10}{now[name]:>12,}{then[name]:>20,}" for name in then]
-    if comparison.is_same:
+    if comparison.manifest.kind is BackupKind.DECISIONS:
+        lines.append("The decisions are added to the library. What people decided here stays.")
+    elif comparison.is_same:
         lines.append("People did nothing since the backup was made.")
     else:
         lines.append("What people did since then will be undone, erasing included.")
@@ -118,23 +121,27 @@ def describe(comparison: Comparison) -> str:
 def is_confirmed() -> bool:
     """Ask for confirmation; without a terminal, the answer is no."""
     try:
-        return input("Put the backup in the place of the library? Type yes: ").strip() == "yes"
+        return input("Restore the backup? Type yes: ").strip() == "yes"
     except EOFError:
         return False
 
 
 def describe_done(restored: Restored) -> str:
     """Return lines about a restore that took place."""
-    if restored.before is None:
-        return "Restored."
-    return f"Restored. What was there before is kept: {restored.before.file}"
+    says = "Restored."
+    if restored.left:
+        says += f" {restored.left:,} decisions wait until their photo or face turns up."
+    if restored.before is not None:
+        says += f" What was there before is kept: {restored.before.file}"
+    return says
 
 
 def as_values(restored: Restored) -> dict[str, Any]:
     """Return a restore as plain values for JSON."""
     return {
         "before": asdict(restored.comparison.now),
-        "after": asdict(restored.comparison.manifest.totals),
+        "backup": asdict(restored.comparison.manifest.totals),
+        "left": restored.left,
         "kept": None if restored.before is None else str(restored.before.file),
     }
 

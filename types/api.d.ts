@@ -419,6 +419,7 @@ interface PromisesBody {
 
 interface RestoredBody {
   kept: BackupBody | null;
+  left: number;
 }
 
 type Scope = "session" | "training" | "face_detection" | "clustering";

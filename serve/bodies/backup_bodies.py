@@ -92,12 +92,17 @@ class ComparisonBody(Body):
 
 
 class RestoredBody(Body):
-    """A restore that took place. `kept` is the backup of what was there before, null if nothing."""
+    """A restore that took place. `kept` is the backup of what was there before, null if nothing.
+
+    `left` decisions wait until their photo or face turns up.
+    """
 
     kept: BackupBody | None
+    left: int
 
     @classmethod
     def from_restored(cls, restored: Restored) -> RestoredBody:
         """Return the body of a restore."""
         before = restored.before
-        return cls(kept=None if before is None else BackupBody.from_backup(before))
+        kept = None if before is None else BackupBody.from_backup(before)
+        return cls(kept=kept, left=restored.left)

@@ -65,8 +65,9 @@ def compare(name: str, parts: Parts) -> ComparisonBody:
     responses=changes(NotFound, BadBackup, SessionBusy, BackupBusy, BackupFailed),
 )
 async def restore(name: str, parts: Parts) -> RestoredBody:
-    """Put a backup in the place of the library; the answer comes when that is done.
+    """Restore a backup; the answer comes when that is done.
 
+    A backup of everything takes the place of the library. Decisions are added to it.
     A backup of everything there is now is made first. A session that runs is 409: pause it first.
     Meanwhile other requests may be answered with 503. Whatever goes wrong, the library is as it was
     or as in the backup.

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from cluster.core.backups import Manifest, TableCopy
 from cluster.core.errors import BadBackup
@@ -91,9 +91,15 @@ class BackupFile:
 
     def read_member(self, name: str) -> Iterator[bytes]:
         """Yield the content of a member, piece by piece."""
-        with told_as_bad(self.name), self._archive.open(name) as opened:
-            while piece := opened.read(PIECE_BYTES):
+        with self.opened(name) as member:
+            while piece := member.read(PIECE_BYTES):
                 yield piece
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a member to read it; an error in the block that comes from the file is told so."""
+        with told_as_bad(self.name), self._archive.open(name) as member:
+            yield member
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from cluster.core.backups import BackupKind, BackupReason, Manifest, TableCopy
+from cluster.core.backups import BackupKind, BackupReason, Manifest, TableCopy, Totals
 from cluster.core.errors import BackupFailed, HeadcountError
 from cluster.store.backups.backup_archives import (
     STORED,
@@ -31,6 +31,11 @@ from cluster.store.backups.backup_folders import (
     partial_file,
 )
 from cluster.store.backups.backup_room import check_room
+from cluster.store.backups.decision_copies import (
+    add_decisions,
+    check_decisions,
+    copy_bare_library,
+)
 from cluster.store.backups.deeds import count_totals, digest_deeds
 from cluster.store.backups.proving import check_equal, load_tables
 from cluster.store.backups.scratch_databases import (
@@ -47,7 +52,9 @@ from cluster.store.backups.table_copies import (
     read_sequences,
     reading,
 )
+from cluster.store.database.copying import driver_connection
 from cluster.store.database.schema import create_schema, find_revision
+from cluster.store.decisions.decision_writing import begin_export
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,41 +97,66 @@ def _write_and_prove(engine: Engine, server: Server, file: Path, wanted: Wanted)
         raise BackupFailed("There is nothing to keep: the database has no tables yet.")
     with scratch_database(server) as scratch:
         create_schema(scratch, revision)
-        with reading(scratch) as connection:
-            shapes, sequences = list_tables(connection), list_sequences(connection)
-        manifest = _write(engine, file, shapes, sequences, revision=revision, wanted=wanted)
-        with open_backup(file) as backup:
-            load_tables(backup, scratch)
-        check_equal(scratch, manifest, name=str(wanted.folder))
-    return manifest
+        if wanted.kind is BackupKind.DECISIONS:
+            return _keep_decisions(engine, scratch, file, _head(wanted, revision))
+        return _keep_everything(engine, scratch, file, _head(wanted, revision))
 
 
-def _write(
-    engine: Engine,
-    file: Path,
-    shapes: list[Shape],
-    sequences: list[str],
-    *,
-    revision: str,
-    wanted: Wanted,
-) -> Manifest:
-    with (
-        create_private(file) as opened,
-        zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED) as archive,
-        reading(engine) as connection,
-    ):
-        manifest = Manifest(
-            kind=wanted.kind,
-            reason=wanted.reason,
-            made_at=wanted.now,
-            revision=revision,
+def _head(wanted: Wanted, revision: str) -> Manifest:
+    """Return a manifest without content."""
+    return Manifest(
+        kind=wanted.kind,
+        reason=wanted.reason,
+        made_at=wanted.now,
+        revision=revision,
+        deeds="",
+        totals=Totals(),
+    )
+
+
+def _keep_everything(engine: Engine, scratch: Engine, file: Path, head: Manifest) -> Manifest:
+    with reading(scratch) as connection:
+        shapes, sequences = list_tables(connection), list_sequences(connection)
+    with _new_archive(file) as archive, reading(engine) as connection:
+        manifest = replace(
+            head,
             deeds=digest_deeds(connection),
             totals=count_totals(connection),
             tables={shape.name: _add_table(archive, connection, shape) for shape in shapes},
             sequences=read_sequences(connection, sequences),
         )
         add_manifest(archive, manifest)
+    with open_backup(file) as backup:
+        load_tables(backup, scratch)
+        check_equal(scratch, manifest, name=backup.name)
     return manifest
+
+
+def _keep_decisions(engine: Engine, scratch: Engine, file: Path, head: Manifest) -> Manifest:
+    with _new_archive(file) as archive, begin_export(engine) as db:
+        connection = driver_connection(db)
+        digest, tables = add_decisions(db, archive, now=head.made_at)
+        manifest = replace(
+            head,
+            deeds=digest_deeds(connection),
+            totals=count_totals(connection),
+            tables=tables,
+            digest=digest,
+        )
+        add_manifest(archive, manifest)
+        copy_bare_library(db, scratch)
+    with open_backup(file) as backup:
+        check_decisions(backup, scratch, now=head.made_at)
+    return manifest
+
+
+@contextmanager
+def _new_archive(file: Path) -> Iterator[zipfile.ZipFile]:
+    with (
+        create_private(file) as opened,
+        zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        yield archive
 
 
 def _add_table(archive: zipfile.ZipFile, connection: psycopg.Connection, shape: Shape) -> TableCopy:

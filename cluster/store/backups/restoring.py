@@ -1,6 +1,8 @@
-"""Restores a backup of all tables: into a new database, which then takes the place of the old one.
+"""Restores a backup.
 
-Until that one step, the old database is as it was; after it, everything is as in the backup.
+A backup of everything goes into a new database, which then takes the place of the old one. Until
+that one step, the old database is as it was; after it, everything is as in the backup. A backup of
+decisions is added to the library as it is, in one transaction; what people decided there wins.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -15,10 +18,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from cluster.core.backups import BackupKind, BackupReason, Manifest, Totals
-from cluster.core.errors import BackupFailed, BadBackup, HeadcountError, SessionBusy
+from cluster.core.errors import BackupFailed, BadBackup, BadExport, HeadcountError, SessionBusy
 from cluster.store.backups.backup_archives import BackupFile, open_backup
 from cluster.store.backups.backup_folders import StoredBackup
 from cluster.store.backups.backup_room import check_room
+from cluster.store.backups.decision_copies import give_decisions
 from cluster.store.backups.deeds import count_totals, digest_deeds
 from cluster.store.backups.making import Wanted, make_held, say_cause
 from cluster.store.backups.proving import check_equal, check_revision, load_tables
@@ -39,6 +43,7 @@ from cluster.store.backups.table_copies import (
 )
 from cluster.store.database.schema import create_schema, find_revision, upgrade_schema
 from cluster.store.database.tables import Table
+from cluster.store.decisions.importing import ImportReport
 
 _STRANGERS = """
     SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -67,10 +72,19 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restore that took place; `before` is the backup of what was there, if it was not empty."""
+    """A restore that took place; `before` is the backup of what was there, if it was not empty.
+
+    `report` says what became of decisions; None for a backup of everything.
+    """
 
     comparison: Comparison
     before: StoredBackup | None
+    report: ImportReport | None = None
+
+    @property
+    def left(self) -> int:
+        """How many decisions wait until their photo or face turns up."""
+        return 0 if self.report is None else sum(one.count for one in self.report.left)
 
 
 def compare_backup(engine: Engine, file: Path) -> Comparison:
@@ -102,6 +116,9 @@ def restore_backup(
         if find_revision(engine) is not None and comparison.now != Totals():
             note("keeping the state before it")
             kept = make_held(engine, server, before)
+        if backup.manifest.kind is BackupKind.DECISIONS:
+            note("adding the decisions to the library")
+            return Restored(comparison, kept, _add(engine, backup, now=wanted.now))
         note("restoring into a new database")
         _replace(engine, server, backup, note=note)
         with suppress(psycopg.Error):  # What is left is dropped by the next backup.
@@ -112,9 +129,9 @@ def restore_backup(
 def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
     """Raise an error for what can be known before anything is written."""
     check_revision(backup)
-    if backup.manifest.kind is not BackupKind.EVERYTHING:
-        raise BadBackup(backup.name, "it holds decisions only.")
     check_no_session_runs(server)
+    if backup.manifest.kind is BackupKind.DECISIONS:
+        return
     with reading(engine) as connection:
         strangers = [name for (name,) in connection.execute(_STRANGERS.encode(), [_OURS])]
     if strangers:
@@ -123,6 +140,14 @@ def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
             "Headcount's and would be lost. Set a database_url of its own for Headcount."
         )
     check_room(engine, None)
+
+
+def _add(engine: Engine, backup: BackupFile, *, now: datetime) -> ImportReport:
+    """Add the decisions to the library as it is. Raises BadBackup, and then nothing has changed."""
+    try:
+        return give_decisions(backup, engine, now=now)
+    except BadExport as error:
+        raise BadBackup(backup.name, f"{error}.") from error
 
 
 def _replace(

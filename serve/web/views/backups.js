@@ -60,7 +60,7 @@ export function backupSection(signal) {
 }
 
 const headRow = () => make("thead", {}, make("tr", {},
-  ...["Made", "What", "Photos", "People", "Size", "Go back"].map((name) => make("th", { scope: "col" }, name))));
+  ...["Made", "What", "Photos", "With a name", "Size", "Go back"].map((name) => make("th", { scope: "col" }, name))));
 
 /** @type {(backup: BackupBody, attempt: (control: HTMLButtonElement, work: () => Promise<void>) => void) => HTMLElement} */
 function row(backup, attempt) {
@@ -69,11 +69,11 @@ function row(backup, attempt) {
     { "aria-label": `Restore the backup of ${when}` });
   const why = REASONS[backup.reason];
   return make("tr", {},
-    make("th", { scope: "row" }, when),
-    make("td", {}, why ? `${KINDS[backup.kind]}, ${why}` : KINDS[backup.kind]),
-    make("td", {}, number(backup.totals.photos)),
-    make("td", {}, number(backup.totals.people)),
-    make("td", {}, size(backup.bytes)),
+    make("td", {}, when),
+    make("td", { "data-title": "What" }, why ? `${KINDS[backup.kind]}, ${why}` : KINDS[backup.kind]),
+    make("td", { class: "number", "data-title": "Photos" }, number(backup.totals.photos)),
+    make("td", { class: "number", "data-title": "With a name" }, number(backup.totals.named)),
+    make("td", { class: "when", "data-title": "Size" }, size(backup.bytes)),
     make("td", {}, restore));
 }
 
@@ -84,16 +84,19 @@ async function askRestore(backup) {
   const comparison = await getJson(`${path}/comparison`);
   if (!await confirmRestore(backup, comparison)) return;
   setNotice("The state before is kept, and the backup is being restored …");
-  await sendJson("POST", `${path}/restore`);
+  /** @type {RestoredBody} */
+  const { kept, left } = await sendJson("POST", `${path}/restore`);
   goTo("#/");
-  setNotice("Restored. What was there before is the newest backup.");
+  setNotice(["Restored.", left ? `${count(left, "decision")} wait until their photo or face turns up.` : "",
+    kept ? "What was there before is the newest backup." : ""].filter(Boolean).join(" "));
 }
 
 /** @type {(backup: BackupBody, comparison: ComparisonBody) => Promise<boolean>} */
 async function confirmRestore(backup, { now, then, isSame }) {
   /** @type {[string, keyof TotalsBody][]} */
   const lines = [["Photos", "photos"], ["Faces", "faces"], ["People", "people"], ["With a name", "named"]];
-  const said = isSame ? "Nobody named, moved or answered anything since then."
+  const said = backup.kind === "decisions" ? "These decisions are added to the library as it is. What people decided here stays."
+    : isSame ? "Nobody named, moved or answered anything since then."
     : "What people did since then is undone: names, moved faces, answers. Who was erased since then comes back.";
   return (await openDialog(`Go back to ${moment(backup.madeAt)}?`, (close) => make("div", {},
     make("p", {}, said),
