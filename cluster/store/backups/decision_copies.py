@@ -25,6 +25,7 @@ from cluster.store.backups.backup_archives import (
 )
 from cluster.store.backups.table_copies import (
     Shape,
+    analyse,
     copy_in,
     copy_out,
     list_tables,
@@ -94,6 +95,7 @@ def copy_bare_library(db: Db, scratch: Engine) -> None:
     with writing(scratch) as target, without_links(target):
         for table, instead in _BARE.items():
             _pipe(source, target, shapes[table], instead)
+        analyse(target)
 
 
 def _pipe(

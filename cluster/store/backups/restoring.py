@@ -35,6 +35,7 @@ from cluster.store.backups.scratch_databases import (
     switch_databases,
 )
 from cluster.store.backups.table_copies import (
+    analyse,
     list_sequences,
     raise_sequences,
     read_sequences,
@@ -174,8 +175,12 @@ def _replace(
 
 
 def _go_on_counting(engine: Engine, scratch: Engine) -> None:
-    """Give no id again that the old database gave: links and pages may still name it."""
+    """Give no id again that the old database gave: links and pages may still name it.
+
+    The server knows the rows then, as if the library had grown there.
+    """
     with reading(engine) as connection:
         last = read_sequences(connection, list_sequences(connection))
     with writing(scratch) as connection:
         raise_sequences(connection, last)
+        analyse(connection)

@@ -132,6 +132,11 @@ def without_links(connection: psycopg.Connection) -> Iterator[None]:
         connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
+def analyse(connection: psycopg.Connection) -> None:
+    """Let the server look at the rows, so that its plans fit them."""
+    connection.execute(b"ANALYZE")
+
+
 def list_sequences(connection: psycopg.Connection) -> list[str]:
     """Return the names of all sequences."""
     return [name for (name,) in connection.execute(_NAME_SEQUENCES.encode())]

@@ -13,7 +13,8 @@ const REASONS = {
   "asked": "", "due": "", "before-upgrade": "before an upgrade", "before-restore": "before a restore",
 };
 
-/** @type {(signal: AbortSignal) => { node: HTMLElement, load: () => Promise<void> }} */
+// `trouble` is a line of its own, for the top of the page.
+/** @type {(signal: AbortSignal) => { node: HTMLElement, trouble: HTMLElement, load: () => Promise<void> }} */
 export function backupSection(signal) {
   const trouble = make("p", { class: "doubt", role: "status", hidden: true });
   const newest = make("p", { class: "quiet" });
@@ -38,6 +39,7 @@ export function backupSection(signal) {
     const state = await getJson("/backups", { signal });
     setText(trouble, state.trouble ? `Backups: ${state.trouble}` : "");
     setHidden(trouble, !state.trouble);
+    setHidden(node, state.folder === null);
     const [first] = state.backups;
     setText(newest, first ? `The newest backup is of ${moment(first.madeAt)}.` : "There is no backup yet.");
     setText(title, count(state.backups.length, "backup"));
@@ -56,7 +58,9 @@ export function backupSection(signal) {
       setText(wrong, error.message);
     }
   }
-  return { node: make("div", {}, trouble, newest, make("div", { class: "actions" }, now), wrong, list), load };
+  const node = make("section", { hidden: true }, make("h2", {}, "Backups"),
+    newest, make("div", { class: "actions" }, now), wrong, list);
+  return { node, trouble, load };
 }
 
 const headRow = () => make("thead", {}, make("tr", {},

@@ -26,14 +26,14 @@ export async function showSessions({ signal }) {
   const backups = backupSection(signal);
   await Promise.all([list.load(), list.loadSessions(), backups.load()]);
   refresh(list, signal);
-  return make("div", {},
+  return make("div", {}, backups.trouble,
     make("section", { class: "hero" },
       make("h1", {}, "Who is in your photos?"),
       make("p", { class: "quiet" }, "Name a folder. Headcount reads each photo once, finds the faces and "
         + "groups them into people. Your photos are not changed, and nothing is sent anywhere."),
       startForm()),
     make("section", {}, make("h2", {}, "Libraries"), list.node),
-    make("section", {}, make("h2", {}, "Backups"), backups.node));
+    backups.node);
 }
 
 // Sessions may come before their library, and libraries before their sessions.
