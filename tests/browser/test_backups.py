@@ -14,6 +14,7 @@ from serve.app import AppParts
 from tests.backups import name_first_person, names_in, policy_in
 from tests.browser.conftest import Open
 from tests.browser.test_people import check_access
+from tests.browser.watching import Watcher
 from tests.people import fill_people
 
 PHONE = {"width": 390, "height": 800}
@@ -57,9 +58,10 @@ def test_a_backup_is_made_and_gone_back_to_after_saying_what_changes(
 
 
 def test_a_failed_backup_is_on_the_page_until_one_is_made(
-    people: Engine, api: httpx.Client, parts: AppParts, open_page: Open
+    people: Engine, api: httpx.Client, parts: AppParts, open_page: Open, watcher: Watcher
 ) -> None:
     assert parts.backups is not None
+    watcher.expect("503")
     parts.backups.folder.write_text("no folder")
     page = open_page(f"{api.base_url}/")
     page.get_by_role("button", name="Back up now").click()

@@ -3,7 +3,7 @@
 import { getJson, sendJson } from "/static/api.js";
 import { openDialog } from "/static/dialog.js";
 import { busy, button, make, setHidden, setText } from "/static/dom.js";
-import { goTo, setNotice } from "/static/router.js";
+import { reload, setNotice } from "/static/router.js";
 import { count, moment, number } from "/static/words.js";
 
 /** @type {Record<BackupBody["kind"], string>} */
@@ -90,7 +90,7 @@ async function askRestore(backup) {
   setNotice("The state before is kept, and the backup is being restored …");
   /** @type {RestoredBody} */
   const { kept, left } = await sendJson("POST", `${path}/restore`);
-  goTo("#/");
+  await reload();
   setNotice(["Restored.", left ? `${count(left, "decision")} wait until their photo or face turns up.` : "",
     kept ? "What was there before is the newest backup." : ""].filter(Boolean).join(" "));
 }
