@@ -31,9 +31,9 @@ def upgrade_schema(engine: Engine, *, before: Callable[[], object] = lambda: Non
     """
     check_database(engine)
     place = describe_url(engine.url)
-    if find_revision(engine) in list_revisions()[1:]:
-        before()
     try:
+        if find_revision(engine) in list_revisions()[1:]:
+            before()
         with tell_outages(engine), engine.begin() as connection:
             lock_migrations(connection)
             config = migration_config(connection)
