@@ -43,7 +43,9 @@ def show_backups(parts: Parts) -> BackupsBody:
     return BackupsBody.from_state(state, folder=str(parts.backups.folder))
 
 
-@router.post("", status_code=HTTPStatus.CREATED, responses=changes(BackupBusy, BackupFailed))
+@router.post(
+    "", status_code=HTTPStatus.CREATED, responses=changes(NotFound, BackupBusy, BackupFailed)
+)
 def make(parts: Parts) -> BackupBody:
     """Make a backup and prove it; the answer comes when that is done.
 
@@ -83,9 +85,9 @@ async def restore(name: str, parts: Parts) -> RestoredBody:
 
 
 def require_policy(parts: AppParts) -> BackupPolicy:
-    """Return where backups are. Raises BackupFailed in an application without them."""
+    """Return where backups are. Raises NotFound in an application without them."""
     if parts.backups is None:
-        raise BackupFailed("This server keeps no backups.")
+        raise NotFound("folder for backups on", "this server")
     return parts.backups
 
 
