@@ -35,6 +35,7 @@ from cluster.store.backups.restoring import Comparison, Restored, compare_backup
 from cluster.store.backups.routine import want
 from jobs.backup import print_backups
 from jobs.command import BAD_ARGUMENTS, as_command, run_command, say
+from jobs.doctor.units import count_nouns
 from jobs.runtime import open_database
 
 RESTORED, NOT_DONE = 0, BAD_ARGUMENTS
@@ -130,7 +131,7 @@ def describe_done(restored: Restored) -> str:
     """Return lines about a restore that took place."""
     says = "Restored."
     if restored.left:
-        says += f" {restored.left:,} decisions wait until their photo or face turns up."
+        says += f" Waiting for a photo or a face: {count_nouns(restored.left, 'decision')}."
     if restored.before is not None:
         says += f" What was there before is kept: {restored.before.file}"
     return says

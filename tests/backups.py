@@ -39,7 +39,7 @@ def wanted_in(folder: Path, *, hours: float = 0.0, keep: int = 14, wait_s: float
 def name_first_person(engine: Engine, name: str) -> None:
     """Give the first person a name, as a user does."""
     statement = """
-        UPDATE person SET name = :name, name_key = :name, version = version + 1
+        UPDATE person SET name = :name, name_key = lower(:name), version = version + 1
         WHERE id = (SELECT min(id) FROM person)
     """
     with begin(engine) as db:

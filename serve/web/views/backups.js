@@ -91,7 +91,7 @@ async function askRestore(backup) {
   /** @type {RestoredBody} */
   const { kept, left } = await sendJson("POST", `${path}/restore`);
   await reload();
-  setNotice(["Restored.", left ? `${count(left, "decision")} wait until their photo or face turns up.` : "",
+  setNotice(["Restored.", left ? `Waiting for a photo or a face: ${count(left, "decision")}.` : "",
     kept ? "What was there before is the newest backup." : ""].filter(Boolean).join(" "));
 }
 
