@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from cluster.core import defaults
+from cluster.core.backups import BackupKind, BackupPolicy
 from cluster.core.errors import BadRoot, BadSetting
 from cluster.core.notices import check_channel
 from cluster.core.paths import is_url
@@ -82,6 +83,12 @@ class Settings(BaseSettings):
     config: ExpandedPath | None = None
     data_dir: ExpandedPath = Path("~/.local/share/headcount")
     database_url: SecretStr | None = None
+    backups_enabled: bool = True
+    backup_dir: ExpandedPath | None = None
+    backup_kind: Literal["decisions", "everything"] = "decisions"
+    backup_every_hours: float = Field(24.0, ge=0)
+    backup_keep: int = Field(14, ge=1)
+
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     api_token: SecretStr | None = None
@@ -330,6 +337,18 @@ def settings_for_jobs(settings: Settings) -> dict[str, str]:
 def phase_weights(settings: Settings) -> dict[PhaseName, float]:
     """Return the weight of each phase in the overall percentage."""
     return {name: getattr(settings, f"weight_{name.value}") for name in PhaseName}
+
+
+def backup_policy(settings: Settings) -> BackupPolicy:
+    """Return where backups are kept, and when they are made."""
+    return BackupPolicy(
+        folder=settings.backup_dir or settings.data_dir / "backups",
+        record=settings.data_dir / "last_backup.json",
+        kind=BackupKind(settings.backup_kind),
+        every_hours=settings.backup_every_hours,
+        keep=settings.backup_keep,
+        is_enabled=settings.backups_enabled,
+    )
 
 
 def name_namespace(database_url: str) -> str:

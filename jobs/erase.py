@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from cluster.core.paths import decoded_folder
-from cluster.settings import Settings, load_settings
+from cluster.settings import Settings, backup_policy, load_settings
+from cluster.store.backups.backup_folders import list_names
 from cluster.store.database.engine import Engine, begin
 from cluster.store.erasing import (
     Erased,
@@ -24,6 +25,7 @@ from cluster.store.erasing import (
     erase_person,
 )
 from jobs.command import BAD_ARGUMENTS, as_command, run_command
+from jobs.doctor.units import count_nouns
 from jobs.runtime import open_database
 
 ERASED, NOT_DONE = 0, BAD_ARGUMENTS
@@ -53,6 +55,9 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--all", action="store_true", help="everything")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--compact", action="store_true", help="rewrite the tables' files")
+    parser.add_argument(
+        "--backups", action="store_true", help="delete all backups in backup_dir, which hold it too"
+    )
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
 
@@ -81,6 +86,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         if options.compact:
             compact_tables(engine)
     print(f"Erased: {erased.photos} photos, {erased.faces} faces, {erased.people} people.")
+    print_backups(settings, deletes=options.backups)
     return ERASED
 
 
@@ -97,6 +103,21 @@ def erase(engine: Engine, settings: Settings, options: argparse.Namespace) -> Er
         erased = erase_all(db)
     shutil.rmtree(decoded_folder(settings.data_dir, 0).parent, ignore_errors=True)
     return erased
+
+
+def print_backups(settings: Settings, *, deletes: bool) -> None:
+    """Delete all backups, or say that they still hold what was erased."""
+    folder = backup_policy(settings).folder
+    names = list_names(folder)
+    if not names:
+        return
+    if deletes:
+        for name in names:
+            (folder / str(name)).unlink(missing_ok=True)
+        print(f"Deleted: {count_nouns(len(names), 'backup')} in {folder}.")
+    else:
+        backups = count_nouns(len(names), "backup")
+        print(f"{backups} in {folder} may still hold what was erased; --backups deletes them.")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -25,12 +26,14 @@ from cluster.logs import log_to_file, log_to_stderr
 from cluster.notify_settings import read_notify_options
 from cluster.settings import (
     Settings,
+    backup_policy,
     check_exposure,
     name_namespace,
     phase_weights,
     settings_as_environment,
     settings_as_options,
 )
+from cluster.store.backups.routine import back_up_before_upgrade
 from cluster.store.database.engine import Engine, build_engine, check_database
 from cluster.store.database.retries import RetryPolicy
 from cluster.store.database.schema import upgrade_schema
@@ -103,12 +106,21 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
         # The embedded database has just answered. An external URL may be wrong, so no retry.
         check = partial(check_database, engine)
         retry.run(check) if is_embedded else check()
-        retry.run(partial(upgrade_schema, engine))
+        retry.run(partial(upgrade_schema, engine, before=partial(keep_before, settings, engine)))
         yield url, engine
     finally:
         engine.dispose()
         if is_embedded:
             stop_embedded(settings.data_dir)
+
+
+def keep_before(settings: Settings, engine: Engine) -> None:
+    """Make a backup before the tables are upgraded, if people did something since the last one.
+
+    Raises BackupFailed with the way around.
+    """
+    say("the tables are from an earlier version; a backup is made before they are upgraded")
+    back_up_before_upgrade(engine, backup_policy(settings), now=datetime.now(UTC))
 
 
 def build_retry_policy(settings: Settings) -> RetryPolicy:

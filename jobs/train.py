@@ -43,6 +43,7 @@ from cluster.store.sessions.session_locks import SessionLock, lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
 from cluster.vision.packs.pack_files import Pack
 from jobs.announcing import announce_to, check_channels, send_what_is_due
+from jobs.backing_up import back_up_after, back_up_at_times
 from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.dry_run_report import look_first
 from jobs.interrupts import Interrupt
@@ -275,7 +276,8 @@ def run_watched(run: Run) -> SessionStatus:
         ray.get(runtime.progress.reload.remote(session.id))
         status = SessionStatus.FAILED
     summary = runtime.retry.run(partial(read_summary, runtime.engine, session.id, ask()))
-    print_summary(summary, run.console, urls=urls_that_stay(run))
+    backed_up = {} if run.interrupt.is_set else back_up_after(runtime.engine, runtime.settings)
+    print_summary(summary, run.console, urls={**backed_up, **urls_that_stay(run)})
     return status
 
 
@@ -335,8 +337,11 @@ def wait_for_interrupt(run: Run) -> None:
         markup=False,
         soft_wrap=True,
     )
+    say_line = partial(run.console.print, markup=False, soft_wrap=True)
+    back_up = back_up_at_times(runtime.engine, runtime.settings, say_line)
     while not run.interrupt.wait(5.0):
         runtime.ensure_database()
+        back_up()
 
 
 if __name__ == "__main__":

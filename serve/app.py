@@ -23,6 +23,7 @@ from serve.live.live_progress import Live
 from serve.parts import AppParts
 from serve.problems import METHODS, TokenMissing, add_problem_answers
 from serve.routes import (
+    backup_routes,
     comparison_routes,
     control_routes,
     erasing_routes,
@@ -89,6 +90,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
     api = APIRouter(responses=anywhere, dependencies=documented)
     for routes in (
+        backup_routes,
         preview_routes,
         training_routes,
         comparison_routes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +25,7 @@ from cluster.settings import (
     ENV_PREFIX,
     SECRETS,
     Settings,
+    backup_policy,
     check_exposure,
     load_settings,
     name_namespace,
@@ -31,6 +33,7 @@ from cluster.settings import (
     settings_as_options,
     settings_for_jobs,
 )
+from cluster.store.backups.routine import back_up_before_upgrade
 from cluster.store.database.engine import build_engine, check_database
 from cluster.store.database.schema import upgrade_schema
 from cluster.tasks.ingest import ReadLimits
@@ -145,6 +148,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         weights=weights,
         channels=tuple(channel.name for channel in make_notify_options(settings).channels),
         main_bar=settings.main_bar,
+        backups=backup_policy(settings),
     )
 
 
@@ -247,7 +251,9 @@ def build_application(arguments: Mapping[str, Any]) -> Application:
     url = require_database_url(settings)
     engine = build_engine(url)
     check_database(engine)
-    upgrade_schema(engine)
+    policy = backup_policy(settings)
+    keep = partial(back_up_before_upgrade, engine, policy, now=datetime.now(UTC))
+    upgrade_schema(engine, before=keep)
     engine.dispose()
     address = ray.get_runtime_context().gcs_address
     for_jobs = settings.model_copy(update={"ray_address": address, "serve_enabled": False})

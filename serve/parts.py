@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Path, Request
 
+from cluster.core.backups import BackupPolicy
 from cluster.core.dry_times import TimedPhotos
 from cluster.core.faces import PhotoFaces
 from cluster.core.progress import DEFAULT_WEIGHTS
@@ -82,7 +83,8 @@ class AppParts:
     opens a photo of the library, `make_poster` a film; `previewing` limits how many are made at
     once, and `exporting` how many exports. `suggestions` are the lists of this replica. `data_dir`
     is where sessions on this machine keep decoded photos. `main_bar` is what the page's main bar
-    shows. `channels` are the names of those that are told of the end of a session.
+    shows. `channels` are the names of those that are told of the end of a session. `backups` says
+    where backups are; without it, there are none.
     """
 
     engine: Engine
@@ -112,6 +114,7 @@ class AppParts:
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
     channels: tuple[str, ...] = ()
     main_bar: Literal["work", "time"] = "work"
+    backups: BackupPolicy | None = None
     now: Callable[[], datetime] = utc_now
 
     @property

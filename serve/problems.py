@@ -29,6 +29,9 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from cluster.core.errors import (
+    BackupBusy,
+    BackupFailed,
+    BadBackup,
     BadRoot,
     DatabaseUnavailable,
     FacesElsewhere,
@@ -148,6 +151,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     SearchUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "search-unavailable", "Search unavailable"
     ),
+    BackupBusy: Problem(HTTPStatus.CONFLICT, "backup-busy", "Another backup is at work"),
+    BackupFailed: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "backup-failed", "No backup was made"),
+    BadBackup: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-backup", "Backup cannot be restored"),
     ExportBusy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "export-busy", "Other exports first"),
     LiveViewUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view unavailable"

@@ -16,6 +16,32 @@ interface AnsweredBody {
   changeId: number;
 }
 
+interface BackupBody {
+  name: string;
+  kind: BackupKind;
+  reason: BackupReason;
+  madeAt: string;
+  bytes: number;
+  totals: TotalsBody;
+}
+
+interface BackupComparisonBody {
+  now: TotalsBody;
+  then: TotalsBody;
+  isSame: boolean;
+}
+
+type BackupKind = "decisions" | "everything";
+
+type BackupReason = "asked" | "due" | "before-upgrade" | "before-restore";
+
+interface BackupsBody {
+  folder: string | null;
+  backups: BackupBody[];
+  isAtWork: boolean;
+  trouble: string | null;
+}
+
 interface BesideBody {
   personId: number;
   name: string | null;
@@ -507,6 +533,11 @@ interface ReasonBody {
   factor: number;
 }
 
+interface RestoredBody {
+  kept: BackupBody | null;
+  left: number;
+}
+
 type Scope = "session" | "training" | "face_detection" | "clustering";
 
 interface SearchBody {
@@ -605,6 +636,13 @@ interface SuggestionsBody {
   total: number;
   isPreparing: boolean;
   pack: string;
+}
+
+interface TotalsBody {
+  photos: number;
+  faces: number;
+  people: number;
+  named: number;
 }
 
 interface UnconfirmedBody {

@@ -27,6 +27,9 @@ HeadcountError
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
 │   └── DatabaseDiskFull       its disk is full
 ├── DatabaseUnusable           the database answers, but this version cannot use its content
+├── BackupFailed               a backup could not be made, or was not proved
+│   └── BackupBusy             another backup or restore of this database is at work
+├── BadBackup                  a file cannot be restored: it is no backup, damaged, or too new
 ├── RayUnavailable             Ray cannot be reached or started
 │   └── RayChanged             this version of Ray lacks a private name that Headcount needs
 ├── UnsafeFolder               a folder that must belong to this user alone does not
@@ -245,6 +248,22 @@ class DatabaseDiskFull(DatabaseUnavailable):
 
 class DatabaseUnusable(HeadcountError):
     """PostgreSQL answers, but this version cannot use its content; waiting does not help."""
+
+
+class BackupFailed(HeadcountError):
+    """A backup could not be made, or the restored copy was not equal; earlier backups stay."""
+
+
+class BackupBusy(BackupFailed):
+    """Another process makes a backup of this database, or restores one."""
+
+
+class BadBackup(HeadcountError):
+    """A file cannot be restored."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file} cannot be restored: {reason}")
+        self.file, self.reason = file, reason
 
 
 class RayUnavailable(HeadcountError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
 _FILE_URL = "file://"
 
@@ -42,6 +42,11 @@ def is_url(path: str) -> bool:
     """Tell a URL that fsspec opens (s3://, memory://) from a local path."""
     scheme, separator, _ = path.partition("://")
     return bool(separator) and scheme.isidentifier() and scheme != "file"
+
+
+def path_of_file_url(path: str) -> str:
+    """Return the path that a file:// URL names; other text stays as it is."""
+    return unquote(urlsplit(path).path) if path.startswith("file://") else path
 
 
 def decoded_folder(data_dir: Path, session_id: int) -> Path:

@@ -3,6 +3,7 @@
 A transaction that needs several locks takes them from the top of this list to the bottom. It locks
 the rows of its items after ATTEMPTS. Therefore transactions cannot deadlock.
 
+0. BACKUP: held, in the server's database `postgres`, to make a backup of a database or restore one.
 1. MIGRATION: held while the schema is upgraded.
 2. SESSION: held to run a session, or to keep drivers out of it (sessions/session_locks.py).
 3. ATTEMPTS: held shared by the workers of a session to commit, exclusively to begin an attempt.
@@ -11,9 +12,9 @@ the rows of its items after ATTEMPTS. Therefore transactions cannot deadlock.
 6. PEOPLE: held to change people or to delete faces.
 7. NOTIFICATION: held to send a message about the end of a session, and to record that.
 
-SESSION, ATTEMPTS, COMMIT_SLOTS and NOTIFICATION are classes of locks: the class is in the upper 32
-bits of the key, the session's id, the slot's number or the message's id in the lower. The others
-are single keys.
+BACKUP, SESSION, ATTEMPTS, COMMIT_SLOTS and NOTIFICATION are classes of locks: the class is in the
+upper 32 bits of the key; a digest of the database's name, the session's id, the slot's number or
+the message's id is in the lower. The others are single keys.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+BACKUP = 0x48434200
 MIGRATION = 0x48434D47
 SESSION = 0x48435300
 ATTEMPTS = 0x48434100

@@ -36,6 +36,7 @@ SOURCES = (
     Source("ports", "jobs.doctor.network"),
     Source("ray", "jobs.doctor.rays"),
     Source("database", "jobs.doctor.sessions_check", "check_database"),
+    Source("backups", "jobs.doctor.backups_check"),
     Source("sessions", "jobs.doctor.sessions_check", "check_sessions"),
 )
 """Checks that need no package come first. Each module is imported just before its check."""

@@ -20,6 +20,7 @@ TITLES = {
     "ports": "Ports, and who reaches them",
     "ray": "Ray",
     "database": "Database",
+    "backups": "Backups",
     "sessions": "Last sessions",
     NEXT: "What would go wrong next",
 }

@@ -26,6 +26,8 @@ CATCH_ALL: dict[str, str] = {
     "jobs/local_ray.py:start": "a start of Ray: it raises Exception when it took too long",
     "jobs/command.py:as_command": "nothing is handled but what Ctrl-C broke off",
     "jobs/doctor/checks.py:_collect": "per check: the doctor tells what failed, and goes on",
+    "cluster/store/backups/remote_backups.py:send_backup": "raised again as BackupFailed",
+    "cluster/store/backups/remote_backups.py:fetch_backup": "raised again as BadBackup",
     "bench/mutations.py:read_mutation": "a check: any other error is what it looks for",
 }
 """Per photo in the workers, per session in jobs/, and the table of HTTP errors. Nowhere else."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 
@@ -52,7 +52,12 @@ class Staging:
 
 def driver_connection(db: Session) -> psycopg.Connection:
     """Return psycopg's connection of `db`, in the same transaction."""
-    connection = db.connection().connection.driver_connection
+    return connection_of(db.connection())
+
+
+def connection_of(opened: Connection) -> psycopg.Connection:
+    """Return psycopg's connection of an open one, in the same transaction."""
+    connection = opened.connection.driver_connection
     if not isinstance(connection, psycopg.Connection):
         raise TypeError(f"The store needs psycopg 3, not {type(connection)}.")
     return connection

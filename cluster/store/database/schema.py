@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -21,15 +22,18 @@ from cluster.store.locks import lock_migrations
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-def upgrade_schema(engine: Engine) -> None:
+def upgrade_schema(engine: Engine, *, before: Callable[[], object] = lambda: None) -> None:
     """Upgrade the schema to the newest revision; only one process does so at a time.
 
-    Raises DatabaseUnavailable, or DatabaseUnusable when the upgrade fails, for example without
-    pgvector, or when the schema does not belong to this version or an earlier one.
+    `before` is called first when there are tables of an earlier revision; its errors prevent the
+    upgrade. Raises DatabaseUnavailable, or DatabaseUnusable when the upgrade fails, for example
+    without pgvector, or when the schema does not belong to this version or an earlier one.
     """
     check_database(engine)
     place = describe_url(engine.url)
     try:
+        if find_revision(engine) in list_revisions()[1:]:
+            before()
         with tell_outages(engine), engine.begin() as connection:
             lock_migrations(connection)
             config = migration_config(connection)
@@ -42,6 +46,34 @@ def upgrade_schema(engine: Engine) -> None:
             f"The tables of the database at {place} could not be upgraded: {reason}. "
             "Correct that, or set another database_url."
         ) from error
+
+
+def create_schema(engine: Engine, revision: str) -> None:
+    """Create the tables of an empty database as they were in this revision.
+
+    Raises DatabaseUnusable when this version does not know the revision, or the server refuses.
+    """
+    place = describe_url(engine.url)
+    try:
+        with tell_outages(engine), engine.begin() as connection:
+            command.upgrade(migration_config(connection), revision)
+    except (SQLAlchemyError, CommandError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = str(cause).strip().partition("\n")[0]
+        raise DatabaseUnusable(f"The tables of {place} could not be created: {reason}.") from error
+
+
+def list_revisions() -> list[str]:
+    """Return the revisions that this version knows, the newest first."""
+    scripts = ScriptDirectory.from_config(migration_config()).walk_revisions()
+    return [script.revision for script in scripts]
+
+
+def find_revision(engine: Engine) -> str | None:
+    """Return the revision of the tables; None when there are none, or more than one is named."""
+    with tell_outages(engine), engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_heads()
+    return found[0] if len(found) == 1 else None
 
 
 def _check_revision(connection: Connection, config: Config, *, place: str) -> None:

@@ -3,6 +3,7 @@
 import { getJson, queryOf } from "/static/api.js";
 import { button, busy, make, pause, setHidden } from "/static/dom.js";
 import { setNotice, setTitle } from "/static/router.js";
+import { backupSection } from "/static/views/backups.js";
 import { isChanging } from "/static/views/history.js";
 import { libraryCard } from "/static/views/library.js";
 import { startForm } from "/static/views/start.js";
@@ -22,15 +23,17 @@ const ASK_AGAIN_MS = 3000;
 export async function showSessions({ signal }) {
   setTitle("Sessions");
   const list = libraryList(signal);
-  await Promise.all([list.load(), list.loadSessions()]);
+  const backups = backupSection(signal);
+  await Promise.all([list.load(), list.loadSessions(), backups.load()]);
   refresh(list, signal);
-  return make("div", {},
+  return make("div", {}, backups.trouble,
     make("section", { class: "hero" },
       make("h1", {}, "Who is in your photos?"),
       make("p", { class: "quiet" }, "Name a folder. Headcount reads each photo once, finds the faces and "
         + "groups them into people. Your photos are not changed, and nothing is sent anywhere."),
       startForm(signal)),
-    make("section", {}, make("h2", {}, "Libraries"), list.node));
+    make("section", {}, make("h2", {}, "Libraries"), list.node),
+    backups.node);
 }
 
 // Sessions may come before their library, and libraries before their sessions.

@@ -1,0 +1,1 @@
+"""Backups: copies of the database in files, each proved, and the way back."""

@@ -1,0 +1,143 @@
+"""The file of a backup: a zip with a manifest and the rows of each table, written privately.
+
+`manifest.json` is written last. A file without it, or with rows that differ from it, is no backup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from cluster.core.backups import Manifest, TableCopy
+from cluster.core.errors import BadBackup
+
+MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 10_000_000
+DECISIONS = "decisions.json"
+PIECE_BYTES = 1 << 20
+STORED = frozenset({"face", "image"})
+"""Tables of vectors and pictures: to compress them takes long and gains little."""
+
+
+@contextmanager
+def create_private(file: Path) -> Iterator[BinaryIO]:
+    """Yield a new file that only its user may read; it is on the disk at the end of the block."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w+b") as opened:
+        yield opened
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def add_member(archive: zipfile.ZipFile, name: str, *, is_stored: bool) -> Iterator[BinaryIO]:
+    """Yield a new member of the archive, to be written piece by piece."""
+    member = zipfile.ZipInfo(name)
+    member.compress_type = zipfile.ZIP_STORED if is_stored else zipfile.ZIP_DEFLATED
+    member._compresslevel = 1  # type: ignore[attr-defined]  # ZipInfo has no other way in 3.11.
+    member.external_attr = 0o600 << 16
+    with archive.open(member, "w", force_zip64=True) as opened:
+        yield opened  # type: ignore[misc]
+
+
+def add_manifest(archive: zipfile.ZipFile, manifest: Manifest) -> None:
+    """Add the manifest, which makes the archive complete."""
+    with add_member(archive, MANIFEST, is_stored=False) as opened:
+        opened.write(json.dumps(manifest.to_json(), indent=1).encode())
+
+
+def table_member(table: str) -> str:
+    """Return the name of the member that holds a table's rows."""
+    return f"tables/{table}.copy"
+
+
+class BackupFile:
+    """An open backup. All of its methods raise BadBackup when the file is damaged."""
+
+    def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
+        self.name, self._archive = name, archive
+        self.manifest = self._read_manifest()
+
+    def _read_manifest(self) -> Manifest:
+        with told_as_bad(self.name):
+            member = self._archive.getinfo(MANIFEST)
+            if member.file_size > MAX_MANIFEST_BYTES:
+                raise ValueError("its manifest is too large")
+            return Manifest.from_json(json.loads(self._archive.read(member)))
+
+    def read_table(self, table: str, copy: TableCopy) -> Iterator[bytes]:
+        """Yield the rows of a table, piece by piece; raise BadBackup when they are not the same."""
+        digest = hashlib.sha256()
+        for piece in self.read_member(table_member(table)):
+            digest.update(piece)
+            yield piece
+        if digest.hexdigest() != copy.sha256:
+            raise BadBackup(self.name, f"it is damaged: the rows of {table} were changed.")
+
+    def read_member(self, name: str) -> Iterator[bytes]:
+        """Yield the content of a member, piece by piece."""
+        with self.opened(name) as member:
+            while piece := member.read(PIECE_BYTES):
+                yield piece
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a member to read it; an error in the block that comes from the file is told so."""
+        with told_as_bad(self.name), self._archive.open(name) as member:
+            yield member
+
+
+@contextmanager
+def open_backup(file: Path) -> Iterator[BackupFile]:
+    """Open a backup to read it. Raises BadBackup when it is none, or damaged, or too new."""
+    with told_as_bad(str(file)):
+        archive = zipfile.ZipFile(file)
+    with archive:
+        yield BackupFile(str(file), archive)
+
+
+def read_manifest(file: Path) -> Manifest:
+    """Return the manifest of a backup; raise BadBackup."""
+    with open_backup(file) as backup:
+        return backup.manifest
+
+
+@contextmanager
+def told_as_bad(name: str) -> Iterator[None]:
+    """Replace the errors of a file that is no whole backup by BadBackup."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BadBackup(name, "there is no such file.") from error
+    except IsADirectoryError as error:
+        raise BadBackup(name, "it is a folder. Name one of the files in it.") from error
+    except PermissionError as error:
+        raise BadBackup(name, "it may not be read by this user.") from error
+    except zipfile.BadZipFile as error:
+        raise BadBackup(name, f"it is no backup, or it is damaged ({error}).") from error
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        EOFError,
+        NotImplementedError,
+    ) as error:
+        raise BadBackup(name, f"it is no backup of this Headcount: {error}.") from error
+    except (OSError, RuntimeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        raise BadBackup(name, f"it cannot be read: {error}.") from error

@@ -1,0 +1,138 @@
+"""The folder of a library's backups, which only its user may enter.
+
+A backup is written under a name that begins with a dot, and gets its final name when it is proved.
+So whatever stops the process, each file with a final name is a whole and proved backup.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cluster.core.backups import BackupKind, BackupName, BackupReason, Manifest, choose_surplus
+from cluster.core.errors import BackupFailed, BadBackup
+from cluster.store.backups.backup_archives import read_manifest, sync_folder
+
+PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBackup:
+    """A backup in a folder: its file, its size, and what it holds."""
+
+    file: Path
+    bytes: int
+    manifest: Manifest
+
+
+def open_folder(folder: Path) -> Path:
+    """Return the folder, created with mode 0700 if it was missing; others are not changed.
+
+    Raises BackupFailed when it cannot be created, or is no folder that this user may write to.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackupFailed(f"No backup can be written to {folder}: {error}.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BackupFailed(
+            f"No backup can be written to {folder}: this user may not write there. Correct the "
+            "rights of the folder, or set another backup_dir."
+        )
+    return folder
+
+
+def list_names(folder: Path) -> list[BackupName]:
+    """Return the names of the backups in a folder, the newest first; [] without a folder."""
+    if not folder.is_dir():
+        return []
+    found = (BackupName.find(entry.name) for entry in folder.iterdir() if entry.is_file())
+    return sorted((name for name in found if name is not None), reverse=True)
+
+
+def list_backups(folder: Path) -> list[StoredBackup]:
+    """Return the backups in a folder, the newest first; a damaged file is left out."""
+    stored = []
+    for name in list_names(folder):
+        with suppress(BadBackup, FileNotFoundError):
+            file = folder / str(name)
+            stored.append(StoredBackup(file, file.stat().st_size, read_manifest(file)))
+    return stored
+
+
+def find_newest(folder: Path, kinds: frozenset[BackupKind]) -> Manifest | None:
+    """Return the manifest of the newest backup of these kinds that can be read; else None."""
+    for name in list_names(folder):
+        if name.kind in kinds:
+            with suppress(BadBackup):
+                return read_manifest(folder / str(name))
+    return None
+
+
+@contextmanager
+def partial_file(folder: Path) -> Iterator[Path]:
+    """Yield a name for an unfinished backup; whatever has it at the end of the block is deleted.
+
+    Unfinished backups that killed processes left are deleted first. The caller holds the server.
+    """
+    file = _next_partial(folder)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def partial_folder(folder: Path) -> Iterator[Path]:
+    """Do the same with a folder, for a backup that goes elsewhere."""
+    inner = _next_partial(folder)
+    inner.mkdir(mode=0o700)
+    try:
+        yield inner
+    finally:
+        shutil.rmtree(inner, ignore_errors=True)
+
+
+def _next_partial(folder: Path) -> Path:
+    for left in folder.glob(f"{PARTIAL}*"):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+    return folder / f"{PARTIAL}{secrets.token_hex(4)}"
+
+
+def finish(partial: Path, *, kind: BackupKind, reason: BackupReason, now: datetime) -> Path:
+    """Give a proved backup its final name, and return it."""
+    number = 0
+    while True:
+        file = partial.with_name(str(BackupName(now, number, kind, reason)))
+        try:
+            os.link(partial, file)  # Unlike a rename, this replaces no other file.
+            break
+        except FileExistsError:
+            number += 1
+        except OSError:  # A file system without links, such as FAT.
+            if not file.exists():
+                partial.rename(file)
+                break
+            number += 1
+    sync_folder(file.parent)
+    return file
+
+
+def delete_surplus(folder: Path, *, keep: int) -> list[Path]:
+    """Delete all but the newest `keep` backups of each kind, and return what was deleted.
+
+    The newest of each kind that can be read is kept whatever its age.
+    """
+    gone = [folder / str(name) for name in choose_surplus(list_names(folder), keep=keep)]
+    for file in gone:
+        file.unlink(missing_ok=True)
+    return gone

@@ -1,0 +1,186 @@
+"""Restores a backup.
+
+A backup of everything goes into a new database, which then takes the place of the old one. Until
+that one step, the old database is as it was; after it, everything is as in the backup. A backup of
+decisions is added to the library as it is, in one transaction; what people decided there wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from cluster.core.backups import BackupKind, BackupReason, Manifest, Totals
+from cluster.core.errors import BackupFailed, BadBackup, BadExport, HeadcountError, SessionBusy
+from cluster.store.backups.backup_archives import BackupFile, open_backup
+from cluster.store.backups.backup_folders import StoredBackup
+from cluster.store.backups.backup_room import check_room
+from cluster.store.backups.decision_copies import give_decisions
+from cluster.store.backups.deeds import count_totals, digest_deeds
+from cluster.store.backups.making import Wanted, make_held, say_cause
+from cluster.store.backups.proving import check_equal, check_revision, load_tables
+from cluster.store.backups.scratch_databases import (
+    Server,
+    check_no_session_runs,
+    drop_leftovers,
+    hold_server,
+    scratch_database,
+    switch_databases,
+)
+from cluster.store.backups.table_copies import (
+    analyse,
+    list_sequences,
+    raise_sequences,
+    read_sequences,
+    reading,
+    writing,
+)
+from cluster.store.database.schema import create_schema, find_revision, upgrade_schema
+from cluster.store.database.tables import Table
+from cluster.store.decisions.importing import ImportReport
+
+_STRANGERS = """
+    SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema'
+        AND n.nspname !~ '^pg_' AND c.relname <> ALL (%s)
+        AND NOT EXISTS (
+            SELECT FROM pg_depend d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+        )
+    ORDER BY 1
+"""
+_OURS = [*Table.metadata.tables, "alembic_version"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a restore would change: the library's numbers now and then.
+
+    `is_same` is true if people did nothing since the backup was made.
+    """
+
+    manifest: Manifest
+    now: Totals
+    is_same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A restore that took place; `before` is the backup of what was there, if it was not empty.
+
+    `report` says what became of decisions; None for a backup of everything.
+    """
+
+    comparison: Comparison
+    before: StoredBackup | None
+    report: ImportReport | None = None
+
+    @property
+    def left(self) -> int:
+        """How many decisions wait until their photo or face turns up."""
+        return 0 if self.report is None else sum(one.count for one in self.report.left)
+
+
+def compare_backup(engine: Engine, file: Path) -> Comparison:
+    """Return what restoring a file would change. Raises BadBackup."""
+    with open_backup(file) as backup:
+        check_revision(backup)
+        return _compare(engine, backup.manifest)
+
+
+def _compare(engine: Engine, manifest: Manifest) -> Comparison:
+    with reading(engine) as connection:
+        now, deeds = count_totals(connection), digest_deeds(connection)
+    return Comparison(manifest, now, is_same=deeds == manifest.deeds)
+
+
+def restore_backup(
+    engine: Engine, file: Path, wanted: Wanted, *, note: Callable[[str], None] = lambda _: None
+) -> Restored:
+    """Put a backup in the place of the engine's database.
+
+    `wanted` is the backup of everything that is made before. `note` is told each step. Raises
+    BadBackup, SessionBusy while a session runs, or BackupFailed; then nothing has changed.
+    """
+    before = replace(wanted, kind=BackupKind.EVERYTHING, reason=BackupReason.BEFORE_RESTORE)
+    with open_backup(file) as backup, hold_server(engine, wait_s=wanted.wait_s) as server:
+        _check(engine, server, backup)
+        comparison = _compare(engine, backup.manifest)
+        kept = None
+        if find_revision(engine) is not None and comparison.now != Totals():
+            note("keeping the state before it")
+            kept = make_held(engine, server, before)
+        if backup.manifest.kind is BackupKind.DECISIONS:
+            note("adding the decisions to the library")
+            return Restored(comparison, kept, _add(engine, backup, now=wanted.now))
+        note("restoring into a new database")
+        _replace(engine, server, backup, note=note)
+        with suppress(psycopg.Error):  # What is left is dropped by the next backup.
+            drop_leftovers(server)
+    return Restored(comparison, kept)
+
+
+def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
+    """Raise an error for what can be known before anything is written."""
+    check_revision(backup)
+    check_no_session_runs(server)
+    if backup.manifest.kind is BackupKind.DECISIONS:
+        return
+    with reading(engine) as connection:
+        strangers = [name for (name,) in connection.execute(_STRANGERS.encode(), [_OURS])]
+    if strangers:
+        raise BackupFailed(
+            f"The database {server.name} also holds {', '.join(strangers[:5])}, which are not "
+            "Headcount's and would be lost. Set a database_url of its own for Headcount."
+        )
+    check_room(engine, None)
+
+
+def _add(engine: Engine, backup: BackupFile, *, now: datetime) -> ImportReport:
+    """Add the decisions to the library as it is. Raises BadBackup, and then nothing has changed."""
+    try:
+        return give_decisions(backup, engine, now=now)
+    except BadExport as error:
+        raise BadBackup(backup.name, f"{error}.") from error
+
+
+def _replace(
+    engine: Engine, server: Server, backup: BackupFile, *, note: Callable[[str], None]
+) -> None:
+    try:
+        with scratch_database(server) as scratch:
+            create_schema(scratch, backup.manifest.revision)
+            load_tables(backup, scratch)
+            note("comparing it with the backup")
+            check_equal(scratch, backup.manifest, name=backup.name)
+            upgrade_schema(scratch)
+            _go_on_counting(engine, scratch)
+            scratch.dispose()
+            engine.dispose()
+            switch_databases(server, scratch.url.database or "")
+            engine.dispose()
+    except (BackupFailed, BadBackup, SessionBusy):
+        raise
+    except (HeadcountError, OSError, psycopg.Error, DBAPIError) as error:
+        raise BackupFailed(
+            f"The backup was not restored: {say_cause(error)}. The library is as it was."
+        ) from error
+
+
+def _go_on_counting(engine: Engine, scratch: Engine) -> None:
+    """Give no id again that the old database gave: links and pages may still name it.
+
+    The server knows the rows then, as if the library had grown there.
+    """
+    with reading(engine) as connection:
+        last = read_sequences(connection, list_sequences(connection))
+    with writing(scratch) as connection:
+        raise_sequences(connection, last)
+        analyse(connection)

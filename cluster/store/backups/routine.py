@@ -1,0 +1,186 @@
+"""Makes backups when they are due, and tells how that went to everybody who asks later."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from cluster.core.backups import (
+    BackupKind,
+    BackupPolicy,
+    BackupReason,
+    LastTry,
+    is_due,
+)
+from cluster.core.errors import BackupBusy, BackupFailed
+from cluster.store.backups.backup_archives import create_private
+from cluster.store.backups.backup_folders import (
+    StoredBackup,
+    find_newest,
+    list_backups,
+    open_folder,
+    partial_folder,
+)
+from cluster.store.backups.deeds import digest_deeds
+from cluster.store.backups.making import Wanted, make_backup, make_held, told_as_failed
+from cluster.store.backups.remote_backups import send_backup
+from cluster.store.backups.scratch_databases import WAIT_S, hold_server, is_backup_at_work
+from cluster.store.backups.table_copies import reading
+
+OVERDUE_AFTER = 2.0
+"""How many intervals a backup may be late before users are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupState:
+    """The backups that there are, the newest first, and what is wrong with them.
+
+    `is_overdue` is true if what people did is in no backup for longer than it should be. `trouble`
+    is a sentence for users, None when all is well.
+    """
+
+    backups: tuple[StoredBackup, ...]
+    last_try: LastTry | None
+    is_at_work: bool
+    is_overdue: bool
+
+    @property
+    def trouble(self) -> str | None:
+        """A sentence for users about what is wrong; None when all is well."""
+        if self.last_try is not None and self.last_try.error is not None:
+            return self.last_try.error
+        if self.is_overdue:
+            return "What people did since the last backup is in no backup yet. Make one now."
+        return None
+
+
+def want(
+    policy: BackupPolicy, *, reason: BackupReason, now: datetime, wait_s: float = WAIT_S
+) -> Wanted:
+    """Return the backup that a policy asks for."""
+    return Wanted(
+        folder=policy.folder,
+        kind=policy.kind,
+        reason=reason,
+        now=now,
+        keep=policy.keep,
+        wait_s=wait_s,
+    )
+
+
+def back_up(engine: Engine, policy: BackupPolicy, wanted: Wanted) -> StoredBackup:
+    """Make a backup and record how it went. Raises BackupBusy, or BackupFailed with the cause."""
+    with recorded(policy, wanted) as say_where:
+        made = make_backup(engine, wanted)
+        say_where(str(made.file))
+    return made
+
+
+def back_up_to_url(
+    engine: Engine, policy: BackupPolicy, wanted: Wanted, url: str
+) -> tuple[StoredBackup, str]:
+    """Make a backup, copy it below a URL, and return it with its place there; record how it went.
+
+    It is written and proved on this machine first. Raises BackupBusy, or BackupFailed.
+    """
+    with (
+        recorded(policy, wanted) as say_where,
+        told_as_failed(policy.folder),
+        hold_server(engine, wait_s=wanted.wait_s) as server,
+        partial_folder(open_folder(policy.folder)) as folder,
+    ):
+        made = make_held(engine, server, replace(wanted, folder=folder))
+        place = send_backup(made.file, url)
+        say_where(place)
+    return made, place
+
+
+@contextmanager
+def recorded(policy: BackupPolicy, wanted: Wanted) -> Iterator[Callable[[str], None]]:
+    """Record how a try to make a backup goes; the block says where the backup is."""
+    places: list[str] = []
+    try:
+        yield places.append
+    except BackupBusy:
+        raise
+    except BackupFailed as error:
+        record_try(policy.record, LastTry(wanted.now, wanted.reason, error=str(error)))
+        raise
+    record_try(policy.record, LastTry(wanted.now, wanted.reason, file=places[-1]))
+
+
+def back_up_if_due(engine: Engine, policy: BackupPolicy, *, now: datetime) -> StoredBackup | None:
+    """Make a backup if people did something and the last one is old enough; else return None."""
+    if not policy.is_enabled or not _is_due(engine, policy, now=now, hours=policy.every_hours):
+        return None
+    return back_up(engine, policy, want(policy, reason=BackupReason.DUE, now=now))
+
+
+def back_up_before_upgrade(
+    engine: Engine, policy: BackupPolicy, *, now: datetime
+) -> StoredBackup | None:
+    """Make a backup of everything if people did something since the last one, whatever its age.
+
+    Raises BackupFailed with the way around.
+    """
+    everything = replace(policy, kind=BackupKind.EVERYTHING)
+    if not policy.is_enabled or not _is_due(engine, everything, now=now, hours=0.0):
+        return None
+    try:
+        return back_up(
+            engine, everything, want(everything, reason=BackupReason.BEFORE_UPGRADE, now=now)
+        )
+    except BackupFailed as error:
+        raise BackupFailed(
+            f"{error} The tables were not upgraded, because that is done with a backup only. To "
+            "upgrade them without one, set HEADCOUNT_BACKUPS_ENABLED=false for one start."
+        ) from error
+
+
+def _is_due(engine: Engine, policy: BackupPolicy, *, now: datetime, hours: float) -> bool:
+    with reading(engine) as connection:
+        deeds = digest_deeds(connection)
+    newest = find_newest(policy.folder, policy.enough)
+    return is_due(newest, deeds=deeds, now=now, every_hours=hours)
+
+
+def read_state(engine: Engine, policy: BackupPolicy, *, now: datetime) -> BackupState:
+    """Return which backups there are, and whether one is missing."""
+    late_hours = policy.every_hours * OVERDUE_AFTER
+    is_overdue = policy.is_enabled and _is_due(engine, policy, now=now, hours=late_hours)
+    return BackupState(
+        backups=tuple(list_backups(policy.folder)),
+        last_try=read_last_try(policy.record),
+        is_at_work=is_backup_at_work(engine),
+        is_overdue=is_overdue,
+    )
+
+
+def record_try(file: Path, last: LastTry) -> None:
+    """Store how the last try went; the file is whole at each moment."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    with create_private(fresh) as opened:
+        opened.write(json.dumps({**asdict(last), "at": last.at.isoformat()}).encode())
+    fresh.replace(file)
+
+
+def read_last_try(file: Path) -> LastTry | None:
+    """Return how the last try went; None when there was none, or the file is damaged."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        values = json.loads(file.read_text())
+        return LastTry(
+            at=datetime.fromisoformat(values["at"]),
+            reason=BackupReason(values["reason"]),
+            file=values["file"],
+            error=values["error"],
+        )
+    return None

@@ -1,0 +1,110 @@
+"""Routes for backups: which there are, making one, and restoring one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path as FilePath
+
+from fastapi import APIRouter
+
+from cluster.core.backups import BackupName, BackupPolicy, BackupReason
+from cluster.core.errors import (
+    BackupBusy,
+    BackupFailed,
+    BadBackup,
+    DatabaseUnavailable,
+    NotFound,
+    SessionBusy,
+)
+from cluster.store.backups.restoring import compare_backup, restore_backup
+from cluster.store.backups.routine import back_up, read_state, want
+from cluster.store.database.engine import begin
+from cluster.store.sessions.session_rows import list_sessions
+from serve.answers import changes, problems
+from serve.bodies.backup_bodies import BackupBody, BackupsBody, BackupComparisonBody, RestoredBody
+from serve.parts import AppParts, Parts
+from serve.problems import LiveViewUnavailable
+
+router = APIRouter(prefix="/backups", tags=["backups"])
+
+RECENT_SESSIONS = 1000
+WAIT_S = 2.0
+"""How long a request waits for another backup or restore to end."""
+
+
+@router.get("")
+def show_backups(parts: Parts) -> BackupsBody:
+    """List the backups, the newest first, and say what is wrong with them."""
+    if parts.backups is None:
+        return BackupsBody(folder=None, backups=[], is_at_work=False, trouble=None)
+    state = read_state(parts.engine, parts.backups, now=parts.now())
+    return BackupsBody.from_state(state, folder=str(parts.backups.folder))
+
+
+@router.post(
+    "", status_code=HTTPStatus.CREATED, responses=changes(NotFound, BackupBusy, BackupFailed)
+)
+def make(parts: Parts) -> BackupBody:
+    """Make a backup and prove it; the answer comes when that is done.
+
+    A backup that fails leaves the earlier ones as they were.
+    """
+    policy = require_policy(parts)
+    wanted = want(policy, reason=BackupReason.ASKED, now=parts.now(), wait_s=WAIT_S)
+    return BackupBody.from_backup(back_up(parts.engine, policy, wanted))
+
+
+@router.get("/{name}/comparison", responses=problems(NotFound, BadBackup))
+def compare(name: str, parts: Parts) -> BackupComparisonBody:
+    """Say what restoring a backup would change."""
+    return BackupComparisonBody.from_comparison(
+        compare_backup(parts.engine, find_file(parts, name))
+    )
+
+
+@router.post(
+    "/{name}/restore",
+    responses=changes(NotFound, BadBackup, SessionBusy, BackupBusy, BackupFailed),
+)
+async def restore(name: str, parts: Parts) -> RestoredBody:
+    """Restore a backup; the answer comes when that is done.
+
+    A backup of everything takes the place of the library. Decisions are added to it.
+    A backup of everything there is now is made first. A session that runs is 409: pause it first.
+    Meanwhile other requests may be answered with 503. Whatever goes wrong, the library is as it was
+    or as in the backup.
+    """
+    policy, file = require_policy(parts), find_file(parts, name)
+    before = await asyncio.to_thread(list_ids, parts)
+    wanted = want(policy, reason=BackupReason.BEFORE_RESTORE, now=parts.now(), wait_s=WAIT_S)
+    restored = await asyncio.to_thread(restore_backup, parts.engine, file, wanted)
+    for session_id in before | await asyncio.to_thread(list_ids, parts):
+        with suppress(LiveViewUnavailable, DatabaseUnavailable, NotFound):
+            await parts.progress.reload(session_id)
+    return RestoredBody.from_restored(restored)
+
+
+def require_policy(parts: AppParts) -> BackupPolicy:
+    """Return where backups are. Raises NotFound in an application without them."""
+    if parts.backups is None:
+        raise NotFound("folder for backups on", "this server")
+    return parts.backups
+
+
+def find_file(parts: AppParts, name: str) -> FilePath:
+    """Return the file of a backup in the library's folder; raise NotFound."""
+    parsed = BackupName.find(name)
+    if parts.backups is None or parsed is None:
+        raise NotFound("backup", name)
+    file = parts.backups.folder / str(parsed)
+    if not file.is_file():
+        raise NotFound("backup", name)
+    return file
+
+
+def list_ids(parts: AppParts) -> set[int]:
+    """Return the ids of the newest sessions."""
+    with begin(parts.engine) as db:
+        return {session.id for session in list_sessions(db, limit=RECENT_SESSIONS)}

@@ -1,0 +1,110 @@
+"""Backups over HTTP: the list and its trouble, making one, what a restore changes, restoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from cluster.store.backups.scratch_databases import hold_server
+from cluster.store.sessions.session_locks import lock_session
+from serve.app import AppParts
+from tests.api.test_guards import check_problem
+from tests.backups import name_first_person, names_in, policy_in
+from tests.people import fill_people
+
+ROUTE = "/api/v1/backups"
+
+
+@pytest.fixture
+def parts(parts: AppParts, tmp_path: Path) -> AppParts:
+    """The application with a folder for backups."""
+    return replace(parts, backups=policy_in(tmp_path))
+
+
+@pytest.fixture
+def api(start: Callable[..., httpx.Client], engine: Engine) -> httpx.Client:
+    """A client of a library with a person who has a name."""
+    fill_people(engine, 3, 2)
+    name_first_person(engine, "Ada")
+    return start()
+
+
+def make(api: httpx.Client) -> dict[str, Any]:
+    answer = api.post(ROUTE)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def check_told(answer: httpx.Response, status: int, slug: str) -> None:
+    assert check_problem(answer, status)["type"] == f"urn:headcount:problem:{slug}"
+
+
+def test_a_backup_is_made_listed_and_restored(api: httpx.Client, engine: Engine) -> None:
+    assert api.get(ROUTE).json()["backups"] == []
+    made = make(api)
+    assert made["totals"] == {"photos": 5, "faces": 5, "people": 2, "named": 1}
+    assert api.get(ROUTE).json()["backups"] == [made]
+    name_first_person(engine, "Somebody else")
+    comparison = api.get(f"{ROUTE}/{made['name']}/comparison").json()
+    assert comparison["isSame"] is False
+    assert comparison["then"] == made["totals"]
+    restored = api.post(f"{ROUTE}/{made['name']}/restore")
+    assert restored.status_code == 200, restored.text
+    assert restored.json()["kept"]["reason"] == "before-restore"
+    assert names_in(engine) == ["Ada"]
+    assert api.get("/api/v1/training/1/progress/unified").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "headcount-20260501T123005Z-everything.zip",
+        "passwd",
+        "..%2F..%2Fetc%2Fpasswd",
+        "last_backup.json",
+        "%00",
+    ],
+)
+def test_no_other_file_is_read(api: httpx.Client, name: str) -> None:
+    for answer in (api.get(f"{ROUTE}/{name}/comparison"), api.post(f"{ROUTE}/{name}/restore")):
+        assert answer.status_code == 404, answer.text
+
+
+def test_a_failed_backup_is_told_to_whoever_looks_later(
+    api: httpx.Client, parts: AppParts, engine: Engine
+) -> None:
+    assert parts.backups is not None
+    parts.backups.folder.write_text("no folder")
+    check_told(api.post(ROUTE), 503, "backup-failed")
+    assert "No backup can be written" in api.get(ROUTE).json()["trouble"]
+    parts.backups.folder.unlink()
+    make(api)
+    assert api.get(ROUTE).json()["trouble"] is None
+
+
+def test_a_damaged_backup_is_refused(api: httpx.Client, parts: AppParts) -> None:
+    assert parts.backups is not None
+    made = make(api)
+    file = parts.backups.folder / made["name"]
+    file.write_bytes(file.read_bytes()[:50])
+    check_told(api.get(f"{ROUTE}/{made['name']}/comparison"), 422, "bad-backup")
+    check_told(api.post(f"{ROUTE}/{made['name']}/restore"), 422, "bad-backup")
+
+
+def test_nothing_is_restored_while_a_session_runs(api: httpx.Client, engine: Engine) -> None:
+    made = make(api)
+    with lock_session(engine, 1):
+        check_told(api.post(f"{ROUTE}/{made['name']}/restore"), 409, "session-busy")
+
+
+def test_two_backups_at_once_are_refused(api: httpx.Client, engine: Engine) -> None:
+    with hold_server(engine):
+        assert api.get(ROUTE).json()["isAtWork"]
+        check_told(api.post(ROUTE), 409, "backup-busy")
