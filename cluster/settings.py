@@ -10,7 +10,6 @@ import difflib
 import hashlib
 import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -35,41 +34,16 @@ from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
 from cluster.core.urls import normalise_url
 from cluster.environment import PROJECT_DIR
+from cluster.setting_values import (
+    ExpandedPath,
+    Origin,
+    split_list,
+    split_roots,
+    split_words,
+)
 
 ENV_PREFIX = "HEADCOUNT_"
 LOCAL_CONFIG = PROJECT_DIR / "configs" / "local.yaml"
-
-
-_BETWEEN_ROOTS = re.compile(r":(?=$|/(?!/)|~|\.|[A-Za-z][\w+.-]*://)")
-"""A colon before a path or a URL, but not the colon of a scheme, a port or a password."""
-
-
-def _split_roots(value: object) -> object:
-    """Split HEADCOUNT_ALLOWED_ROOTS, in which colons separate folders and URLs, as in PATH."""
-    parts = _BETWEEN_ROOTS.split(value) if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple):
-        return value
-    return [os.path.expanduser(part) for part in parts if part]
-
-
-def _split_list(value: object) -> object:
-    """Split a list whose elements are separated by commas."""
-    if not isinstance(value, str):
-        return value
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _split_words(value: object) -> object:
-    """Split URLs that are separated by spaces, because a URL may contain any other separator."""
-    return value.split() if isinstance(value, str) else value
-
-
-def _expand(value: object) -> object:
-    return os.path.expanduser(value) if isinstance(value, str | Path) else value
-
-
-ExpandedPath = Annotated[Path, BeforeValidator(_expand)]
-Origin = Annotated[str, Field(pattern=r"^https?://[^/*]+$")]
 
 
 class Settings(BaseSettings):
@@ -94,14 +68,14 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = None
     allow_without_token: bool = False
     search_max_bytes: int = Field(25_000_000, ge=1)
-    allowed_roots: Annotated[list[str], NoDecode, BeforeValidator(_split_roots)] = ["~"]
-    allowed_hosts: Annotated[list[str], NoDecode, BeforeValidator(_split_list)] = []
-    cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_split_list)] = []
+    allowed_roots: Annotated[list[str], NoDecode, BeforeValidator(split_roots)] = ["~"]
+    allowed_hosts: Annotated[list[str], NoDecode, BeforeValidator(split_list)] = []
+    cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(split_list)] = []
     ray_address: str | None = None
     serve_enabled: bool = True
     main_bar: Literal["work", "time"] = "work"
 
-    notify: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split_words)] = []
+    notify: Annotated[list[SecretStr], NoDecode, BeforeValidator(split_words)] = []
     notify_secret: SecretStr | None = None
     notify_private: bool = False
 

@@ -23,7 +23,7 @@ from cluster.store.backups.routine import back_up, read_state, want
 from cluster.store.database.engine import begin
 from cluster.store.sessions.session_rows import list_sessions
 from serve.answers import changes, problems
-from serve.bodies.backup_bodies import BackupBody, BackupsBody, BackupComparisonBody, RestoredBody
+from serve.bodies.backup_bodies import BackupBody, BackupComparisonBody, BackupsBody, RestoredBody
 from serve.parts import AppParts, Parts
 from serve.problems import LiveViewUnavailable
 
