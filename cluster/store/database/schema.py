@@ -18,23 +18,23 @@ from cluster.store.database.outages import describe_url
 from cluster.store.database.tables import TrainingSession
 from cluster.store.locks import lock_migrations
 
+NEWEST = "head"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-def upgrade_schema(engine: Engine) -> None:
-    """Upgrade the schema to the newest revision; only one process does so at a time.
+def upgrade_schema(engine: Engine, *, to: str = NEWEST) -> None:
+    """Upgrade the schema to the newest revision, or an earlier one; one process does so at a time.
 
+    Each revision is a transaction, so an upgrade that is killed goes on after the last whole one.
     Raises DatabaseUnavailable, or DatabaseUnusable when the upgrade fails, for example without
     pgvector, or when the schema does not belong to this version or an earlier one.
     """
     check_database(engine)
     place = describe_url(engine.url)
     try:
-        with tell_outages(engine), engine.begin() as connection:
-            lock_migrations(connection)
-            config = migration_config(connection)
-            _check_revision(connection, config, place=place)
-            command.upgrade(config, "head")
+        with tell_outages(engine):
+            while not _upgrade_once(engine, to=to, place=place):
+                pass
     except (SQLAlchemyError, CommandError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = str(cause).strip().partition("\n")[0]
@@ -42,6 +42,20 @@ def upgrade_schema(engine: Engine) -> None:
             f"The tables of the database at {place} could not be upgraded: {reason}. "
             "Correct that, or set another database_url."
         ) from error
+
+
+def _upgrade_once(engine: Engine, *, to: str, place: str) -> bool:
+    """Make one revision in one transaction; tell whether the wanted one is there."""
+    with engine.begin() as connection:
+        lock_migrations(connection)
+        config = migration_config(connection)
+        _check_revision(connection, config, place=place)
+        scripts = ScriptDirectory.from_config(config)
+        found = MigrationContext.configure(connection).get_current_revision()
+        left = [one.revision for one in scripts.iterate_revisions(to, found or "base")]
+        if left:
+            command.upgrade(config, left[-1])
+    return len(left) <= 1
 
 
 def _check_revision(connection: Connection, config: Config, *, place: str) -> None:
