@@ -242,7 +242,7 @@ def lose_a_row(source: str, target: str, *, limit_s: float) -> None:
     )
     subprocess.run(
         [str(programs / "psql"), "--quiet", f"--dbname={target}"],
-        input=dump.stdout + b"\nUPDATE person SET name = NULL;",
+        input=dump.stdout + b"\nUPDATE public.person SET name = NULL;",
         check=True,
         capture_output=True,
     )
@@ -294,7 +294,7 @@ def test_without_room_for_a_copy_nothing_begins(
     make_data_folder(files, files.data)
     (files.data / "PG_VERSION").write_text("16\n")
     with (files.data / "large").open("wb") as large:
-        large.truncate(1 << 50)  # It takes no room: it is empty.
+        large.truncate(1 << 43)  # It takes no room: it is empty.
     assert upgrade(monkeypatch, folder) == 1
     assert "Make room" in capfd.readouterr().err
 
