@@ -6,14 +6,17 @@ A mutation is identified by its seed and number, which always give the same byte
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+import imagecodecs
 import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image
 
+from bench.made_raw import encode, make_dng
 from bench.odd_files import FAMILIES, FAMILIES_OF
 
 pillow_heif.register_heif_opener()
@@ -51,10 +54,12 @@ class Mutation:
 
 def make_photos() -> list[Photo]:
     """Return a small photo of each format and variant that is read."""
-    return [
+    drawn = _draw()
+    written = [
         Photo(name, _encode(picture, kind, options))
-        for name, picture, kind, options in _variants(_draw())
+        for name, picture, kind, options in _variants(drawn)
     ]
+    return [*written, *_made_otherwise(drawn)]
 
 
 def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:
@@ -179,6 +184,25 @@ def _variants(picture: Image.Image) -> list[tuple[str, Image.Image, str, dict[st
         ("bmp palette", picture.convert("P"), "BMP", {}),
         ("gif", picture, "GIF", {}),
         ("gif animated", picture, "GIF", frames),
+        ("jpeg 2000", picture, "JPEG2000", {}),
+        ("pnm", picture, "PPM", {}),
+    ]
+
+
+def _made_otherwise(picture: Image.Image) -> list[Photo]:
+    """Return the kinds that Pillow does not write."""
+    pixels = np.asarray(picture)
+    large = picture.resize((660, 495))
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    psd = struct.pack(">4sH6xHIIHH12xH", b"8BPS", 1, 3, *pixels.shape[:2], 8, 3, 0)
+    pam = f"P7\nWIDTH {SIDE[0]}\nHEIGHT {SIDE[1]}\nDEPTH 3\nMAXVAL 255\nENDHDR\n".encode()
+    return [
+        Photo("jpeg xl", bytes(imagecodecs.jpegxl_encode(pixels, distance=1.0))),
+        Photo("jpeg xl lossless", bytes(imagecodecs.jpegxl_encode(pixels, lossless=True))),
+        Photo("psd", psd + planes.tobytes()),
+        Photo("pam", pam + pixels.tobytes()),
+        Photo("raw", make_dng(picture)),
+        Photo("raw with a preview", make_dng(picture, preview=encode(large), orientation=6)),
     ]
 
 

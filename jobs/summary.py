@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from cluster.core.companions import CompanionCounts
 from cluster.core.gone import Unconfirmed, describe_confirming
 from cluster.core.passed_over import PassedOver, describe_passed_over
 from cluster.core.people import PersonSummary
 from cluster.core.printable import to_printable, to_printable_lines
 from cluster.core.progress import UnifiedProgress
-from cluster.core.sessions import PhaseName, SessionStatus
+from cluster.core.sessions import PhaseName, SessionStatus, SkipReason
 from cluster.store.database.engine import Engine, begin
-from cluster.store.items.item_rows import Failure, count_duplicates, count_failures, list_failures
+from cluster.store.items.item_rows import (
+    Failure,
+    count_duplicates,
+    count_failures,
+    count_skipped,
+    list_failures,
+)
 from cluster.store.people.face_vectors import count_session_faces
 from cluster.store.people.regrouping import list_people
 from cluster.store.sessions.session_rows import SessionInfo, get_session
@@ -25,7 +32,10 @@ LISTED_FAILURES = 10_000
 
 @dataclass(frozen=True)
 class Summary:
-    """The numbers of a session at its end; `failures` are the first LISTED_FAILURES of `failed`."""
+    """The numbers of a session at its end; `failures` are the first LISTED_FAILURES of `failed`.
+
+    `companions` are the files that were skipped because another file shows their photo.
+    """
 
     session: SessionInfo
     progress: UnifiedProgress
@@ -34,6 +44,7 @@ class Summary:
     failures: tuple[Failure, ...]
     faces: int
     people: tuple[PersonSummary, ...]
+    companions: int = 0
 
     @property
     def seconds(self) -> float | None:
@@ -53,6 +64,7 @@ def read_summary(engine: Engine, session_id: int, progress: UnifiedProgress) -> 
             failed=count_failures(db, session_id),
             failures=tuple(list_failures(db, session_id, limit=LISTED_FAILURES)),
             faces=count_session_faces(db, session_id),
+            companions=count_skipped(db, session_id, SkipReason.COMPANION),
             people=tuple(list_people(db, pack=session.pack, limit=100_000)),
         )
 
@@ -61,11 +73,12 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
     """Print the summary as lines of text; `urls` are the addresses by their names."""
     training = summary.progress.phase(PhaseName.TRAINING)
     moved = summary.session.census.get("moved", 0)
+    others = summary.duplicates + moved + summary.companions
     console.print(f"\nSession {summary.session.id} {summary.session.status}", style="bold")
     rows = [
         ("photos", f"{training.total}"),
         ("duplicates", f"{summary.duplicates}"),
-        ("unchanged", f"{max(0, training.skipped - summary.duplicates - moved)}"),
+        ("unchanged", f"{max(0, training.skipped - others)}"),
         ("failed", f"{summary.failed}"),
         *_census_rows(summary.session),
         ("faces", f"{summary.faces}"),
@@ -98,6 +111,8 @@ def _census_rows(session: SessionInfo) -> list[tuple[str, str]]:
     rows = [(name, f"{count:,}") for name, count in counted if count]
     passed_over = PassedOver.from_json(census.get("passedOver", {}))
     described = describe_passed_over(passed_over.counts)
+    companions = str(CompanionCounts.find(census))
+    rows += [("companions", companions)] if companions else []
     return [*rows, *([("passed over", described)] if described else [])]
 
 

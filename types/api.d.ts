@@ -161,6 +161,8 @@ interface FaceBody {
   thumbnailUrl: string;
   previewUrl: string;
   duplicates: number;
+  timeSeconds: number | null;
+  durationSeconds: number | null;
 }
 
 interface FaceDetectionBody {
@@ -277,6 +279,7 @@ interface ListedPhotoBody {
   imageWidth: number;
   imageHeight: number;
   takenAt: string | null;
+  durationSeconds: number | null;
   duplicates: number;
   personIds: number[];
   thumbnailUrl: string;
@@ -420,6 +423,7 @@ interface PhotoBody {
   width: number;
   height: number;
   takenAt: string | null;
+  durationSeconds: number | null;
   missingSince: string | null;
   duplicateOf: number | null;
   duplicates: number[];
@@ -430,6 +434,7 @@ interface PhotoBody {
   faces: PhotoFaceBody[];
   thumbnailUrl: string;
   previewUrl: string;
+  filmUrl: string | null;
 }
 
 interface PhotoFaceBody {
@@ -437,6 +442,7 @@ interface PhotoFaceBody {
   personId: number | null;
   isStranger: boolean;
   box: BoxBody;
+  timeSeconds: number | null;
 }
 
 interface PhotoFileBody {
@@ -527,6 +533,7 @@ interface SessionBody {
   peopleCount: number | null;
   passedOver: Record<string, number>;
   passedOverText: string;
+  companionsText: string;
   moved: number;
   missing: number;
   goneUnconfirmed: UnconfirmedBody | null;

@@ -69,6 +69,14 @@ def test_what_was_passed_over_is_told_by_kind() -> None:
     assert "\n  passed over 5 raw photos, 1 film\n" in printed
 
 
+def test_files_that_belong_to_other_files_have_a_row() -> None:
+    printed = summarise({"companions": {"raw": 1200, "film": 1}})
+    told = "1,200 raw photos and 1 film belong to the photos of other files"
+    assert f"\n  companions  {told}\n" in printed
+    printed = summarise({"companions": {"raw": 1, "film": 0}})
+    assert "\n  companions  1 raw photo belongs to the photo of another file\n" in printed
+
+
 def test_without_anything_to_tell_there_is_no_row() -> None:
     for census in ({}, {"passedOver": {}, "moved": 0, "missing": 0, "known": None, "gone": None}):
         printed = summarise(census)

@@ -8,13 +8,13 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import SAME_PLACE, FaceVerdict
+from cluster.core.faces import SAME_MOMENT_S, SAME_PLACE, FaceVerdict
 
 # min and max are looked up at the ends of an index.
 _HAS_OTHERS = text("SELECT min(pack) <> :pack OR max(pack) <> :pack FROM face")
 
-# A face has no time of its own. The last change that mentions it tells when it was placed, or else
-# the last change of its person.
+# Where an earlier version placed a face, the last change that mentions it tells when, or else the
+# last change of its person.
 _PAIRS = text(
     """
     SELECT f.id AS face_id, f.person_id,
@@ -25,7 +25,7 @@ _PAIRS = text(
         o.id AS other_id, o.pack AS other_pack, o.person_id AS other_person_id,
         o.placed_by_user AS is_other_placed, o.verdict AS other_verdict,
         CASE WHEN o.placed_by_user THEN coalesce(
-            (
+            o.placed_at, (
                 SELECT max(c.created_at) FROM person_change_face m
                     JOIN person_change c ON c.id = m.change_id
                 WHERE m.face_id = o.id AND c.undone_at IS NULL
@@ -42,7 +42,8 @@ _PAIRS = text(
                 (o.box_right - o.box_left)::float8 * (o.box_bottom - o.box_top)
                     + (f.box_right - f.box_left)::float8 * (f.box_bottom - f.box_top) AS areas
         ) s
-    WHERE o.pack <> :pack AND s.shared >= :same * (s.areas - s.shared) AND s.areas > s.shared
+    WHERE o.pack <> :pack AND coalesce(abs(o.time_s - f.time_s), 0) < :moment_s
+        AND s.shared >= :same * (s.areas - s.shared) AND s.areas > s.shared
     ORDER BY s.shared / (s.areas - s.shared) DESC, o.id, f.id
     """
 )
@@ -79,7 +80,7 @@ def list_same_faces(db: Session, *, pack: str) -> list[SameFace]:
     pairs: list[SameFace] = []
     taken: set[int] = set()
     taken_here: set[tuple[str, int]] = set()
-    for row in db.execute(_PAIRS, {"pack": pack, "same": SAME_PLACE}):
+    for row in db.execute(_PAIRS, {"pack": pack, "same": SAME_PLACE, "moment_s": SAME_MOMENT_S}):
         here = (row.other_pack, row.face_id)
         if row.other_id in taken or here in taken_here:
             continue

@@ -46,8 +46,12 @@ _BY_CONTENT = text(
     """
 )
 
-_COLUMNS = "content, orientation, width, height, taken_at, phash, dhash, blocks, thumbnail"
-_VALUES = ":content, :orientation, :width, :height, :taken_at, :phash, :dhash, :blocks, :thumbnail"
+_NAMES = (
+    *("content", "orientation", "width", "height", "taken_at", "phash", "dhash", "blocks"),
+    *("thumbnail", "duration_s"),
+)
+_COLUMNS = ", ".join(_NAMES)
+_VALUES = ", ".join(f":{name}" for name in _NAMES)
 _ADD = text(f"INSERT INTO image ({_COLUMNS}) VALUES ({_VALUES}) RETURNING id")
 _CHANGE = text(
     f"""
@@ -66,10 +70,13 @@ _COMPLETE = text(
     """
 )
 _DATE = text("UPDATE image SET taken_at = :taken_at WHERE id = :id")
-# The other files of a changed photo are gone. If they come back, they hold its old picture, so they
-# must be read again.
+# The other files of a changed photo are gone, but for its companions. If they come back, they hold
+# its old picture, so they must be read again.
 _FORGET_BYTES = text(
-    "UPDATE file SET sha256 = NULL, is_read = false WHERE image_id = :id AND id <> :file_id"
+    """
+    UPDATE file SET sha256 = NULL, is_read = false
+    WHERE image_id = :id AND id <> :file_id AND NOT companion
+    """
 )
 _FORGET_DETECTIONS = text("DELETE FROM detection WHERE image_id = :id")
 
@@ -77,7 +84,7 @@ _IS_SHARED = text(
     """
     SELECT EXISTS (
         SELECT FROM file WHERE image_id = :id AND id <> :file_id
-            AND NOT superseded AND missing_since IS NULL
+            AND NOT superseded AND missing_since IS NULL AND NOT companion
     ) OR EXISTS (SELECT FROM image WHERE duplicate_of = :id AND missing_since IS NULL)
     """
 )
@@ -312,4 +319,5 @@ def _to_row(record: PhotoRecord) -> dict[str, Any]:
         "dhash": record.dhash.to_bytes(32, "big"),
         "blocks": record.blocks,
         "thumbnail": record.thumbnail,
+        "duration_s": record.duration_s,
     }

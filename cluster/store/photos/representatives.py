@@ -4,7 +4,8 @@ Candidates have similar pHashes, or the same content in another orientation. The
 session, or its pack has already searched them. Of the photos that show the same picture, one
 represents all, and one of its files is searched. Whenever a file joins a group, the decision is
 made again for all photos that are similar, directly or through others. So it does not depend on the
-order of the batches. Under the library's lock, batches decide one after the other.
+order of the batches. Under the library's lock, batches decide one after the other. A
+film is similar to nothing.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ _IS_NEAR = " OR ".join(f"{key} = ANY(:quarter_{n})" for n, key in enumerate(PHAS
 _CANDIDATES = text(
     f"""
     SELECT i.id AS image_id, i.width, i.height, i.content, i.phash, i.dhash, i.blocks,
-        i.duplicate_of, i.similar_to, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
-        f.sha256, f.missing_since IS NULL AS is_there, s.training_state AS state,
+        i.duplicate_of, i.similar_to, i.duration_s IS NOT NULL AS is_film,
+        f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
+        f.sha256, f.companion, f.missing_since IS NULL AS is_there, s.training_state AS state,
         s.training_reason AS reason, d.image_id IS NOT NULL AS is_settled,
         EXISTS (SELECT FROM face WHERE face.image_id = i.id) AS has_faces,
         coalesce(s.detection_state = 'pending' AND (s.training_state = 'processed'
@@ -50,7 +52,8 @@ _CANDIDATES = text(
     LEFT JOIN LATERAL (
         SELECT * FROM detection WHERE pack = :pack AND image_id = i.id OFFSET 0
     ) d ON true
-    WHERE ({_IS_NEAR} OR i.content = ANY(:contents)) AND i.id <> ALL(:seen)
+    WHERE (({_IS_NEAR}) AND i.duration_s IS NULL OR i.content = ANY(:contents))
+        AND i.id <> ALL(:seen)
         AND (s.training_state IN ('processed', 'skipped') OR d.image_id IS NOT NULL)
     """
 )
@@ -78,12 +81,16 @@ _MOVE_ITEMS = text(
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of a candidate; `state` and `reason` are those of its item, None without one."""
+    """A file of a candidate; `state` and `reason` are those of its item, None without one.
+
+    A file that `is_companion` belongs to a photo that another file shows.
+    """
 
     file_id: int
     path: str
     time: int
     is_there: bool
+    is_companion: bool
     is_open: bool
     state: str | None
     reason: str | None
@@ -100,12 +107,13 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
-    """A candidate with its files, oldest first.
+    """A candidate with its files: those that show it first, then the oldest.
 
-    `is_settled` means that the pack has searched it.
+    `is_settled` means that the pack has searched it. The hashes of a film say nothing.
     """
 
     fingerprint: Fingerprint
+    is_film: bool
     is_settled: bool
     mark: _Mark
     files: tuple[_File, ...]
@@ -159,7 +167,8 @@ def decide_duplicates(
     key = {"session_id": session_id, "pack": pack}
     by_id = _find_alike(db, phashes, contents, key=key)
     fingerprints = [photo.fingerprint for photo in by_id.values()]
-    standing, similar = find_representatives(fingerprints), find_similar(fingerprints)
+    pictures = [photo.fingerprint for photo in by_id.values() if not photo.is_film]
+    standing, similar = find_representatives(fingerprints), find_similar(pictures)
     moves: list[_Move] = []
     marks: list[_Mark] = []
     for photo in by_id.values():
@@ -186,7 +195,7 @@ def _find_alike(
             photo for photo in near if photo.fingerprint.content in same or _is_alike(photo, wanted)
         ]
         found |= {photo.id: photo for photo in alike}
-        wanted = {photo.fingerprint.phash for photo in alike} - wanted
+        wanted = {photo.fingerprint.phash for photo in alike if not photo.is_film} - wanted
         same = {photo.fingerprint.content for photo in alike} - same - {b""}
     return found
 
@@ -204,7 +213,7 @@ def _move_items(photo: _Photo, representative: _Photo) -> Iterator[_Move]:
     """Yield the changes to the open items of a photo."""
     for file in photo.files:
         if file.is_open:
-            skip = _find_skip(file, representative)
+            skip = _name_companion(photo, file, _find_skip(file, representative))
             if (None if skip is None else skip.said) != file.reason:
                 yield _Move(file, skip)
 
@@ -213,10 +222,20 @@ def _find_skip(file: _File, representative: _Photo) -> _Skip | None:
     """Return why a file is skipped; None for the file that is searched."""
     others = [one for one in representative.files if one is not file]
     if representative.is_settled:
-        shown = next((one for one in others if one.is_there), next(iter(others), None))
+        shows = [one for one in others if not one.is_companion]
+        shown = next((one for one in shows if one.is_there), next(iter(shows), None))
         return _same_picture() if shown is None else _duplicate_of(shown)
     searched = next(one for one in representative.files if one.is_open)
     return None if searched is file else _duplicate_of(searched)
+
+
+def _name_companion(photo: _Photo, file: _File, skip: _Skip | None) -> _Skip | None:
+    """Return the reason of a companion that is skipped; any other reason as it is."""
+    if skip is None or not file.is_companion:
+        return skip
+    shows = [one for one in photo.files if not one.is_companion and one.is_there]
+    words = SkipReason.COMPANION.words
+    return _Skip(SkipReason.COMPANION, words + shows[0].path) if shows else skip
 
 
 def _same_picture() -> _Skip:
@@ -253,7 +272,7 @@ def _to_photos(rows: Iterable[Row[Any]]) -> list[_Photo]:
 
 
 def _to_photo(rows: list[Row[Any]]) -> _Photo:
-    rows = sorted(rows, key=lambda row: (row.time, row.path, row.file_id))
+    rows = sorted(rows, key=lambda row: (row.companion, row.time, row.path, row.file_id))
     first = rows[0]
     fingerprint = Fingerprint(
         image_id=first.image_id,
@@ -270,8 +289,17 @@ def _to_photo(rows: list[Row[Any]]) -> _Photo:
         has_faces=first.has_faces,
     )
     files = [
-        _File(row.file_id, row.path, row.time, row.is_there, row.is_open, row.state, row.reason)
+        _File(
+            file_id=row.file_id,
+            path=row.path,
+            time=row.time,
+            is_there=row.is_there,
+            is_companion=row.companion,
+            is_open=row.is_open,
+            state=row.state,
+            reason=row.reason,
+        )
         for row in rows
     ]
     mark = _Mark(first.image_id, first.duplicate_of, first.similar_to)
-    return _Photo(fingerprint, first.is_settled, mark, tuple(files))
+    return _Photo(fingerprint, first.is_film, first.is_settled, mark, tuple(files))

@@ -6,13 +6,14 @@ from PIL import UnidentifiedImageError
 
 from cluster.core.formats import FORMATS, Format
 from cluster.vision.containers.png_chunks import SIGNATURE, find_fault
+from cluster.vision.readers.decoded_file import NotReadable
 from cluster.vision.sources.file_kinds import guess_format, is_text
 
 READ_FORMATS = tuple(reader for row in FORMATS for reader in row.readers)
 """Pillow's names of the formats that it may try."""
 
-_NAMES = [row.name for row in FORMATS if row.is_read]
-READ_FORMATS_IN_WORDS = f"{', '.join(_NAMES[:-1])} and {_NAMES[-1]}"
+_NAMES = [row.name for row in FORMATS if row.readers]
+READ_FORMATS_IN_WORDS = f"{', '.join(_NAMES)} and camera raw"
 
 
 def find_read_format(data: bytes) -> Format | None:
@@ -39,6 +40,8 @@ def describe_damage(data: bytes, error: Exception) -> str:
     """Say why a file of a format that is read could not be decoded; `error` is Pillow's."""
     if isinstance(error, MemoryError):
         return "not enough memory to decode the picture"
+    if isinstance(error, NotReadable):
+        return str(error)
     if ends_early(error) or isinstance(error, EOFError):
         return "the file ends too early"
     found = find_read_format(data)

@@ -13,6 +13,7 @@ import threading
 import warnings
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from PIL import (
     Image,
     ImageFile,
     MpoImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
@@ -41,9 +43,11 @@ from cluster.vision.photos.content_names import (
 )
 from cluster.vision.photos.known_forms import crop_aperture, make_readable
 from cluster.vision.photos.loading import load_pixels, reduce_picture
-from cluster.vision.photos.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
+from cluster.vision.photos.metadata import PILLOW_ERRORS, UPRIGHT, Metadata, read_metadata
 from cluster.vision.photos.pixels import is_dithered, to_rgb
+from cluster.vision.photos.raw_photos import is_raw, open_raw
 from cluster.vision.photos.scans import check_scans
+from cluster.vision.readers import jpeg_2000, jpeg_xl, photoshop, portable_maps
 from cluster.vision.sources.deadlines import begin_computing, holding
 
 DECODE_LONG_SIDE_PX = 640
@@ -52,7 +56,11 @@ DECODE_LONG_SIDE_PX = 640
 LARGE_PIXELS = 30_000_000
 """Pictures with more pixels (120 MB in memory) are decoded one at a time in each process."""
 
-_PLUGINS = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)  # They register.
+# They register themselves with Pillow.
+_PLUGINS = (
+    *(AvifImagePlugin, MpoImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin),
+    *(jpeg_2000, jpeg_xl, photoshop, portable_maps),
+)
 pillow_heif.register_heif_opener()
 # Both apply to the whole process. Our own limit, whose message has the numbers, replaces Pillow's.
 # Pillow's warnings (a broken EXIF block, ...) do not help the user.
@@ -109,17 +117,35 @@ def open_image(
     less than twice as long; a JPEG is reduced to 1/8 at most. Without it, the photo keeps its full
     size. Raises UnreadableImage.
     """
-    found = find_read_format(data)
-    if found is None:
+    if find_read_format(data) is None:
         raise UnreadableImage(path, describe_stranger(data))
     begin_computing()
+    open_picture = partial(
+        _open_picture, path=path, long_side_px=long_side_px, max_pixels=max_pixels
+    )
+    if is_raw(data, path):
+        return open_raw(data, path=path, max_pixels=max_pixels, open_picture=open_picture)
+    return open_picture(data)
+
+
+def _open_picture(
+    data: bytes,
+    known: Metadata | None = None,
+    *,
+    path: str,
+    long_side_px: int | None,
+    max_pixels: int,
+) -> OpenedImage:
+    """Decode a picture that Pillow or its plugins read; `known` is its metadata, if told."""
     check_scans(data, path=path)
-    limits = _Limits(path, long_side_px, max_pixels)
+    limits = _Limits(path, long_side_px, max_pixels, known)
+    found = find_read_format(data)
     try:
         return _open(make_readable(data), limits)
     except PILLOW_ERRORS as error:
         may_help = not isinstance(error, MemoryError)
-        opened = _try_otherwise(data, found.name, limits) if may_help else None
+        name = "" if found is None else found.name
+        opened = _try_otherwise(data, name, limits) if may_help else None
         if opened is None:
             raise UnreadableImage(path, describe_damage(data, error)) from error
         return opened
@@ -127,11 +153,12 @@ def open_image(
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """How a photo is decoded; `path` names it in errors."""
+    """How a photo is decoded; `path` names it in errors, `known` is its metadata, if told."""
 
     path: str
     long_side_px: int | None
     max_pixels: int
+    known: Metadata | None = None
 
 
 def _try_otherwise(data: bytes, name: str, limits: _Limits) -> OpenedImage | None:
@@ -203,7 +230,7 @@ def _decode(image: ImageFile.ImageFile, data: bytes, limits: _Limits) -> OpenedI
         loaded = loaded.transpose(UPRIGHT_BY[invert_turn(turned)])
     if image.format == "AVIF":
         loaded, (width, height) = crop_aperture(loaded, data)
-    metadata = read_metadata(image)
+    metadata = limits.known or read_metadata(image)
     orientation = turned if turned != UPRIGHT else metadata.orientation
     if has_swapped_sides(orientation) and turned == UPRIGHT:
         width, height = height, width
