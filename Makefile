@@ -186,4 +186,5 @@ lock: $(VENV)/bin/python
 	$(UV_COMPILE) --output-file build.txt build.in >/dev/null
 	$(UV_COMPILE) --output-file audit.txt audit.in >/dev/null
 	$(UV_COMPILE) --output-file uv.txt uv.in >/dev/null
+	$(UV_COMPILE) --no-deps --output-file servers.txt servers.in >/dev/null
 	@$(MAKE) --no-print-directory audit

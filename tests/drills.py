@@ -30,6 +30,7 @@ from cluster.store.server.embedded import start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles
 from cluster.store.server.server_process import find_processes, find_server_process
 from cluster.store.sessions.invariants import check_session
+from tests.damage import find_damage
 from tests.headcount import Headcount
 from tests.waiting import PATIENT_S, comes_true
 
@@ -129,11 +130,13 @@ class Outcome:
     people: frozenset[frozenset[str]]
     falls: tuple[str, ...] = ()
     killed: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
     left_behind: tuple[str, ...] = ()
 
     def differences(self, undisturbed: Outcome) -> list[str]:
         """Say in what this differs from an undisturbed run."""
         found = [*self.falls, *(f"left behind: {one}" for one in self.left_behind)]
+        found += [f"damaged: {one}" for one in self.damaged]
         if self.code != undisturbed.code:
             found.append(f"exit code {self.code}: {self.output[-2000:]}")
         for name in ("items", "faces", "people"):
@@ -148,11 +151,12 @@ def drill(
 ) -> Outcome:
     """Run a session over `library` with its data in `folder`, killing `victims` one by one.
 
-    A victim that is not there within its turn is left out. A run whose driver was killed is started
-    again, and goes on.
+    After each kill, and at the end, the library is checked for damage. A victim that is not there
+    within its turn is left out. A run whose driver was killed is started again, and goes on.
     """
     run = Headcount(folder / "data")
-    killed = []
+    killed: list[str] = []
+    damaged: list[str] = []
     with Watcher(run).watching() as watcher:
         run.start("--root", str(library))
         for victim in victims:
@@ -164,14 +168,20 @@ def drill(
                 assert run.process is not None
                 run.process.wait()
                 run.start("--root", str(library))
-        return finish(run, watcher, killed=killed)
+            damaged += [
+                f"{one} (after the {victim} was killed)" for one in find_damage(run.data_dir)
+            ]
+        return finish(run, watcher, killed=killed, damaged=damaged)
 
 
-def finish(run: Headcount, watcher: Watcher, *, killed: Sequence[str] = ()) -> Outcome:
+def finish(
+    run: Headcount, watcher: Watcher, *, killed: Sequence[str] = (), damaged: Sequence[str] = ()
+) -> Outcome:
     """Wait for the run to end, and look at what there is then."""
     assert run.process is not None
     output, _ = run.process.communicate(timeout=PATIENT_S)
     items, faces, people = read_tables(run.data_dir)
+    damaged = (*damaged, *find_damage(run.data_dir))
     return Outcome(
         code=run.process.returncode,
         output=output,
@@ -180,6 +190,7 @@ def finish(run: Headcount, watcher: Watcher, *, killed: Sequence[str] = ()) -> O
         people=people,
         falls=tuple(watcher.falls),
         killed=tuple(killed),
+        damaged=tuple(damaged),
         left_behind=tuple(find_left_behind(run)),
     )
 

@@ -22,8 +22,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cluster.core.damage import DamageKind
 from cluster.store.server.embedded import stop_embedded
 from jobs.demo import make_demo_library
+from tests.damage import find_damage
 from tests.file_changes import ChangingFolder, delete
 from tests.headcount import Headcount
 from tests.remembered_people import Memory
@@ -63,6 +65,7 @@ class Drill:
         progress = self.run.get(place).body
         if progress["overallStatus"] != "completed":
             self.found.append(f"session {started.body['sessionId']}: {progress}")
+        self.found += find_damage(self.run.data_dir, but=(DamageKind.FILE_GONE,))
 
     def begin(self) -> None:
         """Look for the first time; some photos are in the bin, and will be new."""

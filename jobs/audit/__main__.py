@@ -20,7 +20,10 @@ from jobs.command import say
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = PROJECT_DIR / "requirements"
-LOCKS = [REQUIREMENTS / f"{name}.txt" for name in ("build", "uv", "cpu", "gpu", "dev", "audit")]
+LOCKS = [
+    REQUIREMENTS / f"{name}.txt"
+    for name in ("build", "uv", "servers", "cpu", "gpu", "dev", "audit")
+]
 """The smallest lock comes first: an index without data about it is not asked about the others."""
 
 

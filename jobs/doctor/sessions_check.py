@@ -22,6 +22,7 @@ from cluster.store.condition import (
 from cluster.store.database.engine import build_engine
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_switch import list_kept
 from cluster.store.sessions.notification_rows import NotificationInfo
 from cluster.store.sessions.session_rows import SessionInfo
 from cluster.vision.sources.library_walk import ask_storage
@@ -109,6 +110,10 @@ def check_embedded(settings: Settings) -> Iterator[Finding]:
         says += f", for {count_nouns(len(users), 'user')}: process {', '.join(map(str, users))}"
     yield ok("server", says)
     yield from judge_watch(state)
+    for folder in list_kept(files):
+        says = f"{folder}, of an earlier PostgreSQL, is kept after an upgrade."
+        cure = "When all is well: python -m jobs.upgrade_database --confirm"
+        yield note("old database", says, cure)
 
 
 def judge_watch(state: EmbeddedState) -> Iterator[Finding]:

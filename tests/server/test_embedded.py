@@ -152,7 +152,7 @@ def test_data_of_another_version_is_refused(folder: Path) -> None:
     data.mkdir(parents=True)
     (folder / "postgres" / "start.lock").touch()
     (data / "PG_VERSION").write_text("12\n")
-    with pytest.raises(DatabaseUnusable, match=r"PostgreSQL 12.*another data_dir"):
+    with pytest.raises(DatabaseUnusable, match=r"PostgreSQL 12.*jobs\.upgrade_database"):
         start_embedded(folder)
 
 

@@ -60,10 +60,12 @@ def closed(folder: Path) -> Path:
 def closed_programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """PostgreSQL's programs in a folder that only its owner may enter, and where copies go."""
     site = folder / "checkout"
-    for part in server_programs._PARTS:
-        shutil.copytree(server_programs.find_programs().parents[2] / part, site / part)
+    installed = server_programs.find_programs()
+    parts = server_programs._list_parts(installed)
+    for part in parts:
+        shutil.copytree(installed.parents[2] / part, site / part)
     site.chmod(0o700)
-    programs = site / server_programs._PARTS[0]
+    programs = site / parts[0]
     cache = Path(tempfile.mkdtemp(prefix="headcount-", dir="/var/cache"))
     cache.chmod(0o755)
     monkeypatch.setattr(server_programs, "find_programs", lambda: programs)

@@ -19,14 +19,18 @@ from cluster.store.database.outages import describe_url
 from cluster.store.database.tables import TrainingSession
 from cluster.store.locks import lock_migrations
 
+NEWEST = "head"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-def upgrade_schema(engine: Engine, *, before: Callable[[], object] = lambda: None) -> None:
-    """Upgrade the schema to the newest revision; only one process does so at a time.
+def upgrade_schema(
+    engine: Engine, *, before: Callable[[], object] = lambda: None, to: str = NEWEST
+) -> None:
+    """Upgrade the schema to the newest revision, or an earlier one; one process does so at a time.
 
     `before` is called first when there are tables of an earlier revision; its errors prevent the
-    upgrade. Raises DatabaseUnavailable, or DatabaseUnusable when the upgrade fails, for example
+    upgrade. Each revision is a transaction, so an upgrade that is killed goes on after the last
+    whole one. Raises DatabaseUnavailable, or DatabaseUnusable when the upgrade fails, for example
     without pgvector, or when the schema does not belong to this version or an earlier one.
     """
     check_database(engine)
@@ -34,11 +38,9 @@ def upgrade_schema(engine: Engine, *, before: Callable[[], object] = lambda: Non
     try:
         if find_revision(engine) in list_revisions()[1:]:
             before()
-        with tell_outages(engine), engine.begin() as connection:
-            lock_migrations(connection)
-            config = migration_config(connection)
-            _check_revision(connection, config, place=place)
-            command.upgrade(config, "head")
+        with tell_outages(engine):
+            while not _upgrade_once(engine, to=to, place=place):
+                pass
     except (SQLAlchemyError, CommandError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = str(cause).strip().partition("\n")[0]
@@ -74,6 +76,20 @@ def find_revision(engine: Engine) -> str | None:
     with tell_outages(engine), engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_heads()
     return found[0] if len(found) == 1 else None
+
+
+def _upgrade_once(engine: Engine, *, to: str, place: str) -> bool:
+    """Make one revision in one transaction; tell whether the wanted one is there."""
+    with engine.begin() as connection:
+        lock_migrations(connection)
+        config = migration_config(connection)
+        _check_revision(connection, config, place=place)
+        scripts = ScriptDirectory.from_config(config)
+        found = MigrationContext.configure(connection).get_current_revision()
+        left = [one.revision for one in scripts.iterate_revisions(to, found or "base")]
+        if left:
+            command.upgrade(config, left[-1])
+    return len(left) <= 1
 
 
 def _check_revision(connection: Connection, config: Config, *, place: str) -> None:

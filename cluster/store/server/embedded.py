@@ -60,7 +60,11 @@ def start_embedded(data_dir: Path, *, options: Mapping[str, str] = MappingProxyT
     `options` are PostgreSQL settings; they apply only when this call starts the server. Raises
     DatabaseUnavailable, naming the log file, when the server does not start.
     """
-    files = ServerFiles.under(data_dir)
+    return start_server(ServerFiles.under(data_dir), options=options)
+
+
+def start_server(files: ServerFiles, *, options: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Do the same for the server of `files`."""
     try:
         prepare_folders(files)
         with hold_lock(files.start_lock):
@@ -84,7 +88,11 @@ def stop_embedded(data_dir: Path) -> bool:
     Other users are living processes that called start_embedded. Connections named headcount, such
     as those of workers in their last commit, get CLIENTS_LIMIT_S seconds to end.
     """
-    files = ServerFiles.under(data_dir)
+    return stop_server(ServerFiles.under(data_dir))
+
+
+def stop_server(files: ServerFiles) -> bool:
+    """Do the same for the server of `files`."""
     if not files.home.exists():
         return True
     with hold_lock(files.start_lock):

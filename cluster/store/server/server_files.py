@@ -34,10 +34,23 @@ LOG_PIECE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A major version of PostgreSQL, and the folder of its programs."""
+
+    major: int
+    programs: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ServerFiles:
-    """The files of one embedded server; `home` is absolute."""
+    """The files of one embedded server; `home` is absolute.
+
+    `release` is set for a server of another major version, which is only started to be carried over
+    (carrying_over.py).
+    """
 
     home: Path
+    release: Release | None = None
 
     @classmethod
     def under(cls, data_dir: Path) -> ServerFiles:
@@ -48,6 +61,11 @@ class ServerFiles:
     def data(self) -> Path:
         """The data directory of PostgreSQL."""
         return self.home / "data"
+
+    @property
+    def socket_folder(self) -> str:
+        """The folder of the socket, relative to the data directory; `data` may be a link."""
+        return os.path.relpath(self.home, self.data.resolve())
 
     @property
     def log(self) -> Path:

@@ -33,6 +33,7 @@ from cluster.store.server.server_files import (
     open_own,
 )
 from cluster.store.server.server_programs import VERSION, reach_programs
+from cluster.store.server.server_switch import complete_switch, refuse_to_start_anew
 from cluster.store.server.server_user import ENVIRONMENT, HERE, make_data_folder, process_options
 
 STOP_LIMIT_S = 60.0
@@ -81,20 +82,21 @@ def does_answer(files: ServerFiles) -> bool:
 def ensure_data_directory(files: ServerFiles) -> None:
     """Create the data directory unless it exists; remove unfinished ones.
 
-    Each attempt has its own folder, because the initdb of a killed starter may still write. Raises
-    DatabaseUnusable for the directory of another PostgreSQL version, DatabaseUnavailable when
-    initdb fails.
+    Each attempt has its own folder, because the initdb of a killed starter may still write. A
+    switch to a carried-over directory that was killed is completed. Raises DatabaseUnusable for the
+    directory of another PostgreSQL version, or when only that of an earlier version is left;
+    DatabaseUnavailable when initdb fails.
     """
+    wanted = VERSION if files.release is None else files.release.major
+    complete_switch(files)
     for unfinished in files.home.glob("data.new*"):
         shutil.rmtree(unfinished, ignore_errors=True)
     if (files.data / "PG_VERSION").exists():
         found = (files.data / "PG_VERSION").read_text().strip()
-        if found != str(VERSION):
-            raise DatabaseUnusable(
-                f"{files.data} was made by PostgreSQL {found}; this Headcount has {VERSION}. "
-                "Use the Headcount that made it, or set another data_dir."
-            )
+        if found != str(wanted):
+            raise DatabaseUnusable(_describe_other_version(files, found))
         return
+    refuse_to_start_anew(files)
     fresh = files.home / f"data.new-{secrets.token_hex(4)}"
     make_data_folder(files, fresh)
     command = [str(reach_programs(files) / "initdb"), "-D", HERE, "-U", "postgres", "--auth=trust"]
@@ -106,6 +108,13 @@ def ensure_data_directory(files: ServerFiles) -> None:
     if done.returncode != 0:
         raise DatabaseUnavailable(f"initdb failed: {last_words(files)}")
     fresh.rename(files.data)
+
+
+def _describe_other_version(files: ServerFiles, found: str) -> str:
+    says = f"{files.data} was made by PostgreSQL {found}; this Headcount has {VERSION}."
+    if found.isdigit() and int(found) < VERSION:
+        return f"{says} Run `python -m jobs.upgrade_database`, which carries everything over."
+    return f"{says} Use the Headcount that made it, or set another data_dir."
 
 
 def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
@@ -192,7 +201,7 @@ def _server_command(files: ServerFiles, *, options: Mapping[str, str]) -> list[s
         "cluster_name": files.name,
         "listen_addresses": "",
         # Relative to the data directory, in which the server runs, so the length does not matter.
-        "unix_socket_directories": "..",
+        "unix_socket_directories": files.socket_folder,
         "port": str(PORT),
     }
     command = [str(reach_programs(files) / "postgres"), "-D", HERE]

