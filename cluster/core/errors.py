@@ -23,6 +23,7 @@ HeadcountError
 ├── FacesElsewhere             faces are no longer with the person that the client saw
 ├── NotLastChange              a change to people is not the last one, and cannot be undone
 ├── ImpossibleChange           a change to people is contradictory, such as a merge with itself
+├── BadExport                  a file of exported decisions cannot be imported
 ├── PhaseFailed                a phase could not go on
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
 │   └── DatabaseDiskFull       its disk is full
@@ -218,6 +219,15 @@ class SessionRunning(SessionBusy):
     def __init__(self, session_id: int) -> None:
         super().__init__(session_id)
         self.args = (f"Session {session_id} is running; cancel it first.",)
+
+
+class BadExport(HeadcountError):
+    """A file of exported decisions cannot be imported; nothing of it was."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        cure = "Nothing was imported. Export again, or import another file."
+        super().__init__(f"{place}: {reason}. {cure}")
+        self.place, self.reason = place, reason
 
 
 class PhaseFailed(HeadcountError):

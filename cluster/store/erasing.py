@@ -22,6 +22,7 @@ from cluster.core.errors import NotFound, SessionBusy, SessionRunning
 from cluster.core.sessions import SessionStatus
 from cluster.store.database.engine import begin, tell_outages
 from cluster.store.database.tables import Table
+from cluster.store.decisions.kept_list import forget_kept_of
 from cluster.store.locks import lock_library, lock_people
 from cluster.store.people.answer_rows import delete_dead_answers
 from cluster.store.people.erased_faces import mark_erased
@@ -81,6 +82,7 @@ _FIND_FACELESS = text(
 )
 _DELETE_PEOPLE = text("DELETE FROM person WHERE id = ANY(:ids)")
 
+_NAME = text("SELECT name FROM person WHERE id = :person_id")
 _DELETE_FACES = text("DELETE FROM face WHERE person_id = :person_id RETURNING image_id, pack")
 _RECOUNT = text(
     """
@@ -144,9 +146,13 @@ def erase_person(db: Session, person_id: int) -> Erased:
     """Erase a person with all its faces; the photos stay. Raises NotFound.
 
     The photos still count as searched, and no face is found again where these faces were. Ungrouped
-    faces of the same human, and those in another person, stay.
+    faces of the same human, and those in another person, stay. Imported decisions that name the
+    person and still wait for their photo are erased too.
     """
     lock_people(db)
+    name = db.execute(_NAME, {"person_id": person_id}).scalar()
+    if name is not None:
+        forget_kept_of(db, name)
     mark_erased(db, person_id)
     rows = db.execute(_DELETE_FACES, {"person_id": person_id}).all()
     image_ids, packs = {row.image_id for row in rows}, {row.pack for row in rows}

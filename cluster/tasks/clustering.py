@@ -37,6 +37,7 @@ from cluster.numerics.tiled_tree import LocalWorkers, Workers, span_vectors
 from cluster.priority import work_in_background
 from cluster.store.database.engine import Engine, begin, worker_engine
 from cluster.store.database.retries import RetryPolicy, Waited
+from cluster.store.decisions.importing import place_kept
 from cluster.store.people.apart import ToldApart, load_apart
 from cluster.store.people.births import release_before_birth
 from cluster.store.people.face_vectors import FaceVectors, load_vectors
@@ -197,6 +198,7 @@ class Loaded:
 def _load(engine: Engine, waited_s: Waited, *, pack: str) -> Loaded:
     with begin(engine) as db:
         newest = find_newest_person(db)
+        place_kept(db, now=datetime.now(UTC))
         carry_decisions(db, pack=pack, now=datetime.now(UTC))
         carried = list_people_after(db, newest, pack=pack)
         faces = load_vectors(db, pack=pack, min_quality=0.0)

@@ -24,7 +24,19 @@ class Staging:
 
     def fill(self, db: Session, rows: Iterable[Sequence[Any]]) -> None:
         """Fill the table with exactly these rows, until the transaction ends."""
-        self._empty(db)
+        self.clear(db)
+        self.append(db, rows)
+
+    def clear(self, db: Session) -> None:
+        """Create the table unless this connection has it, and remove all rows."""
+        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns)
+        driver_connection(db).execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({columns}) ON COMMIT DELETE ROWS;"
+            f"DELETE FROM {self.name}".encode()
+        )
+
+    def append(self, db: Session, rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows to the table, which `clear` has created."""
         cursor = driver_connection(db).cursor()
         with cursor.copy(f"COPY {self.name} FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.set_types([kind for _, kind in self.columns])
@@ -33,16 +45,9 @@ class Staging:
 
     def fill_from(self, db: Session, query: str, values: Mapping[str, Any]) -> None:
         """Fill the table with exactly the rows of a query, until the transaction ends."""
-        self._empty(db)
+        self.clear(db)
         db.execute(text(f"INSERT INTO {self.name} {query}"), values)
         db.execute(text(f"ANALYZE {self.name}"))
-
-    def _empty(self, db: Session) -> None:
-        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns)
-        driver_connection(db).cursor().execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({columns}) ON COMMIT DELETE ROWS;"
-            f"DELETE FROM {self.name}".encode()
-        )
 
 
 def driver_connection(db: Session) -> psycopg.Connection:

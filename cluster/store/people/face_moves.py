@@ -28,7 +28,12 @@ _ADD_PERSON = text(
     "INSERT INTO person (pack, created_at, updated_at) VALUES (:pack, :now, :now) RETURNING id"
 )
 
-_PLACE = text("UPDATE face SET person_id = :id, placed_by_user = true WHERE id = ANY(:face_ids)")
+_PLACE = text(
+    """
+    UPDATE face SET person_id = :id, placed_by_user = true, placed_at = :now
+    WHERE id = ANY(:face_ids)
+    """
+)
 
 _DELETE_IF_EMPTY = text(
     "DELETE FROM person WHERE id = :id AND NOT EXISTS (SELECT FROM face WHERE person_id = :id)"
@@ -121,5 +126,5 @@ def _place(
     else:
         target_id = int(to)
         touch_people(db, [target_id], now=now)
-    db.execute(_PLACE, {"id": target_id, "face_ids": list(face_ids)})
+    db.execute(_PLACE, {"id": target_id, "face_ids": list(face_ids), "now": now})
     return target_id

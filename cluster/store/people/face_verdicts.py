@@ -23,7 +23,8 @@ _FACES = text("SELECT id, pack, person_id, verdict FROM face WHERE id = ANY(:ids
 
 _JUDGE = text(
     """
-    UPDATE face SET verdict = :verdict, person_id = NULL, placed_by_user = :is_set_aside
+    UPDATE face SET verdict = :verdict, person_id = NULL, placed_by_user = :is_set_aside,
+        placed_at = CAST(:placed_at AS timestamptz)
     WHERE id = ANY(:ids)
     """
 )
@@ -65,7 +66,10 @@ def judge_faces(
     )
     touch_people(db, person_ids, now=now)
     db.execute(_DROP_COVERS, {"ids": ids})
-    db.execute(_JUDGE, {"ids": ids, "verdict": verdict, "is_set_aside": verdict is not None})
+    is_set_aside = verdict is not None
+    placed_at = now if is_set_aside else None
+    judged = {"verdict": verdict, "is_set_aside": is_set_aside, "placed_at": placed_at}
+    db.execute(_JUDGE, {"ids": ids, **judged})
     db.execute(_DELETE_EMPTY, {"ids": person_ids})
     close_change(db, change_id, person_id=None)
     left = load_people(db, person_ids)

@@ -32,8 +32,10 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 _PLACE = text(
     """
-    UPDATE face SET person_id = :person_id, verdict = :verdict, placed_by_user = true
-    WHERE id = ANY(:ids)
+    UPDATE face SET person_id = :person_id, verdict = :verdict, placed_by_user = true,
+        placed_at = placed.at
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:times AS timestamptz[])) AS placed (id, at)
+    WHERE face.id = placed.id
     """
 )
 _DROP_COVERS = text(
@@ -104,12 +106,12 @@ def _age(pair: SameFace) -> tuple[datetime, int]:
 
 def _place_with_nobody(db: Session, decided: Iterable[SameFace]) -> tuple[int, int]:
     """Set faces aside, or leave them ungrouped for good; return how many of each."""
-    by_verdict: dict[FaceVerdict | None, list[int]] = defaultdict(list)
+    by_verdict: dict[FaceVerdict | None, list[SameFace]] = defaultdict(list)
     for pair in decided:
         if pair.other_person_id is None:
-            by_verdict[pair.other_verdict].append(pair.face_id)
-    for verdict, face_ids in by_verdict.items():
-        db.execute(_PLACE, {"ids": face_ids, "person_id": None, "verdict": verdict})
+            by_verdict[pair.other_verdict].append(pair)
+    for verdict, placed in by_verdict.items():
+        db.execute(_PLACE, {**_faces(placed), "person_id": None, "verdict": verdict})
     ungrouped = len(by_verdict[None])
     return sum(map(len, by_verdict.values())) - ungrouped, ungrouped
 
@@ -123,15 +125,23 @@ def _place_with_names(
     now: datetime,
 ) -> int:
     """Place faces with the people of the same names, who are added; return how many faces."""
-    by_key: dict[str, list[int]] = defaultdict(list)
+    by_key: dict[str, list[SameFace]] = defaultdict(list)
     for pair in decided:
         if pair.other_person_id is not None:
-            by_key[names.key_of[pair.other_person_id]].append(pair.face_id)
+            by_key[names.key_of[pair.other_person_id]].append(pair)
     targets = get_or_add_people(db, list(by_key), names, pack=pack, now=now)
-    for key, face_ids in by_key.items():
-        db.execute(_PLACE, {"ids": face_ids, "person_id": targets[key], "verdict": None})
+    for key, placed in by_key.items():
+        db.execute(_PLACE, {**_faces(placed), "person_id": targets[key], "verdict": None})
     touch_people(db, list(targets.values()), now=now)
     return sum(map(len, by_key.values()))
+
+
+def _faces(pairs: Iterable[SameFace]) -> dict[str, list[object]]:
+    """Return the ids of the faces, and when the others were placed."""
+    return {
+        "ids": [pair.face_id for pair in pairs],
+        "times": [pair.other_placed_at for pair in pairs],
+    }
 
 
 def _tidy(db: Session, decided: Sequence[SameFace], *, now: datetime) -> None:

@@ -39,7 +39,12 @@ _NAMESAKE = text(
 )
 
 _FACES_OF = text("SELECT id FROM face WHERE person_id = ANY(:ids)")
-_PLACE = text("UPDATE face SET person_id = :id, placed_by_user = true WHERE id = ANY(:face_ids)")
+_PLACE = text(
+    """
+    UPDATE face SET person_id = :id, placed_by_user = true, placed_at = :now
+    WHERE id = ANY(:face_ids)
+    """
+)
 _DELETE = text("DELETE FROM person WHERE id = ANY(:ids)")
 
 
@@ -140,7 +145,7 @@ def merge_people(
     change_id = open_change(
         db, kind, pack=people[0].pack, person_ids=ids, face_ids=face_ids, now=now
     )
-    db.execute(_PLACE, {"id": person_id, "face_ids": face_ids})
+    db.execute(_PLACE, {"id": person_id, "face_ids": face_ids, "now": now})
     move_answers(db, ids[1:], to=person_id)
     db.execute(_DELETE, {"ids": ids[1:]})
     name = next((person.name for person in people if person.name), None)

@@ -13,8 +13,8 @@ from cluster.core.faces import SAME_PLACE, FaceVerdict
 # min and max are looked up at the ends of an index.
 _HAS_OTHERS = text("SELECT min(pack) <> :pack OR max(pack) <> :pack FROM face")
 
-# A face has no time of its own. The last change that mentions it tells when it was placed, or else
-# the last change of its person.
+# Where an earlier version placed a face, the last change that mentions it tells when, or else the
+# last change of its person.
 _PAIRS = text(
     """
     SELECT f.id AS face_id, f.person_id,
@@ -25,7 +25,7 @@ _PAIRS = text(
         o.id AS other_id, o.pack AS other_pack, o.person_id AS other_person_id,
         o.placed_by_user AS is_other_placed, o.verdict AS other_verdict,
         CASE WHEN o.placed_by_user THEN coalesce(
-            (
+            o.placed_at, (
                 SELECT max(c.created_at) FROM person_change_face m
                     JOIN person_change c ON c.id = m.change_id
                 WHERE m.face_id = o.id AND c.undone_at IS NULL

@@ -108,9 +108,15 @@ _BRING_BACK = text(
     """
 )
 
+# The log does not hold when a user had placed a face before. The change before it may tell.
 _MOVE_BACK = text(
     """
-    UPDATE face SET person_id = p.id, placed_by_user = b.placed_by_user, verdict = b.verdict
+    UPDATE face SET person_id = p.id, placed_by_user = b.placed_by_user, verdict = b.verdict,
+        placed_at = CASE WHEN b.placed_by_user THEN (
+            SELECT max(c.created_at) FROM person_change_face m
+                JOIN person_change c ON c.id = m.change_id
+            WHERE m.face_id = b.face_id AND c.undone_at IS NULL AND c.id < :change_id
+        ) END
     FROM person_change_face b LEFT JOIN person p ON p.id = b.person_id
     WHERE b.change_id = :change_id AND face.id = b.face_id
     """

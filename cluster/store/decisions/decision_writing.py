@@ -1,0 +1,91 @@
+"""Writes what people did as one JSON document: photos, people, faces, erased places, answers.
+
+Each record is on a line of its own. The same database gives the same bytes, but for `exportedAt`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from cluster.core.decision_format import FORMAT, SCHEMA_VERSION, Section
+from cluster.store.database.engine import tell_outages
+from cluster.store.decisions.export_rows import format_time, list_records, number_rows
+
+
+class ByteStream(Protocol):
+    """Anything that takes bytes: a file, a compressor, a queue of parts of an HTTP answer."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take these bytes, in the order of the calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCounts:
+    """How many records of each section were written, and the SHA-256 of all of them.
+
+    `digest` (hexadecimal) leaves out `exportedAt`: it is equal when what people did is.
+    """
+
+    photos: int
+    people: int
+    faces: int
+    erased: int
+    answers: int
+    digest: str
+
+
+@contextmanager
+def begin_export(engine: Engine) -> Iterator[Session]:
+    """Open a transaction that sees the database as it is now until the end, whoever writes to it.
+
+    Raises DatabaseUnavailable like `begin`.
+    """
+    with tell_outages(engine), Session(engine) as db, db.begin():
+        db.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield db
+
+
+def write_decisions(
+    db: Session, stream: ByteStream, *, now: datetime, pack: str | None = None
+) -> ExportCounts:
+    """Write an export to `stream` in UTF-8, and return what it holds.
+
+    `now` is its time. With a `pack`, only people and faces of that pack are written, else those of
+    all packs. `db` is from `begin_export`, so that the export is of one moment.
+    """
+    number_rows(db, pack=pack)
+    digest, counts = hashlib.sha256(), dict.fromkeys(Section, 0)
+    head = {"format": FORMAT, "schemaVersion": SCHEMA_VERSION, "exportedAt": format_time(now)}
+    stream.write(_dump({**head, "pack": pack})[:-1])
+    for section in Section:
+        separator = b"\n"
+        stream.write(b',\n"%s": [' % section.encode())
+        for record in list_records(db, section, pack=pack):
+            line = _dump(record)
+            digest.update(b"%s %s\n" % (section.encode(), line))
+            counts[section] += 1
+            stream.write(separator + line)
+            separator = b",\n"
+        stream.write(b"]")
+    stream.write(b"}\n")
+    return ExportCounts(
+        photos=counts[Section.PHOTOS],
+        people=counts[Section.PEOPLE],
+        faces=counts[Section.FACES],
+        erased=counts[Section.ERASED],
+        answers=counts[Section.ANSWERS],
+        digest=digest.hexdigest(),
+    )
+
+
+def _dump(record: dict[str, object]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, allow_nan=False).encode()

@@ -1,0 +1,221 @@
+"""Imports decisions into a library, in one transaction, and places later what has to wait.
+
+Decisions of users of this library always win. An import changes nothing the second time. It is not
+in the undo log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.decision_format import DecisionKind, LeftReason
+from cluster.core.decision_records import Exported
+from cluster.core.errors import BadExport
+from cluster.store.decisions.decision_reading import ExportHead
+from cluster.store.decisions.import_answers import add_answers
+from cluster.store.decisions.import_attributes import give_attributes
+from cluster.store.decisions.import_erasures import erase_again
+from cluster.store.decisions.import_faces import place_faces_of_import
+from cluster.store.decisions.import_people import choose_people
+from cluster.store.decisions.import_places import find_places, match_faces
+from cluster.store.decisions.kept_rows import is_waiting, keep_left, list_waiting, settle_kept
+from cluster.store.decisions.left_records import clear_left, leave_unmatched
+from cluster.store.decisions.staged_records import analyze_staged, clear_staged, stage_records
+from cluster.store.locks import lock_people
+
+MOST_LISTED = 1_000
+"""So many of the decisions that are left are listed one by one; all are counted."""
+
+_UNSOUND = text(
+    """
+    SELECT kind, number, wrong FROM (
+        SELECT 1 AS place, 'photos' AS kind, number, 'occurs twice' AS wrong FROM import_photo
+            GROUP BY number HAVING count(*) > 1
+        UNION ALL SELECT 2, 'people', number, 'occurs twice' FROM import_person
+            GROUP BY number HAVING count(*) > 1
+        UNION ALL SELECT 3, 'faces', number, 'occurs twice' FROM import_face
+            GROUP BY number HAVING count(*) > 1
+        UNION ALL SELECT 4, 'faces', b.number, 'names a photo that is not in the file'
+            FROM import_face b LEFT JOIN import_photo p ON p.number = b.photo
+            WHERE p.number IS NULL
+        UNION ALL SELECT 5, 'faces', b.number, 'names a person that is not in the file'
+            FROM import_face b LEFT JOIN import_person p ON p.number = b.person
+            WHERE b.person IS NOT NULL AND p.number IS NULL
+        UNION ALL SELECT 6, 'faces', b.number, 'is of another pack than its person'
+            FROM import_face b JOIN import_person p ON p.number = b.person WHERE p.pack <> b.pack
+        UNION ALL SELECT 7, 'people', q.number, 'has a cover that is not in the file'
+            FROM import_person q LEFT JOIN import_face b ON b.number = q.cover
+            WHERE q.cover IS NOT NULL AND b.number IS NULL
+        UNION ALL SELECT 8, 'erased', b.number, 'names a photo that is not in the file'
+            FROM import_erased b LEFT JOIN import_photo p ON p.number = b.photo
+            WHERE p.number IS NULL
+        UNION ALL SELECT 9, 'answers', a.number, 'names a face or a person that is not in the file'
+            FROM import_answer a
+            WHERE EXISTS (
+                SELECT FROM (VALUES (a.first_face), (a.second_face)) v (face)
+                WHERE face IS NOT NULL
+                    AND NOT EXISTS (SELECT FROM import_face WHERE number = face)
+            ) OR EXISTS (
+                SELECT FROM (VALUES (a.first_person), (a.second_person)) v (person)
+                WHERE person IS NOT NULL
+                    AND NOT EXISTS (SELECT FROM import_person WHERE number = person)
+            )
+    ) unsound ORDER BY place, number LIMIT 1
+    """
+)
+_COUNT_LEFT = text("SELECT kind, reason, count(*) FROM import_left GROUP BY 1, 2 ORDER BY 1, 2")
+_LIST_LEFT = text(
+    """
+    SELECT l.kind, l.reason, coalesce(q.name, s.name) AS name, (
+            SELECT f.path FROM import_file f
+            WHERE f.photo = coalesce(b.photo, e.photo, c.photo)
+            ORDER BY f.path COLLATE "C" LIMIT 1
+        ) AS path
+    FROM import_left l
+        LEFT JOIN import_person q ON l.kind = 'person' AND q.number = l.number
+        LEFT JOIN import_face b ON l.kind = 'face' AND b.number = l.number
+        LEFT JOIN import_person s ON s.number = b.person
+        LEFT JOIN import_erased e ON l.kind = 'erased' AND e.number = l.number
+        LEFT JOIN import_answer a ON l.kind = 'answer' AND a.number = l.number
+        LEFT JOIN import_face c ON c.number = a.first_face
+    ORDER BY l.kind = 'face' AND l.reason = 'photo_absent', l.kind, l.reason, name, path, l.number
+    LIMIT :most
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftDecision:
+    """A decision that could not be placed: why, whom it names, and the path of its photo."""
+
+    kind: DecisionKind
+    reason: LeftReason
+    name: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftCount:
+    """How many decisions of a kind could not be placed for one reason."""
+
+    kind: DecisionKind
+    reason: LeftReason
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import changed, and what it left.
+
+    `people` got a name, were hidden or got a birth date, `covers` got their cover; `placed` faces
+    were placed by a user, `set_aside` faces got a verdict, `grouped` faces went to the person whom
+    grouping had put them to. `erased` places were marked, and `answers` added. `left` counts what
+    could not be placed, and `listed` names the first MOST_LISTED of it. All of it is kept, except
+    faces that were erased here.
+    """
+
+    people: int = 0
+    covers: int = 0
+    placed: int = 0
+    set_aside: int = 0
+    grouped: int = 0
+    erased: int = 0
+    answers: int = 0
+    left: tuple[LeftCount, ...] = ()
+    listed: tuple[LeftDecision, ...] = ()
+
+    @property
+    def has_changed(self) -> bool:
+        """Something in the library has changed."""
+        numbers = (self.people, self.covers, self.placed, self.set_aside, self.grouped)
+        return any((*numbers, self.erased, self.answers))
+
+
+def import_decisions(
+    db: Session, records: Iterable[ExportHead | Exported], *, source: str, now: datetime
+) -> ImportReport:
+    """Place the decisions of an export (from `read_decisions`), and keep those that must wait.
+
+    `source` names the file. Nothing is changed before the transaction `db` is committed. Raises
+    BadExport for records that contradict each other, and what reading them raises.
+    """
+    lock_people(db)
+    clear_staged(db)
+    heads: list[ExportHead] = []
+    stage_records(db, _split(records, heads))
+    analyze_staged(db)
+    _check_sound(db, source)
+    report = _place(db, now=now, adds_faceless=True)
+    exported_at = heads[0].exported_at if heads else "unknown"
+    keep_left(db, source=f"{source}, exported {exported_at}", now=now)
+    return report
+
+
+def place_kept(db: Session, *, now: datetime) -> ImportReport:
+    """Place the kept decisions whose photo or face has turned up; return what that changed.
+
+    It returns at once when no decision waits.
+    """
+    if not is_waiting(db):
+        return ImportReport()
+    lock_people(db)
+    kept = list_waiting(db)
+    if not kept.rows:
+        return ImportReport()
+    clear_staged(db)
+    stage_records(db, kept.list_staged())
+    analyze_staged(db)
+    report = _place(db, now=now, adds_faceless=False)
+    settle_kept(db, kept)
+    return report
+
+
+def _split(records: Iterable[ExportHead | Exported], heads: list[ExportHead]) -> Iterable[Exported]:
+    """Yield the records without the head, which is added to `heads`."""
+    for record in records:
+        if isinstance(record, ExportHead):
+            heads.append(record)
+        else:
+            yield record
+
+
+def _check_sound(db: Session, source: str) -> None:
+    row = db.execute(_UNSOUND).first()
+    if row is not None:
+        raise BadExport(source, f"{row.kind}: record {row.number} {row.wrong}")
+
+
+def _place(db: Session, *, now: datetime, adds_faceless: bool) -> ImportReport:
+    clear_left(db)
+    find_places(db)
+    erased = erase_again(db)
+    match_faces(db)
+    choice = choose_people(db, now=now, adds_faceless=adds_faceless)
+    faces = place_faces_of_import(db, choice, now=now)
+    people, covers = give_attributes(db, now=now)
+    answers = add_answers(db)
+    leave_unmatched(db)
+    left = tuple(
+        LeftCount(DecisionKind(kind), LeftReason(reason), count)
+        for kind, reason, count in db.execute(_COUNT_LEFT)
+    )
+    listed = tuple(
+        LeftDecision(DecisionKind(row.kind), LeftReason(row.reason), row.name, row.path)
+        for row in db.execute(_LIST_LEFT, {"most": MOST_LISTED})
+    )
+    return ImportReport(
+        people=people,
+        covers=covers,
+        placed=faces.placed,
+        set_aside=faces.set_aside,
+        grouped=faces.grouped,
+        erased=erased,
+        answers=answers,
+        left=left,
+        listed=listed,
+    )

@@ -1,0 +1,152 @@
+"""Reads a JSON object from a stream, element by element, in bounded memory.
+
+The members of the object come one after the other; those of the wanted lists, element by element.
+However the text is laid out, no more of it is in memory than MAX_ELEMENT_CHARACTERS and a block.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NoReturn
+
+BLOCK_BYTES = 1 << 16
+MAX_ELEMENT_CHARACTERS = 1 << 20
+"""No record of an export comes near; a longer one is refused before it fills the memory."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+class BadJson(ValueError):
+    """The stream is no JSON object that can be read here; the message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A member of the object, or with an `index` an element of a list that is one."""
+
+    key: str
+    index: int | None
+    value: Any
+
+
+def read_elements(stream: BinaryIO, lists: frozenset[str]) -> Iterator[Element]:
+    """Yield the members of the JSON object in `stream`, those named in `lists` by their elements.
+
+    `stream` holds UTF-8. Raises BadJson, also when the text goes on after the object.
+    """
+    window = _Window(stream)
+    window.take("{")
+    seen: set[str] = set()
+    while window.peek() != "}" or seen:
+        key = window.take_value()
+        if not isinstance(key, str) or key in seen:
+            raise BadJson(f"the member {str(key)[:40]!r} is no text, or occurs twice")
+        seen.add(key)
+        window.take(":")
+        if key in lists:
+            yield from _read_list(window, key)
+        else:
+            yield Element(key, None, window.take_value())
+        if not window.took_comma():
+            break
+    window.take("}")
+    if window.peek():
+        raise BadJson("there is more text after the end of the document")
+
+
+def _read_list(window: _Window, key: str) -> Iterator[Element]:
+    window.take("[")
+    index = 0
+    while window.peek() != "]" or index:
+        try:
+            value = window.take_value()
+        except BadJson as error:
+            raise BadJson(f"{key}[{index}]: {error}") from None
+        yield Element(key, index, value)
+        index += 1
+        if not window.took_comma():
+            break
+    try:
+        window.take("]")
+    except BadJson as error:
+        raise BadJson(f"{key}, after {index:,} records: {error}") from None
+
+
+class _Window:
+    """The part of the text that is in memory, and how far it has been taken."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.text, self.at, self.has_ended = stream, "", 0, False
+        self.decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+        self.scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+
+    def peek(self) -> str:
+        """Return the next character that is no space, without taking it; at the end nothing."""
+        while True:
+            found = _SPACE.match(self.text, self.at)
+            self.at = found.end() if found else self.at
+            if self.at < len(self.text):
+                return self.text[self.at]
+            if not self._read_more():
+                return ""
+
+    def take(self, wanted: str) -> None:
+        """Take a character, or raise BadJson when the next one is another."""
+        found = self.peek()
+        if found != wanted:
+            there = f"{found!r} is there" if found else "the text ends too early"
+            raise BadJson(f"{there}, where {wanted!r} should be")
+        self.at += 1
+
+    def took_comma(self) -> bool:
+        """Take a comma if it is next, and tell whether it was."""
+        is_next = self.peek() == ","
+        self.at += is_next
+        return is_next
+
+    def take_value(self) -> Any:
+        """Take a whole value. Raises BadJson when it is malformed, cut off or too long."""
+        self.peek()
+        while True:
+            try:
+                value, end = self.scan(self.text, self.at)
+                # A number at the very end of the block may go on in the next one.
+                if end < len(self.text) or not self._read_more():
+                    self.at = end
+                    return value
+            except json.JSONDecodeError as error:
+                if len(self.text) - self.at > MAX_ELEMENT_CHARACTERS or not self._read_more():
+                    self._fail(error)
+            except RecursionError:
+                raise BadJson("the value is nested too deeply") from None
+            except ValueError as error:  # Numbers of thousands of digits, NaN and Infinity.
+                raise BadJson(str(error)) from None
+
+    def _fail(self, error: json.JSONDecodeError) -> NoReturn:
+        is_cut = error.msg.startswith("Unterminated") or error.pos >= len(self.text) - 8
+        if not self.has_ended and is_cut:
+            raise BadJson(f"the value has more than {MAX_ELEMENT_CHARACTERS:,} characters")
+        if is_cut:
+            raise BadJson("the text ends too early")
+        raise BadJson(f"it is not JSON ({error.msg})")
+
+    def _read_more(self) -> bool:
+        """Read the next block, and tell whether there was one."""
+        if self.has_ended:
+            return False
+        block = self.stream.read(BLOCK_BYTES)
+        self.has_ended = not block
+        try:
+            more = self.decode(block, final=self.has_ended)
+        except UnicodeDecodeError:
+            raise BadJson("it is not text in UTF-8") from None
+        self.text, self.at = self.text[self.at :] + more, 0
+        return not self.has_ended
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
