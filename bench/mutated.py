@@ -6,17 +6,23 @@ A mutation is identified by its seed and number, which always give the same byte
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+import imagecodecs
 import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image
 
+from bench.made_raw import encode, make_dng
+from bench.odd_files import FAMILIES, FAMILIES_OF
+
 pillow_heif.register_heif_opener()
 
 SIDE = (120, 90)
+ODD_EVERY = 4
 EXTREMES = (b"\0\0", b"\xff\xff", b"\x7f\xff", b"\x80\0", b"\0\0\0\0", b"\xff\xff\xff\xff")
 """Numbers that are wrong for most lengths and sizes."""
 
@@ -34,26 +40,39 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A mutated photo; `kinds` are the names of the changes, in order."""
+    """A mutated photo; `kinds` are the names of the changes, in order.
+
+    If `plain` is given, the file is odd and not damaged: it shows the picture of that file.
+    """
 
     number: int
     photo: str
     kinds: tuple[str, ...]
     data: bytes
+    plain: bytes | None = None
 
 
 def make_photos() -> list[Photo]:
     """Return a small photo of each format and variant that is read."""
-    return [
+    drawn = _draw()
+    written = [
         Photo(name, _encode(picture, kind, options))
-        for name, picture, kind, options in _variants(_draw())
+        for name, picture, kind, options in _variants(drawn)
     ]
+    return [*written, *_made_otherwise(drawn)]
 
 
 def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:
-    """Return mutation `number` of the series `seed`: one to three changes to one of `photos`."""
+    """Return mutation `number` of the series `seed`.
+
+    It has one to three changes to one of `photos`, or is an odd file (bench/odd_files.py).
+    """
     random = Random(f"{seed}-{number}")
     photo = random.choice(photos)
+    if number % ODD_EVERY == 0 and photo.name in FAMILIES_OF:
+        kind = random.choice(FAMILIES_OF[photo.name])
+        odd = FAMILIES[kind](photo.data, random)
+        return Mutation(number, photo.name, (kind,), odd, plain=photo.data)
     kinds = tuple(random.choice(list(CHANGES)) for _ in range(random.randint(1, 3)))
     data = photo.data
     for kind in kinds:
@@ -165,6 +184,25 @@ def _variants(picture: Image.Image) -> list[tuple[str, Image.Image, str, dict[st
         ("bmp palette", picture.convert("P"), "BMP", {}),
         ("gif", picture, "GIF", {}),
         ("gif animated", picture, "GIF", frames),
+        ("jpeg 2000", picture, "JPEG2000", {}),
+        ("pnm", picture, "PPM", {}),
+    ]
+
+
+def _made_otherwise(picture: Image.Image) -> list[Photo]:
+    """Return the kinds that Pillow does not write."""
+    pixels = np.asarray(picture)
+    large = picture.resize((660, 495))
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    psd = struct.pack(">4sH6xHIIHH12xH", b"8BPS", 1, 3, *pixels.shape[:2], 8, 3, 0)
+    pam = f"P7\nWIDTH {SIDE[0]}\nHEIGHT {SIDE[1]}\nDEPTH 3\nMAXVAL 255\nENDHDR\n".encode()
+    return [
+        Photo("jpeg xl", bytes(imagecodecs.jpegxl_encode(pixels, distance=1.0))),
+        Photo("jpeg xl lossless", bytes(imagecodecs.jpegxl_encode(pixels, lossless=True))),
+        Photo("psd", psd + planes.tobytes()),
+        Photo("pam", pam + pixels.tobytes()),
+        Photo("raw", make_dng(picture)),
+        Photo("raw with a preview", make_dng(picture, preview=encode(large), orientation=6)),
     ]
 
 

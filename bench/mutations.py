@@ -3,8 +3,9 @@
     python -m bench.mutations [--count N] [--seed N] [--photos DIR] [--only N] [--json]
 
 Photos of every readable format, and with --photos those of a folder, are damaged by a seeded
-generator. They are read as in training, and again at full size. This happens in a process of its
-own. A crash is reported with the seed and the number of the mutation, and a new process continues.
+generator. Some are odd instead (bench/odd_files.py) and must give the pixels of the plain file.
+They are read as in training, and again at full size. This happens in a process of its own. A crash
+is reported with the seed and the number of the mutation, and a new process continues.
 Also reported: results other than pixels and UnreadableImage, mutations that take longer than a
 limit, and the peak memory. `--only` reads one mutation in this process.
 """
@@ -26,6 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import IO, Any
+
+import numpy as np
 
 from bench.libraries import list_photos
 from bench.mutated import Mutation, Photo, make_photos, mutate
@@ -167,8 +170,14 @@ def read_mutation(mutation: Mutation) -> str:
         file.flush()
         try:
             read_record(file.name, max_pixels=MAX_PIXELS)
-            open_image(mutation.data, path=file.name, max_pixels=MAX_PIXELS)
+            found = open_image(mutation.data, path=file.name, max_pixels=MAX_PIXELS)
+            if mutation.plain is not None:
+                plain = open_image(mutation.plain, path=file.name, max_pixels=MAX_PIXELS)
+                if not np.array_equal(found.pixels, plain.pixels):
+                    return f"{mutation.kinds[0]} changes the pixels of {mutation.photo}"
         except UnreadableImage as error:
+            if mutation.plain is not None:
+                return f"{mutation.kinds[0]} makes {mutation.photo} unreadable: {error.reason}"
             return NO_MEMORY if "memory" in error.reason else REASON
         except Exception as error:  # A wrong result, which is reported with its number.
             return f"{type(error).__name__}: {error}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -21,6 +22,9 @@ OURS = ("cluster", "serve", "jobs")
 """The loggers of Headcount's packages; those of other packages are left alone."""
 
 FILE_BYTES, OLD_FILES = 10_000_000, 4
+_NOT_PRINTED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that JSON need not escape, and that a terminal or a file may not take."""
+
 _LOGGING_ARGUMENTS = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
 
 
@@ -55,7 +59,8 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        text = json.dumps(line, default=str, ensure_ascii=False)
+        return _NOT_PRINTED.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def log_to_stderr() -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from cluster.core.errors import BadSetting, HeadcountError, NotFound
+from cluster.core.printable import to_printable_lines
 
 PRIVATE = 0o077
 """The umask of every command: only the user may read the files that Headcount creates."""
@@ -41,7 +42,7 @@ def run_command(
 
 def say(text: str) -> None:
     """Print a line for the user on stderr."""
-    print(f"headcount: {text}", file=sys.stderr, flush=True)
+    print(f"headcount: {to_printable_lines(text)}", file=sys.stderr, flush=True)
 
 
 def as_command(main: Callable[[], int]) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from cluster.core.errors import BadRoot, NotFound, RootUnreachable
 from cluster.core.gone import describe_confirming
 from cluster.core.paths import path_to_text
+from cluster.core.printable import to_printable
 from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.forgetting import confirm_missing, forget_missing
@@ -83,12 +84,13 @@ def describe(library: LibraryInfo) -> str:
     """Return lines with a library's root, numbers and last session."""
     figures = f"{library.photos:,} photos, {library.missing:,} missing, {library.people:,} people"
     last = library.last_session
-    lines = [library.root, f"  {figures}"]
+    root = to_printable(library.root)
+    lines = [root, f"  {figures}"]
     if last is not None:
         when = (last.completed_at or last.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
         lines.append(f"  session {last.id} {last.status}, {when}")
     if library.unconfirmed is not None:
-        lines.append(f"  {library.unconfirmed} {describe_confirming(library.root)}")
+        lines.append(f"  {library.unconfirmed} {describe_confirming(root)}")
     return "\n".join(lines)
 
 
@@ -121,7 +123,7 @@ def forget(engine: Engine, root: str, *, is_sure: bool) -> int:
 
 def is_confirmed(library: LibraryInfo) -> bool:
     """Ask for confirmation; without a terminal, the answer is no."""
-    what = f"{library.missing:,} missing photos of {library.root}, and their faces,"
+    what = f"{library.missing:,} missing photos of {to_printable(library.root)}, and their faces,"
     try:
         return input(f"Forget {what} permanently? Type yes: ").strip().lower() == "yes"
     except EOFError:
@@ -148,7 +150,8 @@ def move(engine: Engine, old: str, new: str) -> int:
     check_moved(library.root, place, known)
     with begin(engine) as db:
         moved = move_library(db, library.root, place, now=datetime.now(UTC))
-    print(f"{library.root} is now {place}: {moved.files:,} files, none of which was read.")
+    old_root, new_root = to_printable(library.root), to_printable(place)
+    print(f"{old_root} is now {new_root}: {moved.files:,} files, none of which was read.")
     if moved.superseded:
         print(f"{moved.superseded:,} of them were already known at the new place.")
     return DONE

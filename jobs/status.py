@@ -18,6 +18,7 @@ from rich.console import Console
 
 from cluster.actors.progress_actor import ACTOR_NAME
 from cluster.core.errors import HeadcountError, RayUnavailable
+from cluster.core.printable import to_printable
 from cluster.core.progress import PhaseProgress, UnifiedProgress, unify
 from cluster.environment import prepare_environment
 from cluster.settings import (
@@ -84,9 +85,12 @@ def ask_live_view(address: str, session_id: int, *, namespace: str) -> UnifiedPr
 
 def print_progress(progress: UnifiedProgress, console: Console) -> None:
     """Print one line for the session and one for each phase."""
-    console.print(f"Session {progress.session_id}: {write_line(progress)}", soft_wrap=True)
+    console.print(
+        f"Session {progress.session_id}: {write_line(progress)}", markup=False, soft_wrap=True
+    )
     for phase in progress.phases:
-        console.print(f"  {TITLES[phase.name]:<15} {describe_phase(phase)}", soft_wrap=True)
+        line = f"  {TITLES[phase.name]:<15} {to_printable(describe_phase(phase))}"
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def describe_phase(phase: PhaseProgress) -> str:

@@ -7,13 +7,21 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from cluster.core.companions import CompanionCounts
 from cluster.core.gone import Unconfirmed, describe_confirming
 from cluster.core.passed_over import PassedOver, describe_passed_over
 from cluster.core.people import PersonSummary
+from cluster.core.printable import to_printable, to_printable_lines
 from cluster.core.progress import UnifiedProgress
-from cluster.core.sessions import PhaseName, SessionStatus
+from cluster.core.sessions import PhaseName, SessionStatus, SkipReason
 from cluster.store.database.engine import Engine, begin
-from cluster.store.items.item_rows import Failure, count_duplicates, count_failures, list_failures
+from cluster.store.items.item_rows import (
+    Failure,
+    count_duplicates,
+    count_failures,
+    count_skipped,
+    list_failures,
+)
 from cluster.store.people.face_vectors import count_session_faces
 from cluster.store.people.regrouping import list_people
 from cluster.store.sessions.session_rows import SessionInfo, get_session
@@ -24,7 +32,10 @@ LISTED_FAILURES = 10_000
 
 @dataclass(frozen=True)
 class Summary:
-    """The numbers of a session at its end; `failures` are the first LISTED_FAILURES of `failed`."""
+    """The numbers of a session at its end; `failures` are the first LISTED_FAILURES of `failed`.
+
+    `companions` are the files that were skipped because another file shows their photo.
+    """
 
     session: SessionInfo
     progress: UnifiedProgress
@@ -33,6 +44,7 @@ class Summary:
     failures: tuple[Failure, ...]
     faces: int
     people: tuple[PersonSummary, ...]
+    companions: int = 0
 
     @property
     def seconds(self) -> float | None:
@@ -52,6 +64,7 @@ def read_summary(engine: Engine, session_id: int, progress: UnifiedProgress) -> 
             failed=count_failures(db, session_id),
             failures=tuple(list_failures(db, session_id, limit=LISTED_FAILURES)),
             faces=count_session_faces(db, session_id),
+            companions=count_skipped(db, session_id, SkipReason.COMPANION),
             people=tuple(list_people(db, pack=session.pack, limit=100_000)),
         )
 
@@ -60,11 +73,12 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
     """Print the summary as lines of text; `urls` are the addresses by their names."""
     training = summary.progress.phase(PhaseName.TRAINING)
     moved = summary.session.census.get("moved", 0)
+    others = summary.duplicates + moved + summary.companions
     console.print(f"\nSession {summary.session.id} {summary.session.status}", style="bold")
     rows = [
         ("photos", f"{training.total}"),
         ("duplicates", f"{summary.duplicates}"),
-        ("unchanged", f"{max(0, training.skipped - summary.duplicates - moved)}"),
+        ("unchanged", f"{max(0, training.skipped - others)}"),
         ("failed", f"{summary.failed}"),
         *_census_rows(summary.session),
         ("faces", f"{summary.faces}"),
@@ -73,14 +87,15 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
         *_time_rows(summary, training.total),
     ]
     for name, value in rows:
-        console.print(f"  {name:<12}{value}", markup=False, soft_wrap=True)
+        console.print(f"  {name:<12}{to_printable(value)}", markup=False, soft_wrap=True)
     _print_doubt(summary.session, console)
     _print_failures(summary, console)
     _print_people(summary.people, console)
     if summary.session.status is SessionStatus.FAILED:
-        console.print(f"  error       {summary.session.error}", markup=False, soft_wrap=True)
+        error = to_printable_lines(summary.session.error or "")
+        console.print(f"  error       {error}", markup=False, soft_wrap=True)
     for name, url in urls.items():
-        console.print(f"  {name:<16}{url}", soft_wrap=True)
+        console.print(f"  {name:<16}{url}", markup=False, soft_wrap=True)
 
 
 def _same_person_rows(progress: UnifiedProgress) -> list[tuple[str, str]]:
@@ -96,6 +111,8 @@ def _census_rows(session: SessionInfo) -> list[tuple[str, str]]:
     rows = [(name, f"{count:,}") for name, count in counted if count]
     passed_over = PassedOver.from_json(census.get("passedOver", {}))
     described = describe_passed_over(passed_over.counts)
+    companions = str(CompanionCounts.find(census))
+    rows += [("companions", companions)] if companions else []
     return [*rows, *([("passed over", described)] if described else [])]
 
 
@@ -103,7 +120,9 @@ def _print_doubt(session: SessionInfo, console: Console) -> None:
     unconfirmed = Unconfirmed.find(session.census)
     if unconfirmed is not None:
         said = f"  {unconfirmed} Nothing counts as missing yet. "
-        console.print(said + describe_confirming(session.root), markup=False, soft_wrap=True)
+        console.print(
+            said + describe_confirming(to_printable(session.root)), markup=False, soft_wrap=True
+        )
 
 
 def _time_rows(summary: Summary, photos: int) -> list[tuple[str, str]]:
@@ -116,19 +135,20 @@ def _time_rows(summary: Summary, photos: int) -> list[tuple[str, str]]:
 def _print_failures(summary: Summary, console: Console) -> None:
     failures = summary.failures
     for failure in failures[:SHOWN_FAILURES]:
-        line = f"    failed: {failure.path}: {failure.reason}"
+        line = f"    failed: {to_printable(failure.path)}: {to_printable(failure.reason)}"
         console.print(line, markup=False, soft_wrap=True)
     if len(failures) > SHOWN_FAILURES:
         reasons = Counter(failure.reason for failure in failures[SHOWN_FAILURES:])
         for reason, count in reasons.most_common(SHOWN_FAILURES):
-            console.print(f"    and {count} more: {reason}", markup=False, soft_wrap=True)
+            said = f"    and {count} more: {to_printable(reason)}"
+            console.print(said, markup=False, soft_wrap=True)
     if summary.failed > len(failures):
         console.print(f"    and {summary.failed - len(failures)} more, not listed here")
 
 
 def _print_people(people: tuple[PersonSummary, ...], console: Console) -> None:
     for person in people[:SHOWN_PEOPLE]:
-        name = person.name or f"person {person.id}"
+        name = to_printable(person.name or f"person {person.id}")
         line = f"    {name}: {person.photos} photos, {person.faces} faces"
         console.print(line, markup=False)
     if len(people) > SHOWN_PEOPLE:

@@ -19,7 +19,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
+from cluster.core.printable import to_printable
 from cluster.core.progress import Eta, PhaseProgress, UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus
 
@@ -70,7 +72,7 @@ def _watch_lines(
         line, now = write_line(progress), [phase.status for phase in progress.phases]
         is_due = time.monotonic() - written_at >= LINE_INTERVAL_S or now != statuses
         if line != last and (is_due or is_last):
-            console.print(line, soft_wrap=True)
+            console.print(line, markup=False, soft_wrap=True)
             last, statuses, written_at = line, now, time.monotonic()
         if is_last:
             return
@@ -85,14 +87,14 @@ def draw_rows(progress: UnifiedProgress) -> Table:
             ProgressBar(total=100, completed=phase.percentage, width=30),
             f"{phase.percentage:6.2f} %",
             f"{phase.current} of {phase.total}",
-            _describe(phase, left=say_time_left(phase.eta)),
+            Text(_describe(phase, left=say_time_left(phase.eta))),
         )
     table.add_row(
         "[bold]Overall",
         ProgressBar(total=100, completed=progress.percentage, width=30),
         f"[bold]{progress.percentage:6.2f} %",
         f"[bold]{progress.status}",
-        _say_what_remains(progress),
+        Text(_say_what_remains(progress)),
     )
     return table
 
@@ -100,7 +102,7 @@ def draw_rows(progress: UnifiedProgress) -> Table:
 def _say_what_remains(progress: UnifiedProgress) -> str:
     if progress.status.is_terminal:
         return ""
-    return progress.waiting_for or say_time_left(progress.eta)
+    return to_printable(progress.waiting_for or "") or say_time_left(progress.eta)
 
 
 def write_line(progress: UnifiedProgress) -> str:
@@ -111,7 +113,7 @@ def write_line(progress: UnifiedProgress) -> str:
         return f"{overall}  {progress.status}"
     share = "found so far" if current.is_discovering else f"of {current.total}"
     total = current.total if current.is_discovering else current.current
-    detail = progress.waiting_for or _describe(current)
+    detail = to_printable(progress.waiting_for or "") or _describe(current)
     left = say_time_left(progress.eta)
     parts = [detail, f"{left} in all" if left else ""]
     said = "; ".join(part for part in parts if part)
@@ -120,7 +122,7 @@ def write_line(progress: UnifiedProgress) -> str:
 
 def _describe(phase: PhaseProgress, *, left: str = "") -> str:
     if phase.status is PhaseStatus.FAILED:
-        return f"failed: {phase.error}"
+        return f"failed: {to_printable(phase.error or '')}"
     parts = []
     if phase.is_discovering:
         parts.append("still looking for photos")

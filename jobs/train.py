@@ -29,6 +29,7 @@ from cluster.core.errors import (
     SessionBusy,
 )
 from cluster.core.notices import Channel
+from cluster.core.printable import to_printable
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import Move, PhaseStatus, SessionStatus, apply_move
 from cluster.environment import submission_id_from_environment
@@ -263,7 +264,7 @@ def run_watched(run: Run) -> SessionStatus:
         runtime.retry.run(partial(claim_session, runtime.engine, session.id, if_waiting=if_waiting))
         pack = open_pack(session, runtime.settings, chosen=run.request.pack)
         plan = make_plan(runtime, session, pack)
-        run.console.print(describe_plan(plan, session), markup=False, soft_wrap=True)
+        run.console.print(to_printable(describe_plan(plan, session)), markup=False, soft_wrap=True)
         status = run_with_workers(plan, runtime, ask, run.interrupt, run.lock)
     except SessionBusy:
         raise  # Another driver runs the session, so it must not fail here.

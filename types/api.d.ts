@@ -527,6 +527,7 @@ interface SessionBody {
   peopleCount: number | null;
   passedOver: Record<string, number>;
   passedOverText: string;
+  companionsText: string;
   moved: number;
   missing: number;
   goneUnconfirmed: UnconfirmedBody | null;

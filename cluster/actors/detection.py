@@ -39,6 +39,7 @@ from cluster.core.reports import (
 )
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
+from cluster.core.suffixes import is_raw_name
 from cluster.core.workload import Probe, TimedPhoto, summarise_probe
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
@@ -242,7 +243,13 @@ def _to_outcome(item: Item, photo: PreparedPhoto, faces: tuple[Face, ...]) -> De
         faces=faces,
         pixels=image.width * image.height,
         read_bytes=len(photo.data or b""),
+        size=_find_size(photo),
     )
+
+
+def _find_size(photo: PreparedPhoto) -> tuple[int, int] | None:
+    """Return the size of a raw photo; another file may show its photo, in another size."""
+    return (photo.image.width, photo.image.height) if is_raw_name(photo.path) else None
 
 
 def _to_failure(item: Item, error: Exception) -> DetectionOutcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 FULL_SIZE_PX = 112
@@ -38,6 +38,17 @@ class BoundingBox:
         """Return the box in a photo that is `factor` times as large."""
         return BoundingBox(
             self.left * factor, self.top * factor, self.right * factor, self.bottom * factor
+        )
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom."""
+        return self.left, self.top, self.right, self.bottom
+
+    def moved_by(self, right: float, down: float) -> BoundingBox:
+        """Return the box so many pixels further to the right and down."""
+        return BoundingBox(
+            self.left + right, self.top + down, self.right + right, self.bottom + down
         )
 
     def overlap(self, other: BoundingBox) -> float:
@@ -94,6 +105,11 @@ class Face:
     embedding: bytes
     crop: bytes
     sharpness: float | None = None
+
+    def moved_by(self, right: float, down: float) -> Face:
+        """Return the face in a photo of which this one shows a part, so many pixels inside."""
+        points = tuple((x + right, y + down) for x, y in self.landmarks)
+        return replace(self, box=self.box.moved_by(right, down), landmarks=points)
 
 
 class FaceVerdict(StrEnum):

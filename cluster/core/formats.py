@@ -35,23 +35,27 @@ class Format:
     """How a format is recognised, and what becomes of its files.
 
     `kind` is the reason why discovery passes a file over, None for a picture. `readers` are
-    Pillow's names of the format; a picture without readers becomes a failed item that names its
-    format. `suffixes` are in lower case with their dot. `brands` are those of ISO media files: any
-    brand that a file lists may be one of them, but only the first may be one of `major_brands`.
+    Pillow's names of the format. LibRaw reads a format that `is_raw`; any other picture without
+    readers becomes a failed item that names its format. `suffixes` are in lower case with their
+    dot. `brands` are those of ISO media files: any brand that a file lists may be one of them, but
+    only the first may be one of `major_brands`. `codes` are the types of such a file's coded
+    pictures.
     """
 
     name: str
     kind: PassedOverKind | None = None
     readers: tuple[str, ...] = ()
+    is_raw: bool = False
     suffixes: frozenset[str] = frozenset()
     signatures: tuple[Signature, ...] = ()
     brands: frozenset[bytes] = frozenset()
+    codes: frozenset[bytes] = frozenset()
     major_brands: frozenset[bytes] = frozenset()
 
     @property
     def is_read(self) -> bool:
         """Headcount reads photos of this format."""
-        return bool(self.readers)
+        return self.is_raw or bool(self.readers)
 
     @property
     def with_article(self) -> str:
@@ -70,6 +74,9 @@ def _marks(*marks: bytes, at: int = 0) -> tuple[Signature, ...]:
 def _hints(*marks: bytes, at: int = 0) -> tuple[Signature, ...]:
     return tuple(Signature(mark, at, decides=False) for mark in marks)
 
+
+ANY_PICTURE = frozenset({b"mif1", b"mif2", b"msf1", b"miaf", b"MiPr", b"1pic"})
+"""Brands of a picture that do not say how it is coded."""
 
 _READ = (
     Format(
@@ -98,12 +105,14 @@ _READ = (
             b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 miaf msf1 avci avcs "
             b"MiHB MiHE MiPr 1pic j2ki".split()
         ),
+        codes=frozenset({b"hvc1", b"hev1", b"avc1", b"jpeg", b"j2k1"}),
     ),
     Format(
         name="AVIF",
         readers=("AVIF",),
         suffixes=_suffixes("avif"),
         brands=frozenset({b"avif", b"avis"}),
+        codes=frozenset({b"av01"}),
     ),
     Format(
         name="TIFF",
@@ -123,33 +132,37 @@ _READ = (
         suffixes=_suffixes("gif"),
         signatures=_marks(b"GIF87a", b"GIF89a"),
     ),
-)
-
-_REFUSED = (
     Format(
         name="JPEG XL",
+        readers=("JXL",),
         suffixes=_suffixes("jxl"),
         signatures=_marks(b"\0\0\0\x0cJXL \r\n\x87\n") + _hints(b"\xff\x0a"),
     ),
     Format(
         name="JPEG 2000",
-        suffixes=_suffixes("jp2 j2k jpx"),
+        readers=("JPEG2000",),
+        suffixes=_suffixes("jp2 j2k j2c jpc jpf jpx"),
         signatures=_marks(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51\0"),
     ),
     Format(
-        name="Photoshop",
-        suffixes=_suffixes("psd"),
+        name="PSD",
+        readers=("FLAT_PSD",),
+        suffixes=_suffixes("psd psb"),
         signatures=_marks(b"8BPS\0\1\0\0", b"8BPS\0\2\0\0") + _hints(b"8BPS"),
     ),
+    Format(
+        name="PNM",
+        readers=("PPM", "PAM", "PFM"),
+        suffixes=_suffixes("ppm pgm pbm pnm pam pfm"),
+        signatures=_marks(b"P4", b"P5", b"P6", b"P7", b"PF", b"Pf") + _hints(b"P1", b"P2", b"P3"),
+    ),
+)
+
+_REFUSED = (
     Format(
         name="Windows icon",
         suffixes=_suffixes("ico"),
         signatures=_hints(b"\0\0\1\0"),
-    ),
-    Format(
-        name="PNM",
-        suffixes=_suffixes("ppm pgm pbm pnm"),
-        signatures=_hints(b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
     ),
     Format(name="PCX", suffixes=_suffixes("pcx"), signatures=_hints(b"\n\x05\x01")),
     Format(
@@ -162,55 +175,40 @@ _REFUSED = (
     Format(name="TGA", suffixes=_suffixes("tga")),
 )
 
-RAW_TIFF = Format(
-    name="raw photo",
-    kind=PassedOverKind.RAW,
-    suffixes=_suffixes(
-        "3fr ari arw bay cs1 dcr dcs dng drf eip erf fff gpr iiq k25 kc2 kdc mdc mef mos nef nrw "
-        "pef ptx pxn rwz sr2 srf srw sti"
-    ),
+
+def _raw(
+    name: str,
+    suffixes: str,
+    *marks: bytes,
+    at: int = 0,
+    brands: frozenset[bytes] = frozenset(),
+) -> Format:
+    return Format(
+        name=name,
+        is_raw=True,
+        suffixes=_suffixes(suffixes),
+        signatures=_marks(*marks, at=at),
+        brands=brands,
+    )
+
+
+RAW_TIFF = _raw(
+    "raw photo",
+    "3fr ari arw bay cs1 dcr dcs dng drf erf fff iiq k25 kc2 kdc mdc mef mos nef nrw pef ptx pxn "
+    "rwz sr2 srf srw sti",
 )
 """A camera's raw file that is a TIFF, or that only its name tells."""
 
 _RAW = (
-    Format(
-        name="Canon raw",
-        kind=PassedOverKind.RAW,
-        suffixes=_suffixes("cr2 cr3 crw"),
-        signatures=_marks(b"HEAPCCDR", at=6),
-        brands=frozenset({b"crx "}),
-    ),
-    Format(
-        name="Fujifilm raw",
-        kind=PassedOverKind.RAW,
-        suffixes=_suffixes("raf"),
-        signatures=_marks(b"FUJIFILMCCD-RAW"),
-    ),
-    Format(
-        name="Olympus raw",
-        kind=PassedOverKind.RAW,
-        suffixes=_suffixes("orf ori"),
-        signatures=_marks(b"IIRO", b"IIRS", b"MMOR"),
-    ),
-    Format(
-        name="Panasonic raw",
-        kind=PassedOverKind.RAW,
-        suffixes=_suffixes("raw rw1 rw2 rwl"),
-        signatures=_marks(b"IIU\0"),
-    ),
-    Format(
-        name="Sigma raw",
-        kind=PassedOverKind.RAW,
-        suffixes=_suffixes("x3f"),
-        signatures=_marks(b"FOVb"),
-    ),
-    Format(
-        name="Minolta raw",
-        kind=PassedOverKind.RAW,
-        suffixes=_suffixes("mrw"),
-        signatures=_marks(b"\0MRM"),
-    ),
+    _raw("Canon raw", "cr2 cr3 crw", b"HEAPCCDR", at=6, brands=frozenset({b"crx "})),
+    _raw("Fujifilm raw", "raf", b"FUJIFILMCCD-RAW"),
+    _raw("Olympus raw", "orf ori", b"IIRO", b"IIRS", b"MMOR"),
+    _raw("Panasonic raw", "rw1 rw2 rwl", b"IIU\0"),
+    _raw("Sigma raw", "x3f", b"FOVb"),
+    _raw("Minolta raw", "mrw", b"\0MRM"),
     RAW_TIFF,
+    # LibRaw opens neither: one is a ZIP, the other needs GoPro's own library.
+    Format(name="raw photo in a package", kind=PassedOverKind.RAW, suffixes=_suffixes("eip gpr")),
 )
 
 VIDEO = Format(

@@ -108,6 +108,8 @@ class DetectionOutcome:
 
     `pixels` are those of the upright photo of full size, 0 when it could not be decoded.
     `read_bytes` is how many bytes were read, 0 when training had left a decoded copy.
+    `size` is the width and height in whose pixels the faces are, None when they are those of the
+    file's photo: a raw file may have another size than the JPEG that shows its photo.
     """
 
     file_id: int
@@ -115,6 +117,7 @@ class DetectionOutcome:
     failure: str | None = None
     pixels: int = 0
     read_bytes: int = 0
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

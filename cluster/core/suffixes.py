@@ -10,8 +10,11 @@ import os
 from cluster.core.formats import FORMATS
 from cluster.core.passed_over import PassedOverKind
 
-READ_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.is_read))
-"""The suffixes of the formats that Headcount reads."""
+READ_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.readers))
+"""The suffixes of the formats that Headcount reads, without those of raw photos."""
+
+RAW_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.is_raw))
+"""The suffixes of the raw photos of cameras."""
 
 PHOTO_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.kind is None))
 """The suffixes of all pictures. A picture that is not read becomes a failed item with the reason,
@@ -53,6 +56,11 @@ NO_MEDIA = ".nomedia"
 def is_photo_name(name: str) -> bool:
     """Tell whether the file name has the suffix of a picture."""
     return _suffix(name) in PHOTO_SUFFIXES
+
+
+def is_raw_name(name: str) -> bool:
+    """Tell whether the file name has the suffix of a camera's raw photo."""
+    return _suffix(name) in RAW_SUFFIXES
 
 
 def find_kind_of_name(name: str) -> PassedOverKind | None:

@@ -20,6 +20,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNRESERVED = re.compile(r"%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE)
 _NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _AS_WRITTEN = "%/:@!$&'()*+,;=~"
+_CHAIN = re.compile(r"::[A-Za-z0-9+.-]+:(/|$)")
+"""What other readers of URLs could take for a file of another store, unlike a plain `::`."""
+
 _SEPARATORS = re.compile(r"[/\\]")
 _MOST_DECODINGS = 5
 _SECRET = (
@@ -38,10 +41,16 @@ def normalise_url(url: str) -> str:
     change.
     """
     scheme, _, rest = url.partition("://")
-    scheme = scheme.lower()
-    _refuse_secrets(url, scheme, rest)
+    _refuse_secrets(url, scheme.lower(), rest)
     if "::" in url:
         raise BadRoot(url, "a chain of file systems (::) cannot be read; name the folder itself.")
+    return _normalise(url)
+
+
+def _normalise(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    _refuse_secrets(url, scheme, rest)
     if len(url) > MAX_URL_CHARACTERS or not _is_text(url):
         raise BadRoot(url[:80], "the URL is too long, or contains control characters.")
     if _climbs(rest):
@@ -94,10 +103,10 @@ def leaves_folder(name: str, folder: str) -> bool:
 
 def _find_normal(name: str) -> str | None:
     try:
-        place = normalise_url(name) if _is_web(name) else name
+        place = _normalise(name) if _is_web(name) else name
     except BadRoot:
         return None
-    is_plain = "::" not in name and _is_text(name) and not _climbs(_path_of(name))
+    is_plain = not _CHAIN.search(name) and _is_text(name) and not _climbs(_path_of(name))
     return place if is_plain and len(name) <= MAX_URL_CHARACTERS else None
 
 

@@ -28,6 +28,13 @@ from cluster.pipeline.plan import Plan, waits_for_database
 from cluster.pipeline.workers import DetectorWorkers, TrainingWorkers, WorkerPool, count_cpus
 from cluster.store.database.engine import begin
 from cluster.store.items.census import Doubtful, list_doubtful, note_passed_over, settle_files
+from cluster.store.items.companion_items import (
+    Companions,
+    list_companions,
+    note_companions,
+    release_companions,
+    settle_companions,
+)
 from cluster.store.items.detection_batches import settle_detection
 from cluster.store.items.discovery import add_found
 from cluster.store.items.item_rows import list_pending, skip_known
@@ -41,6 +48,8 @@ CRASHED = "this photo crashed its worker repeatedly"
 POLL_S = 0.2
 IDLE_S = 0.02
 CANCEL_LIMIT_S = 5.0
+COMPANIONS_AT_ONCE = 256
+"""Companions in one transaction, so that other sessions can commit in between."""
 
 PROBED_CHUNKS, PROBED_AMONG, PROBED_PHOTOS = 2, 2000, 8
 """Photos that are searched before their turn to estimate the time of face detection."""
@@ -58,7 +67,7 @@ def train_photos(
         is_done = run_dispatcher(
             dispatcher, work.build_pending(plan.workers.training_batch), should_stop
         )
-        return is_done and _settle_files(plan)
+        return is_done and _settle_files(plan, work)
     check_root(plan.root, confined_to=plan.confined_to)
     discovery = _build_discovery(plan, phase.attempt, probe=pool.detectors.probe)
     pending = work.build_pending(plan.workers.training_batch, more_may_come=discovery.poll)
@@ -68,7 +77,7 @@ def train_photos(
     finally:
         discovery.stop()
     discovery.check()
-    return is_done and _settle_files(plan)
+    return is_done and _settle_files(plan, work)
 
 
 def detect_faces(
@@ -268,10 +277,41 @@ def _finish_discovery(plan: Plan, passed_over: PassedOver) -> None:
     ray.get(plan.progress.reload.remote(plan.session_id))
 
 
-def _settle_files(plan: Plan) -> bool:
-    """Decide which of the known files that were not found have moved, and which are gone."""
+def _settle_files(plan: Plan, work: PhotoWork) -> bool:
+    """Decide which known files have moved or are gone, and which belong to other files' photos."""
     _write_files(plan, _find_gone(plan, _list_doubtful(plan)))
+    pairs = _list_companions(plan).pairs
+    for start in range(0, len(pairs), COMPANIONS_AT_ONCE):
+        work.report(_settle_companions(plan, pairs[start : start + COMPANIONS_AT_ONCE]))
+    loose = _list_companions(plan).loose
+    if loose:
+        work.report(_release_companions(plan, loose))
+    _note_companions(plan)
     return True
+
+
+@waits_for_database
+def _list_companions(plan: Plan) -> Companions:
+    with begin(plan.engine) as db:
+        return list_companions(db, plan.session_id, root=plan.root)
+
+
+@waits_for_database
+def _settle_companions(plan: Plan, pairs: Sequence[tuple[int, int]]) -> Settled:
+    with begin(plan.engine) as db:
+        return settle_companions(db, plan.session_id, pairs, pack=plan.pack.name)
+
+
+@waits_for_database
+def _note_companions(plan: Plan) -> None:
+    with begin(plan.engine) as db:
+        note_companions(db, plan.session_id)
+
+
+@waits_for_database
+def _release_companions(plan: Plan, file_ids: Sequence[int]) -> Settled:
+    with begin(plan.engine) as db:
+        return release_companions(db, plan.session_id, file_ids, pack=plan.pack.name)
 
 
 def _find_gone(plan: Plan, doubtful: Sequence[Doubtful]) -> list[int]:

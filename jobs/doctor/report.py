@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
+from cluster.core.printable import to_printable, to_printable_lines
 from jobs.doctor.checks import Finding, Level, Section
 
 ALL_WELL, PROBLEMS = 0, 1
@@ -77,7 +78,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _write_finding(found: Finding, columns: int) -> Iterator[str]:
-    head = f"{_LEVELS[found.level]:<{_LEVEL_WIDTH}}{found.subject:<{_SUBJECT_WIDTH}}"
+    head = f"{_LEVELS[found.level]:<{_LEVEL_WIDTH}}{to_printable(found.subject):<{_SUBJECT_WIDTH}}"
     texts = [found.says, *([f"-> {found.cure}"] if found.cure else [])]
     margin = _LEVEL_WIDTH + _SUBJECT_WIDTH
     if len(found.subject) >= _SUBJECT_WIDTH:
@@ -90,7 +91,7 @@ def _write_finding(found: Finding, columns: int) -> Iterator[str]:
 
 
 def _write_trouble(found: Finding, columns: int) -> Iterator[str]:
-    yield f"{' ' * _INDENT}{_LEVELS[found.level]:<{_LEVEL_WIDTH}}{found.subject}"
+    yield f"{' ' * _INDENT}{_LEVELS[found.level]:<{_LEVEL_WIDTH}}{to_printable(found.subject)}"
     for text in (found.says, f"-> {found.cure}" if found.cure else None):
         margin = _LEVEL_WIDTH + _INDENT
         for line in _wrap(text or "", columns - margin):
@@ -98,4 +99,6 @@ def _write_trouble(found: Finding, columns: int) -> Iterator[str]:
 
 
 def _wrap(text: str, width: int) -> Sequence[str]:
-    return textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        to_printable_lines(text), max(width, 20), break_long_words=False, break_on_hyphens=False
+    )

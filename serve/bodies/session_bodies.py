@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+from cluster.core.companions import CompanionCounts
 from cluster.core.gone import Unconfirmed
 from cluster.core.passed_over import PassedOver, describe_passed_over
 from cluster.core.sessions import Move, PhaseName, SessionStatus, users_moves
@@ -70,9 +71,10 @@ class SessionBody(Body):
     `jobId` is its newest Ray job, and `jobUrl` the page of that job in Ray's dashboard.
     `photoCount` and `peopleCount` are null until they are known. `legalMoves` are the moves that
     are allowed now. `passedOver` counts by kind what discovery passed over, and `passedOverText`
-    says it in words. `moved` and `missing` count the photos that were found at another place, or
-    nowhere, compared with earlier sessions. `workedSeconds` leaves out pauses. `mainBar` is what
-    the page's main bar shows: the share of the work, or of the time.
+    says it in words. `companionsText` says how many files belong to photos that other files show:
+    raw photos beside JPEGs, films of live photos. `moved` and `missing` count the photos that were
+    found at another place, or nowhere, compared with earlier sessions. `workedSeconds` leaves out
+    pauses. `mainBar` is what the page's main bar shows: the share of the work, or of the time.
     """
 
     session_id: int
@@ -91,6 +93,7 @@ class SessionBody(Body):
     people_count: int | None
     passed_over: dict[str, int]
     passed_over_text: str
+    companions_text: str
     moved: int
     missing: int
     gone_unconfirmed: UnconfirmedBody | None
@@ -125,6 +128,7 @@ class SessionBody(Body):
             people_count=session.people,
             passed_over=session.census.get("passedOver", {}),
             passed_over_text=_describe_passed_over(session),
+            companions_text=str(CompanionCounts.find(session.census)),
             moved=session.census.get("moved", 0),
             missing=session.census.get("missing", 0),
             gone_unconfirmed=UnconfirmedBody.find(Unconfirmed.find(session.census)),

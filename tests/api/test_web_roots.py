@@ -163,7 +163,7 @@ def test_what_a_listing_names_and_is_not_taken_is_counted(site: Site) -> None:
     jpeg = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(3_000_000)
     site.files = {"/photos/IMG.0001": jpeg, "/photos/2024/b.jpg%20": jpeg, "/photos/BMW": b"BMW 3"}
     site.listings["/photos/"] += ["IMG.0001", "BMW", "gone.0002", "closed/", "%2e%2e/secret/"]
-    site.listings["/photos/"] += ["?C=N;O=D", "a.nef", ".b.jpg", "%40eaDir/", "a.jpg#c.jpg"]
+    site.listings["/photos/"] += ["?C=N;O=D", "a.eip", ".b.jpg", "%40eaDir/", "a.jpg#c.jpg"]
     site.listings["/photos/2024/"] += ["b.jpg%20", "2024/../../secret/s.jpg", "/photos/2024"]
     site.forbidden = {"/photos/closed", "/photos/closed/"}
     root, passed_over = f"{site.url}/photos", PassedOver()

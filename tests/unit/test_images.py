@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from cluster.core.errors import UnreadableImage
 from cluster.vision.photos.images import open_image
+from cluster.vision.relations.fingerprints import make_record_and_image
 
 ORIENTATIONS = {
     1: None,
@@ -175,7 +176,7 @@ def test_thin_and_tiny_photos_are_read(size: tuple[int, int], long_side_px: int 
         (b"\xff", "only 1 bytes"),
         (b"I am a letter, not a picture.\n", "holds text"),
         (bytes(4000), "only zero bytes"),
-        (b"8BPS" + bytes(50), "Photoshop"),
+        (b"8BPS" + bytes(50), "PSD"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (bytes(range(128, 256)) * 5, "no known format"),
         (b"\xff\xd8\xff\xe0" + bytes(200), "JPEG"),
@@ -269,3 +270,14 @@ def test_odd_metadata_prints_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_the_film_behind_a_motion_photo_is_not_seen() -> None:
+    """Google's and Samsung's motion photos: a JPEG, and a film behind it in the same file."""
+    film = struct.pack(">I", 24) + b"ftypmp42" + bytes(4) + b"isommp42" + bytes(20_000)
+    samsung = b"\0\0\x30\x0a\x0e\0\0\0MotionPhoto_Data" + film
+    jpeg = encode(picture(), "JPEG")
+    plain = make_record_and_image(jpeg, path="photo")[0]
+    for trailer in (film, samsung):
+        record = make_record_and_image(jpeg + trailer, path="photo")[0]
+        assert (record.content, record.phash) == (plain.content, plain.phash)

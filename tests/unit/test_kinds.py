@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from cluster.core.formats import RAW_TIFF
 from cluster.core.passed_over import PassedOver, PassedOverKind
 from cluster.core.suffixes import is_photo_name
-from cluster.vision.sources.file_kinds import find_kind
+from cluster.vision.sources.file_kinds import find_format, find_kind, guess_format
 from cluster.vision.sources.headers import HEAD_BYTES
 from cluster.vision.sources.library_walk import walk_photos
 
@@ -66,26 +67,38 @@ def test_any_brand_of_a_picture_makes_one(brand: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_tiff_is_a_photo_and_a_raw_one_is_not(order: str) -> None:
+def test_a_tiff_is_told_from_a_raw_one(order: str) -> None:
     plain = ((256, 64), (257, 48), (259, 1), (262, 2))
     nef = ((254, 1), (256, 160), (257, 120), (271, 8), (330, 9))
-    assert find_kind(tiff(*plain, order=order)) is None
-    assert find_kind(tiff(*plain, (50706, 1), order=order)) is Kind.RAW
-    assert find_kind(tiff((256, 64), (262, 32803), order=order)) is Kind.RAW
-    assert find_kind(tiff((256, 64), (259, 34713), order=order)) is Kind.RAW
-    assert find_kind(tiff(*nef, order=order)) is Kind.RAW
+    assert find_format(tiff(*plain, order=order)) is not RAW_TIFF
+    for raw in ((*plain, (50706, 1)), ((256, 64), (262, 32803)), ((256, 64), (259, 34713)), nef):
+        head = tiff(*raw, order=order)
+        assert find_kind(head) is None
+        assert find_format(head) is guess_format(head) is RAW_TIFF
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"II*\0\x10\0\0\0CR\x02\0" + bytes(4) + tiff((256, 64))[8:],
+        media(b"crx ", b"isom"),
+        b"FUJIFILMCCD-RAW 0201",
+        b"IIRO\x08\0\0\0",
+        b"IIU\0\x18\0\0\0",
+        b"FOVb\0\0\x02\0",
+        b"II\x1a\0\0\0HEAPCCDR",
+    ],
+)
+def test_a_raw_file_is_a_photo_whatever_its_name(head: bytes) -> None:
+    found = find_format(head)
+    assert found is not None
+    assert found.is_raw
+    assert find_kind(head) is None
 
 
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
-        (b"II*\0\x10\0\0\0CR\x02\0" + bytes(4) + tiff((256, 64))[8:], Kind.RAW),
-        (media(b"crx ", b"isom"), Kind.RAW),
-        (b"FUJIFILMCCD-RAW 0201", Kind.RAW),
-        (b"IIRO\x08\0\0\0", Kind.RAW),
-        (b"IIU\0\x18\0\0\0", Kind.RAW),
-        (b"FOVb\0\0\x02\0", Kind.RAW),
-        (b"II\x1a\0\0\0HEAPCCDR", Kind.RAW),
         (media(b"qt  "), Kind.FILM),
         (media(b"mp42", b"isom"), Kind.FILM),
         (b"RIFF\0\0\0\0AVI LIST", Kind.FILM),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from bench.mutated import CHANGES, Mutation, make_photos, mutate
+from random import Random
+
+import pytest
+
+from bench.mutated import CHANGES, Mutation, Photo, make_photos, mutate
 from bench.mutations import PIXELS, REASON, Findings, describe, note, read_mutation, watch
+from bench.odd_files import FAMILIES, FAMILIES_OF
 
 
 def test_damaged_photos_end_in_pixels_or_in_a_reason() -> None:
@@ -26,8 +31,25 @@ def test_every_photo_is_good_and_every_change_changes_it() -> None:
     photos = make_photos()
     outcomes = {read_mutation(Mutation(0, photo.name, (), photo.data)) for photo in photos}
     assert outcomes == {PIXELS}
-    done = {kind for n in range(100) for kind in mutate(photos, seed=1, number=n).kinds}
-    assert done == set(CHANGES)
+    done = {kind for n in range(400) for kind in mutate(photos, seed=1, number=n).kinds}
+    assert done == set(CHANGES) | set(FAMILIES)
+
+
+@pytest.mark.parametrize("photo", make_photos(), ids=lambda photo: photo.name)
+def test_an_odd_file_gives_the_pixels_of_the_plain_one(photo: Photo) -> None:
+    for kind in FAMILIES_OF.get(photo.name, ()):
+        for number in range(15):
+            odd = FAMILIES[kind](photo.data, Random(f"{photo.name}-{number}"))
+            mutation = Mutation(number, photo.name, (kind,), odd, plain=photo.data)
+            assert read_mutation(mutation) == PIXELS
+
+
+def test_an_odd_file_with_other_pixels_or_none_is_told() -> None:
+    photos = {photo.name: photo.data for photo in make_photos()}
+    other = Mutation(0, "jpeg", ("odd",), photos["jpeg grey"], plain=photos["jpeg"])
+    assert read_mutation(other) == "odd changes the pixels of jpeg"
+    none = Mutation(0, "jpeg", ("odd",), photos["jpeg"][:200], plain=photos["jpeg"])
+    assert read_mutation(none).startswith("odd makes jpeg unreadable: ")
 
 
 def test_what_is_neither_pixels_nor_a_reason_is_told() -> None:

@@ -65,8 +65,8 @@ def test_counts_survive_json_and_an_unknown_kind_is_another() -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("IMG_1.NEF", Kind.RAW),
-        ("a.3fr", Kind.RAW),
+        ("IMG_1.EIP", Kind.RAW),
+        ("a.gpr", Kind.RAW),
         ("clip.MOV", Kind.FILM),
         ("IMG_1.AAE", Kind.SIDECAR),
         ("IMG_1.jpg.json", Kind.SIDECAR),
@@ -133,7 +133,7 @@ def test_a_folder_with_nomedia_is_passed_over_unless_it_is_the_root(tmp_path: Pa
 def test_links_are_counted_by_where_they_lead(tmp_path: Path) -> None:
     outside = make_file(tmp_path / "outside" / "s.jpg")
     root = make_file(tmp_path / "root" / "sub" / "a.jpg").parent.parent
-    make_file(root / "sub" / "b.nef")
+    make_file(root / "sub" / "b.eip")
     targets = {
         "out.jpg": outside,
         "out": outside.parent,
@@ -141,7 +141,7 @@ def test_links_are_counted_by_where_they_lead(tmp_path: Path) -> None:
         "dead.jpg": root / "nothing.jpg",
         "ring.jpg": root / "ring.jpg",
         "again.jpg": root / "sub" / "a.jpg",
-        "again.nef": root / "sub" / "b.nef",
+        "again.eip": root / "sub" / "b.eip",
         "again": root / "sub",
     }
     for name, target in targets.items():
@@ -273,7 +273,7 @@ class Listing(list[RefusingEntry]):
 
 def test_a_root_of_raw_photos_says_what_it_holds(tmp_path: Path) -> None:
     for number in range(5):
-        make_file(tmp_path / f"{number}.cr2")
+        make_file(tmp_path / f"{number}.eip")
     with pytest.raises(RootEmpty, match=r"no photo .*; 5 raw photos were passed over\."):
         check_root(str(tmp_path))
     make_file(tmp_path / "one" / "film.mp4")
@@ -284,7 +284,7 @@ def test_a_root_of_raw_photos_says_what_it_holds(tmp_path: Path) -> None:
 def test_what_a_store_names_is_counted_like_a_folder() -> None:
     memory = fsspec.filesystem("memory")
     jpeg = JPEG_HEAD + b"\0\x10JFIF\0"
-    contents = {"a.jpg": jpeg, "IMG.0001": jpeg, "b.nef": b"", "BMW notes": b"BMW 320: oil"}
+    contents = {"a.jpg": jpeg, "IMG.0001": jpeg, "b.eip": b"", "BMW notes": b"BMW 320: oil"}
     memory.pipe("/counted/app/.nomedia", b"")
     for name in (
         "app/sticker.jpg",

@@ -11,8 +11,10 @@ from rich.console import Console
 from cluster.core.gone import Unconfirmed, describe_absent
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
+from cluster.store.items.item_rows import Failure
 from cluster.store.sessions.session_rows import SessionInfo
 from jobs.summary import Summary, print_summary
+from tests.hostile_names import HOSTILE
 from tests.library import NOW
 
 ALL_DONE = PhaseCounts(12, 12)
@@ -23,6 +25,7 @@ def summarise(
     *,
     root: str = "/photos",
     counts: PhaseCounts = ALL_DONE,
+    failures: tuple[Failure, ...] = (),
 ) -> str:
     """Return what is printed of a session of 12 photos with this census."""
     session = SessionInfo(
@@ -45,8 +48,8 @@ def summarise(
         session=session,
         progress=unify(1, phases, version=1),
         duplicates=0,
-        failed=0,
-        failures=(),
+        failed=len(failures),
+        failures=failures,
         faces=0,
         people=(),
     )
@@ -64,6 +67,14 @@ def test_what_moved_and_what_is_missing_has_a_row() -> None:
 def test_what_was_passed_over_is_told_by_kind() -> None:
     printed = summarise({"passedOver": {"film": 1, "raw": 5}})
     assert "\n  passed over 5 raw photos, 1 film\n" in printed
+
+
+def test_files_that_belong_to_other_files_have_a_row() -> None:
+    printed = summarise({"companions": {"raw": 1200, "film": 1}})
+    told = "1,200 raw photos and 1 film belong to the photos of other files"
+    assert f"\n  companions  {told}\n" in printed
+    printed = summarise({"companions": {"raw": 1, "film": 0}})
+    assert "\n  companions  1 raw photo belongs to the photo of another file\n" in printed
 
 
 def test_without_anything_to_tell_there_is_no_row() -> None:
@@ -91,3 +102,12 @@ def test_a_file_that_has_moved_is_not_counted_as_unchanged_too() -> None:
     printed = summarise({"moved": 5}, counts=PhaseCounts(12, processed=4, skipped=8))
     assert "\n  unchanged   3\n" in printed
     assert "\n  moved       5\n" in printed
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "[bold red]", "[/]"])
+def test_a_hostile_name_does_nothing_to_the_terminal_and_has_one_line(name: str) -> None:
+    failure = Failure(1, f"/photos/{name}", PhaseName.TRAINING, f"a reason with {name}")
+    lines = summarise({}, failures=(failure,)).split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert sum("failed: /photos/" in line for line in lines) == 1
+    assert len(lines) == len(summarise({}).split("\n")) + 1

@@ -112,7 +112,13 @@ def test_below_is_meant_segment_by_segment() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [f"{TOP}/a.jpg", "HTTP://HOST:80/%70hotos/a.jpg", f"{TOP}/a;b.jpg", f"{TOP}/My%20Photos/1.jpg"],
+    [
+        f"{TOP}/a.jpg",
+        "HTTP://HOST:80/%70hotos/a.jpg",
+        f"{TOP}/a;b.jpg",
+        f"{TOP}/a::b.jpg",
+        f"{TOP}/My%20Photos/1.jpg",
+    ],
 )
 def test_what_lies_below_has_a_place(name: str) -> None:
     place = find_place(name, top=TOP)
@@ -142,6 +148,7 @@ def test_what_a_listing_names_elsewhere_has_none(name: str) -> None:
 
 def test_a_drivers_path_is_judged_as_it_is() -> None:
     assert find_place("album/photos/100%25 #1?.jpg", top="album/photos")
+    assert find_place("album/photos/a::b.jpg", top="album/photos") == "album/photos/a::b.jpg"
     assert find_place("/library/a.jpg", top="")
     assert find_place("album/photos/../a.jpg", top="album/photos") is None
     assert find_place("album/photos/..%2fa.jpg", top="album/photos") is None

@@ -78,8 +78,8 @@ class File(Table):
     true, they belong to the content that was read: to the bytes with this `sha256` and the photo,
     or to content that is `unreadable` for this reason. A path may be longer than an index entry, so
     its SHA-256 is unique instead. When another picture takes the place of a photo, the old row is
-    `superseded`. A `companion` belongs to a photo that another file shows: the raw file of a JPEG,
-    the film of a live photo.
+    `superseded`. A `companion` belongs to a photo that another file shows, while that is there: the
+    raw file of a JPEG, the film of a live photo.
     """
 
     __tablename__ = "file"

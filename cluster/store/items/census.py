@@ -35,7 +35,7 @@ _DOUBTFUL = text(
     JOIN file f ON f.id = s.file_id JOIN image i ON i.id = f.image_id
     JOIN image p ON coalesce(p.duplicate_of, p.id) = coalesce(i.duplicate_of, i.id)
     JOIN file o ON o.image_id = p.id
-    WHERE s.session_id = :session_id AND s.training_skip = 'duplicate'
+    WHERE s.session_id = :session_id AND s.training_skip IN ('duplicate', 'companion')
         AND NOT o.superseded AND o.missing_since IS NULL AND NOT EXISTS (
             SELECT FROM session_item t WHERE t.session_id = :session_id AND t.file_id = o.id
         )
@@ -140,7 +140,7 @@ def note_passed_over(
     db: Session, session_id: int, counts: Mapping[str, int], unlisted: Sequence[str]
 ) -> None:
     """Record how many files discovery passed over, by kind, and the folders it could not list."""
-    _note(db, session_id, {"passedOver": dict(counts), "unlisted": list(unlisted)})
+    note_census(db, session_id, {"passedOver": dict(counts), "unlisted": list(unlisted)})
 
 
 def list_doubtful(db: Session, session_id: int) -> list[Doubtful]:
@@ -178,8 +178,9 @@ def settle_files(
         "missing": int(census.get("missing", 0)) + missing,
         **figures,
     }
-    _note(db, session_id, told)
+    note_census(db, session_id, told)
 
 
-def _note(db: Session, session_id: int, census: Mapping[str, Any]) -> None:
+def note_census(db: Session, session_id: int, census: Mapping[str, Any]) -> None:
+    """Add these entries to the census of a session, or replace them."""
     db.execute(_NOTE, {"session_id": session_id, "census": json.dumps(census)})

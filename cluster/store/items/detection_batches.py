@@ -17,6 +17,7 @@ from cluster.store.people.erased_faces import leave_out_erased
 from cluster.store.people.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
 from cluster.store.people.found_faces import FoundFaces
 from cluster.store.people.redetected_faces import keep_redetected
+from cluster.store.people.searched_sizes import fit_to_photos
 from cluster.store.sessions.counts import add_counts, no_wait
 
 FORGOTTEN = "the photo was forgotten since it was read; restart the session to read it again"
@@ -78,6 +79,12 @@ def settle_detection(
         for one in moved
         if not one.has_failed and one.image_id is not None
     ]
+    sizes = {
+        one.image_id: size
+        for one in moved
+        if one.image_id is not None and (size := by_id[one.file_id].size) is not None
+    }
+    seen = fit_to_photos(db, seen, sizes)
     faces = _keep_faces(db, seen, pack=pack, now=now) if seen else 0
     work = Work(
         pixels=sum(by_id[one.file_id].pixels for one in moved),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cluster.core.failure_reasons import LEFT_OUT, ReasonCount, group_reasons
 from cluster.core.photos import Item, Settled
-from cluster.core.sessions import PhaseName
+from cluster.core.sessions import PhaseName, SkipReason
 from cluster.store.database.columns import ITEM_PREFIXES, for_each_photo_phase
 from cluster.store.sessions.counts import add_counts
 
@@ -71,10 +71,11 @@ _COUNT_REASONS = text(
     """
 )
 
-_COUNT_DUPLICATES = text(
+
+_COUNT_SKIPPED = text(
     """
     SELECT count(*) FROM session_item
-    WHERE session_id = :session_id AND training_skip = 'duplicate'
+    WHERE session_id = :session_id AND training_skip = :reason
     """
 )
 
@@ -121,4 +122,10 @@ def count_reasons(db: Session, session_id: int) -> tuple[ReasonCount, ...]:
 
 def count_duplicates(db: Session, session_id: int) -> int:
     """Return how many files of this session were skipped as duplicates."""
-    return int(db.execute(_COUNT_DUPLICATES, {"session_id": session_id}).scalar_one())
+    return count_skipped(db, session_id, SkipReason.DUPLICATE)
+
+
+def count_skipped(db: Session, session_id: int, reason: SkipReason) -> int:
+    """Return how many files of this session were skipped in training for this reason."""
+    key = {"session_id": session_id, "reason": reason.value}
+    return int(db.execute(_COUNT_SKIPPED, key).scalar_one())

@@ -55,7 +55,7 @@ _RESET_ALL = {
             WHERE t.session_id = :session_id AND i.duplicate_of IS NULL
                 AND (t.detection_state IN ('processed', 'failed')
                     OR t.detection_skip IN ('unchanged', 'same_picture', 'moved'))
-            ORDER BY f.image_id, t.detection_state = 'processed' DESC, t.position
+            ORDER BY f.image_id, f.companion, t.detection_state = 'processed' DESC, t.position
         )
         UPDATE session_item s SET detection_state = 'pending', detection_skip = NULL,
             detection_reason = NULL,

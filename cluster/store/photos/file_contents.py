@@ -66,10 +66,13 @@ _COMPLETE = text(
     """
 )
 _DATE = text("UPDATE image SET taken_at = :taken_at WHERE id = :id")
-# The other files of a changed photo are gone. If they come back, they hold its old picture, so they
-# must be read again.
+# The other files of a changed photo are gone, but for its companions. If they come back, they hold
+# its old picture, so they must be read again.
 _FORGET_BYTES = text(
-    "UPDATE file SET sha256 = NULL, is_read = false WHERE image_id = :id AND id <> :file_id"
+    """
+    UPDATE file SET sha256 = NULL, is_read = false
+    WHERE image_id = :id AND id <> :file_id AND NOT companion
+    """
 )
 _FORGET_DETECTIONS = text("DELETE FROM detection WHERE image_id = :id")
 
@@ -77,7 +80,7 @@ _IS_SHARED = text(
     """
     SELECT EXISTS (
         SELECT FROM file WHERE image_id = :id AND id <> :file_id
-            AND NOT superseded AND missing_since IS NULL
+            AND NOT superseded AND missing_since IS NULL AND NOT companion
     ) OR EXISTS (SELECT FROM image WHERE duplicate_of = :id AND missing_since IS NULL)
     """
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -20,6 +22,16 @@ _FIND = text(
         JOIN file f ON f.image_id = d.id AND f.missing_since IS NULL
     WHERE g.missing_since IS NOT NULL AND d.missing_since IS NULL
     ORDER BY g.id, f.modified_ns NULLS LAST, f.path
+    """
+)
+
+_TAKE = text(
+    """
+    CREATE TEMP TABLE heir ON COMMIT DROP AS
+    SELECT n.old, n.new, d.width::float8 / g.width AS across, d.height::float8 / g.height AS down,
+        NULL::bigint AS orientation
+    FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS n (old, new)
+        JOIN image g ON g.id = n.old JOIN image d ON d.id = n.new
     """
 )
 
@@ -74,8 +86,25 @@ def promote_heirs(db: Session) -> None:
     db.execute(_FIND)
     if db.execute(text("SELECT FROM heir LIMIT 1")).first() is not None:
         _turn_faces(db)
-        for statement in _INHERIT:
-            db.execute(text(statement))
+        _move_heritage(db)
+
+
+def inherit(db: Session, pairs: Sequence[tuple[int, int]]) -> None:
+    """Give what users know of one photo to another that shows the same in another size.
+
+    Of each pair of ids, the second photo takes over the faces with their people, the erased
+    rectangles and the records of detection, and represents the first one. The caller holds the
+    locks of the library and of people.
+    """
+    if pairs:
+        db.execute(_DROP)
+        db.execute(_TAKE, {"old": [old for old, _ in pairs], "new": [new for _, new in pairs]})
+        _move_heritage(db)
+
+
+def _move_heritage(db: Session) -> None:
+    for statement in _INHERIT:
+        db.execute(text(statement))
 
 
 def _turn_faces(db: Session) -> None:

@@ -75,7 +75,8 @@ def _page_of(with_people: str, *, having: str = "true") -> TextClause:
             LEFT JOIN copied c ON c.id = i.id
             LEFT JOIN LATERAL (
                 SELECT path, left(encode(sha256, 'hex'), {TAG_CHARACTERS}) AS tag
-                FROM file WHERE image_id = i.id ORDER BY missing_since NULLS FIRST, id LIMIT 1
+                FROM file WHERE image_id = i.id
+                ORDER BY missing_since NULLS FIRST, companion, id LIMIT 1
             ) k ON true
         ORDER BY i.taken_at DESC NULLS LAST, i.id
         """

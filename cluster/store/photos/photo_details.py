@@ -29,7 +29,7 @@ _FILES = text(
     f"""
     SELECT id, path, size, modified_ns, missing_since, superseded,
         left(encode(sha256, 'hex'), {TAG_CHARACTERS}) AS tag
-    FROM file WHERE image_id = :id ORDER BY superseded, missing_since NULLS FIRST, id
+    FROM file WHERE image_id = :id ORDER BY superseded, missing_since NULLS FIRST, companion, id
     """
 )
 # A duplicate has the faces of its representative, in pixels of that.

@@ -37,7 +37,7 @@ _CANDIDATES = text(
     f"""
     SELECT i.id AS image_id, i.width, i.height, i.content, i.phash, i.dhash, i.blocks,
         i.duplicate_of, i.similar_to, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
-        f.sha256, f.missing_since IS NULL AS is_there, s.training_state AS state,
+        f.sha256, f.companion, f.missing_since IS NULL AS is_there, s.training_state AS state,
         s.training_reason AS reason, d.image_id IS NOT NULL AS is_settled,
         EXISTS (SELECT FROM face WHERE face.image_id = i.id) AS has_faces,
         coalesce(s.detection_state = 'pending' AND (s.training_state = 'processed'
@@ -78,12 +78,16 @@ _MOVE_ITEMS = text(
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of a candidate; `state` and `reason` are those of its item, None without one."""
+    """A file of a candidate; `state` and `reason` are those of its item, None without one.
+
+    A file that `is_companion` belongs to a photo that another file shows.
+    """
 
     file_id: int
     path: str
     time: int
     is_there: bool
+    is_companion: bool
     is_open: bool
     state: str | None
     reason: str | None
@@ -100,7 +104,7 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
-    """A candidate with its files, oldest first.
+    """A candidate with its files: those that show it first, then the oldest.
 
     `is_settled` means that the pack has searched it.
     """
@@ -204,7 +208,7 @@ def _move_items(photo: _Photo, representative: _Photo) -> Iterator[_Move]:
     """Yield the changes to the open items of a photo."""
     for file in photo.files:
         if file.is_open:
-            skip = _find_skip(file, representative)
+            skip = _name_companion(photo, file, _find_skip(file, representative))
             if (None if skip is None else skip.said) != file.reason:
                 yield _Move(file, skip)
 
@@ -213,10 +217,20 @@ def _find_skip(file: _File, representative: _Photo) -> _Skip | None:
     """Return why a file is skipped; None for the file that is searched."""
     others = [one for one in representative.files if one is not file]
     if representative.is_settled:
-        shown = next((one for one in others if one.is_there), next(iter(others), None))
+        shows = [one for one in others if not one.is_companion]
+        shown = next((one for one in shows if one.is_there), next(iter(shows), None))
         return _same_picture() if shown is None else _duplicate_of(shown)
     searched = next(one for one in representative.files if one.is_open)
     return None if searched is file else _duplicate_of(searched)
+
+
+def _name_companion(photo: _Photo, file: _File, skip: _Skip | None) -> _Skip | None:
+    """Return the reason of a companion that is skipped; any other reason as it is."""
+    if skip is None or not file.is_companion:
+        return skip
+    shows = [one for one in photo.files if not one.is_companion and one.is_there]
+    words = SkipReason.COMPANION.words
+    return _Skip(SkipReason.COMPANION, words + shows[0].path) if shows else skip
 
 
 def _same_picture() -> _Skip:
@@ -253,7 +267,7 @@ def _to_photos(rows: Iterable[Row[Any]]) -> list[_Photo]:
 
 
 def _to_photo(rows: list[Row[Any]]) -> _Photo:
-    rows = sorted(rows, key=lambda row: (row.time, row.path, row.file_id))
+    rows = sorted(rows, key=lambda row: (row.companion, row.time, row.path, row.file_id))
     first = rows[0]
     fingerprint = Fingerprint(
         image_id=first.image_id,
@@ -270,7 +284,16 @@ def _to_photo(rows: list[Row[Any]]) -> _Photo:
         has_faces=first.has_faces,
     )
     files = [
-        _File(row.file_id, row.path, row.time, row.is_there, row.is_open, row.state, row.reason)
+        _File(
+            file_id=row.file_id,
+            path=row.path,
+            time=row.time,
+            is_there=row.is_there,
+            is_companion=row.companion,
+            is_open=row.is_open,
+            state=row.state,
+            reason=row.reason,
+        )
         for row in rows
     ]
     mark = _Mark(first.image_id, first.duplicate_of, first.similar_to)

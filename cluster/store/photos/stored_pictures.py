@@ -26,8 +26,9 @@ def _page_of(which: str) -> TextClause:
             left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag,
             left(encode(k.sha256, 'hex'), {TAG_CHARACTERS}) AS photo_tag,
             (
-                SELECT count(*) - 1 FROM file o JOIN image d ON d.id = o.image_id
+                SELECT greatest(0, count(*) - 1) FROM file o JOIN image d ON d.id = o.image_id
                 WHERE f.image_id IN (d.id, d.duplicate_of) AND o.missing_since IS NULL
+                    AND NOT o.companion
             ) AS duplicates
         FROM (
             SELECT id, image_id, person_id, box_left, box_top, box_right, box_bottom, score,
@@ -38,7 +39,7 @@ def _page_of(which: str) -> TextClause:
         ) f JOIN image i ON i.id = f.image_id
         CROSS JOIN LATERAL (
             SELECT path, sha256 FROM file WHERE image_id = i.id
-            ORDER BY missing_since NULLS FIRST, id LIMIT 1
+            ORDER BY missing_since NULLS FIRST, companion, id LIMIT 1
         ) k
         ORDER BY f.id
         """
@@ -63,7 +64,7 @@ _COUNT_SET_ASIDE = text(
 _SOURCE = text(
     """
     SELECT path, sha256 FROM file WHERE image_id = :id AND sha256 IS NOT NULL
-    ORDER BY missing_since NULLS FIRST, id LIMIT 1
+    ORDER BY missing_since NULLS FIRST, companion, id LIMIT 1
     """
 )
 _THUMBNAIL = text("SELECT thumbnail FROM image WHERE id = :id")

@@ -27,7 +27,7 @@ _LOST_DUPLICATES = text(
     SELECT f.path FROM session_item s
     JOIN training_session t ON t.id = s.session_id
     JOIN file f ON f.id = s.file_id JOIN image i ON i.id = f.image_id
-    WHERE s.session_id = :session_id AND s.training_skip = 'duplicate'
+    WHERE s.session_id = :session_id AND s.training_skip IN ('duplicate', 'companion')
         AND NOT EXISTS (
             SELECT FROM detection d WHERE d.pack = t.pack
                 AND d.image_id = coalesce(i.duplicate_of, i.id)
@@ -35,7 +35,7 @@ _LOST_DUPLICATES = text(
             SELECT FROM file r JOIN session_item o ON o.file_id = r.id
             WHERE o.session_id = s.session_id AND r.image_id = coalesce(i.duplicate_of, i.id)
                 AND (o.training_state = 'processed' OR o.training_state = 'skipped'
-                    AND o.training_skip <> 'duplicate')
+                    AND o.training_skip NOT IN ('duplicate', 'companion'))
         )
     LIMIT 1
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -16,9 +17,16 @@ from cluster.core.faces import BoundingBox, Face, face_quality
 from cluster.core.steps import StepTimes
 from cluster.inference import Provider
 from cluster.vision.packs.mean_face import MEAN_FACE
-from cluster.vision.packs.options import DetectorOptions, PreparedPhoto, prepare_photo
+from cluster.vision.packs.options import (
+    DetectorOptions,
+    PreparedPhoto,
+    prepare_photo,
+    reopen_for_strips,
+)
 from cluster.vision.packs.pack_files import Pack
+from cluster.vision.packs.strips import Strip, choose_faces, cut_strip, plan_strips
 from cluster.vision.photos.crops import cut_crop
+from cluster.vision.photos.images import OpenedImage
 from cluster.vision.photos.sharpness import measure_sharpness
 
 _LANDMARKS = "shape_predictor_5_face_landmarks.dat"
@@ -27,6 +35,10 @@ _RESNET = "dlib_face_recognition_resnet_model_v1.dat"
 _MIN_LONG_SIDE_PX = 320
 _MAX_LONG_SIDE_PX = 960
 """dlib's detector finds faces of at least 80 pixels, one twelfth of this side."""
+
+_STRIP_LONG_SIDE_PX = 1280
+"""Strips are looked at larger: with 960, dlib missed 11 of 30 faces of a fifteenth of the strip's
+height, and none with 1280."""
 
 _MARGIN = 0.2
 """The width of the frame around a photo, as a share of its long side.
@@ -67,8 +79,27 @@ class DlibDetector:
         return [self._detect_one(photo) for photo in photos]
 
     def _detect_one(self, photo: PreparedPhoto) -> tuple[Face, ...]:
-        image = photo.image
-        framed, growth, margin = _frame(image.pixels)
+        found = self._search(photo.image)
+        strips = plan_strips(photo.image.width, photo.image.height)
+        if not strips:
+            return found
+        image = reopen_for_strips(photo, strips, side_px=_STRIP_LONG_SIDE_PX, options=self.options)
+        looks = [found, *(self._search_strip(image, strip) for strip in strips)]
+        faces = list(itertools.chain(*looks))
+        numbers = np.repeat(np.arange(len(looks)), [len(some) for some in looks])
+        scores = np.array([face.score for face in faces], np.float32)
+        return tuple(faces[i] for i in choose_faces(_list_boxes(faces), scores, numbers))
+
+    def _search_strip(self, image: OpenedImage, strip: Strip) -> list[Face]:
+        cutting, (left, top) = cut_strip(image, strip)
+        place = left / image.scale, top / image.scale
+        moved = [
+            face.moved_by(*place) for face in self._search(cutting, most_px=_STRIP_LONG_SIDE_PX)
+        ]
+        return list(itertools.compress(moved, strip.holds(_list_boxes(moved))))
+
+    def _search(self, image: OpenedImage, *, most_px: int = _MAX_LONG_SIDE_PX) -> tuple[Face, ...]:
+        framed, growth, margin = _frame(image.pixels, most_px)
         # The second result is the distance from the detector's decision boundary, about 0 to 3.
         with self.times.timing("detect"):
             boxes, margins, _ = self._find_faces.run(framed, 0, 0.0)
@@ -107,10 +138,14 @@ class DlibDetector:
         )
 
 
-def _frame(pixels: Pixels) -> tuple[Pixels, float, int]:
+def _list_boxes(faces: Sequence[Face]) -> npt.NDArray[np.float32]:
+    return np.array([face.box.corners for face in faces], np.float32).reshape(-1, 4)
+
+
+def _frame(pixels: Pixels, most_px: int) -> tuple[Pixels, float, int]:
     """Return the scaled and framed photo, its scale factor, and the width of the frame."""
     long_side = max(pixels.shape[:2])
-    growth = min(max(2 * long_side, _MIN_LONG_SIDE_PX), _MAX_LONG_SIDE_PX) / long_side
+    growth = min(max(2 * long_side, _MIN_LONG_SIDE_PX), most_px) / long_side
     size = [max(1, round(side * growth)) for side in pixels.shape[1::-1]]
     method = cv2.INTER_AREA if growth < 1 else cv2.INTER_LINEAR
     scaled = cv2.resize(pixels, size, interpolation=method)

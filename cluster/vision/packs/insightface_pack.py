@@ -27,13 +27,21 @@ from cluster.inference import (
 from cluster.vision.packs.arcface import ArcFace, align, alignment
 from cluster.vision.packs.input_sizes import (
     DOUBT_SHARE,
+    LARGE_PX,
     Plan,
     leaves_doubt,
     plan_sizes,
 )
-from cluster.vision.packs.options import DetectorOptions, PreparedPhoto, prepare_photo, reopen
+from cluster.vision.packs.options import (
+    DetectorOptions,
+    PreparedPhoto,
+    prepare_photo,
+    reopen,
+    reopen_for_strips,
+)
 from cluster.vision.packs.pack_files import Pack
 from cluster.vision.packs.scrfd import Candidates, Scrfd, Size
+from cluster.vision.packs.strips import Strip, choose_faces, cut_strip, plan_strips
 from cluster.vision.packs.upright_looks import straighten
 from cluster.vision.photos.crops import cut_crop
 from cluster.vision.photos.images import OpenedImage, shrink
@@ -101,6 +109,7 @@ class InsightFaceDetector:
         """Return the faces of each photo, best first; boxes in pixels of the full-size photo."""
         with self.times.timing("detect"):
             found = self._find([photo.image for photo in photos])
+            photos, found = self._find_in_strips(photos, found)
         with self.times.timing("embed"):
             seen = [self._cut(photo, faces) for photo, faces in zip(photos, found, strict=True)]
             embeddings = iter(self._arcface.embed([face.aligned for some in seen for face in some]))
@@ -127,6 +136,34 @@ class InsightFaceDetector:
         if not self.options.straighten:
             return faces
         return [self._straighten(image, some) for image, some in zip(images, faces, strict=True)]
+
+    def _find_in_strips(
+        self, photos: Sequence[PreparedPhoto], found: Sequence[Candidates]
+    ) -> tuple[list[PreparedPhoto], list[Candidates]]:
+        """Return the photos and their faces; those of a very wide or tall photo, decoded larger."""
+        kept, faces = list(photos), list(found)
+        for index, photo in enumerate(photos):
+            strips = plan_strips(photo.image.width, photo.image.height)
+            if strips and self.options.sizes == "auto":
+                image = reopen_for_strips(photo, strips, side_px=LARGE_PX, options=self.options)
+                whole = found[index].divided_by(photo.image.scale / image.scale)
+                kept[index] = replace(photo, image=image)
+                faces[index] = self._search_strips(image, strips, whole)
+        return kept, faces
+
+    def _search_strips(
+        self, image: OpenedImage, strips: Sequence[Strip], whole: Candidates
+    ) -> Candidates:
+        """Return the faces that `whole` and the strips show, in pixels of `image`, each once."""
+        cuttings = [cut_strip(image, strip) for strip in strips]
+        seen = self._find([cutting for cutting, _ in cuttings])
+        looks = [whole]
+        for strip, (_, place), some in zip(strips, cuttings, seen, strict=True):
+            moved = some.moved_by(place)
+            looks.append(moved.picked(strip.holds(moved.boxes / image.scale)))
+        faces = Candidates.join(looks)
+        numbers = np.repeat(np.arange(len(looks)), [len(one.scores) for one in looks])
+        return faces.picked(choose_faces(faces.boxes, faces.scores, numbers))
 
     def _straighten(self, image: OpenedImage, found: Candidates) -> Candidates:
         min_side_px = self.options.min_size_px * image.scale

@@ -15,10 +15,12 @@ from cluster.core.defaults import (
 )
 from cluster.core.errors import UnreadableImage
 from cluster.inference import Precision, Requested
+from cluster.vision.packs.strips import Strip, find_long_side
 from cluster.vision.photos.images import (
     DECODE_LONG_SIDE_PX,
     OpenedImage,
     open_image,
+    shrink,
 )
 from cluster.vision.sources.deadlines import within
 from cluster.vision.sources.photo_bytes import read_photo
@@ -88,6 +90,17 @@ def prepare_photo(path: str, options: DetectorOptions) -> PreparedPhoto:
         return PreparedPhoto(path, data, image)
 
     return within(options.timeout_s, path, read)
+
+
+def reopen_for_strips(
+    photo: PreparedPhoto, strips: tuple[Strip, ...], *, side_px: int, options: DetectorOptions
+) -> OpenedImage:
+    """Return a photo decoded so that each of its strips is `side_px` long."""
+    image = photo.image
+    wanted = find_long_side(image.width, image.height, strips, side_px=side_px)
+    if wanted <= max(image.pixels.shape[:2]) or image.scale >= 1.0:
+        return image
+    return shrink(reopen(photo, long_side_px=wanted, options=options), long_side_px=wanted)
 
 
 def reopen(photo: PreparedPhoto, *, long_side_px: int, options: DetectorOptions) -> OpenedImage:

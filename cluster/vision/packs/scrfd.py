@@ -56,6 +56,29 @@ class Candidates:
         kept = self.scores >= min_score
         return Candidates(self.boxes[kept], self.scores[kept], self.landmarks[kept])
 
+    def picked(self, which: npt.NDArray[np.bool_] | Sequence[int]) -> Candidates:
+        """Return some of the candidates: by a mask (n,), or by their numbers in this order."""
+        is_mask = isinstance(which, np.ndarray)
+        kept = np.flatnonzero(which) if is_mask else np.asarray(which, np.int64)
+        sides = None if self.upright_sides is None else self.upright_sides[kept]
+        return Candidates(self.boxes[kept], self.scores[kept], self.landmarks[kept], sides)
+
+    def moved_by(self, place: tuple[float, float]) -> Candidates:
+        """Return the candidates in a photo in which this one's left top is at `place`."""
+        offset = np.array(place, np.float32)
+        boxes = self.boxes + np.tile(offset, 2)
+        return Candidates(boxes, self.scores, self.landmarks + offset, self.upright_sides)
+
+    @staticmethod
+    def join(looks: Sequence[Candidates]) -> Candidates:
+        """Return the candidates of several looks at one photo, in order."""
+        return Candidates(
+            np.concatenate([one.boxes for one in looks]),
+            np.concatenate([one.scores for one in looks]),
+            np.concatenate([one.landmarks for one in looks]),
+            np.concatenate([one.sides for one in looks]),
+        )
+
     def divided_by(self, scale: float) -> Candidates:
         """Return the candidates in a photo that is 1 / `scale` times as large."""
         sides = None if self.upright_sides is None else self.upright_sides / scale

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
+from PIL import UnidentifiedImageError
+
 from cluster.core.formats import FORMATS, Format
+from cluster.vision.containers.png_chunks import SIGNATURE, find_fault
+from cluster.vision.readers.decoded_file import NotReadable
 from cluster.vision.sources.file_kinds import guess_format, is_text
-from cluster.vision.sources.headers import list_brands
 
 READ_FORMATS = tuple(reader for row in FORMATS for reader in row.readers)
 """Pillow's names of the formats that it may try."""
 
-_NAMES = [row.name for row in FORMATS if row.is_read]
-READ_FORMATS_IN_WORDS = f"{', '.join(_NAMES[:-1])} and {_NAMES[-1]}"
-
-_CODED_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs avif avis".split())
-"""The major brands that say how the picture is coded: by these Pillow finds the reader."""
-
-_ANY_CODE = b"mif1"
+_NAMES = [row.name for row in FORMATS if row.readers]
+READ_FORMATS_IN_WORDS = f"{', '.join(_NAMES)} and camera raw"
 
 
 def find_read_format(data: bytes) -> Format | None:
     """Return the format when it is one that is read, else None."""
     found = guess_format(data)
     return found if found is not None and found.is_read else None
-
-
-def give_known_brand(data: bytes) -> bytes:
-    """Return a HEIC or AVIF with a major brand that its reader knows; any other file as it is.
-
-    Where the first brand does not say how the picture is coded, a compatible one does.
-    """
-    brands = list_brands(data)
-    if not brands or brands[0] in _CODED_BRANDS:
-        return data
-    brand = next((brand for brand in brands if brand in _CODED_BRANDS), _ANY_CODE)
-    return data[:8] + brand + data[12:]
 
 
 def describe_stranger(data: bytes) -> str:
@@ -48,3 +34,26 @@ def describe_stranger(data: bytes) -> str:
     if len(data) < 16:
         return f"not a photo: the file holds only {len(data)} bytes"
     return "not a photo: the file's content is of no known format"
+
+
+def describe_damage(data: bytes, error: Exception) -> str:
+    """Say why a file of a format that is read could not be decoded; `error` is Pillow's."""
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode the picture"
+    if isinstance(error, NotReadable):
+        return str(error)
+    if ends_early(error) or isinstance(error, EOFError):
+        return "the file ends too early"
+    found = find_read_format(data)
+    name = "a file" if found is None else found.with_article
+    fault = find_fault(data) if data.startswith(SIGNATURE) else ""
+    if fault:
+        return f"{name} whose content is damaged ({fault})"
+    if isinstance(error, UnidentifiedImageError):
+        return f"{name} by its first bytes, but what follows is damaged or of an unread kind"
+    return f"{name} whose content is damaged ({error or type(error).__name__})"
+
+
+def ends_early(error: Exception) -> bool:
+    """Tell whether Pillow's error says that the file ends before the picture does."""
+    return "truncated" in str(error)

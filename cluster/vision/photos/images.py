@@ -13,6 +13,7 @@ import threading
 import warnings
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import cv2
 import numpy as np
@@ -23,24 +24,30 @@ from PIL import (
     Image,
     ImageFile,
     MpoImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
-    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
 from cluster.core.defaults import MAX_PIXELS
 from cluster.core.errors import UnreadableImage
 from cluster.core.placements import has_swapped_sides, invert_turn
+from cluster.vision.containers.bitmaps import draw_masked_bitmap, find_masked_bitmap
+from cluster.vision.photos.bare_pictures import list_bare
+from cluster.vision.photos.colours import to_srgb
 from cluster.vision.photos.content_names import (
     READ_FORMATS,
+    describe_damage,
     describe_stranger,
     find_read_format,
-    give_known_brand,
 )
-from cluster.vision.photos.metadata import PILLOW_ERRORS, UPRIGHT, read_metadata
+from cluster.vision.photos.known_forms import crop_aperture, make_readable
+from cluster.vision.photos.loading import load_pixels, reduce_picture
+from cluster.vision.photos.metadata import PILLOW_ERRORS, UPRIGHT, Metadata, read_metadata
 from cluster.vision.photos.pixels import is_dithered, to_rgb
+from cluster.vision.photos.raw_photos import is_raw, open_raw
 from cluster.vision.photos.scans import check_scans
-from cluster.vision.photos.truncated import complete, is_whole_progressive, share_decoded
+from cluster.vision.readers import jpeg_2000, jpeg_xl, photoshop, portable_maps
 from cluster.vision.sources.deadlines import begin_computing, holding
 
 DECODE_LONG_SIDE_PX = 640
@@ -49,7 +56,11 @@ DECODE_LONG_SIDE_PX = 640
 LARGE_PIXELS = 30_000_000
 """Pictures with more pixels (120 MB in memory) are decoded one at a time in each process."""
 
-_PLUGINS = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)  # They register.
+# They register themselves with Pillow.
+_PLUGINS = (
+    *(AvifImagePlugin, MpoImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin),
+    *(jpeg_2000, jpeg_xl, photoshop, portable_maps),
+)
 pillow_heif.register_heif_opener()
 # Both apply to the whole process. Our own limit, whose message has the numbers, replaces Pillow's.
 # Pillow's warnings (a broken EXIF block, ...) do not help the user.
@@ -76,7 +87,8 @@ class OpenedImage:
 
     `pixels` is uint8 RGB (H, W, 3), C-contiguous. `width` and `height` are those of the full-size
     upright photo, of which `pixels` may be a reduced copy. `orientation` is the EXIF orientation,
-    1 to 8, by which the picture was turned.
+    1 to 8, by which the picture was turned. `unconverted` are the pixels before their colours were
+    converted to sRGB, None if they were not.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -84,6 +96,7 @@ class OpenedImage:
     height: int
     taken_at: datetime | None = None
     orientation: int = UPRIGHT
+    unconverted: npt.NDArray[np.uint8] | None = None
 
     @property
     def scale(self) -> float:
@@ -107,14 +120,71 @@ def open_image(
     if find_read_format(data) is None:
         raise UnreadableImage(path, describe_stranger(data))
     begin_computing()
+    open_picture = partial(
+        _open_picture, path=path, long_side_px=long_side_px, max_pixels=max_pixels
+    )
+    if is_raw(data, path):
+        return open_raw(data, path=path, max_pixels=max_pixels, open_picture=open_picture)
+    return open_picture(data)
+
+
+def _open_picture(
+    data: bytes,
+    known: Metadata | None = None,
+    *,
+    path: str,
+    long_side_px: int | None,
+    max_pixels: int,
+) -> OpenedImage:
+    """Decode a picture that Pillow or its plugins read; `known` is its metadata, if told."""
     check_scans(data, path=path)
+    limits = _Limits(path, long_side_px, max_pixels, known)
+    found = find_read_format(data)
     try:
-        with Image.open(io.BytesIO(give_known_brand(data)), formats=READ_FORMATS) as image:
-            _check_size(image, path=path, max_pixels=max_pixels)
-            with _in_line(image):
-                return _decode(image, data, path=path, long_side_px=long_side_px)
+        return _open(make_readable(data), limits)
     except PILLOW_ERRORS as error:
-        raise UnreadableImage(path, _say(error, data)) from error
+        may_help = not isinstance(error, MemoryError)
+        name = "" if found is None else found.name
+        opened = _try_otherwise(data, name, limits) if may_help else None
+        if opened is None:
+            raise UnreadableImage(path, describe_damage(data, error)) from error
+        return opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How a photo is decoded; `path` names it in errors, `known` is its metadata, if told."""
+
+    path: str
+    long_side_px: int | None
+    max_pixels: int
+    known: Metadata | None = None
+
+
+def _try_otherwise(data: bytes, name: str, limits: _Limits) -> OpenedImage | None:
+    """Return what another reader, or the file without its metadata, gives; None for nothing."""
+    for bare in list_bare(data, name=name):
+        with contextlib.suppress(*PILLOW_ERRORS):
+            return _open(bare, limits)
+    with contextlib.suppress(*PILLOW_ERRORS):
+        return _open_masked_bitmap(data, limits)
+    return None
+
+
+def _open(data: bytes, limits: _Limits) -> OpenedImage:
+    with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
+        _check_size(*image.size, limits)
+        with _in_line(*image.size):
+            return _decode(image, data, limits)
+
+
+def _open_masked_bitmap(data: bytes, limits: _Limits) -> OpenedImage | None:
+    header = find_masked_bitmap(data)
+    if header is None:
+        return None
+    _check_size(header.width, header.height, limits)
+    with _in_line(header.width, header.height):
+        return _finish(Image.fromarray(draw_masked_bitmap(data, header)), limits)
 
 
 def shrink(image: OpenedImage, *, long_side_px: int) -> OpenedImage:
@@ -130,105 +200,64 @@ def shrink(image: OpenedImage, *, long_side_px: int) -> OpenedImage:
     else:
         size = (long_side_px, max(1, long_side_px * height // width))
     small = cv2.resize(image.pixels, size, interpolation=cv2.INTER_LINEAR)
-    return replace(image, pixels=np.asarray(small, dtype=np.uint8))
+    return replace(image, pixels=np.asarray(small, dtype=np.uint8), unconverted=None)
 
 
-def _check_size(image: Image.Image, *, path: str, max_pixels: int) -> None:
-    pixels = image.width * image.height
-    if pixels > max_pixels:
-        reason = f"{_millions(pixels)} pixels, more than the limit of {_millions(max_pixels)}"
-        raise UnreadableImage(path, reason)
+def _check_size(width: int, height: int, limits: _Limits) -> None:
+    pixels = width * height
+    if pixels > limits.max_pixels:
+        most = _millions(limits.max_pixels)
+        reason = f"{_millions(pixels)} pixels, more than the limit of {most}"
+        raise UnreadableImage(limits.path, reason)
 
 
 def _millions(pixels: int) -> str:
     return f"{pixels / 1e6:.0f} million" if pixels >= 1_000_000 else str(pixels)
 
 
-def _in_line(image: Image.Image) -> contextlib.AbstractContextManager[object]:
-    is_large = image.width * image.height > LARGE_PIXELS
+def _in_line(width: int, height: int) -> contextlib.AbstractContextManager[object]:
+    is_large = width * height > LARGE_PIXELS
     return holding(_large_decode) if is_large else contextlib.nullcontext()
 
 
-def _decode(
-    image: ImageFile.ImageFile, data: bytes, *, path: str, long_side_px: int | None
-) -> OpenedImage:
+def _decode(image: ImageFile.ImageFile, data: bytes, limits: _Limits) -> OpenedImage:
     width, height = image.size
     # Pillow turns a TIFF while loading and reports its upright size. Undo this here, because all
     # formats are reduced as they are stored.
     turned = read_metadata(image).orientation if image.format == "TIFF" else UPRIGHT
-    loaded = _load(image, data, path=path, long_side_px=long_side_px)
+    loaded = load_pixels(image, data, path=limits.path, long_side_px=limits.long_side_px)
     if turned != UPRIGHT:
         loaded = loaded.transpose(UPRIGHT_BY[invert_turn(turned)])
-    metadata = read_metadata(image)
+    if image.format == "AVIF":
+        loaded, (width, height) = crop_aperture(loaded, data)
+    metadata = limits.known or read_metadata(image)
     orientation = turned if turned != UPRIGHT else metadata.orientation
-    picture = to_rgb(_reduce(loaded, long_side_px))
-    if orientation != UPRIGHT:
-        picture = picture.transpose(UPRIGHT_BY[orientation])
     if has_swapped_sides(orientation) and turned == UPRIGHT:
         width, height = height, width
-    pixels = np.ascontiguousarray(picture, dtype=np.uint8)
-    return OpenedImage(pixels, width, height, metadata.taken_at, orientation)
+    opened = _finish(loaded, limits, orientation=orientation, profile=image.info.get("icc_profile"))
+    return replace(opened, width=width, height=height, taken_at=metadata.taken_at)
 
 
-def _load(
-    image: ImageFile.ImageFile, data: bytes, *, path: str, long_side_px: int | None
-) -> Image.Image:
-    full_height = image.height
-    _draft(image, long_side_px)
-    try:
-        image.load()
-    except OSError as error:
-        if image.format not in ("JPEG", "MPO", "PNG") or not _ends_early(error):
-            raise
-        share = share_decoded(image, full_height=full_height)
-        if share < 1.0 and not is_whole_progressive(data):
-            raise UnreadableImage(path, _say_share(share)) from error
-        return image if image.format == "PNG" else _load_completed(data, long_side_px)
-    return image
+def _finish(
+    loaded: Image.Image,
+    limits: _Limits,
+    *,
+    orientation: int = UPRIGHT,
+    profile: object = None,
+) -> OpenedImage:
+    """Reduce a picture, convert its colours to sRGB, and turn it upright."""
+    reduced = reduce_picture(loaded, limits.long_side_px)
+    picture = to_rgb(reduced)
+    source = picture if "transparency" in reduced.info or reduced.mode == "P" else reduced
+    converted = to_srgb(source, profile)
+    stored = _to_upright(picture, orientation)
+    if converted is None:
+        return OpenedImage(stored, *loaded.size, orientation=orientation)
+    pixels = _to_upright(to_rgb(converted), orientation)
+    return OpenedImage(pixels, *loaded.size, orientation=orientation, unconverted=stored)
 
 
-def _say_share(share: float) -> str:
-    reason = "the file ends too early"
-    return f"{reason}: only {share * 100:.0f} % of the picture is there" if share else reason
-
-
-def _load_completed(data: bytes, long_side_px: int | None) -> Image.Image:
-    image = Image.open(complete(data), formats=("JPEG",))
-    _draft(image, long_side_px)
-    image.load()
-    return image
-
-
-def _draft(image: ImageFile.ImageFile, long_side_px: int | None) -> None:
-    """Let Pillow decode a JPEG at a fraction of its size; other formats ignore this."""
-    long_side = max(image.size)
-    if long_side_px is None or long_side_px >= long_side:
-        return
-    # Rounded down, so that only the long side decides.
-    wanted = [max(1, side * long_side_px // long_side) for side in image.size]
-    image.draft(None, (wanted[0], wanted[1]))
-
-
-def _reduce(image: Image.Image, long_side_px: int | None) -> Image.Image:
-    factor = 1 if long_side_px is None else max(image.size) // max(1, long_side_px)
-    if factor <= 1:
-        return image
-    if image.mode not in ("L", "RGB", "RGBA", "LA", "CMYK"):
-        image = to_rgb(image)
-    return image.reduce((min(factor, image.width), min(factor, image.height)))
-
-
-def _ends_early(error: Exception) -> bool:
-    return "truncated" in str(error)
-
-
-def _say(error: Exception, data: bytes) -> str:
-    found = find_read_format(data)
-    name = None if found is None else found.with_article
-    if isinstance(error, MemoryError):
-        return "not enough memory to decode the picture"
-    if _ends_early(error) or isinstance(error, EOFError):
-        return "the file ends too early"
-    if isinstance(error, UnidentifiedImageError):
-        return f"{name} by its first bytes, but what follows is damaged or of an unread kind"
-    return f"{name} whose content is damaged ({error or type(error).__name__})"
+def _to_upright(picture: Image.Image, orientation: int) -> npt.NDArray[np.uint8]:
+    if orientation != UPRIGHT:
+        picture = picture.transpose(UPRIGHT_BY[orientation])
+    return np.ascontiguousarray(picture, dtype=np.uint8)

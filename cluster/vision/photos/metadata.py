@@ -50,7 +50,34 @@ class Metadata:
 def read_metadata(image: Image.Image) -> Metadata:
     """Return the readable part of an image's EXIF. Raises no error for a broken one."""
     try:
-        exif = image.getexif()
+        return read_exif(image.getexif())
+    except PILLOW_ERRORS:
+        return Metadata()
+
+
+def read_tiff_metadata(data: bytes) -> Metadata:
+    """Return what the tags of a TIFF say; for a broken one, what `read_metadata` would."""
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+    except PILLOW_ERRORS:
+        return Metadata()
+    return read_exif(exif)
+
+
+def names_orientation(data: bytes) -> bool:
+    """Tell whether a TIFF has the tag of an orientation."""
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+        return ExifTags.Base.Orientation in exif
+    except PILLOW_ERRORS:
+        return False
+
+
+def read_exif(exif: Image.Exif) -> Metadata:
+    """Return the readable part of an EXIF block. Raises no error for a broken one."""
+    try:
         orientation = exif.get(ExifTags.Base.Orientation)
     except PILLOW_ERRORS:
         return Metadata()

@@ -39,13 +39,19 @@ MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 def walk_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the marker and the content of each segment, up to the end of the first picture."""
+    for marker, start, end in walk_places(data):
+        yield marker, data[start + 2 : end]
+
+
+def walk_places(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield each segment's marker, and the places where its length and what follows it begin."""
     at = len(_START_OF_IMAGE)
     while (found := MARKER.search(data, at)) is not None:
         marker, start = data[found.end() - 1], found.end()
         if marker == _END_OF_IMAGE:
             return
         at = start + max(2, int.from_bytes(data[start : start + 2]))
-        yield marker, data[start + 2 : at]
+        yield marker, start, at
 
 
 def check_scans(data: bytes, *, path: str) -> None:

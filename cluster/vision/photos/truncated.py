@@ -1,62 +1,153 @@
-"""Truncated files: measures how much of the picture is there, and recovers it.
+"""Truncated and damaged JPEGs: how much of the picture can be read, and the bytes that show it.
 
-A JPEG that is cut near its end still has a usable picture. Pillow refuses it unless
-LOAD_TRUNCATED_IMAGES is set, which applies to the whole process; here each file is judged alone.
-When the bytes end, Pillow keeps the decoded rows, and the others stay zero.
+A JPEG that lacks only its end has a whole picture. Pillow refuses it unless LOAD_TRUNCATED_IMAGES
+is set, which applies to the whole process; here each file is judged alone. A row that is black is
+not a row that is missing, so the pixels of one decode say nothing. The picture is therefore decoded
+twice, with different bytes in place of the missing ones. What the file holds is equal in both.
 """
 
 from __future__ import annotations
 
-import io
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import ImageFile
+import numpy.typing as npt
 
-from cluster.vision.photos.scans import PROGRESSIVE, START_OF_SCAN, walk_segments
+from cluster.vision.photos.scans import (
+    FRAMES,
+    MARKER,
+    PROGRESSIVE,
+    START_OF_SCAN,
+    walk_places,
+)
 
 MAX_MISSING_SHARE = 0.05
 """The largest share of rows that may be missing from a photo that is used."""
 
 MAX_MISSING_ROWS = 32
-"""Two rows of 16-pixel blocks. A decoder withholds its last rows if the end marker is missing."""
+"""Two rows of 16-pixel blocks."""
 
 _MAX_MISSING_SHARE_OF_SMALL = 0.25
 _END_OF_IMAGE = b"\xff\xd9"
+_RESTART_INTERVAL = 0xDD
+_RESTART = 0xD0
+
+_FILLINGS = (bytes(64), bytes(range(251, 2, -7)) * 2)
+"""Coded pixels that are none of this picture's; neither contains a marker."""
+
+Pixels = npt.NDArray[np.uint8]
+Decode = Callable[[bytes], Pixels]
 
 
-def share_decoded(image: ImageFile.ImageFile, *, full_height: int) -> float:
-    """Return the share of rows (0.0 to 1.0) that a failed `image.load()` left in `image`.
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What can be read of a JPEG.
 
-    The share is 1.0 if no more rows are missing than the limits allow.
+    `data` is a JPEG of it, `share` the share of its rows that the file holds, 0.0 to 1.0. `is_cut`
+    tells whether the file ends there; otherwise something else follows.
     """
-    image.tile = []  # Without tiles, Pillow decodes nothing more and shows the rows that it has.
-    rows = np.asarray(image).reshape(image.height, -1).any(axis=1)
-    there = int(np.flatnonzero(rows)[-1]) + 1 if rows.any() else 0
-    missing = 1.0 - there / image.height
-    small = min(MAX_MISSING_ROWS / full_height, _MAX_MISSING_SHARE_OF_SMALL)
-    return 1.0 if missing <= max(MAX_MISSING_SHARE, small) else 1.0 - missing
+
+    data: bytes
+    share: float
+    is_cut: bool
 
 
-def complete(data: bytes) -> io.BytesIO:
-    """Return a JPEG's bytes with an end marker added, so that libjpeg fills the missing part."""
-    return io.BytesIO(data.rstrip(b"\xff") + _END_OF_IMAGE)
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """Where the coded pixels of a JPEG end, and whether a scan for each coefficient has begun."""
+
+    end: int
+    is_complete: bool
+    is_progressive: bool
+    restarts: int | None
 
 
-def is_whole_progressive(data: bytes) -> bool:
-    """Tell whether a progressive JPEG's last scan has begun.
+def find_readable(data: bytes, decode: Decode) -> Readable | None:
+    """Return what can be read of a JPEG; None of one without coded pixels.
 
-    Then every coefficient of the whole picture is there, and only the last bit of precision is
-    missing in some blocks (ITU-T T.81, G.1.2: a scan's `Al` is 0 in the last refinement).
+    `decode` returns the pixels (H, W, ...) of a JPEG's bytes. Its errors are raised.
     """
-    coefficients: set[tuple[int, int]] = set()
-    components: set[int] = set()
-    for marker, segment in walk_segments(data):
-        if marker in PROGRESSIVE and len(segment) > 5:
-            components = {segment[6 + 3 * i] for i in range(segment[5])}
-        elif marker == START_OF_SCAN and len(segment) >= 6:
-            count = segment[0]
-            first, last, precision = segment[1 + 2 * count : 4 + 2 * count]
-            if precision & 0x0F == 0:
-                scanned = [segment[1 + 2 * i] for i in range(count)]
-                coefficients |= {(c, k) for c in scanned for k in range(first, last + 1)}
-    return bool(components) and len(coefficients) >= 64 * len(components)
+    found = _find_pixels(data)
+    if found is None:
+        return None
+    coded = data[: found.end].rstrip(b"\xff")
+    is_cut = found.end >= len(data)
+    whole = coded + _END_OF_IMAGE
+    if found.is_progressive:
+        # Each coefficient of the whole picture is there; the last bit is missing in some blocks.
+        return Readable(whole, 1.0 if found.is_complete else 0.0, is_cut)
+    if not found.is_complete:
+        return Readable(whole, 0.0, is_cut)
+    one, other = (decode(coded + filling) for filling in _fill(found.restarts))
+    return Readable(whole, _share_equal(one, other), is_cut)
+
+
+def is_enough(share: float, *, height: int) -> bool:
+    """Tell whether a picture of `height` rows, of which this share is there, is used."""
+    small = min(MAX_MISSING_ROWS / height, _MAX_MISSING_SHARE_OF_SMALL)
+    return 1.0 - share <= max(MAX_MISSING_SHARE, small)
+
+
+def _share_equal(one: Pixels, other: Pixels) -> float:
+    """Return the share of rows above the first that differs; 1.0 if none does."""
+    differs = (one != other).reshape(one.shape[0], -1).any(axis=1)
+    return float(differs.argmax() / len(differs)) if differs.any() else 1.0
+
+
+def _fill(restarts: int | None) -> Iterator[bytes]:
+    """Yield endings of a JPEG that differ in the pixels that it lacks, and in no other.
+
+    `restarts` is the number of restart markers so far, None if there are none. After the last
+    marker of an interval, a decoder reads nothing until the next one.
+    """
+    for filling in _FILLINGS:
+        markers = range(8) if restarts is not None else ()
+        parts = (bytes([0xFF, _RESTART + ((restarts or 0) + n) % 8]) + filling for n in markers)
+        yield filling + b"".join(parts) + _END_OF_IMAGE
+
+
+def _find_pixels(data: bytes) -> _Pixels | None:
+    """Return where the last scan that the picture needs ends.
+
+    Nothing that follows it, such as a phone's trailer, belongs to the picture.
+    """
+    wanted, seen, found = set[tuple[int, int]](), set[tuple[int, int]](), None
+    is_progressive, has_restarts = False, False
+    for marker, start, end in walk_places(data):
+        segment = data[start + 2 : end]
+        if marker in FRAMES and len(segment) > 5 and found is None:
+            is_progressive = marker in PROGRESSIVE
+            components = segment[6 : 6 + 3 * segment[5] : 3]
+            wanted = set(itertools.product(components, range(64)))
+        elif marker == _RESTART_INTERVAL:
+            has_restarts = any(segment[:2])
+        elif marker == START_OF_SCAN:
+            seen |= _list_scanned(segment, is_progressive=is_progressive)
+            after = MARKER.search(data, end)
+            stop = len(data) if after is None else after.start()
+            restarts = _count_restarts(data, end, stop) if has_restarts else None
+            found = _Pixels(stop, bool(wanted) and wanted <= seen, is_progressive, restarts)
+            if found.is_complete:
+                break
+    return found
+
+
+def _count_restarts(data: bytes, start: int, stop: int) -> int:
+    return sum(data.count(bytes([0xFF, _RESTART + n]), start, stop) for n in range(8))
+
+
+def _list_scanned(segment: bytes, *, is_progressive: bool) -> set[tuple[int, int]]:
+    """Return the components and coefficients that a scan completes.
+
+    A scan's `Al` is 0 in the last refinement (ITU-T T.81, G.1.2).
+    """
+    count = segment[0] if segment else 0
+    if len(segment) < 4 + 2 * count:
+        return set()
+    first, last, precision = segment[1 + 2 * count : 4 + 2 * count]
+    if is_progressive and precision & 0x0F:
+        return set()
+    coefficients = range(first, last + 1) if is_progressive else range(64)
+    return set(itertools.product(segment[1 : 1 + 2 * count : 2], coefficients))

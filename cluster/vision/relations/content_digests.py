@@ -49,7 +49,9 @@ def _list_parts(data: bytes) -> tuple[bytes, list[bytes | memoryview]]:
 
 
 def _list_pixels(image: OpenedImage) -> list[bytes | memoryview]:
-    stored = turn_pixels(image.pixels, invert_turn(image.orientation))
+    """The pixels as they are stored: an ICC profile is metadata, too."""
+    pixels = image.pixels if image.unconverted is None else image.unconverted
+    stored = turn_pixels(pixels, invert_turn(image.orientation))
     height, width = image.height, image.width
     if image.orientation >= 5:
         height, width = width, height

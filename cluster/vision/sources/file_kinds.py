@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.core.formats import FORMATS, RAW_TIFF, VIDEO, Format
+from cluster.core.formats import ANY_PICTURE, FORMATS, RAW_TIFF, VIDEO, Format
 from cluster.core.passed_over import PassedOverKind
+from cluster.vision.containers.iso_boxes import find_code, is_picture
 from cluster.vision.sources.headers import has_header, is_raw_tiff, list_brands
 
 _TRANSPORT_PACKET = 188
@@ -28,7 +29,7 @@ def find_format(head: bytes) -> Format | None:
     """
     brands = list_brands(head)
     if brands:
-        return _find_by_brands(brands)
+        return _find_by_brands(brands, head)
     if is_raw_tiff(head):
         return RAW_TIFF
     return next(
@@ -43,7 +44,9 @@ def guess_format(head: bytes) -> Format | None:
     """
     brands = list_brands(head)
     if brands:
-        return _find_by_brands(brands)
+        return _find_by_brands(brands, head)
+    if is_raw_tiff(head):
+        return RAW_TIFF
     rows = (row for row in FORMATS if any(one.matches(head) for one in row.signatures))
     return next(rows, None)
 
@@ -61,12 +64,23 @@ def _has_mark(row: Format, head: bytes) -> bool:
     return any(one.decides and one.matches(head) for one in row.signatures)
 
 
-def _find_by_brands(brands: Sequence[bytes]) -> Format:
-    """Return the first format that a brand names; a raw photo also lists brands of pictures."""
+def _find_by_brands(brands: Sequence[bytes], head: bytes) -> Format:
+    """Return the first format that a brand names; a raw photo also lists brands of pictures.
+
+    How a picture is coded is in its boxes, where these are at the beginning of the file, and else
+    in its brands. Where no brand is known, the boxes tell a picture from a film.
+    """
     major = [row for row in FORMATS if brands[0] in row.major_brands]
     named = [row for brand in brands for row in FORMATS if brand in row.brands]
-    raw = [row for row in named if row.kind is PassedOverKind.RAW]
-    return next(iter([*raw, *named, *major]), VIDEO)
+    coded = [row for brand in brands for row in FORMATS if brand in row.brands - ANY_PICTURE]
+    raw = [row for row in named if row.is_raw]
+    inside = _find_by_code(head) if is_picture(head) else []
+    return next(iter([*raw, *inside, *coded, *named, *major]), VIDEO)
+
+
+def _find_by_code(head: bytes) -> list[Format]:
+    code = find_code(head)
+    return [row for row in FORMATS if code in row.codes]
 
 
 def _find_without_signature(head: bytes) -> PassedOverKind:

@@ -6,6 +6,7 @@ is judged by what is there: a photo that was cut is a photo that fails, with its
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,9 @@ _MOST_BRANDS = 64
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _GIF_BLOCKS = b"\x21\x2c\x3b"
 _WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X")
+
+_PNM = re.compile(rb"P[456Ff](\s+(#[^\n]*\n)?)+\d+\s+(#[^\n]*\n\s*)*\d+\s")
+_PAM = re.compile(rb"P7\s+(#[^\n]*\n\s*)*(WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE) ")
 
 _NEW_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_IFDS, _DNG = 254, 259, 262, 271, 330, 50706
 _TAGS_OF_PICTURES = frozenset({254, 255, 256, 257, 258, 259, 262, 273, 324, 330})
@@ -87,6 +91,11 @@ def _is_bmp(head: bytes) -> bool:
     return is_header and planes == 1 and bits in (0, 1, 2, 4, 8, 16, 24, 32)
 
 
+def _is_pnm(head: bytes) -> bool:
+    """A mark, then the width and the height as numbers; PAM names its first field."""
+    return any(pattern.match(head) for pattern in (_PNM, _PAM))
+
+
 def _has_raw_mark(head: bytes) -> bool:
     return head[8:10] == b"CR"  # Canon's CR2
 
@@ -135,5 +144,6 @@ _CHECKS: dict[str, Callable[[bytes], bool]] = {
     "BMP": _is_bmp,
     "WebP": _is_webp,
     "TIFF": _is_plain_tiff,
+    "PNM": _is_pnm,
 }
 """By the names in cluster/core/formats.py: signatures that other files may begin with as well."""

@@ -132,7 +132,7 @@ def _check_photos(root: str, confined_to: Sequence[Path] | None) -> None:
 
 def _say_empty(passed_over: PassedOver) -> str:
     kinds = ", ".join(sorted(suffix[1:] for suffix in READ_SUFFIXES))
-    said = f"there is no photo in this folder or below it ({kinds})"
+    said = f"there is no photo in this folder or below it ({kinds}, and raw photos of cameras)"
     found = describe_passed_over(passed_over.counts)
     was = "was" if passed_over.counts.total() == 1 else "were"
     return f"{said}; {found} {was} passed over." if found else f"{said}."

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from cluster.core.passed_over import PassedOver, PassedOverKind
 from cluster.core.suffixes import (
@@ -50,7 +51,7 @@ class LeadsElsewhere(StorageError):
 def is_there(url: str) -> bool:
     """Tell whether the URL exists, or anything below it."""
     with _as_os_errors():
-        filesystem, path = fsspec.core.url_to_fs(url)
+        filesystem, path = find_driver(url)
         return bool(filesystem.exists(path))
 
 
@@ -65,7 +66,7 @@ def walk_url(
     requested. `on_entry` is called for each folder and each of these requests.
     """
     with _as_os_errors():
-        filesystem, start = fsspec.core.url_to_fs(root)
+        filesystem, start = find_driver(root)
         walk = _UrlWalk(filesystem, normalise_place(start), on_entry, passed_over)
         waiting = [start]
         # Not fsspec's own walk: below the first folder, it passes over whatever goes wrong.
@@ -79,7 +80,7 @@ def walk_url(
                 if info["type"] == "directory":
                     waiting.append(name)
                 elif walk.is_taken(name):
-                    yield filesystem.unstrip_protocol(name), info
+                    yield name_place(filesystem, name), info
 
 
 @dataclass
@@ -160,15 +161,38 @@ class _UrlWalk:
         return head
 
     def _note_unlisted(self, name: str, kind: PassedOverKind) -> None:
-        url = self.filesystem.unstrip_protocol(name)
-        self.passed_over.note_unlisted(url, kind)
+        self.passed_over.note_unlisted(name_place(self.filesystem, name), kind)
 
 
 def read_url(url: str, *, max_bytes: int) -> bytes:
     """Return the content of a file, and at most a byte more than `max_bytes` of it."""
-    with _as_os_errors(), fsspec.open(url, "rb") as file:
-        data: bytes = file.read(max_bytes + 1)
+    with _as_os_errors():
+        filesystem, path = find_driver(url)
+        with filesystem.open(path, "rb") as file:
+            data: bytes = file.read(max_bytes + 1)
     return data
+
+
+def find_driver(url: str) -> tuple[Any, str]:
+    """Return the driver of a URL, and the path by which the driver knows it.
+
+    fsspec's own way would take `::` in a name for a chain of drivers, and `*`, `?` and `[` for a
+    pattern.
+    """
+    scheme = url.partition("://")[0]
+    driver = fsspec.get_filesystem_class(scheme)
+    filesystem = fsspec.filesystem(scheme, **driver._get_kwargs_from_urls(url))
+    return filesystem, str(driver._strip_protocol(url))
+
+
+def name_place(filesystem: Any, name: str) -> str:
+    """Return the URL by which a file that a driver calls `name` is stored and read again.
+
+    A file of the driver for disks is read as a file:// URL, in which a % is encoded.
+    """
+    url: str = filesystem.unstrip_protocol(name)
+    is_on_disk = isinstance(filesystem, LocalFileSystem)
+    return url.replace("%", "%25") if is_on_disk else url
 
 
 @contextmanager

@@ -13,6 +13,7 @@ export function census() {
       const said = [
         session.moved ? `${number(session.moved)} moved` : null,
         session.missing ? `${number(session.missing)} missing` : null,
+        session.companionsText || null,
         session.passedOverText ? `Passed over: ${session.passedOverText}` : null,
       ].filter(Boolean).join(" · ");
       setText(counts, said);

@@ -1,0 +1,50 @@
+"""The chunks of a WebP: the picture without metadata that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_PICTURE = (b"VP8 ", b"VP8L", b"ALPH")
+_METADATA = (b"ICCP", b"EXIF")
+_HAS_ICC, _HAS_ALPHA, _HAS_EXIF = 0x20, 0x10, 0x08
+
+
+def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield the names and contents of the chunks, whatever size the file gives itself."""
+    view, at = memoryview(data), 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(view[at + 4 : at + 8], "little")
+        yield bytes(view[at : at + 4]), view[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+def strip_chunks(data: bytes, *, only_pixels: bool) -> bytes | None:
+    """Return a WebP with only what decides about its picture, and its profile and EXIF.
+
+    With `only_pixels`, profile and EXIF are left out too. None of an animation, or without a
+    picture.
+    """
+    found: dict[bytes, bytes] = {}
+    canvas = b""
+    for kind, content in walk_chunks(data):
+        if kind in (b"ANIM", b"ANMF"):
+            return None
+        if kind == b"VP8X":
+            canvas = bytes(content[4:10])
+        elif kind in _PICTURE or (kind in _METADATA and not only_pixels):
+            found.setdefault(kind, bytes(content))
+    if not found.keys() & {b"VP8 ", b"VP8L"}:
+        return None
+    if len(canvas) == 6 and found.keys() - {b"VP8 ", b"VP8L"}:
+        flags = _HAS_ICC * (b"ICCP" in found) | _HAS_EXIF * (b"EXIF" in found)
+        flags |= _HAS_ALPHA * bool(found.keys() & {b"ALPH", b"VP8L"})
+        found[b"VP8X"] = bytes([flags, 0, 0, 0]) + canvas
+    else:
+        found = {kind: found[kind] for kind in (b"VP8 ", b"VP8L") if kind in found}
+    order = (b"VP8X", b"ICCP", b"ALPH", b"VP8 ", b"VP8L", b"EXIF")
+    body = b"WEBP" + b"".join(_pack(kind, found[kind]) for kind in order if kind in found)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def _pack(kind: bytes, content: bytes) -> bytes:
+    return kind + len(content).to_bytes(4, "little") + content + bytes(len(content) % 2)

@@ -1,0 +1,91 @@
+"""Converts the colours of a picture to sRGB by its ICC profile.
+
+The bytes of a picture say how much red is in a pixel, and its profile says which red. Phones save
+Display P3, editors Adobe RGB or ProPhoto RGB. All else in Headcount takes pixels as sRGB: shown so,
+the colours would be dull, and a photo would differ from its own copy in sRGB.
+
+What a profile does is tried once on a grid of colours and remembered. A profile that changes
+nothing visible, as sRGB's own in most photos, costs only its digest. A profile that cannot be used
+is ignored.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from cluster.vision.photos.metadata import PILLOW_ERRORS
+
+MAX_PROFILE_BYTES = 8 << 20
+"""The largest profile that is used. Tables of printers have about 2 MB."""
+
+MAX_UNSEEN_LEVELS = 3
+"""A profile that moves no colour by more is taken for sRGB; those of that name differ a little."""
+
+_ERRORS: tuple[type[Exception], ...] = (*PILLOW_ERRORS, ImageCms.PyCMSError)
+_GRID = 9
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+_SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
+"""The colour space of a profile for each mode of Pillow (ICC.1, 7.2.6)."""
+
+
+def to_srgb(image: Image.Image, profile: object) -> Image.Image | None:
+    """Return the picture in sRGB; None when its profile changes nothing, or cannot be used.
+
+    `image` is RGB, RGBA, L, LA or CMYK. The result is RGB; alpha stays as it is.
+    """
+    mode = {"RGBA": "RGB", "LA": "L"}.get(image.mode, image.mode)
+    if mode not in _SPACES or not isinstance(profile, bytes):
+        return None
+    if not 128 <= len(profile) <= MAX_PROFILE_BYTES:
+        return None
+    transform = find_transform(profile, mode)
+    if transform is None:
+        return None
+    plain = image if image.mode == mode else image.convert(mode)
+    converted: Image.Image = transform.apply(plain)
+    if image.mode != mode:
+        converted.putalpha(image.getchannel("A"))
+    return converted
+
+
+@functools.lru_cache(maxsize=32)
+def find_transform(profile: bytes, mode: str) -> Any | None:
+    """Return Pillow's transform from this profile to sRGB, None when it is not needed.
+
+    `mode` is RGB, L or CMYK. The profile must be one of that colour space.
+    """
+    if profile[16:20].decode("latin-1") != _SPACES[mode]:
+        return None
+    try:
+        transform = ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            _INTENT,
+            _FLAGS,
+        )
+        return transform if _is_visible(transform, mode) else None
+    except _ERRORS:
+        return None
+
+
+def _is_visible(transform: Any, mode: str) -> bool:
+    """Tell whether the transform moves any colour of a grid by more than MAX_UNSEEN_LEVELS.
+
+    For CMYK it always does, because Pillow's own conversion knows no inks.
+    """
+    if mode == "CMYK":
+        return True
+    levels = np.linspace(0, 255, _GRID if mode == "RGB" else 256).astype(np.uint8)
+    axes = [levels] * len(mode)
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(1, -1, len(axes))
+    before = Image.fromarray(grid if mode == "RGB" else grid[..., 0])
+    after = np.asarray(transform.apply(before)).astype(int)
+    return bool(np.abs(after - np.asarray(before.convert("RGB"))).max() > MAX_UNSEEN_LEVELS)

@@ -1,0 +1,35 @@
+"""JPEG 2000 as Pillow reads it, with the EXIF that exiftool puts into a box of its own."""
+
+from __future__ import annotations
+
+from PIL import Image, Jpeg2KImagePlugin
+
+from cluster.vision.readers.media_boxes import walk_boxes
+
+_EXIF = b"JpgTiffExif->JP2"
+"""The identifier of the box with EXIF, a TIFF (exiftool, Jpeg2000.pm)."""
+
+
+class Jpeg2000File(Jpeg2KImagePlugin.Jpeg2KImageFile):
+    """A JPEG 2000 file or codestream."""
+
+    def _open(self) -> None:
+        super()._open()
+        assert self.fp is not None
+        self.fp.seek(0)
+        exif = find_exif(self.fp.read())
+        if exif:
+            self.info["exif"] = exif
+
+
+def find_exif(data: bytes) -> bytes | None:
+    """Return the EXIF of a JP2, a TIFF; None where there is none."""
+    boxes = (bytes(box) for kind, box in walk_boxes(data) if kind == b"uuid")
+    return next((box[16:] for box in boxes if box.startswith(_EXIF)), None)
+
+
+Image.register_open(
+    Jpeg2000File.format,
+    Jpeg2000File,
+    lambda head: head[:4] == b"\xff\x4f\xff\x51" or head[4:6] == b"jP",
+)
