@@ -28,10 +28,15 @@ class Picture:
     orientation: int = 1
 
     @property
-    def stored_size(self) -> tuple[int, int]:
+    def size(self) -> tuple[float, float]:
+        """Width and height in pixels, upright."""
+        return float(self.width), float(self.height)
+
+    @property
+    def stored_size(self) -> tuple[float, float]:
         """Width and height in pixels as the file stores it."""
-        is_swapped = has_swapped_sides(self.orientation)
-        return (self.height, self.width) if is_swapped else (self.width, self.height)
+        width, height = self.size
+        return (height, width) if has_swapped_sides(self.orientation) else (width, height)
 
 
 class Frame(StrEnum):
@@ -50,14 +55,13 @@ def find_frame(applied: tuple[float, float] | None, picture: Picture) -> Frame:
     """
     if applied is None:
         return Frame.STORED
-    upright = (picture.width, picture.height)
     if applied == picture.stored_size:
         return Frame.STORED
-    if applied == upright:
+    if applied == picture.size:
         return Frame.UPRIGHT
     if _has_aspect(applied, picture.stored_size):
         return Frame.STORED
-    return Frame.UPRIGHT if _has_aspect(applied, upright) else Frame.OTHER
+    return Frame.UPRIGHT if _has_aspect(applied, picture.size) else Frame.OTHER
 
 
 def make_upright(box: BoundingBox, orientation: int) -> BoundingBox:

@@ -128,6 +128,15 @@ def read_packet(packet: bytes) -> WrittenRegions:
     return written
 
 
+def has_regions(packet: bytes) -> bool:
+    """Tell whether a packet may have regions, without parsing it; a broken one may."""
+    try:
+        xml = normalise_packet(packet)
+    except UnreadableXmp:
+        return True
+    return MWG.encode() in xml or MP.encode() in xml
+
+
 def clean_name(name: str | None) -> str | None:
     """Return a name as a person can have it; None for an empty, too long or unprintable one."""
     if name is None:

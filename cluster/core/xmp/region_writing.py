@@ -7,16 +7,16 @@ another program only these two properties are written; everything else stays byt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape
 
 from cluster.core.errors import UnreadableXmp
-from cluster.core.faces import SAME_PLACE, BoundingBox
+from cluster.core.faces import SAME_PLACE
 from cluster.core.people import fold_name
 from cluster.core.xmp.packet_elements import Element, normalise_packet, parse_packet
 from cluster.core.xmp.packet_values import RDF, list_descriptions
-from cluster.core.xmp.region_places import Frame, Picture, find_frame, make_stored, make_upright
+from cluster.core.xmp.region_places import Frame, Picture, find_frame, make_stored
 from cluster.core.xmp.region_reading import (
     FACE,
     MP_REGIONS,
@@ -135,27 +135,38 @@ def _find_rdf(root: Element) -> Element | None:
 
 
 def _splice(xml: bytes, rdf: Element, body: bytes) -> bytes:
-    """Return the bytes of a packet without its regions, and with `body` as the last description."""
-    old = [
-        child
-        for description in list_descriptions(rdf)
-        for child in description.children
-        if child.name in (REGIONS, MP_REGIONS)
-    ]
+    """Return the bytes of a packet without its regions and its wrapper, with `body` at the end."""
     end = xml.rfind(b"</", rdf.start, rdf.end)
     if end < 0:
         raise UnreadableXmp("its rdf:RDF is empty")
-    cuts = sorted((child.start, child.end) for child in old)
+    while xml[end - 1 : end] in (b" ", b"\t"):
+        end -= 1
     parts, at = list[bytes](), 0
-    for start, stop in [*cuts, (end, end)]:
+    for start, stop in [*sorted(_list_cuts(xml, rdf)), (end, end)]:
         parts.append(xml[at:start])
         at = stop
-    first = xml.find(b"<?xpacket begin")
-    rest = b"".join([*parts, body, xml[at:]])
-    if first == 0:
-        rest = rest[rest.index(b"?>") + 2 :].lstrip()
-    last = rest.rfind(b"<?xpacket end")
-    return (rest if last < 0 else rest[:last]).strip()
+    whole = b"".join([*parts, body, xml[at:]])
+    if whole.startswith(b"<?xpacket begin"):
+        whole = whole[whole.index(b"?>") + 2 :]
+    last = whole.rfind(b"<?xpacket end")
+    return (whole if last < 0 else whole[:last]).strip()
+
+
+def _list_cuts(xml: bytes, rdf: Element) -> Iterator[tuple[int, int]]:
+    """Yield the places of the regions; of a description that holds nothing else, its whole lines.
+
+    So writing the same regions again gives the same bytes.
+    """
+    for description in list_descriptions(rdf):
+        old = [child for child in description.children if child.name in (REGIONS, MP_REGIONS)]
+        is_all = len(old) == len(description.children) > 0
+        if is_all and set(description.attributes) <= {f"{RDF} about"}:
+            start, end = description.start, description.end
+            while xml[start - 1 : start] in (b" ", b"\t"):
+                start -= 1
+            yield start, end + (xml[end : end + 1] == b"\n")
+        else:
+            yield from ((child.start, child.end) for child in old)
 
 
 def _describe(regions: Iterable[WrittenRegion], picture: Picture) -> str:
@@ -169,7 +180,7 @@ def _describe(regions: Iterable[WrittenRegion], picture: Picture) -> str:
     return f"""\
  <rdf:Description rdf:about=""{_NAMESPACES} xmlns:rdf="{RDF}">
   <mwg-rs:Regions rdf:parseType="Resource">
-   <mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>
+   <mwg-rs:AppliedToDimensions stDim:w="{width:.0f}" stDim:h="{height:.0f}" stDim:unit="pixel"/>
    <mwg-rs:RegionList>
     <rdf:Bag>
 {areas}    </rdf:Bag>

@@ -106,7 +106,9 @@ def put_packet(data: bytes, packet: bytes) -> bytes:
         raise UnreadableXmp("the photo has several packets")
     start = old[0].start if old else _find_place(segments)
     end = old[0].end if old else start
-    pictures = [one.start for one in segments if one.marker == _APP2 and one.content[:4] == b"MPF\0"]
+    pictures = [
+        one.start for one in segments if one.marker == _APP2 and one.content[:4] == b"MPF\0"
+    ]
     if any(at < start for at in pictures):
         raise UnreadableXmp("the photo holds further pictures, which would no longer be found")
     size = struct.pack(">H", len(content) + 2)
