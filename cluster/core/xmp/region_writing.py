@@ -223,5 +223,5 @@ def _describe_rectangle(region: WrittenRegion) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text as XML, without the characters that XML 1.0 does not allow."""
-    return escape("".join(one for one in text if one >= " " and one not in "\ufffe\uffff"))
+    """Return a text as XML, with a space for each character that XML 1.0 does not allow."""
+    return escape("".join(one if one >= " " and one not in "\ufffe\uffff" else " " for one in text))

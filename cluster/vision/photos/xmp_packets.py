@@ -137,6 +137,8 @@ def list_segments(file: BinaryIO) -> Iterator[Segment]:
             return
         begin = file.tell()
         content = file.read(length) if marker in (_APP0, _APP1, _APP2) else b""
+        if content and len(content) < length:
+            return
         file.seek(begin + length)
         yield Segment(marker, start, begin + length, content)
 
@@ -199,7 +201,8 @@ def _read_png(file: BinaryIO) -> list[bytes]:
         size, kind = struct.unpack(">I4s", head)
         begin = file.tell()
         if kind == b"iTXt" and size <= MAX_PACKET_BYTES:
-            packets += _read_itxt(file.read(size))
+            content = file.read(size)
+            packets += _read_itxt(content) if len(content) == size else ()
         file.seek(begin + size + 4)
     return packets
 
@@ -223,7 +226,8 @@ def _read_webp(file: BinaryIO) -> list[bytes]:
         kind, size = struct.unpack("<4sI", head)
         begin = file.tell()
         if kind == b"XMP " and size <= MAX_PACKET_BYTES:
-            packets.append(file.read(size))
+            content = file.read(size)
+            packets += [content] if len(content) == size else []
         file.seek(begin + size + size % 2)
     return packets
 
