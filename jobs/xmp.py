@@ -14,29 +14,24 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.core.errors import BadRoot, BadSetting, NotFound, RootUnreachable
-from cluster.core.faces import BoundingBox
-from cluster.core.paths import is_url, path_to_text
-from cluster.core.xmp.sidecar_names import find_stem, name_mirrors
+from cluster.core.paths import is_url, path_to_text, text_to_path
 from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
-from cluster.store.decisions.region_placing import (
-    PlacedRegions,
-    list_new_places,
-    place_regions,
-)
-from cluster.store.decisions.region_rows import ReadPhoto, find_pack
-from cluster.store.people.named_faces import NamedFile, list_named_files, note_rewritten
+from cluster.store.decisions.region_placing import PlacedRegions
 from cluster.store.sessions.library_rows import list_libraries
-from cluster.tasks.region_files import LibraryReader, ReadFaults, cut_new_faces
-from cluster.tasks.sidecar_files import LibraryWriter, Target, WriteReport
-from cluster.vision.packs.pack_files import BUNDLED
-from cluster.vision.photos.metadata_writing import Written
-from cluster.vision.photos.region_crops import cut_from_thumbnail
+from cluster.tasks.region_files import ReadFaults
+from cluster.tasks.sidecar_files import Target, WriteReport
+from cluster.tasks.xmp_exchange import (
+    FOLDER,
+    WriteOptions,
+    name_folders,
+    read_library,
+    write_library,
+)
 from cluster.vision.sources.library_walk import check_root
 from jobs.command import BAD_ARGUMENTS, FAILED, as_command, run_command
 from jobs.plans import normalise_root
@@ -44,7 +39,6 @@ from jobs.runtime import open_database
 from jobs.xmp_report import describe_read, describe_written, read_as_json, written_as_json
 
 DONE = 0
-FOLDER = "xmp"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -115,35 +109,18 @@ def read_libraries(
     mirrors = find_mirrors(engine, roots, options.folder)
     for root in roots:
         check_root(root)
-        pack = options.pack or choose_pack(engine, root)
-        with begin(engine) as db:
-            known = {one.path: one for one in list_named_files(db, root, pack=pack)}
-        reads = list(LibraryReader(root, known, mirrors.get(root), faults).read())
-        placed.append(place(engine, reads, pack=pack, is_dry=options.dry_run))
+        placed.append(
+            read_library(
+                engine,
+                root,
+                faults,
+                now=datetime.now(UTC),
+                pack=options.pack,
+                mirror=mirrors.get(root),
+                is_dry=options.dry_run,
+            )
+        )
     return placed, faults
-
-
-def place(engine: Engine, reads: list[ReadPhoto], *, pack: str, is_dry: bool) -> PlacedRegions:
-    """Place regions in one transaction, which is not committed when it is dry."""
-    with begin(engine) as db:
-        places = [] if is_dry else list_new_places(db, reads, pack=pack)
-    crops = cut_new_faces(places)
-
-    def cut(image_id: int, thumbnail: bytes, box: BoundingBox) -> bytes:
-        known = crops.get((image_id, box))
-        return cut_from_thumbnail(image_id, thumbnail, box) if known is None else known
-
-    with begin(engine) as db:
-        placed = place_regions(db, reads, pack=pack, cut=cut, now=datetime.now(UTC))
-        if is_dry:
-            db.rollback()
-    return placed
-
-
-def choose_pack(engine: Engine, root: str) -> str:
-    """Return the pack of the newest session over a root, or over any."""
-    with begin(engine) as db:
-        return find_pack(db, root=root) or find_pack(db) or BUNDLED
 
 
 def find_mirrors(engine: Engine, roots: list[str], folder: str | None) -> dict[str, str]:
@@ -153,14 +130,7 @@ def find_mirrors(engine: Engine, roots: list[str], folder: str | None) -> dict[s
     top = os.path.realpath(os.path.expanduser(folder))
     if not os.path.isdir(top):
         raise BadSetting("--from", f"there is no folder {top}.")
-    return {root: os.path.join(top, name) for root, name in name_all(engine, roots).items()}
-
-
-def name_all(engine: Engine, roots: list[str]) -> dict[str, str]:
-    """Return the names of the folders of all libraries and of these roots."""
-    with begin(engine) as db:
-        known = [one.root for one in list_libraries(db)]
-    return name_mirrors(list(dict.fromkeys([*known, *roots])))
+    return name_folders(engine, roots, top)
 
 
 def write_libraries(
@@ -169,25 +139,16 @@ def write_libraries(
     """Write the names of all roots; return what happened, and where."""
     report, target = WriteReport(), choose_target(options)
     top = os.path.realpath(os.path.expanduser(options.folder or settings.data_dir / FOLDER))
-    names = name_all(engine, roots)
-    if target is Target.FOLDER:
-        refuse_inside(top, list(names))
+    folders = name_folders(engine, roots, top)
+    if options.folder is not None:
+        refuse_inside(top, list(folders))
+    wanted = WriteOptions(target, options.replace_names, options.with_hidden)
     for root in roots:
-        pack = options.pack or choose_pack(engine, root)
-        with begin(engine) as db:
-            files = list(list_named_files(db, root, pack=pack, with_hidden=options.with_hidden))
+        files = write_library(
+            engine, root, report, folder=folders[root], options=wanted, pack=options.pack
+        )
         if not files and options.root:
             raise NotFound("library over", root)
-        writer = LibraryWriter(
-            root,
-            target,
-            os.path.join(top, names[root]),
-            Counter(find_stem(one.path) for one in files),
-            report,
-            replaces_names=options.replace_names,
-            note=lambda file, sha256, written: note(engine, file, sha256, written),
-        )
-        writer.write(files)
     return report, top if target is Target.FOLDER else ""
 
 
@@ -201,25 +162,13 @@ def choose_target(options: argparse.Namespace) -> Target:
 def refuse_inside(folder: str, roots: list[str]) -> None:
     """Raise BadSetting when a folder of sidecars lies among photos."""
     for root in roots:
-        if not is_url(root) and os.path.commonpath([folder, root]) == root:
+        place = text_to_path(root)
+        if not is_url(root) and os.path.commonpath([folder, place]) == place:
             raise BadSetting(
                 "--to",
                 f"{folder} lies in the library {root}. Name another folder, or write next to the "
                 "photos with --beside-photos.",
             )
-
-
-def note(engine: Engine, file: NamedFile, sha256: bytes, written: Written) -> None:
-    """Note in the database that a photo has other metadata now, and the same picture."""
-    with begin(engine) as db:
-        note_rewritten(
-            db,
-            file.path,
-            before=file.sha256,
-            sha256=sha256,
-            size=written.size,
-            modified_ns=written.modified_ns,
-        )
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cluster.core.errors import UnreadableImage
-from cluster.core.paths import is_url, path_to_text
+from cluster.core.paths import is_url, path_to_text, text_to_path
 from cluster.core.photos import FoundPhoto
 from cluster.core.xmp.packet_elements import MAX_PACKET_BYTES
 from cluster.core.xmp.region_places import Picture
@@ -24,6 +25,7 @@ from cluster.store.people.named_faces import NamedFile
 from cluster.vision.photos.images import open_image
 from cluster.vision.photos.region_crops import cut_region
 from cluster.vision.photos.xmp_packets import Embedded, read_packets
+from cluster.vision.sources.folder_walk import is_inside, resolve_folders
 from cluster.vision.sources.library_walk import walk_photos
 from cluster.vision.sources.photo_bytes import open_photo, read_photo
 
@@ -58,17 +60,19 @@ class LibraryReader:
     """Reads the regions of the photos below a root.
 
     `known` are the files that sessions have read, by path. `mirror` is a folder of sidecars with
-    the structure of the library, which comes before what lies beside the photos.
+    the structure of the library, which comes before what lies beside the photos. Links that leave
+    `confined_to` are not followed.
     """
 
     root: str
     known: dict[str, NamedFile]
     mirror: str | None
     faults: ReadFaults
+    confined_to: Sequence[Path] | None = None
 
     def read(self) -> Iterator[ReadPhoto]:
         """Yield each photo with regions, and each known one, whose regions may be gone by now."""
-        for photo in walk_photos(self.root):
+        for photo in walk_photos(self.root, confined_to=self.confined_to):
             try:
                 read = self._read(photo)
             except UnreadableImage as error:
@@ -105,7 +109,8 @@ class LibraryReader:
         if self.mirror is not None:
             relative = path[len(self.root.rstrip("/")) + 1 :]
             sidecars = [path_to_text(os.path.join(self.mirror, relative + SUFFIX)), *sidecars]
-        packets = [data for one in sidecars if (data := _find_bytes(one)) is not None]
+        allowed = resolve_folders(self.confined_to)
+        packets = [data for one in sidecars if (data := _find_bytes(one, allowed)) is not None]
         with open_photo(path) as file:
             embedded = read_packets(file)
         return Embedded((*packets, *embedded.packets), embedded.turned)
@@ -123,8 +128,10 @@ def cut_new_faces(places: Iterable[NewPlace]) -> dict[tuple[int, object], bytes]
     return crops
 
 
-def _find_bytes(path: str) -> bytes | None:
-    """Return the bytes of a sidecar; None when there is none."""
+def _find_bytes(path: str, allowed: list[str] | None) -> bytes | None:
+    """Return the bytes of a sidecar; None when there is none, or it is a link that leads out."""
+    if not is_url(path) and not is_inside(text_to_path(path), allowed):
+        return None
     try:
         return read_photo(path, max_bytes=MAX_PACKET_BYTES)
     except UnreadableImage:

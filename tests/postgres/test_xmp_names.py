@@ -41,6 +41,7 @@ from tests.tagged_photos import (
     write_mp,
     write_mwg,
 )
+from tests.waiting import PATIENT_S
 
 Output = pytest.CaptureFixture[str]
 Command = Callable[..., dict[str, Any]]
@@ -298,6 +299,22 @@ def test_regions_of_another_shape_are_left_out_and_told(
     assert answer["failed"][0]["path"] == str(path)
 
 
+def test_a_second_region_of_one_face_is_no_second_face(
+    engine: Engine, photos: Path, run: Command
+) -> None:
+    first = make_jpeg(photos / "a.jpg")
+    second = photos / "b.jpg"
+    shutil.copy(first, second)
+    tag_sidecar(first, Tag("Ann", LEFT))
+    tag_sidecar(second, Tag("Ann", BoundingBox(0.0, 0.05, 0.4, 0.65)))
+    index(engine, photos, {"a": [LEFT]})
+    answer = run("read")
+    assert (answer["placed"], answer["added"]) == (1, 0)
+    tag_sidecar(second, Tag("Bob", BoundingBox(0.0, 0.05, 0.4, 0.65)))
+    answer = run("read")
+    assert [one["name"] for one in answer["conflicts"]] == ["Bob"]
+
+
 def test_a_broken_sidecar_does_not_stop_the_others(
     engine: Engine, photos: Path, run: Command
 ) -> None:
@@ -460,7 +477,7 @@ def test_exiftool_reads_what_was_written(photos: Path, run: Command, named: obje
         pytest.skip("needs exiftool (Debian: libimage-exiftool-perl)")
     run("write", "--into-photos")
     command = ["exiftool", "-j", "-struct", "-a", "-G1", "-XMP:all", photos / "trip" / "b.jpg"]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENT_S, check=True)
     (tags,) = json.loads(done.stdout)
     info = tags["XMP-mwg-rs:RegionInfo"]
     assert (info["AppliedToDimensions"]["W"], info["AppliedToDimensions"]["H"]) == (300, 400)
@@ -496,7 +513,7 @@ def test_what_exiftool_writes_is_read(
     )
     target = path if suffix == "jpg" else path.with_suffix(".xmp")
     command = ["exiftool", "-q", f"-RegionInfo={info}", "-overwrite_original", target]
-    subprocess.run(command, timeout=60, check=True)
+    subprocess.run(command, timeout=PATIENT_S, check=True)
     (left,) = index(engine, photos, {"a": [LEFT]})["a"]
     answer = run("read")
     assert (answer["placed"], answer["added"]) == (13, 12)

@@ -190,6 +190,15 @@ def test_the_first_packet_holds_where_two_name_one_place() -> None:
     assert [one.name for one in found.regions] == ["Ann"]
 
 
+def test_rough_and_exact_boxes_of_one_face_are_one_region() -> None:
+    rough = regions(item("Ann", area='a:x="0.2" a:y="0.35" a:w="0.4" a:h="0.6"'))
+    found = read_regions([rough, regions(item("Ann"))], PICTURE)
+    assert len(found.regions) == 1
+    edited = edit_packet(rough, [NamedRegion("Ann", BOX)], PICTURE)
+    assert edited.kept == ()
+    assert len(read_packet(edited.packet).regions) == 2  # MWG-RS and MP.
+
+
 def laugh() -> bytes:
     lines = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     doctype = f'<!DOCTYPE x [<!ENTITY l0 "lol">{lines}]>'

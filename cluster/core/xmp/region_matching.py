@@ -23,8 +23,7 @@ def match_regions(faces: Sequence[BoundingBox], regions: Sequence[BoundingBox]) 
         (overlap, -f, -r)
         for f, face in enumerate(faces)
         for r, region in enumerate(regions)
-        if (overlap := face.overlap(region)) >= SAME_PLACE
-        or (overlap >= LEAST_OVERLAP and _are_concentric(face, region))
+        if is_same_face(face, region) and (overlap := face.overlap(region))
     ]
     matches: dict[int, int] = {}
     taken: set[int] = set()
@@ -33,6 +32,12 @@ def match_regions(faces: Sequence[BoundingBox], regions: Sequence[BoundingBox]) 
             matches[-r] = -f
             taken.add(-f)
     return matches
+
+
+def is_same_face(one: BoundingBox, other: BoundingBox) -> bool:
+    """Tell whether two boxes, perhaps drawn by different rules, are about one face."""
+    overlap = one.overlap(other)
+    return overlap >= SAME_PLACE or (overlap >= LEAST_OVERLAP and _are_concentric(one, other))
 
 
 def _are_concentric(one: BoundingBox, other: BoundingBox) -> bool:

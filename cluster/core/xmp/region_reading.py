@@ -24,6 +24,7 @@ from cluster.core.xmp.packet_values import (
     list_structs,
     read_structs,
 )
+from cluster.core.xmp.region_matching import is_same_face
 from cluster.core.xmp.region_places import Frame, Picture, clip, find_frame, make_upright
 
 MWG = "http://www.metadataworkinggroup.com/schemas/regions/"
@@ -97,7 +98,7 @@ def read_regions(packets: Sequence[bytes], picture: Picture) -> PhotoRegions:
             faults.append(error.reason)
             continue
         unreadable += written.unreadable
-        frame = find_frame(written.applied, picture)
+        frame, earlier = find_frame(written.applied, picture), len(named)
         for region in written.regions:
             name = clean_name(region.name)
             if region.kind != FACE:
@@ -107,7 +108,8 @@ def read_regions(packets: Sequence[bytes], picture: Picture) -> PhotoRegions:
             elif frame is Frame.OTHER:
                 cropped += 1
             else:
-                _add(named, NamedRegion(name, _place(region.box, frame, picture)))
+                placed = NamedRegion(name, _place(region.box, frame, picture))
+                _add(named, placed, earlier=earlier)
     return PhotoRegions(tuple(named), unnamed, cropped, unreadable, tuple(faults))
 
 
@@ -146,8 +148,11 @@ def clean_name(name: str | None) -> str | None:
     return None if is_bad or not 0 < len(name) <= MAX_NAME_CHARACTERS else name
 
 
-def _add(named: list[NamedRegion], region: NamedRegion) -> None:
-    if all(region.box.overlap(known.box) < SAME_PLACE for known in named):
+def _add(named: list[NamedRegion], region: NamedRegion, *, earlier: int) -> None:
+    """Add a region, unless its place is that of another; the first `earlier` may be rough."""
+    if any(is_same_face(region.box, known.box) for known in named[:earlier]):
+        return
+    if all(region.box.overlap(known.box) < SAME_PLACE for known in named[earlier:]):
         named.append(region)
 
 

@@ -16,6 +16,7 @@ from cluster.core.faces import SAME_PLACE
 from cluster.core.people import fold_name
 from cluster.core.xmp.packet_elements import Element, normalise_packet, parse_packet
 from cluster.core.xmp.packet_values import RDF, list_descriptions
+from cluster.core.xmp.region_matching import is_same_face
 from cluster.core.xmp.region_places import Frame, Picture, find_frame, make_stored
 from cluster.core.xmp.region_reading import (
     FACE,
@@ -86,7 +87,7 @@ def edit_packet(
     mine = [_to_written(region, picture) for region in regions]
     kept, names = list[WrittenRegion](), list[str]()
     for there in _list_stored(packet, picture, drops_others=replaces_names):
-        here = next((one for one in mine if _is_same_face(one, there)), None)
+        here = next((one for one in mine if _is_about(there, one)), None)
         if here is None:
             kept.append(there)
         elif not replaces_names and _differ(there, here):
@@ -109,13 +110,19 @@ def _list_stored(packet: bytes, picture: Picture, *, drops_others: bool) -> list
     for one in written.regions:
         if frame is Frame.UPRIGHT:
             one = replace(one, box=make_stored(one.box, picture.orientation))
-        if not any(_is_same_face(known, one) for known in stored):
+        if not any(_is_twice(known, one) for known in stored):
             stored.append(one)
     return stored
 
 
-def _is_same_face(one: WrittenRegion, other: WrittenRegion) -> bool:
+def _is_twice(one: WrittenRegion, other: WrittenRegion) -> bool:
+    """Tell whether two regions of a packet are one, as MWG-RS and MP have it."""
     return one.kind == other.kind and one.box.overlap(other.box) >= SAME_PLACE
+
+
+def _is_about(there: WrittenRegion, mine: WrittenRegion) -> bool:
+    """Tell whether a region of a packet, perhaps with a rough box, is about the face of ours."""
+    return there.kind == FACE and is_same_face(there.box, mine.box)
 
 
 def _differ(there: WrittenRegion, here: WrittenRegion) -> bool:

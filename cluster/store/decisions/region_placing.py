@@ -17,7 +17,7 @@ from cluster.core.decision_format import LeftReason
 from cluster.core.faces import BoundingBox
 from cluster.core.people import fold_name
 from cluster.core.xmp.region_choices import Choices, Group, Wish, choose_names
-from cluster.core.xmp.region_matching import match_regions
+from cluster.core.xmp.region_matching import is_same_face, match_regions
 from cluster.core.xmp.region_places import to_pixels
 from cluster.core.xmp.region_reading import NamedRegion
 from cluster.store.decisions.kept_regions import LeftRegion, keep_regions, list_waiting_regions
@@ -145,14 +145,16 @@ class _Sorted:
         matches = match_regions([face.box for face in photo.faces], boxes)
         erased = match_regions(photo.erased, boxes)
         for n, region in enumerate(read.regions):
-            if n in matches:
-                self._judge(_Named(read, region, photo.faces[matches[n]], photo))
-            elif n in erased:
+            if n not in matches and n in erased:
                 self.erased += 1
-            else:
+                continue
+            # A second region of one face must not become a second face.
+            near = next((one for one in photo.faces if is_same_face(one.box, boxes[n])), None)
+            face = photo.faces[matches[n]] if n in matches else near
+            if face is None:
                 face = KnownFace(None, photo.id, boxes[n])
                 photo.faces.append(face)
-                self._judge(_Named(read, region, face, photo))
+            self._judge(_Named(read, region, face, photo))
 
     def _judge(self, one: _Named) -> None:
         face = one.face

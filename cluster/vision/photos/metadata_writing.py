@@ -56,9 +56,8 @@ def replace_file(
         elif mode is not None:
             os.chmod(name, stat.S_IMODE(mode) & 0o666)
         os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    finally:
+        Path(name).unlink(missing_ok=True)  # Nothing is left when it was not renamed.
     _sync_folder(folder)
     status = os.stat(path)
     return Written(status.st_size, status.st_mtime_ns)
