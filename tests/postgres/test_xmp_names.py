@@ -14,9 +14,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.changes import Elsewhere, PersonEdit
+from cluster.core.decision_format import DecisionKind, LeftReason
 from cluster.core.faces import BoundingBox, FaceVerdict
 from cluster.core.xmp.region_places import make_stored
 from cluster.store.database.engine import begin
+from cluster.store.decisions.importing import place_kept
+from cluster.store.decisions.kept_list import count_kept, forget_kept_of, list_kept
 from cluster.store.decisions.region_placing import place_kept_regions
 from cluster.store.erasing import erase_person
 from cluster.store.people.face_moves import move_ungrouped_faces
@@ -518,3 +521,19 @@ def test_what_exiftool_writes_is_read(
     answer = run("read")
     assert (answer["placed"], answer["added"]) == (13, 12)
     assert names(engine)[left] == ("Ann", True)
+
+
+def test_kept_regions_are_listed_with_other_decisions_and_go_with_their_person(
+    engine: Engine, photos: Path, run: Command
+) -> None:
+    tag_sidecar(make_jpeg(photos / "a.jpg"), Tag("Ann", LEFT), Tag("Bob", RIGHT))
+    run("read", "--root", photos)
+    with begin(engine) as db:
+        assert place_kept(db, now=NOW).has_changed is False
+        kept = list_kept(db, limit=10)
+        assert [(one.kind, one.name, one.reason) for one in kept] == [
+            (DecisionKind.REGION, "Ann", LeftReason.PHOTO_ABSENT),
+            (DecisionKind.REGION, "Bob", LeftReason.PHOTO_ABSENT),
+        ]
+        forget_kept_of(db, "ann")
+        assert count_kept(db) == 1
