@@ -123,6 +123,11 @@ class Settings(BaseSettings):
     max_file_bytes: int = Field(defaults.MAX_FILE_BYTES, ge=1)
     photo_timeout_s: float = Field(defaults.PHOTO_TIMEOUT_S, gt=0)
 
+    films: bool = True
+    film_frames: int = Field(defaults.FILM_FRAMES, ge=1, le=10_000)
+    film_timeout_s: float = Field(defaults.FILM_TIMEOUT_S, gt=0)
+    films_found_people: bool = False
+
     min_quality: float = Field(defaults.MIN_QUALITY, ge=0, le=1)
     min_cluster_size: int = Field(defaults.MIN_CLUSTER_SIZE, ge=2)
     min_samples: int = Field(defaults.MIN_SAMPLES, ge=1)

@@ -1,9 +1,9 @@
 """`python -m jobs.demo DIR` creates a small photo library for a first look at Headcount.
 
 The library has some sixty files, cut from sample pictures in installed packages: six people who
-appear eight times or more, exact and rescaled copies, photos without a face, and files that are not
-photos in spite of their names. Nothing is downloaded. The files are always the same, so a second
-call changes nothing.
+appear eight times or more, exact and rescaled copies, photos without a face, a short film of two of
+the people, and files that are not photos in spite of their names. Nothing is downloaded. The files
+are always the same, so a second call changes nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image, ImageEnhance, ImageOps
+
+from jobs.demo_film import draw_film
 
 _EXIF_ORIENTATION = 0x0112
 _EXIF_DATE_TIME = 0x0132
@@ -63,6 +65,9 @@ RECIPES = (
     Recipe("tilted", 0.50, (0.0, -0.1), 640, turn_degrees=8.0),
     Recipe("soft", 0.40, (0.08, 0.0), 420, flip=True, contrast=0.7, suffix=".webp"),
 )
+IN_FILM = (0, 3)
+"""The people of PEOPLE_BOXES who are in the film, in the order of its scenes."""
+
 GROUPS = {
     "everybody.jpg": (0, 0, 1280, 886),
     "left half.jpg": (0, 60, 640, 600),
@@ -106,6 +111,7 @@ def draw_demo_files() -> Iterator[DemoFile]:
     yield from _draw_strangers()
     yield from _copy(portraits)
     yield from _spoil(portraits)
+    yield DemoFile("films/two of them.webm", draw_film(party, [PEOPLE_BOXES[n] for n in IN_FILM]))
 
 
 def _draw_portraits(party: Image.Image) -> Iterator[DemoFile]:

@@ -17,6 +17,7 @@ from cluster.core.errors import (
     DatabaseUnusable,
     PackNotFound,
 )
+from cluster.core.films import FilmLimits
 from cluster.core.paths import decoded_folder, is_url, path_to_text
 from cluster.core.urls import normalise_url
 from cluster.pipeline.plan import Plan, WorkerOptions
@@ -129,6 +130,8 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             max_bytes=settings.max_file_bytes,
             max_pixels=settings.max_pixels,
             timeout_s=settings.photo_timeout_s,
+            film=make_film_limits(settings),
+            takes_films=settings.films,
         ),
         detector=make_detector_options(settings),
         copies=find_copies_place(settings, session, pack),
@@ -138,6 +141,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             min_cluster_size=settings.min_cluster_size,
             min_samples=settings.min_samples,
             reach=find_reach(pack.name),
+            films_found_people=settings.films_found_people,
         ),
         retry=RetryPolicy(on_wait=partial(wait_for_database, runtime, session.id)),
         meter=RayMeter(),
@@ -176,7 +180,13 @@ def make_detector_options(settings: Settings) -> DetectorOptions:
         max_pixels=settings.max_pixels,
         max_bytes=settings.max_file_bytes,
         timeout_s=settings.photo_timeout_s,
+        film=make_film_limits(settings),
     )
+
+
+def make_film_limits(settings: Settings) -> FilmLimits:
+    """Return how much work a film may be, from the settings."""
+    return FilmLimits(frames=settings.film_frames, timeout_s=settings.film_timeout_s)
 
 
 def parse_sizes(text: str) -> Literal["auto"] | tuple[tuple[int, int], ...]:

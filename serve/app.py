@@ -26,6 +26,8 @@ from serve.routes import (
     comparison_routes,
     control_routes,
     erasing_routes,
+    export_routes,
+    film_routes,
     health_routes,
     library_routes,
     page_routes,
@@ -93,6 +95,8 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
         comparison_routes,
         control_routes,
         erasing_routes,
+        export_routes,
+        film_routes,
         progress_routes,
         promise_routes,
         library_routes,
@@ -119,7 +123,7 @@ def _add_guards(app: FastAPI, parts: AppParts) -> None:
     app.add_middleware(LimitBody, limits={API + search_routes.PATH: parts.search_max_bytes})
     app.add_middleware(RefuseOtherSites, origins=parts.cors_origins)
     if parts.api_token is not None:
-        app.add_middleware(RequireToken, token=parts.api_token)
+        app.add_middleware(RequireToken, token=parts.api_token, now=parts.now)
     else:
         # With a token this check is not needed: pages of other sites do not know the token.
         app.add_middleware(CheckHost, names=parts.allowed_hosts)

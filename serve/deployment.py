@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -35,6 +35,7 @@ from cluster.store.database.engine import build_engine, check_database
 from cluster.store.database.schema import upgrade_schema
 from cluster.tasks.ingest import ReadLimits
 from cluster.tasks.probing import time_in_task
+from cluster.vision.films.posters import make_poster
 from cluster.vision.packs.options import DetectorOptions
 from cluster.vision.packs.pack_files import AUTO, resolve_pack
 from cluster.vision.photos.previews import make_preview
@@ -106,14 +107,6 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
     weights = phase_weights(settings)
     token = settings.api_token.get_secret_value() if settings.api_token else None
     start = partial(start_search, models_dir=settings.models_dir, options=search_options(settings))
-    limits = ReadLimits(settings.max_file_bytes, settings.max_pixels, settings.photo_timeout_s)
-    time_photos = partial(
-        start_probe,
-        models_dir=settings.models_dir,
-        options=search_options(settings),
-        limits=limits,
-        detectors=settings.detectors,
-    )
     connect = partial(
         start_progress_actor,
         database_url,
@@ -137,18 +130,32 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
         dashboard_url=submit.dashboard_url,
         search=RaySearch(start).find_faces,
         search_max_bytes=settings.search_max_bytes,
-        time_photos=RayProbe(time_photos).time,
+        time_photos=RayProbe(probe_starter(settings)).time,
         make_preview=partial(
             make_preview,
             max_bytes=settings.max_file_bytes,
             max_pixels=settings.max_pixels,
             timeout_s=settings.photo_timeout_s,
         ),
+        make_poster=partial(
+            make_poster, max_pixels=settings.max_pixels, timeout_s=settings.photo_timeout_s
+        ),
         suggestions=SuggestionLists(min_quality=settings.min_quality),
         data_dir=settings.data_dir,
         weights=weights,
         channels=tuple(channel.name for channel in make_notify_options(settings).channels),
         main_bar=settings.main_bar,
+    )
+
+
+def probe_starter(settings: Settings) -> Callable[..., Any]:
+    """Return what starts a task that times photos before a session."""
+    return partial(
+        start_probe,
+        models_dir=settings.models_dir,
+        options=search_options(settings),
+        limits=ReadLimits(settings.max_file_bytes, settings.max_pixels, settings.photo_timeout_s),
+        detectors=settings.detectors,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import Engine
 from cluster.store.sessions.session_rows import SessionInfo
+from cluster.vision.films.posters import make_poster
 from cluster.vision.photos.previews import make_preview
 from serve.live.live_progress import Live, ProgressSource
 from serve.problems import SearchUnavailable
@@ -48,6 +50,8 @@ Raises UnreachableImage or UnreadableImage.
 """
 
 PREVIEWS_AT_ONCE, LOOKS_AT_ONCE = 2, 2
+EXPORTS_AT_ONCE = 2
+"""Each holds a connection to the database as long as its client reads."""
 
 Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
 
@@ -75,10 +79,10 @@ class AppParts:
     Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
     `search_max_bytes`. `time_photos` times photos of a library before a session, and returns
     None when it cannot; `looking` limits how many libraries are listed at once. `make_preview`
-    opens a photo of the library; `previewing` limits how many are made at once. `suggestions` are
-    the lists of this replica. `data_dir` is where sessions on this machine keep decoded photos.
-    `main_bar` is what the page's main bar shows. `channels` are the names of those that are told
-    of the end of a session.
+    opens a photo of the library, `make_poster` a film; `previewing` limits how many are made at
+    once, and `exporting` how many exports. `suggestions` are the lists of this replica. `data_dir`
+    is where sessions on this machine keep decoded photos. `main_bar` is what the page's main bar
+    shows. `channels` are the names of those that are told of the end of a session.
     """
 
     engine: Engine
@@ -96,8 +100,12 @@ class AppParts:
     time_photos: TimePhotos = time_no_photo
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
     make_preview: MakePreview = make_preview
+    make_poster: MakePreview = make_poster
     previewing: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(PREVIEWS_AT_ONCE)
+    )
+    exporting: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(EXPORTS_AT_ONCE)
     )
     suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None

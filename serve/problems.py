@@ -4,8 +4,10 @@ HeadcountError
 ├── LiveViewUnavailable        the ProgressActor does not answer
 ├── UnsupportedBody            the content type of a request is not accepted by its route
 ├── SearchUnavailable          no actor can search a photo for faces now
+├── ExportBusy                 as many exports are being made as may be at a time
 ├── JobNotSubmitted            the Ray cluster did not accept a job
 ├── TokenMissing               an /api route was called without the right bearer token
+├── RangeNotSatisfiable        a film has no byte of the range that was asked for
 ├── UnknownHost                the request is for a host name that is not this server's
 └── OtherSite                  the page of another site requests a change
 
@@ -70,8 +72,20 @@ class SearchUnavailable(HeadcountError):
     """No actor can search a photo for faces now."""
 
 
+class ExportBusy(HeadcountError):
+    """As many exports are being made as may be at a time."""
+
+
 class TokenMissing(HeadcountError):
     """The request does not carry the API token of this server."""
+
+
+class RangeNotSatisfiable(HeadcountError):
+    """The file has no byte of the range that the request asks for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The file has {size} bytes, and none of them is in the range.")
+        self.size = size
 
 
 class UnknownHost(HeadcountError):
@@ -109,6 +123,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnreadableImage: Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-image", "Photo cannot be read"
     ),
+    RangeNotSatisfiable: Problem(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "No such part"
+    ),
     StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed by another client"),
     NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name taken"),
     NamesDiffer: Problem(HTTPStatus.CONFLICT, "names-differ", "Two names"),
@@ -131,6 +148,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     SearchUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "search-unavailable", "Search unavailable"
     ),
+    ExportBusy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "export-busy", "Other exports first"),
     LiveViewUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view unavailable"
     ),
@@ -201,6 +219,8 @@ def problem_response(error: Exception, *, path: str) -> Response:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if problem.status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="headcount"'
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size}"
     if problem.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
     return Response(json.dumps(body), problem.status, headers, PROBLEM_JSON)

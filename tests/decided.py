@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from datetime import timedelta
 from random import Random
@@ -28,7 +29,7 @@ from cluster.store.people.face_verdicts import judge_faces
 from cluster.store.people.people_list import list_people
 from cluster.store.people.person_edits import edit_person, merge_people
 from cluster.store.people.undo_log import undo_change
-from tests.library import NOW, PACK
+from tests.library import NOW, PACK, found, run_session
 from tests.people import Album, fill_album
 
 NAMES = ("Anna", "Bea", "Émile O'Connor", "日本", 'a;b,"c"', "Zoë")
@@ -40,7 +41,7 @@ _SPREAD = text(
     FROM (
         SELECT id, row_number() OVER (PARTITION BY image_id, pack ORDER BY id) - 1 AS place
         FROM face
-    ) n WHERE n.id = f.id
+    ) n WHERE n.id = f.id AND f.image_id <> ALL(:known)
     """
 )
 
@@ -49,7 +50,7 @@ def fill_decided(engine: Engine, *photos: list[int], pack: str = PACK) -> Album:
     """Fill an album whose faces do not lie upon each other."""
     album = fill_album(engine, *photos, pack=pack)
     with begin(engine) as db:
-        db.execute(_SPREAD)
+        db.execute(_SPREAD, {"known": []})
     return album
 
 
@@ -184,3 +185,19 @@ def _time(n: int) -> Any:
 
 _ACTS = (_name, _name, _date, _hide, _merge, _move, _move, _move_ungrouped, _judge, _cover, _answer,
          _answer, _erase, _undo)  # fmt: skip
+
+
+def index_more(engine: Engine, *photos: list[int]) -> None:
+    """Index these photos in one more session; the known ones keep their faces, others are new."""
+    most = max(map(len, photos))
+    with begin(engine) as db:
+        known = set(db.execute(text("SELECT id FROM image")).scalars())
+        names = {f"{n:04}": found(f"{n:04}") for n in range(len(photos))}
+        run_session(db, names, faces_each=most)
+        query = text("SELECT image_id, id FROM face ORDER BY image_id, id")
+        fresh = [row for row in db.execute(query) if row.image_id not in known]
+        by_photo = [list(group) for _, group in itertools.groupby(fresh, key=lambda row: row[0])]
+        counts = list(map(len, photos))[len(known) :]
+        gone = [row.id for of, n in zip(by_photo, counts, strict=True) for row in of[n:]]
+        db.execute(text("DELETE FROM face WHERE id = ANY(:ids)"), {"ids": gone})
+        db.execute(_SPREAD, {"known": list(known)})

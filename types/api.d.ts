@@ -161,6 +161,8 @@ interface FaceBody {
   thumbnailUrl: string;
   previewUrl: string;
   duplicates: number;
+  timeSeconds: number | null;
+  durationSeconds: number | null;
 }
 
 interface FaceDetectionBody {
@@ -284,6 +286,7 @@ interface ListedPhotoBody {
   imageWidth: number;
   imageHeight: number;
   takenAt: string | null;
+  durationSeconds: number | null;
   duplicates: number;
   personIds: number[];
   thumbnailUrl: string;
@@ -458,6 +461,7 @@ interface PhotoBody {
   width: number;
   height: number;
   takenAt: string | null;
+  durationSeconds: number | null;
   missingSince: string | null;
   duplicateOf: number | null;
   duplicates: number[];
@@ -468,6 +472,7 @@ interface PhotoBody {
   faces: PhotoFaceBody[];
   thumbnailUrl: string;
   previewUrl: string;
+  filmUrl: string | null;
 }
 
 interface PhotoFaceBody {
@@ -475,6 +480,7 @@ interface PhotoFaceBody {
   personId: number | null;
   isStranger: boolean;
   box: BoxBody;
+  timeSeconds: number | null;
 }
 
 interface PhotoFileBody {

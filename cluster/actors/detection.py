@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import threading
 import time
 from collections import deque
@@ -26,6 +25,8 @@ import numpy as np
 import ray
 from ray.actor import ActorHandle
 
+from cluster.actors.detector_probe import time_photos
+from cluster.actors.film_search import FilmSearch, SearchStopped
 from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
 from cluster.core.faces import Face
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
@@ -40,7 +41,7 @@ from cluster.core.reports import (
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
 from cluster.core.suffixes import is_raw_name
-from cluster.core.workload import Probe, TimedPhoto, summarise_probe
+from cluster.core.workload import Probe
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter
@@ -73,9 +74,6 @@ class Detected:
     left: tuple[Item, ...] = ()
     is_burdened: bool = False
 
-
-PROBE_S = 3.0
-"""Seconds after which a probe takes no further photo."""
 
 Prepared = tuple[Item, PreparedPhoto | DetectionOutcome]
 """An item and its decoded photo, or its outcome if it could not be decoded."""
@@ -117,19 +115,28 @@ class Detection:
     def detect_batch(self, batch: Batch) -> Detected:
         """Find the faces of a batch, commit them in one transaction, return the new counts.
 
+        The films of the batch come after its photos.
+
         If the session was stopped, the remaining photos stay pending. If a photo was left behind
         and is still being decoded, the photos after it are returned in `left`.
         """
         reporter = self._reporter(batch)
         outcomes: list[DetectionOutcome] = []
+        photos_alone = (item for item in batch.items if item.duration_s is None)
+        films = (item for item in batch.items if item.duration_s is not None)
         with self._model:
-            photos = self._prepare_ahead(self._until_ended(batch))
+            photos = self._prepare_ahead(self._until_ended(batch, photos_alone))
             while some := list(itertools.islice(photos, self._detector.photos_at_once)):
                 for outcome in self._detect_some(some):
                     outcomes.append(outcome)
                     reporter.photo_done()
+            for outcome in self._search_films(batch, films):
+                outcomes.append(outcome)
+                reporter.photo_done()
             self._measure(self._times.take() | self._detector.times.take())
-        left = () if self._is_stopped(batch.session_id) else batch.items[len(outcomes) :]
+        done = {outcome.file_id for outcome in outcomes}
+        is_stopped = self._is_stopped(batch.session_id)
+        left = () if is_stopped else tuple(one for one in batch.items if one.file_id not in done)
         started = time.perf_counter()
         settled = self._settle(batch, outcomes)
         self._measure({"commit": time.perf_counter() - started})
@@ -144,35 +151,28 @@ class Detection:
     def probe(self, paths: Sequence[str]) -> Probe | None:
         """Time the search of a few photos; None if none of them could be searched.
 
-        Reading is left out where training keeps decoded copies. Ends after PROBE_S.
+        Reading is left out where training keeps decoded copies.
         """
-        timed: list[TimedPhoto] = []
-        started = time.perf_counter()
         with self._model:
-            for path in paths:
-                if time.perf_counter() - started > PROBE_S:
-                    break
-                with suppress(Exception):  # Its turn will tell what is wrong with the photo.
-                    timed.append(self._time_photo(path))
-            self._detector.times.take()
-        if not timed:
-            return None
-        is_on_gpu = self._detector.provider != "CPU"
-        return summarise_probe(timed, cpus=os.cpu_count() or 1, is_on_gpu=is_on_gpu)
+            return time_photos(self._detector, paths, reads=self._copies is None)
 
-    def _time_photo(self, path: str) -> TimedPhoto:
-        cpu_s, passed_s = time.process_time(), time.perf_counter()
-        photo = self._detector.prepare(path)
-        if self._copies is not None:
-            cpu_s, passed_s = time.process_time(), time.perf_counter()
-        faces = self._detector.detect([photo])[0]
-        return TimedPhoto(time.process_time() - cpu_s, time.perf_counter() - passed_s, len(faces))
+    def _search_films(self, batch: Batch, films: Iterator[Item]) -> Iterator[DetectionOutcome]:
+        """Yield the outcome of each film; none of a film that was being searched at a stop."""
+        for item in self._until_ended(batch, films):
+            try:
+                search = FilmSearch(self._detector, self._detector.options.film)
+                faces = search.search(item, is_stopped=lambda: self._is_stopped(batch.session_id))
+                yield DetectionOutcome(item.file_id, faces=faces)
+            except SearchStopped:
+                return
+            except Exception as error:  # The per-photo boundary: the batch goes on.
+                yield _to_failure(item, error)
 
-    def _until_ended(self, batch: Batch) -> Iterator[Item]:
+    def _until_ended(self, batch: Batch, items: Iterator[Item]) -> Iterator[Item]:
         def goes_on(_: Item) -> bool:
             return not (self._is_stopped(batch.session_id) or is_burdened())
 
-        return itertools.takewhile(goes_on, batch.items)
+        return itertools.takewhile(goes_on, items)
 
     def _prepare_ahead(self, items: Iterator[Item]) -> Iterator[Prepared]:
         """Yield each item with its decoded photo, or with its outcome if decoding failed."""

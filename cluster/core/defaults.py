@@ -15,6 +15,12 @@ MAX_PIXELS = 200_000_000
 PHOTO_TIMEOUT_S = 60.0
 """Ten times as long as the largest photos within these limits take."""
 
+FILM_FRAMES = 120
+"""Every two seconds of a film of four minutes."""
+
+FILM_TIMEOUT_S = 600.0
+"""Ten times as long as 120 frames of a large film take on a slow machine."""
+
 MIN_SCORE = 0.5
 MIN_FACE_PX = 20
 

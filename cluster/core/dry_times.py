@@ -36,6 +36,9 @@ ALONE_SIGMA = 0.5
 GPU_SIGMA = 0.5
 """On a GPU, batches are faster than the single photos that were timed."""
 
+OTHERS_SIGMA = 0.45
+"""How much the photos of other libraries differ: one with a face or none, or a group of ten."""
+
 GUESSED_CPUS = 4
 """Those of a usual machine, where no photo could be timed."""
 
@@ -126,8 +129,9 @@ class PastSessions:
 def expect_time(work: DryWork, *, timed: TimedPhotos | None, past: PastSessions) -> TimeRange:
     """Return how long a session over this work takes, from its beginning to its end.
 
-    Earlier sessions and timed photos are weighted by how sure each of them is. With neither, it is
-    a guess with a wide range.
+    Earlier sessions and timed photos are weighted by how sure each of them is; the photos are of
+    this library, while earlier sessions may have been over others. With neither, it is a guess with
+    a wide range.
     """
     faces = _choose(None if timed is None else timed.faces, past.faces, 1.0)
     count = work.known_faces + work.to_search * faces
@@ -208,7 +212,7 @@ def _weigh(
         return measured or past
     slowed = KnownSpeed(
         past.log_speed + math.log(timed.free_share),
-        math.hypot(past.sigma, BUSY_SIGMA * timed.others_busy),
+        math.hypot(past.sigma, OTHERS_SIGMA, BUSY_SIGMA * timed.others_busy),
     )
     return slowed if measured is None else combine_speeds(slowed, measured)
 

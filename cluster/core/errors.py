@@ -23,7 +23,7 @@ HeadcountError
 ├── FacesElsewhere             faces are no longer with the person that the client saw
 ├── NotLastChange              a change to people is not the last one, and cannot be undone
 ├── ImpossibleChange           a change to people is contradictory, such as a merge with itself
-├── BadExport                  a file of exported decisions cannot be imported
+├── BadExport                  a file of exported decisions cannot be imported or written
 ├── PhaseFailed                a phase could not go on
 ├── DatabaseUnavailable        PostgreSQL cannot be reached or started
 │   └── DatabaseDiskFull       its disk is full
@@ -222,10 +222,15 @@ class SessionRunning(SessionBusy):
 
 
 class BadExport(HeadcountError):
-    """A file of exported decisions cannot be imported; nothing of it was."""
+    """A file of exported decisions cannot be imported, or not be written; nothing was done."""
 
-    def __init__(self, place: str, reason: str) -> None:
-        cure = "Nothing was imported. Export again, or import another file."
+    def __init__(
+        self,
+        place: str,
+        reason: str,
+        *,
+        cure: str = "Nothing was imported. Export again, or import another file.",
+    ) -> None:
         super().__init__(f"{place}: {reason}. {cure}")
         self.place, self.reason = place, reason
 

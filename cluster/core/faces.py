@@ -67,22 +67,43 @@ SAME_PLACE = 0.5
 """Two boxes of one photo show the same face from this intersection over union on."""
 
 
-def match_boxes(old: Sequence[BoundingBox], new: Sequence[BoundingBox]) -> dict[int, int]:
+SAME_MOMENT_S = 0.05
+"""Frames of a film are at least this far apart; another pack searches the same frames."""
+
+Times = Sequence[float | None]
+"""The times of boxes in a film; None in a photo."""
+
+
+def match_boxes(
+    old: Sequence[BoundingBox],
+    new: Sequence[BoundingBox],
+    *,
+    times: tuple[Times, Times] | None = None,
+) -> dict[int, int]:
     """Map the index of each new box to that of the old box in the same place.
 
     Each box is matched at most once, the largest overlap first; other new boxes are left out.
+    `times` are those of the old and of the new boxes; those of a film match only in one frame.
     """
+    old_times, new_times = times or ([None] * len(old), [None] * len(new))
     overlaps = [
         (overlap, -o, -n)
         for o, before in enumerate(old)
         for n, after in enumerate(new)
-        if (overlap := before.overlap(after)) >= SAME_PLACE
+        if _are_at_once(old_times[o], new_times[n])
+        and (overlap := before.overlap(after)) >= SAME_PLACE
     ]
     matches: dict[int, int] = {}
     for _, o, n in sorted(overlaps, reverse=True):
         if -n not in matches and -o not in matches.values():
             matches[-n] = -o
     return matches
+
+
+def _are_at_once(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < SAME_MOMENT_S
 
 
 Landmarks = tuple[tuple[float, float], ...]
@@ -95,7 +116,8 @@ class Face:
 
     `embedding` holds the L2-normalised vector as little-endian float32 bytes (512 dimensions for
     ArcFace, 128 for dlib); `crop` is a JPEG of 160 x 160 pixels. `sharpness` is 0.0 to 1.0
-    (cluster/vision/photos/sharpness.py), None when it was not measured.
+    (cluster/vision/photos/sharpness.py), None when it was not measured. `time_s` is where in a film
+    the face is, None in a photo.
     """
 
     box: BoundingBox
@@ -105,6 +127,7 @@ class Face:
     embedding: bytes
     crop: bytes
     sharpness: float | None = None
+    time_s: float | None = None
 
     def moved_by(self, right: float, down: float) -> Face:
         """Return the face in a photo of which this one shows a part, so many pixels inside."""

@@ -39,7 +39,8 @@ class Format:
     readers becomes a failed item that names its format. `suffixes` are in lower case with their
     dot. `brands` are those of ISO media files: any brand that a file lists may be one of them, but
     only the first may be one of `major_brands`. `codes` are the types of such a file's coded
-    pictures.
+    pictures. `demuxer` is FFmpeg's name of a film's format; films without one are always passed
+    over.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Format:
     brands: frozenset[bytes] = frozenset()
     codes: frozenset[bytes] = frozenset()
     major_brands: frozenset[bytes] = frozenset()
+    demuxer: str = ""
 
     @property
     def is_read(self) -> bool:
@@ -211,22 +213,45 @@ _RAW = (
     Format(name="raw photo in a package", kind=PassedOverKind.RAW, suffixes=_suffixes("eip gpr")),
 )
 
-VIDEO = Format(
-    name="video",
-    kind=PassedOverKind.FILM,
-    suffixes=_suffixes(
-        "3g2 3gp 3gpp amv asf avi braw divx f4v flv h264 h265 hevc insv lrv m1v m2p m2t m2ts m2v "
-        "m4v mkv mov mp4 mpe mpeg mpg mts mxf ogm ogv qt r3d rm rmvb vob webm wmv"
-    ),
-    signatures=(
-        *_marks(b"\x1aE\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"FLV\x01"),
-        *_marks(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
-        *_marks(b"AVI ", at=8),
-        *_marks(b"moov", b"mdat", b"wide", b"pnot", at=4),
-        *_hints(b"ftyp", at=4),
+
+def _film(name: str, suffixes: str, demuxer: str, *signatures: Signature) -> Format:
+    return Format(
+        name=name,
+        kind=PassedOverKind.FILM,
+        suffixes=_suffixes(suffixes),
+        signatures=signatures,
+        demuxer=demuxer,
+    )
+
+
+VIDEO = _film(
+    "video",
+    "mp4 m4v mov qt 3gp 3g2",
+    "mov",
+    *_marks(b"moov", b"mdat", b"wide", b"pnot", at=4),
+    *_hints(b"ftyp", at=4),
+)
+"""An MP4 or QuickTime film. An ISO media file is one unless its brands name another format."""
+
+TRANSPORT_STREAM = _film("MPEG transport stream", "m2t m2ts mts", "mpegts")
+"""Its packets, which all begin with the same byte, are its signature."""
+
+_FILMS = (
+    VIDEO,
+    _film("Matroska or WebM video", "mkv webm", "matroska", *_marks(b"\x1aE\xdf\xa3")),
+    _film("AVI video", "avi divx", "avi", *_marks(b"AVI ", at=8)),
+    _film("MPEG video", "mpe mpeg mpg", "mpeg", *_marks(b"\0\0\x01\xba")),
+    TRANSPORT_STREAM,
+    Format(
+        name="video of another kind",
+        kind=PassedOverKind.FILM,
+        suffixes=_suffixes(
+            "amv asf braw f4v flv h264 h265 hevc insv lrv m1v m2p m2v mxf ogm ogv r3d rm rmvb vob "
+            "wmv"
+        ),
+        signatures=_marks(*(b"\0\0\x01\xb3", b"FLV\x01"), b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
     ),
 )
-"""A film. An ISO media file is a film unless its brands name another format."""
 
 _SOUND = Format(
     name="audio",
@@ -310,7 +335,7 @@ _OTHERS = (
 )
 
 FORMATS: tuple[Format, ...] = (
-    *(*_READ, *_REFUSED, *_RAW, VIDEO, _SOUND),
+    *(*_READ, *_REFUSED, *_RAW, *_FILMS, _SOUND),
     *(*_ARCHIVES, *_DOCUMENTS, *_OTHERS),
 )
 """All formats that Headcount knows. When several signatures match, the first one counts."""

@@ -72,7 +72,8 @@ class FaceInfo:
     """One face and the photo that it is in; `duplicates` counts the photo's duplicates.
 
     `box` is in pixels of the upright photo of full size, `width` x `height`. `taken_at` is local
-    time without a zone. The tags are the beginnings of the digests of thumbnail, photo and crop.
+    time without a zone. The tags are the beginnings of the digests of thumbnail, photo and crop. In
+    a film of `duration_s`, the face is at `time_s`.
     """
 
     id: int
@@ -91,6 +92,8 @@ class FaceInfo:
     photo_tag: str | None
     crop_tag: str
     duplicates: int
+    time_s: float | None = None
+    duration_s: float | None = None
 
 
 def fold_name(name: str) -> str:

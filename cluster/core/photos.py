@@ -29,7 +29,7 @@ class Item:
     """One file to process in one session; `position` rises in the order of discovery.
 
     `image_id` is the photo that the file held when it was last read, `sha256` the digest of its
-    bytes. Both are None for a file that was never read.
+    bytes. Both are None for a file that was never read. A film has a `duration_s`.
     """
 
     file_id: int
@@ -37,6 +37,7 @@ class Item:
     position: int = 0
     image_id: int | None = None
     sha256: bytes | None = None
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class PhotoRecord:
     JPEG; `taken_at` is the camera's local time without a zone. `content` is a digest (32 bytes) of
     the picture without its metadata; `orientation` is EXIF's (1 to 8, 1 when there is none), by
     which the picture was turned upright; `blocks` are the means by which two pictures are compared
-    (cluster/core/same_picture.py). Empty bytes are unknown.
+    (cluster/core/same_picture.py). Empty bytes are unknown. Only a film has a `duration_s`; its
+    hashes come from its bytes, and its thumbnail shows one of its frames.
     """
 
     sha256: bytes
@@ -75,6 +77,7 @@ class PhotoRecord:
     content: bytes = b""
     orientation: int = 1
     blocks: bytes = b""
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

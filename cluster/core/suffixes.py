@@ -20,6 +20,9 @@ PHOTO_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.kind
 """The suffixes of all pictures. A picture that is not read becomes a failed item with the reason,
 and is not passed over."""
 
+FILM_SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS if row.demuxer))
+"""The suffixes of the films that Headcount reads."""
+
 _KINDS = {suffix: row.kind for row in FORMATS for suffix in row.suffixes if row.kind is not None}
 
 _PROGRAM_FOLDERS = frozenset(
@@ -61,6 +64,11 @@ def is_photo_name(name: str) -> bool:
 def is_raw_name(name: str) -> bool:
     """Tell whether the file name has the suffix of a camera's raw photo."""
     return _suffix(name) in RAW_SUFFIXES
+
+
+def is_film_name(name: str) -> bool:
+    """Tell whether the file name, or a path, has the suffix of a film that is read."""
+    return _suffix(name) in FILM_SUFFIXES
 
 
 def find_kind_of_name(name: str) -> PassedOverKind | None:

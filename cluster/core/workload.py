@@ -23,6 +23,12 @@ BYTES_PER_UNIT = 180_000
 PIXELS_PER_UNIT = 10_000_000
 """Pixels that make finding faces take twice as long as in a small photo (bench/eta.py --costs)."""
 
+FILM_BYTES_PER_UNIT = 10 * BYTES_PER_UNIT
+"""A film is read in a stream, without decoding it (bench/films.py)."""
+
+FILM_SECONDS_PER_UNIT, MOST_FILM_UNITS = 1.5, 160
+"""A frame is searched at least every two seconds, and about as many more where scenes change."""
+
 FACES_ALONE_S, FACES_LINEAR_S, FACES_SQUARE_S = 0.6, 1e-4, 1.0e-8
 """Seconds of grouping: for any faces, for each face, and for each pair (bench/clustering.py).
 
@@ -90,16 +96,26 @@ class Workload:
         return self.training if phase is PhaseName.TRAINING else self.detection
 
 
-def reading_work(*, items: float, sized_items: float, total_bytes: float) -> float:
-    """Return the units of reading `items` files; those of unknown size count as the others."""
+def reading_work(
+    *, items: float, sized_items: float, total_bytes: float, film_bytes: float = 0.0
+) -> float:
+    """Return the units of reading `items` files; those of unknown size count as the others.
+
+    `total_bytes` are those of photos alone.
+    """
     mean_bytes = total_bytes / sized_items if sized_items else 0.0
-    return items * (1 + mean_bytes / BYTES_PER_UNIT)
+    return items * (1 + mean_bytes / BYTES_PER_UNIT) + film_bytes / FILM_BYTES_PER_UNIT
 
 
-def finding_work(*, items: float, sized_items: float, total_pixels: float) -> float:
-    """Return the units of finding faces in photos; those not read yet count as the others."""
+def finding_work(
+    *, items: float, sized_items: float, total_pixels: float, film_units: float = 0.0
+) -> float:
+    """Return the units of finding faces in photos; those not read yet count as the others.
+
+    `film_units` are those of the films among them, beyond what a photo takes.
+    """
     mean_pixels = total_pixels / sized_items if sized_items else 0.0
-    return items * (1 + mean_pixels / PIXELS_PER_UNIT)
+    return items * (1 + mean_pixels / PIXELS_PER_UNIT) + film_units
 
 
 def grouping_seconds(faces: float) -> float:

@@ -25,8 +25,9 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from cluster.core.defaults import PHOTO_TIMEOUT_S
+from cluster.core.defaults import FILM_TIMEOUT_S, PHOTO_TIMEOUT_S
 from cluster.core.errors import PhaseFailed
+from cluster.core.films import is_film_item
 from cluster.core.photos import Batch, Item
 from cluster.logs import bind
 
@@ -83,8 +84,8 @@ class Dispatcher:
 
     `make_batch` makes items a batch with a new id. `requeue` tells the live view that a batch is no
     longer in flight. `abandon` settles items that no worker survives as failed. If no batch has
-    finished for longer than a whole batch may take, `photo_timeout_s` for each photo, the worker of
-    the oldest batch hangs and is killed.
+    finished for longer than a whole batch may take, `photo_timeout_s` for each photo and
+    `film_timeout_s` for each film, the worker of the oldest batch hangs and is killed.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Dispatcher:
         requeue: Callable[[Batch], object],
         abandon: Callable[[Batch], None],
         photo_timeout_s: float = PHOTO_TIMEOUT_S,
+        film_timeout_s: float = FILM_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workers, self._make_batch = workers, make_batch
@@ -105,7 +107,8 @@ class Dispatcher:
         self._suspect: ray.ObjectRef | None = None
         self._crashes: Counter[int] = Counter()
         self._crashes_in_a_row = 0
-        self._photo_timeout_s, self._clock = photo_timeout_s, clock
+        self._photo_timeout_s, self._film_timeout_s = photo_timeout_s, film_timeout_s
+        self._clock = clock
         self._moved_at = clock()
 
     @property
@@ -147,8 +150,13 @@ class Dispatcher:
             self._moved_at = self._clock()
 
     def _longest_s(self) -> float:
-        photos = max(len(batch.items) for batch in self._running.values())
-        return photos * self._photo_timeout_s + STALL_GRACE_S
+        return max(map(self._batch_s, self._running.values())) + STALL_GRACE_S
+
+    def _batch_s(self, batch: Batch) -> float:
+        films = sum(is_film_item(item) for item in batch.items)
+        photos = len(batch.items) - films
+        # A film that is read is first digested and then opened, each within its time limit.
+        return photos * self._photo_timeout_s + 2 * films * self._film_timeout_s
 
     def _start(self, batch: Batch) -> ray.ObjectRef:
         if not self._running:

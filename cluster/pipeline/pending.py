@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cluster.core.eta import RateWindow
+from cluster.core.films import is_film_item
 from cluster.core.photos import FoundPhoto, Item
 
 FIRST_CHUNK, CHUNK = 64, 2000
@@ -114,7 +115,7 @@ class PendingItems:
     `list_pending(after, limit)` returns items by position; `more_may_come` tells whether discovery
     still runs. If photos are finished fast, batches are larger, so that there are at most
     MAX_BATCHES_PER_S. The last batches are smaller, so that all `workers` end at about the same
-    time.
+    time. A film is a batch of its own.
     """
 
     def __init__(
@@ -142,6 +143,10 @@ class PendingItems:
         if self._is_last_page:
             share = len(self._page) // (2 * self._workers)
             count = min(count, max(share, SMALLEST_BATCH))
+        films = (
+            n for n, item in enumerate(itertools.islice(self._page, count)) if is_film_item(item)
+        )
+        count = min(count, max(1, next(films, count)))
         self._given += count
         return [self._page.popleft() for _ in range(count)]
 

@@ -22,19 +22,14 @@ from cluster.core.photos import Batch, DetectionOutcome, FoundPhoto, Item, Settl
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.reports import SettledReport
 from cluster.core.sessions import PHOTO_PHASES, PhaseName
+from cluster.core.suffixes import is_film_name
 from cluster.pipeline.dispatcher import Dispatcher, Items, number_batches
+from cluster.pipeline.file_settling import settle_library
 from cluster.pipeline.pending import Discovery, PendingItems
 from cluster.pipeline.plan import Plan, waits_for_database
 from cluster.pipeline.workers import DetectorWorkers, TrainingWorkers, WorkerPool, count_cpus
 from cluster.store.database.engine import begin
-from cluster.store.items.census import Doubtful, list_doubtful, note_passed_over, settle_files
-from cluster.store.items.companion_items import (
-    Companions,
-    list_companions,
-    note_companions,
-    release_companions,
-    settle_companions,
-)
+from cluster.store.items.census import note_passed_over
 from cluster.store.items.detection_batches import settle_detection
 from cluster.store.items.discovery import add_found
 from cluster.store.items.item_rows import list_pending, skip_known
@@ -42,14 +37,12 @@ from cluster.store.items.training_batches import settle_training
 from cluster.store.sessions.phase_rows import finish_discovery
 from cluster.tasks.clustering import group_faces
 from cluster.vision.relations.turning import turn_jpeg
-from cluster.vision.sources.library_walk import ask_storage, check_root, find_gone, walk_photos
+from cluster.vision.sources.library_walk import check_root, walk_photos
 
 CRASHED = "this photo crashed its worker repeatedly"
 POLL_S = 0.2
 IDLE_S = 0.02
 CANCEL_LIMIT_S = 5.0
-COMPANIONS_AT_ONCE = 256
-"""Companions in one transaction, so that other sessions can commit in between."""
 
 PROBED_CHUNKS, PROBED_AMONG, PROBED_PHOTOS = 2, 2000, 8
 """Photos that are searched before their turn to estimate the time of face detection."""
@@ -67,8 +60,9 @@ def train_photos(
         is_done = run_dispatcher(
             dispatcher, work.build_pending(plan.workers.training_batch), should_stop
         )
-        return is_done and _settle_files(plan, work)
-    check_root(plan.root, confined_to=plan.confined_to)
+        return is_done and settle_library(plan, report=work.report)
+    takes_films = plan.limits.takes_films
+    check_root(plan.root, confined_to=plan.confined_to, takes_films=takes_films)
     discovery = _build_discovery(plan, phase.attempt, probe=pool.detectors.probe)
     pending = work.build_pending(plan.workers.training_batch, more_may_come=discovery.poll)
     discovery.start()
@@ -77,7 +71,7 @@ def train_photos(
     finally:
         discovery.stop()
     discovery.check()
-    return is_done and _settle_files(plan, work)
+    return is_done and settle_library(plan, report=work.report)
 
 
 def detect_faces(
@@ -138,6 +132,7 @@ class PhotoWork:
             requeue=self._requeue,
             abandon=self._abandon,
             photo_timeout_s=self.plan.limits.timeout_s,
+            film_timeout_s=self.plan.limits.film.timeout_s,
         )
 
     def build_pending(
@@ -229,7 +224,11 @@ def _build_discovery(
     silence_s = math.inf if is_url(plan.root) else plan.limits.timeout_s
     return Discovery(
         lambda hear: walk_photos(
-            plan.root, confined_to=plan.confined_to, on_entry=hear, passed_over=passed_over
+            plan.root,
+            confined_to=plan.confined_to,
+            on_entry=hear,
+            passed_over=passed_over,
+            takes_films=plan.limits.takes_films,
         ),
         store=work,
         finish=partial(_finish_discovery, plan, passed_over),
@@ -251,9 +250,10 @@ class _Probing:
             return
         self.chunks += 1
         items = _list_pending(self.plan, PhaseName.TRAINING, after=0, limit=PROBED_AMONG)
-        if items:
-            step = max(1, len(items) // PROBED_PHOTOS)
-            self.probe([item.path for item in items[::step]][:PROBED_PHOTOS])
+        photos = [item.path for item in items if not is_film_name(item.path)]
+        if photos:
+            step = max(1, len(photos) // PROBED_PHOTOS)
+            self.probe(photos[::step][:PROBED_PHOTOS])
 
 
 def _store_found(plan: Plan, attempt: int, probing: _Probing, chunk: Sequence[FoundPhoto]) -> None:
@@ -275,62 +275,3 @@ def _finish_discovery(plan: Plan, passed_over: PassedOver) -> None:
         note_passed_over(db, plan.session_id, passed_over.to_json(), passed_over.unlisted)
         finish_discovery(db, plan.session_id)
     ray.get(plan.progress.reload.remote(plan.session_id))
-
-
-def _settle_files(plan: Plan, work: PhotoWork) -> bool:
-    """Decide which known files have moved or are gone, and which belong to other files' photos."""
-    _write_files(plan, _find_gone(plan, _list_doubtful(plan)))
-    pairs = _list_companions(plan).pairs
-    for start in range(0, len(pairs), COMPANIONS_AT_ONCE):
-        work.report(_settle_companions(plan, pairs[start : start + COMPANIONS_AT_ONCE]))
-    loose = _list_companions(plan).loose
-    if loose:
-        work.report(_release_companions(plan, loose))
-    _note_companions(plan)
-    return True
-
-
-@waits_for_database
-def _list_companions(plan: Plan) -> Companions:
-    with begin(plan.engine) as db:
-        return list_companions(db, plan.session_id, root=plan.root)
-
-
-@waits_for_database
-def _settle_companions(plan: Plan, pairs: Sequence[tuple[int, int]]) -> Settled:
-    with begin(plan.engine) as db:
-        return settle_companions(db, plan.session_id, pairs, pack=plan.pack.name)
-
-
-@waits_for_database
-def _note_companions(plan: Plan) -> None:
-    with begin(plan.engine) as db:
-        note_companions(db, plan.session_id)
-
-
-@waits_for_database
-def _release_companions(plan: Plan, file_ids: Sequence[int]) -> Settled:
-    with begin(plan.engine) as db:
-        return release_companions(db, plan.session_id, file_ids, pack=plan.pack.name)
-
-
-def _find_gone(plan: Plan, doubtful: Sequence[Doubtful]) -> list[int]:
-    """Return the ids of the files that are gone; none if the storage does not answer."""
-    places = [one for one in doubtful if not is_url(one.path)]
-    try:
-        gone = set(ask_storage(plan.root, partial(find_gone, [one.path for one in places])))
-    except RootUnreachable:
-        return []
-    return [one.file_id for one in places if one.path in gone]
-
-
-@waits_for_database
-def _list_doubtful(plan: Plan) -> list[Doubtful]:
-    with begin(plan.engine) as db:
-        return list_doubtful(db, plan.session_id)
-
-
-@waits_for_database
-def _write_files(plan: Plan, gone: Sequence[int]) -> None:
-    with begin(plan.engine) as db:
-        settle_files(db, plan.session_id, root=plan.root, gone=gone, now=datetime.now(UTC))

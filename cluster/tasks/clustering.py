@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,11 +23,12 @@ from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_QUALITY, MIN_SAMPLES
 from cluster.core.errors import DatabaseUnavailable
 from cluster.core.photos import Settled, Work
 from cluster.core.progress import ClusteringResult
-from cluster.core.reach import PackReach
+from cluster.core.reach import PackReach, Reach
 from cluster.core.reports import SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.logs import bind, log_to_stderr
 from cluster.numerics.distinct import DistinctVectors
+from cluster.numerics.film_joining import Seen, join_film_faces
 from cluster.numerics.grouping import Faces, Grouping
 from cluster.numerics.grouping import group_faces as group
 from cluster.numerics.identities import match_identities
@@ -41,7 +43,7 @@ from cluster.store.decisions.importing import place_kept
 from cluster.store.decisions.region_placing import place_kept_regions
 from cluster.store.people.apart import ToldApart, load_apart
 from cluster.store.people.births import release_before_birth
-from cluster.store.people.face_vectors import FaceVectors, load_vectors
+from cluster.store.people.face_vectors import FaceVectors, load_moments, load_vectors
 from cluster.store.people.pack_carrying import carry_decisions
 from cluster.store.people.regrouped_people import (
     compare_people,
@@ -70,12 +72,14 @@ class ClusteringOptions:
 
     `min_quality` is the quality of a face that can found a person; other faces can only join one.
     A person has `min_cluster_size` faces or more. `min_samples` is that of the tree's distances.
+    With `films_found_people`, faces of films are grouped like those of photos.
     """
 
     reach: PackReach
     min_quality: float = MIN_QUALITY
     min_cluster_size: int = MIN_CLUSTER_SIZE
     min_samples: int = MIN_SAMPLES
+    films_found_people: bool = False
 
 
 @dataclass
@@ -161,23 +165,16 @@ def group_faces(
     log_to_stderr()
     engine = worker_engine(database_url)
     loaded = RetryPolicy().run_timed(partial(_load, engine, pack=pack))
-    faces, apart = loaded.faces, loaded.apart
-    shown = ClusteringProgress(engine, progress, session_id, attempt, len(faces.face_ids))
+    shown = ClusteringProgress(engine, progress, session_id, attempt, len(loaded.faces))
     shown.begin()
-    compared = Faces(
-        center_vectors(faces.vectors, options.reach.center),
-        faces.image_ids,
-        faces.qualities >= options.min_quality,
-        Apart(apart.sides, apart.pairs),
+    person_ids, same_person = find_people(
+        loaded,
+        options,
+        group=partial(
+            group_vectors, options=options, shown=shown, name=f"cluster[session={session_id}]"
+        ),
     )
-    grouped = group_vectors(compared, options, shown=shown, name=f"cluster[session={session_id}]")
-    person_ids = PhotoRules(
-        compared.vectors, compared.photos, grouped.alike, compared.apart
-    ).release_beside_placed(
-        match_identities(grouped.labels, faces.person_ids, is_placed=faces.is_placed),
-        faces.is_placed,
-    )
-    commit = partial(_commit, shown, loaded, person_ids, grouped.same_person, pack=pack)
+    commit = partial(_commit, shown, loaded, person_ids, same_person, pack=pack)
     committed = RetryPolicy().run_timed(lambda waited_s: commit(waited_s=waited_s))
     if committed is not None:
         shown.report(committed.settled)
@@ -186,26 +183,59 @@ def group_faces(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What is to be grouped, and how long it took to load, in seconds.
+    """The faces of a pack, where each was seen (`moments`, int64), and who was told apart.
 
-    `carried` are the people that were made meanwhile from the decisions of other packs.
+    `carried` are the people that were made meanwhile from the decisions of other packs, and
+    `waited_s` is how long loading took, in seconds.
     """
 
     faces: FaceVectors
+    moments: npt.NDArray[np.int64]
     apart: ToldApart
-    carried: frozenset[int]
-    waited_s: float
+    carried: frozenset[int] = frozenset()
+    waited_s: float = 0.0
 
 
 def _load(engine: Engine, waited_s: Waited, *, pack: str) -> Loaded:
     with begin(engine) as db:
-        newest = find_newest_person(db)
         place_kept(db, now=datetime.now(UTC))
         place_kept_regions(db, pack=pack, cut=cut_from_thumbnail, now=datetime.now(UTC))
+        newest = find_newest_person(db)
         carry_decisions(db, pack=pack, now=datetime.now(UTC))
         carried = list_people_after(db, newest, pack=pack)
         faces = load_vectors(db, pack=pack, min_quality=0.0)
-        return Loaded(faces, load_apart(db, faces, pack=pack), carried, waited_s())
+        apart = load_apart(db, faces, pack=pack)
+        return Loaded(faces, load_moments(db, faces), apart, carried, waited_s())
+
+
+def find_people(
+    loaded: Loaded, options: ClusteringOptions, *, group: Callable[[Faces], Grouped]
+) -> tuple[npt.NDArray[np.int64], str]:
+    """Return the person of each face, int64 (n,), and how alike one person's faces were.
+
+    The faces of photos are grouped as if there were no films, and then the faces of films join,
+    unless `options.films_found_people`.
+    """
+    faces = loaded.faces
+    vectors = center_vectors(faces.vectors, options.reach.center)
+    apart = Apart(loaded.apart.sides, loaded.apart.pairs)
+    count = len(faces) if options.films_found_people else faces.photo_faces
+    part = np.arange(count)
+    compared = Faces(
+        vectors[:count],
+        loaded.moments[:count],
+        faces.qualities[:count] >= options.min_quality,
+        apart.take(part),
+    )
+    grouped = group(compared)
+    placed = faces.is_placed[:count]
+    rules = PhotoRules(vectors, loaded.moments, grouped.reach.alike, apart)
+    person_ids = faces.person_ids.copy()
+    person_ids[:count] = rules.take(part).release_beside_placed(
+        match_identities(grouped.labels, faces.person_ids[:count], is_placed=placed), placed
+    )
+    seen = Seen(rules, person_ids, faces.is_placed, count)
+    return join_film_faces(seen, grouped.reach), grouped.same_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +285,11 @@ def _commit(
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The group of each face, int64 (n,), -1 for none, and how alike one person's faces were.
-
-    `alike` is the cosine from which two faces of one photo may be one person.
-    """
+    """The group of each face, int64 (n,), -1 for none, and how alike one person's faces were."""
 
     labels: npt.NDArray[np.int64]
     same_person: str
-    alike: float
+    reach: Reach
 
 
 def group_vectors(
@@ -287,7 +314,7 @@ def group_vectors(
     grouping = Grouping(reach, min_size=options.min_cluster_size)
     rounds = itertools.count(1)
     labels = group(faces, grouping, span=span, on_round=lambda: shown.round_done(next(rounds)))
-    return Grouped(labels, same_person, reach.alike)
+    return Grouped(labels, same_person, reach)
 
 
 def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int, int]:

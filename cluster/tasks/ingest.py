@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import ray
@@ -19,12 +19,14 @@ from ray.actor import ActorHandle
 
 from cluster.core.defaults import PHOTO_TIMEOUT_S
 from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
+from cluster.core.films import FilmLimits
 from cluster.core.metrics import BATCH_SECONDS, Meter
 from cluster.core.photos import Batch, Item, PhotoRecord, Settled, TrainingOutcome
 from cluster.core.placements import Relation, turn_within
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
+from cluster.core.suffixes import is_photo_name
 from cluster.priority import work_in_background
 from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.ray_meter import RayMeter
@@ -36,20 +38,30 @@ from cluster.store.sessions.cancellation import worker_cancellation
 from cluster.store.sessions.counts import no_wait
 from cluster.vision.photos.decoded_cache import DecodedCopies
 from cluster.vision.photos.images import OpenedImage
+from cluster.vision.relations.film_records import read_film_record
 from cluster.vision.relations.fingerprints import make_record_and_image
 from cluster.vision.relations.relate import relate
 from cluster.vision.relations.turning import turn_jpeg
 from cluster.vision.sources.deadlines import is_burdened, within
+from cluster.vision.sources.file_kinds import find_film_format
+from cluster.vision.sources.film_files import digest_film, has_film
+from cluster.vision.sources.headers import HEAD_BYTES
 from cluster.vision.sources.photo_bytes import read_photo
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """The largest photo that is read: bytes of its file, pixels that its header claims, seconds."""
+    """The largest photo that is read: bytes of its file, pixels that its header claims, seconds.
+
+    A film may have any number of bytes, each frame as many pixels as a photo. With `takes_films`
+    false, a file that turns out to be a film has failed.
+    """
 
     max_bytes: int
     max_pixels: int
     timeout_s: float = PHOTO_TIMEOUT_S
+    film: FilmLimits = field(default_factory=FilmLimits)
+    takes_films: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,12 @@ class PhotoReader:
     def read(self, item: Item) -> TrainingOutcome:
         """Return what is in a file. Raises UnreachableImage or UnreadableImage."""
         limits, path = self._limits, item.path
+        may_be_film = limits.takes_films and not is_photo_name(path)
+        if may_be_film and within(limits.timeout_s, path, partial(has_film, path)):
+            return self._read_film(item)
         data = within(limits.timeout_s, path, partial(read_photo, path, max_bytes=limits.max_bytes))
+        if limits.takes_films and find_film_format(data[:HEAD_BYTES]) is not None:
+            return self._read_film(item)
         digest = hashlib.sha256(data).digest()
         if self._memory.is_known(digest):
             return TrainingOutcome(item.file_id, known=digest, read_bytes=len(data))
@@ -143,7 +160,7 @@ class PhotoReader:
         if self._copies is not None:
             self.kept_bytes += self._copies.keep(item.file_id, image)
         before = None if item.image_id is None else self._memory.before.get(item.image_id)
-        if before is None:
+        if before is None or before.duration_s is not None:
             return TrainingOutcome(item.file_id, record, read_bytes=len(data))
         relation = within(limits.timeout_s, path, partial(find_relation, before, record, image))
         return TrainingOutcome(
@@ -153,6 +170,14 @@ class PhotoReader:
             before=before.image_id,
             read_bytes=len(data),
         )
+
+    def _read_film(self, item: Item) -> TrainingOutcome:
+        limits, path = self._limits, item.path
+        digest = within(limits.film.timeout_s, path, partial(digest_film, path))
+        if self._memory.is_known(digest):
+            return TrainingOutcome(item.file_id, known=digest)
+        work = partial(read_film_record, path, sha256=digest, max_pixels=limits.max_pixels)
+        return TrainingOutcome(item.file_id, within(limits.film.timeout_s, path, work))
 
 
 def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Relation:

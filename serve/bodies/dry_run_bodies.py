@@ -32,7 +32,7 @@ class DryRunBody(Body):
     `sizesUnknown` counts. `gone` counts known files that are not there and have not moved;
     `goneUnconfirmed` is set when they are most. `passedOver` counts by kind what is not taken, and
     `passedOverText` says it in words. `unfinishedSessionId` is the session that the command would
-    continue. A session would take `etaLow` to `etaHigh` seconds, in 8 of 10 cases, with the median
+    continue. A session would take `etaLow` to `etaHigh` seconds (an 80 % band), with the median
     `etaSeconds`; `isMeasured` is false when neither photos nor earlier sessions could be timed.
     """
 

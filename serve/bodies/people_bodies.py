@@ -85,7 +85,11 @@ class BoxBody(Body):
 
 
 class FaceBody(Body):
-    """A face and its photo; `takenAt` is the camera's local time, without a zone."""
+    """A face and its photo; `takenAt` is the camera's local time, without a zone.
+
+    If the photo is a film of `durationSeconds`, the face is at `timeSeconds`. Both are null
+    otherwise.
+    """
 
     face_id: int
     image_id: int
@@ -103,6 +107,8 @@ class FaceBody(Body):
     thumbnail_url: str
     preview_url: str
     duplicates: int
+    time_seconds: float | None
+    duration_seconds: float | None
 
     @classmethod
     def from_face(cls, face: FaceInfo) -> FaceBody:
@@ -124,6 +130,8 @@ class FaceBody(Body):
             thumbnail_url=thumbnail_url(face.image_id, tag=face.thumbnail_tag),
             preview_url=preview_url(face.image_id, tag=face.photo_tag),
             duplicates=face.duplicates,
+            time_seconds=face.time_s,
+            duration_seconds=face.duration_s,
         )
 
 
@@ -192,6 +200,14 @@ def thumbnail_url(image_id: int, *, tag: str | None) -> str:
 def preview_url(image_id: int, *, tag: str | None) -> str:
     """Return the URL of a photo's preview; with `tag`, it changes when the photo changes."""
     return _tagged(f"/api/v1/images/{image_id}/preview", tag)
+
+
+def film_url(image_id: int, *, tag: str | None, ticket: str | None) -> str:
+    """Return the URL of a film's file; with `ticket`, it needs no token for some hours."""
+    address = _tagged(f"/api/v1/images/{image_id}/film", tag)
+    if ticket is None:
+        return address
+    return f"{address}{'&' if tag else '?'}ticket={ticket}"
 
 
 def _tagged(path: str, tag: str | None) -> str:

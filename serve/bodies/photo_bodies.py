@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from cluster.store.photos.photo_details import PhotoFace, PhotoFile, PhotoInfo, PhotoPerson
-from serve.bodies.people_bodies import BoxBody, LocalTime, preview_url, thumbnail_url
+from serve.bodies.people_bodies import BoxBody, LocalTime, film_url, preview_url, thumbnail_url
 from serve.bodies.session_bodies import Body
 
 
@@ -60,13 +60,15 @@ class PhotoPersonBody(Body):
 class PhotoFaceBody(Body):
     """A face in a photo; `personId` is null for ungrouped faces and for strangers.
 
-    The box is in pixels of the photo.
+    The box is in pixels of the photo. `timeSeconds` is where in a film the face is;
+    null in a photo.
     """
 
     face_id: int
     person_id: int | None
     is_stranger: bool
     box: BoxBody
+    time_seconds: float | None
 
     @classmethod
     def from_face(cls, face: PhotoFace) -> PhotoFaceBody:
@@ -76,6 +78,7 @@ class PhotoFaceBody(Body):
             person_id=face.person_id,
             is_stranger=face.is_stranger,
             box=BoxBody.from_box(face.box),
+            time_seconds=face.time_s,
         )
 
 
@@ -86,12 +89,16 @@ class PhotoBody(Body):
     this one; this one represents its `duplicates`. `similarTo` and `similar` are photos that look
     alike but are not duplicates. `people` and `faces` are without hidden ones, and without what
     a user called no face.
+
+    A film has `durationSeconds` and `filmUrl`, which are null otherwise. With an API token, the URL
+    contains a ticket that is valid for some hours, because a player cannot send the token.
     """
 
     image_id: int
     width: int
     height: int
     taken_at: LocalTime | None
+    duration_seconds: float | None
     missing_since: datetime | None
     duplicate_of: int | None
     duplicates: list[int]
@@ -102,16 +109,19 @@ class PhotoBody(Body):
     faces: list[PhotoFaceBody]
     thumbnail_url: str
     preview_url: str
+    film_url: str | None
 
     @classmethod
-    def from_photo(cls, photo: PhotoInfo) -> PhotoBody:
-        """Return the body of a photo, with the URLs of its pictures."""
+    def from_photo(cls, photo: PhotoInfo, *, ticket: str | None) -> PhotoBody:
+        """Return the body of a photo, with the URLs of its pictures; `ticket` plays a film."""
         tag = photo.files[0].tag if photo.files else None
+        film = film_url(photo.id, tag=tag, ticket=ticket)
         return cls(
             image_id=photo.id,
             width=photo.width,
             height=photo.height,
             taken_at=photo.taken_at,
+            duration_seconds=photo.duration_s,
             missing_since=photo.missing_since,
             duplicate_of=photo.duplicate_of,
             duplicates=list(photo.duplicates),
@@ -122,4 +132,5 @@ class PhotoBody(Body):
             faces=[PhotoFaceBody.from_face(face) for face in photo.faces],
             thumbnail_url=thumbnail_url(photo.id, tag=photo.thumbnail_tag),
             preview_url=preview_url(photo.id, tag=tag),
+            film_url=None if photo.duration_s is None else film,
         )

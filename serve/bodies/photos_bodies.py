@@ -13,6 +13,8 @@ from serve.bodies.session_bodies import Body
 class ListedPhotoBody(Body):
     """A photo in a list; `takenAt` is the camera's local time, `duplicates` is a number.
 
+    Only a film has `durationSeconds`; it is null otherwise.
+
     `personIds` are those of the wanted people who are in the photo.
     """
 
@@ -21,6 +23,7 @@ class ListedPhotoBody(Body):
     image_width: int
     image_height: int
     taken_at: LocalTime | None
+    duration_seconds: float | None
     duplicates: int
     person_ids: list[int]
     thumbnail_url: str
@@ -35,6 +38,7 @@ class ListedPhotoBody(Body):
             image_width=photo.width,
             image_height=photo.height,
             taken_at=photo.taken_at,
+            duration_seconds=photo.duration_s,
             duplicates=photo.duplicates,
             person_ids=list(photo.person_ids),
             thumbnail_url=thumbnail_url(photo.id, tag=photo.thumbnail_tag),

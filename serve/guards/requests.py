@@ -6,13 +6,15 @@ It is plain ASGI, so that streams are not buffered.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.etags import MOST_DIGITS
+from serve.guards.film_tickets import has_ticket
 from serve.problems import TokenMissing, problem_response
 
 MAX_BODY_BYTES = 65_536
@@ -56,10 +58,14 @@ class AddSecurityHeaders:
 
 
 class RequireToken:
-    """Requires the token for every path below /api, including paths that do not exist."""
+    """Requires the token for every path below /api, including paths that do not exist.
 
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
+    A ticket for a film replaces it for that film (serve/guards/film_tickets.py).
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str, now: Callable[[], datetime]) -> None:
         self.app, self.expected = app, f"bearer {token}".encode()
+        self.token, self.now = token, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 unless the request carries the token, which is compared in constant time."""
@@ -72,7 +78,12 @@ class RequireToken:
         scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
         # These are the bytes as received, because Starlette decodes headers as Latin-1.
         given = f"{scheme.lower()} {token.strip()}".encode("latin-1")
-        return hmac.compare_digest(given, self.expected)
+        return hmac.compare_digest(given, self.expected) or self._has_ticket(scope)
+
+    def _has_ticket(self, scope: Scope) -> bool:
+        path, query = _api_path(scope), scope.get("query_string", b"")
+        reads = scope["method"] in ("GET", "HEAD")
+        return reads and has_ticket(path, query, token=self.token, now=self.now())
 
 
 class LimitBody:
@@ -117,5 +128,10 @@ def _is_above(announced: str, limit_bytes: int) -> bool:
 
 def _is_api(scope: Scope) -> bool:
     # The router removes a prefix (Ray Serve's route_prefix, root_path) before it matches.
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return any(p == "/api" or p.startswith("/api/") for p in (path, scope["path"]))
+    paths = (_api_path(scope), scope["path"])
+    return any(p == "/api" or p.startswith("/api/") for p in paths)
+
+
+def _api_path(scope: Scope) -> str:
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

@@ -15,6 +15,7 @@ from serve.answers import problems
 from serve.bodies.photo_bodies import PhotoBody
 from serve.bodies.photos_bodies import PhotosBody
 from serve.bodies.session_bodies import PACK_PATTERN
+from serve.guards.film_tickets import issue_ticket
 from serve.pack_choice import PackName
 from serve.parts import MAX_ID, Id, Parts
 
@@ -66,4 +67,7 @@ def show_photo(image_id: Id, parts: Parts, pack: PackName) -> PhotoBody:
     Hidden people are left out, and so are faces that a user called no face, a stranger or hidden.
     """
     with begin(parts.engine) as db:
-        return PhotoBody.from_photo(get_photo(db, image_id, pack=pack))
+        photo = get_photo(db, image_id, pack=pack)
+    token = parts.api_token
+    ticket = None if token is None else issue_ticket(token, image_id, now=parts.now())
+    return PhotoBody.from_photo(photo, ticket=ticket)

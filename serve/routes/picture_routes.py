@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Response, status
 from cluster.core.errors import NotFound, UnreachableImage, UnreadableImage
 from cluster.core.people import TAG_CHARACTERS
 from cluster.store.database.engine import begin
-from cluster.store.photos.stored_pictures import get_crop, get_source, get_thumbnail
+from cluster.store.photos.stored_pictures import PictureSource, get_crop, get_source, get_thumbnail
 from serve.answers import Answers, problems
 from serve.etags import matches
 from serve.parts import AppParts, Id, Parts
@@ -62,19 +62,22 @@ async def show_preview(
 ) -> Response:
     """Show a photo upright, at most 1,600 pixels wide and high.
 
-    It is made from the file. If the file is gone, or has changed since it was indexed, the answer
-    is 404 `photo-not-there`.
+    It is made from the file; of a film, it shows one frame. If the file is gone, or has changed
+    since it was indexed, the answer is 404 `photo-not-there`.
     """
-    path, sha256 = await asyncio.to_thread(_find_source, parts, image_id)
+    source = await asyncio.to_thread(find_source, parts, image_id)
+    sha256 = source.sha256
     headers = name_picture(sha256.hex(), wanted=tag)
     if matches(if_none_match, tag=sha256.hex()):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
     async with parts.previewing:
-        preview = await asyncio.to_thread(parts.make_preview, path, sha256)
+        make = parts.make_poster if source.is_film else parts.make_preview
+        preview = await asyncio.to_thread(make, source.path, sha256)
     return Jpeg(preview, headers=headers)
 
 
-def _find_source(parts: AppParts, image_id: int) -> tuple[str, bytes]:
+def find_source(parts: AppParts, image_id: int) -> PictureSource:
+    """Return a file of a photo or film. Raises NotFound."""
     with begin(parts.engine) as db:
         return get_source(db, image_id)
 

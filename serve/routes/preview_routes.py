@@ -31,11 +31,11 @@ LIST_S = 10.0
 MOST_LISTED = 200_000
 """A user waits for the answer. `jobs.train --dry-run` lists libraries of any size."""
 
-router = APIRouter(prefix="/training", tags=["training"])
+router = APIRouter(tags=["training"])
 
 
 @router.post(
-    "/preview",
+    "/dry-run",
     responses=bodies(
         RootNotAllowed, RootNotFound, RootUnreachable, RootEmpty, BadRoot, PackNotFound
     ),

@@ -49,6 +49,15 @@ export function time(iso) {
   return isToday ? clock.format(when) : dateAndTime.format(when);
 }
 
+// A time in a film: "0:42", "1:02:03".
+/** @type {(seconds: number) => string} */
+export function filmTime(seconds) {
+  const all = Math.floor(seconds);
+  const parts = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
+  const shown = parts[0] ? parts : parts.slice(1);
+  return shown.map((part, n) => (n ? String(part).padStart(2, "0") : part)).join(":");
+}
+
 /** @type {Record<SessionStatus | PhaseStatus, string>} */
 export const STATUS_WORDS = {
   pending: "Waiting",

@@ -25,7 +25,7 @@ from tests.api.running import RunningApp
 from tests.library import run_session
 from tests.waiting import PATIENT_S
 
-ROUTE = "/api/v1/training/preview"
+ROUTE = "/api/v1/dry-run"
 
 
 def look(api: httpx.Client, root: Path | str, **more: object) -> httpx.Response:
@@ -61,7 +61,7 @@ def test_a_folder_is_looked_at_and_no_session_begins(
     api: httpx.Client, library: Path, jobs: FakeCluster
 ) -> None:
     names = ("two.jpg", "holiday/three.jpg")
-    add_photos(library, *names, "film.mp4", ".hidden.jpg")
+    add_photos(library, *names, "film.wmv", ".hidden.jpg")
     answer = look(api, library, name="Summer")
     assert answer.status_code == 200
     body = answer.json()

@@ -142,7 +142,7 @@ def test_the_list_of_sessions_shows_what_each_came_to(server: Headcount, open_pa
     unfold(page, "#/sessions/1")
     row = page.locator("table.sessions tbody tr", has=page.locator("a[href='#/sessions/1']"))
     expect(row).to_contain_text("Completed")
-    expect(row.locator("[data-title=Photos]")).to_have_text("60")
+    expect(row.locator("[data-title=Photos]")).to_have_text("61")
     expect(row.locator("[data-title=People]")).to_have_text("6")
 
 

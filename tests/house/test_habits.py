@@ -14,11 +14,12 @@ CATCH_ALL: dict[str, str] = {
     # "path:function": which of the three places it is
     "cluster/actors/detection.py:_prepare": "per photo",
     "cluster/actors/detection.py:_detect_some": "per photo",
+    "cluster/actors/detection.py:_search_films": "per photo",
     "cluster/tasks/ingest.py:read_item": "per photo",
     "cluster/tasks/probing.py:_time_each": "per photo",
     "cluster/vision/sources/watched_walk.py:_run": "the caller's thread raises it again",
     "cluster/pipeline/pending.py:_walk": "the pipeline's own thread raises it again",
-    "cluster/vision/sources/storage.py:_as_os_errors": "raised again as an OSError",
+    "cluster/vision/sources/storage.py:as_os_errors": "raised again as an OSError",
     "cluster/vision/sources/deadlines.py:run": "the caller's thread raises it again",
     "cluster/pipeline/run.py:_work": "per session: one of an attempt that is over is told, no more",
     "jobs/train.py:run_watched": "per session",

@@ -284,13 +284,13 @@ def test_when_the_jpeg_is_deleted_the_raw_file_shows_the_photo(db: Session) -> N
     check_named(db, kept)
     assert count_companions(db, session_id).raw == 0
     image_id = rows(db, "SELECT image_id FROM face")[0][0]
-    assert get_source(db, image_id)[0] == f"/photos/{RAW}"
+    assert get_source(db, image_id).path == f"/photos/{RAW}"
     # It comes back, and shows the photo again.
     session_id = look(db, {RAW: None, JPEG: None, **there})
     check_named(db, kept)
     assert count_companions(db, session_id).raw == 1
     assert companions(db) == [RAW]
-    assert get_source(db, image_id)[0] == f"/photos/{JPEG}"
+    assert get_source(db, image_id).path == f"/photos/{JPEG}"
 
 
 def test_when_the_raw_file_is_deleted_nothing_is_missing(db: Session) -> None:

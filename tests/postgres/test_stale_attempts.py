@@ -30,7 +30,7 @@ def plan(engine: Engine) -> Plan:
         session_id = start_session(db)
     pack = SimpleNamespace(name=PACK)
     parts = {"engine": engine, "session_id": session_id, "pack": pack, "retry": RetryPolicy()}
-    return cast(Plan, SimpleNamespace(**parts))
+    return cast(Plan, SimpleNamespace(**parts, history_days=365))
 
 
 class Phase:

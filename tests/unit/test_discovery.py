@@ -11,6 +11,7 @@ import fsspec
 import pytest
 
 from cluster.core.errors import RootEmpty, RootNotFound, RootUnreachable
+from cluster.core.passed_over import PassedOver, PassedOverKind
 from cluster.core.paths import text_to_path
 from cluster.vision.sources import library_walk
 from cluster.vision.sources.library_walk import check_root, walk_photos
@@ -29,9 +30,9 @@ def names(root: Path, **options: list[Path]) -> list[str]:
 
 
 def test_photos_are_told_by_their_names_in_any_case(tmp_path: Path) -> None:
-    for name in ("a.jpg", "b.JPEG", "c.HeIc", "d.webp", "e.txt", "f.mp4", "g.jpg.part"):
+    for name in ("a.jpg", "b.JPEG", "c.HeIc", "d.webp", "e.txt", "f.MP4", "g.jpg.part"):
         make_file(tmp_path / name)
-    assert names(tmp_path) == ["a.jpg", "b.JPEG", "c.HeIc", "d.webp"]
+    assert names(tmp_path) == ["a.jpg", "b.JPEG", "c.HeIc", "d.webp", "f.MP4"]
 
 
 def test_a_file_without_extension_is_told_by_its_first_bytes(tmp_path: Path) -> None:
@@ -175,3 +176,20 @@ def test_everything_that_is_met_is_told_photo_or_not(tmp_path: Path) -> None:
     met: list[int] = []
     assert len(list(walk_photos(str(tmp_path), on_entry=lambda: met.append(1)))) == 1
     assert len(met) == 3
+
+
+def test_films_are_found_or_passed_over_as_the_setting_says(tmp_path: Path) -> None:
+    matroska = b"\x1aE\xdf\xa3" + bytes(60)
+    make_file(tmp_path / "a.jpg")
+    make_file(tmp_path / "b.mp4")
+    make_file(tmp_path / "without a suffix", matroska)
+    make_file(tmp_path / "c.flv", b"FLV\x01")
+    memory = fsspec.filesystem("memory")
+    for path in sorted(tmp_path.iterdir()):
+        memory.pipe(f"/mixed/{path.name}", path.read_bytes())
+    for root in (str(tmp_path), "memory://mixed"):
+        for takes_films, taken, left in ((True, 3, 1), (False, 1, 3)):
+            passed_over = PassedOver()
+            found = walk_photos(root, passed_over=passed_over, takes_films=takes_films)
+            assert len(list(found)) == taken
+            assert passed_over.counts == {PassedOverKind.FILM: left}

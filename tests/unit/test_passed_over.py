@@ -67,7 +67,7 @@ def test_counts_survive_json_and_an_unknown_kind_is_another() -> None:
     [
         ("IMG_1.EIP", Kind.RAW),
         ("a.gpr", Kind.RAW),
-        ("clip.MOV", Kind.FILM),
+        ("clip.WMV", Kind.FILM),
         ("IMG_1.AAE", Kind.SIDECAR),
         ("IMG_1.jpg.json", Kind.SIDECAR),
         ("MVI_1.thm", Kind.SIDECAR),
@@ -276,7 +276,7 @@ def test_a_root_of_raw_photos_says_what_it_holds(tmp_path: Path) -> None:
         make_file(tmp_path / f"{number}.eip")
     with pytest.raises(RootEmpty, match=r"no photo .*; 5 raw photos were passed over\."):
         check_root(str(tmp_path))
-    make_file(tmp_path / "one" / "film.mp4")
+    make_file(tmp_path / "one" / "film.flv")
     with pytest.raises(RootEmpty, match=r"; 1 film was passed over\."):
         check_root(str(tmp_path / "one"))
 

@@ -6,8 +6,9 @@ Each record is on a line of its own. The same database gives the same bytes, but
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,9 @@ from sqlalchemy.orm import Session
 from cluster.core.decision_format import FORMAT, SCHEMA_VERSION, Section
 from cluster.store.database.engine import tell_outages
 from cluster.store.decisions.export_rows import format_time, list_records, number_rows
+
+RECORDS_IN_A_BLOCK = 250
+"""So many records are about 100 kB, the size of the blocks of an export."""
 
 
 class ByteStream(Protocol):
@@ -62,21 +66,33 @@ def write_decisions(
     `now` is its time. With a `pack`, only people and faces of that pack are written, else those of
     all packs. `db` is from `begin_export`, so that the export is of one moment.
     """
+    blocks = yield_blocks(db, now=now, pack=pack)
+    while True:
+        try:
+            stream.write(next(blocks))
+        except StopIteration as end:
+            counts: ExportCounts = end.value
+            return counts
+
+
+def yield_blocks(
+    db: Session, *, now: datetime, pack: str | None = None
+) -> Generator[bytes, None, ExportCounts]:
+    """Yield the bytes of the same export, some records at a time, and return what it holds."""
     number_rows(db, pack=pack)
     digest, counts = hashlib.sha256(), dict.fromkeys(Section, 0)
     head = {"format": FORMAT, "schemaVersion": SCHEMA_VERSION, "exportedAt": format_time(now)}
-    stream.write(_dump({**head, "pack": pack})[:-1])
+    yield _dump({**head, "pack": pack})[:-1]
     for section in Section:
-        separator = b"\n"
-        stream.write(b',\n"%s": [' % section.encode())
-        for record in list_records(db, section, pack=pack):
-            line = _dump(record)
-            digest.update(b"%s %s\n" % (section.encode(), line))
-            counts[section] += 1
-            stream.write(separator + line)
-            separator = b",\n"
-        stream.write(b"]")
-    stream.write(b"}\n")
+        yield b',\n"%s": [' % section.encode()
+        records = map(_dump, list_records(db, section, pack=pack))
+        while lines := list(itertools.islice(records, RECORDS_IN_A_BLOCK)):
+            for line in lines:
+                digest.update(b"%s %s\n" % (section.encode(), line))
+            yield (b",\n" if counts[section] else b"\n") + b",\n".join(lines)
+            counts[section] += len(lines)
+        yield b"]"
+    yield b"}\n"
     return ExportCounts(
         photos=counts[Section.PHOTOS],
         people=counts[Section.PEOPLE],

@@ -66,10 +66,11 @@ _NUMBER_PEOPLE = text(
         AND (p.name IS NOT NULL OR f.first IS NOT NULL)
     """
 )
-_INDEX = tuple(
-    text(statement)
-    for table in ("export_photo", "export_face", "export_person")
-    for statement in (f"CREATE INDEX ON {table} (id)", f"ANALYZE {table}")
+
+_NUMBERS = (
+    ("export_photo", _NUMBER_PHOTOS),
+    ("export_face", _NUMBER_FACES),
+    ("export_person", _NUMBER_PEOPLE),
 )
 
 _PHOTOS = """
@@ -124,11 +125,10 @@ def number_rows(db: Session, *, pack: str | None) -> None:
     Only faces and people of `pack` are numbered, or those of all packs when it is None.
     """
     db.execute(_DROP)
-    db.execute(_NUMBER_PHOTOS)
-    db.execute(_NUMBER_FACES, {"pack": pack})
-    db.execute(_NUMBER_PEOPLE, {"pack": pack})
-    for statement in _INDEX:
-        db.execute(statement)
+    for table, statement in _NUMBERS:
+        db.execute(statement, {"pack": pack} if ":pack" in statement.text else {})
+        db.execute(text(f"CREATE INDEX ON {table} (id)"))
+        db.execute(text(f"ANALYZE {table}"))
 
 
 def list_records(db: Session, section: Section, *, pack: str | None) -> Iterator[Record]:

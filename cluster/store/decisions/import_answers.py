@@ -10,17 +10,16 @@ from sqlalchemy.orm import Session
 from cluster.core.decision_format import DecisionKind, LeftReason
 from cluster.store.decisions.left_records import leave
 
-# A side is the face, or where that is gone the person of then.
+# A side is the face, or where none was found the person of then. A photo is waited for.
 _SIDES = text(
     """
     SELECT a.number, a.answer, a.answered_at, a.first_faces, a.second_faces,
         f.id AS first_face, g.id AS second_face, coalesce(f.pack, g.pack, a.pack) AS pack,
         p.person_id AS first_person, q.person_id AS second_person,
-        f.pack <> g.pack AS is_apart,
-        EXISTS (SELECT FROM import_place s JOIN import_face b ON b.photo = s.photo
-            WHERE b.number = a.first_face) AND EXISTS (
-            SELECT FROM import_place s JOIN import_face b ON b.photo = s.photo
-            WHERE b.number = a.second_face) AS has_photos
+        f.pack <> g.pack AS is_apart, EXISTS (
+            SELECT FROM import_face b WHERE b.number IN (a.first_face, a.second_face)
+                AND NOT EXISTS (SELECT FROM import_place s WHERE s.photo = b.photo)
+        ) AS lacks_photo
     FROM import_answer a LEFT JOIN import_match m ON m.number = a.first_face
         LEFT JOIN face f ON f.id = m.face_id
         LEFT JOIN import_match n ON n.number = a.second_face
@@ -62,8 +61,8 @@ def add_answers(db: Session) -> int:
     added, left = [], []
     for row in db.execute(_SIDES).all():
         first, second = row.first_face or row.first_person, row.second_face or row.second_person
-        if first is None or second is None or row.is_apart:
-            reason = LeftReason.NO_FACE if row.has_photos else LeftReason.PHOTO_ABSENT
+        if first is None or second is None or row.is_apart or row.lacks_photo:
+            reason = LeftReason.PHOTO_ABSENT if row.lacks_photo else LeftReason.NO_FACE
             left.append((row.number, reason))
             continue
         name = _name(row.first_face, row.first_person, row.second_face, row.second_person, row)

@@ -117,6 +117,7 @@ def place_faces_of_import(db: Session, choice: Choice, *, now: datetime) -> Plac
     leave(db, DecisionKind.FACE, faces.left)
     if faces.actions:
         _ACTIONS.fill(db, faces.actions)
+        db.execute(text("ANALYZE import_action"))
         db.execute(_PLACE)
         db.execute(_DROP_COVERS)
         touch_people(db, sorted({*faces.sources, *_targets(faces)}), now=now)

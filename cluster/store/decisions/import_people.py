@@ -40,22 +40,26 @@ _VOTES = text(
     """
 )
 
-# Who was renamed by a user and has no name has none because the user removed it.
+# These are joined in Python: after large changes, the planner may know too little of the tables.
 _HERE = text(
     """
-    SELECT p.id, p.pack, p.name_key, coalesce(f.faces, 0) AS faces,
-        p.name IS NOT NULL OR p.hidden OR p.birth_date IS NOT NULL OR p.cover_face_id IS NOT NULL
-            OR coalesce(f.has_placed, false) AS is_decided,
-        p.name IS NULL AND EXISTS (
-            SELECT FROM person_change c WHERE c.pack = p.pack AND c.person_id = p.id
-                AND c.kind = 'rename' AND c.undone_at IS NULL
-        ) AS lost_its_name
-    FROM person p LEFT JOIN (
-        SELECT person_id, count(*) AS faces, bool_or(placed_by_user) AS has_placed
-        FROM face WHERE person_id IS NOT NULL GROUP BY person_id
-    ) f ON f.person_id = p.id
+    SELECT id, pack, name_key, name IS NOT NULL OR hidden OR birth_date IS NOT NULL
+        OR cover_face_id IS NOT NULL AS is_decided
+    FROM person
     """
 )
+_FACES_HERE = text(
+    """
+    SELECT person_id, count(*) AS faces, bool_or(placed_by_user) AS has_placed
+    FROM face WHERE person_id IS NOT NULL GROUP BY person_id
+    """
+)
+
+# Who was renamed by a user and has no name has none because the user removed it.
+_RENAMED = text(
+    "SELECT DISTINCT person_id FROM person_change WHERE kind = 'rename' AND undone_at IS NULL"
+)
+_PACKS = text("SELECT pack FROM detection GROUP BY pack ORDER BY count(*) DESC, pack")
 _CREATE = text(
     """
     INSERT INTO person (pack, created_at, updated_at)
@@ -125,12 +129,10 @@ def choose_people(db: Session, *, now: datetime, adds_faceless: bool) -> Choice:
     With `adds_faceless`, named people without any face in the import are made too. Names are not
     given yet. A person who has another name here is left.
     """
-    here = {row.id: HerePerson(*row) for row in db.execute(_HERE)}
-    choice = Choice(here)
-    for one in here.values():
-        if one.name_key is not None:
-            choice.by_name[one.pack, one.name_key] = one.id
-    people = {row.number: row for row in db.execute(_PEOPLE).all()}
+    here = _list_here(db)
+    named = {(one.pack, one.name_key): one.id for one in here.values() if one.name_key is not None}
+    choice = Choice(here, by_name=named)
+    people: dict[int, Any] = {row.number: row for row in db.execute(_PEOPLE).all()}
     votes = _list_votes(db)
     open_ones = {key for key in votes if not choice.set_known(people[key[0]], key[1])}
     open_ones -= _choose_by_votes(choice, people, votes, open_ones)
@@ -139,10 +141,11 @@ def choose_people(db: Session, *, now: datetime, adds_faceless: bool) -> Choice:
     for one in people.values():
         choice.set_known(one, one.pack)
     if adds_faceless:
-        wanted += _list_faceless(choice, people)
+        wanted += _list_faceless(db, choice, people)
     _create(db, choice, people, wanted, now=now)
     rows = ((number, pack, target) for (number, pack), target in choice.targets.items())
     TARGETS.fill(db, rows)
+    db.execute(text("CREATE INDEX IF NOT EXISTS ix_import_target ON import_target (number)"))
     db.execute(text("ANALYZE import_target"))
     leave(
         db,
@@ -150,6 +153,19 @@ def choose_people(db: Session, *, now: datetime, adds_faceless: bool) -> Choice:
         [(one, LeftReason.NAMED_HERE) for one in sorted({number for number, _ in misnamed})],
     )
     return choice
+
+
+def _list_here(db: Session) -> dict[int, HerePerson]:
+    faces = {row.person_id: (row.faces, row.has_placed) for row in db.execute(_FACES_HERE)}
+    renamed = set(db.execute(_RENAMED).scalars())
+    here: dict[int, HerePerson] = {}
+    for row in db.execute(_HERE):
+        count, has_placed = faces.get(row.id, (0, False))
+        lost_its_name = row.name_key is None and row.id in renamed
+        here[row.id] = HerePerson(
+            row.id, row.pack, row.name_key, count, row.is_decided or has_placed, lost_its_name
+        )
+    return here
 
 
 def _list_votes(db: Session) -> dict[tuple[int, str], list[Vote]]:
@@ -232,11 +248,18 @@ def _count(votes: Iterable[Vote]) -> int:
     return sum(vote.faces for vote in votes)
 
 
-def _list_faceless(choice: Choice, people: Mapping[int, Any]) -> list[tuple[int, str]]:
-    """Return the named people without a face who are not here yet."""
-    faceless = [one for one in people.values() if not one.has_faces and one.name_key is not None]
-    keys = [(one.number, one.pack) for one in faceless]
-    return [key for key in keys if key not in choice.targets]
+def _list_faceless(db: Session, choice: Choice, people: Mapping[int, Any]) -> list[tuple[int, str]]:
+    """Return the named people without a face who are not here yet, each with a pack.
+
+    Where nothing was found with their own pack, it is the one that most photos were searched with.
+    """
+    packs = list(db.execute(_PACKS).scalars())
+    keys = [
+        (one.number, one.pack if one.pack in packs or not packs else packs[0])
+        for one in people.values()
+        if not one.has_faces and one.name_key is not None
+    ]
+    return [key for key in keys if not choice.set_known(people[key[0]], key[1])]
 
 
 def _create(

@@ -31,6 +31,8 @@ _TURNS = Staging(
 )
 MATCHES = Staging("import_match", (("number", "int8"), ("face_id", "int8")))
 
+_INDEXED = (("import_place", "photo"), ("import_box", "number"), ("import_rectangle", "number"))
+
 _DROP = text("DROP TABLE IF EXISTS import_place, import_box, import_rectangle")
 
 # A file that is there comes before one that is gone. Where a picture was only turned by its
@@ -129,7 +131,8 @@ def find_places(db: Session) -> None:
     db.execute(_DROP)
     for statement in (_FIND_PHOTOS, _PLACE_FACES, _PLACE_ERASED):
         db.execute(statement)
-    for table in ("import_place", "import_box", "import_rectangle"):
+    for table, column in _INDEXED:
+        db.execute(text(f"CREATE INDEX ON {table} ({column})"))
         db.execute(text(f"ANALYZE {table}"))
 
 
@@ -140,6 +143,7 @@ def match_faces(db: Session) -> None:
     staged face is matched once, and a face here once for each pack of the import.
     """
     MATCHES.fill(db, _choose_pairs(db))
+    db.execute(text("CREATE INDEX IF NOT EXISTS ix_import_match ON import_match (number)"))
     db.execute(text("ANALYZE import_match"))
 
 

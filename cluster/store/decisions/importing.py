@@ -144,12 +144,12 @@ def import_decisions(
     `source` names the file. Nothing is changed before the transaction `db` is committed. Raises
     BadExport for records that contradict each other, and what reading them raises.
     """
-    lock_people(db)
     clear_staged(db)
     heads: list[ExportHead] = []
     stage_records(db, _split(records, heads))
     analyze_staged(db)
     _check_sound(db, source)
+    lock_people(db)
     report = _place(db, now=now, adds_faceless=True)
     exported_at = heads[0].exported_at if heads else "unknown"
     keep_left(db, source=f"{source}, exported {exported_at}", now=now)
@@ -200,6 +200,7 @@ def _place(db: Session, *, now: datetime, adds_faceless: bool) -> ImportReport:
     people, covers = give_attributes(db, now=now)
     answers = add_answers(db)
     leave_unmatched(db)
+    db.execute(text("ANALYZE import_left"))
     left = tuple(
         LeftCount(DecisionKind(kind), LeftReason(reason), count)
         for kind, reason, count in db.execute(_COUNT_LEFT)

@@ -17,6 +17,8 @@ BLOCK_BYTES = 1 << 16
 MAX_ELEMENT_CHARACTERS = 1 << 20
 """No record of an export comes near; a longer one is refused before it fills the memory."""
 
+_WORDS = ("true", "false", "null", "-")
+LONGEST_ESCAPE = len(r"\u0000")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -119,15 +121,21 @@ class _Window:
                     self.at = end
                     return value
             except json.JSONDecodeError as error:
+                rest = self.text[error.pos :]
                 if len(self.text) - self.at > MAX_ELEMENT_CHARACTERS or not self._read_more():
-                    self._fail(error)
+                    self._fail(error, rest)
             except RecursionError:
                 raise BadJson("the value is nested too deeply") from None
             except ValueError as error:  # Numbers of thousands of digits, NaN and Infinity.
                 raise BadJson(str(error)) from None
 
-    def _fail(self, error: json.JSONDecodeError) -> NoReturn:
-        is_cut = error.msg.startswith("Unterminated") or error.pos >= len(self.text) - 8
+    def _fail(self, error: json.JSONDecodeError, rest: str) -> NoReturn:
+        """Raise BadJson for an error; `rest` is the text from its place on."""
+        is_cut = (
+            error.msg.startswith("Unterminated")
+            or any(word.startswith(rest) for word in _WORDS)
+            or (error.msg.startswith("Invalid") and len(rest) < LONGEST_ESCAPE)
+        )
         if not self.has_ended and is_cut:
             raise BadJson(f"the value has more than {MAX_ELEMENT_CHARACTERS:,} characters")
         if is_cut:

@@ -29,6 +29,9 @@ from cluster.store.database.copying import Staging
 from cluster.store.decisions.staged_records import Staged, StagedFace, StagedPerson
 
 KEPT = Staging("import_kept", (("kept_id", "int8"), ("kind", "text"), ("number", "int8")))
+KEPT_PEOPLE = Staging(
+    "import_kept_person", (("source", "text"), ("original", "int8"), ("number", "int8"))
+)
 
 # What is kept of a person says, too, which person here it became, and that it was given all.
 _PERSON = """
@@ -151,13 +154,24 @@ _DELETE_NAMED = text(
     """
 )
 _UPDATE = text(
-    f"""
-    UPDATE kept_decision k SET reason = l.reason, decision = CASE WHEN q.person IS NULL
-            THEN k.decision ELSE jsonb_set(k.decision, '{{person}}', q.person) END
+    """
+    UPDATE kept_decision k SET reason = l.reason
     FROM import_kept x JOIN import_left l ON l.kind = x.kind AND l.number = x.number
-        LEFT JOIN import_face b ON x.kind = 'face' AND b.number = x.number
-        LEFT JOIN LATERAL ({_PERSON.format(number="b.person")}) q ON true
     WHERE k.id = x.kept_id
+    """
+)
+
+# Also those decisions are told whose photo is still absent.
+_TELL_PERSON = text(
+    """
+    UPDATE kept_decision k
+    SET decision = jsonb_set(k.decision, '{person}', k.decision -> 'person'
+        || jsonb_build_object('here', t.person_id, 'isApplied', true))
+    FROM import_kept_person x JOIN LATERAL (
+        SELECT person_id FROM import_target WHERE number = x.number ORDER BY pack LIMIT 1
+    ) t ON true
+    WHERE k.source = x.source AND k.kind = 'face'
+        AND CAST(k.decision #>> '{person,id}' AS bigint) = x.original
     """
 )
 
@@ -176,8 +190,12 @@ def is_waiting(db: Session) -> bool:
 def settle_kept(db: Session, staged: KeptRecords) -> None:
     """Delete the staged decisions that were placed, and note why the others were not."""
     KEPT.fill(db, staged.rows)
+    db.execute(text(f"ANALYZE {KEPT.name}"))
     db.execute(_DELETE)
     db.execute(_UPDATE)
+    people = ((*key, one.person.id) for key, one in staged.people.items())
+    KEPT_PEOPLE.fill(db, people)
+    db.execute(_TELL_PERSON)
     db.execute(_DELETE_NAMED)
 
 
@@ -186,7 +204,7 @@ class KeptRecords:
     """The waiting decisions as records to stage: each photo, person and face of a file once."""
 
     photos: dict[object, Any] = field(default_factory=dict)
-    people: dict[object, StagedPerson] = field(default_factory=dict)
+    people: dict[tuple[str, int], StagedPerson] = field(default_factory=dict)
     faces: dict[object, StagedFace] = field(default_factory=dict)
     erased: list[ExportedErasure] = field(default_factory=list)
     answers: list[ExportedAnswer] = field(default_factory=list)

@@ -74,6 +74,10 @@ ANSWERS = Staging(
         ("record", "text"),
     ),
 )
+_INDEXED = (
+    *((PHOTOS, "number"), (FILES, "photo"), (PEOPLE, "number"), (FACES, "number")),
+    *((FACES, "person"), (FACES, "photo"), (ERASED, "number"), (ANSWERS, "number")),
+)
 TABLES = (PHOTOS, FILES, PEOPLE, FACES, ERASED, ANSWERS)
 
 
@@ -107,6 +111,9 @@ def clear_staged(db: Session) -> None:
     """Create the tables and empty them."""
     for table in TABLES:
         table.clear(db)
+    for table, column in _INDEXED:
+        name = f"ix_{table.name}_{column}"
+        db.execute(text(f"CREATE INDEX IF NOT EXISTS {name} ON pg_temp.{table.name} ({column})"))
 
 
 def stage_records(db: Session, records: Iterable[Exported | Staged]) -> None:
@@ -122,8 +129,8 @@ def stage_records(db: Session, records: Iterable[Exported | Staged]) -> None:
             else:
                 rows = [to_row(one) for one in batch]
             table.append(db, rows)
-            if kind is ExportedPhoto:
-                FILES.append(db, (row for one in batch for row in _file_rows(one)))
+            photos = (one for one in batch if isinstance(one, ExportedPhoto))
+            FILES.append(db, (row for photo in photos for row in _file_rows(photo)))
 
 
 def analyze_staged(db: Session) -> None:

@@ -54,7 +54,9 @@ _FIND_UNMET = text(
     WHERE NOT f.superseded AND f.missing_since IS NULL AND starts_with(f.path, :prefix)
         AND NOT EXISTS (
             SELECT FROM session_item s WHERE s.session_id = :session_id AND s.file_id = f.id
-        ) AND NOT EXISTS (
+        ) AND (:takes_films OR NOT EXISTS (
+            SELECT FROM image i WHERE i.id = f.image_id AND i.duration_s IS NOT NULL
+        )) AND NOT EXISTS (
             SELECT FROM unnest(CAST(:unlisted AS text[])) AS u (place)
             WHERE f.path = rtrim(u.place, '/') OR starts_with(f.path, u.place)
         )
@@ -150,19 +152,27 @@ def list_doubtful(db: Session, session_id: int) -> list[Doubtful]:
 
 
 def settle_files(
-    db: Session, session_id: int, *, root: str, gone: Iterable[int], now: datetime
+    db: Session,
+    session_id: int,
+    *,
+    root: str,
+    gone: Iterable[int],
+    now: datetime,
+    takes_films: bool = True,
 ) -> None:
     """Mark the known files below `root` that have moved or are missing, and record the numbers.
 
-    `gone` are the ids of doubtful files that were checked and are not there. A second call changes
-    nothing.
+    `gone` are the ids of doubtful files that were checked and are not there. If the session did not
+    look for films (`takes_films` is false), none is missing. A second call changes nothing.
     """
     lock_library(db)
     census = dict(db.execute(_READ, {"session_id": session_id}).scalar_one())
     key: dict[str, Any] = {"session_id": session_id, "prefix": path_prefix(root)}
     unlisted = [path_prefix(folder) for folder in census.get("unlisted", ())]
     db.execute(_DROP)
-    db.execute(_FIND_UNMET, key | {"unlisted": unlisted, "gone": sorted(gone)})
+    db.execute(
+        _FIND_UNMET, {**key, "unlisted": unlisted, "gone": sorted(gone), "takes_films": takes_films}
+    )
     unmet = db.execute(_LIST_UNMET).scalars().all()
     lost = set(db.execute(_LIST_GONE, key).scalars()) if unmet else set()
     known = sum(int(db.execute(count, key).scalar_one()) for count in (_COUNT_LEFT, _COUNT_MET))

@@ -13,7 +13,7 @@ from cluster.core.sessions import PhaseName
 from cluster.store.database.copying import driver_connection
 from cluster.store.database.storable import storable_text
 from cluster.store.items.item_claims import claim_items
-from cluster.store.people.erased_faces import leave_out_erased
+from cluster.store.people.erased_faces import leave_out_erased, leave_out_new_in_films
 from cluster.store.people.face_rows import COPY_FACES, HEADER, TRAILER, pack_face
 from cluster.store.people.found_faces import FoundFaces
 from cluster.store.people.redetected_faces import keep_redetected
@@ -116,12 +116,14 @@ def _keep_faces(db: Session, seen: Sequence[FoundFaces], *, pack: str, now: date
     again = [outcome for outcome in fresh if had_faces[outcome.image_id]]
     first = [outcome for outcome in fresh if not had_faces[outcome.image_id]]
     new: Sequence[FoundFaces] = ()
+    left_out = 0
     if again:
         again = leave_out_erased(db, again, pack=pack)
         new = keep_redetected(db, again, pack=pack)
+        new, left_out = leave_out_new_in_films(db, new, pack=pack)
     _copy_faces(db, [*first, *new], pack=pack)
     known = [outcome.image_id for outcome in seen if outcome.image_id not in had_faces]
-    count = sum(len(outcome.faces) for outcome in (*first, *again))
+    count = sum(len(outcome.faces) for outcome in (*first, *again)) - left_out
     if known:
         count += int(db.execute(_COUNT_KNOWN, {"pack": pack, "ids": known}).scalar_one())
     return count

@@ -26,8 +26,8 @@ class Failure:
 
 _PENDING = for_each_photo_phase(
     """
-    SELECT s.file_id, f.path, s.position, f.image_id, f.sha256
-    FROM session_item s JOIN file f ON f.id = s.file_id
+    SELECT s.file_id, f.path, s.position, f.image_id, f.sha256, i.duration_s
+    FROM session_item s JOIN file f ON f.id = s.file_id LEFT JOIN image i ON i.id = f.image_id
     WHERE s.session_id = :session_id AND s.PHASE_state = 'pending' AND s.position > :after
     ORDER BY s.position LIMIT :limit
     """

@@ -2,6 +2,9 @@
 
 The rectangle reveals nothing about the face. It applies to every pack, moves with the picture, and
 is deleted with the photo.
+
+In a film, the same person may be found at another time and place. Therefore no new face is found in
+a film in which a face was erased; those that are known stay.
 """
 
 from __future__ import annotations
@@ -44,6 +47,9 @@ _LIST_TURNED = text(
 )
 
 _RECOUNT = text("UPDATE detection SET faces = :faces WHERE image_id = :image_id AND pack = :pack")
+_UNCOUNT = text(
+    "UPDATE detection SET faces = faces - :count WHERE image_id = :image_id AND pack = :pack"
+)
 
 
 def mark_erased(db: Session, person_id: int) -> None:
@@ -57,7 +63,8 @@ def mark_erased(db: Session, person_id: int) -> None:
 def leave_out_erased(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
     """Return the outcomes without faces that lie in the rectangles of erased faces.
 
-    The records of detection of these photos count the remaining faces only.
+    Films stay as they are: `leave_out_new_in_films` comes after their known faces were found. The
+    records of detection of these photos count the remaining faces only.
     """
     erased = _list_erased(db, [outcome.image_id for outcome in outcomes])
     kept = [_without(outcome, erased[outcome.image_id]) for outcome in outcomes]
@@ -71,6 +78,27 @@ def leave_out_erased(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) 
     return kept
 
 
+def leave_out_new_in_films(
+    db: Session, outcomes: Sequence[FoundFaces], *, pack: str
+) -> tuple[list[FoundFaces], int]:
+    """Return the new faces without those in films with an erased face, and how many these were.
+
+    The records of detection of these films no longer count them.
+    """
+    of_films = [outcome.image_id for outcome in outcomes if _is_film(outcome)]
+    erased = _list_erased(db, of_films) if of_films else {}
+    left_out = [outcome for outcome in outcomes if outcome.image_id in erased]
+    for outcome in left_out:
+        key = {"image_id": outcome.image_id, "pack": pack, "count": len(outcome.faces)}
+        db.execute(_UNCOUNT, key)
+    kept = [outcome for outcome in outcomes if outcome.image_id not in erased]
+    return kept, sum(len(outcome.faces) for outcome in left_out)
+
+
+def _is_film(outcome: FoundFaces) -> bool:
+    return any(face.time_s is not None for face in outcome.faces)
+
+
 def _list_erased(db: Session, image_ids: Sequence[int]) -> dict[int, list[BoundingBox]]:
     sides = (ErasedFace.box_left, ErasedFace.box_top, ErasedFace.box_right, ErasedFace.box_bottom)
     statement = select(ErasedFace.image_id, *sides).where(ErasedFace.image_id.in_(image_ids))
@@ -81,6 +109,8 @@ def _list_erased(db: Session, image_ids: Sequence[int]) -> dict[int, list[Boundi
 
 
 def _without(outcome: FoundFaces, erased: Sequence[BoundingBox]) -> FoundFaces:
+    if _is_film(outcome):
+        return outcome
     matches = match_boxes(erased, [face.box for face in outcome.faces])
     faces = tuple(face for n, face in enumerate(outcome.faces) if n not in matches)
     return replace(outcome, faces=faces)

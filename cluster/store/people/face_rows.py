@@ -19,7 +19,7 @@ TRAILER = b"\xff\xff"
 
 COPY_FACES = (
     b"COPY face (image_id, pack, box_left, box_top, box_right, box_bottom, landmarks, score,"
-    b" quality, sharpness, embedding, crop) FROM STDIN (FORMAT BINARY)"
+    b" quality, sharpness, time_s, embedding, crop) FROM STDIN (FORMAT BINARY)"
 )
 _FLOAT4_OID = 700
 _NULL = struct.pack(">i", -1)
@@ -36,6 +36,7 @@ def pack_face(face: Face, *, image_id: int, pack: str) -> bytes:
         struct.pack(">f", face.score),
         struct.pack(">f", face.quality),
         None if face.sharpness is None else struct.pack(">f", face.sharpness),
+        None if face.time_s is None else struct.pack(">f", face.time_s),
         _pack_vector(face.embedding),
         face.crop,
     )

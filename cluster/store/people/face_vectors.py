@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,25 +46,31 @@ _COUNT_OF_SESSION = text(
     """
 )
 
+_COUNT_OF_FILMS = text(f"SELECT count(*) FROM face WHERE {_IS_WANTED} AND time_s IS NOT NULL")
+_TIMES = text("SELECT id, time_s FROM face WHERE id = ANY(:ids) AND time_s IS NOT NULL")
+
 _COPY_VECTORS = """
     COPY (
         SELECT f.id, image_id, coalesce(person_id, -1),
             placed_by_user OR coalesce(p.hidden, false), quality, embedding
         FROM face f LEFT JOIN person p ON p.id = person_id
         WHERE f.pack = %s AND quality >= %s AND verdict IS NULL
-            AND embedding IS NOT NULL ORDER BY f.id LIMIT %s
+            AND embedding IS NOT NULL AND (time_s IS NOT NULL) = %s::boolean
+        ORDER BY f.id LIMIT %s
     ) TO STDOUT (FORMAT BINARY)
     """
 
 
 @dataclass(frozen=True, slots=True)
 class FaceVectors:
-    """The faces of one pack, by id; row i of every array is the same face.
+    """The faces of one pack; row i of every array is the same face.
 
-    `face_ids`, `image_ids`, `person_ids`: int64 (n,); the person of an ungrouped face is -1.
-    `vectors`: float32 (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,); true when a user
-    placed the face or hid its person, so that clustering must not move it. `qualities` float32
-    (n,). Faces with a verdict, and those without a vector, are left out.
+    The faces in photos come first, by id, then those in films, by id; `photo_faces` is the number
+    of the former. `face_ids`, `image_ids`, `person_ids`: int64 (n,); the person of an ungrouped
+    face is -1. `vectors`: float32 (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,); true
+    when a user placed the face or hid its person, so that clustering must not move it. `qualities`
+    float32 (n,). Faces with a verdict, and those without a vector, are left
+    out.
     """
 
     face_ids: npt.NDArray[np.int64]
@@ -73,6 +79,7 @@ class FaceVectors:
     person_ids: npt.NDArray[np.int64]
     is_placed: npt.NDArray[np.bool_]
     qualities: npt.NDArray[np.float32]
+    photo_faces: int
 
     def __len__(self) -> int:
         """Return the number of faces."""
@@ -88,6 +95,7 @@ class FaceVectors:
             np.zeros(count, np.int64),
             np.zeros(count, np.bool_),
             np.zeros(count, np.float32),
+            count,
         )
 
     def first(self, count: int) -> FaceVectors:
@@ -99,6 +107,7 @@ class FaceVectors:
             self.person_ids[:count],
             self.is_placed[:count],
             self.qualities[:count],
+            min(count, self.photo_faces),
         )
 
 
@@ -112,22 +121,44 @@ def load_vectors(db: Session, *, pack: str, min_quality: float) -> FaceVectors:
     key = {"pack": pack, "min_quality": min_quality}
     count = count_faces(db, pack=pack, min_quality=min_quality)
     dimensions = db.execute(_DIMENSIONS, key).scalar() or 0
+    of_films = int(db.execute(_COUNT_OF_FILMS, key).scalar_one())
     faces = FaceVectors.empty(count, dimensions=dimensions)
-    loaded = 0
+    loaded = photo_faces = 0
     cursor = driver_connection(db).cursor()
-    # LIMIT leaves out faces that were added after the count.
-    with cursor.copy(_COPY_VECTORS.encode(), (pack, min_quality, count)) as copy:
-        for chunk in _read_chunks(copy):
-            rows = unpack_rows(chunk, dimensions=dimensions)
-            here = slice(loaded, loaded + len(rows))
-            faces.face_ids[here] = rows["face_id"]
-            faces.image_ids[here] = rows["image_id"]
-            faces.vectors[here] = rows["vector"]
-            faces.person_ids[here] = rows["person_id"]
-            faces.is_placed[here] = rows["is_placed"]
-            faces.qualities[here] = rows["quality"]
-            loaded += len(rows)
-    return faces.first(loaded)
+    for is_film, limit in ((False, count - of_films), (True, of_films)):
+        # LIMIT leaves out faces that were added after the count.
+        limits = (pack, min_quality, is_film, limit)
+        with cursor.copy(_COPY_VECTORS.encode(), limits) as copy:
+            for chunk in _read_chunks(copy):
+                rows = unpack_rows(chunk, dimensions=dimensions)
+                _fill(faces, slice(loaded, loaded + len(rows)), rows)
+                loaded += len(rows)
+        photo_faces = photo_faces if is_film else loaded
+    return replace(faces.first(loaded), photo_faces=photo_faces)
+
+
+def _fill(faces: FaceVectors, here: slice, rows: npt.NDArray[np.void]) -> None:
+    faces.face_ids[here] = rows["face_id"]
+    faces.image_ids[here] = rows["image_id"]
+    faces.vectors[here] = rows["vector"]
+    faces.person_ids[here] = rows["person_id"]
+    faces.is_placed[here] = rows["is_placed"]
+    faces.qualities[here] = rows["quality"]
+
+
+def load_moments(db: Session, faces: FaceVectors) -> npt.NDArray[np.int64]:
+    """Return for each face the id of its photo, or a negative number of the moment of its film.
+
+    int64 (n,). Two faces have equal numbers exactly when they were seen at the same time.
+    """
+    of_films = faces.face_ids[faces.photo_faces :].tolist()
+    times = {row.id: row.time_s for row in db.execute(_TIMES, {"ids": of_films})}
+    seen: dict[tuple[int, float | None], int] = {}
+    moments = faces.image_ids.copy()
+    for row, face_id in enumerate(of_films, start=faces.photo_faces):
+        moment = (int(faces.image_ids[row]), times.get(face_id))
+        moments[row] = -seen.setdefault(moment, len(seen) + 1)
+    return moments
 
 
 def _read_chunks(copy: psycopg.Copy) -> Iterator[bytes]:

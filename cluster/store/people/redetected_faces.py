@@ -2,10 +2,10 @@
 
 A photo is searched again when face detection is restarted, or when its picture was saved again or
 cropped. Its faces stay until then. A new face takes over the row of an old one in the same place
-(intersection over union of a half or more) or with nearly the same vector. The row of a face that
-only another program knew has no vector, and a rough box; that is enough for it. Old faces without a
-match are deleted, unless a user placed them or set them aside, and they are still within the
-picture.
+(intersection over union of a half or more; in a film, in the same frame) or with nearly the same
+vector. The row of a face that only another program knew has no vector, and a rough box; that is
+enough for it. Old faces without a match are deleted, unless a user placed them or set them aside,
+and they are still within the picture.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ def keep_redetected(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -
     redetected: list[Redetected] = []
     for outcome in outcomes:
         rows = known.get(outcome.image_id, [])
-        matches = match_boxes([_box(row) for row in rows], [face.box for face in outcome.faces])
+        matches = match_boxes(
+            [_box(row) for row in rows],
+            [face.box for face in outcome.faces],
+            times=([row.time_s for row in rows], [face.time_s for face in outcome.faces]),
+        )
         matches |= _match_vectors(rows, outcome.faces, matches)
         matches |= _match_without_vector(rows, outcome.faces, matches)
         redetected += _pair(rows, outcome.faces, matches)
@@ -115,6 +119,7 @@ def _list_known(db: Session, image_ids: Sequence[int], *, pack: str) -> dict[int
             FaceRow.id,
             FaceRow.image_id,
             *_SIDES,
+            FaceRow.time_s,
             FaceRow.embedding,
             FaceRow.placed_by_user,
             Image.width,
@@ -155,6 +160,7 @@ def _to_values(one: Redetected) -> dict[str, object]:
         "score": face.score,
         "quality": face.quality,
         "sharpness": face.sharpness,
+        "time_s": face.time_s,
         "embedding": np.frombuffer(face.embedding, "<f4"),
         "crop": face.crop,
     }

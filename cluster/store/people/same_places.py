@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import SAME_PLACE, FaceVerdict
+from cluster.core.faces import SAME_MOMENT_S, SAME_PLACE, FaceVerdict
 
 # min and max are looked up at the ends of an index.
 _HAS_OTHERS = text("SELECT min(pack) <> :pack OR max(pack) <> :pack FROM face")
@@ -42,7 +42,8 @@ _PAIRS = text(
                 (o.box_right - o.box_left)::float8 * (o.box_bottom - o.box_top)
                     + (f.box_right - f.box_left)::float8 * (f.box_bottom - f.box_top) AS areas
         ) s
-    WHERE o.pack <> :pack AND s.shared >= :same * (s.areas - s.shared) AND s.areas > s.shared
+    WHERE o.pack <> :pack AND coalesce(abs(o.time_s - f.time_s), 0) < :moment_s
+        AND s.shared >= :same * (s.areas - s.shared) AND s.areas > s.shared
     ORDER BY s.shared / (s.areas - s.shared) DESC, o.id, f.id
     """
 )
@@ -79,7 +80,7 @@ def list_same_faces(db: Session, *, pack: str) -> list[SameFace]:
     pairs: list[SameFace] = []
     taken: set[int] = set()
     taken_here: set[tuple[str, int]] = set()
-    for row in db.execute(_PAIRS, {"pack": pack, "same": SAME_PLACE}):
+    for row in db.execute(_PAIRS, {"pack": pack, "same": SAME_PLACE, "moment_s": SAME_MOMENT_S}):
         here = (row.other_pack, row.face_id)
         if row.other_id in taken or here in taken_here:
             continue

@@ -46,8 +46,12 @@ _BY_CONTENT = text(
     """
 )
 
-_COLUMNS = "content, orientation, width, height, taken_at, phash, dhash, blocks, thumbnail"
-_VALUES = ":content, :orientation, :width, :height, :taken_at, :phash, :dhash, :blocks, :thumbnail"
+_NAMES = (
+    *("content", "orientation", "width", "height", "taken_at", "phash", "dhash", "blocks"),
+    *("thumbnail", "duration_s"),
+)
+_COLUMNS = ", ".join(_NAMES)
+_VALUES = ", ".join(f":{name}" for name in _NAMES)
 _ADD = text(f"INSERT INTO image ({_COLUMNS}) VALUES ({_VALUES}) RETURNING id")
 _CHANGE = text(
     f"""
@@ -315,4 +319,5 @@ def _to_row(record: PhotoRecord) -> dict[str, Any]:
         "dhash": record.dhash.to_bytes(32, "big"),
         "blocks": record.blocks,
         "thumbnail": record.thumbnail,
+        "duration_s": record.duration_s,
     }

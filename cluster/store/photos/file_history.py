@@ -25,7 +25,8 @@ _IS_KNOWN = text(
 
 _BEFORE = text(
     """
-    SELECT id, content, orientation, width, height, phash, dhash, blocks, thumbnail FROM image
+    SELECT id, content, orientation, width, height, phash, dhash, blocks, thumbnail, duration_s
+    FROM image
     WHERE id = ANY(:ids)
     """
 )
@@ -39,6 +40,7 @@ class Before:
     content: bytes
     orientation: int
     picture: OldPicture
+    duration_s: float | None = None
 
 
 def has_history(db: Session, *, pack: str) -> bool:
@@ -68,6 +70,7 @@ def list_before(db: Session, image_ids: Sequence[int]) -> Mapping[int, Before]:
                 dhash=int.from_bytes(row.dhash, "big"),
                 blocks=bytes(row.blocks),
             ),
+            duration_s=row.duration_s,
         )
         for row in db.execute(_BEFORE, {"ids": list(image_ids)})
     }

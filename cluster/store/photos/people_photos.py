@@ -62,6 +62,7 @@ def _page_of(with_people: str, *, having: str = "true") -> TextClause:
             GROUP BY 1
         )
         SELECT t.total, t.total + t.copies AS photos, i.id, i.width, i.height, i.taken_at,
+            i.duration_s,
             coalesce(c.copies, 0) AS copies, k.path, k.tag,
             ARRAY(
                 SELECT DISTINCT person_id FROM face
@@ -105,8 +106,9 @@ class ListedPhoto:
 
     `person_ids` are the wanted people who are in it, by id.
 
-    `width` and `height` are upright pixels. `taken_at` is local time without a zone. The tags are
-    the beginnings of the digests of thumbnail and file; `path` is that of one of its files.
+    `width` and `height` are upright pixels. `taken_at` is local time without a zone. Only a
+    film has a `duration_s`. The tags are the beginnings of the digests of thumbnail and file;
+    `path` is that of one of its files.
     """
 
     id: int
@@ -114,6 +116,7 @@ class ListedPhoto:
     width: int
     height: int
     taken_at: datetime | None
+    duration_s: float | None
     duplicates: int
     person_ids: tuple[int, ...]
     thumbnail_tag: str
@@ -187,6 +190,7 @@ def _to_photo(row: Row[tuple[object, ...]]) -> ListedPhoto:
         width=row.width,
         height=row.height,
         taken_at=row.taken_at,
+        duration_s=row.duration_s,
         duplicates=int(row.copies),
         person_ids=tuple(row.person_ids),
         thumbnail_tag=row.thumbnail_tag,

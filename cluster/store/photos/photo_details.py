@@ -18,7 +18,8 @@ from cluster.core.placements import turn_within
 # `duplicates` are the photos that this one represents.
 _PHOTO = text(
     f"""
-    SELECT i.id, i.width, i.height, i.taken_at, i.missing_since, i.duplicate_of, i.similar_to,
+    SELECT i.id, i.width, i.height, i.taken_at, i.duration_s, i.missing_since,
+        i.duplicate_of, i.similar_to,
         left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag,
         ARRAY(SELECT id FROM image WHERE duplicate_of = i.id ORDER BY id) AS duplicates,
         ARRAY(SELECT id FROM image WHERE similar_to = i.id ORDER BY id) AS similar
@@ -36,7 +37,7 @@ _FILES = text(
 _FACES = text(
     """
     SELECT f.id, coalesce(f.verdict = 'stranger', false) AS is_stranger, f.box_left, f.box_top,
-        f.box_right, f.box_bottom, p.id AS person_id, p.name, p.birth_date,
+        f.box_right, f.box_bottom, f.time_s, p.id AS person_id, p.name, p.birth_date,
         r.width, r.height, i.width::float8 / nullif(r.width, 0) AS scale,
         r.orientation AS before, i.orientation AS after,
         i.content = r.content AND i.orientation <> r.orientation AS is_turned
@@ -44,7 +45,7 @@ _FACES = text(
         JOIN face f ON f.image_id = r.id LEFT JOIN person p ON p.id = f.person_id
     WHERE i.id = :id AND f.pack = :pack AND p.hidden IS NOT TRUE
         AND coalesce(f.verdict, 'stranger') = 'stranger'
-    ORDER BY f.id
+    ORDER BY f.time_s, f.id
     """
 )
 
@@ -77,13 +78,15 @@ class PhotoFile:
 class PhotoFace:
     """A face in a photo; the person of an ungrouped face and of a stranger is None.
 
-    `box` is in upright pixels of this photo, which may be a duplicate.
+    `box` is in upright pixels of this photo, which may be a duplicate. In a film, `time_s` is where
+    it is.
     """
 
     id: int
     person_id: int | None
     is_stranger: bool
     box: BoundingBox
+    time_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class PhotoPerson:
 class PhotoInfo:
     """A photo: `width` and `height` are those of the upright picture, in pixels.
 
+    Only a film has a `duration_s`.
+
     `duplicate_of` represents this photo, and this photo represents its `duplicates`. `similar_to`
     and `similar` are photos that look alike but are not the same. A duplicate has the faces of its
     representative.
@@ -109,6 +114,7 @@ class PhotoInfo:
     width: int
     height: int
     taken_at: datetime | None
+    duration_s: float | None
     missing_since: datetime | None
     duplicate_of: int | None
     duplicates: tuple[int, ...]
@@ -134,6 +140,7 @@ def get_photo(db: Session, image_id: int, *, pack: str) -> PhotoInfo:
         width=row.width,
         height=row.height,
         taken_at=row.taken_at,
+        duration_s=row.duration_s,
         missing_since=row.missing_since,
         duplicate_of=row.duplicate_of,
         duplicates=tuple(row.duplicates),
@@ -143,7 +150,8 @@ def get_photo(db: Session, image_id: int, *, pack: str) -> PhotoInfo:
         files=tuple(_list_files(db, image_id)),
         people=_group_faces(faces),
         faces=tuple(
-            PhotoFace(face.id, face.person_id, face.is_stranger, _place(face)) for face in faces
+            PhotoFace(face.id, face.person_id, face.is_stranger, _place(face), face.time_s)
+            for face in faces
         ),
     )
 

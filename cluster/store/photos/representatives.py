@@ -4,7 +4,8 @@ Candidates have similar pHashes, or the same content in another orientation. The
 session, or its pack has already searched them. Of the photos that show the same picture, one
 represents all, and one of its files is searched. Whenever a file joins a group, the decision is
 made again for all photos that are similar, directly or through others. So it does not depend on the
-order of the batches. Under the library's lock, batches decide one after the other.
+order of the batches. Under the library's lock, batches decide one after the other. A
+film is similar to nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _IS_NEAR = " OR ".join(f"{key} = ANY(:quarter_{n})" for n, key in enumerate(PHAS
 _CANDIDATES = text(
     f"""
     SELECT i.id AS image_id, i.width, i.height, i.content, i.phash, i.dhash, i.blocks,
-        i.duplicate_of, i.similar_to, f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
+        i.duplicate_of, i.similar_to, i.duration_s IS NOT NULL AS is_film,
+        f.id AS file_id, f.path, coalesce(f.modified_ns, 0) AS time,
         f.sha256, f.companion, f.missing_since IS NULL AS is_there, s.training_state AS state,
         s.training_reason AS reason, d.image_id IS NOT NULL AS is_settled,
         EXISTS (SELECT FROM face WHERE face.image_id = i.id) AS has_faces,
@@ -50,7 +52,8 @@ _CANDIDATES = text(
     LEFT JOIN LATERAL (
         SELECT * FROM detection WHERE pack = :pack AND image_id = i.id OFFSET 0
     ) d ON true
-    WHERE ({_IS_NEAR} OR i.content = ANY(:contents)) AND i.id <> ALL(:seen)
+    WHERE (({_IS_NEAR}) AND i.duration_s IS NULL OR i.content = ANY(:contents))
+        AND i.id <> ALL(:seen)
         AND (s.training_state IN ('processed', 'skipped') OR d.image_id IS NOT NULL)
     """
 )
@@ -106,10 +109,11 @@ class _Mark:
 class _Photo:
     """A candidate with its files: those that show it first, then the oldest.
 
-    `is_settled` means that the pack has searched it.
+    `is_settled` means that the pack has searched it. The hashes of a film say nothing.
     """
 
     fingerprint: Fingerprint
+    is_film: bool
     is_settled: bool
     mark: _Mark
     files: tuple[_File, ...]
@@ -163,7 +167,8 @@ def decide_duplicates(
     key = {"session_id": session_id, "pack": pack}
     by_id = _find_alike(db, phashes, contents, key=key)
     fingerprints = [photo.fingerprint for photo in by_id.values()]
-    standing, similar = find_representatives(fingerprints), find_similar(fingerprints)
+    pictures = [photo.fingerprint for photo in by_id.values() if not photo.is_film]
+    standing, similar = find_representatives(fingerprints), find_similar(pictures)
     moves: list[_Move] = []
     marks: list[_Mark] = []
     for photo in by_id.values():
@@ -190,7 +195,7 @@ def _find_alike(
             photo for photo in near if photo.fingerprint.content in same or _is_alike(photo, wanted)
         ]
         found |= {photo.id: photo for photo in alike}
-        wanted = {photo.fingerprint.phash for photo in alike} - wanted
+        wanted = {photo.fingerprint.phash for photo in alike if not photo.is_film} - wanted
         same = {photo.fingerprint.content for photo in alike} - same - {b""}
     return found
 
@@ -297,4 +302,4 @@ def _to_photo(rows: list[Row[Any]]) -> _Photo:
         for row in rows
     ]
     mark = _Mark(first.image_id, first.duplicate_of, first.similar_to)
-    return _Photo(fingerprint, first.is_settled, mark, tuple(files))
+    return _Photo(fingerprint, first.is_film, first.is_settled, mark, tuple(files))

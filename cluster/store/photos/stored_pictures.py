@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ def _page_of(which: str) -> TextClause:
     """Return the query for a page of faces; OFFSET 0 makes the planner find the page first."""
     return text(
         f"""
-        SELECT f.*, k.path, i.width, i.height, i.taken_at,
+        SELECT f.*, k.path, i.width, i.height, i.taken_at, i.duration_s,
             left(encode(sha256(i.thumbnail), 'hex'), {TAG_CHARACTERS}) AS thumbnail_tag,
             left(encode(k.sha256, 'hex'), {TAG_CHARACTERS}) AS photo_tag,
             (
@@ -32,7 +33,7 @@ def _page_of(which: str) -> TextClause:
             ) AS duplicates
         FROM (
             SELECT id, image_id, person_id, box_left, box_top, box_right, box_bottom, score,
-                quality, placed_by_user, verdict,
+                quality, placed_by_user, verdict, time_s,
                 left(encode(sha256(crop), 'hex'), {TAG_CHARACTERS}) AS crop_tag
             FROM face WHERE {which} AND {_IS_THERE} AND id > :after
             ORDER BY id LIMIT :limit OFFSET 0
@@ -63,7 +64,9 @@ _COUNT_SET_ASIDE = text(
 
 _SOURCE = text(
     """
-    SELECT path, sha256 FROM file WHERE image_id = :id AND sha256 IS NOT NULL
+    SELECT path, sha256, size, modified_ns, is_film
+    FROM file CROSS JOIN (SELECT duration_s IS NOT NULL AS is_film FROM image WHERE id = :id) i
+    WHERE image_id = :id AND sha256 IS NOT NULL
     ORDER BY missing_since NULLS FIRST, companion, id LIMIT 1
     """
 )
@@ -111,12 +114,26 @@ def count_set_aside_faces(db: Session, *, pack: str) -> int:
     return int(db.execute(_COUNT_SET_ASIDE, {"pack": pack}).scalar_one())
 
 
-def get_source(db: Session, image_id: int) -> tuple[str, bytes]:
-    """Return the path of a file of a photo, and the SHA-256 of its bytes. Raises NotFound."""
+@dataclass(frozen=True, slots=True)
+class PictureSource:
+    """A file of a photo or film, as it was read: path, SHA-256, size in bytes and time.
+
+    `size` and `modified_ns` are None when unknown.
+    """
+
+    path: str
+    sha256: bytes
+    size: int | None
+    modified_ns: int | None
+    is_film: bool
+
+
+def get_source(db: Session, image_id: int) -> PictureSource:
+    """Return a file of a photo or film. Raises NotFound."""
     row = db.execute(_SOURCE, {"id": image_id}).one_or_none()
     if row is None:
         raise NotFound("photo", image_id)
-    return str(row.path), bytes(row.sha256)
+    return PictureSource(row.path, bytes(row.sha256), row.size, row.modified_ns, row.is_film)
 
 
 def get_thumbnail(db: Session, image_id: int) -> bytes:
@@ -154,4 +171,6 @@ def _to_face(row: Row[tuple[object, ...]]) -> FaceInfo:
         photo_tag=row.photo_tag,
         crop_tag=row.crop_tag,
         duplicates=row.duplicates,
+        time_s=row.time_s,
+        duration_s=row.duration_s,
     )

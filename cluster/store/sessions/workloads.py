@@ -13,7 +13,10 @@ from cluster.core.dry_times import PastSessions
 from cluster.core.forecast import PAST_SIGMA, units_of
 from cluster.core.sessions import PHOTO_PHASES, PhaseName
 from cluster.core.speed import KnownSpeed
+from cluster.core.suffixes import FILM_SUFFIXES
 from cluster.core.workload import (
+    FILM_SECONDS_PER_UNIT,
+    MOST_FILM_UNITS,
     PhaseWork,
     Workload,
     finding_work,
@@ -28,11 +31,17 @@ PAST_SESSIONS = 4
 FEWEST_ITEMS = 16
 """A phase of an earlier session with fewer items says nothing about its speed."""
 
+_FILMS = "[.](" + "|".join(sorted(suffix[1:] for suffix in FILM_SUFFIXES)) + ")$"
 _SEGMENTS = for_each_photo_phase(
     f"""
     SELECT count(*) AS items,
-        count(f.size) AS sized, coalesce(sum(f.size), 0) AS bytes,
-        count(m.id) AS seen, coalesce(sum(m.width * m.height), 0) AS pixels
+        count(f.size) AS sized,
+        coalesce(sum(f.size) FILTER (WHERE f.path !~* '{_FILMS}'), 0) AS bytes,
+        coalesce(sum(f.size) FILTER (WHERE f.path ~* '{_FILMS}'), 0) AS film_bytes,
+        count(m.id) AS seen,
+        coalesce(sum(m.width * m.height) FILTER (WHERE m.duration_s IS NULL), 0) AS pixels,
+        coalesce(sum(least(m.duration_s / {FILM_SECONDS_PER_UNIT}, {MOST_FILM_UNITS}))
+            FILTER (WHERE m.duration_s IS NOT NULL), 0) AS film_units
     FROM (
         SELECT file_id, ntile({SEGMENTS}) OVER (ORDER BY position) AS segment
         FROM session_item WHERE session_id = :session_id AND PHASE_state = 'pending'
@@ -98,6 +107,7 @@ def _to_work(name: PhaseName, rows: Sequence[Any]) -> PhaseWork:
                 items=r.items,
                 sized_items=r.sized or sized,
                 total_bytes=float(r.bytes) if r.sized else total,
+                film_bytes=float(r.film_bytes),
             )
             for r in rows
         ]
@@ -108,6 +118,7 @@ def _to_work(name: PhaseName, rows: Sequence[Any]) -> PhaseWork:
                 items=r.items,
                 sized_items=r.seen or seen,
                 total_pixels=float(r.pixels) if r.seen else pixels,
+                film_units=float(r.film_units),
             )
             for r in rows
         ]

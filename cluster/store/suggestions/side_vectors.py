@@ -27,7 +27,10 @@ BATCH = 4_096
 _FACES = text(
     """
     WITH shown AS (
-        SELECT f.id, f.image_id, f.person_id, f.quality, p.name IS NOT NULL AS is_named,
+        SELECT f.id, f.person_id, f.quality,
+            CASE WHEN f.time_s IS NULL THEN f.image_id
+                ELSE -(f.image_id * 100000000 + round(f.time_s * 1000)::bigint) END AS image_id,
+            p.name IS NOT NULL AS is_named,
             CASE WHEN i.taken_at::date = ANY(:unset) THEN NULL ELSE i.taken_at::date END AS day
         FROM face f JOIN image i ON i.id = f.image_id LEFT JOIN person p ON p.id = f.person_id
         WHERE f.pack = :pack AND f.verdict IS NULL AND i.missing_since IS NULL
@@ -64,10 +67,11 @@ _STATE = text(
 class SideVectors:
     """The compared faces of one pack, by id; row i of every array is the same face.
 
-    `face_ids`, `image_ids`, `person_ids`: int64 (n,), -1 for an ungrouped face. `qualities` float32
-    (n,). `sizes` int64 (n,): the faces of the person. `is_named` bool (n,). `days` int64 (n,): when
-    the photo was taken, in days since 1970, UNKNOWN_DAY without a time or with that of a camera
-    whose clock was never set. `vectors` float32 (n, d).
+    `face_ids`, `image_ids`, `person_ids`: int64 (n,), -1 for an ungrouped face. The moments of a
+    film are photos of their own, with negative ids. `qualities` float32 (n,). `sizes` int64 (n,):
+    the faces of the person. `is_named` bool (n,). `days` int64 (n,): when the photo was taken, in
+    days since 1970, UNKNOWN_DAY without a time or with that of a camera whose clock was never set.
+    `vectors` float32 (n, d).
     """
 
     face_ids: npt.NDArray[np.int64]

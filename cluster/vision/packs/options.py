@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -14,6 +14,7 @@ from cluster.core.defaults import (
     PHOTO_TIMEOUT_S,
 )
 from cluster.core.errors import UnreadableImage
+from cluster.core.films import FilmLimits
 from cluster.inference import Precision, Requested
 from cluster.vision.packs.strips import Strip, find_long_side
 from cluster.vision.photos.images import (
@@ -42,7 +43,7 @@ class DetectorOptions:
     the provider. `precision` applies to models on CUDA; on CPU they use 32 bits.
     `decode_long_side_px` is the long side of a photo that is decoded for detection, None for its
     full size. A photo that is not read within `timeout_s` has failed. With `straighten`, tilted and
-    doubtful faces are looked at again, turned upright.
+    doubtful faces are looked at again, turned upright. `film` limits the search of a film.
     """
 
     min_score: float = MIN_SCORE
@@ -57,6 +58,7 @@ class DetectorOptions:
     max_bytes: int = MAX_FILE_BYTES
     timeout_s: float = PHOTO_TIMEOUT_S
     straighten: bool = True
+    film: FilmLimits = field(default_factory=FilmLimits)
 
     @property
     def longest_look_px(self) -> int | None:

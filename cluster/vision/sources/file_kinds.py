@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.core.formats import ANY_PICTURE, FORMATS, RAW_TIFF, VIDEO, Format
+from cluster.core.formats import (
+    ANY_PICTURE,
+    FORMATS,
+    RAW_TIFF,
+    TRANSPORT_STREAM,
+    VIDEO,
+    Format,
+)
 from cluster.core.passed_over import PassedOverKind
 from cluster.vision.containers.iso_boxes import find_code, is_picture
 from cluster.vision.sources.headers import has_header, is_raw_tiff, list_brands
 
-_TRANSPORT_PACKET = 188
+_TRANSPORT_PACKETS = ((0, 188), (4, 192))
+"""Where the first packet of an MPEG transport stream begins, and how long each is. The packets of
+camcorders (M2TS) have a time before them."""
 _MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -35,6 +44,14 @@ def find_format(head: bytes) -> Format | None:
     return next(
         (row for row in FORMATS if _has_mark(row, head) and has_header(row.name, head)), None
     )
+
+
+def find_film_format(head: bytes) -> Format | None:
+    """Return the format of a file that begins so, if it is a film that is read; None otherwise."""
+    found = find_format(head)
+    if found is None and _is_transport_stream(head):
+        return TRANSPORT_STREAM
+    return found if found is not None and found.demuxer else None
 
 
 def guess_format(head: bytes) -> Format | None:
@@ -84,7 +101,13 @@ def _find_by_code(head: bytes) -> list[Format]:
 
 
 def _find_without_signature(head: bytes) -> PassedOverKind:
-    packets = head[: 4 * _TRANSPORT_PACKET : _TRANSPORT_PACKET]
-    if packets == b"GGGG":  # Each packet of an MPEG transport stream begins with 0x47.
+    if _is_transport_stream(head):
         return PassedOverKind.FILM
     return PassedOverKind.DOCUMENT if is_text(head) else PassedOverKind.OTHER
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Each packet of an MPEG transport stream begins with 0x47."""
+    return any(
+        head[start : start + 4 * length : length] == b"GGGG" for start, length in _TRANSPORT_PACKETS
+    )

@@ -17,10 +17,11 @@ from cluster.core.suffixes import (
     NO_MEDIA,
     find_kind_of_folder,
     find_kind_of_name,
+    is_film_name,
     is_hidden,
     is_photo_name,
 )
-from cluster.vision.sources.file_kinds import find_kind
+from cluster.vision.sources.file_kinds import find_film_format, find_kind
 from cluster.vision.sources.headers import HEAD_BYTES
 
 _KERNELS_OWN = ("/proc", "/sys", "/dev")
@@ -53,13 +54,15 @@ def _lies_in(real: str, root: str) -> bool:
 class FolderWalk:
     """One walk over the folder `top`; `allowed` are the real folders that links may not leave.
 
-    Its memory grows with the number of folders, not with that of files.
+    With `takes_films` false, films are passed over. The memory of the walk grows with the number of
+    folders, not with that of files.
     """
 
     top: str
     allowed: Sequence[str] | None
     on_entry: Callable[[], None]
     passed_over: PassedOver
+    takes_films: bool = True
     _waiting: list[str] = field(default_factory=list)
     _entered: set[tuple[int, int]] = field(default_factory=set)
 
@@ -145,7 +148,7 @@ class FolderWalk:
         if not entry.is_file():
             entry.stat()  # It may have gone.
             return PassedOverKind.SPECIAL
-        return _find_kind_of_file(entry.name, entry.path)
+        return self._find_kind_of_file(entry.name, entry.path)
 
     def _find_kind_of_link(self, entry: os.DirEntry[str]) -> PassedOverKind | None:
         """Return why a link is not followed, or None.
@@ -161,8 +164,8 @@ class FolderWalk:
         if not entry.is_file() or is_hidden(name) or not self._comes_to(folder):
             return None
         # A link may have the name of a photo while its target has not.
-        is_photo_by_link = _find_kind_of_file(entry.name, target) is None
-        is_counted = not is_photo_by_link or _find_kind_of_file(name, target) is None
+        is_photo_by_link = self._find_kind_of_file(entry.name, target) is None
+        is_counted = not is_photo_by_link or self._find_kind_of_file(name, target) is None
         return PassedOverKind.LINK_AGAIN if is_counted else None
 
     def _comes_to(self, folder: str) -> bool:
@@ -180,6 +183,19 @@ class FolderWalk:
             comes = comes and _is_walked(inner)
             self._come_to[inner] = comes
         return comes
+
+    def _find_kind_of_file(self, name: str, path: str) -> PassedOverKind | None:
+        """Return what a regular file is by its name or else by its content.
+
+        None for a photo, and for a film that is taken.
+        """
+        if is_photo_name(name) or (self.takes_films and is_film_name(name)):
+            return None
+        if (kind := find_kind_of_name(name)) is not None:
+            return kind
+        head = _read_head(path)
+        is_film = self.takes_films and find_film_format(head) is not None
+        return None if is_film else find_kind(head)
 
     def _take(self, entry: os.DirEntry[str]) -> FoundPhoto | None:
         path = path_to_text(entry.path)
@@ -208,13 +224,6 @@ def _is_walked(folder: str) -> bool:
         and not os.path.lexists(os.path.join(folder, NO_MEDIA))
         and os.access(folder, os.R_OK | os.X_OK)
     )
-
-
-def _find_kind_of_file(name: str, path: str) -> PassedOverKind | None:
-    """Return what a regular file is by its name or else by its content; None for a photo."""
-    if is_photo_name(name):
-        return None
-    return find_kind_of_name(name) or find_kind(_read_head(path))
 
 
 def _read_head(path: str) -> bytes:

@@ -40,27 +40,30 @@ def walk_photos(
     confined_to: Sequence[Path] | None = None,
     on_entry: Callable[[], None] = lambda: None,
     passed_over: PassedOver | None = None,
+    takes_films: bool = True,
 ) -> Iterator[FoundPhoto]:
-    """Yield every photo below `root` once, in no particular order.
+    """Yield every photo and film below `root` once, in no particular order.
 
     `confined_to` lists the folders that links may not leave; None follows them anywhere. A folder
     that cannot be listed is passed over, as is a root that is missing. `on_entry` is called for
-    everything that is met, photo or not, and `passed_over` counts what is not taken. Raises
+    everything that is met, photo or not, and `passed_over` counts what is not taken; with
+    `takes_films` false, these are films too. Raises
     RootNotAllowed when the root itself has become a link that leads out of `confined_to`.
     """
     noted = PassedOver() if passed_over is None else passed_over
     if is_url(root):
-        yield from _walk_url(root, on_entry, noted)
+        yield from _walk_url(root, on_entry, noted, takes_films=takes_films)
     else:
         top, allowed = os.path.abspath(root), resolve_folders(confined_to)
         _refuse_outside(top, allowed)
-        yield from FolderWalk(top, allowed, on_entry, noted).walk()
+        yield from FolderWalk(top, allowed, on_entry, noted, takes_films).walk()
 
 
 def _walk_url(
-    root: str, on_entry: Callable[[], None], passed_over: PassedOver
+    root: str, on_entry: Callable[[], None], passed_over: PassedOver, *, takes_films: bool
 ) -> Iterator[FoundPhoto]:
-    for url, info in walk_url(root, on_entry=on_entry, passed_over=passed_over):
+    found = walk_url(root, on_entry=on_entry, passed_over=passed_over, takes_films=takes_films)
+    for url, info in found:
         yield FoundPhoto(url, find_size(info), find_modified_ns(info), find_etag(info))
 
 
@@ -75,9 +78,13 @@ def _refuse_outside(top: str, allowed: list[str] | None) -> None:
 
 
 def check_root(
-    root: str, *, confined_to: Sequence[Path] | None = None, timeout_s: float = ROOT_TIMEOUT_S
+    root: str,
+    *,
+    confined_to: Sequence[Path] | None = None,
+    takes_films: bool = True,
+    timeout_s: float = ROOT_TIMEOUT_S,
 ) -> None:
-    """Raise RootNotFound, RootEmpty or RootUnreachable unless `root` holds at least one photo, and
+    """Raise RootNotFound, RootEmpty or RootUnreachable unless `root` holds a photo or film, and
     RootNotAllowed when it has become a link that leads out of `confined_to`.
 
     A URL that exists passes even if listing it takes longer than `timeout_s`, because an object
@@ -85,7 +92,8 @@ def check_root(
     """
     ask_storage(root, partial(_check_folder, root, confined_to), timeout_s=timeout_s)
     try:
-        ask_storage(root, partial(_check_photos, root, confined_to), timeout_s=timeout_s)
+        look = partial(_check_photos, root, confined_to, takes_films=takes_films)
+        ask_storage(root, look, timeout_s=timeout_s)
     except RootUnreachable:
         if not is_url(root):
             raise
@@ -119,10 +127,12 @@ def _is_gone(path: str) -> bool:
     return False
 
 
-def _check_photos(root: str, confined_to: Sequence[Path] | None) -> None:
+def _check_photos(root: str, confined_to: Sequence[Path] | None, *, takes_films: bool) -> None:
     passed_over = PassedOver()
     try:
-        photos = walk_photos(root, confined_to=confined_to, passed_over=passed_over)
+        photos = walk_photos(
+            root, confined_to=confined_to, passed_over=passed_over, takes_films=takes_films
+        )
         first = next(iter(photos), None)
     except (OSError, ValueError, ImportError) as error:
         raise RootNotFound(root, f"it cannot be listed: {error}.") from error

@@ -26,7 +26,7 @@ def read_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     try:
         data = read_url(path, max_bytes=max_bytes) if is_url(path) else _read_local(path, max_bytes)
     except (OSError, ValueError, ImportError) as error:
-        raise UnreachableImage(path, _say(error)) from error
+        raise UnreachableImage(path, say_unreachable(error)) from error
     if not data:
         raise UnreadableImage(path, "the file is empty")
     if len(data) > max_bytes:
@@ -47,7 +47,7 @@ def open_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[Binary
         with _open_local(path) as file:
             yield file
     except OSError as error:
-        raise UnreachableImage(path, _say(error)) from error
+        raise UnreachableImage(path, say_unreachable(error)) from error
 
 
 def _open_local(path: str) -> BinaryIO:
@@ -73,7 +73,8 @@ def _too_large(max_bytes: int) -> str:
     return f"the file is larger than the limit of {max_bytes / 1e6:.0f} MB"
 
 
-def _say(error: Exception) -> str:
+def say_unreachable(error: Exception) -> str:
+    """Return why a file cannot be read, in words."""
     if isinstance(error, FileNotFoundError):
         return "the file is no longer there"
     if isinstance(error, PermissionError):

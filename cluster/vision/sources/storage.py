@@ -20,6 +20,7 @@ from cluster.core.suffixes import (
     NO_MEDIA,
     find_kind_of_folder,
     find_kind_of_name,
+    is_film_name,
     is_hidden,
     is_photo_name,
 )
@@ -30,7 +31,7 @@ from cluster.core.urls import (
     leaves_folder,
     normalise_place,
 )
-from cluster.vision.sources.file_kinds import find_kind
+from cluster.vision.sources.file_kinds import find_film_format, find_kind
 from cluster.vision.sources.headers import HEAD_BYTES
 
 # Registered by name, because importing aiohttp takes a third of a second that disks do not need.
@@ -50,24 +51,30 @@ class LeadsElsewhere(StorageError):
 
 def is_there(url: str) -> bool:
     """Tell whether the URL exists, or anything below it."""
-    with _as_os_errors():
+    with as_os_errors():
         filesystem, path = find_driver(url)
         return bool(filesystem.exists(path))
 
 
 def walk_url(
-    root: str, *, on_entry: Callable[[], None], passed_over: PassedOver
+    root: str,
+    *,
+    on_entry: Callable[[], None],
+    passed_over: PassedOver,
+    takes_films: bool = True,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the URL and the properties of every photo below `root`; note everything else.
+
+    With `takes_films` false, films are passed over.
 
     Entries that are not below `root` are not followed: links upwards or to another server, symbolic
     links, keys with `..` in them. A folder that is gone or may not be read is passed over. If the
     store fails, the walk fails. If the name of a file does not tell its kind, its first bytes are
     requested. `on_entry` is called for each folder and each of these requests.
     """
-    with _as_os_errors():
+    with as_os_errors():
         filesystem, start = find_driver(root)
-        walk = _UrlWalk(filesystem, normalise_place(start), on_entry, passed_over)
+        walk = _UrlWalk(filesystem, normalise_place(start), on_entry, passed_over, takes_films)
         waiting = [start]
         # Not fsspec's own walk: below the first folder, it passes over whatever goes wrong.
         while waiting:
@@ -91,6 +98,7 @@ class _UrlWalk:
     top: str
     on_entry: Callable[[], None]
     passed_over: PassedOver
+    takes_films: bool
 
     def __post_init__(self) -> None:
         self._entered = {self.top}
@@ -127,12 +135,12 @@ class _UrlWalk:
         return kind is None
 
     def is_taken(self, name: str) -> bool:
-        """Tell whether a file is a photo by its name, or else by its first bytes."""
+        """Tell whether a file is a photo or film by its name, or else by its first bytes."""
         file_name = file_name_of(name)
-        if is_photo_name(file_name):
+        if is_photo_name(file_name) or (self.takes_films and is_film_name(file_name)):
             return True
         try:
-            kind = find_kind_of_name(file_name) or find_kind(self._read_head(name))
+            kind = find_kind_of_name(file_name) or self._find_kind_of_content(name)
         except (OSError, ValueError):  # Where the whole store fails, its next listing says so.
             self._note_unlisted(name, PassedOverKind.FILE_UNREADABLE)
             return False
@@ -153,10 +161,15 @@ class _UrlWalk:
             return PassedOverKind.SPECIAL
         return PassedOverKind.HIDDEN_FILE if is_hidden(name) else None
 
+    def _find_kind_of_content(self, name: str) -> PassedOverKind | None:
+        head = self._read_head(name)
+        is_film = self.takes_films and find_film_format(head) is not None
+        return None if is_film else find_kind(head)
+
     def _read_head(self, name: str) -> bytes:
         self.on_entry()
         # Without a cache, because drivers read five megabytes ahead.
-        with _as_os_errors(), self.filesystem.open(name, "rb", cache_type="none") as file:
+        with as_os_errors(), self.filesystem.open(name, "rb", cache_type="none") as file:
             head: bytes = file.read(HEAD_BYTES)
         return head
 
@@ -166,7 +179,7 @@ class _UrlWalk:
 
 def read_url(url: str, *, max_bytes: int) -> bytes:
     """Return the content of a file, and at most a byte more than `max_bytes` of it."""
-    with _as_os_errors():
+    with as_os_errors():
         filesystem, path = find_driver(url)
         with filesystem.open(path, "rb") as file:
             data: bytes = file.read(max_bytes + 1)
@@ -196,7 +209,8 @@ def name_place(filesystem: Any, name: str) -> str:
 
 
 @contextmanager
-def _as_os_errors() -> Iterator[None]:
+def as_os_errors() -> Iterator[None]:
+    """Raise the errors of drivers as OSErrors."""
     try:
         yield
     except TimeoutError as error:  # fsspec's comes without a word

@@ -5,6 +5,7 @@ import { openDialog } from "/static/dialog.js";
 import { button, make, setText } from "/static/dom.js";
 import { load, picture } from "/static/pictures.js";
 import { everybody } from "/static/views/everybody.js";
+import { filmMark, filmPlayer, filmWords } from "/static/views/film.js";
 import { count, day, fileName, number } from "/static/words.js";
 
 // A picture with a frame around each box; boxes, width and height are in the photo's own pixels.
@@ -32,13 +33,22 @@ export function photoTile(face, { ticks, move, person }) {
   const name = fileName(face.path);
   const age = ageAt(person.birthDate, face.takenAt);
   const open = make("button", {
-    type: "button", class: "open", "aria-label": [`${name}: show it larger`, age].filter(Boolean).join(", "),
+    type: "button", class: "open", "aria-label": [`${name}: show it larger`, filmWords(face), age].filter(Boolean).join(", "),
     onclick: () => openPhoto(face, move, person.pack),
-  }, markedPicture(picture(face.thumbnailUrl), [face.box], face), age ? make("span", { class: "age" }, age) : null, copiesOf(face));
+  }, facePicture(face), age ? make("span", { class: "age" }, age) : null, copiesOf(face));
   const tile = make("li", { "data-face": face.faceId },
     make("div", { class: "corner" }, ticks.checkbox(face.faceId, face, `Choose the face in ${name}`)), open);
   tile.style.setProperty("--ratio", String(face.imageWidth / face.imageHeight));
   return tile;
+}
+
+// The photo of a face, with a frame around it. The poster of a film shows another moment.
+/** @type {(face: FaceBody) => HTMLElement} */
+export function facePicture(face) {
+  const mark = filmMark(face);
+  const frame = markedPicture(picture(face.thumbnailUrl), mark ? [] : [face.box], face);
+  if (mark) frame.append(mark);
+  return frame;
 }
 
 /** @type {(face: FaceBody) => HTMLElement | null} */
@@ -48,10 +58,10 @@ const copiesOf = ({ duplicates }) =>
 // Without `move`, the photo is only shown.
 /** @type {(face: FaceBody, move: MoveFaces | null, pack: string | null) => Promise<void>} */
 export async function openPhoto(face, move, pack) {
-  const { large, lack } = largePicture(face);
+  const film = face.durationSeconds === null ? null : filmPlayer(face, face.timeSeconds);
   const wants = await openDialog(fileName(face.path), (close) => make("div", { class: "large" },
-    markedPicture(large, [face.box], face), lack,
-    everybody(face.imageId, { pack }),
+    film ? film.node : stillOf(face, [face.box]),
+    everybody(face.imageId, { pack, known: film?.known }),
     make("p", { class: "path" }, face.path),
     make("p", { class: "quiet" }, describe(face)),
     move && make("div", { class: "actions" }, button("Somebody else …", () => close("move")))), { size: "wide" });
@@ -61,16 +71,23 @@ export async function openPhoto(face, move, pack) {
 // A photo of a list, with a frame around each face in it.
 /** @type {(photo: ListedPhotoBody, options: { pack: string | null }) => Promise<void>} */
 export async function openListed(photo, { pack }) {
-  const { large, lack } = largePicture(photo);
+  const film = photo.durationSeconds === null ? null : filmPlayer(photo, null);
   await openDialog(fileName(photo.path), () => {
-    const place = make("div", {}, markedPicture(large, [], photo));
+    const { large, lack } = largePicture(photo);
+    const place = make("div", {}, film ? film.node : markedPicture(large, [], photo));
     const known = (/** @type {PhotoBody} */ { faces }) =>
       place.replaceChildren(markedPicture(large, faces.map(({ box }) => box), photo));
-    return make("div", { class: "large" }, place, lack,
-      everybody(photo.imageId, { pack, known }),
+    return make("div", { class: "large" }, place, film ? null : lack,
+      everybody(photo.imageId, { pack, known: film?.known ?? known }),
       make("p", { class: "path" }, photo.path),
       make("p", { class: "quiet" }, describe(photo)));
   }, { size: "wide" });
+}
+
+/** @type {(face: FaceBody, boxes: BoxBody[]) => HTMLElement} */
+function stillOf(face, boxes) {
+  const { large, lack } = largePicture(face);
+  return make("div", {}, markedPicture(large, boxes, face), lack);
 }
 
 /** @type {(photo: Pick<FaceBody, "path" | "previewUrl" | "thumbnailUrl">) => { large: HTMLElement, lack: HTMLElement }} */
@@ -87,8 +104,8 @@ function largePicture({ path, previewUrl, thumbnailUrl }) {
 }
 
 /** @type {(photo: Omit<ListedPhotoBody, "personIds"> & { isPlacedByUser?: boolean }) => string} */
-function describe({ takenAt, imageWidth, imageHeight, duplicates, isPlacedByUser }) {
-  const facts = [takenAt && day(takenAt), `${number(imageWidth)} × ${number(imageHeight)} pixels`];
+function describe({ takenAt, imageWidth, imageHeight, duplicates, durationSeconds, isPlacedByUser }) {
+  const facts = [takenAt && day(takenAt), filmWords({ durationSeconds }), `${number(imageWidth)} × ${number(imageHeight)} pixels`];
   if (duplicates) facts.push(`${count(duplicates, "more copy", "more copies")} of this photo`);
   if (isPlacedByUser) facts.push("placed by hand");
   return facts.filter(Boolean).join(" · ");

@@ -6,6 +6,7 @@ import { growingList } from "/static/paging.js";
 import { listPhotos, photosAddress } from "/static/photos.js";
 import { picture } from "/static/pictures.js";
 import { setNotice, setTitle } from "/static/router.js";
+import { filmMark, filmWords } from "/static/views/film.js";
 import { openListed } from "/static/views/photo.js";
 import { nameOf } from "/static/views/tile.js";
 import { count, fileName, number } from "/static/words.js";
@@ -98,9 +99,9 @@ function listedTile(photo, { people }) {
   const frame = make("span", { class: "frame" }, picture(photo.thumbnailUrl));
   frame.style.setProperty("--ratio", String(photo.imageWidth / photo.imageHeight));
   const tile = make("li", { "data-image": photo.imageId }, make("button", {
-    type: "button", class: "open", "aria-label": [`${name}: show it larger`, words].filter(Boolean).join(", "),
+    type: "button", class: "open", "aria-label": [`${name}: show it larger`, filmWords(photo), words].filter(Boolean).join(", "),
     onclick: () => openListed(photo, { pack: photo.pack ?? null }),
-  }, frame, words ? make("span", { class: "age" }, words) : null,
+  }, frame, filmMark(photo), words ? make("span", { class: "age" }, words) : null,
   photo.duplicates ? make("span", { class: "copies" }, `+ ${count(photo.duplicates, "copy", "copies")}`) : null));
   tile.style.setProperty("--ratio", String(photo.imageWidth / photo.imageHeight));
   return tile;

@@ -2,7 +2,7 @@
 
 import { make } from "/static/dom.js";
 import { picture } from "/static/pictures.js";
-import { markedPicture, openPhoto } from "/static/views/photo.js";
+import { facePicture, openPhoto } from "/static/views/photo.js";
 import { titleOf } from "/static/views/tile.js";
 import { count, day, fileName } from "/static/words.js";
 
@@ -32,7 +32,7 @@ function describeSide({ face, person, companions }) {
   const name = fileName(face.path);
   const open = make("button", {
     type: "button", class: "open", "aria-label": `${name}: show it larger`, onclick: () => openPhoto(face, null, null),
-  }, markedPicture(picture(face.thumbnailUrl), [face.box], face));
+  }, facePicture(face));
   return make("div", { class: "side" },
     picture(face.cropUrl, { class: "face", width: SIDE, height: SIDE, alt: person?.name ?? `The face in ${name}` }),
     person ? make("p", {}, make("a", { href: `#/people/${person.personId}` }, titleOf(person)))

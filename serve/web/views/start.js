@@ -61,7 +61,7 @@ function lookFirst(root, wrong, signal) {
       /** @type {StartBody} */
       const body = { rootPath: root.value.trim() };
       /** @type {DryRunBody} */
-      const answer = await sendJson("POST", "/training/preview", body, { signal: AbortSignal.any([own, signal]) });
+      const answer = await sendJson("POST", "/dry-run", body, { signal: AbortSignal.any([own, signal]) });
       showFound(found, describe(answer));
     } catch (error) {
       if (own.aborted || signal.aborted) return;

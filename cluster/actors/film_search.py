@@ -1,0 +1,106 @@
+"""Searches one film for faces: frame after frame, and of each person the best face is kept."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from cluster.core.defaults import MIN_QUALITY
+from cluster.core.errors import UnreachableImage
+from cluster.core.faces import Face, Landmarks
+from cluster.core.films import FilmLimits
+from cluster.core.paths import is_url
+from cluster.core.photos import Item
+from cluster.numerics.film_people import choose_best
+from cluster.vision.films.film_frames import FilmPicture, list_pictures
+from cluster.vision.packs.detector import FaceDetector, PreparedPhoto
+from cluster.vision.packs.pack_reaches import find_reach
+from cluster.vision.sources.deadlines import say_time_over, within
+from cluster.vision.sources.film_files import digest_film
+
+
+class SearchStopped(Exception):
+    """A user has stopped the session while a film was searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmSearch:
+    """Searches films with one detector; `is_stopped` is asked before each frame."""
+
+    detector: FaceDetector
+    limits: FilmLimits
+    clock: Callable[[], float] = time.monotonic
+
+    def search(self, item: Item, *, is_stopped: Callable[[], bool]) -> tuple[Face, ...]:
+        """Return the best face of each person in a film, by their times.
+
+        Raises UnreadableImage or UnreachableImage, and SearchStopped. The frames are decoded in the
+        thread that reads within a time limit, one at a time and not ahead.
+        """
+        ends_at = self.clock() + self.limits.timeout_s
+        path, max_pixels = item.path, self.detector.options.max_pixels
+        self._check_unchanged(item)
+        pictures = list_pictures(
+            path,
+            max_pixels=max_pixels,
+            duration_s=item.duration_s or 0.0,
+            frames=self.limits.frames,
+        )
+        found: list[tuple[int, Face]] = []
+        try:
+            for number in itertools.count():
+                if is_stopped():
+                    raise SearchStopped
+                left_s = max(0.0, ends_at - self.clock())
+                with self.detector.times.timing("decode"):
+                    picture = within(left_s, path, partial(next, pictures, None))
+                if picture is None:
+                    break
+                found += [(number, face) for face in self._detect(path, picture)]
+        except UnreachableImage as error:
+            if self.clock() < ends_at:
+                raise
+            raise UnreachableImage(path, say_time_over(self.limits.timeout_s)) from error
+        return self._choose(found)
+
+    def _check_unchanged(self, item: Item) -> None:
+        """Raise UnreachableImage if the bytes are not those that training read.
+
+        The bytes behind a URL are not fetched once more for this.
+        """
+        if item.sha256 is None or is_url(item.path):
+            return
+        digest = within(self.limits.timeout_s, item.path, partial(digest_film, item.path))
+        if digest != item.sha256:
+            raise UnreachableImage(item.path, "the file has changed since it was read")
+
+    def _detect(self, path: str, picture: FilmPicture) -> Iterator[Face]:
+        photo = PreparedPhoto(path, None, picture.image)
+        for face in self.detector.detect([photo])[0]:
+            yield place_in_film(face, picture)
+
+    def _choose(self, found: list[tuple[int, Face]]) -> tuple[Face, ...]:
+        if not found:
+            return ()
+        faces = [face for _, face in found]
+        rows = choose_best(
+            np.stack([np.frombuffer(face.embedding, "<f4") for face in faces]),
+            np.array([number for number, _ in found], dtype=np.int64),
+            np.array([face.quality for face in faces], dtype=np.float32),
+            pack=find_reach(self.detector.pack.name),
+            min_quality=MIN_QUALITY,
+        )
+        return tuple(faces[row] for row in rows)
+
+
+def place_in_film(face: Face, picture: FilmPicture) -> Face:
+    """Return a face of a frame with its time, and with its place in the frame of full size."""
+    points: Landmarks = tuple((x / picture.scale, y / picture.scale) for x, y in face.landmarks)
+    return replace(
+        face, box=face.box.scaled(1 / picture.scale), landmarks=points, time_s=picture.time_s
+    )

@@ -1,0 +1,32 @@
+"""Everything that training keeps of a film.
+
+Films are copies of each other when their coded pictures are equal, and in no other case. Therefore
+the hashes of a film come from a digest, and it has no blocks: by them, it resembles nothing.
+"""
+
+from __future__ import annotations
+
+from cluster.core.photos import PhotoRecord
+from cluster.vision.films.film_cursor import open_film
+from cluster.vision.films.film_facts import read_facts
+from cluster.vision.relations.fingerprints import make_thumbnail
+
+
+def read_film_record(path: str, *, sha256: bytes, max_pixels: int) -> PhotoRecord:
+    """Return what training keeps of the film with these bytes.
+
+    Raises UnreadableImage and UnreachableImage.
+    """
+    with open_film(path, max_pixels=max_pixels) as film:
+        facts = read_facts(film, path=path)
+    return PhotoRecord(
+        sha256=sha256,
+        width=facts.width,
+        height=facts.height,
+        taken_at=facts.taken_at,
+        phash=int.from_bytes(facts.content[:8], "big"),
+        dhash=int.from_bytes(facts.content, "big"),
+        thumbnail=make_thumbnail(facts.poster),
+        content=facts.content,
+        duration_s=facts.duration_s,
+    )

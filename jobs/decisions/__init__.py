@@ -1,0 +1,1 @@
+"""Exports what people did, imports it, and says what still waits for its photo."""

@@ -1,0 +1,171 @@
+"""`python -m jobs.decisions`: export what people did, or import it into this library.
+
+An export holds names, placed faces, answers, verdicts, erased places, birth dates and covers. An
+import adds them to this library; what it cannot place yet is kept, and placed by a later session.
+Exit codes: 0 done, 1 failed, 2 bad arguments or a file that cannot be imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cluster.core.errors import BadExport
+from cluster.settings import Settings, load_settings
+from cluster.store.database.engine import Engine, begin
+from cluster.store.decisions.decision_reading import read_decisions
+from cluster.store.decisions.importing import ImportReport, import_decisions
+from cluster.store.decisions.kept_list import KeptInfo, count_kept, forget_kept, list_kept
+from jobs.command import BAD_ARGUMENTS, as_command, run_command, say
+from jobs.decisions.export_files import ExportFormat, check_free, export_to
+from jobs.runtime import open_database
+
+DONE, NOT_DONE = 0, BAD_ARGUMENTS
+MOST_PRINTED = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return the exit code."""
+    options = build_parser().parse_args(arguments)
+    return run_command(
+        lambda: options.run(load_settings(config=options.config), options),
+        but={BadExport: BAD_ARGUMENTS},
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.decisions", description=__doc__)
+    does = parser.add_subparsers(required=True, metavar="export | import | waiting")
+    export = does.add_parser("export", help="write what people did to a new file")
+    export.add_argument("file", type=Path, metavar="FILE", help="a file that is not there yet")
+    export.add_argument("--format", type=ExportFormat, choices=list(ExportFormat), default="json")
+    export.add_argument("--pack", help="people and faces of this pack only")
+    export.set_defaults(run=run_export)
+    take_in = does.add_parser("import", help="add what an export (JSON) holds to this library")
+    take_in.add_argument("file", type=Path, metavar="FILE")
+    take_in.set_defaults(run=run_import)
+    waiting = does.add_parser("waiting", help="list what could not be placed yet")
+    waiting.add_argument("--forget", action="store_true", help="forget all of it, for good")
+    waiting.add_argument("--yes", action="store_true", help="do not ask")
+    waiting.set_defaults(run=run_waiting)
+    for one in (export, take_in, waiting):
+        one.add_argument("--json", action="store_true", help="print JSON")
+        one.add_argument("--config", type=Path, help="a YAML file with settings")
+    return parser
+
+
+def run_export(settings: Settings, options: argparse.Namespace) -> int:
+    """Export to the file, and print how much it holds."""
+    check_free(options.file)
+    with open_database(settings) as (_, engine):
+        counts = export_to(
+            engine, options.file, options.format, pack=options.pack, now=datetime.now(UTC)
+        )
+    if options.json:
+        print(json.dumps({"file": str(options.file), **counts}, indent=2))
+        return DONE
+    held = ", ".join(f"{number:,} {what}" for what, number in counts.items())
+    print(f"Exported to {options.file}: {held}.")
+    return DONE
+
+
+def run_import(settings: Settings, options: argparse.Namespace) -> int:
+    """Import the file in one transaction, and print what has changed and what is left."""
+    say("An import cannot be undone. To be able to go back, make a backup first.")
+    with open_database(settings) as (_, engine):
+        report = take_in_file(engine, options.file)
+        with begin(engine) as db:
+            kept = count_kept(db)
+    if options.json:
+        print(json.dumps({**asdict(report), "kept": kept}, indent=2))
+    else:
+        print("\n".join(describe_report(report, kept=kept)))
+    return DONE
+
+
+def take_in_file(engine: Engine, path: Path) -> ImportReport:
+    """Import a file. Raises BadExport, also when it cannot be opened."""
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise BadExport(str(path), str(error.strerror or error)) from error
+    with stream, begin(engine) as db:
+        records = read_decisions(stream, name=str(path))
+        return import_decisions(db, records, source=path.name, now=datetime.now(UTC))
+
+
+def describe_report(report: ImportReport, *, kept: int) -> list[str]:
+    """Return lines on what an import changed, and on what it could not place."""
+    if report.has_changed:
+        lines = [
+            f"Imported: {report.people:,} people, {report.covers:,} covers, "
+            f"{report.placed:,} placed faces, {report.set_aside:,} faces set aside, "
+            f"{report.grouped:,} faces of groups, {report.erased:,} erased places, "
+            f"{report.answers:,} answers."
+        ]
+    else:
+        lines = ["Nothing has changed."]
+    for one in report.left:
+        lines.append(f"Not placed: {one.count:,} x {one.kind}. {one.reason.sentence}")
+    for left in report.listed[:MOST_PRINTED]:
+        who = f"{left.name}: " if left.name else ""
+        lines.append(f"  {left.kind}: {who}{left.path or ''} ({left.reason})")
+    if kept:
+        lines.append(
+            f"{kept:,} decisions wait. A session that finds their photos places them: "
+            "python -m jobs.decisions waiting"
+        )
+    return lines
+
+
+def run_waiting(settings: Settings, options: argparse.Namespace) -> int:
+    """List the decisions that wait, or forget them after a confirmation."""
+    with open_database(settings) as (_, engine):
+        with begin(engine) as db:
+            count = count_kept(db)
+            listed = list_kept(db, limit=count if options.json else MOST_PRINTED)
+        if options.forget:
+            return forget(engine, count, is_sure=options.yes)
+    if options.json:
+        rows = [{**asdict(one), "kept_at": one.kept_at.isoformat()} for one in listed]
+        print(json.dumps({"count": count, "waiting": rows}, indent=2))
+        return DONE
+    print(f"{count:,} decisions wait for their photo or face." if count else "No decision waits.")
+    print("".join(f"{describe_kept(one)}\n" for one in listed), end="")
+    return DONE
+
+
+def describe_kept(one: KeptInfo) -> str:
+    """Return a line about a decision that waits."""
+    who = f"{one.name}: " if one.name else ""
+    return f"  {one.kind}: {who}{one.path or ''} ({one.reason}; {one.source})"
+
+
+def forget(engine: Engine, count: int, *, is_sure: bool) -> int:
+    """Forget the decisions that wait, after a confirmation unless `is_sure`."""
+    if not count:
+        print("No decision waits.")
+        return DONE
+    if not (is_sure or is_confirmed(count)):
+        print("Nothing was forgotten.")
+        return NOT_DONE
+    with begin(engine) as db:
+        print(f"Forgotten: {forget_kept(db):,} decisions.")
+    return DONE
+
+
+def is_confirmed(count: int) -> bool:
+    """Ask for confirmation; without a terminal, the answer is no."""
+    try:
+        return input(f"Forget {count:,} decisions for good? Type yes: ").strip().lower() == "yes"
+    except EOFError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(as_command(main))
