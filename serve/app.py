@@ -43,6 +43,7 @@ from serve.routes import (
     suggestion_routes,
     training_routes,
     verdict_routes,
+    xmp_routes,
 )
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
         search_routes,
         suggestion_routes,
         verdict_routes,
+        xmp_routes,
     ):
         api.include_router(routes.router)
     everything = APIRouter()

@@ -230,6 +230,11 @@ interface FailuresBody {
   nextAfter: number | null;
 }
 
+interface FileFaultBody {
+  path: string;
+  reason: string;
+}
+
 interface FoundFaceBody {
   box: BoxBody;
   score: number;
@@ -274,6 +279,8 @@ interface LastSessionBody {
   createdAt: string;
   completedAt: string | null;
 }
+
+type LeftReason = "photo_absent" | "no_face" | "placed_here" | "named_here" | "attributes_here" | "kept_here" | "erased_here";
 
 interface LibrariesBody {
   libraries: LibraryBody[];
@@ -328,6 +335,37 @@ interface MovedBody {
   person: PersonBody | null;
   target: PersonBody | null;
   changeId: number;
+}
+
+interface NameConflictBody {
+  path: string;
+  name: string;
+  here: string | null;
+  reason: LeftReason;
+}
+
+interface NamesReadBody {
+  placed: number;
+  added: number;
+  named: number;
+  created: number;
+  unchanged: number;
+  erased: number;
+  waiting: number;
+  leftOut: number;
+  conflictCount: number;
+  conflicts: NameConflictBody[];
+  failedCount: number;
+  failed: FileFaultBody[];
+}
+
+interface NamesWrittenBody {
+  folder: string;
+  written: number;
+  unchanged: number;
+  removed: number;
+  failedCount: number;
+  failed: FileFaultBody[];
 }
 
 interface NotificationBody {

@@ -36,12 +36,13 @@ class PlacedBy(StrEnum):
 
 
 class DecisionKind(StrEnum):
-    """What a decision that waits is about."""
+    """What a decision that waits is about; a region is a named place of XMP."""
 
     PERSON = "person"
     FACE = "face"
     ERASED = "erased"
     ANSWER = "answer"
+    REGION = "region"
 
 
 class LeftReason(StrEnum):

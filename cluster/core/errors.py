@@ -9,6 +9,7 @@ HeadcountError
 │   └── RootNotAllowed
 ├── UnreadableImage            the content of one photo cannot be turned into pixels
 │   └── UnreachableImage       its bytes cannot be read (gone, no permission, dead mount)
+├── UnreadableXmp              an XMP packet cannot be read, or regions cannot be put into it
 ├── PackNotFound               a pack of face models is named, but its files are missing
 ├── NotFound                   no session, photo, face or person has this id
 ├── IllegalMove                a session cannot make this move from its status
@@ -111,6 +112,14 @@ class UnreadableImage(HeadcountError):
 
 class UnreachableImage(UnreadableImage):
     """The bytes of one photo cannot be read now; a later try may succeed."""
+
+
+class UnreadableXmp(HeadcountError):
+    """An XMP packet cannot be read, or regions cannot be put into it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The XMP cannot be used: {reason}")
+        self.reason = reason
 
 
 class PackNotFound(HeadcountError):

@@ -40,6 +40,7 @@ from cluster.priority import work_in_background
 from cluster.store.database.engine import Engine, begin, worker_engine
 from cluster.store.database.retries import RetryPolicy, Waited
 from cluster.store.decisions.importing import place_kept
+from cluster.store.decisions.region_placing import place_kept_regions
 from cluster.store.people.apart import ToldApart, load_apart
 from cluster.store.people.births import release_before_birth
 from cluster.store.people.face_vectors import FaceVectors, load_moments, load_vectors
@@ -54,6 +55,7 @@ from cluster.store.people.regrouping import assign_people, count_grouped
 from cluster.store.sessions.attempts import is_current_attempt
 from cluster.store.sessions.phase_rows import record_clustering, set_clustering
 from cluster.tasks.tiles import CPU_PLACE, RayWorkers, choose_place
+from cluster.vision.photos.region_crops import cut_from_thumbnail
 
 SHARES = {"neighbours": (0.0, 0.80), "spanning_tree": (0.80, 0.90), "labels": (0.90, 1.0)}
 """The range of the count, as shares of the total, that each step moves through."""
@@ -197,6 +199,7 @@ class Loaded:
 def _load(engine: Engine, waited_s: Waited, *, pack: str) -> Loaded:
     with begin(engine) as db:
         place_kept(db, now=datetime.now(UTC))
+        place_kept_regions(db, pack=pack, cut=cut_from_thumbnail, now=datetime.now(UTC))
         newest = find_newest_person(db)
         carry_decisions(db, pack=pack, now=datetime.now(UTC))
         carried = list_people_after(db, newest, pack=pack)

@@ -39,7 +39,7 @@ def test_the_list_of_sessions_leads_to_the_comparison_with_the_one_before(
     api: httpx.Client, open_page: Open, history: History
 ) -> None:
     page = open_page(f"{api.base_url}/")
-    page.locator("li.library summary").click()
+    page.locator("li.library summary").last.click()
     links = page.locator("table.sessions a", has_text="with the one before")
     expect(links.first).to_be_visible()
     assert [link.is_visible() for link in links.all()] == [True, False], (

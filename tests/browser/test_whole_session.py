@@ -134,7 +134,7 @@ def test_a_folder_that_is_not_allowed_is_refused_beside_the_field(
 def unfold(page: Page, address: str) -> None:
     """Show the history of the library over which the session at `address` went."""
     session = page.locator(f"table.sessions a[href='{address}']")
-    page.locator("li.library", has=session).locator("summary").click()
+    page.locator("li.library", has=session).locator("summary").last.click()
 
 
 def test_the_list_of_sessions_shows_what_each_came_to(server: Headcount, open_page: Open) -> None:

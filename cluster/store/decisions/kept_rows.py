@@ -129,7 +129,7 @@ _IS_WAITING = text("SELECT EXISTS (SELECT FROM kept_decision WHERE placed_at IS 
 _WAITING = text(
     """
     SELECT k.id, k.source, k.kind, k.decision FROM kept_decision k
-    WHERE k.placed_at IS NULL AND k.kind <> 'person' AND (
+    WHERE k.placed_at IS NULL AND k.kind NOT IN ('person', 'region') AND (
         k.kind = 'answer' OR k.reason <> 'photo_absent'
         OR EXISTS (SELECT FROM file f WHERE f.sha256 = k.photo_sha256 AND f.image_id IS NOT NULL)
         OR EXISTS (SELECT FROM file f WHERE f.path = k.path AND f.image_id IS NOT NULL)
@@ -227,8 +227,8 @@ class KeptRecords:
                 number = self._add_erasure(source, decision)
             case DecisionKind.ANSWER:
                 number = self._add_answer(source, decision)
-            case DecisionKind.PERSON:
-                return  # It waits for a user.
+            case DecisionKind.PERSON | DecisionKind.REGION:
+                return  # It waits for a user, or is placed by region_placing.py.
         self.rows.append((row.id, kind, number))
 
     def _add_photo(self, source: str, record: dict[str, Any]) -> int:

@@ -17,7 +17,9 @@ from cluster.store.people.face_rows import HEADER, TRAILER, unpack_rows
 
 CHUNK_BYTES = 4 << 20
 
-_IS_WANTED = "pack = :pack AND quality >= :min_quality AND verdict IS NULL"
+_IS_WANTED = """
+    pack = :pack AND quality >= :min_quality AND verdict IS NULL AND embedding IS NOT NULL
+    """
 _COUNT = text(f"SELECT count(*) FROM face WHERE {_IS_WANTED}")
 _DIMENSIONS = text(f"SELECT vector_dims(embedding) FROM face WHERE {_IS_WANTED} LIMIT 1")
 
@@ -53,7 +55,7 @@ _COPY_VECTORS = """
             placed_by_user OR coalesce(p.hidden, false), quality, embedding
         FROM face f LEFT JOIN person p ON p.id = person_id
         WHERE f.pack = %s AND quality >= %s AND verdict IS NULL
-            AND (time_s IS NOT NULL) = %s::boolean
+            AND embedding IS NOT NULL AND (time_s IS NOT NULL) = %s::boolean
         ORDER BY f.id LIMIT %s
     ) TO STDOUT (FORMAT BINARY)
     """
@@ -67,7 +69,8 @@ class FaceVectors:
     of the former. `face_ids`, `image_ids`, `person_ids`: int64 (n,); the person of an ungrouped
     face is -1. `vectors`: float32 (n, d), C-contiguous, L2-normalised. `is_placed`: bool (n,); true
     when a user placed the face or hid its person, so that clustering must not move it. `qualities`
-    float32 (n,). Faces with a verdict are left out.
+    float32 (n,). Faces with a verdict, and those without a vector, are left
+    out.
     """
 
     face_ids: npt.NDArray[np.int64]
@@ -109,7 +112,7 @@ class FaceVectors:
 
 
 def load_vectors(db: Session, *, pack: str, min_quality: float) -> FaceVectors:
-    """Return all faces of `pack` with at least this quality.
+    """Return all faces of `pack` that have a vector and at least this quality.
 
     The rows are streamed in chunks, so little more memory is needed than for the matrix. Without a
     face, the arrays are empty and the matrix has no columns. Raises ValueError when the faces of
@@ -175,7 +178,7 @@ def _read_chunks(copy: psycopg.Copy) -> Iterator[bytes]:
 
 
 def count_faces(db: Session, *, pack: str, min_quality: float = 0.0) -> int:
-    """Return how many faces of `pack` have at least this quality."""
+    """Return how many faces of `pack` have a vector and at least this quality."""
     key = {"pack": pack, "min_quality": min_quality}
     return int(db.execute(_COUNT, key).scalar_one())
 

@@ -18,7 +18,7 @@ _NEAREST = text(
         SELECT asked.n, f.person_id, min(f.embedding <=> asked.vector) AS distance
         FROM face f JOIN person p ON p.id = f.person_id AND NOT p.hidden
             CROSS JOIN unnest(CAST(:vectors AS vector[])) WITH ORDINALITY AS asked (vector, n)
-        WHERE f.pack = :pack GROUP BY 1, 2
+        WHERE f.pack = :pack AND f.embedding IS NOT NULL GROUP BY 1, 2
     ), ranked AS (
         SELECT *, row_number() OVER (PARTITION BY n ORDER BY distance, person_id) AS place FROM near
     )

@@ -3,8 +3,9 @@
 A photo is searched again when face detection is restarted, or when its picture was saved again or
 cropped. Its faces stay until then. A new face takes over the row of an old one in the same place
 (intersection over union of a half or more; in a film, in the same frame) or with nearly the same
-vector. Old faces without a match are deleted, unless a user placed them or set them aside, and they
-are still within the picture.
+vector. The row of a face that only another program knew has no vector, and a rough box; that is
+enough for it. Old faces without a match are deleted, unless a user placed them or set them aside,
+and they are still within the picture.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from cluster.core.faces import BoundingBox, Face, match_boxes
+from cluster.core.xmp.region_matching import match_regions
 from cluster.store.database.tables import Face as FaceRow
 from cluster.store.database.tables import Image
 from cluster.store.locks import lock_people
@@ -51,6 +53,7 @@ def keep_redetected(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -
             times=([row.time_s for row in rows], [face.time_s for face in outcome.faces]),
         )
         matches |= _match_vectors(rows, outcome.faces, matches)
+        matches |= _match_without_vector(rows, outcome.faces, matches)
         redetected += _pair(rows, outcome.faces, matches)
         new = tuple(face for n, face in enumerate(outcome.faces) if n not in matches)
         fresh.append(replace(outcome, faces=new))
@@ -66,7 +69,8 @@ def _match_vectors(
     rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]
 ) -> dict[int, int]:
     """Return further matches, of faces in other places, by their vectors, the nearest first."""
-    old = [o for o in range(len(rows)) if o not in matches.values()]
+    taken = set(matches.values())
+    old = [o for o, row in enumerate(rows) if o not in taken and row.embedding is not None]
     new = [n for n in range(len(faces)) if n not in matches]
     if not old or not new:
         return {}
@@ -83,6 +87,18 @@ def _match_vectors(
         if new[n] not in more and old[o] not in more.values():
             more[new[n]] = old[o]
     return more
+
+
+def _match_without_vector(
+    rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]
+) -> dict[int, int]:
+    """Return further matches, of faces that only another program knew, by their rough boxes."""
+    taken = set(matches.values())
+    old = [o for o, row in enumerate(rows) if o not in taken and row.embedding is None]
+    new = [n for n in range(len(faces)) if n not in matches]
+    boxes = [faces[n].box for n in new]
+    rough = match_regions([_box(rows[o]) for o in old], boxes)
+    return {new[n]: old[o] for n, o in rough.items()}
 
 
 def _is_within(row: Any) -> bool:

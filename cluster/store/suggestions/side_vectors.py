@@ -34,6 +34,7 @@ _FACES = text(
             CASE WHEN i.taken_at::date = ANY(:unset) THEN NULL ELSE i.taken_at::date END AS day
         FROM face f JOIN image i ON i.id = f.image_id LEFT JOIN person p ON p.id = f.person_id
         WHERE f.pack = :pack AND f.verdict IS NULL AND i.missing_since IS NULL
+            AND f.embedding IS NOT NULL
             AND CASE WHEN p.id IS NULL THEN f.quality >= :min_quality AND NOT f.placed_by_user
                 ELSE NOT p.hidden END
     ), ranked AS (

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from cluster.core.defaults import MAX_FILE_BYTES
 from cluster.core.errors import UnreachableImage, UnreadableImage
@@ -30,13 +34,35 @@ def read_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     return data
 
 
-def _read_local(path: str, max_bytes: int) -> bytes:
+@contextmanager
+def open_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[BinaryIO]:
+    """Open a photo to read parts of it; what lies behind a URL is read whole.
+
+    Raises the errors of `read_photo`.
+    """
+    if is_url(path):
+        yield io.BytesIO(read_photo(path, max_bytes=max_bytes))
+        return
+    try:
+        with _open_local(path) as file:
+            yield file
+    except OSError as error:
+        raise UnreachableImage(path, say_unreachable(error)) from error
+
+
+def _open_local(path: str) -> BinaryIO:
     # Without O_NONBLOCK, opening a named pipe would wait for ever for a writer.
     descriptor = os.open(text_to_path(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise UnreadableImage(path, "not a regular file")
+    return file
+
+
+def _read_local(path: str, max_bytes: int) -> bytes:
+    with _open_local(path) as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableImage(path, "not a regular file")
         if status.st_size > max_bytes:
             raise UnreadableImage(path, _too_large(max_bytes))
         # A larger argument would make Python allocate and clear that many bytes.

@@ -7,6 +7,7 @@ import { goTo, setNotice } from "/static/router.js";
 import { sayDoubt } from "/static/views/census.js";
 import { chip } from "/static/views/chip.js";
 import { historyTable, isChanging } from "/static/views/history.js";
+import { xmpNames } from "/static/views/xmp_names.js";
 import { count, fileName, moment, number } from "/static/words.js";
 
 const AWAY = new Set(["root-not-found", "root-empty"]);
@@ -17,7 +18,8 @@ const AWAY = new Set(["root-not-found", "root-empty"]);
 /** @type {(library: LibraryBody, changed: () => Promise<void>) => Shown<LibraryBody> & { take: (session: SessionBody) => void }} */
 export function libraryCard(library, changed) {
   const history = historyTable(library.rootPath);
-  const card = { ...buildCard(library.rootPath, history.node), library, isAway: false };
+  const names = xmpNames(library.libraryId, changed);
+  const card = { ...buildCard(library.rootPath, history.node, names), library, isAway: false };
   card.look.addEventListener("click", () => attempt(card, card.look, () => lookAgain(card.library)));
   card.gone.addEventListener("click", () => attempt(card, card.gone, () => confirmGone(card, changed)));
   card.forget.addEventListener("click", () => attempt(card, card.forget, () => askForget(card.library, changed)));
@@ -27,8 +29,9 @@ export function libraryCard(library, changed) {
 /**
  * @param {string} rootPath
  * @param {HTMLElement} table
+ * @param {HTMLElement} names
  */
-function buildCard(rootPath, table) {
+function buildCard(rootPath, table, names) {
   const parts = {
     status: chip(),
     photos: make("dd"), missing: make("dd"), people: make("dd"),
@@ -47,7 +50,7 @@ function buildCard(rootPath, table) {
     make("dl", {}, part("Photos", parts.photos), missingPart, part("People", parts.people),
       part("Last session", make("dd", {}, parts.last))),
     parts.doubt, make("div", { class: "actions" }, parts.look, parts.gone, parts.forget), parts.wrong,
-    make("details", {}, parts.sessions, table));
+    names, make("details", {}, parts.sessions, table));
   return { ...parts, missingPart, node };
 }
 

@@ -1,0 +1,1 @@
+"""XMP, as far as face regions need it: packets in and out, without files and without pixels."""
