@@ -60,8 +60,10 @@ def routes(api: httpx.Client, session_id: int) -> list[tuple[str, str]]:
     document = api.get("/openapi.json").json()["paths"]
     found = [(method, path) for path, methods in document.items() for method in methods]
     own = [("get", path) for path in ("/", "/docs", "/openapi.json", "/static/page.js", "/none")]
-    ids = dict.fromkeys(("person_id", "image_id", "face_id", "change_id", "library_id"), 1)
-    ids["session_id"] = session_id
+    ids: dict[str, object] = dict.fromkeys(
+        ("person_id", "image_id", "face_id", "change_id", "library_id"), 1
+    )
+    ids |= {"session_id": session_id, "name": "none.zip"}
     ordered = sorted([*found, *own], key=lambda route: METHODS.index(route[0]))
     return [(method, path.format(**ids)) for method, path in ordered]
 

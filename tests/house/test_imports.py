@@ -18,6 +18,7 @@ CLUSTER_MODULES = {
     "__init__.py",
     "settings.py",
     "notify_settings.py",
+    "setting_values.py",
     "environment.py",
     "private_folder.py",
     "priority.py",
