@@ -16,7 +16,10 @@ from dataclasses import dataclass
 DRIFT = 0.02
 """Standard deviation of the speed's logarithm after one second of random walk."""
 
-MOST_DRIFT = 0.25
+FUTURE_DRIFT = 0.04
+"""The same for the time to come: other programs begin and end, which no past second has shown."""
+
+MOST_DRIFT = 0.4
 """The drift over a long time: a machine that others use comes back to its usual speed."""
 
 ITEM_VARIANCE = 0.3
@@ -33,7 +36,7 @@ STRETCH_S, LONG_STRETCH_S = 1.0, 4.0
 
 ENOUGH_ITEMS = 4
 LEAST_WORK = 1e-9
-SURPRISE = 2.5
+SURPRISE = 4.0
 """Standard deviations beyond which a measurement says that the speed has changed."""
 
 MOST_VARIANCE = 0.6
@@ -119,7 +122,7 @@ class SpeedFilter:
         self.stretches += 1
         if self.stretches > 2:
             self.unrest += 0.1 * (min(9.0, surprise) - self.unrest)
-            self.unrest = min(6.0, max(0.4, self.unrest))
+            self.unrest = min(6.0, max(0.2, self.unrest))
 
 
 def time_for(
@@ -135,7 +138,7 @@ def time_for(
     unrest = speed.unrest if isinstance(speed, SpeedFilter) else 1.0
     middle_s = work / math.exp(known.log_speed)
     variance = known.sigma**2 + MISFIT**2 + ITEM_VARIANCE / max(1.0, items)
-    variance += min(MOST_DRIFT**2, DRIFT * DRIFT * middle_s / 3) * unrest
+    variance += min(MOST_DRIFT**2, FUTURE_DRIFT * FUTURE_DRIFT * middle_s / 3 * unrest)
     if isinstance(speed, SpeedFilter):
         longer = _slowed(speed, items=items, middle_s=middle_s, now=now)
         middle_s, variance = middle_s * longer, variance + math.log(longer) ** 2 / 2
