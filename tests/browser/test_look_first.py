@@ -45,7 +45,7 @@ def photos(library: Path) -> Path:
     """A library of 200 photos and a film."""
     for number in range(199):
         (library / f"{number}.jpg").write_bytes(b"\xff\xd8\xff" + bytes(number))
-    (library / "film.mp4").write_bytes(b"film")
+    (library / "film.wmv").write_bytes(b"film")
     return library
 
 
