@@ -16,10 +16,10 @@ from dataclasses import dataclass
 DRIFT = 0.02
 """Standard deviation of the speed's logarithm after one second of random walk."""
 
-FUTURE_DRIFT = 0.04
+FUTURE_DRIFT = 0.03
 """The same for the time to come: other programs begin and end, which no past second has shown."""
 
-MOST_DRIFT = 0.4
+MOST_DRIFT = 0.3
 """The drift over a long time: a machine that others use comes back to its usual speed."""
 
 ITEM_VARIANCE = 0.3
