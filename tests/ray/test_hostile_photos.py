@@ -81,6 +81,12 @@ class Nobody:
     def waiting(self, *told: object) -> None:
         pass
 
+    def expect(self, session_id: int, **known: int) -> None:
+        pass
+
+    def probed(self, *found: object) -> None:
+        pass
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
