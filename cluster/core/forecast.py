@@ -35,7 +35,7 @@ PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
 BUSY = 0.85
 """The share of the CPUs that workers get; the rest is the database's and the driver's."""
 
-BETWEEN_PHASES_S = 0.35
+BETWEEN_PHASES_S = 0.15
 """Seconds from the last item of a phase to the first of the next one."""
 
 SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0

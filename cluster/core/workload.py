@@ -29,7 +29,7 @@ FILM_BYTES_PER_UNIT = 10 * BYTES_PER_UNIT
 FILM_SECONDS_PER_UNIT, MOST_FILM_UNITS = 1.5, 160
 """A frame is searched at least every two seconds, and about as many more where scenes change."""
 
-FACES_ALONE_S, FACES_LINEAR_S, FACES_SQUARE_S = 0.6, 1e-4, 1.0e-8
+FACES_ALONE_S, FACES_LINEAR_S, FACES_SQUARE_S = 0.3, 1e-4, 1.0e-8
 """Seconds of grouping: for any faces, for each face, and for each pair (bench/clustering.py).
 
 On two cores without VNNI; other machines are compared with this curve.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
 from serve.app import build_app
@@ -19,6 +19,7 @@ from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 from tests.films import make_film
 from tests.films_in_tables import FilmInTables, add_film
+from tests.waiting import wait_until
 
 TOKEN = "correct-horse"
 PHONE = {"width": 390, "height": 800}
@@ -48,7 +49,7 @@ def test_a_film_is_marked_and_plays_from_the_moment_at_which_a_face_is_seen(
     ).click()
     video = page.locator("dialog video")
     expect(video).to_be_visible()
-    page.wait_for_function("document.querySelector('dialog video').readyState >= 1")
+    wait_for(page, "document.querySelector('dialog video').readyState >= 1")
     assert abs(video.evaluate("video => video.currentTime") - 2.5) < 0.2
     check_access(page, within="dialog")
     time = page.get_by_role("list", name="Who is seen when").get_by_role("button")
@@ -56,7 +57,7 @@ def test_a_film_is_marked_and_plays_from_the_moment_at_which_a_face_is_seen(
     video.evaluate("video => { video.currentTime = 0; }")
     time.focus()
     page.keyboard.press("Enter")
-    page.wait_for_function(f"({PLAYED})(document.querySelector('dialog video'))")
+    wait_for(page, f"({PLAYED})(document.querySelector('dialog video'))")
     assert video.evaluate("video => video.currentTime") >= 2.4
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
@@ -72,7 +73,7 @@ def test_a_film_in_a_list_of_photos_shows_its_length_and_plays_on_a_phone_in_the
     page.locator("ul.photos button", has_text="0:06").click()
     video = page.locator("dialog video")
     expect(video).to_be_visible()
-    page.wait_for_function("document.querySelector('dialog video').readyState >= 1")
+    wait_for(page, "document.querySelector('dialog video').readyState >= 1")
     assert video.evaluate("video => video.currentTime") == 0
     width = page.evaluate("document.querySelector('dialog').scrollWidth")
     assert width <= PHONE["width"]
@@ -87,7 +88,7 @@ def test_with_a_token_the_film_plays_too(
     page.goto(f"{server.base_url}/#/people/{film.person_id}")
     page.get_by_role("button", name="birthday.webm").click()
     expect(page.locator("dialog video")).to_be_visible()
-    page.wait_for_function("document.querySelector('dialog video').readyState >= 2")
+    wait_for(page, "document.querySelector('dialog video').readyState >= 2")
     assert TOKEN not in (page.locator("dialog video").get_attribute("src") or "")
 
 
@@ -114,3 +115,8 @@ def test_a_film_whose_file_is_gone_says_so(
     page = open_page(f"{api.base_url}/#/people/{film.person_id}")
     page.get_by_role("button", name="birthday.webm").click()
     expect(page.get_by_text("or its file is gone or has changed.")).to_be_visible()
+
+
+def wait_for(page: Page, condition: str) -> None:
+    """Wait for a condition; the page's own policy forbids the browser's way to wait for a text."""
+    wait_until(lambda: bool(page.evaluate(condition)), condition)
