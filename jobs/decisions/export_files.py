@@ -56,8 +56,17 @@ def export_to(
 ) -> dict[str, int]:
     """Export to a new file, or of tables to a new folder, and return how much of each it holds.
 
-    Raises BadExport for a path that is taken, or for Parquet without pyarrow.
+    Raises BadExport for a path that is taken or cannot be written, or for Parquet without pyarrow.
     """
+    try:
+        return _export(engine, path, kind, pack=pack, now=now)
+    except OSError as error:
+        raise _cannot_write(path, error.strerror or str(error)) from error
+
+
+def _export(
+    engine: Engine, path: Path, kind: ExportFormat, *, pack: str | None, now: datetime
+) -> dict[str, int]:
     if kind is ExportFormat.JSON:
         with _new_file(path) as file, begin_export(engine) as db, file.open("wb") as stream:
             counts = asdict(write_decisions(db, stream, now=now, pack=pack))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -50,6 +52,23 @@ def test_an_export_is_a_new_file_that_is_never_put_over_another(
         "people.json",
         "photo.jpg",
     ]
+
+
+@pytest.mark.parametrize("name", ["people.json", "tables.zip"])
+def test_a_full_disk_is_told_with_the_name_of_the_file_and_leaves_nothing(
+    filled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Output, name: str
+) -> None:
+    def refuse(number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    target = tmp_path / "stick"
+    target.mkdir()
+    monkeypatch.setattr(os, "fsync", refuse)
+    kind = "json" if name.endswith("json") else "csv"
+    assert main(["export", str(target / name), "--format", kind]) == 2
+    said = capfd.readouterr().err
+    assert f"{target / name}: No space left on device. Nothing was exported." in said
+    assert list(target.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["tables", "tables.zip"])

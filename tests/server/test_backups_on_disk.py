@@ -53,8 +53,15 @@ def fill(disk: Path) -> None:
                     file.write(bytes(size))
 
 
-@pytest.mark.parametrize("kind", list(BackupKind))
-@pytest.mark.parametrize("is_foreseen", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "is_foreseen"),
+    [
+        (BackupKind.EVERYTHING, True),
+        (BackupKind.EVERYTHING, False),
+        # Nobody knows their size beforehand.
+        (BackupKind.DECISIONS, False),
+    ],
+)
 def test_a_full_disk_costs_no_earlier_backup(
     disk: Path,
     people: Engine,
@@ -78,6 +85,17 @@ def test_a_full_disk_costs_no_earlier_backup(
     trouble = read_state(people, policy, now=NOW).trouble
     assert trouble is not None
     assert said in trouble
+
+
+def test_a_disk_smaller_than_the_database_has_room_for_decisions(
+    disk: Path, people: Engine
+) -> None:
+    fill(disk)
+    ballast = disk / "ballast"
+    os.truncate(ballast, ballast.stat().st_size - (1 << 20))
+    policy = replace(policy_in(disk.parent), kind=BackupKind.DECISIONS)
+    kept = back_up(people, policy, want(policy, reason=BackupReason.ASKED, now=NOW))
+    assert [one.file for one in list_backups(disk)] == [kept.file]
 
 
 def test_a_disk_that_may_not_be_written_to_is_told(disk: Path, people: Engine) -> None:

@@ -16,7 +16,7 @@ from cluster.store.database.engine import begin
 from cluster.store.server.server_files import find_home
 
 SPARE_BYTES = 128 << 20
-"""Room that must be left: a few segments of the write-ahead log."""
+"""Room that must be left on the database's disk: a few segments of the write-ahead log."""
 
 _SIZE = text("SELECT pg_database_size(current_database())")
 
@@ -24,21 +24,22 @@ _SIZE = text("SELECT pg_database_size(current_database())")
 def check_room(engine: Engine, folder: Path | None) -> None:
     """Raise BackupFailed unless there is room for a copy of the database.
 
-    The file needs it in `folder`, if one is given. The scratch database needs it on the disk of the
-    embedded server, whose log holds most of the copied rows as well.
+    The file needs it in `folder`, if one is given; a backup of decisions is small and needs none
+    beforehand. The scratch database needs it on the disk of the embedded server, whose log holds
+    most of the copied rows as well.
     """
     with begin(engine) as db:
         size = int(db.execute(_SIZE).scalar_one())
     home = find_home(engine.url.query.get("host"))
     needs: Counter[int] = Counter()
     places: dict[int, Path] = {}
-    for place, copies in ((folder, 1), (home, 2)):
+    for place, copies, spare in ((folder, 1, 0), (home, 2, SPARE_BYTES)):
         if place is not None:
             device = place.stat().st_dev
-            needs[device] += copies * size
+            needs[device] += copies * size + spare
             places.setdefault(device, place)
     for device, place in places.items():
-        wanted, free = needs[device] + SPARE_BYTES, shutil.disk_usage(place).free
+        wanted, free = needs[device], shutil.disk_usage(place).free
         if free < wanted:
             raise BackupFailed(
                 f"The disk of {place} has {free >> 20:,} MB left, and a backup with its proof "
