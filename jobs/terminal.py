@@ -145,12 +145,17 @@ def _describe(phase: PhaseProgress, *, left: str = "") -> str:
 
 
 def say_time_left(eta: Eta | None) -> str:
-    """Return "1 to 2 min left", or "about 40 s left" where the band is narrow."""
+    """Return "1 to 2 min left", or "about 40 s left" where the band is narrow.
+
+    A band that begins with nothing is "at most 12 s left".
+    """
     if eta is None:
         return ""
     low, high = _say_seconds(eta.low), _say_seconds(eta.high)
     if low == high or eta.high <= 1.3 * eta.low:
         return f"about {_say_seconds(eta.seconds)} left"
+    if eta.low == 0:
+        return f"at most {high} left"
     return f"{low} to {high} left"
 
 

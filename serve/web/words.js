@@ -29,7 +29,7 @@ export function between({ etaSeconds: middle, etaLow: low, etaHigh: high }) {
   const to = (Math.ceil(high / grain) * grain) / size;
   const about = Math.max(grain, Math.round(middle / grain) * grain) / size;
   if (high <= 1.35 * low || from >= to) return about === 1 && size > 1 ? `about ${article(one)}` : `about ${count(about, one)}`;
-  return `${number(from)} to ${count(to, one)}`;
+  return low < grain / 2 ? `at most ${count(to, one)}` : `${number(from)} to ${count(to, one)}`;
 }
 
 /** @type {(unit: string) => string} */

@@ -15,7 +15,7 @@ from tests.api.conftest import Start
 from tests.api.running import NO_PEOPLE, RunningApp, Worker
 from tests.browser.conftest import Open
 
-RANGE = r"(?:about [\w ]+?|\d+ to \d+ \w+|a few seconds)"
+RANGE = r"(?:about [\w ]+?|at most \d+ \w+|\d+ to \d+ \w+|a few seconds)"
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ def test_a_percentage_is_shown_as_the_server_rounded_it(page: Page, hundredths: 
         (0, 0, 1, "a few seconds"),
         (3, 5, 8, "a few seconds"),
         (31, 40, 52, "30 to 55 seconds"),
+        (2, 9, 14, "at most 15 seconds"),
         (41, 45, 50, "about 45 seconds"),
         (50, 70, 99, "50 to 100 seconds"),
         (61, 90, 170, "1 to 3 minutes"),

@@ -34,6 +34,7 @@ def test_a_line_without_a_forecast_says_no_time() -> None:
         (None, ""),
         (Eta(40, 38, 43), "about 40 s left"),
         (Eta(40, 25, 60), "25 s to 60 s left"),
+        (Eta(4, 0, 12), "at most 12 s left"),
         (Eta(100, 60, 160), "60 s to 3 min left"),
         (Eta(600, 580, 620), "about 10 min left"),
         (Eta(9_000, 7_000, 12_000), "1 h 57 min to 3 h 20 min left"),
