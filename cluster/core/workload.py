@@ -96,26 +96,23 @@ class Workload:
         return self.training if phase is PhaseName.TRAINING else self.detection
 
 
-def reading_work(
-    *, items: float, sized_items: float, total_bytes: float, film_bytes: float = 0.0
-) -> float:
-    """Return the units of reading `items` files; those of unknown size count as the others.
+def segment_work(*, items: float, measured: float, units: float, extra: float = 0.0) -> float:
+    """Return the units of `items` items: one each, and what their sizes add.
 
-    `total_bytes` are those of photos alone.
+    `units` is what the sizes of `measured` of them add; the others count like these. `extra` is
+    what films take.
     """
-    mean_bytes = total_bytes / sized_items if sized_items else 0.0
-    return items * (1 + mean_bytes / BYTES_PER_UNIT) + film_bytes / FILM_BYTES_PER_UNIT
+    return items * (1 + (units / measured if measured else 0.0)) + extra
 
 
-def finding_work(
-    *, items: float, sized_items: float, total_pixels: float, film_units: float = 0.0
-) -> float:
-    """Return the units of finding faces in photos; those not read yet count as the others.
+def reading_work(*, items: float, sized_items: float, total_bytes: float) -> float:
+    """Return the units of reading `items` photos; those of unknown size count as the others."""
+    return segment_work(items=items, measured=sized_items, units=total_bytes / BYTES_PER_UNIT)
 
-    `film_units` are those of the films among them, beyond what a photo takes.
-    """
-    mean_pixels = total_pixels / sized_items if sized_items else 0.0
-    return items * (1 + mean_pixels / PIXELS_PER_UNIT) + film_units
+
+def finding_work(*, items: float, sized_items: float, total_pixels: float) -> float:
+    """Return the units of finding faces in photos; those not read yet count as the others."""
+    return segment_work(items=items, measured=sized_items, units=total_pixels / PIXELS_PER_UNIT)
 
 
 def grouping_seconds(faces: float) -> float:

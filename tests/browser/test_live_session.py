@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import PhaseName
@@ -151,6 +151,29 @@ def test_where_streams_are_held_back_the_page_polls(
     worker.report_in_flight(PhaseName.TRAINING, batch_id=1, count=2)
     expect(sentence(page)).to_contain_text("2 of 5 photos")
     assert watcher.api_requests().count(f"/api/v1/training/{worker.session_id}/events") == 1
+
+
+def test_a_session_that_ends_while_its_page_opens_offers_what_is_legal_at_its_end(
+    api: httpx.Client, worker: Worker, open_page: Open
+) -> None:
+    path = f"/api/v1/training/{worker.session_id}"
+    old = iter([api.get(path).raise_for_status().json()])
+    worker.find(3)
+    worker.finish_photos()
+    worker.finish_clustering(ClusteringResult(1, 3, 0))
+    page = open_page(str(api.base_url))
+
+    def answer(route: Route) -> None:
+        body = next(old, None)
+        if body is None:
+            route.continue_()
+        else:
+            route.fulfill(json=body)
+
+    page.route(f"**{path}", answer)
+    page.goto(f"{api.base_url}/#/sessions/{worker.session_id}")
+    again = phase(page, "Finding faces").get_by_role("button", name="Start again from here")
+    expect(again).to_be_visible()
 
 
 def test_a_phase_that_is_started_again_is_followed_again(page: Page, worker: Worker) -> None:

@@ -49,7 +49,7 @@ def test_a_library_moves_to_another_computer_and_nothing_is_read_again(
     ):
         code, output = new.run(*arguments, job=job)
         assert code == 0, output
-    assert "unchanged   60" in output
+    assert "unchanged   61" in output
     assert read_people(new.data_dir) == people
     engine = build_engine(start_embedded(new.data_dir))
     with begin(engine) as db:

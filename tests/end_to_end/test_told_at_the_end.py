@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -38,6 +40,12 @@ def hold_commits(run: Headcount) -> CommitSlots | None:
         return CommitSlots(ServerFiles.under(run.data_dir).url())
     except psycopg.OperationalError:
         return None
+
+
+def find_programs(pid: int) -> list[psutil.Process]:
+    """A run and all that it has started, but its database server."""
+    run = psutil.Process(pid)
+    return [run, *(one for one in run.children(recursive=True) if one.name() != "postgres")]
 
 
 def find_token(folder: Path) -> list[str]:
@@ -74,8 +82,11 @@ def test_what_a_killed_run_may_not_have_sent_is_sent_by_the_next_with_the_same_i
     process = run.start("--root", str(demo_library), "--notify", f"{receiver.url}/{TOKEN}")
 
     def kill() -> None:
+        """Kill whatever could note that the message was sent, before it is answered."""
         receiver.before_answer = lambda: None
-        process.kill()
+        for one in find_programs(process.pid):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait()
 
     receiver.before_answer = kill

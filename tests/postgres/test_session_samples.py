@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine
 
@@ -107,3 +109,15 @@ def test_files_of_unknown_size_count_as_the_others(engine: Engine, session_id: i
         add_found(db, session_id, [*unknown, found("known.jpg", size=180_000)], pack=PACK)
     assert load_workload(engine, session_id).training.for_last(11) == pytest.approx(22)
     assert load_workload(engine, session_id).detection.for_last(11) == pytest.approx(11)
+
+
+def test_a_film_counts_by_its_own_measure_and_not_as_a_photo_without_bytes(
+    engine: Engine, session_id: int
+) -> None:
+    film = replace(found("film", size=18_000_000), path="/photos/film.mp4")
+    files = [found("photo", size=180_000), film]
+    with begin(engine) as db:
+        add_found(db, session_id, files, pack=PACK)
+    # One unit each; the bytes of the photo one more for each of both, and the film's bytes ten.
+    work = load_workload(engine, session_id).training
+    assert work.for_last(2) == pytest.approx(2 + 1 + 1 + 10)

@@ -64,6 +64,7 @@ def test_a_session_measures_what_it_does_and_the_next_one_that_there_was_nothing
     assert 0 < training.read_bytes <= sum(files)
     searched = (
         "SELECT sum(width::bigint * height) FROM image i JOIN detection d ON d.image_id = i.id"
+        " WHERE i.duration_s IS NULL"
     )
     assert detection.pixels == ask(runtime, searched)
     assert training.pixels >= detection.pixels, "duplicates are read as well"

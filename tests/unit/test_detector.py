@@ -13,7 +13,7 @@ import insightface
 import numpy as np
 import pytest
 from insightface.app import FaceAnalysis
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from cluster.core.errors import UnreachableImage
 from cluster.core.faces import BoundingBox, Face
@@ -62,13 +62,25 @@ def vector(face: Face) -> np.ndarray:
     return np.frombuffer(face.embedding, dtype="<f4")
 
 
+def read_as_shown(path: Path) -> np.ndarray:
+    """A photo as OpenCV reads it, (height, width, 3) of BGR, in the colours of its profile."""
+    with Image.open(path) as image:
+        profile = image.info.get("icc_profile")
+        if profile is None or image.mode != "RGB":
+            return np.asarray(cv2.imread(str(path)))
+        own, shown = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(ImageOps.exif_transpose(image), own, shown)
+    assert converted is not None
+    return np.asarray(converted)[:, :, ::-1]
+
+
 def assert_equals_insightface(pack: str, paths: list[Path]) -> None:
     """IoU >= 0.9 for >= 99 % of the faces, and cosine >= 0.999 for each of these."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         app = FaceAnalysis(name=pack, providers=["CPUExecutionProvider"])
         app.prepare(ctx_id=-1)
-        expected = [app.get(cv2.imread(str(path))) for path in paths]
+        expected = [app.get(read_as_shown(path)) for path in paths]
     found = find(load_detector(resolve_pack(pack), AS_INSIGHTFACE), *paths)
     pairs = [
         max(

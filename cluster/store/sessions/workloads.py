@@ -15,15 +15,17 @@ from cluster.core.sessions import PHOTO_PHASES, PhaseName
 from cluster.core.speed import KnownSpeed
 from cluster.core.suffixes import FILM_SUFFIXES
 from cluster.core.workload import (
+    BYTES_PER_UNIT,
+    FILM_BYTES_PER_UNIT,
     FILM_SECONDS_PER_UNIT,
     MOST_FILM_UNITS,
+    PIXELS_PER_UNIT,
     PhaseWork,
     Workload,
-    finding_work,
     grouping_seconds,
-    reading_work,
+    segment_work,
 )
-from cluster.store.database.columns import for_each_photo_phase
+from cluster.store.database.columns import ITEM_PREFIXES
 from cluster.store.database.engine import Engine, begin
 
 SEGMENTS = 200
@@ -32,25 +34,36 @@ FEWEST_ITEMS = 16
 """A phase of an earlier session with fewer items says nothing about its speed."""
 
 _FILMS = "[.](" + "|".join(sorted(suffix[1:] for suffix in FILM_SUFFIXES)) + ")$"
-_SEGMENTS = for_each_photo_phase(
-    f"""
-    SELECT count(*) AS items,
-        count(f.size) AS sized,
-        coalesce(sum(f.size) FILTER (WHERE f.path !~* '{_FILMS}'), 0) AS bytes,
-        coalesce(sum(f.size) FILTER (WHERE f.path ~* '{_FILMS}'), 0) AS film_bytes,
-        count(m.id) AS seen,
-        coalesce(sum(m.width * m.height) FILTER (WHERE m.duration_s IS NULL), 0) AS pixels,
-        coalesce(sum(least(m.duration_s / {FILM_SECONDS_PER_UNIT}, {MOST_FILM_UNITS}))
-            FILTER (WHERE m.duration_s IS NOT NULL), 0) AS film_units
-    FROM (
-        SELECT file_id, ntile({SEGMENTS}) OVER (ORDER BY position) AS segment
-        FROM session_item WHERE session_id = :session_id AND PHASE_state = 'pending'
-    ) i
-    JOIN file f ON f.id = i.file_id
-    LEFT JOIN image m ON m.id = f.image_id
-    GROUP BY i.segment ORDER BY i.segment
-    """
-)
+_IS_FILM = f"f.path ~* '{_FILMS}'"
+_SIZES = {
+    PhaseName.TRAINING: f"""
+        count(f.size) FILTER (WHERE NOT {_IS_FILM}) AS measured,
+        sum(f.size) FILTER (WHERE NOT {_IS_FILM}) / {BYTES_PER_UNIT}.0 AS units,
+        sum(f.size) FILTER (WHERE {_IS_FILM}) / {FILM_BYTES_PER_UNIT}.0 AS extra
+        """,
+    PhaseName.FACE_DETECTION: f"""
+        count(m.id) FILTER (WHERE m.duration_s IS NULL) AS measured,
+        sum(m.width * m.height) FILTER (WHERE m.duration_s IS NULL) / {PIXELS_PER_UNIT}.0 AS units,
+        sum(least(m.duration_s / {FILM_SECONDS_PER_UNIT}, {MOST_FILM_UNITS}))
+            FILTER (WHERE m.duration_s IS NOT NULL) AS extra
+        """,
+}
+_SEGMENTS = {
+    name: text(
+        f"""
+        SELECT count(*) AS items, {_SIZES[name]}
+        FROM (
+            SELECT file_id, ntile({SEGMENTS}) OVER (ORDER BY position) AS segment
+            FROM session_item
+            WHERE session_id = :session_id AND {ITEM_PREFIXES[name]}_state = 'pending'
+        ) i
+        JOIN file f ON f.id = i.file_id
+        LEFT JOIN image m ON m.id = f.image_id
+        GROUP BY i.segment ORDER BY i.segment
+        """
+    )
+    for name in PHOTO_PHASES
+}
 _LIBRARY = text(
     """
     SELECT (SELECT count(*) FROM face WHERE pack = s.pack) AS faces,
@@ -89,7 +102,7 @@ def get_workload(db: Session, session_id: int) -> Workload:
     """Return the pending work of a session, in segments of about equally many items."""
     key = {"session_id": session_id}
     library = db.execute(_LIBRARY, key).one_or_none()
-    works = {name: _to_work(name, db.execute(_SEGMENTS[name], key).all()) for name in PHOTO_PHASES}
+    works = {name: _to_work(db.execute(_SEGMENTS[name], key).all()) for name in PHOTO_PHASES}
     return Workload(
         works[PhaseName.TRAINING],
         works[PhaseName.FACE_DETECTION],
@@ -98,30 +111,18 @@ def get_workload(db: Session, session_id: int) -> Workload:
     )
 
 
-def _to_work(name: PhaseName, rows: Sequence[Any]) -> PhaseWork:
-    """Return the work of segments; in one without a known size, items count as elsewhere."""
-    if name is PhaseName.TRAINING:
-        sized, total = sum(r.sized for r in rows), float(sum(r.bytes for r in rows))
-        work = [
-            reading_work(
-                items=r.items,
-                sized_items=r.sized or sized,
-                total_bytes=float(r.bytes) if r.sized else total,
-                film_bytes=float(r.film_bytes),
-            )
-            for r in rows
-        ]
-    else:
-        seen, pixels = sum(r.seen for r in rows), float(sum(r.pixels for r in rows))
-        work = [
-            finding_work(
-                items=r.items,
-                sized_items=r.seen or seen,
-                total_pixels=float(r.pixels) if r.seen else pixels,
-                film_units=float(r.film_units),
-            )
-            for r in rows
-        ]
+def _to_work(rows: Sequence[Any]) -> PhaseWork:
+    """Return the work of segments; where no size is known, items count as in the others."""
+    measured, units = sum(r.measured for r in rows), sum(float(r.units or 0) for r in rows)
+    work = [
+        segment_work(
+            items=r.items,
+            measured=r.measured or measured,
+            units=float(r.units or 0) if r.measured else units,
+            extra=float(r.extra or 0),
+        )
+        for r in rows
+    ]
     return PhaseWork(tuple(r.items for r in rows), tuple(work))
 
 

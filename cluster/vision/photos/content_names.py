@@ -32,7 +32,8 @@ def describe_stranger(data: bytes) -> str:
     if is_text(data[:512]):
         return "not a photo: the file holds text"
     if len(data) < 16:
-        return f"not a photo: the file holds only {len(data)} bytes"
+        unit = "byte" if len(data) == 1 else "bytes"
+        return f"not a photo: the file holds only {len(data)} {unit}"
     return "not a photo: the file's content is of no known format"
 
 

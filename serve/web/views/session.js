@@ -47,7 +47,7 @@ export async function showSession({ params: [id], signal }) {
   /** @type {SessionBody} */
   const session = await getJson(`/training/${id}`, { signal });
   const view = buildView(session, { signal });
-  watch(view, { id, signal });
+  watch(view, { id, status: session.status, signal });
   return view.node;
 }
 
@@ -108,16 +108,15 @@ async function askRestart({ name, title }, attempt, move) {
   }
 }
 
-// Follows the session until it is over. What is legal is asked for again whenever its status changes.
-/** @type {(view: SessionView, options: { id: string, signal: AbortSignal }) => Promise<void>} */
-async function watch(view, { id, signal }) {
-  /** @type {SessionStatus | null} */
-  let status = null;
+// Follows the session until it is over. What is legal is asked for again whenever its status is another
+// than the one for which it was asked last, also when it changed before anybody followed.
+/** @type {(view: SessionView, options: { id: string, status: SessionStatus, signal: AbortSignal }) => Promise<void>} */
+async function watch(view, { id, status, signal }) {
   const refresh = async () => allow(view, await getJson(`/training/${id}`, { signal }));
   /** @type {(progress: ProgressBody) => void} */
   const show = (progress) => {
     showProgress(view, progress);
-    if (status !== null && status !== progress.overallStatus) refresh().catch(ignoreLoss);
+    if (status !== progress.overallStatus) refresh().catch(ignoreLoss);
     status = progress.overallStatus;
   };
   try {
