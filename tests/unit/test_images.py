@@ -173,7 +173,7 @@ def test_thin_and_tiny_photos_are_read(size: tuple[int, int], long_side_px: int 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"\xff", "only 1 bytes"),
+        (b"\xff", "only 1 byte"),
         (b"I am a letter, not a picture.\n", "holds text"),
         (bytes(4000), "only zero bytes"),
         (b"8BPS" + bytes(50), "PSD"),
