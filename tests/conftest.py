@@ -36,6 +36,10 @@ def shared_dir() -> Path:
     return folder
 
 
+STARTING = {"end_to_end", "ray"}
+"""The folders whose tests start a whole Headcount or a Ray, which keeps all cores busy."""
+
+
 @pytest.fixture(scope="session")
 def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo library, made once; tests that change files copy it first."""
@@ -73,7 +77,12 @@ def no_ray_of_others(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the shared folder, so that `-m 'not shared'` leaves it out."""
+    """Mark what needs the shared folder, and what starts a whole Headcount or a Ray."""
     for item in items:
-        if "shared_dir" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "shared_dir" in fixtures:
             item.add_marker("shared")
+        if "finished_library" in fixtures:
+            item.add_marker("long")
+        if item.path.parent.name in STARTING or "finished_library" in fixtures:
+            item.add_marker("whole")

@@ -24,7 +24,7 @@ from tests.headcount import find_free_port
 from tests.local_ray import local_ray
 from tests.waiting import PATIENT_S, wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.whole]
 
 NAMESPACE = "headcount-test"
 

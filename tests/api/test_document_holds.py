@@ -21,7 +21,10 @@ from tests.api.running import RunningApp, now
 from tests.people import fill_people
 
 TOKEN = "correct-horse"
-EXAMPLES = (1, pytest.param(10, marks=(pytest.mark.long, pytest.mark.drill)))
+EXAMPLES = (
+    pytest.param(1, marks=pytest.mark.long),
+    pytest.param(10, marks=(pytest.mark.long, pytest.mark.drill)),
+)
 """For each route and way of making requests; a new route deserves a run with 500."""
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")

@@ -82,7 +82,7 @@ def bytes_of(names: tuple[str, ...], value: str) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "groups",
     [
-        pytest.param(GROUPS[:1], id="of routes"),
+        pytest.param(GROUPS[:1], id="of routes", marks=pytest.mark.long),
         pytest.param(GROUPS[1:], id="of guards", marks=pytest.mark.long),
     ],
 )

@@ -43,17 +43,17 @@ expect.set_options(timeout=PATIENT_MS)
 Open = Callable[..., Page]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser, so that `-m 'not browser'` leaves it out.
+SHORT = {"test_live_session.py", "test_suggestions.py"}
+"""What `make test` looks at: a session, and questions about people. Other views are long."""
 
-    What needs a whole Headcount besides is long: that is most of what such a test takes.
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser, so that `-m 'not browser'` leaves it out, and what is long."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "chromium" in fixtures:
+        if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-        if "server" in fixtures:
-            item.add_marker("long")
+            if item.path.name not in SHORT:
+                item.add_marker("long")
 
 
 @pytest.fixture(scope="module")

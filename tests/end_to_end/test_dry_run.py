@@ -28,6 +28,7 @@ def dump(headcount: Headcount) -> dict[str, list[str]]:
         }
 
 
+@pytest.mark.long
 def test_a_folder_is_looked_at_and_nothing_is_created(headcount: Headcount, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     make_pictures(photos, 7)
@@ -94,6 +95,7 @@ def test_json_belongs_to_a_dry_run(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert "--dry-run" in capfd.readouterr().err
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_look_at_a_storage_that_is_silent(headcount: Headcount) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENT_S)

@@ -30,7 +30,11 @@ def test_no_test_has_a_deadline_of_its_own() -> None:
         if source.path not in NOT_WAITED_FOR
         for line_number, line in enumerate(source.text.splitlines(), start=1)
         if "time" in line
-        if clock.search(line) or any(float(seconds) > A_SECOND for seconds in timeout.findall(line))
+        if clock.search(line)
+        or (
+            "timeout" in line
+            and any(float(seconds) > A_SECOND for seconds in timeout.findall(line))
+        )
         if "wait_for_timeout" not in line  # a pause in a browser
     ]
     assert not own, "wait with tests.waiting, or for PATIENT_S"

@@ -121,6 +121,7 @@ def watch(library: Library, task: ray.ObjectRef) -> list[PhaseProgress]:
     return [*seen, library.ask()]
 
 
+@pytest.mark.long
 def test_blocks_on_ray_give_the_same_people_as_one_process_and_a_count_that_never_falls(
     library: Library,
 ) -> None:

@@ -59,6 +59,7 @@ def test_processes_that_start_it_at_the_same_time_share_one_server(folder: Path)
     assert ask(answers.pop().strip()) == 1
 
 
+@pytest.mark.long
 def test_a_starter_killed_on_the_way_leaves_nothing_in_the_way(folder: Path) -> None:
     for wait_s in (0.3, 0.6, 0.9):
         starter = run_python(START, folder)
@@ -79,6 +80,7 @@ def test_a_killed_server_comes_back_with_what_was_committed(folder: Path) -> Non
         assert ask(url, b"SELECT n FROM kept") == 7
 
 
+@pytest.mark.long
 def test_a_server_that_is_killed_while_it_starts_is_started_again(folder: Path) -> None:
     url = start_embedded(folder)
     assert stop_embedded(folder)
@@ -100,6 +102,7 @@ def test_a_server_that_is_killed_while_it_starts_is_started_again(folder: Path) 
     assert ask(start_embedded(folder)) == 1
 
 
+@pytest.mark.long
 def test_a_stale_pid_file_of_a_living_stranger_does_not_mislead(folder: Path) -> None:
     url = start_embedded(folder)
     files = ServerFiles.under(folder)
@@ -112,6 +115,7 @@ def test_a_stale_pid_file_of_a_living_stranger_does_not_mislead(folder: Path) ->
     assert ask(url) == 1
 
 
+@pytest.mark.long
 def test_an_unfinished_data_directory_is_made_anew(folder: Path) -> None:
     (folder / "postgres" / "data.new").mkdir(parents=True)
     (folder / "postgres" / "start.lock").touch()
@@ -119,6 +123,7 @@ def test_an_unfinished_data_directory_is_made_anew(folder: Path) -> None:
     assert ask(start_embedded(folder)) == 1
 
 
+@pytest.mark.long
 def test_an_initdb_whose_starter_was_killed_is_in_nobodys_way(folder: Path) -> None:
     abandoned = folder / "postgres" / "data.new"
     abandoned.mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from cluster.numerics.products.integer_products import (
 )
 from cluster.numerics.products.prefilter import Block, MakePrefilter, Prefilter, float_prefilter
 from cluster.numerics.products.rounding import round_vectors, split_slack
+from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
 from tests.unit.embeddings import make_embeddings, normalize
 
@@ -184,18 +186,25 @@ def test_picked_columns_are_near(make_prefilter: MakePrefilter) -> None:
     assert np.median(ranks.max(axis=1)) <= 4
 
 
+@cache
+def span(
+    library: str, make_prefilter: MakePrefilter
+) -> tuple[npt.NDArray[np.float64], SpanningTree]:
+    """The core distances and the tree of a library's 300 vectors."""
+    distinct = find_distinct(LIBRARIES[library](300))
+    workers = LocalWorkers(distinct.vectors, make_prefilter)
+    return span_vectors(distinct, workers, min_samples=3, k=9)
+
+
 @pytest.mark.parametrize("make_prefilter", PREFILTERS)
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_the_tree_is_the_same_with_every_prefilter(
     make_prefilter: MakePrefilter, library: str
 ) -> None:
-    distinct = find_distinct(LIBRARIES[library](500))
-    trees = [
-        span_vectors(distinct, LocalWorkers(distinct.vectors, make), min_samples=3, k=9)
-        for make in (float_prefilter, make_prefilter)
-    ]
-    assert (trees[0][0] == trees[1][0]).all()
-    assert (trees[0][1].edges == trees[1][1].edges).all()
+    cores, tree = span(library, make_prefilter)
+    wanted_cores, wanted_tree = span(library, float_prefilter)
+    assert (cores == wanted_cores).all()
+    assert (tree.edges == wanted_tree.edges).all()
 
 
 def test_gpu_tiles_meet(monkeypatch: pytest.MonkeyPatch) -> None:
