@@ -153,30 +153,6 @@ def test_a_library_that_takes_too_long_to_list_is_left_and_said_to_be_larger(
     assert (body["etaSeconds"], body["gone"], clock.asked) == (None, None, [])
 
 
-@pytest.mark.parametrize(
-    ("folder", "status", "kind"),
-    [
-        ("gone", 422, "root-not-found"),
-        ("empty", 422, "root-empty"),
-        ("one.jpg", 422, "root-not-found"),
-        ("../elsewhere", 403, "root-not-allowed"),
-        ("leaving", 403, "root-not-allowed"),
-    ],
-)
-def test_a_root_that_cannot_be_indexed_is_refused_as_for_a_session(
-    api: httpx.Client, library: Path, folder: str, status: int, kind: str
-) -> None:
-    (library / "empty").mkdir()
-    elsewhere = library.parent / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "one.jpg").write_bytes(b"\xff\xd8\xff")
-    (library / "leaving").symlink_to(elsewhere)
-    answer = look(api, f"{library}/{folder}")
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["type"].endswith(kind)
-
-
 def test_links_out_of_the_allowed_folders_are_not_followed(
     api: httpx.Client, library: Path
 ) -> None:

@@ -66,15 +66,16 @@ def test_a_new_session_shows_pending_progress_at_once(api: httpx.Client, library
         ("leaving", 403, "root-not-allowed"),
     ],
 )
+@pytest.mark.parametrize("route", [ROUTE, "/api/v1/dry-run"])
 def test_a_root_that_cannot_be_indexed_is_refused_at_once(
-    api: httpx.Client, library: Path, folder: str, status: int, kind: str
+    api: httpx.Client, library: Path, route: str, folder: str, status: int, kind: str
 ) -> None:
     (library / "empty").mkdir()
     elsewhere = library.parent / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "one.jpg").write_bytes(b"\xff\xd8\xff")
     (library / "leaving").symlink_to(elsewhere)
-    answer = post(api, f"{library}/{folder}")
+    answer = api.post(route, json={"rootPath": f"{library}/{folder}"})
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"].endswith(kind)
