@@ -18,6 +18,7 @@ from PIL import ExifTags, Image
 
 from bench.made_raw import encode, make_dng
 from bench.odd_files import FAMILIES, FAMILIES_OF
+from bench.odd_kinds import CONVERTING, KINDS, KINDS_OF, MOST_LEVELS
 
 pillow_heif.register_heif_opener()
 
@@ -28,6 +29,10 @@ EXTREMES = (b"\0\0", b"\xff\xff", b"\x7f\xff", b"\x80\0", b"\0\0\0\0", b"\xff\xf
 
 HEADER_BYTES = 512
 """The bytes with most of what a decoder trusts. Half of all changes are made in them."""
+
+
+ODD: Mapping[str, Callable[[bytes, Random], bytes]] = {**FAMILIES, **KINDS}
+"""What makes a file odd, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class Photo:
 class Mutation:
     """A mutated photo; `kinds` are the names of the changes, in order.
 
-    If `plain` is given, the file is odd and not damaged: it shows the picture of that file.
+    If `plain` is given, the file is odd and not damaged: it shows the picture of that file, each
+    pixel within `most_levels`.
     """
 
     number: int
@@ -50,6 +56,7 @@ class Mutation:
     kinds: tuple[str, ...]
     data: bytes
     plain: bytes | None = None
+    most_levels: int = 0
 
 
 def make_photos() -> list[Photo]:
@@ -69,15 +76,26 @@ def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:
     """
     random = Random(f"{seed}-{number}")
     photo = random.choice(photos)
-    if number % ODD_EVERY == 0 and photo.name in FAMILIES_OF:
-        kind = random.choice(FAMILIES_OF[photo.name])
-        odd = FAMILIES[kind](photo.data, random)
-        return Mutation(number, photo.name, (kind,), odd, plain=photo.data)
+    families = list_families(photo.name)
+    if number % ODD_EVERY == 0 and families:
+        return make_odd(photo, random.choice(families), random, number=number)
     kinds = tuple(random.choice(list(CHANGES)) for _ in range(random.randint(1, 3)))
     data = photo.data
     for kind in kinds:
         data = CHANGES[kind](data or b"\0", random, random.choice(photos).data)
     return Mutation(number, photo.name, kinds, data)
+
+
+def list_families(name: str) -> tuple[str, ...]:
+    """Return the names of what may make a photo odd."""
+    return (*FAMILIES_OF.get(name, ()), *KINDS_OF.get(name, ()))
+
+
+def make_odd(photo: Photo, kind: str, random: Random, *, number: int) -> Mutation:
+    """Return the photo made odd in this way."""
+    most = MOST_LEVELS if kind in CONVERTING else 0
+    odd = ODD[kind](photo.data, random)
+    return Mutation(number, photo.name, (kind,), odd, plain=photo.data, most_levels=most)
 
 
 def flip_bits(data: bytes, random: Random, _other: bytes) -> bytes:
@@ -165,6 +183,7 @@ def _variants(picture: Image.Image) -> list[tuple[str, Image.Image, str, dict[st
         ("jpeg cmyk", picture.convert("CMYK"), "JPEG", {}),
         ("mpo", picture, "MPO", frames),
         ("png", picture, "PNG", {"exif": exif}),
+        ("png rgb", picture, "PNG", {}),
         ("png palette", picture.convert("P"), "PNG", {"transparency": 3}),
         ("png 16 bit", deep, "PNG", {}),
         ("png bits", grey.convert("1"), "PNG", {}),

@@ -3,9 +3,10 @@
     python -m bench.mutations [--count N] [--seed N] [--photos DIR] [--only N] [--json]
 
 Photos of every readable format, and with --photos those of a folder, are damaged by a seeded
-generator. Some are odd instead (bench/odd_files.py) and must give the pixels of the plain file.
-They are read as in training, and again at full size. This happens in a process of its own. A crash
-is reported with the seed and the number of the mutation, and a new process continues.
+generator. Some are odd instead (bench/odd_files.py, bench/odd_kinds.py) and must give the pixels
+of the plain file. They are read as in training, and again at full size. This happens in a process
+of its own. A crash is reported with the seed and the number of the mutation, and a new process
+continues.
 Also reported: results other than pixels and UnreadableImage, mutations that take longer than a
 limit, and the peak memory. `--only` reads one mutation in this process.
 """
@@ -173,7 +174,7 @@ def read_mutation(mutation: Mutation) -> str:
             found = open_image(mutation.data, path=file.name, max_pixels=MAX_PIXELS)
             if mutation.plain is not None:
                 plain = open_image(mutation.plain, path=file.name, max_pixels=MAX_PIXELS)
-                if not np.array_equal(found.pixels, plain.pixels):
+                if not are_alike(found.pixels, plain.pixels, most=mutation.most_levels):
                     return f"{mutation.kinds[0]} changes the pixels of {mutation.photo}"
         except UnreadableImage as error:
             if mutation.plain is not None:
@@ -182,6 +183,13 @@ def read_mutation(mutation: Mutation) -> str:
         except Exception as error:  # A wrong result, which is reported with its number.
             return f"{type(error).__name__}: {error}"
     return PIXELS
+
+
+def are_alike(one: np.ndarray, other: np.ndarray, *, most: int) -> bool:
+    """Tell whether two pictures have one shape, and no pixel differs by more than `most`."""
+    if one.shape != other.shape:
+        return False
+    return bool(np.abs(one.astype(np.int16) - other.astype(np.int16)).max() <= most)
 
 
 def say(**what: object) -> None:

@@ -75,8 +75,10 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
     moved = summary.session.census.get("moved", 0)
     others = summary.duplicates + moved + summary.companions
     console.print(f"\nSession {summary.session.id} {summary.session.status}", style="bold")
+    films = summary.progress.films
     rows = [
-        ("photos", f"{training.total}"),
+        ("photos", f"{training.total - films}"),
+        *([("films", f"{films}")] if films else []),
         ("duplicates", f"{summary.duplicates}"),
         ("unchanged", f"{max(0, training.skipped - others)}"),
         ("failed", f"{summary.failed}"),
@@ -84,7 +86,7 @@ def print_summary(summary: Summary, console: Console, *, urls: dict[str, str]) -
         ("faces", f"{summary.faces}"),
         ("people", f"{len(summary.people)}"),
         *_same_person_rows(summary.progress),
-        *_time_rows(summary, training.total),
+        *_time_rows(summary, training.total, films=films),
     ]
     for name, value in rows:
         console.print(f"  {name:<12}{to_printable(value)}", markup=False, soft_wrap=True)
@@ -125,11 +127,11 @@ def _print_doubt(session: SessionInfo, console: Console) -> None:
         )
 
 
-def _time_rows(summary: Summary, photos: int) -> list[tuple[str, str]]:
+def _time_rows(summary: Summary, files: int, *, films: int) -> list[tuple[str, str]]:
     if not summary.seconds:
         return []
-    speed = photos / summary.seconds
-    return [("seconds", f"{summary.seconds:.1f}"), ("photos/s", f"{speed:.1f}")]
+    speed, unit = files / summary.seconds, "files/s" if films else "photos/s"
+    return [("seconds", f"{summary.seconds:.1f}"), (unit, f"{speed:.1f}")]
 
 
 def _print_failures(summary: Summary, console: Console) -> None:

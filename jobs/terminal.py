@@ -134,6 +134,8 @@ def _describe(phase: PhaseProgress, *, left: str = "") -> str:
         parts.append(f"{phase.faces_detected} faces")
     if phase.step:
         parts.append(phase.step)
+    if phase.film is not None:
+        parts.append(f"in {to_printable(str(phase.film))}")
     if phase.result is not None:
         parts.append(f"{phase.result.clusters_found} people")
     if phase.status is PhaseStatus.RUNNING and phase.images_per_minute:

@@ -201,6 +201,7 @@ interface FaceDetectionBody {
   completedAt: string | null;
   error: string | null;
   facesDetected: number;
+  film: FilmPlaceBody | null;
 }
 
 type FaceVerdict = "not_a_face" | "stranger" | "hidden";
@@ -233,6 +234,12 @@ interface FailuresBody {
 interface FileFaultBody {
   path: string;
   reason: string;
+}
+
+interface FilmPlaceBody {
+  name: string;
+  seconds: number;
+  durationSeconds: number;
 }
 
 interface FoundFaceBody {
@@ -548,6 +555,7 @@ interface ProgressBody {
   overallStatus: SessionStatus;
   version: number;
   waitingFor: string | null;
+  filmCount: number;
   overallProgress: OverallBody;
   phases: PhasesBody;
 }

@@ -9,7 +9,6 @@ same cores.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import threading
 import time
@@ -25,22 +24,23 @@ import numpy as np
 import ray
 from ray.actor import ActorHandle
 
+from cluster.actors.detection_outcomes import check_unchanged, to_failure, to_outcome
 from cluster.actors.detector_probe import time_photos
 from cluster.actors.film_search import FilmSearch, SearchStopped
-from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
-from cluster.core.faces import Face
+from cluster.core.errors import DatabaseUnavailable
+from cluster.core.film_places import FilmPlace
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
 from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
 from cluster.core.reports import (
     MIN_INTERVAL_S,
     BatchReporter,
+    FilmReport,
     InFlight,
     SettledReport,
     Throttle,
 )
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
-from cluster.core.suffixes import is_raw_name
 from cluster.core.workload import Probe
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
@@ -86,7 +86,8 @@ class Detection:
 
     `settle` commits a batch's outcomes and returns the phase's new counts. `send` and `done` report
     to the live view what is in flight and what has settled. `meter` receives the seconds of each
-    step. `is_stopped` tells whether a user has stopped a session.
+    step. `is_stopped` tells whether a user has stopped a session. `searching` reports where in a
+    film the search is.
     """
 
     def __init__(
@@ -101,8 +102,9 @@ class Detection:
         meter: Meter | None = None,
         report_interval_s: float = MIN_INTERVAL_S,
         is_stopped: Callable[[int], bool] = lambda session_id: False,
+        searching: Callable[[FilmReport], object] = lambda report: None,
     ) -> None:
-        self._is_stopped = is_stopped
+        self._is_stopped, self._searching = is_stopped, searching
         self._meter = meter or NoMeter()
         self._times = StepTimes(time.perf_counter)
         self._detector, self._settle, self._send, self._done = detector, settle, send, done
@@ -158,15 +160,20 @@ class Detection:
 
     def _search_films(self, batch: Batch, films: Iterator[Item]) -> Iterator[DetectionOutcome]:
         """Yield the outcome of each film; none of a film that was being searched at a stop."""
+        tell = partial(self._tell_place, batch)
         for item in self._until_ended(batch, films):
             try:
-                search = FilmSearch(self._detector, self._detector.options.film)
+                search = FilmSearch(self._detector, self._detector.options.film, tell=tell)
                 faces = search.search(item, is_stopped=lambda: self._is_stopped(batch.session_id))
                 yield DetectionOutcome(item.file_id, faces=faces)
             except SearchStopped:
                 return
             except Exception as error:  # The per-photo boundary: the batch goes on.
-                yield _to_failure(item, error)
+                yield to_failure(item, error)
+
+    def _tell_place(self, batch: Batch, place: FilmPlace) -> None:
+        phase = PhaseName.FACE_DETECTION
+        self._searching(FilmReport(batch.session_id, phase, batch.attempt, batch.batch_id, place))
 
     def _until_ended(self, batch: Batch, items: Iterator[Item]) -> Iterator[Item]:
         def goes_on(_: Item) -> bool:
@@ -194,9 +201,9 @@ class Detection:
             return PreparedPhoto(item.path, None, copy)
         try:
             with self._times.timing("decode"):
-                return _check_unchanged(item, self._detector.prepare(item.path))
+                return check_unchanged(item, self._detector.prepare(item.path))
         except Exception as error:  # The per-photo boundary: the batch goes on.
-            return _to_failure(item, error)
+            return to_failure(item, error)
 
     def _detect_some(self, some: Sequence[Prepared]) -> list[DetectionOutcome]:
         photos = [photo for _, photo in some if isinstance(photo, PreparedPhoto)]
@@ -205,9 +212,9 @@ class Detection:
         except Exception as error:  # The per-photo boundary: the batch goes on.
             if len(some) > 1:
                 return [outcome for one in some for outcome in self._detect_some([one])]
-            return [_to_failure(some[0][0], error)]
+            return [to_failure(some[0][0], error)]
         return [
-            photo if isinstance(photo, DetectionOutcome) else _to_outcome(item, photo, next(found))
+            photo if isinstance(photo, DetectionOutcome) else to_outcome(item, photo, next(found))
             for item, photo in some
         ]
 
@@ -226,36 +233,6 @@ class Detection:
             clock=time.monotonic,
             throttle=self._throttle,
         )
-
-
-def _check_unchanged(item: Item, photo: PreparedPhoto) -> PreparedPhoto:
-    """Return the photo. Raises UnreachableImage if its bytes are not those that training read."""
-    is_known = item.sha256 is not None and photo.data is not None
-    if is_known and hashlib.sha256(photo.data or b"").digest() != item.sha256:
-        raise UnreachableImage(item.path, "the file has changed since it was read")
-    return photo
-
-
-def _to_outcome(item: Item, photo: PreparedPhoto, faces: tuple[Face, ...]) -> DetectionOutcome:
-    image = photo.image
-    return DetectionOutcome(
-        item.file_id,
-        faces=faces,
-        pixels=image.width * image.height,
-        read_bytes=len(photo.data or b""),
-        size=_find_size(photo),
-    )
-
-
-def _find_size(photo: PreparedPhoto) -> tuple[int, int] | None:
-    """Return the size of a raw photo; another file may show its photo, in another size."""
-    return (photo.image.width, photo.image.height) if is_raw_name(photo.path) else None
-
-
-def _to_failure(item: Item, error: Exception) -> DetectionOutcome:
-    if isinstance(error, UnreadableImage):
-        return DetectionOutcome(item.file_id, failure=error.reason)
-    return DetectionOutcome(item.file_id, failure=f"{type(error).__name__}: {error}")
 
 
 def commit_detection(
@@ -332,6 +309,7 @@ class FaceDetectorActor(Detection):
             meter=RayMeter(),
             report_interval_s=report_interval_s,
             is_stopped=lambda session_id: worker_cancellation(database_url, session_id).poll(),
+            searching=progress.searching.remote,
         )
         self._progress = progress
         bind(__name__).info("detector ready", name=name, pack=pack.name, provider=self.describe())

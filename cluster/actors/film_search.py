@@ -13,6 +13,7 @@ import numpy as np
 from cluster.core.defaults import MIN_QUALITY
 from cluster.core.errors import UnreachableImage
 from cluster.core.faces import Face, Landmarks
+from cluster.core.film_places import FILM_REPORT_S, FilmPlace, find_place
 from cluster.core.films import FilmLimits
 from cluster.core.paths import is_url
 from cluster.core.photos import Item
@@ -30,11 +31,15 @@ class SearchStopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FilmSearch:
-    """Searches films with one detector; `is_stopped` is asked before each frame."""
+    """Searches films with one detector; `is_stopped` is asked before each frame.
+
+    `tell` is called with a place in the film, at most once in FILM_REPORT_S.
+    """
 
     detector: FaceDetector
     limits: FilmLimits
     clock: Callable[[], float] = time.monotonic
+    tell: Callable[[FilmPlace], object] = lambda place: None
 
     def search(self, item: Item, *, is_stopped: Callable[[], bool]) -> tuple[Face, ...]:
         """Return the best face of each person in a film, by their times.
@@ -52,6 +57,7 @@ class FilmSearch:
             frames=self.limits.frames,
         )
         found: list[tuple[int, Face]] = []
+        told_at = self.clock()
         try:
             for number in itertools.count():
                 if is_stopped():
@@ -62,11 +68,18 @@ class FilmSearch:
                 if picture is None:
                     break
                 found += [(number, face) for face in self._detect(path, picture)]
+                if self.clock() - told_at >= FILM_REPORT_S:
+                    told_at = self.clock()
+                    self._tell_place(item, picture)
         except UnreachableImage as error:
             if self.clock() < ends_at:
                 raise
             raise UnreachableImage(path, say_time_over(self.limits.timeout_s)) from error
         return self._choose(found)
+
+    def _tell_place(self, item: Item, picture: FilmPicture) -> None:
+        duration_s = item.duration_s or 0.0
+        self.tell(find_place(item.path, time_s=picture.time_s, duration_s=duration_s))
 
     def _check_unchanged(self, item: Item) -> None:
         """Raise UnreachableImage if the bytes are not those that training read.

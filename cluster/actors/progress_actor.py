@@ -27,12 +27,8 @@ from cluster.actors.watching import Watch, find_last_words, is_job_alive
 from cluster.core.errors import DatabaseUnavailable, NotFound
 from cluster.core.live import LivePhase, LiveSession, Snapshots
 from cluster.core.metrics import Meter, NoMeter
-from cluster.core.progress import (
-    DEFAULT_WEIGHTS,
-    UnifiedProgress,
-    unify,
-)
-from cluster.core.reports import InFlight, SettledReport
+from cluster.core.progress import DEFAULT_WEIGHTS, UnifiedProgress, unify
+from cluster.core.reports import FilmReport, InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
 from cluster.core.workload import Probe
 from cluster.logs import log_to_stderr
@@ -98,6 +94,12 @@ class Progress:
                 await self._keep_and_show(report.session_id, session, phase)
             finally:
                 phase.is_being_kept = False
+
+    async def searching(self, report: FilmReport) -> None:
+        """Show where in a film the search is."""
+        session = await self._session(report.session_id)
+        if session.phases[report.phase].apply_film(report):
+            await self._announce(report.session_id, session)
 
     async def settled(self, report: SettledReport) -> None:
         """Show counts that were committed."""

@@ -118,7 +118,7 @@ _READ = (
     ),
     Format(
         name="TIFF",
-        readers=("TIFF",),
+        readers=("DEEP_TIFF", "TIFF"),  # In this order.
         suffixes=_suffixes("tif tiff"),
         signatures=_marks(b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"),
     ),

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from cluster.core.eta import RateWindow
+from cluster.core.film_places import FilmPlace
 from cluster.core.live_clock import LiveClock
 from cluster.core.progress import PhaseSnapshot, never_fall
-from cluster.core.reports import InFlight, SettledReport, Throttle
+from cluster.core.reports import FilmReport, InFlight, SettledReport, Throttle
 from cluster.core.sessions import PhaseName, PhaseStatus
 
 Snapshots = tuple[PhaseSnapshot, ...]
@@ -24,7 +25,8 @@ class LivePhase:
     """One phase: its row, the reports that came after it, and its recent rate.
 
     `kept` is the high-water mark in the row; photos in flight are shown only up to this count.
-    `is_being_kept` is true while a higher mark is being written.
+    `is_being_kept` is true while a higher mark is being written. `films` are the places in films
+    that are being searched, by batch.
     """
 
     row: PhaseSnapshot
@@ -33,6 +35,7 @@ class LivePhase:
     is_being_kept: bool = False
     in_flight: dict[int, int] = field(default_factory=dict)
     settled_batches: set[int] = field(default_factory=set)
+    films: dict[int, FilmPlace] = field(default_factory=dict)
     rate: RateWindow = field(default_factory=RateWindow)
     sampling: Throttle = field(default_factory=lambda: Throttle(SAMPLE_INTERVAL_S))
 
@@ -41,6 +44,7 @@ class LivePhase:
         if row.attempt > self.row.attempt:
             self.row, self.shown, self.kept = row, row, row.high_water_mark
             self.in_flight.clear()
+            self.films.clear()
             self.settled_batches.clear()
             self.rate.samples.clear()
         elif row.attempt == self.row.attempt and row.revision >= self.row.revision:
@@ -63,6 +67,14 @@ class LivePhase:
         if is_old or report.count <= self.in_flight.get(report.batch_id, 0):
             return False
         self.in_flight[report.batch_id] = report.count
+        return True
+
+    def apply_film(self, report: FilmReport) -> bool:
+        """Take over where the search of a film is; False when the report is outdated."""
+        is_old = report.batch_id in self.settled_batches or report.attempt != self.row.attempt
+        if is_old or self.films.get(report.batch_id) == report.place:
+            return False
+        self.films[report.batch_id] = report.place
         return True
 
     @property
@@ -88,7 +100,7 @@ class LivePhase:
             return False
         if report.batch_id is not None:
             self.settled_batches.add(report.batch_id)
-            self.in_flight.pop(report.batch_id, None)
+            self._forget(report.batch_id)
         settled, shown = report.settled, self.shown
         if settled.revision > shown.revision:
             shown = replace(
@@ -105,13 +117,18 @@ class LivePhase:
     def apply_returned(self, batch_id: int) -> None:
         """Forget a batch whose worker was lost; its photos are requeued in other batches."""
         self.settled_batches.add(batch_id)
-        self.in_flight.pop(batch_id, None)
+        self._forget(batch_id)
         self._show(self.shown)
 
     def drop_in_flight(self) -> None:
         """Forget all batches in flight; the shown count does not fall."""
         self.in_flight.clear()
+        self.films.clear()
         self._show(self.shown)
+
+    def _forget(self, batch_id: int) -> None:
+        self.in_flight.pop(batch_id, None)
+        self.films.pop(batch_id, None)
 
     def _show(self, snapshot: PhaseSnapshot) -> None:
         in_flight = min(sum(self.in_flight.values()), self.kept - snapshot.counts.finished)
@@ -124,8 +141,12 @@ class LivePhase:
             self.rate.add_sample(now=now, count=self.shown.shown)
 
     def snapshot(self, *, now: float) -> PhaseSnapshot:
-        """Return the phase as it is shown at `now`, with its rate."""
-        return replace(self.shown, rate_per_s=self.rate.rate_per_s(now=now))
+        """Return the phase as it is shown at `now`, with its rate and the film that is searched.
+
+        Of several films, it is that of the oldest batch, so that it changes only when it is done.
+        """
+        film = self.films[min(self.films)] if self.films else None
+        return replace(self.shown, rate_per_s=self.rate.rate_per_s(now=now), film=film)
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from cluster.core.errors import InvariantBroken
+from cluster.core.film_places import FilmPlace
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
 from cluster.core.timing import Moment, Scope, TimeRange
 
@@ -57,7 +58,8 @@ class PhaseSnapshot:
 
     `in_flight` counts photos that workers have done but not committed; `high_water_mark` is the
     highest finished count that was shown in this attempt. `unchanged` counts finished items that
-    took no time in this attempt, and `rate_per_s` is finished items per second.
+    took no time in this attempt, and `rate_per_s` is finished items per second. `film` is a film
+    that is being searched, and `films` the number of films among the items, once all are found.
     """
 
     name: PhaseName
@@ -76,6 +78,8 @@ class PhaseSnapshot:
     unchanged: int = 0
     faces_detected: int = 0
     result: ClusteringResult | None = None
+    film: FilmPlace | None = None
+    films: int = 0
 
     @property
     def shown(self) -> int:
@@ -111,7 +115,10 @@ NO_TIME_LEFT = Eta(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class PhaseProgress:
-    """One phase as users see it; `eta` is None when it is not running or about to."""
+    """One phase as users see it; `eta` is None when it is not running or about to.
+
+    `film` is the film that is being searched, None if none is.
+    """
 
     name: PhaseName
     status: PhaseStatus
@@ -131,6 +138,7 @@ class PhaseProgress:
     step: str | None
     faces_detected: int
     result: ClusteringResult | None
+    film: FilmPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,7 @@ class UnifiedProgress:
 
     `time_percentage` is the share of its time that has passed. `is_counting` is true while photos
     are still being discovered, so that the time left covers photos that nobody has counted.
+    `films` is the number of films among its items; 0 until all are found.
     """
 
     session_id: int
@@ -151,6 +160,7 @@ class UnifiedProgress:
     waiting_for: str | None = None
     time_percentage: float = 0.0
     is_counting: bool = False
+    films: int = 0
 
     def phase(self, name: PhaseName) -> PhaseProgress:
         """Return the progress of one phase."""
@@ -209,6 +219,7 @@ def show_phase(phase: PhaseSnapshot, left: TimeRange | None = None) -> PhaseProg
         step=phase.step,
         faces_detected=phase.faces_detected,
         result=phase.result,
+        film=phase.film if phase.status is PhaseStatus.RUNNING else None,
     )
 
 
@@ -254,6 +265,7 @@ def unify(
         waiting_for=waiting_for,
         time_percentage=_time_percentage(status, moment),
         is_counting=status is SessionStatus.RUNNING and phases[0].is_discovering,
+        films=min(phases[0].films, phases[0].counts.total),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cluster.core.film_places import FilmPlace
 from cluster.core.photos import Settled
 from cluster.core.sessions import PhaseName
 
@@ -33,6 +34,17 @@ class InFlight:
     attempt: int
     batch_id: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilmReport:
+    """The report of where in a film of an uncommitted batch the search is."""
+
+    session_id: int
+    phase: PhaseName
+    attempt: int
+    batch_id: int
+    place: FilmPlace
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ def _fill(dispatcher: Dispatcher, pending: PendingItems) -> None:
 def _build_discovery(
     plan: Plan, attempt: int, *, probe: Callable[[Sequence[str]], object]
 ) -> Discovery:
-    work, passed_over = partial(_store_found, plan, attempt, _Probing(plan, probe)), PassedOver()
+    found, passed_over = _Found(plan, probe), PassedOver()
     # fsspec's drivers have their own time limits. They list a million objects before the first
     # one is returned.
     silence_s = math.inf if is_url(plan.root) else plan.limits.timeout_s
@@ -230,22 +230,27 @@ def _build_discovery(
             passed_over=passed_over,
             takes_films=plan.limits.takes_films,
         ),
-        store=work,
-        finish=partial(_finish_discovery, plan, passed_over),
+        store=partial(_store_found, plan, attempt, found),
+        finish=partial(_finish_discovery, plan, passed_over, found),
         silence_s=silence_s,
         unreachable=RootUnreachable(plan.root, silence_s),
     )
 
 
 @dataclass(slots=True)
-class _Probing:
-    """Probes a few of the new photos in the first two chunks; the second one is larger."""
+class _Found:
+    """Counts the films that were found, and probes a few photos of the first two chunks.
+
+    The second chunk is larger.
+    """
 
     plan: Plan
     probe: Callable[[Sequence[str]], object]
     chunks: int = 0
+    films: int = 0
 
-    def look(self) -> None:
+    def take(self, chunk: Sequence[FoundPhoto]) -> None:
+        self.films += sum(is_film_name(photo.path) for photo in chunk)
         if self.chunks >= PROBED_CHUNKS:
             return
         self.chunks += 1
@@ -256,11 +261,11 @@ class _Probing:
             self.probe(photos[::step][:PROBED_PHOTOS])
 
 
-def _store_found(plan: Plan, attempt: int, probing: _Probing, chunk: Sequence[FoundPhoto]) -> None:
+def _store_found(plan: Plan, attempt: int, found: _Found, chunk: Sequence[FoundPhoto]) -> None:
     for name, settled in zip(PHOTO_PHASES, _add_found(plan, chunk), strict=True):
         report = SettledReport(plan.session_id, name, attempt, None, settled)
         plan.progress.settled.remote(report)
-    probing.look()
+    found.take(chunk)
 
 
 @waits_for_database
@@ -270,8 +275,9 @@ def _add_found(plan: Plan, chunk: Sequence[FoundPhoto]) -> tuple[Settled, ...]:
 
 
 @waits_for_database
-def _finish_discovery(plan: Plan, passed_over: PassedOver) -> None:
+def _finish_discovery(plan: Plan, passed_over: PassedOver, found: _Found) -> None:
+    counts, unlisted = passed_over.to_json(), passed_over.unlisted
     with begin(plan.engine) as db:
-        note_passed_over(db, plan.session_id, passed_over.to_json(), passed_over.unlisted)
+        note_passed_over(db, plan.session_id, counts, unlisted, films=found.films)
         finish_discovery(db, plan.session_id)
     ray.get(plan.progress.reload.remote(plan.session_id))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
+from cluster.core.film_places import FilmPlace
 from cluster.core.progress import Eta, PhaseProgress, UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
 from serve.bodies.session_bodies import Body
@@ -81,10 +82,30 @@ class PhaseBody(Body):
         }
 
 
+class FilmPlaceBody(Body):
+    """A film that is being searched: its file's name, where the search is, and its length."""
+
+    name: str
+    seconds: float
+    duration_seconds: float
+
+    @classmethod
+    def find(cls, place: FilmPlace | None) -> FilmPlaceBody | None:
+        """Return the body, or None if no film is being searched."""
+        if place is None:
+            return None
+        seconds, duration = round(place.time_s, 1), round(place.duration_s, 1)
+        return cls(name=place.name, seconds=seconds, duration_seconds=duration)
+
+
 class FaceDetectionBody(PhaseBody):
-    """Face detection, with the number of faces that it has found."""
+    """Face detection, with the number of faces that it has found.
+
+    `film` is a film that is being searched for some time already; null if there is none.
+    """
 
     faces_detected: int
+    film: FilmPlaceBody | None
 
 
 class ClusteringBody(PhaseBody):
@@ -138,13 +159,14 @@ class ProgressBody(Body):
     """The progress of a session; `version` rises with every change.
 
     `waitingFor` is what a running session waits for, such as "database unreachable, retrying for
-    8 s".
+    8 s". `filmCount` of its items are films; it is 0 while photos are still being discovered.
     """
 
     session_id: int
     overall_status: SessionStatus
     version: int
     waiting_for: str | None
+    film_count: int
     overall_progress: OverallBody
     phases: PhasesBody
 
@@ -155,7 +177,9 @@ class ProgressBody(Body):
         phases = PhasesBody(
             training=PhaseBody(**PhaseBody.fields_of(progress.phase(PhaseName.TRAINING))),
             face_detection=FaceDetectionBody(
-                **PhaseBody.fields_of(detection), faces_detected=detection.faces_detected
+                **PhaseBody.fields_of(detection),
+                faces_detected=detection.faces_detected,
+                film=FilmPlaceBody.find(detection.film),
             ),
             clustering=ClusteringBody.from_phase(progress.phase(PhaseName.CLUSTERING)),
         )
@@ -164,6 +188,7 @@ class ProgressBody(Body):
             overall_status=progress.status,
             version=progress.version,
             waiting_for=progress.waiting_for,
+            film_count=progress.films,
             overall_progress=OverallBody(
                 percentage=progress.percentage,
                 time_percentage=progress.time_percentage,

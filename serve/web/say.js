@@ -1,6 +1,6 @@
 // What is happening in a session, as one sentence. Pure: the server's answer in, text out.
 
-import { count, number } from "/static/words.js";
+import { count, filmTime, number } from "/static/words.js";
 
 /** @type {Phase[]} */
 export const PHASES = [
@@ -22,9 +22,25 @@ export const stepWords = (step) => (step ? STEPS[step] ?? step.replaceAll("_", "
 /** @type {(progress: Pick<ProgressBody, "overallStatus">) => boolean} */
 export const isOver = ({ overallStatus }) => ["completed", "failed", "cancelled"].includes(overallStatus);
 
-// Photos are counted in the first two phases, faces in the last.
-/** @type {(phase: Pick<PhaseBody, "name">) => string} */
-export const unitOf = ({ name }) => (name === "clustering" ? "face" : "photo");
+// Photos are counted in the first two phases, faces in the last. Until all are found, nobody knows which are films.
+/** @type {(phase: AnyPhase, films: number) => string} */
+export function countItems({ name, discovering, progress: { total } }, films) {
+  if (name === "clustering") return count(total, "face");
+  return discovering ? count(total, "file") : countPhotos(total, films);
+}
+
+// "3 photos", "2 films", "5 photos and films": `total` items of which `films` are films.
+/** @type {(total: number, films: number) => string} */
+export function countPhotos(total, films) {
+  if (!films) return count(total, "photo");
+  return films < total ? `${number(total)} photos and films` : count(total, "film");
+}
+
+/** @type {(progress: ProgressBody) => string} */
+export function kindsOf({ phases, filmCount }) {
+  if (!filmCount) return "photos";
+  return filmCount < phases.training.progress.total ? "photos and films" : "films";
+}
 
 /** @type {(progress: ProgressBody) => string} */
 export function say(progress) {
@@ -34,8 +50,8 @@ export function say(progress) {
     case "completed": return sayResult(progress);
     case "cancelled": return "Cancelled. What was finished is kept.";
     case "failed": return `Stopped by an error while ${titleOf(phase.name).toLowerCase()}`;
-    case "paused": return `Paused while ${titleOf(phase.name).toLowerCase()}, after ${sayCount(phase)}`;
-    default: return progress.waitingFor ? sayWaiting(progress.waitingFor) : sayWork(phase);
+    case "paused": return `Paused while ${titleOf(phase.name).toLowerCase()}, after ${sayCount(phase, progress.filmCount)}`;
+    default: return progress.waitingFor ? sayWaiting(progress.waitingFor) : sayWork(phase, progress.filmCount);
   }
 }
 
@@ -51,25 +67,26 @@ const sayWaiting = (waitingFor) => waitingFor[0].toUpperCase() + waitingFor.slic
 /** @type {(name: PhaseName) => string} */
 export const titleOf = (name) => PHASES.find((phase) => phase.name === name)?.title ?? name;
 
-/** @type {(phase: AnyPhase) => string} */
-function sayWork(phase) {
-  const { current, total } = phase.progress;
+/** @type {(phase: AnyPhase, films: number) => string} */
+function sayWork(phase, films) {
   if (phase.discovering) {
-    return `Looking for photos: ${number(total)} found so far, ${number(current)} read`;
+    return `Looking for photos: ${countItems(phase, films)} found so far, ${number(phase.progress.current)} read`;
   }
-  const parts = [stepWords(phase.step), sayCount(phase)];
+  const parts = [stepWords(phase.step), sayCount(phase, films), filmWords(phase.film)];
   return `${titleOf(phase.name)}: ${parts.filter(Boolean).join(", ")}`;
 }
 
-/** @type {(phase: PhaseBody) => string} */
-export function sayCount(phase) {
-  const { current, total } = phase.progress;
-  return `${number(current)} of ${count(total, unitOf(phase))}`;
-}
+// Where in a film the search is, because the count stands still meanwhile.
+/** @type {(film: FilmPlaceBody | null | undefined) => string | null} */
+export const filmWords = (film) =>
+  (film ? `in ${film.name} at ${filmTime(film.seconds)} of ${filmTime(film.durationSeconds)}` : null);
+
+/** @type {(phase: AnyPhase, films: number) => string} */
+export const sayCount = (phase, films) => `${number(phase.progress.current)} of ${countItems(phase, films)}`;
 
 /** @type {(progress: ProgressBody) => string} */
-function sayResult({ phases }) {
-  const photos = count(phases.training.progress.total, "photo");
+function sayResult({ phases, filmCount }) {
+  const photos = countPhotos(phases.training.progress.total, filmCount);
   const people = phases.clustering.clustersFound;
   if (people === null) return `Done: ${photos} looked through`;
   return `Done: ${photos} looked through, ${count(people, "person", "people")} in the library`;

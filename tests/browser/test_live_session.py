@@ -42,9 +42,9 @@ def test_while_photos_are_discovered_the_count_runs_without_a_percentage(
 ) -> None:
     expect(sentence(page)).to_have_text("Waiting for the cluster to start it")
     worker.find(40)
-    expect(sentence(page)).to_have_text("Looking for photos: 40 found so far, 0 read")
+    expect(sentence(page)).to_have_text("Looking for photos: 40 files found so far, 0 read")
     worker.find(60, first=41)
-    expect(sentence(page)).to_have_text("Looking for photos: 100 found so far, 0 read")
+    expect(sentence(page)).to_have_text("Looking for photos: 100 files found so far, 0 read")
     assert overall(page) == "counting"
     assert page.get_by_role("progressbar", name="Overall").get_attribute("aria-valuenow") is None
 

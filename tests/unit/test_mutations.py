@@ -6,9 +6,17 @@ from random import Random
 
 import pytest
 
-from bench.mutated import CHANGES, Mutation, Photo, make_photos, mutate
+from bench.mutated import (
+    CHANGES,
+    ODD,
+    Mutation,
+    Photo,
+    list_families,
+    make_odd,
+    make_photos,
+    mutate,
+)
 from bench.mutations import PIXELS, REASON, Findings, describe, note, read_mutation, watch
-from bench.odd_files import FAMILIES, FAMILIES_OF
 
 
 def test_damaged_photos_end_in_pixels_or_in_a_reason() -> None:
@@ -31,17 +39,16 @@ def test_every_photo_is_good_and_every_change_changes_it() -> None:
     photos = make_photos()
     outcomes = {read_mutation(Mutation(0, photo.name, (), photo.data)) for photo in photos}
     assert outcomes == {PIXELS}
-    done = {kind for n in range(400) for kind in mutate(photos, seed=1, number=n).kinds}
-    assert done == set(CHANGES) | set(FAMILIES)
+    done = {kind for n in range(1000) for kind in mutate(photos, seed=1, number=n).kinds}
+    assert done == set(CHANGES) | set(ODD)
 
 
 @pytest.mark.parametrize("photo", make_photos(), ids=lambda photo: photo.name)
 def test_an_odd_file_gives_the_pixels_of_the_plain_one(photo: Photo) -> None:
-    for kind in FAMILIES_OF.get(photo.name, ()):
+    for kind in list_families(photo.name):
         for number in range(15):
-            odd = FAMILIES[kind](photo.data, Random(f"{photo.name}-{number}"))
-            mutation = Mutation(number, photo.name, (kind,), odd, plain=photo.data)
-            assert read_mutation(mutation) == PIXELS
+            odd = make_odd(photo, kind, Random(f"{photo.name}-{number}"), number=number)
+            assert read_mutation(odd) == PIXELS
 
 
 def test_an_odd_file_with_other_pixels_or_none_is_told() -> None:

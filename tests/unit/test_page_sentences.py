@@ -27,7 +27,12 @@ def page() -> Iterator[Page]:
 
 
 def progress_of(
-    status: SessionStatus, phase: PhaseName, *, waiting_for: str | None = None, **found: Any
+    status: SessionStatus,
+    phase: PhaseName,
+    *,
+    waiting_for: str | None = None,
+    films: int = 0,
+    **found: Any,
 ) -> dict[str, Any]:
     """What the server answers while `phase` is the current one; `found` is said of that phase."""
     phases = {key: phase_of(name) for name, key in KEYS.items()}
@@ -35,6 +40,7 @@ def progress_of(
     return {
         "overallStatus": status.value,
         "waitingFor": waiting_for,
+        "filmCount": films,
         "overallProgress": {"currentPhase": phase.value},
         "phases": phases,
     }
@@ -49,9 +55,12 @@ def phase_of(
     discovering: bool = False,
     step: str | None = None,
     people: int | None = None,
+    film: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     counts = {"current": current, "total": total, "etaSeconds": eta_s}
-    phase = {"name": name.value, "discovering": discovering, "progress": counts}
+    phase: dict[str, Any] = {"name": name.value, "discovering": discovering, "progress": counts}
+    if name == PhaseName.FACE_DETECTION:
+        phase |= {"facesDetected": 0, "film": film}
     return (
         {**phase, "step": step, "clustersFound": people} if name == PhaseName.CLUSTERING else phase
     )
@@ -92,7 +101,7 @@ def test_the_page_and_the_server_agree_on_what_is_over(page: Page, status: Sessi
         (
             PhaseName.TRAINING,
             {"discovering": True, "current": 1200, "total": 34_000},
-            "Looking for photos: 34,000 found so far, 1,200 read",
+            "Looking for photos: 34,000 files found so far, 1,200 read",
         ),
         (
             PhaseName.TRAINING,
@@ -152,6 +161,35 @@ def test_a_session_that_is_done_says_what_came_of_it(
     progress = progress_of(SessionStatus.COMPLETED, PhaseName.CLUSTERING, people=people)
     progress["phases"]["training"]["progress"]["total"] = 1
     assert say(page, progress) == f"Done: 1 photo looked through{end}"
+
+
+@pytest.mark.parametrize(
+    ("total", "films", "said"),
+    [
+        (9, 0, "9 photos"),
+        (1, 0, "1 photo"),
+        (9, 1, "9 photos and films"),
+        (2, 2, "2 films"),
+        (1, 1, "1 film"),
+    ],
+)
+def test_films_are_not_called_photos(page: Page, total: int, films: int, said: str) -> None:
+    running = progress_of(
+        SessionStatus.RUNNING, PhaseName.FACE_DETECTION, current=0, total=total, films=films
+    )
+    assert say(page, running) == f"Finding faces: 0 of {said}"
+    done = progress_of(SessionStatus.COMPLETED, PhaseName.CLUSTERING, films=films)
+    done["phases"]["training"]["progress"]["total"] = total
+    assert say(page, done) == f"Done: {said} looked through"
+
+
+def test_while_a_film_is_searched_its_place_is_said(page: Page) -> None:
+    film = {"name": "party.mp4", "seconds": 200.4, "durationSeconds": 600.0}
+    progress = progress_of(
+        SessionStatus.RUNNING, PhaseName.FACE_DETECTION, current=3, total=9, films=2, film=film
+    )
+    said = "Finding faces: 3 of 9 photos and films, in party.mp4 at 3:20 of 10:00"
+    assert say(page, progress) == said
 
 
 def test_a_phase_that_the_page_does_not_know_is_told_as_the_first(page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ def summarise(
     root: str = "/photos",
     counts: PhaseCounts = ALL_DONE,
     failures: tuple[Failure, ...] = (),
+    films: int = 0,
+    seconds: float | None = None,
 ) -> str:
     """Return what is printed of a session of 12 photos with this census."""
     session = SessionInfo(
@@ -40,10 +43,10 @@ def summarise(
         error=None,
         census=census,
         created_at=NOW,
-        started_at=None,
-        completed_at=None,
+        started_at=None if seconds is None else NOW,
+        completed_at=None if seconds is None else NOW + timedelta(seconds=seconds),
     )
-    phases = [PhaseSnapshot(name, PhaseStatus.COMPLETED, counts) for name in PhaseName]
+    phases = [PhaseSnapshot(name, PhaseStatus.COMPLETED, counts, films=films) for name in PhaseName]
     summary = Summary(
         session=session,
         progress=unify(1, phases, version=1),
@@ -75,6 +78,15 @@ def test_files_that_belong_to_other_files_have_a_row() -> None:
     assert f"\n  companions  {told}\n" in printed
     printed = summarise({"companions": {"raw": 1, "film": 0}})
     assert "\n  companions  1 raw photo belongs to the photo of another file\n" in printed
+
+
+def test_films_have_a_row_of_their_own_and_are_not_counted_as_photos() -> None:
+    printed = summarise({}, films=2, seconds=4)
+    assert "\n  photos      10\n  films       2\n" in printed
+    assert "\n  files/s     3.0\n" in printed
+    without = summarise({}, seconds=4)
+    assert "\n  photos      12\n  duplicates" in without
+    assert "\n  photos/s    3.0\n" in without
 
 
 def test_without_anything_to_tell_there_is_no_row() -> None:

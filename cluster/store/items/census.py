@@ -139,10 +139,19 @@ class Doubtful:
 
 
 def note_passed_over(
-    db: Session, session_id: int, counts: Mapping[str, int], unlisted: Sequence[str]
+    db: Session,
+    session_id: int,
+    counts: Mapping[str, int],
+    unlisted: Sequence[str],
+    *,
+    films: int = 0,
 ) -> None:
-    """Record how many files discovery passed over, by kind, and the folders it could not list."""
-    note_census(db, session_id, {"passedOver": dict(counts), "unlisted": list(unlisted)})
+    """Record what discovery passed over, by kind, the folders that it could not list, and `films`.
+
+    These are the items that are films by their names.
+    """
+    told = {"passedOver": dict(counts), "unlisted": list(unlisted), "films": films}
+    note_census(db, session_id, told)
 
 
 def list_doubtful(db: Session, session_id: int) -> list[Doubtful]:

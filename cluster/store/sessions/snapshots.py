@@ -11,12 +11,17 @@ from cluster.core.errors import NotFound
 from cluster.core.progress import ClusteringResult, PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
-from cluster.store.database.tables import SessionPhase
+from cluster.store.database.tables import SessionPhase, TrainingSession
 
 
 def get_snapshots(db: Session, session_id: int) -> tuple[PhaseSnapshot, ...]:
     """Return the phases of a session, in their order; raise NotFound when there is no session."""
-    statement = select(SessionPhase.__table__).where(SessionPhase.session_id == session_id)
+    films = TrainingSession.census["films"].as_integer().label("films")
+    statement = (
+        select(*SessionPhase.__table__.columns, films)
+        .join(TrainingSession, TrainingSession.id == SessionPhase.session_id)
+        .where(SessionPhase.session_id == session_id)
+    )
     rows = {PhaseName(row.phase): row for row in db.execute(statement)}
     if not rows:
         raise NotFound("session", session_id)
@@ -48,6 +53,7 @@ def _to_snapshot(row: Any) -> PhaseSnapshot:
         unchanged=row.unchanged,
         faces_detected=row.faces_detected,
         result=_to_result(row),
+        films=row.films or 0,
     )
 
 

@@ -86,11 +86,11 @@ def find_crop(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] |
     `size` is its stored width and height. None when there is no aperture, when it is the whole
     picture, or when it does not lie within it.
     """
-    try:
-        values = _find_aperture(data)
-    except (struct.error, IndexError):
+    places = [box.start for box in list_primary(data, b"clap") if box.start + 32 <= len(data)]
+    if not places:
         return None
-    if values is None or 0 in values[1::2]:
+    values = struct.unpack_from(">IIIIiIiI", data, places[0])
+    if 0 in values[1::2]:
         return None
     fractions = [Fraction(values[i], values[i + 1]) for i in range(0, 8, 2)]
     wide, high, across, down = fractions
@@ -100,16 +100,23 @@ def find_crop(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] |
     return box if is_inside and box != (0, 0, *size) else None
 
 
-def _find_aperture(data: bytes) -> tuple[int, ...] | None:
+def list_primary(data: bytes, kind: bytes) -> list[Box]:
+    """Return the properties of this kind that the primary picture has; none of another file."""
+    try:
+        return list(_walk_primary(data, kind))
+    except (struct.error, IndexError):
+        return []
+
+
+def _walk_primary(data: bytes, kind: bytes) -> Iterator[Box]:
     primary, shared = find_box(data, b"meta", b"pitm"), find_box(data, b"meta", b"iprp", b"ipco")
     if primary is None or shared is None:
-        return None
+        return
     item = _read_number(data, primary.start + 4, wide=data[primary.start] > 0)
     properties = list(walk_boxes(data, shared.start, shared.end))
     for index in _list_properties(data, item):
-        if 0 < index <= len(properties) and properties[index - 1].kind == b"clap":
-            return struct.unpack_from(">IIIIiIiI", data, properties[index - 1].start)
-    return None
+        if 0 < index <= len(properties) and properties[index - 1].kind == kind:
+            yield properties[index - 1]
 
 
 def _list_properties(data: bytes, item: int) -> list[int]:

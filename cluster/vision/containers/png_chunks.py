@@ -18,7 +18,7 @@ MAX_TEXT_BYTES = 1 << 20
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _OF_PIXELS = (*_CRITICAL, b"tRNS")
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
-_KEPT = (*_OF_PIXELS, b"eXIf", b"sRGB", b"gAMA", b"cHRM", *_TEXTS)
+_KEPT = (*_OF_PIXELS, b"eXIf", b"sRGB", b"gAMA", b"cHRM", b"cICP", *_TEXTS)
 _PIECE_BYTES = 1 << 20
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -73,6 +73,25 @@ def find_fault(data: bytes) -> str:
     checked = (chunk for chunk in walk_chunks(data) if chunk.kind in names)
     wrong = next((names[chunk.kind] for chunk in checked if not chunk.is_sound), "")
     return wrong and f"the checksum of its {wrong} is wrong"
+
+
+def find_profile(data: bytes, *, at_most: int) -> bytes | None:
+    """Return the ICC profile of a PNG, also one that Pillow refuses for its size.
+
+    None where there is none, where its chunk is not sound, and of one with more than `at_most`
+    bytes, of which no more is unpacked.
+    """
+    for chunk in walk_chunks(data):
+        if chunk.kind == b"IDAT":
+            return None
+        if chunk.kind == b"iCCP" and chunk.is_sound:
+            packed = bytes(chunk.content).partition(b"\0")[2][1:]
+            try:
+                profile = zlib.decompressobj().decompress(packed, at_most + 1)
+            except zlib.error:
+                return None
+            return profile if len(profile) <= at_most else None
+    return None
 
 
 def share_there(data: bytes) -> float:

@@ -7,11 +7,12 @@ where they are. So a BigTIFF in big-endian order, which Pillow takes for a class
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 _ORDERS = {b"II": "<", b"MM": ">"}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 _LONG, _LONG8, _IFD8 = 4, 16, 18
 _MAX_VALUE_BYTES = 32 << 20
 """The offsets and lengths of four million strips."""
@@ -57,6 +58,22 @@ def strip_directory(data: bytes, *, only_pixels: bool) -> bytes | None:
     if not entries.keys() >= {256, 257} or len(data) >= 1 << 32:
         return None
     return _write(data, sorted(entries.values(), key=lambda one: one.tag), order)
+
+
+def read_numbers(data: bytes, tags: Container[int]) -> dict[int, tuple[int, ...]]:
+    """Return the whole numbers of these tags of the first directory; {} where it is unreadable."""
+    order = _ORDERS.get(data[:2])
+    if order is None:
+        return {}
+    try:
+        entries = [entry for entry in _read_entries(data, order) if entry.tag in tags]
+    except struct.error:
+        return {}
+    return {
+        entry.tag: struct.unpack(f"{order}{entry.count}{_NUMBERS[entry.kind]}", entry.value)
+        for entry in entries
+        if entry.kind in _NUMBERS
+    }
 
 
 def _read_entries(data: bytes, order: str) -> Iterator[_Entry]:

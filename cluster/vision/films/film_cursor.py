@@ -26,6 +26,8 @@ from av.video.reformatter import Interpolation
 from cluster.core.errors import UnreadableImage
 from cluster.core.formats import Format
 from cluster.core.placements import has_swapped_sides
+from cluster.vision.containers.colour_codes import ColourCode
+from cluster.vision.photos.coded_colours import code_to_srgb
 from cluster.vision.photos.images import OpenedImage
 from cluster.vision.photos.metadata import UPRIGHT
 from cluster.vision.sources.deadlines import begin_computing
@@ -158,7 +160,7 @@ class FilmCursor:
     def to_image(self, frame: av.VideoFrame, *, long_side_px: int) -> OpenedImage:
         """Return a frame as an upright picture of at most `long_side_px`, with square pixels.
 
-        The picture is its own full size: a larger decode of it cannot be had.
+        Its colours are sRGB. The picture is its own full size: a larger decode of it cannot be had.
         """
         orientation = find_orientation(frame)
         width, height = shape_of(frame, self._stream)
@@ -169,7 +171,9 @@ class FilmCursor:
             format="rgb24",
             interpolation=Interpolation.AREA if scale < 1 else Interpolation.BILINEAR,
         )
-        pixels = turn_upright(np.asarray(small.to_ndarray(), dtype=np.uint8), orientation)
+        stored = np.asarray(small.to_ndarray(), dtype=np.uint8)
+        shown = code_to_srgb(stored, ColourCode(int(frame.color_primaries), int(frame.color_trc)))
+        pixels = turn_upright(stored if shown is None else shown, orientation)
         return OpenedImage(pixels, pixels.shape[1], pixels.shape[0])
 
 

@@ -1,4 +1,4 @@
-"""Converts the colours of a picture to sRGB by its ICC profile.
+"""Converts the colours of a picture to sRGB by its ICC profile, or by its code points.
 
 The bytes of a picture say how much red is in a pixel, and its profile says which red. Phones save
 Display P3, editors Adobe RGB or ProPhoto RGB. All else in Headcount takes pixels as sRGB: shown so,
@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import functools
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
+from cluster.vision.containers.colour_codes import ColourCode, find_colour_code
+from cluster.vision.photos.coded_colours import code_to_srgb
 from cluster.vision.photos.metadata import PILLOW_ERRORS
 
 MAX_PROFILE_BYTES = 8 << 20
@@ -26,12 +29,52 @@ MAX_PROFILE_BYTES = 8 << 20
 MAX_UNSEEN_LEVELS = 3
 """A profile that moves no colour by more is taken for sRGB; those of that name differ a little."""
 
+_MAX_KEPT_BYTES = 1 << 20
+"""Larger profiles are not remembered."""
+
 _ERRORS: tuple[type[Exception], ...] = (*PILLOW_ERRORS, ImageCms.PyCMSError)
 _GRID = 9
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
 """The colour space of a profile for each mode of Pillow (ICC.1, 7.2.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """What a file says about its colours: an ICC `profile`, code points, both, or nothing.
+
+    `is_code_first` tells which one counts if there are both.
+    """
+
+    profile: bytes | None = None
+    code: ColourCode | None = None
+    is_code_first: bool = False
+
+
+UNKNOWN = Colours()
+
+
+def find_colours(image: Image.Image, data: bytes, *, profile: bytes | None = None) -> Colours:
+    """Return what `image`, opened from `data`, says about its colours.
+
+    `profile` is one that its reader does not read. In a PNG, code points count before a profile
+    (PNG specification, 4.3); in HEIC and AVIF, a profile counts first (ISO/IEC 23000-22).
+    """
+    read = image.info.get("icc_profile")
+    found = read if isinstance(read, bytes) else profile
+    return Colours(found, find_colour_code(data), is_code_first=image.format == "PNG")
+
+
+def convert_colours(image: Image.Image, shown: Image.Image, colours: Colours) -> Image.Image | None:
+    """Return the picture in sRGB; None when nothing changes.
+
+    `shown` is the picture as RGB, and `image` as its profile means it.
+    """
+    if colours.code is not None and (colours.is_code_first or colours.profile is None):
+        pixels = code_to_srgb(np.asarray(shown), colours.code)
+        return None if pixels is None else Image.fromarray(pixels)
+    return to_srgb(image, colours.profile)
 
 
 def to_srgb(image: Image.Image, profile: object) -> Image.Image | None:
@@ -44,7 +87,8 @@ def to_srgb(image: Image.Image, profile: object) -> Image.Image | None:
         return None
     if not 128 <= len(profile) <= MAX_PROFILE_BYTES:
         return None
-    transform = find_transform(profile, mode)
+    is_small = len(profile) <= _MAX_KEPT_BYTES
+    transform = (find_transform if is_small else find_transform.__wrapped__)(profile, mode)
     if transform is None:
         return None
     plain = image if image.mode == mode else image.convert(mode)

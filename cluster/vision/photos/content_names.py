@@ -7,11 +7,13 @@ from PIL import UnidentifiedImageError
 from cluster.core.formats import FORMATS, Format
 from cluster.vision.containers.png_chunks import SIGNATURE, find_fault
 from cluster.vision.readers.decoded_file import NotReadable
+from cluster.vision.readers.deep_tiffs import describe_kind
 from cluster.vision.sources.file_kinds import guess_format, is_text
 
 READ_FORMATS = tuple(reader for row in FORMATS for reader in row.readers)
 """Pillow's names of the formats that it may try."""
 
+_A_TIFF = "a TIFF"
 _NAMES = [row.name for row in FORMATS if row.readers]
 READ_FORMATS_IN_WORDS = f"{', '.join(_NAMES)} and camera raw"
 
@@ -50,7 +52,11 @@ def describe_damage(data: bytes, error: Exception) -> str:
     fault = find_fault(data) if data.startswith(SIGNATURE) else ""
     if fault:
         return f"{name} whose content is damaged ({fault})"
-    if isinstance(error, UnidentifiedImageError):
+    is_opened = not isinstance(error, UnidentifiedImageError)
+    kind = describe_kind(data, is_opened=is_opened) if name == _A_TIFF else ""
+    if kind:
+        return kind
+    if not is_opened:
         return f"{name} by its first bytes, but what follows is damaged or of an unread kind"
     return f"{name} whose content is damaged ({error or type(error).__name__})"
 

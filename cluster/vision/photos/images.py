@@ -33,8 +33,15 @@ from cluster.core.defaults import MAX_PIXELS
 from cluster.core.errors import UnreadableImage
 from cluster.core.placements import has_swapped_sides, invert_turn
 from cluster.vision.containers.bitmaps import draw_masked_bitmap, find_masked_bitmap
+from cluster.vision.containers.png_chunks import find_profile
 from cluster.vision.photos.bare_pictures import list_bare
-from cluster.vision.photos.colours import to_srgb
+from cluster.vision.photos.colours import (
+    MAX_PROFILE_BYTES,
+    UNKNOWN,
+    Colours,
+    convert_colours,
+    find_colours,
+)
 from cluster.vision.photos.content_names import (
     READ_FORMATS,
     describe_damage,
@@ -47,7 +54,7 @@ from cluster.vision.photos.metadata import PILLOW_ERRORS, UPRIGHT, Metadata, rea
 from cluster.vision.photos.pixels import is_dithered, to_rgb
 from cluster.vision.photos.raw_photos import is_raw, open_raw
 from cluster.vision.photos.scans import check_scans
-from cluster.vision.readers import jpeg_2000, jpeg_xl, photoshop, portable_maps
+from cluster.vision.readers import deep_tiffs, jpeg_2000, jpeg_xl, photoshop, portable_maps
 from cluster.vision.sources.deadlines import begin_computing, holding
 
 DECODE_LONG_SIDE_PX = 640
@@ -59,7 +66,7 @@ LARGE_PIXELS = 30_000_000
 # They register themselves with Pillow.
 _PLUGINS = (
     *(AvifImagePlugin, MpoImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin),
-    *(jpeg_2000, jpeg_xl, photoshop, portable_maps),
+    *(deep_tiffs, jpeg_2000, jpeg_xl, photoshop, portable_maps),
 )
 pillow_heif.register_heif_opener()
 # Both apply to the whole process. Our own limit, whose message has the numbers, replaces Pillow's.
@@ -153,16 +160,22 @@ def _open_picture(
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """How a photo is decoded; `path` names it in errors, `known` is its metadata, if told."""
+    """How a photo is decoded; `path` names it in errors, `known` is its metadata, if told.
+
+    `profile` is one that the photo's reader does not read.
+    """
 
     path: str
     long_side_px: int | None
     max_pixels: int
     known: Metadata | None = None
+    profile: bytes | None = None
 
 
 def _try_otherwise(data: bytes, name: str, limits: _Limits) -> OpenedImage | None:
     """Return what another reader, or the file without its metadata, gives; None for nothing."""
+    if name == "PNG":
+        limits = replace(limits, profile=find_profile(data, at_most=MAX_PROFILE_BYTES))
     for bare in list_bare(data, name=name):
         with contextlib.suppress(*PILLOW_ERRORS):
             return _open(bare, limits)
@@ -234,7 +247,8 @@ def _decode(image: ImageFile.ImageFile, data: bytes, limits: _Limits) -> OpenedI
     orientation = turned if turned != UPRIGHT else metadata.orientation
     if has_swapped_sides(orientation) and turned == UPRIGHT:
         width, height = height, width
-    opened = _finish(loaded, limits, orientation=orientation, profile=image.info.get("icc_profile"))
+    colours = find_colours(image, data, profile=limits.profile)
+    opened = _finish(loaded, limits, orientation=orientation, colours=colours)
     return replace(opened, width=width, height=height, taken_at=metadata.taken_at)
 
 
@@ -243,13 +257,13 @@ def _finish(
     limits: _Limits,
     *,
     orientation: int = UPRIGHT,
-    profile: object = None,
+    colours: Colours = UNKNOWN,
 ) -> OpenedImage:
     """Reduce a picture, convert its colours to sRGB, and turn it upright."""
     reduced = reduce_picture(loaded, limits.long_side_px)
     picture = to_rgb(reduced)
     source = picture if "transparency" in reduced.info or reduced.mode == "P" else reduced
-    converted = to_srgb(source, profile)
+    converted = convert_colours(source, picture, colours)
     stored = _to_upright(picture, orientation)
     if converted is None:
         return OpenedImage(stored, *loaded.size, orientation=orientation)

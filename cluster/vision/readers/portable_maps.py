@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cluster.vision.readers.decoded_file import CUT, DecodedFile, check_sides
+from cluster.vision.readers.deep_samples import deep_to_eight_bits
 
 _HEAD_BYTES = 4096
 _PFM = re.compile(rb"(P[Ff])\s+(\d{1,9})\s+(\d{1,9})\s+(-?[\d.eE+-]{1,20})\s")
@@ -67,10 +68,7 @@ class FloatMapFile(DecodedFile):
         """Return the picture with 8 bits, scaled from 0..1, 0..255 or its own range."""
         shape = (*self.size[::-1], self._channels)
         values = _take(self.data, self._start, shape, np.dtype(f"{self._order}f4"))[::-1]
-        wide = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-        most = float(wide.max())
-        top = next((one for one in (1.0, 255.0) if most <= one), most)
-        pixels = (wide.clip(0, None) * (255.0 / top) + 0.5).clip(0, 255).astype(np.uint8)
+        pixels = deep_to_eight_bits(values)
         return Image.fromarray(
             pixels[:, :, 0] if self._channels == 1 else np.ascontiguousarray(pixels)
         )

@@ -48,7 +48,7 @@ function buildView(retry, rootPath) {
     more: button("More", null, { class: "more", hidden: true }),
     retry: button("Try the failed photos again", retry, { hidden: true }),
   };
-  const titles = ["Photo", "Why", "Phase"].map((title) => make("th", { scope: "col" }, title));
+  const titles = ["File", "Why", "Phase"].map((title) => make("th", { scope: "col" }, title));
   const node = make("section", { class: "failures", hidden: true },
     make("header", {}, parts.heading, parts.retry),
     make("div", { class: "filters" },
@@ -65,7 +65,8 @@ async function follow(view, list, { progress, load, signal }) {
   const { training, faceDetection } = progress.phases;
   list.total = training.progress.failed + faceDetection.progress.failed;
   list.isOver = isOver(progress);
-  setText(view.heading, `${count(list.total, "photo")} failed`);
+  setText(view.heading, `${count(list.total, unitOf(progress))} failed`);
+  setText(view.retry, `Try the failed ${unitOf(progress)}s again`);
   setHidden(view.node, list.total === 0);
   if (list.busy) return;
   list.busy = true;
@@ -78,6 +79,10 @@ async function follow(view, list, { progress, load, signal }) {
   }
   list.busy = false;
 }
+
+// A failure does not tell which kind of file it is, so where films are among them, all are files.
+/** @type {(progress: ProgressBody) => string} */
+const unitOf = ({ filmCount }) => (filmCount ? "file" : "photo");
 
 /** @type {(list: FailureList, options: { sessionId: number, signal: AbortSignal }) => Promise<void>} */
 async function loadPage(list, { sessionId, signal }) {
@@ -98,7 +103,7 @@ function showList(view, list) {
     (!view.phase.value || phase === view.phase.value)
     && `${path} ${reason}`.toLowerCase().includes(wanted));
   view.body.replaceChildren(...chosen.map((failure) => failureRow(failure, view.root)));
-  setText(view.shown, isFiltering(view) ? `${count(chosen.length, "photo")} match` : "");
+  setText(view.shown, isFiltering(view) ? `${count(chosen.length, "file")} match` : "");
   setHidden(view.more, list.next === null);
 }
 
@@ -106,7 +111,7 @@ function showList(view, list) {
 function failureRow({ path, reason, phase }, root) {
   const within = path.startsWith(root) ? path.slice(root.length) : path;
   return make("tr", {},
-    make("td", { class: "path", "data-title": "Photo", title: path }, within),
+    make("td", { class: "path", "data-title": "File", title: path }, within),
     make("td", { "data-title": "Why" }, reason),
     make("td", { "data-title": "Phase" }, titleOf(phase)));
 }

@@ -2,7 +2,7 @@
 
 import { queryOf } from "/static/api.js";
 import { make, setHidden, setText } from "/static/dom.js";
-import { say } from "/static/say.js";
+import { kindsOf, say } from "/static/say.js";
 import { bar } from "/static/views/bar.js";
 import { census } from "/static/views/census.js";
 import { chip } from "/static/views/chip.js";
@@ -60,7 +60,7 @@ function showOverall(parts, progress, session) {
   setHidden(parts.left, !left);
   setHidden(parts.ending, status !== "completed");
   if (status !== "completed") return;
-  parts.ending.replaceChildren(...describeEnd(phases, session));
+  parts.ending.replaceChildren(...describeEnd(progress, session));
   parts.kept.show().catch(() => undefined); // The session is over; nothing depends on this line.
 }
 
@@ -73,12 +73,13 @@ function sayLeft({ overallStatus, overallProgress }) {
   return overallProgress.counting ? `${start}, with the photos that are still to be found` : start;
 }
 
-/** @type {(phases: PhasesBody, session: SessionBody) => HTMLElement[]} */
-function describeEnd({ clustering, faceDetection }, { pack }) {
+/** @type {(progress: ProgressBody, session: SessionBody) => HTMLElement[]} */
+function describeEnd(progress, { pack }) {
+  const { clustering, faceDetection } = progress.phases;
   const people = `#/people${queryOf({ pack })}`;
   const nobody = `#/people/nobody${queryOf({ pack })}`;
   if (clustering.clustersFound) return [make("a", { class: "button primary", href: people }, "Meet the people")];
-  if (!faceDetection.facesDetected) return [make("p", {}, "There is no face in these photos.")];
+  if (!faceDetection.facesDetected) return [make("p", {}, `There is no face in these ${kindsOf(progress)}.`)];
   return [
     make("p", {}, "No face appears often enough to be a person of its own."),
     make("a", { class: "button", href: nobody }, "See the faces"),

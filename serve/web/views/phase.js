@@ -1,7 +1,7 @@
 // One phase of a session: its bar, its counts and its times.
 
 import { button, make, setHidden, setText } from "/static/dom.js";
-import { stepWords, unitOf } from "/static/say.js";
+import { countItems, filmWords, sayCount, stepWords } from "/static/say.js";
 import { bar } from "/static/views/bar.js";
 import { chip } from "/static/views/chip.js";
 import { between, count, number, percent, time } from "/static/words.js";
@@ -15,7 +15,7 @@ const FIGURES = {
 /** @typedef {ReturnType<typeof makeParts>} PhaseParts */
 
 // `explain` says in a few words what the phase does; `restart` does what the button promises.
-/** @type {(phase: Phase & { explain: string, restart: () => unknown }) => Shown<AnyPhase> & { offerRestart: (isLegal: boolean) => void }} */
+/** @type {(phase: Phase & { explain: string, restart: () => unknown }) => { node: HTMLElement, update: (phase: AnyPhase, films: number) => void } & { offerRestart: (isLegal: boolean) => void }} */
 export function phaseCard({ title, explain, restart }) {
   const parts = makeParts(title, restart);
   const node = make("article", { class: "phase" },
@@ -25,7 +25,7 @@ export function phaseCard({ title, explain, restart }) {
     make("div", {}, parts.amount, parts.found, parts.error), parts.figures.node, parts.restart);
   return {
     node,
-    update: (phase) => showPhase(parts, phase),
+    update: (phase, films) => showPhase(parts, phase, films),
     offerRestart: (isLegal) => setHidden(parts.restart, !isLegal),
   };
 }
@@ -42,31 +42,31 @@ const makeParts = (title, restart) => ({
   restart: button("Start again from here", restart, { class: "link", hidden: true }),
 });
 
-/** @type {(parts: PhaseParts, phase: AnyPhase) => void} */
-function showPhase(parts, phase) {
+/** @type {(parts: PhaseParts, phase: AnyPhase, films: number) => void} */
+function showPhase(parts, phase, films) {
   const { progress } = phase;
   parts.status.update(phase.status);
   parts.bar.update(phase.discovering ? null : progress.percentage);
   setText(parts.percent, phase.discovering ? "counting" : percent(progress.percentage));
-  setText(parts.amount, sayAmount(phase));
+  setText(parts.amount, sayAmount(phase, films));
   setText(parts.found, sayFound(phase));
   setText(parts.error, phase.error ?? "");
   setHidden(parts.error, !phase.error);
   parts.figures.update(figuresOf(phase));
 }
 
-/** @type {(phase: AnyPhase) => string} */
-function sayAmount(phase) {
-  const { current, total } = phase.progress;
-  const unit = unitOf(phase);
-  if (phase.discovering) return `${count(total, unit)} found so far, ${number(current)} finished`;
+/** @type {(phase: AnyPhase, films: number) => string} */
+function sayAmount(phase, films) {
+  const { current } = phase.progress;
+  if (phase.discovering) return `${countItems(phase, films)} found so far, ${number(current)} finished`;
   if (phase.status === "pending" && !current) return "Not started yet";
-  return `${number(current)} of ${count(total, unit)}`;
+  return sayCount(phase, films);
 }
 
 /** @type {(phase: AnyPhase) => string} */
-function sayFound({ facesDetected, step, clustersFound, facesUngrouped }) {
+function sayFound({ facesDetected, step, clustersFound, facesUngrouped, film }) {
   return [
+    filmWords(film),
     facesDetected != null && `${count(facesDetected, "face")} found`,
     stepWords(step),
     clustersFound != null && `${count(clustersFound, "person", "people")} found`,

@@ -18,8 +18,8 @@ import { fileName, time } from "/static/words.js";
 
 /** @type {Record<PhaseName, string>} */
 const EXPLAIN = {
-  training: "Each photo is checked and fingerprinted. Skipped: duplicates, and photos known from before.",
-  face_detection: "Faces are found and described. Skipped: duplicates, photos known from before or unreadable.",
+  training: "Each photo and film is checked and fingerprinted. Skipped: duplicates, and what is known from before.",
+  face_detection: "Faces are found and described. Skipped: duplicates, and what is known from before or unreadable.",
   clustering: "Faces that look alike become people. People that have a name keep it.",
 };
 
@@ -142,7 +142,7 @@ function showProgress(view, progress) {
   setTitle(headline(progress), view.title);
   view.told.forEach((one) => one.update(progress));
   view.overview.update(progress);
-  PHASES.forEach(({ key }, i) => view.phases[i].update(progress.phases[key]));
+  PHASES.forEach(({ key }, i) => view.phases[i].update(progress.phases[key], progress.filmCount));
   view.failures.update(progress);
   view.speed.update(progress);
   speak(view, progress, percentage);
