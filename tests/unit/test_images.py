@@ -173,6 +173,7 @@ def test_thin_and_tiny_photos_are_read(size: tuple[int, int], long_side_px: int 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
+        (b"", "the file is empty"),
         (b"\xff", "only 1 byte"),
         (b"I am a letter, not a picture.\n", "holds text"),
         (bytes(4000), "only zero bytes"),
@@ -186,18 +187,24 @@ def test_what_is_no_photo_says_what_it_is(data: bytes, words: str) -> None:
     assert words in reason(data)
 
 
+def test_a_picture_that_only_its_name_tells_is_called_by_its_kind() -> None:
+    with pytest.raises(UnreadableImage) as caught:
+        open_image(bytes([0, 0, 2, *range(200)]), path="/photos/texture.TGA")
+    assert caught.value.reason.startswith("a file of kind TGA by its name; photos are read from")
+
+
 def test_a_header_that_claims_too_many_pixels_is_refused_before_decoding() -> None:
     header = struct.pack(">IIBBBBB", 65000, 65000, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n"
     for chunk in (b"IHDR" + header, b"IDAT" + zlib.compress(b"nothing"), b"IEND"):
         length, check = len(chunk) - 4, zlib.crc32(chunk)
         data += struct.pack(">I", length) + chunk + struct.pack(">I", check)
-    assert reason(data) == "4225 million pixels, more than the limit of 200 million"
+    assert reason(data) == "4225 million pixels, more than the limit of 200 million (max_pixels)"
 
 
 def test_the_pixel_limit_is_an_option() -> None:
     data = encode(picture(), "PNG")
-    assert reason(data, max_pixels=1000) == "38400 pixels, more than the limit of 1000"
+    assert reason(data, max_pixels=1000) == "38400 pixels, more than the limit of 1000 (max_pixels)"
     assert open_image(data, path="photo", max_pixels=240 * 160).width == 240
 
 

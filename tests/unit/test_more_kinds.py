@@ -138,7 +138,7 @@ def test_a_jpeg_xl_that_claims_too_much_is_refused_before_it_is_decoded() -> Non
         bits |= value << at
         at += width
     data = b"\xff\x0a" + bits.to_bytes(20, "little")
-    assert reason(data) == "4225 million pixels, more than the limit of 200 million"
+    assert reason(data) == "4225 million pixels, more than the limit of 200 million (max_pixels)"
 
 
 # -- JPEG 2000
@@ -165,6 +165,12 @@ def test_a_jpeg_2000_is_turned_and_dated_by_its_exif() -> None:
     check_like(data, picture(), most=0)
 
 
+def test_a_jpeg_2000_that_is_cut_says_so_wherever_it_ends() -> None:
+    whole = jp2(picture())
+    for share in (0.05, 0.5, 0.99):
+        assert reason(whole[: int(len(whole) * share)]) == "the file ends too early"
+
+
 def test_a_broken_jpeg_2000_says_so() -> None:
     whole = jp2(picture())
     for length in (20, 60, len(whole) // 2):
@@ -172,7 +178,10 @@ def test_a_broken_jpeg_2000_says_so() -> None:
 
 
 def test_a_jpeg_2000_that_claims_too_much_is_refused() -> None:
-    assert reason(jp2(picture()), max_pixels=1000) == "38400 pixels, more than the limit of 1000"
+    assert (
+        reason(jp2(picture()), max_pixels=1000)
+        == "38400 pixels, more than the limit of 1000 (max_pixels)"
+    )
 
 
 # -- Photoshop
@@ -267,7 +276,8 @@ def test_a_photoshop_file_without_a_flattened_picture_says_so() -> None:
     unsaved = resource(1057, struct.pack(">IB", 1, 0) + bytes(8))
     white = np.full_like(RGB, 255)
     assert reason(psd(white, resources=unsaved, layers=2)) == (
-        "a PSD that was saved with its layers only, without the picture of all"
+        "a PSD that was saved with its layers only, without the picture of all; save it with"
+        " maximised compatibility"
     )
     check_like(psd(RGB, resources=unsaved, layers=0), picture(), most=0)
 
@@ -322,7 +332,7 @@ def test_a_broken_pnm_says_so() -> None:
     assert "PNM" in reason(b"P7\nWIDTH 5\nHEIGHT 5\nENDHDR\n" + bytes(100))
     assert "PNM" in reason(b"P6\n-5 5\n255\n" + bytes(100))
     claims = b"P6\n65000 65000\n255\n" + bytes(100)
-    assert reason(claims) == "4225 million pixels, more than the limit of 200 million"
+    assert reason(claims) == "4225 million pixels, more than the limit of 200 million (max_pixels)"
     assert "more than the limit" in reason(pam(PIXELS).replace(b"H 240", b"H 999999999"))
 
 

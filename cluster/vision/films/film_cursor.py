@@ -231,7 +231,7 @@ def _check_size(stream: av.VideoStream, *, path: str, max_pixels: int) -> None:
     pixels = (stream.width or 0) * (stream.height or 0)
     if pixels > max_pixels:
         reason = f"{pixels / 1e6:.0f} million pixels, more than the limit of {max_pixels / 1e6:.0f}"
-        raise UnreadableImage(path, f"{reason} million")
+        raise UnreadableImage(path, f"{reason} million (max_pixels)")
     context = stream.codec_context
     context.thread_count = 1  # Each core has a worker of its own.
     # The size may change within a film.

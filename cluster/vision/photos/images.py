@@ -125,7 +125,7 @@ def open_image(
     size. Raises UnreadableImage.
     """
     if find_read_format(data) is None:
-        raise UnreadableImage(path, describe_stranger(data))
+        raise UnreadableImage(path, describe_stranger(data, path=path))
     begin_computing()
     open_picture = partial(
         _open_picture, path=path, long_side_px=long_side_px, max_pixels=max_pixels
@@ -220,7 +220,7 @@ def _check_size(width: int, height: int, limits: _Limits) -> None:
     pixels = width * height
     if pixels > limits.max_pixels:
         most = _millions(limits.max_pixels)
-        reason = f"{_millions(pixels)} pixels, more than the limit of {most}"
+        reason = f"{_millions(pixels)} pixels, more than the limit of {most} (max_pixels)"
         raise UnreadableImage(limits.path, reason)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from PIL import Image, Jpeg2KImagePlugin
 
+from cluster.vision.containers.iso_boxes import walk_boxes as list_boxes
 from cluster.vision.readers.media_boxes import walk_boxes
 
+_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _EXIF = b"JpgTiffExif->JP2"
 """The identifier of the box with EXIF, a TIFF (exiftool, Jpeg2000.pm)."""
 
@@ -26,6 +28,11 @@ def find_exif(data: bytes) -> bytes | None:
     """Return the EXIF of a JP2, a TIFF; None where there is none."""
     boxes = (bytes(box) for kind, box in walk_boxes(data) if kind == b"uuid")
     return next((box[16:] for box in boxes if box.startswith(_EXIF)), None)
+
+
+def is_cut(data: bytes) -> bool:
+    """Tell whether this is a JP2 one of whose boxes goes on behind the end of the file."""
+    return data.startswith(_SIGNATURE) and any(box.end > len(data) for box in list_boxes(data))
 
 
 Image.register_open(

@@ -35,6 +35,10 @@ _PROFILE, _VERSION, _EXIF = 1039, 1057, 1058
 _RAW, _RLE, _ZIP = 0, 1, 2
 _DEPTHS = (1, 8, 16, 32)
 _MOST_CHANNELS = 56
+_LAYERS_ONLY = (
+    "a PSD that was saved with its layers only, without the picture of all; "
+    "save it with maximised compatibility"
+)
 
 
 class PhotoshopFile(DecodedFile):
@@ -79,9 +83,7 @@ class PhotoshopFile(DecodedFile):
     def decode(self) -> Image.Image:
         """Return the flattened picture; raise NotReadable when there is none."""
         if not self._has_flattened:
-            raise NotReadable(
-                "a PSD that was saved with its layers only, without the picture of all"
-            )
+            raise NotReadable(_LAYERS_ONLY)
         wanted = _CHANNELS[self._colours]
         if self._channels < wanted and self._colours != _MULTICHANNEL:
             raise ValueError(f"{self._channels} channels of {wanted}")

@@ -112,7 +112,8 @@ def _number(data: bytes, order: str, at: int, width: int) -> int:
 
 def _check_size(pixels: int, most: int) -> None:
     if pixels > most:
-        raise CannotDevelop(f"{_millions(pixels)} pixels, more than the limit of {_millions(most)}")
+        said = f"{_millions(pixels)} pixels, more than the limit of {_millions(most)}"
+        raise CannotDevelop(f"{said} (max_pixels)")
 
 
 def _millions(pixels: int) -> str:
