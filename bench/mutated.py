@@ -16,6 +16,7 @@ import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image
 
+from bench.made_films import make_films
 from bench.made_raw import encode, make_dng
 from bench.odd_files import FAMILIES, FAMILIES_OF
 from bench.odd_kinds import CONVERTING, KINDS, KINDS_OF, MOST_LEVELS
@@ -37,7 +38,7 @@ ODD: Mapping[str, Callable[[bytes, Random], bytes]] = {**FAMILIES, **KINDS}
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """The name and the bytes of a good file."""
+    """The name and the bytes of a good file, a photo or a film."""
 
     name: str
     data: bytes
@@ -60,13 +61,14 @@ class Mutation:
 
 
 def make_photos() -> list[Photo]:
-    """Return a small photo of each format and variant that is read."""
+    """Return a small photo of each format and variant that is read, and films."""
     drawn = _draw()
     written = [
         Photo(name, _encode(picture, kind, options))
         for name, picture, kind, options in _variants(drawn)
     ]
-    return [*written, *_made_otherwise(drawn)]
+    films = (Photo(name, data) for name, data in make_films().items())
+    return [*written, *_made_otherwise(drawn), *films]
 
 
 def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:

@@ -34,8 +34,12 @@ import numpy as np
 from bench.libraries import list_photos
 from bench.mutated import Mutation, Photo, make_photos, mutate
 from cluster.core.errors import UnreadableImage
+from cluster.vision.films.film_frames import list_pictures
 from cluster.vision.photos.images import open_image
+from cluster.vision.relations.film_records import read_film_record
 from cluster.vision.relations.fingerprints import read_record
+from cluster.vision.sources.file_kinds import find_film_format
+from cluster.vision.sources.headers import HEAD_BYTES
 
 MAX_PIXELS = 20_000_000
 """A tenth of the default. It bounds the memory that a picture needs."""
@@ -45,6 +49,7 @@ MAX_MEMORY_BYTES = 3 << 30
 
 LIMIT_S = 20.0
 MAX_PHOTO_BYTES = 3_000_000
+FILM_FRAMES = 12
 PIXELS, REASON, NO_MEMORY = "pixels", "reason", "no memory"
 
 
@@ -167,14 +172,11 @@ def read_all(photos: list[Photo], *, seed: int, numbers: range) -> None:
 def read_mutation(mutation: Mutation) -> str:
     """Read a mutation as in training, and at full size; return the result in words."""
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
-        file.write(mutation.data)
-        file.flush()
         try:
-            read_record(file.name, max_pixels=MAX_PIXELS)
-            found = open_image(mutation.data, path=file.name, max_pixels=MAX_PIXELS)
+            found = read_pixels(mutation.data, file)
             if mutation.plain is not None:
-                plain = open_image(mutation.plain, path=file.name, max_pixels=MAX_PIXELS)
-                if not are_alike(found.pixels, plain.pixels, most=mutation.most_levels):
+                plain = read_pixels(mutation.plain, file)
+                if not are_alike(found, plain, most=mutation.most_levels):
                     return f"{mutation.kinds[0]} changes the pixels of {mutation.photo}"
         except UnreadableImage as error:
             if mutation.plain is not None:
@@ -185,11 +187,31 @@ def read_mutation(mutation: Mutation) -> str:
     return PIXELS
 
 
+def read_pixels(data: bytes, file: IO[bytes]) -> np.ndarray:
+    """Read these bytes in this file as in training; return the pixels, of a film all searched ones.
+
+    Raises UnreadableImage.
+    """
+    file.seek(0)
+    file.truncate()
+    file.write(data)
+    file.flush()
+    if find_film_format(data[:HEAD_BYTES]) is None:
+        read_record(file.name, max_pixels=MAX_PIXELS)
+        return open_image(data, path=file.name, max_pixels=MAX_PIXELS).pixels
+    film = read_film_record(file.name, sha256=b"", max_pixels=MAX_PIXELS)
+    pictures = list_pictures(
+        file.name, max_pixels=MAX_PIXELS, duration_s=film.duration_s or 0.0, frames=FILM_FRAMES
+    )
+    shown = [one.image.pixels.reshape(-1, 3) for one in pictures]
+    return np.concatenate(shown or [np.zeros((0, 3), np.uint8)])
+
+
 def are_alike(one: np.ndarray, other: np.ndarray, *, most: int) -> bool:
     """Tell whether two pictures have one shape, and no pixel differs by more than `most`."""
     if one.shape != other.shape:
         return False
-    return bool(np.abs(one.astype(np.int16) - other.astype(np.int16)).max() <= most)
+    return bool((np.abs(one.astype(np.int16) - other.astype(np.int16)) <= most).all())
 
 
 def say(**what: object) -> None:

@@ -15,6 +15,8 @@ from random import Random
 import numpy as np
 from PIL import Image
 
+from bench.made_films import TITLE
+
 MOST_LEVELS = 3
 """What the rounding of two conversions may change."""
 
@@ -80,7 +82,7 @@ def add_boxes(data: bytes, random: Random) -> bytes:
 
 
 def add_last_boxes(data: bytes, random: Random) -> bytes:
-    """Add boxes of nonsense behind a JPEG 2000."""
+    """Add boxes of nonsense behind a JPEG 2000 or an MP4."""
     return data + b"".join(_draw_boxes(random))
 
 
@@ -110,6 +112,13 @@ def add_comments(data: bytes, random: Random) -> bytes:
     return data[:2] + b"\n#" + words + b"\n" + data[3:]
 
 
+def spoil_title(data: bytes, random: Random) -> bytes:
+    """Write the title of a film in another encoding, or as noise."""
+    latin = "ÄÖÜ é ñ ß".encode("latin-1")
+    noise = bytes(random.randrange(1, 256) for _ in TITLE)
+    return data.replace(TITLE, random.choice((latin.ljust(len(TITLE)), noise)))
+
+
 KINDS: Mapping[str, Callable[[bytes, Random], bytes]] = {
     "name_colours": name_colours,
     "clear_alpha": clear_alpha,
@@ -118,6 +127,7 @@ KINDS: Mapping[str, Callable[[bytes, Random], bytes]] = {
     "add_last_boxes": add_last_boxes,
     "add_resources": add_resources,
     "add_comments": add_comments,
+    "spoil_title": spoil_title,
 }
 CONVERTING = frozenset({"name_colours"})
 """The families whose pixels may differ by MOST_LEVELS."""
@@ -129,6 +139,9 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = {
     "jpeg xl": ("add_boxes",),
     "jpeg xl lossless": ("add_boxes",),
     "jpeg 2000": ("add_last_boxes",),
+    "film mp4": ("spoil_title", "add_last_boxes"),
+    "film mkv": ("spoil_title",),
+    "film avi": ("spoil_title",),
     "psd": ("add_resources",),
     "pnm": ("add_comments",),
 }

@@ -44,9 +44,18 @@ def draw_frame(level: int) -> Pixels:
 
 
 def write_film(
-    path: Path, frames: Sequence[Pixels], *, gop: int = 1000, rate: int = RATE, **metadata: str
+    path: Path,
+    frames: Sequence[Pixels],
+    *,
+    gop: int = 1000,
+    rate: int = RATE,
+    colours: tuple[int, int] | None = None,
+    **metadata: str,
 ) -> Path:
-    """Write frames, uint8 (H, W, 3), as a film of the kind that the suffix names."""
+    """Write frames, uint8 (H, W, 3), as a film of the kind that the suffix names.
+
+    `colours` are the code points (H.273) of the primaries and the transfer that the film names.
+    """
     codec = CODECS[path.suffix]
     kind = {".mts": "mpegts", ".mpg": "mpeg", ".mkv": "matroska"}.get(path.suffix)
     options = {"g": str(gop), "sc_threshold": "0"}
@@ -60,6 +69,8 @@ def write_film(
         stream = container.add_stream(codec, rate=max(rate, 24) if path.suffix == ".mpg" else rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt, stream.options = "yuv420p", options
+        if colours is not None:
+            stream.codec_context.color_primaries, stream.codec_context.color_trc = colours
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode(None))

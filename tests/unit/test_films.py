@@ -117,6 +117,31 @@ def _turned_by_pillow(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).transpose(turns[orientation]))
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi"])
+def test_metadata_in_another_encoding_does_not_decide_whether_a_film_is_read(
+    suffix: str, tmp_path: Path
+) -> None:
+    """Such films failed with a UnicodeDecodeError; old cameras and programs write Latin-1."""
+    path = make_film(tmp_path / f"film{suffix}", [100] * 20, title="TITLE")
+    plain = read(path)
+    content = path.read_bytes()
+    assert b"TITLE" in content
+    path.write_bytes(content.replace(b"TITLE", "ÄTÜLÉ".encode("latin-1")))
+    assert read(path).content == plain.content
+    assert times_of(path)
+
+
+@pytest.mark.parametrize(("transfer", "sample", "level"), [(16, 130, 187), (18, 191, 231)])
+def test_a_film_in_hdr_is_shown_as_srgb(
+    transfer: int, sample: int, level: int, tmp_path: Path
+) -> None:
+    """100 nits by PQ, and white paper by HLG (ITU-R BT.2408)."""
+    frames = [np.full((96, 160, 3), sample, np.uint8)] * 3
+    path = write_film(tmp_path / "film.mkv", frames, colours=(9, transfer))
+    picture = next(list_pictures(str(path), max_pixels=MANY, duration_s=0.3, frames=1))
+    assert np.abs(picture.image.pixels.astype(int) - level).max() <= 5
+
+
 def test_a_film_is_the_same_when_only_its_metadata_differ(tmp_path: Path) -> None:
     one = read(make_film(tmp_path / "one.mp4", [50] * 20, title="ours"))
     other = read(make_film(tmp_path / "other.mp4", [50] * 20, title="theirs"))

@@ -200,7 +200,13 @@ def open_container(file: BinaryIO, format_: Format, *, path: str) -> Iterator[In
     """Open a film's file with the demuxer of its format. Raises UnreadableImage."""
     begin_computing()
     try:
-        with av.open(file, "r", format=format_.demuxer, options=_OPTIONS) as container:
+        with av.open(
+            file,
+            "r",
+            format=format_.demuxer,
+            options=_OPTIONS,
+            metadata_errors="replace",  # Titles in other encodings are common in old films.
+        ) as container:
             yield container
     except (av.FFmpegError, EOFError) as error:
         reason = f"{format_.with_article} whose content is damaged or ends too early"
