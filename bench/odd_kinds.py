@@ -88,9 +88,9 @@ def add_last_boxes(data: bytes, random: Random) -> bytes:
 
 def _draw_boxes(random: Random) -> list[bytes]:
     count = random.randint(0, 3)
-    return [
-        _box(random.choice(_BOXES), random.randbytes(random.randrange(90))) for _ in range(count)
-    ]
+    # Those of the kind uuid have 16 bytes that name them.
+    sizes = [random.randrange(16, 90) for _ in range(count)]
+    return [_box(random.choice(_BOXES), random.randbytes(size)) for size in sizes]
 
 
 def _box(kind: bytes, content: bytes) -> bytes:

@@ -201,6 +201,7 @@ def _read(status: int, headers: Any, content: bytes) -> Answer:
 
 
 def read_figures(output: str) -> dict[str, int]:
-    """Return the figures of the summary that a run printed."""
+    """Return the figures of the summary that a run printed; `files` are photos and films."""
     found = re.findall(r"^  (\w+) +(\d+)$", output, re.MULTILINE)
-    return {name: int(value) for name, value in found}
+    figures = {name: int(value) for name, value in found}
+    return {**figures, "files": figures.get("photos", 0) + figures.get("films", 0)}

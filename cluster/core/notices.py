@@ -106,7 +106,7 @@ class Notice:
     """The end of a session, and numbers from its phases as they are when the notice is sent.
 
     `tries` counts those that were made; `delivery_id` is the same in each. `ended_at` is when the
-    session reached the status.
+    session reached the status. `films` of the `photos` are films.
     """
 
     id: int
@@ -120,6 +120,7 @@ class Notice:
     photos: int | None = None
     failed: int = 0
     people: int | None = None
+    films: int = 0
 
 
 def describe_notice(notice: Notice, *, now: datetime) -> Mapping[str, Any]:
@@ -139,7 +140,8 @@ def describe_notice(notice: Notice, *, now: datetime) -> Mapping[str, Any]:
 
 def say_notice(notice: Notice) -> str:
     """Return a notice as one line of text."""
-    facts = [] if notice.photos is None else [f"{notice.photos:,} photos"]
+    kinds = "photos and films" if notice.films else "photos"
+    facts = [] if notice.photos is None else [f"{notice.photos:,} {kinds}"]
     facts += [f"{notice.failed:,} failed"] if notice.failed else []
     facts += [] if notice.people is None else [f"{notice.people:,} people"]
     return f"Session {notice.session_id} {notice.status.value}: {', '.join(facts) or 'no photos'}"

@@ -41,12 +41,13 @@ def test_the_answer_has_exactly_the_names_of_the_contract(
     counts |= {"imagesPerMinute"}
     counts |= {"processed", "skipped", "failed"}
     assert set(answer) == {
-        "sessionId", "overallStatus", "version", "overallProgress", "phases", "waitingFor"
+        "sessionId", "overallStatus", "version", "overallProgress", "phases", "waitingFor",
+        "filmCount",
     }  # fmt: skip
     time_left = {"timePercentage", "counting", "etaSeconds", "etaLow", "etaHigh"}
     assert set(answer["overallProgress"]) == {"percentage", "currentPhase"} | time_left
     assert set(answer["phases"]["training"]) == phase
-    assert set(answer["phases"]["faceDetection"]) == phase | {"facesDetected"}
+    assert set(answer["phases"]["faceDetection"]) == phase | {"facesDetected", "film"}
     assert set(answer["phases"]["clustering"]) == phase | clustering
     assert all(set(each["progress"]) == counts for each in answer["phases"].values())
 

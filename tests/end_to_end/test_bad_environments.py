@@ -141,5 +141,5 @@ def test_a_strange_environment_does_not_keep_a_session_from_its_end(
     }
     code, output = headcount.run("--root", str(demo_library), timeout_s=PATIENT_S)
     assert code == 0, output
-    assert read_figures(output)["photos"] == 61
+    assert read_figures(output)["files"] == 61
     assert "Traceback" not in output

@@ -55,7 +55,7 @@ def test_a_known_library_is_compared_and_not_one_row_is_written(
     code, output = headcount.run("--root", str(demo_library), "--dry-run", "--json")
     assert code == 0, output
     body = json.loads(output)
-    total = read_figures(finished_library.output)["photos"]
+    total = read_figures(finished_library.output)["files"]
     assert body["photos"] == body["listed"]["unchanged"] == total
     assert (body["photosToRead"], body["bytesToRead"]) == (0, 0)
     assert (body["gone"], body["unfinishedSessionId"]) == (0, None)

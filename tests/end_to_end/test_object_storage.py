@@ -13,7 +13,7 @@ from tests.headcount import FinishedLibrary, Headcount, read_figures
 
 pytestmark = pytest.mark.long
 
-FIGURES = ("photos", "duplicates", "failed", "faces", "people")
+FIGURES = ("photos", "films", "duplicates", "failed", "faces", "people")
 
 
 @pytest.fixture
@@ -51,4 +51,4 @@ def test_a_library_in_an_object_store_has_the_same_people(
     assert {name: figures[name] for name in FIGURES} == {name: expected[name] for name in FIGURES}
     code, output = headcount.run("--root", "s3://library/demo")
     assert code == 0, output
-    assert read_figures(output)["unchanged"] == figures["photos"]
+    assert read_figures(output)["unchanged"] == figures["files"]

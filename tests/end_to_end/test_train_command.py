@@ -23,6 +23,7 @@ from tests.waiting import PATIENT_S
 def test_a_folder_of_photos_becomes_people(finished_library: FinishedLibrary) -> None:
     first = read_figures(finished_library.output)
     assert first["photos"] > 50
+    assert first["films"] == 1
     assert first["duplicates"] > 0
     assert first["failed"] == 2
     assert first["people"] == 6
@@ -38,7 +39,7 @@ def test_the_same_folder_again_does_no_work_twice(
     code, again = headcount.run("--root", str(demo_library))
     assert code == 0, again
     second = read_figures(again)
-    assert second["unchanged"] == first["photos"]
+    assert second["unchanged"] == first["files"]
     assert "KEEP=1" in again
     summary = again.partition("Session 2 completed")[2]
     assert "http://" not in summary, "the page and the dashboard are gone when it has ended"

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import IllegalMove, InvariantBroken, NotFound
-from cluster.core.progress import ClusteringResult
+from cluster.core.progress import ClusteringResult, unify
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus, overall_status
+from cluster.store.items.census import note_passed_over
 from cluster.store.sessions.phase_rows import (
     add_counts,
     complete_phase,
@@ -53,6 +54,17 @@ def complete_all(db: Session, session: SessionInfo, *, photos: int, seconds: int
         start_phase(db, session.id, phase, now=NOW)
         add_counts(db, session.id, phase, total=photos, processed=photos)
         complete_phase(db, session.id, phase, now=NOW + timedelta(seconds=seconds))
+
+
+def test_the_films_of_a_session_are_known_when_all_its_files_are_found(db: Session) -> None:
+    session = new_session(db)
+    add_counts(db, session.id, PhaseName.TRAINING, total=9)
+    assert unify(session.id, get_snapshots(db, session.id), version=1).films == 0
+    note_passed_over(db, session.id, {}, [], films=4)
+    finish_discovery(db, session.id)
+    assert unify(session.id, get_snapshots(db, session.id), version=1).films == 4
+    other = new_session(db, root="/other")
+    assert unify(other.id, get_snapshots(db, other.id), version=1).films == 0
 
 
 def test_a_new_session_is_pending_with_three_pending_phases(db: Session) -> None:

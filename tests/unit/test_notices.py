@@ -105,6 +105,7 @@ def test_a_message_says_numbers_and_names_nothing() -> None:
         *("photos", "failed", "people"),
     }
     assert say_notice(notice()) == "Session 7 completed: 2,746 photos, 3 failed, 40 people"
+    assert "2,746 photos and films, 3 failed" in say_notice(notice(films=12))
 
 
 def test_pauses_grow_and_end_after_the_last_try() -> None:

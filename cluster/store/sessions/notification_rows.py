@@ -52,7 +52,8 @@ _GET_DUE = text(
         (SELECT total FROM session_phase p WHERE p.session_id = s.id AND p.phase = 'training'
             AND (p.started_at IS NOT NULL OR p.total > 0)) AS photos,
         (SELECT sum(failed)::bigint FROM session_phase p WHERE p.session_id = s.id) AS failed,
-        (SELECT max(clusters_found) FROM session_phase p WHERE p.session_id = s.id) AS people
+        (SELECT max(clusters_found) FROM session_phase p WHERE p.session_id = s.id) AS people,
+        coalesce((s.census->>'films')::int, 0) AS films
     FROM notification n JOIN training_session s ON s.id = n.session_id
     WHERE n.id = :id AND n.next_try_at <= :now
     """

@@ -158,6 +158,8 @@ def _list_parts(data: bytes, layout: _Layout) -> Iterator[tuple[int, int, int, n
     wide, high = check_sides(*layout.part)
     width, height = layout.size
     planes = range(layout.channels if layout.is_separate else 1)
+    if len(planes) * -(-width // wide) * -(-height // high) > min(len(places), len(lengths)):
+        raise OSError("its directory does not name all parts of the picture")
     grid = (
         (left, top, plane)
         for plane in planes
