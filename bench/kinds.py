@@ -13,6 +13,7 @@ import argparse
 import json
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 import imagecodecs
@@ -57,11 +58,20 @@ def write_kinds(folder: Path, long_side_px: int) -> dict[str, Path]:
         "jpeg xl": bytes(imagecodecs.jpegxl_encode(pixels, distance=1.0)),
         "jpeg 2000": encode(picture, "JPEG2000", quality_mode="rates", quality_layers=[20]),
         "pnm": encode(picture, "PPM"),
+        "png": encode(picture, "PNG", compress_level=1),
     }
+    contents["png in hdr"] = name_hdr(contents["png"])
     paths = {kind: folder / kind for kind in contents}
     for kind, path in paths.items():
         path.write_bytes(contents[kind])
     return paths
+
+
+def name_hdr(png: bytes) -> bytes:
+    """Return a PNG whose colours are those of HDR: BT.2020 and PQ, by code points."""
+    content = bytes([9, 16, 0, 1])
+    check = zlib.crc32(b"cICP" + content).to_bytes(4)
+    return png[:33] + len(content).to_bytes(4) + b"cICP" + content + check + png[33:]
 
 
 def write_preview(raw: Path, folder: Path) -> dict[str, Path]:
