@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-_ROWS_AT_ONCE = 256
+_SAMPLES_AT_ONCE = 1 << 20
 _TOPS_OF_FLOATS = (1.0, 255.0)
 _TOPS_OF_INTEGERS = {1: (127.0,), 2: (32767.0,)}
 _TOPS_OF_WIDE = (65535.0, 2.0**24 - 1, 2.0**31 - 1, 2.0**32 - 1)
@@ -23,18 +24,23 @@ def deep_to_eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
         return (values >> (8 * values.dtype.itemsize - 8)).astype(np.uint8)
     top, pixels = _find_top(values), np.empty(values.shape, np.uint8)
-    for at in range(0, len(values), _ROWS_AT_ONCE):
-        some = _to_finite(values[at : at + _ROWS_AT_ONCE])
-        pixels[at : at + _ROWS_AT_ONCE] = np.minimum(some * (255.0 / top) + 0.5, 255.0)
+    for some in _list_rows(values):
+        scaled = _to_finite(values[some]) * (255.0 / top) + 0.5
+        pixels[some] = np.minimum(scaled, 255.0)
     return pixels
 
 
 def _find_top(values: npt.NDArray[Any]) -> float:
-    rows = range(0, len(values), _ROWS_AT_ONCE)
-    most = max(float(_to_finite(values[at : at + _ROWS_AT_ONCE]).max()) for at in rows)
+    most = max(float(_to_finite(values[some]).max()) for some in _list_rows(values))
     of_integers = _TOPS_OF_INTEGERS.get(values.dtype.itemsize, _TOPS_OF_WIDE)
     tops = _TOPS_OF_FLOATS if values.dtype.kind == "f" else of_integers
     return next((top for top in tops if most <= top), most)
+
+
+def _list_rows(values: npt.NDArray[Any]) -> Iterator[slice]:
+    """Yield the rows in pieces, because a picture of doubles takes eight times as much memory."""
+    step = max(1, _SAMPLES_AT_ONCE * len(values) // values.size)
+    yield from (slice(at, at + step) for at in range(0, len(values), step))
 
 
 def _to_finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
