@@ -146,7 +146,7 @@ def test_where_streams_are_held_back_the_page_polls(
     page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=""))
     page.goto(f"{api.base_url}/#/sessions/{worker.session_id}")
     worker.find(5)
-    expect(sentence(page)).to_contain_text("5 found so far")
+    expect(sentence(page)).to_contain_text("5 files found so far")
     worker.end_discovery()
     worker.report_in_flight(PhaseName.TRAINING, batch_id=1, count=2)
     expect(sentence(page)).to_contain_text("2 of 5 photos")
