@@ -79,11 +79,11 @@ def test_the_printed_link_simply_works_and_leaves_the_token_nowhere(
     sees(page)
     assert page.url == address(guarded, "/")
     last_session(page).click()
-    expect(page.locator(".sentence")).to_contain_text("5 found so far")
+    expect(page.locator(".sentence")).to_contain_text("5 files found so far")
     running_session.find(5, first=6)
-    expect(page.locator(".sentence")).to_contain_text("10 found so far")
+    expect(page.locator(".sentence")).to_contain_text("10 files found so far")
     page.reload()
-    expect(page.locator(".sentence")).to_contain_text("10 found so far")
+    expect(page.locator(".sentence")).to_contain_text("10 files found so far")
 
     told = [[request.url, request.headers.get("referer")] for request in sent]
     assert len(told) > 10
@@ -109,7 +109,7 @@ def test_without_its_token_the_page_says_what_to_do_and_asks_for_nothing(
     watcher.wait_for_silence(page)
 
     give(page, TOKEN)
-    expect(page.locator(".sentence")).to_contain_text("5 found so far")
+    expect(page.locator(".sentence")).to_contain_text("5 files found so far")
     expect(page.get_by_role("button", name="Forget the token")).to_be_visible()
 
 
@@ -146,7 +146,7 @@ def test_a_link_of_the_page_opens_in_a_new_tab_without_being_asked(
     page = open_page(page_link(address(guarded), TOKEN))
     with page.context.expect_page() as opened:
         last_session(page).click(modifiers=["Control"])
-    expect(opened.value.locator(".sentence")).to_contain_text("5 found so far")
+    expect(opened.value.locator(".sentence")).to_contain_text("5 files found so far")
     opened.value.get_by_role("link", name="People").click()
     sees(opened.value, "People")
 
