@@ -16,6 +16,7 @@ from cluster.store.checking.repairs import (
 )
 from cluster.store.checking.stored_files import list_unfinished
 from cluster.store.database.engine import Engine, begin
+from cluster.vision.relations.remade_frames import remake_film_picture
 from cluster.vision.relations.remade_pictures import remake_picture
 from jobs.library_check import list_decoded_left
 
@@ -53,8 +54,11 @@ def _remake_pictures(engine: Engine, damage: Damage) -> int:
 
 
 def _remake(source: PictureSource) -> bytes | None:
+    path, sha256, box = source.path, source.sha256, source.box
     try:
-        return remake_picture(source.path, sha256=source.sha256, box=source.box)
+        if source.is_film:
+            return remake_film_picture(path, sha256=sha256, box=box, time_s=source.time_s)
+        return remake_picture(path, sha256=sha256, box=box)
     except UnreadableImage:
         return None
 
@@ -77,8 +81,8 @@ def _describe(damage: Damage, mended: int) -> str:
 _REST = {
     DamageKind.COUNTS: "Sessions that run were left alone.",
     DamageKind.VECTOR: "The next session searches the photos of the other faces again.",
-    DamageKind.THUMBNAIL: "The others are of films, or their files are gone or have changed.",
-    DamageKind.CROP: "The others are of films, or their files are gone or have changed.",
+    DamageKind.THUMBNAIL: "The files of the others are gone or have changed.",
+    DamageKind.CROP: "The files of the others are gone or have changed.",
     DamageKind.NAME_KEY: "Another person has the name of the others.",
     DamageKind.PATH_DIGEST: "Another file has the path of the others.",
 }

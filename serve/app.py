@@ -30,6 +30,7 @@ from serve.routes import (
     export_routes,
     film_routes,
     health_routes,
+    import_routes,
     library_routes,
     page_routes,
     people_change_routes,
@@ -99,6 +100,7 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
         erasing_routes,
         export_routes,
         film_routes,
+        import_routes,
         progress_routes,
         promise_routes,
         library_routes,
@@ -122,7 +124,10 @@ def _all_routes(*, has_token: bool) -> list[BaseRoute]:
 
 def _add_guards(app: FastAPI, parts: AppParts) -> None:
     # A request passes the last added middleware first.
-    app.add_middleware(LimitBody, limits={API + search_routes.PATH: parts.search_max_bytes})
+    imports = (import_routes.PATH, f"{import_routes.PATH}/preview")
+    limits = {API + path: import_routes.MAX_IMPORT_BYTES for path in imports}
+    limits[API + search_routes.PATH] = parts.search_max_bytes
+    app.add_middleware(LimitBody, limits=limits)
     app.add_middleware(RefuseOtherSites, origins=parts.cors_origins)
     if parts.api_token is not None:
         app.add_middleware(RequireToken, token=parts.api_token, now=parts.now)

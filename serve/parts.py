@@ -81,7 +81,8 @@ class AppParts:
     `search_max_bytes`. `time_photos` times photos of a library before a session, and returns
     None when it cannot; `looking` limits how many libraries are listed at once. `make_preview`
     opens a photo of the library, `make_poster` a film; `previewing` limits how many are made at
-    once, and `exporting` how many exports. `suggestions` are the lists of this replica. `data_dir`
+    once, and `exporting` how many exports. `restoring` are the restores and imports that go on in
+    this process. `suggestions` are the lists of this replica. `data_dir`
     is where sessions on this machine keep decoded photos. `main_bar` is what the page's main bar
     shows. `channels` are the names of those that are told of the end of a session. `backups` says
     where backups are; without it, there are none.
@@ -109,6 +110,7 @@ class AppParts:
     exporting: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(EXPORTS_AT_ONCE)
     )
+    restoring: set[asyncio.Task[None]] = field(default_factory=set)
     suggestions: SuggestionLists = field(default_factory=SuggestionLists)
     data_dir: FolderPath | None = None
     weights: Mapping[PhaseName, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)

@@ -32,6 +32,7 @@ from cluster.core.errors import (
     BackupBusy,
     BackupFailed,
     BadBackup,
+    BadExport,
     BadRoot,
     DatabaseUnavailable,
     FacesElsewhere,
@@ -154,6 +155,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     BackupBusy: Problem(HTTPStatus.CONFLICT, "backup-busy", "Another backup is at work"),
     BackupFailed: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "backup-failed", "No backup was made"),
     BadBackup: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-backup", "Backup cannot be restored"),
+    BadExport: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-export", "Export cannot be imported"),
     ExportBusy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "export-busy", "Other exports first"),
     LiveViewUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view unavailable"

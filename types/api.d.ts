@@ -135,6 +135,8 @@ interface CoverBody {
   version: number;
 }
 
+type DecisionKind = "person" | "face" | "erased" | "answer" | "region";
+
 interface DryRunBody {
   rootPath: string;
   pack: string;
@@ -263,6 +265,12 @@ interface HideBody {
   isHidden: boolean;
 }
 
+interface ImportBody {
+  changed: Record<string, number>;
+  left: LeftCountBody[];
+  listed: LeftDecisionBody[];
+}
+
 interface JudgedBody {
   people: PersonBody[];
   faceCount: number;
@@ -285,6 +293,21 @@ interface LastSessionBody {
   status: SessionStatus;
   createdAt: string;
   completedAt: string | null;
+}
+
+interface LeftCountBody {
+  kind: DecisionKind;
+  reason: LeftReason;
+  says: string;
+  count: number;
+}
+
+interface LeftDecisionBody {
+  kind: DecisionKind;
+  reason: LeftReason;
+  says: string;
+  name: string | null;
+  path: string | null;
 }
 
 type LeftReason = "photo_absent" | "no_face" | "placed_here" | "named_here" | "attributes_here" | "kept_here" | "erased_here";
@@ -579,10 +602,21 @@ interface ReasonBody {
   factor: number;
 }
 
-interface RestoredBody {
-  kept: BackupBody | null;
+interface RestoreBody {
+  name: string;
+  isImport: boolean;
+  state: RestoreState;
+  step: string;
+  share: number | null;
+  startedAt: string;
+  endedAt: string | null;
+  kept: string | null;
+  changed: Record<string, number>;
   left: number;
+  error: string | null;
 }
+
+type RestoreState = "running" | "done" | "failed";
 
 type Scope = "session" | "training" | "face_detection" | "clustering";
 
@@ -706,6 +740,21 @@ interface UndoneBody {
 interface VerdictBody {
   faceIds: number[];
   verdict: FaceVerdict | null;
+}
+
+interface WaitingBody {
+  count: number;
+  waiting: WaitingDecisionBody[];
+}
+
+interface WaitingDecisionBody {
+  kind: DecisionKind;
+  reason: LeftReason;
+  says: string;
+  name: string | null;
+  path: string | null;
+  source: string;
+  keptAt: string;
 }
 
 interface YearBody {

@@ -9,13 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from cluster.core.record_fields import Fields
+
 FORMAT = 1
 """The version of a backup's format; a reader refuses a newer one."""
+
+
+class BadManifest(ValueError):
+    """What a file says about itself is not what a backup says; the message is for users."""
 
 
 class BackupKind(StrEnum):
@@ -118,29 +125,59 @@ class Manifest:
         return {**asdict(self), "made_at": self.made_at.astimezone(UTC).isoformat()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Manifest:
+    def from_json(cls, values: object) -> Manifest:
         """Return the manifest of these values.
 
-        Raises ValueError, KeyError or TypeError when they are not those of a manifest, and
-        ValueError, in a sentence for users, for a newer format.
+        Raises BadManifest, in a phrase for users, when they are not those of a manifest, or those
+        of a newer format.
         """
-        if int(values["format"]) > FORMAT:
-            raise ValueError("it was made by a newer Headcount; use that version or a later one")
-        tables = {
-            str(name): TableCopy(**{**one, "columns": tuple(one["columns"])})
-            for name, one in values["tables"].items()
-        }
-        return cls(
-            kind=BackupKind(values["kind"]),
-            reason=BackupReason(values["reason"]),
-            made_at=datetime.fromisoformat(values["made_at"]),
-            revision=str(values["revision"]),
-            deeds=str(values["deeds"]),
-            totals=Totals(**values["totals"]),
-            tables=tables,
-            sequences={str(name): int(last) for name, last in values["sequences"].items()},
-            digest=str(values["digest"]),
+        try:
+            fields = Fields(values, name="")
+            if fields.get_int("format") > FORMAT:
+                raise BadManifest(
+                    "it was made by a newer Headcount; use that version or a later one"
+                )
+            return cls._read(fields)
+        except BadManifest:
+            raise
+        except ValueError as error:
+            raise BadManifest(f"what it says about itself is damaged ({error})") from None
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Manifest:
+        kind, reason = (
+            fields.find_choice("kind", BackupKind),
+            fields.find_choice("reason", BackupReason),
         )
+        made_at = fields.find_time("made_at", has_zone=True)
+        if kind is None or reason is None or made_at is None:
+            raise ValueError("kind, reason or made_at is missing")
+        totals, sequences = fields.get_record("totals"), fields.get_record("sequences")
+        return cls(
+            kind=kind,
+            reason=reason,
+            made_at=made_at,
+            revision=fields.get_text("revision", most=40),
+            deeds=fields.get_text("deeds", least=0),
+            totals=Totals(**{one.name: totals.get_int(one.name, least=0) for one in _TOTALS}),
+            tables={
+                name: _read_copy(Fields(copy, name=f"tables.{name}"))
+                for name, copy in fields.get_record("tables").record.items()
+            },
+            sequences={name: sequences.get_int(name) for name in sequences.record},
+            digest=fields.get_text("digest", least=0),
+        )
+
+
+_TOTALS = dataclass_fields(Totals)
+
+
+def _read_copy(fields: Fields) -> TableCopy:
+    columns = fields.record.get("columns")
+    if not isinstance(columns, list | tuple) or not all(isinstance(one, str) for one in columns):
+        raise fields.fail("columns", "is not a list of texts")
+    rows, size = fields.get_int("rows", least=0), fields.get_int("bytes", least=0)
+    return TableCopy(tuple(columns), rows, size, fields.get_digest("sha256", length=32).hex())
 
 
 _NAME = re.compile(r"headcount-(\d{8}T\d{6}Z)-([a-z]+)(?:-([a-z-]+?))?(?:-(\d+))?\.zip")

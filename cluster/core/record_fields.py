@@ -68,13 +68,17 @@ class Fields:
             raise self.fail(field, "is neither true nor false")
         return value
 
-    def get_text(self, field: str, *, most: int = MAX_TEXT_CHARACTERS) -> str:
-        """Return a text of 1 to `most` characters."""
+    def get_record(self, field: str) -> Fields:
+        """Return the fields of a record within this one."""
+        return Fields(self.record.get(field), name=f"{self.prefix}{field}")
+
+    def get_text(self, field: str, *, least: int = 1, most: int = MAX_TEXT_CHARACTERS) -> str:
+        """Return a text of `least` to `most` characters."""
         value = self.record.get(field)
         if not isinstance(value, str):
             raise self.fail(field, "is not a text")
-        if not 1 <= len(value) <= most:
-            raise self.fail(field, f"has not 1 to {most} characters")
+        if not least <= len(value) <= most:
+            raise self.fail(field, f"has not {least} to {most} characters")
         return value
 
     def find_name(self, field: str) -> str | None:

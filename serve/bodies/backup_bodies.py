@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 
 from cluster.core.backups import BackupKind, BackupReason, Totals
+from cluster.core.restores import RestoreRecord, RestoreState
 from cluster.store.backups.backup_folders import StoredBackup
-from cluster.store.backups.restoring import Comparison, Restored
+from cluster.store.backups.restoring import Comparison
 from cluster.store.backups.routine import BackupState
 from serve.bodies.session_bodies import Body
 
@@ -91,18 +93,30 @@ class BackupComparisonBody(Body):
         )
 
 
-class RestoredBody(Body):
-    """A restore that took place. `kept` is the backup of what was there before, null if nothing.
+class RestoreBody(Body):
+    """A restore of the backup `name`, or with `isImport` an import of the file `name`.
 
-    `left` decisions wait until their photo or face turns up.
+    `step` says in words what is done now, and `share` how much of it, 0 to 1; it is null when that
+    is not known. In the end `state` is `done` or `failed`, and `error` says why; then the library
+    is as it was. `kept` is the name of the backup of what was there before: restoring it undoes
+    this. `changed` counts what an import, or decisions of a backup, changed. `left` decisions wait
+    until their photo or face turns up.
     """
 
-    kept: BackupBody | None
+    name: str
+    is_import: bool
+    state: RestoreState
+    step: str
+    share: float | None
+    started_at: datetime
+    ended_at: datetime | None
+    kept: str | None
+    changed: dict[str, int]
     left: int
+    error: str | None
 
     @classmethod
-    def from_restored(cls, restored: Restored) -> RestoredBody:
+    def from_record(cls, record: RestoreRecord) -> RestoreBody:
         """Return the body of a restore."""
-        before = restored.before
-        kept = None if before is None else BackupBody.from_backup(before)
-        return cls(kept=kept, left=restored.left)
+        values = {one.name: getattr(record, one.name) for one in fields(record)}
+        return cls.model_validate(values)

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path as FilePath
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from cluster.core.backups import BackupName, BackupPolicy, BackupReason
 from cluster.core.errors import (
     BackupBusy,
     BackupFailed,
     BadBackup,
-    DatabaseUnavailable,
     NotFound,
     SessionBusy,
 )
-from cluster.store.backups.restoring import compare_backup, restore_backup
+from cluster.store.backups.restoring import compare_backup
 from cluster.store.backups.routine import back_up, read_state, want
-from cluster.store.database.engine import begin
-from cluster.store.sessions.session_rows import list_sessions
 from serve.answers import changes, problems
-from serve.bodies.backup_bodies import BackupBody, BackupComparisonBody, BackupsBody, RestoredBody
+from serve.bodies.backup_bodies import BackupBody, BackupComparisonBody, BackupsBody, RestoreBody
 from serve.parts import AppParts, Parts
-from serve.problems import LiveViewUnavailable
+from serve.restore_runs import begin_restore, read_newest
 
 router = APIRouter(prefix="/backups", tags=["backups"])
 
-RECENT_SESSIONS = 1000
+RESTORE = "/api/v1/backups/restore"
 WAIT_S = 2.0
 """How long a request waits for another backup or restore to end."""
 
@@ -64,12 +59,22 @@ def compare(name: str, parts: Parts) -> BackupComparisonBody:
     )
 
 
+@router.get("/restore", responses=problems(NotFound))
+def show_restore(parts: Parts) -> RestoreBody:
+    """Say how far the newest restore or import is, and how it ended.
+
+    It answers also while one library takes the place of the other. 404 when there was none.
+    """
+    return RestoreBody.from_record(read_newest(parts))
+
+
 @router.post(
     "/{name}/restore",
+    status_code=HTTPStatus.ACCEPTED,
     responses=changes(NotFound, BadBackup, SessionBusy, BackupBusy, BackupFailed),
 )
-async def restore(name: str, parts: Parts) -> RestoredBody:
-    """Restore a backup; the answer comes when that is done.
+async def restore(name: str, parts: Parts, response: Response) -> RestoreBody:
+    """Begin to restore a backup. `Location` is where to ask how far it is.
 
     A backup of everything takes the place of the library. Decisions are added to it.
     A backup of everything there is now is made first. A session that runs is 409: pause it first.
@@ -77,13 +82,10 @@ async def restore(name: str, parts: Parts) -> RestoredBody:
     or as in the backup.
     """
     policy, file = require_policy(parts), find_file(parts, name)
-    before = await asyncio.to_thread(list_ids, parts)
     wanted = want(policy, reason=BackupReason.BEFORE_RESTORE, now=parts.now(), wait_s=WAIT_S)
-    restored = await asyncio.to_thread(restore_backup, parts.engine, file, wanted)
-    for session_id in before | await asyncio.to_thread(list_ids, parts):
-        with suppress(LiveViewUnavailable, DatabaseUnavailable, NotFound):
-            await parts.progress.reload(session_id)
-    return RestoredBody.from_restored(restored)
+    record = await begin_restore(parts, file, wanted)
+    response.headers["Location"] = RESTORE
+    return RestoreBody.from_record(record)
 
 
 def require_policy(parts: AppParts) -> BackupPolicy:
@@ -102,9 +104,3 @@ def find_file(parts: AppParts, name: str) -> FilePath:
     if not file.is_file():
         raise NotFound("backup", name)
     return file
-
-
-def list_ids(parts: AppParts) -> set[int]:
-    """Return the ids of the newest sessions."""
-    with begin(parts.engine) as db:
-        return {session.id for session in list_sessions(db, limit=RECENT_SESSIONS)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,17 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from cluster.core.errors import BadBackup
+from cluster.core.restores import RestoreRecord
+from cluster.store.backups.private_records import write_record
 from cluster.store.backups.scratch_databases import hold_server
 from cluster.store.sessions.session_locks import lock_session
 from serve.app import AppParts
 from tests.api.test_guards import check_problem
 from tests.backups import name_first_person, names_in, policy_in
+from tests.library import NOW
 from tests.people import fill_people
+from tests.waiting import PATIENT_S, wait_until
 
 ROUTE = "/api/v1/backups"
 
@@ -42,6 +48,18 @@ def make(api: httpx.Client) -> dict[str, Any]:
     return made
 
 
+def wait_for_end(api: httpx.Client, begun: httpx.Response) -> dict[str, Any]:
+    """Ask where the answer says until the restore has ended, and return its end."""
+    ended: dict[str, Any] = {}
+
+    def has_ended() -> bool:
+        ended.update(api.get(begun.headers["Location"]).json())
+        return ended["state"] != "running"
+
+    wait_until(has_ended, "the restore has ended")
+    return ended
+
+
 def check_told(answer: httpx.Response, status: int, slug: str) -> None:
     assert check_problem(answer, status)["type"] == f"urn:headcount:problem:{slug}"
 
@@ -55,9 +73,12 @@ def test_a_backup_is_made_listed_and_restored(api: httpx.Client, engine: Engine)
     comparison = api.get(f"{ROUTE}/{made['name']}/comparison").json()
     assert comparison["isSame"] is False
     assert comparison["then"] == made["totals"]
-    restored = api.post(f"{ROUTE}/{made['name']}/restore")
-    assert restored.status_code == 200, restored.text
-    assert restored.json()["kept"]["reason"] == "before-restore"
+    begun = api.post(f"{ROUTE}/{made['name']}/restore")
+    assert begun.status_code == 202, begun.text
+    assert begun.json()["name"] == made["name"]
+    ended = wait_for_end(api, begun)
+    assert (ended["state"], ended["error"]) == ("done", None)
+    assert ended["kept"].endswith("-before-restore.zip")
     assert names_in(engine) == ["Ada"]
     assert api.get("/api/v1/training/1/progress/unified").status_code == 200
 
@@ -102,6 +123,57 @@ def test_nothing_is_restored_while_a_session_runs(api: httpx.Client, engine: Eng
     made = make(api)
     with lock_session(engine, 1):
         check_told(api.post(f"{ROUTE}/{made['name']}/restore"), 409, "session-busy")
+
+
+def test_there_is_no_newest_restore_before_the_first(api: httpx.Client) -> None:
+    check_told(api.get(f"{ROUTE}/restore"), 404, "not-found")
+
+
+def test_how_far_a_restore_is_can_be_asked_meanwhile(
+    api: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, go_on = make(api), threading.Event()
+
+    def check_slowly(*_: object, **__: object) -> None:
+        go_on.wait(PATIENT_S)
+
+    monkeypatch.setattr("cluster.store.backups.restoring.check_equal", check_slowly)
+    begun = api.post(f"{ROUTE}/{made['name']}/restore")
+    newest = lambda: api.get(f"{ROUTE}/restore").json()  # noqa: E731
+    wait_until(lambda: newest()["step"].startswith("comparing"), "the copy is compared")
+    assert api.get(ROUTE).json()["isAtWork"]
+    check_told(api.post(f"{ROUTE}/{made['name']}/restore"), 409, "backup-busy")
+    assert api.get("/api/v1/people").status_code == 200
+    go_on.set()
+    assert wait_for_end(api, begun)["state"] == "done"
+
+
+def test_a_restore_that_fails_later_is_told_to_whoever_asks(
+    api: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(api)
+
+    def find_differences(*_: object, **__: object) -> None:
+        raise BadBackup(made["name"], "the restored copy differs in face.")
+
+    monkeypatch.setattr("cluster.store.backups.restoring.check_equal", find_differences)
+    name_first_person(engine, "Somebody else")
+    monkeypatch.setattr("cluster.store.backups.making.check_equal", lambda *_, **__: None)
+    ended = wait_for_end(api, api.post(f"{ROUTE}/{made['name']}/restore"))
+    assert ended["state"] == "failed"
+    assert "differs in face" in ended["error"]
+    assert names_in(engine) == ["Somebody else"]
+
+
+def test_a_restore_whose_process_is_gone_is_not_said_to_run(
+    api: httpx.Client, parts: AppParts
+) -> None:
+    assert parts.backups is not None
+    record = RestoreRecord(name="x.zip", started_at=NOW, step="comparing it with the backup")
+    write_record(parts.backups.record.with_name("last_restore.json"), record.to_json())
+    newest = api.get(f"{ROUTE}/restore").json()
+    assert newest["state"] == "failed"
+    assert "interrupted" in newest["error"]
 
 
 def test_two_backups_at_once_are_refused(api: httpx.Client, engine: Engine) -> None:

@@ -28,6 +28,7 @@ CATCH_ALL: dict[str, str] = {
     "jobs/doctor/checks.py:_collect": "per check: the doctor tells what failed, and goes on",
     "cluster/store/backups/remote_backups.py:send_backup": "raised again as BackupFailed",
     "cluster/store/backups/remote_backups.py:fetch_backup": "raised again as BadBackup",
+    "serve/restore_runs.py:run": "recorded for whoever asks, and raised again",
     "bench/mutations.py:read_mutation": "a check: any other error is what it looks for",
 }
 """Per photo in the workers, per session in jobs/, and the table of HTTP errors. Nowhere else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,7 +17,7 @@ from cluster.store.backups.making import Wanted, make_backup
 from cluster.store.backups.restoring import restore_backup
 from cluster.store.database.engine import begin
 from tests.backups import list_scratch, wanted_in
-from tests.decided import decide, export, fill_decided, refill
+from tests.decided import decide, export, fill_decided, parse, refill
 from tests.library import NOW
 
 PHOTOS = ([1], [1, 2], [2, 3], [1, 3, 0], [2], [3, 0], [4], [4, 0], [0])
@@ -51,13 +52,25 @@ def test_decisions_come_back_to_the_same_photos_indexed_anew(
     assert export(decided) != before
 
 
-def test_decisions_that_wait_are_kept_too_and_come_once(decided: Engine, tmp_path: Path) -> None:
+def add_waiting(engine: Engine, **known: object) -> None:
+    """Add a face of a photo that is not here; `known` is what earlier placings noted."""
+    document = parse(export(engine))
+    faces = (one for one in document["faces"] if one["person"] is not None)
+    face = next(faces)
+    person = next(one for one in document["people"] if one["id"] == face["person"])
+    (photo,) = (one for one in document["photos"] if one["id"] == face["photo"])
+    absent = {**photo, "content": "00" * 32, "files": []}
+    decision = {"photo": absent, "face": face, "person": {**person, **known}}
     insert = text(
         "INSERT INTO kept_decision (source, kind, decision, reason, kept_at)"
-        " VALUES ('file', 'face', '{\"id\": 1}', 'photo_absent', :now)"
+        " VALUES ('file', 'face', CAST(:decision AS jsonb), 'photo_absent', :now)"
     )
-    with begin(decided) as db:
-        db.execute(insert, {"now": NOW})
+    with begin(engine) as db:
+        db.execute(insert, {"decision": json.dumps(decision), "now": NOW})
+
+
+def test_decisions_that_wait_are_kept_too_and_come_once(decided: Engine, tmp_path: Path) -> None:
+    add_waiting(decided)
     stored = make_backup(decided, decisions_in(tmp_path))
     for hours in (1, 2):
         refill(decided, *([0] * len(labels) for labels in PHOTOS))
@@ -65,6 +78,19 @@ def test_decisions_that_wait_are_kept_too_and_come_once(decided: Engine, tmp_pat
         restore_backup(decided, stored.file, decisions_in(tmp_path, hours=hours))
         with begin(decided) as db:
             assert db.execute(text("SELECT count(*) FROM kept_decision")).scalar_one() == 1
+
+
+def test_decisions_that_wait_do_not_name_people_of_the_library_that_they_come_from(
+    decided: Engine, tmp_path: Path
+) -> None:
+    """There another person may have the id: the faces would go to a stranger."""
+    add_waiting(decided, here=1, isApplied=True)
+    stored = make_backup(decided, decisions_in(tmp_path))
+    refill(decided, *([0] * len(labels) for labels in PHOTOS))
+    restore_backup(decided, stored.file, decisions_in(tmp_path, hours=1))
+    with begin(decided) as db:
+        (kept,) = db.execute(text("SELECT decision -> 'person' FROM kept_decision")).scalars()
+    assert not {"here", "isApplied"} & kept.keys()
 
 
 def test_decisions_that_do_not_come_back_are_no_backup(

@@ -7,20 +7,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from cluster.core.backups import Manifest, TableCopy
+from cluster.core.backups import BadManifest, Manifest, TableCopy
 from cluster.core.errors import BadBackup
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 10_000_000
 DECISIONS = "decisions.json"
 PIECE_BYTES = 1 << 20
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError),
+    *(LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError),
+    MemoryError,
+)
+"""What the modules of Python raise for a file that is no zip, or a damaged or encrypted one."""
+
 STORED = frozenset({"face", "image"})
 """Tables of vectors and pictures: to compress them takes long and gains little."""
 
@@ -77,16 +87,19 @@ class BackupFile:
         with told_as_bad(self.name):
             member = self._archive.getinfo(MANIFEST)
             if member.file_size > MAX_MANIFEST_BYTES:
-                raise ValueError("its manifest is too large")
+                raise BadManifest("what it says about itself is too long")
             return Manifest.from_json(json.loads(self._archive.read(member)))
 
     def read_table(self, table: str, copy: TableCopy) -> Iterator[bytes]:
         """Yield the rows of a table, piece by piece; raise BadBackup when they are not the same."""
-        digest = hashlib.sha256()
+        digest, size = hashlib.sha256(), 0
         for piece in self.read_member(table_member(table)):
+            size += len(piece)
+            if size > copy.bytes:
+                break  # A small file may unpack to more than any disk has.
             digest.update(piece)
             yield piece
-        if digest.hexdigest() != copy.sha256:
+        if size != copy.bytes or digest.hexdigest() != copy.sha256:
             raise BadBackup(self.name, f"it is damaged: the rows of {table} were changed.")
 
     def read_member(self, name: str) -> Iterator[bytes]:
@@ -119,7 +132,7 @@ def read_manifest(file: Path) -> Manifest:
 
 @contextmanager
 def told_as_bad(name: str) -> Iterator[None]:
-    """Replace the errors of a file that is no whole backup by BadBackup."""
+    """Replace the errors of a file that is no whole backup by BadBackup, in words for users."""
     try:
         yield
     except FileNotFoundError as error:
@@ -128,16 +141,9 @@ def told_as_bad(name: str) -> Iterator[None]:
         raise BadBackup(name, "it is a folder. Name one of the files in it.") from error
     except PermissionError as error:
         raise BadBackup(name, "it may not be read by this user.") from error
-    except zipfile.BadZipFile as error:
-        raise BadBackup(name, f"it is no backup, or it is damaged ({error}).") from error
-    except (
-        KeyError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        EOFError,
-        NotImplementedError,
-    ) as error:
-        raise BadBackup(name, f"it is no backup of this Headcount: {error}.") from error
-    except (OSError, RuntimeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise BadBackup(name, f"it cannot be read: {error}.") from error
+    except BadManifest as error:
+        raise BadBackup(name, f"{error}.") from error
+    except _DAMAGED as error:
+        raise BadBackup(name, "it is no backup of Headcount, or it is damaged.") from error
+    except OSError as error:
+        raise BadBackup(name, f"it cannot be read: {error.strerror or error}.") from error

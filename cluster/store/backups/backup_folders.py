@@ -6,6 +6,7 @@ So whatever stops the process, each file with a final name is a whole and proved
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -79,40 +80,61 @@ def find_newest(folder: Path, kinds: frozenset[BackupKind]) -> Manifest | None:
 def partial_file(folder: Path) -> Iterator[Path]:
     """Yield a name for an unfinished backup; whatever has it at the end of the block is deleted.
 
-    Unfinished backups that killed processes left are deleted first. The caller holds the server.
+    Unfinished backups that killed processes left are deleted first.
     """
-    file = _next_partial(folder)
-    try:
-        yield file
-    finally:
-        file.unlink(missing_ok=True)
+    with partial_folder(folder) as inner:
+        yield inner / "backup.zip"
 
 
 @contextmanager
 def partial_folder(folder: Path) -> Iterator[Path]:
-    """Do the same with a folder, for a backup that goes elsewhere."""
-    inner = _next_partial(folder)
+    """Yield a folder for an unfinished backup, which is deleted at the end of the block.
+
+    A lock on it tells others, also those of other libraries, that it is in use.
+    """
+    _delete_left(folder)
+    inner = folder / f"{PARTIAL}{secrets.token_hex(4)}"
     inner.mkdir(mode=0o700)
+    lock = _lock(inner)
     try:
         yield inner
     finally:
         shutil.rmtree(inner, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
-def _next_partial(folder: Path) -> Path:
+def _delete_left(folder: Path) -> None:
     for left in folder.glob(f"{PARTIAL}*"):
-        if left.is_dir() and not left.is_symlink():
+        if left.is_symlink() or not left.is_dir():
+            left.unlink(missing_ok=True)  # An earlier version left files.
+        elif (lock := _lock(left)) is not None:
             shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
-    return folder / f"{PARTIAL}{secrets.token_hex(4)}"
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Return a descriptor that locks a folder; None when another process has locked it.
+
+    None too on a file system without locks, whose leftovers stay until a user deletes them.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def finish(partial: Path, *, kind: BackupKind, reason: BackupReason, now: datetime) -> Path:
-    """Give a proved backup its final name, and return it."""
+    """Give a proved backup, in a `partial_file`, its final name in the folder, and return it."""
     number = 0
     while True:
-        file = partial.with_name(str(BackupName(now, number, kind, reason)))
+        file = partial.parent.with_name(str(BackupName(now, number, kind, reason)))
         try:
             os.link(partial, file)  # Unlike a rename, this replaces no other file.
             break

@@ -21,15 +21,15 @@ SPARE_BYTES = 128 << 20
 _SIZE = text("SELECT pg_database_size(current_database())")
 
 
-def check_room(engine: Engine, folder: Path | None) -> None:
-    """Raise BackupFailed unless there is room for a copy of the database.
+def check_room(engine: Engine, folder: Path | None, *, least_bytes: int = 0) -> None:
+    """Raise BackupFailed unless there is room for a copy of the database, or for `least_bytes`.
 
     The file needs it in `folder`, if one is given; a backup of decisions is small and needs none
     beforehand. The scratch database needs it on the disk of the embedded server, whose log holds
     most of the copied rows as well.
     """
     with begin(engine) as db:
-        size = int(db.execute(_SIZE).scalar_one())
+        size = max(least_bytes, int(db.execute(_SIZE).scalar_one()))
     home = find_home(engine.url.query.get("host"))
     needs: Counter[int] = Counter()
     places: dict[int, Path] = {}

@@ -37,8 +37,10 @@ from cluster.store.database.engine import Db, begin
 from cluster.store.decisions.decision_reading import read_decisions
 from cluster.store.decisions.decision_writing import begin_export, write_decisions
 from cluster.store.decisions.importing import ImportReport, import_decisions
+from cluster.store.decisions.kept_rows import check_kept, without_progress
 
 KEPT = "kept_decision"
+PAGE = 1_000
 _BARE = {
     "image": {"thumbnail": "''::bytea", "blocks": "''::bytea"},
     "file": {},
@@ -57,17 +59,19 @@ _BARE = {
 _STAGE_KEPT = text(
     "CREATE TEMP TABLE kept_before ON COMMIT DROP AS SELECT * FROM kept_decision WITH NO DATA"
 )
+_LIST_KEPT = text("SELECT id, source, kind, decision FROM kept_before WHERE placed_at IS NULL")
 _ADD_KEPT = text(
-    """
+    f"""
     INSERT INTO kept_decision (source, kind, photo_sha256, path, decision, reason, kept_at)
-    SELECT source, kind, photo_sha256, path, decision, reason, kept_at
+    SELECT source, kind, photo_sha256, path, {without_progress("b.decision")}, reason, kept_at
     FROM kept_before b WHERE placed_at IS NULL AND NOT EXISTS (
-        SELECT FROM kept_decision k
-        WHERE k.source = b.source AND k.kind = b.kind AND k.decision = b.decision
+        SELECT FROM kept_decision k WHERE k.source = b.source AND k.kind = b.kind
+            AND {without_progress("k.decision")} = {without_progress("b.decision")}
     )
     ORDER BY id
     """
 )
+"""What earlier placings noted are people of the library of the backup, which may be another."""
 
 
 def add_decisions(
@@ -141,6 +145,8 @@ def give_decisions(backup: BackupFile, engine: Engine, *, now: datetime) -> Impo
             db.execute(_STAGE_KEPT)
             pieces = backup.read_table(KEPT, kept)
             copy_in(driver_connection(db), "kept_before", kept.columns, pieces)
+            for row in db.execute(_LIST_KEPT, execution_options={"yield_per": PAGE}):
+                check_kept(row)
             db.execute(_ADD_KEPT)
         return report
 

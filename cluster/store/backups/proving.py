@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 import psycopg
 from sqlalchemy import Engine
 
@@ -33,20 +35,54 @@ def check_revision(backup: BackupFile) -> None:
         )
 
 
-def load_tables(backup: BackupFile, scratch: Engine) -> None:
+def load_tables(
+    backup: BackupFile, scratch: Engine, *, share: Callable[[float], None] = lambda _: None
+) -> None:
     """Fill the empty tables of `scratch`, which are in the backup's revision.
 
-    Every digest and every reference between rows is checked. Raises BadBackup.
+    Every digest and every reference between rows is checked. `share` is told how much is done, 0 to
+    1. Raises BadBackup, before anything is written when the file names other tables.
     """
     manifest = backup.manifest
     try:
         with writing(scratch) as connection, without_links(connection):
+            _check_names(backup, connection)
+            counted = _Counted(sum(copy.bytes for copy in manifest.tables.values()), share)
             for name, copy in manifest.tables.items():
-                copy_in(connection, name, copy.columns, backup.read_table(name, copy))
+                pieces = counted.watch(backup.read_table(name, copy))
+                copy_in(connection, name, copy.columns, pieces)
             raise_sequences(connection, manifest.sequences)
     except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise BadBackup(backup.name, f"its rows do not fit together: {reason}.") from error
+
+
+class _Counted:
+    """Tells `share` how much of `whole` bytes has gone by."""
+
+    def __init__(self, whole: int, share: Callable[[float], None]) -> None:
+        self._whole, self._share, self._done = max(1, whole), share, 0
+
+    def watch(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            yield piece
+            self._done += len(piece)
+            self._share(self._done / self._whole)
+
+
+def _check_names(backup: BackupFile, connection: psycopg.Connection) -> None:
+    """Raise BadBackup unless the file names exactly the tables and columns that are there.
+
+    So a forged file writes to no table of PostgreSQL itself, which are shared by all databases.
+    """
+    known = {shape.name: set(shape.columns) for shape in list_tables(connection)}
+    named = {name: set(copy.columns) for name, copy in backup.manifest.tables.items()}
+    if named != known or not {*backup.manifest.sequences} <= {*list_sequences(connection)}:
+        raise BadBackup(
+            backup.name,
+            f"its tables are not those of revision {backup.manifest.revision}. It is damaged, or "
+            "was not made by Headcount.",
+        )
 
 
 def check_equal(scratch: Engine, manifest: Manifest, *, name: str) -> None:

@@ -7,8 +7,8 @@ decisions is added to the library as it is, in one transaction; what people deci
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +45,14 @@ from cluster.store.backups.table_copies import (
 from cluster.store.database.schema import create_schema, find_revision, upgrade_schema
 from cluster.store.database.tables import Table
 from cluster.store.decisions.importing import ImportReport
+
+ADDING = "adding the decisions to the library"
+
+Note = Callable[[str], None]
+"""Is told what is done now, in words for users."""
+
+Share = Callable[[float], None]
+"""Is told how much of the step is done, 0 to 1."""
 
 _STRANGERS = """
     SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -85,7 +93,7 @@ class Restored:
     @property
     def left(self) -> int:
         """How many decisions wait until their photo or face turns up."""
-        return 0 if self.report is None else sum(one.count for one in self.report.left)
+        return 0 if self.report is None else self.report.left_count
 
 
 def compare_backup(engine: Engine, file: Path) -> Comparison:
@@ -102,29 +110,48 @@ def _compare(engine: Engine, manifest: Manifest) -> Comparison:
 
 
 def restore_backup(
-    engine: Engine, file: Path, wanted: Wanted, *, note: Callable[[str], None] = lambda _: None
+    engine: Engine,
+    file: Path,
+    wanted: Wanted,
+    *,
+    note: Note = lambda _: None,
+    share: Share = lambda _: None,
 ) -> Restored:
     """Put a backup in the place of the engine's database.
 
-    `wanted` is the backup of everything that is made before. `note` is told each step. Raises
-    BadBackup, SessionBusy while a session runs, or BackupFailed; then nothing has changed.
+    `wanted` is the backup of everything that is made before. `note` is told each step, when all has
+    been checked that can be known before anything is written, and `share` how much of a long step
+    is done. Raises BadBackup, SessionBusy while a session runs, or BackupFailed; then nothing has
+    changed.
     """
-    before = replace(wanted, kind=BackupKind.EVERYTHING, reason=BackupReason.BEFORE_RESTORE)
     with open_backup(file) as backup, hold_server(engine, wait_s=wanted.wait_s) as server:
         _check(engine, server, backup)
         comparison = _compare(engine, backup.manifest)
-        kept = None
-        if find_revision(engine) is not None and comparison.now != Totals():
-            note("keeping the state before it")
-            kept = make_held(engine, server, before)
+        kept = keep_before(engine, server, wanted, note=note)
         if backup.manifest.kind is BackupKind.DECISIONS:
-            note("adding the decisions to the library")
+            note(ADDING)
             return Restored(comparison, kept, _add(engine, backup, now=wanted.now))
         note("restoring into a new database")
-        _replace(engine, server, backup, note=note)
+        _replace(engine, server, backup, note=note, share=share)
         with suppress(psycopg.Error):  # What is left is dropped by the next backup.
             drop_leftovers(server)
     return Restored(comparison, kept)
+
+
+def keep_before(
+    engine: Engine, server: Server, wanted: Wanted, *, note: Note
+) -> StoredBackup | None:
+    """Make the backup of everything that a restore or an import goes back to; None when empty.
+
+    One more than usual is kept, so that the file that is being restored is not deleted.
+    """
+    with reading(engine) as connection:
+        is_empty = count_totals(connection) == Totals()
+    if is_empty or find_revision(engine) is None:
+        return None
+    note("keeping the state before it")
+    before = replace(wanted, kind=BackupKind.EVERYTHING, reason=BackupReason.BEFORE_RESTORE)
+    return make_held(engine, server, replace(before, keep=wanted.keep + 1))
 
 
 def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
@@ -140,33 +167,43 @@ def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
             f"The database {server.name} also holds {', '.join(strangers[:5])}, which are not "
             "Headcount's and would be lost. Set a database_url of its own for Headcount."
         )
-    check_room(engine, None)
+    check_room(engine, None, least_bytes=sum(c.bytes for c in backup.manifest.tables.values()))
 
 
 def _add(engine: Engine, backup: BackupFile, *, now: datetime) -> ImportReport:
-    """Add the decisions to the library as it is. Raises BadBackup, and then nothing has changed."""
-    try:
-        return give_decisions(backup, engine, now=now)
-    except BadExport as error:
-        raise BadBackup(backup.name, f"{error}.") from error
+    """Add the decisions to the library as it is.
+
+    Raises BadBackup or BackupFailed, and then nothing has changed.
+    """
+    with told_as_not_restored():
+        try:
+            return give_decisions(backup, engine, now=now)
+        except BadExport as error:
+            raise BadBackup(backup.name, f"{error.reason}.") from error
 
 
 def _replace(
-    engine: Engine, server: Server, backup: BackupFile, *, note: Callable[[str], None]
+    engine: Engine, server: Server, backup: BackupFile, *, note: Note, share: Share
 ) -> None:
+    with told_as_not_restored(), scratch_database(server) as scratch:
+        create_schema(scratch, backup.manifest.revision)
+        load_tables(backup, scratch, share=share)
+        note("comparing it with the backup")
+        check_equal(scratch, backup.manifest, name=backup.name)
+        upgrade_schema(scratch)
+        _go_on_counting(engine, scratch)
+        scratch.dispose()
+        engine.dispose()
+        switch_databases(server, scratch.url.database or "")
+        engine.dispose()
+
+
+@contextmanager
+def told_as_not_restored() -> Iterator[None]:
+    """Replace every expected error by BackupFailed, which says that the library is as it was."""
     try:
-        with scratch_database(server) as scratch:
-            create_schema(scratch, backup.manifest.revision)
-            load_tables(backup, scratch)
-            note("comparing it with the backup")
-            check_equal(scratch, backup.manifest, name=backup.name)
-            upgrade_schema(scratch)
-            _go_on_counting(engine, scratch)
-            scratch.dispose()
-            engine.dispose()
-            switch_databases(server, scratch.url.database or "")
-            engine.dispose()
-    except (BackupFailed, BadBackup, SessionBusy):
+        yield
+    except (BackupFailed, BadBackup, BadExport, SessionBusy):
         raise
     except (HeadcountError, OSError, psycopg.Error, DBAPIError) as error:
         raise BackupFailed(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +18,6 @@ from cluster.core.backups import (
     is_due,
 )
 from cluster.core.errors import BackupBusy, BackupFailed
-from cluster.store.backups.backup_archives import create_private
 from cluster.store.backups.backup_folders import (
     StoredBackup,
     find_newest,
@@ -30,6 +27,7 @@ from cluster.store.backups.backup_folders import (
 )
 from cluster.store.backups.deeds import digest_deeds
 from cluster.store.backups.making import Wanted, make_backup, make_held, told_as_failed
+from cluster.store.backups.private_records import read_record, write_record
 from cluster.store.backups.remote_backups import send_backup
 from cluster.store.backups.scratch_databases import WAIT_S, hold_server, is_backup_at_work
 from cluster.store.backups.table_copies import reading
@@ -165,22 +163,18 @@ def read_state(engine: Engine, policy: BackupPolicy, *, now: datetime) -> Backup
 
 def record_try(file: Path, last: LastTry) -> None:
     """Store how the last try went; the file is whole at each moment."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with create_private(fresh) as opened:
-        opened.write(json.dumps({**asdict(last), "at": last.at.isoformat()}).encode())
-    fresh.replace(file)
+    write_record(file, {**asdict(last), "at": last.at.isoformat()})
 
 
 def read_last_try(file: Path) -> LastTry | None:
     """Return how the last try went; None when there was none, or the file is damaged."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        values = json.loads(file.read_text())
-        return LastTry(
-            at=datetime.fromisoformat(values["at"]),
-            reason=BackupReason(values["reason"]),
-            file=values["file"],
-            error=values["error"],
-        )
+    values = read_record(file)
+    with suppress(ValueError, TypeError, KeyError):
+        if values is not None:
+            return LastTry(
+                at=datetime.fromisoformat(values["at"]),
+                reason=BackupReason(values["reason"]),
+                file=values["file"],
+                error=values["error"],
+            )
     return None

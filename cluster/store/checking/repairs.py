@@ -107,16 +107,18 @@ _SOURCES = {
     "image": text(
         """
         SELECT i.id, NULL AS box_left, NULL AS box_top, NULL AS box_right, NULL AS box_bottom,
-            k.path, k.sha256
+            k.path, k.sha256, i.duration_s IS NOT NULL AS is_film, NULL AS time_s
         FROM image i JOIN file k ON k.image_id = i.id AND k.is_read AND k.missing_since IS NULL
-        WHERE i.id = ANY(:ids) AND i.duration_s IS NULL ORDER BY i.id, k.superseded, k.id
+        WHERE i.id = ANY(:ids) ORDER BY i.id, k.superseded, k.id
         """
     ),
     "face": text(
         """
-        SELECT f.id, f.box_left, f.box_top, f.box_right, f.box_bottom, k.path, k.sha256
-        FROM face f JOIN file k ON k.image_id = f.image_id AND k.is_read AND k.missing_since IS NULL
-        WHERE f.id = ANY(:ids) AND f.time_s IS NULL ORDER BY f.id, k.superseded, k.id
+        SELECT f.id, f.box_left, f.box_top, f.box_right, f.box_bottom, k.path, k.sha256,
+            i.duration_s IS NOT NULL AS is_film, f.time_s
+        FROM face f JOIN image i ON i.id = f.image_id
+            JOIN file k ON k.image_id = i.id AND k.is_read AND k.missing_since IS NULL
+        WHERE f.id = ANY(:ids) ORDER BY f.id, k.superseded, k.id
         """
     ),
 }
@@ -130,13 +132,16 @@ _REPLACE = {
 class PictureSource:
     """A file from which a thumbnail (`box` is None) or the picture of a face can be made again.
 
-    `sha256` is the digest of the bytes that the file had when it was read.
+    `sha256` is the digest of the bytes that the file had when it was read. A face in a film is at
+    `time_s` seconds.
     """
 
     id: int
     path: str
     sha256: bytes
     box: BoundingBox | None
+    is_film: bool = False
+    time_s: float | None = None
 
 
 def mend_rows(engine: Engine, damage: Damage) -> int:
@@ -248,7 +253,7 @@ _MENDING: Mapping[DamageKind, Callable[[Session, Sequence[int]], int]] = {
 def list_picture_sources(db: Session, damage: Damage) -> list[PictureSource]:
     """Return the files from which damaged thumbnails or pictures of faces can be made again.
 
-    A photo with several files has several entries. Films have none.
+    A photo with several files has several entries.
     """
     table = "image" if damage.kind is DamageKind.THUMBNAIL else "face"
     rows = db.execute(_SOURCES[table], {"ids": list(damage.keys)})
@@ -260,6 +265,8 @@ def list_picture_sources(db: Session, damage: Damage) -> list[PictureSource]:
             None
             if row.box_left is None
             else BoundingBox(row.box_left, row.box_top, row.box_right, row.box_bottom),
+            row.is_film,
+            row.time_s,
         )
         for row in rows
         if row.sha256 is not None

@@ -6,6 +6,7 @@ in the undo log.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,11 +130,33 @@ class ImportReport:
     left: tuple[LeftCount, ...] = ()
     listed: tuple[LeftDecision, ...] = ()
 
+    def add(self, later: ImportReport) -> ImportReport:
+        """Return what this import and a later part of it came to."""
+        left = Counter({(one.kind, one.reason): one.count for one in self.left})
+        left.update({(one.kind, one.reason): one.count for one in later.left})
+        return ImportReport(
+            **{name: number + later.changes[name] for name, number in self.changes.items()},
+            left=tuple(LeftCount(*key, count) for key, count in sorted(left.items())),
+            listed=(*self.listed, *later.listed)[:MOST_LISTED],
+        )
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """What changed in the library, by its kind."""
+        return {name: getattr(self, name) for name in _CHANGES}
+
     @property
     def has_changed(self) -> bool:
         """Something in the library has changed."""
-        numbers = (self.people, self.covers, self.placed, self.set_aside, self.grouped)
-        return any((*numbers, self.erased, self.answers))
+        return any(self.changes.values())
+
+    @property
+    def left_count(self) -> int:
+        """How many decisions could not be placed."""
+        return sum(one.count for one in self.left)
+
+
+_CHANGES = ("people", "covers", "placed", "set_aside", "grouped", "erased", "answers")
 
 
 def import_decisions(
@@ -164,14 +187,13 @@ def place_kept(db: Session, *, now: datetime) -> ImportReport:
     if not is_waiting(db):
         return ImportReport()
     lock_people(db)
-    kept = list_waiting(db)
-    if not kept.rows:
-        return ImportReport()
-    clear_staged(db)
-    stage_records(db, kept.list_staged())
-    analyze_staged(db)
-    report = _place(db, now=now, adds_faceless=False)
-    settle_kept(db, kept)
+    report = ImportReport()
+    for kept in list_waiting(db):
+        clear_staged(db)
+        stage_records(db, kept.list_staged())
+        analyze_staged(db)
+        report = report.add(_place(db, now=now, adds_faceless=False))
+        settle_kept(db, kept)
     return report
 
 

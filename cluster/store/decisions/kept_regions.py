@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -97,6 +97,15 @@ def list_waiting_regions(db: Session, *, pack: str) -> list[ReadPhoto]:
         ReadPhoto(path, sha256, picture, tuple(regions))
         for (path, sha256), (picture, regions) in files.items()
     ]
+
+
+def check_kept_region(decision: dict[str, Any]) -> None:
+    """Raise ValueError, LookupError or TypeError for a kept region that cannot be placed."""
+    picture, region = _to_picture(decision), _to_region(decision)
+    numbers = (*astuple(picture), *astuple(region.box))
+    if not all(isinstance(one, int | float) for one in numbers):
+        raise TypeError("a number is none")
+    fold_name(region.name)
 
 
 def _to_row(left: LeftRegion) -> dict[str, Any]:

@@ -26,12 +26,16 @@ from cluster.core.decision_records import (
     read_photo,
 )
 from cluster.store.database.copying import Staging
+from cluster.store.decisions.kept_regions import check_kept_region
 from cluster.store.decisions.staged_records import Staged, StagedFace, StagedPerson
 
 KEPT = Staging("import_kept", (("kept_id", "int8"), ("kind", "text"), ("number", "int8")))
 KEPT_PEOPLE = Staging(
     "import_kept_person", (("source", "text"), ("original", "int8"), ("number", "int8"))
 )
+
+MOST_AT_ONCE = 50_000
+"""So many decisions are in memory at once: some 200 MB (bench/decisions.py)."""
 
 # What is kept of a person says, too, which person here it became, and that it was given all.
 _PERSON = """
@@ -71,8 +75,11 @@ def _side(side: str) -> str:
     return _SIDE.format(side=side, person=_PERSON.format(number=f"a.{side}_person"))
 
 
-def _without_progress(decision: str) -> str:
-    """Return SQL for a decision without what later placings have noted in it."""
+def without_progress(decision: str) -> str:
+    """Return SQL for a decision without what later placings have noted in it.
+
+    What they noted are people of one library.
+    """
     people = ("person", "first,person", "second,person")
     paths = (f"{one},{known}" for one in people for known in ("here", "isApplied"))
     return decision + "".join(f" #- '{{{path}}}'" for path in paths)
@@ -82,7 +89,7 @@ def _insert(
     kind: DecisionKind, *, joins: str, decision: str, photo: str = "CAST(NULL AS int8)"
 ) -> Any:
     file = _FILE.format(photo=photo)
-    same = {"kept": _without_progress("k.decision"), "left": _without_progress("d.decision")}
+    same = {"kept": without_progress("k.decision"), "left": without_progress("d.decision")}
     return text(_INSERT.format(kind=kind, joins=joins, decision=decision, file=file, **same))
 
 
@@ -135,7 +142,8 @@ _WAITING = text(
         OR EXISTS (SELECT FROM file f WHERE f.path = k.path AND f.image_id IS NOT NULL)
         OR decode(k.decision #>> '{photo,content}', 'hex')
             IN (SELECT content FROM image WHERE content IS NOT NULL))
-    ORDER BY k.id
+        AND (k.kind = 'answer', k.id) > (:is_answer, :after)
+    ORDER BY k.kind = 'answer', k.id LIMIT :limit
     """
 )
 _DELETE = text(
@@ -172,6 +180,9 @@ _TELL_PERSON = text(
     ) t ON true
     WHERE k.source = x.source AND k.kind = 'face'
         AND CAST(k.decision #>> '{person,id}' AS bigint) = x.original
+        AND (CAST(k.decision #>> '{person,here}' AS bigint),
+            CAST(k.decision #>> '{person,isApplied}' AS boolean))
+            IS DISTINCT FROM (t.person_id, true)
     """
 )
 
@@ -295,9 +306,28 @@ class KeptRecords:
         return ExportedSide(face, person, side.faces)
 
 
-def list_waiting(db: Session) -> KeptRecords:
-    """Return the waiting decisions whose photo may be here."""
-    records = KeptRecords()
-    for row in db.execute(_WAITING):
-        records.add(row)
-    return records
+def check_kept(row: Any) -> None:
+    """Raise ValueError, LookupError or TypeError for a row that no library could place."""
+    if DecisionKind(row.kind) is DecisionKind.REGION:
+        check_kept_region(row.decision)
+    else:
+        KeptRecords().add(row)
+
+
+def list_waiting(db: Session) -> Iterator[KeptRecords]:
+    """Yield the waiting decisions whose photo may be here, MOST_AT_ONCE at a time, answers last.
+
+    Each lot is to be settled before the next one is asked for: so a later one knows what became of
+    its people.
+    """
+    is_answer, after = False, 0
+    while True:
+        key = {"is_answer": is_answer, "after": after, "limit": MOST_AT_ONCE}
+        records, rows = KeptRecords(), db.execute(_WAITING, key).all()
+        for row in rows:
+            records.add(row)
+        if not rows:
+            return
+        is_answer, after = rows[-1].kind == DecisionKind.ANSWER, rows[-1].id
+        del rows, row
+        yield records

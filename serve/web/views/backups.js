@@ -3,6 +3,7 @@
 import { getJson, sendJson } from "/static/api.js";
 import { openDialog } from "/static/dialog.js";
 import { busy, button, make, setHidden, setText } from "/static/dom.js";
+import { followNewest, followRestore } from "/static/follow_restore.js";
 import { reload, setNotice } from "/static/router.js";
 import { count, moment, number } from "/static/words.js";
 
@@ -45,6 +46,7 @@ export function backupSection(signal) {
     setText(title, count(state.backups.length, "backup"));
     setHidden(list, !first);
     rows.replaceChildren(...state.backups.map((backup) => row(backup, attempt)));
+    if (state.isAtWork) await followNewest(signal, reload);
   }
 
   /** @type {(control: HTMLButtonElement, work: () => Promise<void>) => Promise<void>} */
@@ -87,9 +89,7 @@ async function askRestore(backup) {
   /** @type {BackupComparisonBody} */
   const comparison = await getJson(`${path}/comparison`);
   if (!await confirmRestore(backup, comparison)) return;
-  setNotice("The state before is kept, and the backup is being restored …");
-  /** @type {RestoredBody} */
-  const { kept, left } = await sendJson("POST", `${path}/restore`);
+  const { kept, left } = await followRestore(await sendJson("POST", `${path}/restore`));
   await reload();
   setNotice(["Restored.", left ? `Waiting for a photo or a face: ${count(left, "decision")}.` : "",
     kept ? "What was there before is the newest backup." : ""].filter(Boolean).join(" "));

@@ -4,6 +4,7 @@ import { getJson, queryOf } from "/static/api.js";
 import { button, busy, make, pause, setHidden } from "/static/dom.js";
 import { setNotice, setTitle } from "/static/router.js";
 import { backupSection } from "/static/views/backups.js";
+import { decisionSection } from "/static/views/decisions.js";
 import { isChanging } from "/static/views/history.js";
 import { libraryCard } from "/static/views/library.js";
 import { startForm } from "/static/views/start.js";
@@ -24,7 +25,8 @@ export async function showSessions({ signal }) {
   setTitle("Sessions");
   const list = libraryList(signal);
   const backups = backupSection(signal);
-  await Promise.all([list.load(), list.loadSessions(), backups.load()]);
+  const decisions = decisionSection(signal);
+  await Promise.all([list.load(), list.loadSessions(), backups.load(), decisions.load()]);
   refresh(list, signal);
   return make("div", {}, backups.trouble,
     make("section", { class: "hero" },
@@ -33,7 +35,7 @@ export async function showSessions({ signal }) {
         + "groups them into people. Your photos are not changed, and nothing is sent anywhere."),
       startForm(signal)),
     make("section", {}, make("h2", {}, "Libraries"), list.node),
-    backups.node);
+    backups.node, decisions.node);
 }
 
 // Sessions may come before their library, and libraries before their sessions.
