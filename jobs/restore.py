@@ -33,6 +33,7 @@ from cluster.store.backups.backup_folders import (
 from cluster.store.backups.remote_backups import fetch_backup
 from cluster.store.backups.restoring import Comparison, Restored, compare_backup, restore_backup
 from cluster.store.backups.routine import want
+from cluster.vision.photos.region_crops import cut_from_thumbnail
 from jobs.backup import print_backups
 from jobs.command import BAD_ARGUMENTS, as_command, run_command, say
 from jobs.doctor.units import count_nouns
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
             print("Nothing was restored.")
             return NOT_DONE
         wanted = want(policy, reason=BackupReason.BEFORE_RESTORE, now=datetime.now(UTC))
-        restored = restore_backup(engine, file, wanted, note=say)
+        restored = restore_backup(engine, file, wanted, note=say, cut=cut_from_thumbnail)
     print(json.dumps(as_values(restored), indent=2) if options.json else describe_done(restored))
     return RESTORED
 

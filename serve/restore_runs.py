@@ -24,6 +24,7 @@ from cluster.store.backups.restoring import restore_backup
 from cluster.store.backups.scratch_databases import is_backup_at_work
 from cluster.store.database.engine import begin
 from cluster.store.sessions.session_rows import list_sessions
+from cluster.vision.photos.region_crops import cut_from_thumbnail
 from serve.parts import AppParts
 from serve.problems import LiveViewUnavailable
 
@@ -96,7 +97,9 @@ async def begin_restore(parts: AppParts, file: Path, wanted: Wanted) -> RestoreR
     """
 
     def work(record: RestoreRecord) -> RestoreRecord:
-        done = restore_backup(parts.engine, file, wanted, note=run.note, share=run.share)
+        done = restore_backup(
+            parts.engine, file, wanted, note=run.note, share=run.share, cut=cut_from_thumbnail
+        )
         kept = None if done.before is None else done.before.file.name
         changed = {} if done.report is None else done.report.changes
         return replace(record, kept=kept, left=done.left, changed=changed)
@@ -115,7 +118,9 @@ async def begin_import(
 
     def work(record: RestoreRecord) -> RestoreRecord:
         with stream:
-            report, kept = import_guarded(parts.engine, stream, wanted, name=name, note=run.note)
+            report, kept = import_guarded(
+                parts.engine, stream, wanted, name=name, note=run.note, cut=cut_from_thumbnail
+            )
         name_kept = None if kept is None else kept.file.name
         return replace(record, kept=name_kept, left=report.left_count, changed=report.changes)
 

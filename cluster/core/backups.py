@@ -177,7 +177,7 @@ def _read_copy(fields: Fields) -> TableCopy:
     if not isinstance(columns, list | tuple) or not all(isinstance(one, str) for one in columns):
         raise fields.fail("columns", "is not a list of texts")
     rows, size = fields.get_int("rows", least=0), fields.get_int("bytes", least=0)
-    return TableCopy(tuple(columns), rows, size, fields.get_digest("sha256", length=32).hex())
+    return TableCopy(tuple(columns), rows, size, fields.get_digest("sha256").hex())
 
 
 _NAME = re.compile(r"headcount-(\d{8}T\d{6}Z)-([a-z]+)(?:-([a-z-]+?))?(?:-(\d+))?\.zip")

@@ -61,7 +61,10 @@ class ExportedPerson:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFace:
-    """A face; `box` is in fractions of the upright picture, `pixels` in its pixels."""
+    """A face; `box` is in fractions of the upright picture, `pixels` in its pixels.
+
+    `has_vector` is false for one that no detector found.
+    """
 
     id: int
     photo: int
@@ -69,6 +72,7 @@ class ExportedFace:
     box: BoundingBox
     pixels: BoundingBox
     time_s: float | None
+    has_vector: bool
     person: int | None
     is_placed_by_user: bool
     placed_at: datetime | None
@@ -177,6 +181,7 @@ def read_face(record: Record) -> ExportedFace:
         box=fields.get_box("box", is_fraction=True),
         pixels=fields.get_box("pixels", is_fraction=False),
         time_s=None if fields.is_none("timeS") else fields.get_float("timeS"),
+        has_vector=fields.is_none("hasVector") or fields.get_bool("hasVector"),
         person=person,
         is_placed_by_user=placed_by is PlacedBy.USER or verdict is not None,
         placed_at=fields.find_time("placedAt", has_zone=True),

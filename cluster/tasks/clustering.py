@@ -198,7 +198,7 @@ class Loaded:
 
 def _load(engine: Engine, waited_s: Waited, *, pack: str) -> Loaded:
     with begin(engine) as db:
-        place_kept(db, now=datetime.now(UTC))
+        place_kept(db, now=datetime.now(UTC), cut=cut_from_thumbnail)
         place_kept_regions(db, pack=pack, cut=cut_from_thumbnail, now=datetime.now(UTC))
         newest = find_newest_person(db)
         carry_decisions(db, pack=pack, now=datetime.now(UTC))

@@ -20,6 +20,7 @@ from cluster.store.database.engine import Engine, begin
 from cluster.store.decisions.decision_reading import read_decisions
 from cluster.store.decisions.importing import ImportReport, import_decisions
 from cluster.store.decisions.kept_list import KeptInfo, count_kept, forget_kept, list_kept
+from cluster.vision.photos.region_crops import cut_from_thumbnail
 from jobs.command import BAD_ARGUMENTS, as_command, run_command, say
 from jobs.decisions.export_files import ExportFormat, check_free, export_to
 from jobs.runtime import open_database
@@ -96,7 +97,8 @@ def take_in_file(engine: Engine, path: Path) -> ImportReport:
         raise BadExport(str(path), str(error.strerror or error)) from error
     with stream, begin(engine) as db:
         records = read_decisions(stream, name=str(path))
-        return import_decisions(db, records, source=path.name, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        return import_decisions(db, records, source=path.name, now=now, cut=cut_from_thumbnail)
 
 
 def describe_report(report: ImportReport, *, kept: int) -> list[str]:

@@ -36,6 +36,7 @@ from cluster.store.database.copying import driver_connection
 from cluster.store.database.engine import Db, begin
 from cluster.store.decisions.decision_reading import read_decisions
 from cluster.store.decisions.decision_writing import begin_export, write_decisions
+from cluster.store.decisions.import_unseen import Cut, cut_nothing
 from cluster.store.decisions.importing import ImportReport, import_decisions
 from cluster.store.decisions.kept_rows import check_kept, without_progress
 
@@ -131,7 +132,9 @@ def check_decisions(backup: BackupFile, scratch: Engine, *, now: datetime) -> No
         raise BadBackup(backup.name, f"the restored decisions differ. {cure}.")
 
 
-def give_decisions(backup: BackupFile, engine: Engine, *, now: datetime) -> ImportReport:
+def give_decisions(
+    backup: BackupFile, engine: Engine, *, now: datetime, cut: Cut = cut_nothing
+) -> ImportReport:
     """Add the decisions of a backup to a library, in one transaction.
 
     What people decided there wins. What finds no place is kept until its photo turns up. Raises
@@ -140,7 +143,7 @@ def give_decisions(backup: BackupFile, engine: Engine, *, now: datetime) -> Impo
     kept = backup.manifest.tables.get(KEPT)
     with begin(engine) as db, backup.opened(DECISIONS) as member:
         records = read_decisions(cast(BinaryIO, member), name=backup.name)
-        report = import_decisions(db, records, source=f"backup {backup.name}", now=now)
+        report = import_decisions(db, records, source=f"backup {backup.name}", now=now, cut=cut)
         if kept is not None and kept.rows:
             db.execute(_STAGE_KEPT)
             pieces = backup.read_table(KEPT, kept)

@@ -13,6 +13,7 @@ from cluster.store.backups.restoring import ADDING, Note, keep_before, told_as_n
 from cluster.store.backups.scratch_databases import hold_server
 from cluster.store.database.engine import begin
 from cluster.store.decisions.decision_reading import read_decisions
+from cluster.store.decisions.import_unseen import Cut
 from cluster.store.decisions.importing import ImportReport, import_decisions
 
 
@@ -32,7 +33,7 @@ def look_at_import(engine: Engine, stream: BinaryIO, *, name: str, now: datetime
 
 
 def import_guarded(
-    engine: Engine, stream: BinaryIO, wanted: Wanted, *, name: str, note: Note
+    engine: Engine, stream: BinaryIO, wanted: Wanted, *, name: str, note: Note, cut: Cut
 ) -> tuple[ImportReport, StoredBackup | None]:
     """Import decisions, and return what that changed, and the backup of what was there before.
 
@@ -47,7 +48,7 @@ def import_guarded(
         begin(engine) as db,
     ):
         records = read_decisions(stream, name=name)
-        report = import_decisions(db, records, source=name, now=wanted.now)
+        report = import_decisions(db, records, source=name, now=wanted.now, cut=cut)
         note(ADDING)
         kept = keep_before(engine, server, wanted, note=note) if report.has_changed else None
         return report, kept

@@ -44,6 +44,7 @@ from cluster.store.backups.table_copies import (
 )
 from cluster.store.database.schema import create_schema, find_revision, upgrade_schema
 from cluster.store.database.tables import Table
+from cluster.store.decisions.import_unseen import Cut, cut_nothing
 from cluster.store.decisions.importing import ImportReport
 
 ADDING = "adding the decisions to the library"
@@ -116,12 +117,14 @@ def restore_backup(
     *,
     note: Note = lambda _: None,
     share: Share = lambda _: None,
+    cut: Cut = cut_nothing,
 ) -> Restored:
     """Put a backup in the place of the engine's database.
 
     `wanted` is the backup of everything that is made before. `note` is told each step, when all has
     been checked that can be known before anything is written, and `share` how much of a long step
-    is done. Raises BadBackup, SessionBusy while a session runs, or BackupFailed; then nothing has
+    is done. `cut` makes the pictures of faces that decisions bring and no detector found. Raises
+    BadBackup, SessionBusy while a session runs, or BackupFailed; then nothing has
     changed.
     """
     with open_backup(file) as backup, hold_server(engine, wait_s=wanted.wait_s) as server:
@@ -130,7 +133,7 @@ def restore_backup(
         kept = keep_before(engine, server, wanted, note=note)
         if backup.manifest.kind is BackupKind.DECISIONS:
             note(ADDING)
-            return Restored(comparison, kept, _add(engine, backup, now=wanted.now))
+            return Restored(comparison, kept, _add(engine, backup, now=wanted.now, cut=cut))
         note("restoring into a new database")
         _replace(engine, server, backup, note=note, share=share)
         with suppress(psycopg.Error):  # What is left is dropped by the next backup.
@@ -170,14 +173,14 @@ def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
     check_room(engine, None, least_bytes=sum(c.bytes for c in backup.manifest.tables.values()))
 
 
-def _add(engine: Engine, backup: BackupFile, *, now: datetime) -> ImportReport:
+def _add(engine: Engine, backup: BackupFile, *, now: datetime, cut: Cut) -> ImportReport:
     """Add the decisions to the library as it is.
 
     Raises BadBackup or BackupFailed, and then nothing has changed.
     """
     with told_as_not_restored():
         try:
-            return give_decisions(backup, engine, now=now)
+            return give_decisions(backup, engine, now=now, cut=cut)
         except BadExport as error:
             raise BadBackup(backup.name, f"{error.reason}.") from error
 

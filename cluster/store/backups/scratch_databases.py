@@ -139,34 +139,67 @@ def drop_leftovers(server: Server) -> None:
 def scratch_database(server: Server) -> Iterator[Engine]:
     """Yield an engine on a new and empty database, which is dropped at the end of the block.
 
-    Raises BackupFailed when the user of the server may not create databases.
+    Raises BackupFailed when the user of the server may not create databases, or the extension
+    vector in them.
     """
     name = f"{server.prefix}{secrets.token_hex(4)}"
+    _create(server, name, template="template0")
+    engine = server.engine_of(name)
     try:
-        server.connection.execute(_creation(server, name))
+        if not _has_vectors(engine):
+            _drop(server, engine)
+            _create(server, name, template="template1")
+            if not _has_vectors(engine):
+                raise BackupFailed(
+                    f"The user {server.url.username} of the database may not create the extension "
+                    "vector in a new database, which a backup is proved in. Let an administrator "
+                    "of the server run CREATE EXTENSION vector in its database template1."
+                )
+        yield engine
+    finally:
+        _drop(server, engine)
+
+
+def _create(server: Server, name: str, *, template: str) -> None:
+    try:
+        server.connection.execute(_creation(server, name, template=template))
     except psycopg.errors.InsufficientPrivilege as error:
         raise BackupFailed(
             f"The user {server.url.username} of the database may not create databases, which a "
             "backup is proved in. Give the right with ALTER ROLE ... CREATEDB."
         ) from error
-    engine = server.engine_of(name)
+
+
+def _drop(server: Server, engine: Engine) -> None:
+    engine.dispose()
+    name = sql.Identifier(engine.url.database or "")
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name)
+    server.connection.execute(drop)
+
+
+def _has_vectors(engine: Engine) -> bool:
+    """Create the extension for vectors, and tell whether that was allowed, or it was there."""
     try:
-        yield engine
-    finally:
-        engine.dispose()
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        server.connection.execute(drop)
+        with tell_outages(engine), engine.begin() as opened:
+            connection_of(opened).execute(b"CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
 
 
-def _creation(server: Server, name: str) -> sql.Composed:
+def _creation(server: Server, name: str, *, template: str) -> sql.Composed:
     """Return the statement that creates a database with the locale of the library's."""
     row = server.connection.execute(_LOCALE.encode(), [server.name]).fetchone()
     encoding, collate, ctype, provider, locale = row or ("UTF8", "C", "C", "c", None)
     if isinstance(provider, bytes):
         provider = provider.decode()
     statement = sql.SQL(
-        "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}"
-    ).format(sql.Identifier(name), *map(sql.Literal, (encoding, collate, ctype)))
+        "CREATE DATABASE {} TEMPLATE {} ENCODING {} LC_COLLATE {} LC_CTYPE {}"
+    ).format(
+        sql.Identifier(name),
+        sql.Identifier(template),
+        *map(sql.Literal, (encoding, collate, ctype)),
+    )
     if provider not in _PROVIDERS or locale is None:
         return statement
     return statement + sql.SQL(f" {_PROVIDERS[provider]} ") + sql.Literal(locale)

@@ -143,7 +143,9 @@ def match_faces(db: Session) -> None:
     staged face is matched once, and a face here once for each pack of the import.
     """
     MATCHES.fill(db, _choose_pairs(db))
-    db.execute(text("CREATE INDEX IF NOT EXISTS ix_import_match ON import_match (number)"))
+    for column in ("number", "face_id"):
+        name = f"ix_import_match_{column}"
+        db.execute(text(f"CREATE INDEX IF NOT EXISTS {name} ON import_match ({column})"))
     db.execute(text("ANALYZE import_match"))
 
 

@@ -24,6 +24,7 @@ from cluster.store.decisions.import_erasures import erase_again
 from cluster.store.decisions.import_faces import place_faces_of_import
 from cluster.store.decisions.import_people import choose_people
 from cluster.store.decisions.import_places import find_places, match_faces
+from cluster.store.decisions.import_unseen import Cut, add_unseen_faces, cut_nothing
 from cluster.store.decisions.kept_rows import is_waiting, keep_left, list_waiting, settle_kept
 from cluster.store.decisions.left_records import clear_left, leave_unmatched
 from cluster.store.decisions.staged_records import analyze_staged, clear_staged, stage_records
@@ -160,12 +161,18 @@ _CHANGES = ("people", "covers", "placed", "set_aside", "grouped", "erased", "ans
 
 
 def import_decisions(
-    db: Session, records: Iterable[ExportHead | Exported], *, source: str, now: datetime
+    db: Session,
+    records: Iterable[ExportHead | Exported],
+    *,
+    source: str,
+    now: datetime,
+    cut: Cut = cut_nothing,
 ) -> ImportReport:
     """Place the decisions of an export (from `read_decisions`), and keep those that must wait.
 
-    `source` names the file. Nothing is changed before the transaction `db` is committed. Raises
-    BadExport for records that contradict each other, and what reading them raises.
+    `source` names the file. `cut` makes the pictures of faces that no detector found. Nothing is
+    changed before the transaction `db` is committed. Raises BadExport for records that contradict
+    each other, and what reading them raises.
     """
     clear_staged(db)
     heads: list[ExportHead] = []
@@ -173,13 +180,13 @@ def import_decisions(
     analyze_staged(db)
     _check_sound(db, source)
     lock_people(db)
-    report = _place(db, now=now, adds_faceless=True)
+    report = _place(db, now=now, cut=cut, adds_faceless=True)
     exported_at = heads[0].exported_at if heads else "unknown"
     keep_left(db, source=f"{source}, exported {exported_at}", now=now)
     return report
 
 
-def place_kept(db: Session, *, now: datetime) -> ImportReport:
+def place_kept(db: Session, *, now: datetime, cut: Cut = cut_nothing) -> ImportReport:
     """Place the kept decisions whose photo or face has turned up; return what that changed.
 
     It returns at once when no decision waits.
@@ -192,7 +199,7 @@ def place_kept(db: Session, *, now: datetime) -> ImportReport:
         clear_staged(db)
         stage_records(db, kept.list_staged())
         analyze_staged(db)
-        report = report.add(_place(db, now=now, adds_faceless=False))
+        report = report.add(_place(db, now=now, cut=cut, adds_faceless=False))
         settle_kept(db, kept)
     return report
 
@@ -212,11 +219,12 @@ def _check_sound(db: Session, source: str) -> None:
         raise BadExport(source, f"{row.kind}: record {row.number} {row.wrong}")
 
 
-def _place(db: Session, *, now: datetime, adds_faceless: bool) -> ImportReport:
+def _place(db: Session, *, now: datetime, cut: Cut, adds_faceless: bool) -> ImportReport:
     clear_left(db)
     find_places(db)
     erased = erase_again(db)
     match_faces(db)
+    add_unseen_faces(db, cut=cut)
     choice = choose_people(db, now=now, adds_faceless=adds_faceless)
     faces = place_faces_of_import(db, choice, now=now)
     people, covers = give_attributes(db, now=now)

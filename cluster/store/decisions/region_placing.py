@@ -6,7 +6,7 @@ contradicts it is kept and told. Nothing of this is in the undo log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,13 +20,11 @@ from cluster.core.xmp.region_choices import Choices, Group, Wish, choose_names
 from cluster.core.xmp.region_matching import is_same_face, match_regions
 from cluster.core.xmp.region_places import to_pixels
 from cluster.core.xmp.region_reading import NamedRegion
+from cluster.store.decisions.import_unseen import Cut
 from cluster.store.decisions.kept_regions import LeftRegion, keep_regions, list_waiting_regions
 from cluster.store.decisions.region_rows import KnownFace, KnownPhoto, ReadPhoto, find_photos
 from cluster.store.locks import lock_people
 from cluster.store.people.claims import touch_people
-
-Cut = Callable[[int, bytes, BoundingBox], bytes]
-"""Cuts a face out of a photo: from the photo's id, its thumbnail, and a box in fractions of it."""
 
 _GROUPS = text(
     """

@@ -58,7 +58,8 @@ FACES = Staging(
     "import_face",
     (
         *(("number", "int8"), ("photo", "int8"), ("pack", "text"), *_BOXES, ("time_s", "float8")),
-        *(("person", "int8"), ("by_user", "bool"), ("placed_at", "timestamptz")),
+        *(("has_vector", "bool"), ("person", "int8"), ("by_user", "bool")),
+        ("placed_at", "timestamptz"),
         *(("verdict", "text"), ("is_side", "bool"), ("record", "text")),
     ),
 )
@@ -159,7 +160,7 @@ def _person_row(staged: StagedPerson) -> Row:
 def _face_row(staged: StagedFace) -> Row:
     one = staged.face
     boxes = (*_sides(one.box), *_sides(one.pixels))
-    placed = (one.person, one.is_placed_by_user, one.placed_at, one.verdict)
+    placed = (one.has_vector, one.person, one.is_placed_by_user, one.placed_at, one.verdict)
     return (one.id, one.photo, one.pack, *boxes, one.time_s, *placed, staged.is_side, one.record)
 
 

@@ -1,0 +1,131 @@
+"""Adds the faces of an import that no detector found: another program knew them, by XMP.
+
+They have no vector. A face that was found here in their rough place is theirs; else they become
+faces without a vector here too, so that their people keep them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cluster.core.faces import BoundingBox
+from cluster.core.xmp.region_matching import match_regions
+from cluster.store.decisions.import_places import MATCHES
+
+Cut = Callable[[int, bytes, BoundingBox], bytes]
+"""Cuts a face out of a photo: from the photo's id, its thumbnail, and a box in fractions of it."""
+
+# The pack is that of the record, or else the one that searched the photo and most others.
+_UNSEEN = text(
+    """
+    SELECT b.number, x.image_id, x.box_left, x.box_top, x.box_right, x.box_bottom, i.width,
+        i.height, d.pack
+    FROM import_face b JOIN import_box x ON x.number = b.number JOIN image i ON i.id = x.image_id
+        CROSS JOIN LATERAL (
+            SELECT d.pack FROM detection d JOIN (
+                SELECT pack, count(*) AS photos FROM detection GROUP BY pack
+            ) c ON c.pack = d.pack
+            WHERE d.image_id = x.image_id
+            ORDER BY d.pack <> b.pack, c.photos DESC, d.pack LIMIT 1
+        ) d
+    WHERE NOT b.has_vector AND b.by_user AND NOT b.is_side AND i.duration_s IS NULL
+        AND NOT EXISTS (SELECT FROM import_match m WHERE m.number = b.number)
+    ORDER BY x.image_id, b.number
+    """
+)
+_FACES = text(
+    """
+    SELECT f.id, f.image_id, f.pack, f.box_left, f.box_top, f.box_right, f.box_bottom
+    FROM face f
+    WHERE f.image_id = ANY(:ids)
+        AND NOT EXISTS (SELECT FROM import_match m WHERE m.face_id = f.id)
+    ORDER BY f.id
+    """
+)
+_ERASED = text(
+    """
+    SELECT image_id, box_left, box_top, box_right, box_bottom FROM erased_face
+    WHERE image_id = ANY(:ids) ORDER BY id
+    """
+)
+_THUMBNAIL = text("SELECT thumbnail FROM image WHERE id = :id")
+_ADD = text(
+    """
+    INSERT INTO face (image_id, pack, box_left, box_top, box_right, box_bottom, landmarks, score,
+        quality, crop)
+    VALUES (:image_id, :pack, :left, :top, :right, :bottom, '{}', 0, 0, :crop) RETURNING id
+    """
+)
+
+
+_RECOUNT = text(
+    """
+    UPDATE detection d SET faces = (
+        SELECT count(*) FROM face f WHERE f.image_id = d.image_id AND f.pack = d.pack
+    )
+    WHERE d.image_id = ANY(:ids)
+    """
+)
+
+
+def cut_nothing(image_id: int, thumbnail: bytes, box: BoundingBox) -> bytes:
+    """Return no picture; `jobs.check --repair` makes it from the photo."""
+    return b""
+
+
+def add_unseen_faces(db: Session, *, cut: Cut) -> None:
+    """Match the staged faces without a vector by their rough places, or add them as such faces.
+
+    Those where a face was erased here, and those in photos that were not searched, stay unmatched.
+    """
+    unseen = db.execute(_UNSEEN).all()
+    ids = {"ids": sorted({row.image_id for row in unseen})}
+    known = _by_photo(db.execute(_FACES, ids))
+    erased = _by_photo(db.execute(_ERASED, ids))
+    matched: list[tuple[int, int]] = []
+    for image_id, rows in _by_photo(unseen).items():
+        gone = match_regions(_boxes(erased[image_id]), _boxes(rows))
+        left = [row for n, row in enumerate(rows) if n not in gone]
+        faces = [face for face in known[image_id] if any(face.pack == row.pack for row in left)]
+        found = match_regions(_boxes(faces), _boxes(left))
+        for n, row in enumerate(left):
+            face_id = faces[found[n]].id if n in found else _add(db, row, cut)
+            matched.append((row.number, face_id))
+    MATCHES.append(db, matched)
+    db.execute(_RECOUNT, ids)
+
+
+def _add(db: Session, row: Any, cut: Cut) -> int:
+    """Add a face without a vector, and return its id."""
+    thumbnail = bytes(db.execute(_THUMBNAIL, {"id": row.image_id}).scalar_one())
+    across, down = row.width, row.height
+    box = BoundingBox(
+        row.box_left / across, row.box_top / down, row.box_right / across, row.box_bottom / down
+    )
+    values = {
+        "image_id": row.image_id,
+        "pack": row.pack,
+        "left": row.box_left,
+        "top": row.box_top,
+        "right": row.box_right,
+        "bottom": row.box_bottom,
+        "crop": cut(row.image_id, thumbnail, box),
+    }
+    return int(db.execute(_ADD, values).scalar_one())
+
+
+def _by_photo(rows: Any) -> defaultdict[int, list[Any]]:
+    found: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.image_id].append(row)
+    return found
+
+
+def _boxes(rows: Sequence[Any]) -> list[BoundingBox]:
+    sides = ((row.box_left, row.box_top, row.box_right, row.box_bottom) for row in rows)
+    return [BoundingBox(*one) for one in sides]
