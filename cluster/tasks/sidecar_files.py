@@ -93,7 +93,18 @@ class LibraryWriter:
         if self.folder is None or ".." in relative.split("/"):
             raise UnreadableXmp("its path leaves the library")
         place = os.path.join(self.folder, relative + SUFFIX)
+        self._check_in_folder(place)
         return self._write_sidecar(file, path_to_text(place), makes_folder=True)
+
+    def _check_in_folder(self, place: str) -> None:
+        """Raise UnreadableXmp when links below the folder of sidecars lead somewhere else.
+
+        They could lead among the photos, where nothing is written that was not asked for.
+        """
+        top, name = os.path.split((self.folder or "").rstrip("/"))
+        below = os.path.relpath(os.path.dirname(place), top)
+        if os.path.realpath(os.path.dirname(place)) != os.path.join(os.path.realpath(top), below):
+            raise UnreadableXmp(f"a link in {name} leads out of the folder of sidecars")
 
     def _write_beside(self, file: NamedFile) -> str | None:
         if is_url(file.path):

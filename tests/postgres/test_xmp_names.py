@@ -403,6 +403,20 @@ def test_writing_leaves_photos_and_their_folders_alone(
     assert list_files(photos) == before
 
 
+def test_a_link_in_the_folder_of_sidecars_leads_nowhere_among_the_photos(
+    photos: Path, run: Command, named: object, tmp_path: Path
+) -> None:
+    before, top = list_files(photos), tmp_path / "data" / "xmp"
+    top.mkdir(parents=True)
+    for name, target in (("photos", photos), ("photos/trip", photos / "trip")):
+        (top / name).symlink_to(target)
+        answer = run("write")
+        (top / name).unlink()
+        assert "leads out of the folder" in str(answer["failed"])
+        assert list_files(photos) == before
+        (top / "photos").mkdir(exist_ok=True)
+
+
 def test_writing_into_a_photo_keeps_its_picture_and_session_knows_it(
     engine: Engine, photos: Path, run: Command, named: object
 ) -> None:

@@ -213,6 +213,7 @@ HOSTILE = {
     "undeclared entity": regions(item("&nbsp;")),
     "too deep": packet("<r:a>" * 200 + "</r:a>" * 200),
     "too many": packet("<r:a/>" * 300_001),
+    "more faces than anybody tags": regions(item() * 1_001),
     "not closed": regions(item())[:-20],
     "two roots": regions(item()) + regions(item()),
     "no root": b"<?xpacket r='http://www.metadataworkinggroup.com/schemas/regions/'?>",

@@ -36,6 +36,9 @@ MP_REGION = "http://ns.microsoft.com/photo/1.2/t/Region#"
 REGIONS, MP_REGIONS = f"{MWG} Regions", f"{MP} RegionInfo"
 
 FACE = "Face"
+MOST_REGIONS = 500
+"""More faces than anybody tags in a photo. Each region is compared with all others, so that a
+packet of a few MB could keep a core busy for days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ def read_packet(packet: bytes) -> WrittenRegions:
         _read_mwg(find_struct(struct.get(REGIONS)), written)
     for struct in structs:
         _read_mp(find_struct(struct.get(MP_REGIONS)), written)
+    if len(written.regions) > 2 * MOST_REGIONS:  # Many programs write each face in both schemas.
+        raise UnreadableXmp(f"it holds more than {MOST_REGIONS:,} faces")
     return written
 
 
