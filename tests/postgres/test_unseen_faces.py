@@ -106,10 +106,14 @@ def test_a_face_that_is_found_here_in_the_rough_place_is_theirs(
     assert count_unseen(engine) == 0
 
 
-def test_another_pack_takes_them_too(
-    engine: Engine, photos: Path, take_in: Callable[[], dict[str, Any]]
+@pytest.mark.parametrize("found", [[LEFT], []])
+def test_another_pack_takes_them_too_and_those_that_it_does_not_find(
+    engine: Engine,
+    photos: Path,
+    take_in: Callable[[], dict[str, Any]],
+    found: list[BoundingBox],
 ) -> None:
-    index(engine, photos, {"a": [LEFT]}, pack="other")
+    index(engine, photos, {"a": found}, pack="other")
     assert take_in()["placed"] == 2
     assert sorted(names(engine, pack="other").values()) == PLACED
     assert names(engine, pack=PACK) == {}

@@ -1,7 +1,7 @@
-"""Adds the faces of an import that no detector found: another program knew them, by XMP.
+"""Adds the faces that users placed and no detector found here, so that their people keep them.
 
-They have no vector. A face that was found here in their rough place is theirs; else they become
-faces without a vector here too, so that their people keep them.
+Only another program knew them, by XMP, or the photo was searched with another pack here. A face
+that was found here in their rough place is theirs; else they become faces without a vector.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _UNSEEN = text(
             WHERE d.image_id = x.image_id
             ORDER BY d.pack <> b.pack, c.photos DESC, d.pack LIMIT 1
         ) d
-    WHERE NOT b.has_vector AND b.by_user AND NOT b.is_side AND i.duration_s IS NULL
+    WHERE (NOT b.has_vector OR d.pack <> b.pack) AND b.by_user AND b.person IS NOT NULL
+        AND NOT b.is_side AND i.duration_s IS NULL
         AND NOT EXISTS (SELECT FROM import_match m WHERE m.number = b.number)
     ORDER BY x.image_id, b.number
     """
@@ -79,7 +80,7 @@ def cut_nothing(image_id: int, thumbnail: bytes, box: BoundingBox) -> bytes:
 
 
 def add_unseen_faces(db: Session, *, cut: Cut) -> None:
-    """Match the staged faces without a vector by their rough places, or add them as such faces.
+    """Match such staged faces by their rough places, or add them as faces without a vector.
 
     Those where a face was erased here, and those in photos that were not searched, stay unmatched.
     """

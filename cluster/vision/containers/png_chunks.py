@@ -10,10 +10,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_TEXT_BYTES = 1 << 20
 """The largest text or profile that is kept, unpacked: the limit of Pillow (MAX_TEXT_CHUNK)."""
+
+MAX_CHUNKS = 100_000
+"""More than any writer makes: an IDAT of 8 kB for each row of 800 MB."""
 
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _OF_PIXELS = (*_CRITICAL, b"tRNS")
@@ -54,6 +58,24 @@ def walk_chunks(data: bytes) -> Iterator[Chunk]:
         if kind == b"IEND":
             return
         at += 12 + size
+
+
+def read_chunks(file: BinaryIO, kind: bytes, *, max_bytes: int) -> Iterator[bytes]:
+    """Yield the contents of the chunks of a kind in a file, without reading the others.
+
+    Chunks of more than `max_bytes`, and those that are cut off, are left out.
+    """
+    file.seek(len(SIGNATURE))
+    for _ in range(MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        size, begin = int.from_bytes(head[:4]), file.tell()
+        if head[4:] == kind and size <= max_bytes:
+            content = file.read(size)
+            if len(content) == size:
+                yield content
+        file.seek(begin + size + 4)
 
 
 def strip_chunks(data: bytes, *, only_pixels: bool) -> bytes:

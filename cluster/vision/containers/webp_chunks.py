@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import BinaryIO
+
+MAX_CHUNKS = 100_000
+"""More than the frames of any animation."""
 
 _PICTURE = (b"VP8 ", b"VP8L", b"ALPH")
 _METADATA = (b"ICCP", b"EXIF")
@@ -16,6 +20,24 @@ def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         size = int.from_bytes(view[at + 4 : at + 8], "little")
         yield bytes(view[at : at + 4]), view[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
+
+
+def read_chunks(file: BinaryIO, kind: bytes, *, max_bytes: int) -> Iterator[bytes]:
+    """Yield the contents of the chunks of a kind in a file, without reading the others.
+
+    Chunks of more than `max_bytes`, and those that are cut off, are left out.
+    """
+    file.seek(12)
+    for _ in range(MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        size, begin = int.from_bytes(head[4:], "little"), file.tell()
+        if head[:4] == kind and size <= max_bytes:
+            content = file.read(size)
+            if len(content) == size:
+                yield content
+        file.seek(begin + size + size % 2)
 
 
 def strip_chunks(data: bytes, *, only_pixels: bool) -> bytes | None:

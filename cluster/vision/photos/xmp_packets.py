@@ -8,6 +8,7 @@ of segments are read on the way, and no pixel is decoded.
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from PIL import Image
 import cluster.vision.photos.images  # noqa: F401 (it registers Pillow's plugins)
 from cluster.core.errors import UnreadableXmp
 from cluster.core.xmp.packet_elements import MAX_PACKET_BYTES
+from cluster.vision.containers import png_chunks, webp_chunks
 from cluster.vision.photos.content_names import READ_FORMATS
 from cluster.vision.photos.metadata import PILLOW_ERRORS
 
@@ -28,10 +30,11 @@ MAX_SEGMENT_BYTES = 0xFFFF - 2
 
 _APP0, _APP1, _APP2, _SOS, _EOI, _FILL = 0xE0, 0xE1, 0xE2, 0xDA, 0xD9, 0xFF
 _ALONE = {0x01, *range(0xD0, 0xD8)}
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_XMP = b"XML:com.adobe.xmp\0"
 _XMP_TAG = 700
 MAX_SEGMENTS = 20_000
+MOST_PACKETS = 8
+"""Of a PNG or WebP, which should have one. Thousands, packed well, would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def read_packets(file: BinaryIO) -> Embedded:
     try:
         if head.startswith(b"\xff\xd8"):
             return Embedded(tuple(_read_jpeg(file)))
-        if head.startswith(_PNG):
+        if head.startswith(png_chunks.SIGNATURE):
             return Embedded(tuple(_read_png(file)))
         if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
             return Embedded(tuple(_read_webp(file)))
@@ -192,19 +195,8 @@ def _read_jpeg(file: BinaryIO) -> list[bytes]:
 
 
 def _read_png(file: BinaryIO) -> list[bytes]:
-    file.seek(len(_PNG))
-    packets: list[bytes] = []
-    for _ in range(MAX_SEGMENTS):
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        size, kind = struct.unpack(">I4s", head)
-        begin = file.tell()
-        if kind == b"iTXt" and size <= MAX_PACKET_BYTES:
-            content = file.read(size)
-            packets += _read_itxt(content) if len(content) == size else ()
-        file.seek(begin + size + 4)
-    return packets
+    texts = png_chunks.read_chunks(file, b"iTXt", max_bytes=MAX_PACKET_BYTES)
+    return list(itertools.islice((one for text in texts for one in _read_itxt(text)), MOST_PACKETS))
 
 
 def _read_itxt(content: bytes) -> Iterator[bytes]:
@@ -217,19 +209,8 @@ def _read_itxt(content: bytes) -> Iterator[bytes]:
 
 
 def _read_webp(file: BinaryIO) -> list[bytes]:
-    file.seek(12)
-    packets: list[bytes] = []
-    for _ in range(MAX_SEGMENTS):
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        kind, size = struct.unpack("<4sI", head)
-        begin = file.tell()
-        if kind == b"XMP " and size <= MAX_PACKET_BYTES:
-            content = file.read(size)
-            packets += [content] if len(content) == size else []
-        file.seek(begin + size + size % 2)
-    return packets
+    packets = webp_chunks.read_chunks(file, b"XMP ", max_bytes=MAX_PACKET_BYTES)
+    return list(itertools.islice(packets, MOST_PACKETS))
 
 
 def _read_by_pillow(file: BinaryIO) -> Embedded:
