@@ -13,6 +13,7 @@ import psycopg
 
 from cluster.core.backups import Totals
 
+PAGE = 1_000
 _COLUMNS = """
     SELECT table_name || '.' || column_name FROM information_schema.columns
     WHERE table_schema = current_schema()
@@ -42,9 +43,11 @@ def digest_deeds(connection: psycopg.Connection) -> str:
     digest, is_empty = hashlib.sha256(), True
     for query in queries:
         digest.update(query.encode())
-        for (row,) in connection.execute(query.encode()):
-            digest.update(row.encode() + b"\n")
-            is_empty = False
+        with connection.cursor("deeds") as cursor:  # A million decisions may wait.
+            cursor.itersize = PAGE
+            for (row,) in cursor.execute(query.encode()):
+                digest.update(row.encode() + b"\n")
+                is_empty = False
     return "" if is_empty else digest.hexdigest()
 
 
