@@ -144,6 +144,8 @@ async def _follow_live_view(app: FastAPI) -> AsyncIterator[None]:
     app.state.follower = asyncio.create_task(app.state.live.follow())
     app.state.follower.add_done_callback(_log_end)
     yield
+    # Whoever ends the process sooner leaves the old library or the new one.
+    await asyncio.gather(*app.state.parts.restoring, return_exceptions=True)
     app.state.follower.cancel()
     with suppress(asyncio.CancelledError):
         await app.state.follower
