@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.core.errors import BadExport
+from cluster.core.printable import to_printable
 from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.decisions.decision_reading import read_decisions
@@ -116,7 +117,7 @@ def describe_report(report: ImportReport, *, kept: int) -> list[str]:
         lines.append(f"Not placed: {one.count:,} x {one.kind}. {one.reason.sentence}")
     for left in report.listed[:MOST_PRINTED]:
         who = f"{left.name}: " if left.name else ""
-        lines.append(f"  {left.kind}: {who}{left.path or ''} ({left.reason})")
+        lines.append(to_printable(f"  {left.kind}: {who}{left.path or ''} ({left.reason})"))
     if kept:
         lines.append(
             f"{kept:,} decisions wait. A session that finds their photos places them: "
@@ -145,7 +146,7 @@ def run_waiting(settings: Settings, options: argparse.Namespace) -> int:
 def describe_kept(one: KeptInfo) -> str:
     """Return a line about a decision that waits."""
     who = f"{one.name}: " if one.name else ""
-    return f"  {one.kind}: {who}{one.path or ''} ({one.reason}; {one.source})"
+    return to_printable(f"  {one.kind}: {who}{one.path or ''} ({one.reason}; {one.source})")
 
 
 def forget(engine: Engine, count: int, *, is_sure: bool) -> int:

@@ -41,7 +41,13 @@ _ANSWERS: Answers = {
 }
 
 Name = Annotated[
-    str, Query(min_length=1, max_length=200, description="what to call the file in lists")
+    str,
+    Query(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]+$",
+        description="what to call the file in lists",
+    ),
 ]
 
 

@@ -93,6 +93,15 @@ def test_a_form_of_another_site_imports_nothing(api: httpx.Client, exported: byt
         check_problem(answer, 415)
 
 
+@pytest.mark.parametrize("name", ["", "a\0b", "\x1b[2J", "a" * 201])
+def test_a_name_that_would_do_harm_in_lists_is_refused(
+    api: httpx.Client, exported: bytes, name: str
+) -> None:
+    for route in (PREVIEW, IMPORT):
+        answer = api.post(route, content=exported, headers=JSON, params={"name": name})
+        check_problem(answer, 422)
+
+
 def test_a_folder_that_cannot_be_written_is_told(
     api: httpx.Client, parts: AppParts, engine: Engine, exported: bytes
 ) -> None:

@@ -40,7 +40,7 @@ def open_folder(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise BackupFailed(f"No backup can be written to {folder}: {error}.") from error
+        raise BackupFailed(f"No backup can be written to {folder}: {error.strerror}.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BackupFailed(
             f"No backup can be written to {folder}: this user may not write there. Correct the "

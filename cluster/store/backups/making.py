@@ -181,5 +181,7 @@ def told_as_failed(folder: Path) -> Iterator[None]:
 
 def say_cause(error: Exception) -> str:
     """Return the first line of an error, without the statement that it came from."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     cause = error.orig if isinstance(error, DBAPIError) else error
     return str(cause).strip().partition("\n")[0].removesuffix(".")

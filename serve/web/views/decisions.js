@@ -68,7 +68,7 @@ async function download(signal) {
 /** @type {<T>(path: string, file: File, signal: AbortSignal) => Promise<T>} */
 async function send(path, file, signal) {
   const headers = { "Content-Type": "application/json" };
-  const address = `${API}${path}${queryOf({ name: file.name.slice(0, 200) })}`;
+  const address = `${API}${path}${queryOf({ name: file.name.replace(/\p{C}/gu, " ").slice(0, 200) })}`;
   return (await request(address, { method: "POST", body: file, headers, signal })).json();
 }
 
