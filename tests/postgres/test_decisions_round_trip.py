@@ -8,7 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from cluster.store.database.engine import begin
+from cluster.store.decisions import kept_rows
+from cluster.store.decisions.importing import place_kept
+from cluster.store.erasing import erase_all
 from tests.decided import decide, export, fill_decided, refill, take_in
+from tests.library import NOW
 
 PHOTOS = (
     [1],
@@ -42,4 +46,25 @@ def test_an_export_of_the_library_that_it_was_imported_into_is_equal(
     assert not report.left
     assert export(engine) == before
     assert not take_in(engine, before).has_changed
+    assert export(engine) == before
+
+
+@pytest.mark.parametrize("lot", [3, 50_000])
+def test_what_waited_is_placed_in_lots_as_all_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, lot: int
+) -> None:
+    """A million decisions may wait, and must not be in memory together."""
+    monkeypatch.setattr(kept_rows, "MOST_AT_ONCE", lot)
+    fill_decided(engine, *PHOTOS)
+    with begin(engine) as db:
+        decide(db, Random(4), times=40)
+    before = export(engine)
+    with begin(engine) as db:
+        erase_all(db)
+    left = take_in(engine, before).left_count
+    assert left > lot or lot > 100
+    fill_decided(engine, *([0] * len(labels) for labels in PHOTOS))
+    with begin(engine) as db:
+        placed = place_kept(db, now=NOW)
+    assert not placed.left
     assert export(engine) == before

@@ -29,6 +29,8 @@ _ACTIONS = Staging(
     ),
 )
 
+PAGE = 5_000
+
 # The decisions of users come first, those of the same pack before others, and of them the newest.
 _MATCHED = text(
     """
@@ -109,7 +111,7 @@ class PlacedFaces:
 def place_faces_of_import(db: Session, choice: Choice, *, now: datetime) -> PlacedFaces:
     """Place the matched faces; people who lost all their faces and have no name are deleted."""
     faces = PlacedFaces()
-    for row in db.execute(_MATCHED).all():
+    for row in db.execute(_MATCHED, execution_options={"yield_per": PAGE}):
         if row.by_user:
             faces.decide(row)
         else:

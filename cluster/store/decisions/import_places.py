@@ -19,6 +19,7 @@ from cluster.core.placements import relative_turn, turning
 from cluster.store.database.copying import Staging
 
 ORIENTATIONS = range(1, 9)
+PAGE = 5_000
 SAME_MOMENT_S = 0.5
 """Two faces of a film are at the same place of it up to this distance."""
 
@@ -152,7 +153,7 @@ def match_faces(db: Session) -> None:
 def _choose_pairs(db: Session) -> list[tuple[int, int]]:
     chosen: dict[int, int] = {}
     taken: set[tuple[str, int]] = set()
-    for row in db.execute(_PAIRS):
+    for row in db.execute(_PAIRS, execution_options={"yield_per": PAGE}):
         if row.number not in chosen and (row.pack, row.face_id) not in taken:
             chosen[row.number] = row.face_id
             taken.add((row.pack, row.face_id))

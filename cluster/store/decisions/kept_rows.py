@@ -35,7 +35,7 @@ KEPT_PEOPLE = Staging(
 )
 
 MOST_AT_ONCE = 50_000
-"""So many decisions are in memory at once: some 200 MB (bench/decisions.py)."""
+"""So many decisions are in memory at once, however many wait."""
 
 # What is kept of a person says, too, which person here it became, and that it was given all.
 _PERSON = """
