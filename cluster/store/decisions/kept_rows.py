@@ -34,7 +34,7 @@ KEPT_PEOPLE = Staging(
     "import_kept_person", (("source", "text"), ("original", "int8"), ("number", "int8"))
 )
 
-MOST_AT_ONCE = 50_000
+MOST_AT_ONCE = 20_000
 """So many decisions are in memory at once, however many wait."""
 
 # What is kept of a person says, too, which person here it became, and that it was given all.
