@@ -21,7 +21,7 @@ from ray.actor import ActorHandle
 
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
 from cluster.actors.repeating import repeat
-from cluster.actors.session_clocks import SessionClocks, TimeStore
+from cluster.actors.session_clocks import SessionClocks, TimeStore, tell_inputs
 from cluster.actors.shared_snapshots import SharedSnapshots, snapshots_path
 from cluster.actors.watching import Watch, find_last_words, is_job_alive
 from cluster.core.errors import DatabaseUnavailable, NotFound
@@ -30,6 +30,7 @@ from cluster.core.metrics import Meter, NoMeter
 from cluster.core.progress import DEFAULT_WEIGHTS, UnifiedProgress, unify
 from cluster.core.reports import FilmReport, InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
+from cluster.core.timekeeping import TimeInputs
 from cluster.core.workload import Probe
 from cluster.logs import log_to_stderr
 from cluster.notifying.sender import ReadOptions, start_sending
@@ -157,6 +158,8 @@ class Progress:
 
     async def tick(self) -> None:
         """Measure the speeds of the sessions that run, and show how much time they have left."""
+        if self._clocks is not None:
+            self._clocks.look_at_machine()
         for session_id, session in list(self._sessions.items()):
             phases = [phase.shown.status for phase in session.phases.values()]
             if overall_status(phases) is SessionStatus.RUNNING:
@@ -169,6 +172,10 @@ class Progress:
         """Return a session's progress as it is now. Raises NotFound."""
         session = await self._session(session_id)
         return self._unify(session_id, session)
+
+    async def time_inputs(self, session_id: int) -> TimeInputs | None:
+        """Return what the time left is told from now, to study it; None without a clock."""
+        return tell_inputs(await self._session(session_id), now=self._clock())
 
     async def changes(
         self, since: int, *, timeout_s: float
@@ -251,7 +258,7 @@ class Progress:
             version=session.version,
             waiting_for=session.waiting_for,
             weights=self._weights,
-            moment=None if session.clock is None else session.clock.shown,
+            moment=None if session.clock is None else session.clock.show(now=self._clock()),
         )
 
     def _forget_old_sessions(self) -> None:

@@ -35,8 +35,12 @@ PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
 BUSY = 0.85
 """The share of the CPUs that workers get; the rest is the database's and the driver's."""
 
-BETWEEN_PHASES_S = 0.15
-"""Seconds from the last item of a phase to the first of the next one."""
+LEAST_FREE, FREE_DOUBT = 0.1, 0.3
+"""The least share of the CPUs that is believed to stay as small; and how uncertain it is whether it
+stays, as a part of its logarithm."""
+
+BETWEEN_PHASES_S = 0.1
+"""Seconds from the last item of a phase to the beginning of the next one, or to the end."""
 
 SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0
 """What is taken to have been met before the first photo: one duplicate in twelve."""
@@ -54,7 +58,8 @@ class Outlook:
     """What is known before a session has measured anything.
 
     `past` holds the speeds of earlier sessions with the pack, in units per second; `grouping` is by
-    how much longer than the curve grouping took then. `workers` is the number of detectors.
+    how much longer than the curve grouping took then. `workers` is the number of detectors, and
+    `free` the share of the CPUs that was left to them lately, None if unknown.
     """
 
     past: Mapping[PhaseName, KnownSpeed] = field(default_factory=dict)
@@ -62,6 +67,7 @@ class Outlook:
     workers: int = 1
     cpus: int = 1
     probe: Probe | None = None
+    free: float | None = None
 
 
 Snapshots = Mapping[PhaseName, PhaseSnapshot]
@@ -113,6 +119,7 @@ class Forecaster:
             left += expected - total
             sigma = UNDISCOVERED_SIGMA
         if name is PhaseName.FACE_DETECTION:
+            left -= self._found_without_search()
             unread = max(0, training.counts.total - training.shown)
             skipped = unread * self._share_skipped()
             left = max(0.0, left - skipped)
@@ -120,11 +127,23 @@ class Forecaster:
                 sigma = math.hypot(sigma, 0.5 * skipped / (left + skipped))
         return left, sigma
 
+    def _found_without_search(self) -> float:
+        """Return the duplicates and failures that reading has met and face detection not yet."""
+        detection, training = self.phases[PhaseName.FACE_DETECTION], self.phases[PhaseName.TRAINING]
+        if detection.status is not PhaseStatus.PENDING:
+            return 0.0
+        met = training.counts.skipped - training.unchanged + training.counts.failed
+        return float(max(0, met - (detection.counts.skipped - detection.unchanged)))
+
     def _share_skipped(self) -> float:
-        """Return the share of unread photos that need no search: duplicates and failures."""
-        counts = self.phases[PhaseName.TRAINING].counts
-        met = SKIPPED_BEFORE + counts.skipped + counts.failed
-        return min(0.98, met / (READ_BEFORE + counts.finished))
+        """Return the share of unread photos that need no search: duplicates and failures.
+
+        Unchanged files tell nothing about the photos that are new.
+        """
+        training = self.phases[PhaseName.TRAINING]
+        counts, known = training.counts, training.unchanged
+        met = SKIPPED_BEFORE + max(0, counts.skipped - known) + counts.failed
+        return min(0.98, met / (READ_BEFORE + max(0, counts.finished - known)))
 
     def _faces(self) -> float:
         """Return the faces that there will be to group."""
@@ -161,18 +180,28 @@ class Forecaster:
             return KnownSpeed(math.log(faces / (grouping_seconds(faces) * factor)), GROUPING_SIGMA)
         past = self.outlook.past.get(name)
         if name is PhaseName.TRAINING:
-            return past or KnownSpeed(
-                math.log(BUSY * self.outlook.cpus / READING_CPU_S), GUESS_SIGMA
-            )
-        known = past
+            speed = self._free_share() * self.outlook.cpus / READING_CPU_S
+            return past or KnownSpeed(math.log(speed), GUESS_SIGMA)
         probe = self.outlook.probe
-        if probe is not None and probe.seconds > 0:
-            unit = self.workload.detection.mean_work
-            speed = BUSY * self.outlook.workers * unit / probe.seconds
-            sigma = math.hypot(PROBE_SIGMA, probe.sigma / math.sqrt(probe.photos), probe.doubt)
-            probed = KnownSpeed(math.log(speed), sigma)
-            known = probed if known is None else combine_speeds(known, probed)
-        return known or self._guess_detection()
+        if probe is None or probe.seconds <= 0:
+            return past or self._guess_detection()
+        probed = self._probed(probe)
+        return probed if past is None else combine_speeds(past, probed)
+
+    def _free_share(self) -> float:
+        free = self.outlook.free
+        return BUSY if free is None else max(LEAST_FREE, free)
+
+    def _probed(self, probe: Probe) -> KnownSpeed:
+        """Return the speed of all detectors, as a few photos tell it."""
+        workers, doubt = BUSY * self.outlook.workers / probe.seconds, probe.doubt
+        if probe.cpu_s and self.outlook.free is not None:
+            # Over many seconds, the share that is left is known better than from the probe.
+            free = self._free_share()
+            workers = min(self.outlook.workers, free * self.outlook.cpus) / probe.cpu_s
+            doubt = FREE_DOUBT * -math.log(free)
+        sigma = math.hypot(PROBE_SIGMA, probe.sigma / math.sqrt(probe.photos), doubt)
+        return KnownSpeed(math.log(workers * self.workload.detection.mean_work), sigma)
 
     def _guess_detection(self) -> KnownSpeed:
         """Return the speed of finding faces as a ratio to the speed of reading."""

@@ -15,7 +15,8 @@ from cluster.core.forecast import Forecaster, Outlook
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.speed import KnownSpeed, SpeedFilter
-from cluster.core.timing import Moment, Scope, TimeRange, spread
+from cluster.core.timing import LARGEST_SIGMA, Moment, Scope, TimeRange, spread
+from cluster.core.track_record import TrackRecord
 from cluster.core.workload import Workload
 
 LONGEST_STEP_S = 10.0
@@ -24,8 +25,8 @@ LONGEST_STEP_S = 10.0
 FOLLOW_SHARE, FOLLOW_S = 0.06, (0.5, 6.0)
 """What is shown follows an estimate in this share of it, but within these seconds."""
 
-CAUTION = 0.4
-"""How far between the middle and the upper end the percentage of time takes what is left."""
+COUNTING_S = 9.0
+"""Seconds for which no time is said while nothing has been found."""
 
 REGAINED_SIGMA = 0.15
 """How surely a speed is known that an earlier process measured over the whole phase."""
@@ -33,14 +34,20 @@ REGAINED_SIGMA = 0.15
 
 @dataclass(slots=True)
 class Countdown:
-    """A range that counts down, and follows newer estimates without jumps."""
+    """A range that counts down, and follows newer estimates without jumps.
+
+    Its band is as wide as the estimates of this end have been uncertain so far.
+    """
 
     shown: TimeRange | None = None
+    _record: TrackRecord = field(default_factory=TrackRecord)
     _sigma: float = 0.0
     _at: float = 0.0
 
     def follow(self, estimate: TimeRange, *, now: float) -> TimeRange:
         """Return what is shown now."""
+        factor = self._record.take(estimate, now=now)
+        estimate = spread(estimate.middle_s, factor * estimate.sigma)
         if self.shown is None or now < self._at:
             self.shown, self._at, self._sigma = estimate, now, estimate.sigma
             return estimate
@@ -52,6 +59,20 @@ class Countdown:
         self._sigma += weight * (estimate.sigma - self._sigma)
         self.shown, self._at = spread(middle_s, self._sigma), now
         return self.shown
+
+
+@dataclass(frozen=True, slots=True)
+class TimeInputs:
+    """What a clock tells the time from: the phases, their work and the outlook, at one moment.
+
+    `now` is in seconds of a monotonic clock. `shown` is what was shown then.
+    """
+
+    now: float
+    phases: Mapping[PhaseName, PhaseSnapshot]
+    workload: Workload
+    outlook: Outlook
+    shown: Moment = field(default_factory=Moment)
 
 
 @dataclass(slots=True)
@@ -154,7 +175,11 @@ class SessionClock:
     ) -> dict[Scope, TimeRange]:
         training = phases[PhaseName.TRAINING]
         if training.is_discovering and not training.counts.total:
-            return {}
+            if self.moment.worked_s < COUNTING_S:
+                return {}
+            # Of what has no known end, half is seen in the median (Gott 1993; see forecast.py).
+            unknown = spread(self.moment.worked_s, LARGEST_SIGMA)
+            return dict.fromkeys(Scope, unknown)
         estimate = self._forecaster(phases, now=now).forecast()
         return {
             scope: self._countdowns.setdefault(scope, Countdown()).follow(found, now=now)
@@ -169,11 +194,17 @@ class SessionClock:
         before = min(self.moment.time_percentage, 99.99)
         if left is None:
             return before
-        # While the time left is uncertain, a percentage that is too high could not fall again.
-        left_s = left.middle_s + CAUTION * (left.high_s - left.middle_s)
-        whole_s = self.moment.worked_s + left_s
-        share = self.moment.worked_s / whole_s if whole_s > 0 else 0.0
+        share = _share(self.moment.worked_s, left.middle_s)
+        # Early on, a percentage that is too high could not fall again, and one that is too low is
+        # not far off.
+        caution = 1.0 if phases[PhaseName.TRAINING].is_discovering else max(0.0, 1 - 2 * share)
+        left_s = left.middle_s + caution * (left.high_s - left.middle_s)
+        share = _share(self.moment.worked_s, left_s)
         return max(before, min(99.99, math.floor(share * 10_000) / 100))
+
+
+def _share(worked_s: float, left_s: float) -> float:
+    return worked_s / (worked_s + left_s) if worked_s + left_s > 0 else 0.0
 
 
 def count_worked(phase: PhaseSnapshot) -> int:

@@ -124,6 +124,16 @@ def test_while_photos_are_counted_the_band_reaches_to_photos_that_may_come() -> 
     assert counting.low_s < session.ends[2] - 6 < counting.high_s
 
 
+def test_while_nothing_is_found_no_time_is_said_for_ten_seconds_at_most() -> None:
+    nothing, clock = MadeSession(counting_s=1e9, photos=1, reading=1e-9).at(0.0), SessionClock()
+    said = [bool(clock.tick(nothing, now=float(now)).ranges) for now in range(60)]
+    assert not said[2]
+    assert all(said[10:])
+    left = clock.moment.ranges[Scope.SESSION]
+    assert left.low_s < 59 < left.high_s
+    assert clock.moment.time_percentage < 50
+
+
 def test_a_pause_is_no_work_and_has_no_promise() -> None:
     session, clock = MadeSession(photos=3_000), SessionClock(outlook=KNOWN)
     for second in range(20):
