@@ -35,9 +35,9 @@ PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
 BUSY = 0.85
 """The share of the CPUs that workers get; the rest is the database's and the driver's."""
 
-LEAST_FREE, FREE_DOUBT = 0.1, 0.3
-"""The least share of the CPUs that is believed to stay as small; and how uncertain it is whether it
-stays, as a part of its logarithm."""
+LEAST_FREE, FREE_DOUBT, PAST_DOUBT = 0.1, 0.3, 0.5
+"""The least share of the CPUs that is believed to stay as small; how uncertain it is whether it
+stays, as a part of its logarithm; and how uncertain it is that it was the same in the past."""
 
 BETWEEN_PHASES_S = 0.1
 """Seconds from the last item of a phase to the beginning of the next one, or to the end."""
@@ -161,7 +161,7 @@ class Forecaster:
         phase = self.phases[PhaseName.CLUSTERING]
         factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
         sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
-        whole_s = grouping_seconds(self._faces()) * factor
+        whole_s = grouping_seconds(self._faces()) * factor * BUSY / min(BUSY, self._free_share())
         if phase.status is PhaseStatus.RUNNING and phase.counts.total:
             left = 1 - phase.shown / phase.counts.total
             speed = self.speeds.get(PhaseName.CLUSTERING)
@@ -178,7 +178,7 @@ class Forecaster:
             faces = max(1, self.phases[name].counts.total)
             factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
             return KnownSpeed(math.log(faces / (grouping_seconds(faces) * factor)), GROUPING_SIGMA)
-        past = self.outlook.past.get(name)
+        past = self._past(name)
         if name is PhaseName.TRAINING:
             speed = self._free_share() * self.outlook.cpus / READING_CPU_S
             return past or KnownSpeed(math.log(speed), GUESS_SIGMA)
@@ -187,6 +187,14 @@ class Forecaster:
             return past or self._guess_detection()
         probed = self._probed(probe)
         return probed if past is None else combine_speeds(past, probed)
+
+    def _past(self, name: PhaseName) -> KnownSpeed | None:
+        """Return the speed of earlier sessions, which may have had more or less of the machine."""
+        past = self.outlook.past.get(name)
+        if past is None:
+            return None
+        others = math.log(BUSY / min(BUSY, self._free_share()))
+        return KnownSpeed(past.log_speed, math.hypot(past.sigma, PAST_DOUBT * others))
 
     def _free_share(self) -> float:
         free = self.outlook.free

@@ -90,15 +90,19 @@ class SessionClock:
     _seen: dict[PhaseName, int] = field(default_factory=dict)
     _countdowns: dict[Scope, Countdown] = field(default_factory=dict)
     _at: float | None = None
+    _was_working: bool = False
+    _phase: PhaseName | None = None
 
     def tick(self, phases: Mapping[PhaseName, PhaseSnapshot], *, now: float) -> Moment:
         """Measure what was done since the last tick, and return what is known now."""
         running = next((p for p in phases.values() if p.status is PhaseStatus.RUNNING), None)
         is_working = running is not None or _is_between(phases)
         step_s = 0.0 if self._at is None else now - self._at
-        if is_working and 0 < step_s <= LONGEST_STEP_S:
-            self._work_on(None if running is None else running.name, step_s)
-        self._at = now
+        # A session may have waited, or been paused, until just now.
+        if self._was_working and 0 < step_s <= LONGEST_STEP_S:
+            self._work_on(self._phase if running is None else running.name, step_s)
+        self._at, self._was_working = now, is_working
+        self._phase = None if running is None else running.name
         for phase in phases.values():
             self._measure(phase, phases, now=now)
         ranges = self._look_ahead(phases, now=now) if is_working else {}
