@@ -161,7 +161,9 @@ class Forecaster:
         phase = self.phases[PhaseName.CLUSTERING]
         factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
         sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
-        whole_s = grouping_seconds(self._faces()) * factor * BUSY / min(BUSY, self._free_share())
+        # Its process is started first, and grouping itself is slowed as well.
+        slowed = (BUSY / min(BUSY, self._free_share())) ** 2
+        whole_s = grouping_seconds(self._faces()) * factor * slowed
         if phase.status is PhaseStatus.RUNNING and phase.counts.total:
             left = 1 - phase.shown / phase.counts.total
             speed = self.speeds.get(PhaseName.CLUSTERING)
