@@ -22,8 +22,9 @@ from cluster.core.workload import Workload
 LONGEST_STEP_S = 10.0
 """A longer time between two ticks was no work: this process stood still, or was started again."""
 
-FOLLOW_SHARE, FOLLOW_S = 0.06, (0.5, 6.0)
-"""What is shown follows an estimate in this share of it, but within these seconds."""
+FOLLOW_SHARE, FOLLOW_AGE, FOLLOW_S = 0.12, 0.15, (0.6, 6.0)
+"""What is shown follows an estimate in this share of it, or in this share of the time since the
+first one if that is less, but within these seconds. The first estimates are corrected most."""
 
 COUNTING_S = 9.0
 """Seconds for which no time is said while nothing has been found."""
@@ -43,6 +44,7 @@ class Countdown:
     _record: TrackRecord = field(default_factory=TrackRecord)
     _sigma: float = 0.0
     _at: float = 0.0
+    _since: float = 0.0
 
     def follow(self, estimate: TimeRange, *, now: float) -> TimeRange:
         """Return what is shown now."""
@@ -50,11 +52,13 @@ class Countdown:
         estimate = spread(estimate.middle_s, factor * estimate.sigma)
         if self.shown is None or now < self._at:
             self.shown, self._at, self._sigma = estimate, now, estimate.sigma
+            self._since = now
             return estimate
         step_s = now - self._at
         counted = max(0.0, self.shown.middle_s - step_s)
-        low, high = FOLLOW_S
-        weight = 1 - math.exp(-step_s / min(high, max(low, FOLLOW_SHARE * estimate.middle_s)))
+        low_s, high_s = FOLLOW_S
+        late_s = min(high_s, FOLLOW_SHARE * estimate.middle_s, FOLLOW_AGE * (now - self._since))
+        weight = 1 - math.exp(-step_s / max(low_s, late_s))
         middle_s = counted + weight * (estimate.middle_s - counted)
         self._sigma += weight * (estimate.sigma - self._sigma)
         self.shown, self._at = spread(middle_s, self._sigma), now
