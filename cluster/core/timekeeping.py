@@ -202,17 +202,11 @@ class SessionClock:
         before = min(self.moment.time_percentage, 99.99)
         if left is None:
             return before
-        share = _share(self.moment.worked_s, left.middle_s)
-        # Early on, a percentage that is too high could not fall again, and one that is too low is
-        # not far off.
-        caution = 1.0 if phases[PhaseName.TRAINING].is_discovering else max(0.0, 1 - 2 * share)
-        left_s = left.middle_s + caution * (left.high_s - left.middle_s)
-        share = _share(self.moment.worked_s, left_s)
+        # While photos are counted, a percentage that is too high could not fall again.
+        is_counting = phases[PhaseName.TRAINING].is_discovering
+        whole_s = self.moment.worked_s + (left.high_s if is_counting else left.middle_s)
+        share = self.moment.worked_s / whole_s if whole_s > 0 else 0.0
         return max(before, min(99.99, math.floor(share * 10_000) / 100))
-
-
-def _share(worked_s: float, left_s: float) -> float:
-    return worked_s / (worked_s + left_s) if worked_s + left_s > 0 else 0.0
 
 
 def count_worked(phase: PhaseSnapshot) -> int:
