@@ -35,7 +35,8 @@ MISFIT = 0.02
 """What remains uncertain of a speed however long it was measured."""
 
 START_VARIANCE = 0.4
-"""Variance that the first stretch has beside that: workers get warm one after the other."""
+"""Variance that the first stretch has beside that, and the ones after it less and less: workers get
+warm one after the other."""
 
 STRETCH_S, LONG_STRETCH_S = 1.0, 4.0
 """A stretch ends after the first with ENOUGH_ITEMS, and after the second with one."""
@@ -121,7 +122,7 @@ class SpeedFilter:
     def _measure(self, lasted_s: float) -> None:
         self.variance = min(MOST_VARIANCE, self.variance + DRIFT * DRIFT * lasted_s * self.unrest)
         noise = ITEM_VARIANCE / max(1.0, self._items) + STRETCH_VARIANCE
-        noise += START_VARIANCE if self.stretches == 0 else 0.0
+        noise += START_VARIANCE / (1 + self.stretches) ** 2
         difference = math.log(self._work) - math.log(lasted_s) - self.log_speed
         expected = self.variance + noise
         surprise = difference * difference / expected
