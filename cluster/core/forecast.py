@@ -39,6 +39,9 @@ LEAST_FREE, FREE_DOUBT, PAST_DOUBT = 0.1, 0.3, 0.5
 """The least share of the CPUs that is believed to stay as small; how uncertain it is whether it
 stays, as a part of its logarithm; and how uncertain it is that it was the same in the past."""
 
+MOST_SLOWED = 4.0
+"""By how much longer grouping is expected to take at most where others use the CPUs."""
+
 BETWEEN_PHASES_S = 0.1
 """Seconds from the last item of a phase to the beginning of the next one, or to the end."""
 
@@ -162,7 +165,7 @@ class Forecaster:
         factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
         sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
         # Its process is started first, and grouping itself is slowed as well.
-        slowed = (BUSY / min(BUSY, self._free_share())) ** 2
+        slowed = min(MOST_SLOWED, (BUSY / min(BUSY, self._free_share())) ** 2)
         whole_s = grouping_seconds(self._faces()) * factor * slowed
         if phase.status is PhaseStatus.RUNNING and phase.counts.total:
             left = 1 - phase.shown / phase.counts.total
