@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 
 WINDOW_S, LEAST_S = 12.0, 2.0
-"""Seconds over which the share is measured, and the fewest after which it says something. Over more,
-the start of Ray before a session would count for long as another program."""
+"""Seconds over which the share is measured, and the fewest after which it says something. Over a
+longer time, the start of Ray before a session would count for long as another program."""
 
 
 @dataclass(slots=True)
