@@ -35,7 +35,11 @@ PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
 BUSY = 0.85
 """The share of the CPUs that workers get; the rest is the database's and the driver's."""
 
-LEAST_FREE, FREE_DOUBT, PAST_DOUBT = 0.1, 0.3, 0.5
+OWN = 1.2
+"""By how much more of the CPUs is left to detectors than to readers: a session's own driver and
+database take more of them while photos are read many times faster."""
+
+LEAST_FREE, FREE_DOUBT, PAST_DOUBT = 0.1, 0.6, 0.5
 """The least share of the CPUs that is believed to stay as small; how uncertain it is whether it
 stays, as a part of its logarithm; and how uncertain it is that it was the same in the past."""
 
@@ -165,7 +169,7 @@ class Forecaster:
         factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
         sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
         # Its process is started first, and grouping itself is slowed as well.
-        slowed = min(MOST_SLOWED, (BUSY / min(BUSY, self._free_share())) ** 2)
+        slowed = min(MOST_SLOWED, (BUSY / self._free_share()) ** 2)
         whole_s = grouping_seconds(self._faces()) * factor * slowed
         if phase.status is PhaseStatus.RUNNING and phase.counts.total:
             left = 1 - phase.shown / phase.counts.total
@@ -198,12 +202,12 @@ class Forecaster:
         past = self.outlook.past.get(name)
         if past is None:
             return None
-        others = math.log(BUSY / min(BUSY, self._free_share()))
+        others = math.log(BUSY / self._free_share())
         return KnownSpeed(past.log_speed, math.hypot(past.sigma, PAST_DOUBT * others))
 
     def _free_share(self) -> float:
         free = self.outlook.free
-        return BUSY if free is None else max(LEAST_FREE, free)
+        return BUSY if free is None else min(BUSY, max(LEAST_FREE, OWN * free))
 
     def _probed(self, probe: Probe) -> KnownSpeed:
         """Return the speed of all detectors, as a few photos tell it."""

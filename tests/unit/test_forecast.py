@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.core.forecast import Forecaster, Outlook
+from cluster.core.forecast import OWN, Forecaster, Outlook
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.timing import Scope
@@ -65,10 +65,10 @@ def test_the_share_of_the_cpus_that_others_leave_tells_how_fast_detectors_will_b
     phases = reading(total=400, processed=400)
     free, busy = (
         expect_detection(phases, Outlook(workers=2, cpus=2, probe=PROBE, free=share))
-        for share in (0.9, 0.3)
+        for share in (0.6, 0.2)
     )
     assert busy == pytest.approx(3 * free, rel=0.01)
-    assert free == pytest.approx(400 * 0.05 / (2 * 0.9), rel=0.05)
+    assert free == pytest.approx(400 * 0.05 / (2 * OWN * 0.6), rel=0.05)
 
 
 def test_few_detectors_on_many_cpus_are_not_slowed_by_others() -> None:
