@@ -14,8 +14,7 @@ from typing import Any
 import psutil
 
 WINDOW_S, LEAST_S = 12.0, 2.0
-"""Seconds over which the share is measured, and the fewest after which it says something. Over a
-longer time, the start of Ray before a session would count for long as another program."""
+"""Seconds over which the share is measured, and the fewest after which it says something."""
 
 
 @dataclass(slots=True)
@@ -39,6 +38,10 @@ class FreeCpus:
         self._read.append((now, free_s, all_s))
         while len(self._read) > 2 and self._read[1][0] <= now - WINDOW_S:
             self._read.popleft()
+
+    def forget(self) -> None:
+        """Begin again: what was before now is no measure of what comes."""
+        self._read.clear()
 
     @property
     def share(self) -> float | None:

@@ -25,6 +25,10 @@ from cluster.store.database.engine import Engine
 from cluster.store.sessions.session_samples import forget_samples, keep_moment, read_moment
 from cluster.store.sessions.workloads import load_past, load_workload
 
+WARM_UP_S = 2.0
+"""Seconds after a session's beginning in which Ray and its workers start: they have the priority of
+other programs then, and would be taken for some."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimeStore:
@@ -108,6 +112,8 @@ class SessionClocks:
             workload = await asyncio.to_thread(self._store.work, session_id)
             clock.take_work(workload, phases, asked_at=asked_at, now=self._now())
         if self._cpus is not None:
+            if clock.shown.worked_s < WARM_UP_S:
+                self._cpus.forget()
             clock.take_free(self._cpus.share)
         now = self._now()
         before_s = clock.shown.worked_s

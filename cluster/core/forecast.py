@@ -169,8 +169,9 @@ class Forecaster:
         factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
         sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
         # Its process is started first, and grouping itself is slowed as well.
-        slowed = min(MOST_SLOWED, (BUSY / self._free_share()) ** 2)
-        whole_s = grouping_seconds(self._faces()) * factor * slowed
+        if self.outlook.grouping is None:
+            factor = min(MOST_SLOWED, (BUSY / self._free_share()) ** 2)
+        whole_s = grouping_seconds(self._faces()) * factor
         if phase.status is PhaseStatus.RUNNING and phase.counts.total:
             left = 1 - phase.shown / phase.counts.total
             speed = self.speeds.get(PhaseName.CLUSTERING)

@@ -51,6 +51,18 @@ def test_what_was_long_ago_is_forgotten() -> None:
     assert cpus.share == 1.0
 
 
+def test_after_forgetting_only_what_comes_counts() -> None:
+    times = Times()
+    cpus = FreeCpus(read=lambda: times)
+    for second in range(20):
+        if second == 10:
+            cpus.forget()
+            assert cpus.share is None
+        cpus.look(now=float(second))
+        times.pass_second(others=1.0 if second < 10 else 0.0, background=0.0)
+    assert cpus.share == 1.0
+
+
 def test_nothing_is_said_at_first_or_without_such_priorities() -> None:
     first, windows = FreeCpus(read=Times), FreeCpus(read=TimesOfWindows)
     first.look(now=0.0)
