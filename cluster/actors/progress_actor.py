@@ -44,10 +44,8 @@ RaiseHighWaterMark = Callable[[int, PhaseName, int, int], object]
 """Takes the session, the phase, the attempt and the count."""
 
 MAX_SESSIONS = 256
-"""The number of sessions above which the oldest that do not run are forgotten.
-
-They are read again on request.
-"""
+"""The number of sessions above which the oldest that do not run are forgotten. They are read again
+on request."""
 
 COALESCE_S = 0.05
 KEEP_INTERVAL_S = 0.15
@@ -158,8 +156,6 @@ class Progress:
 
     async def tick(self) -> None:
         """Measure the speeds of the sessions that run, and show how much time they have left."""
-        if self._clocks is not None:
-            self._clocks.look_at_machine()
         for session_id, session in list(self._sessions.items()):
             phases = [phase.shown.status for phase in session.phases.values()]
             if overall_status(phases) is SessionStatus.RUNNING:
@@ -174,7 +170,7 @@ class Progress:
         return self._unify(session_id, session)
 
     async def time_inputs(self, session_id: int) -> TimeInputs | None:
-        """Return what the time left is told from now, to study it; None without a clock."""
+        """Return what the time left is told from now; None without a clock."""
         return tell_inputs(await self._session(session_id), now=self._clock())
 
     async def changes(
@@ -203,12 +199,11 @@ class Progress:
 
     async def measure(self) -> None:
         """Set the gauges of all sessions that are not over."""
-        now = self._clock()
         for session_id, session in self._sessions.items():
             progress = self._unify(session_id, session)
             if not progress.status.is_terminal:
                 in_flight = {name: phase.in_flight for name, phase in session.phases.items()}
-                self._measures.gauge(progress, in_flight, now=now)
+                self._measures.gauge(progress, in_flight, now=self._clock())
 
     async def ping(self) -> int:
         """Return the newest version, as proof that the live view answers."""

@@ -77,11 +77,6 @@ class SessionClocks:
     def __init__(self, store: TimeStore, *, clock: Callable[[], float]) -> None:
         self._store, self._now, self._cpus = store, clock, store.cpus
 
-    def look_at_machine(self) -> None:
-        """Measure what other programs leave of the CPUs; to be called about once a second."""
-        if self._cpus is not None:
-            self._cpus.look(now=self._now())
-
     async def provide(self, session_id: int, session: LiveSession) -> LiveClock:
         """Return the session's clock, which goes on from what was stored."""
         if session.clock is None:
@@ -114,6 +109,7 @@ class SessionClocks:
         if self._cpus is not None:
             if clock.shown.worked_s < WARM_UP_S:
                 self._cpus.forget()
+            self._cpus.look(now=self._now())
             clock.take_free(self._cpus.share)
         now = self._now()
         before_s = clock.shown.worked_s
