@@ -21,7 +21,7 @@ from ray.actor import ActorHandle
 
 from cluster.actors.measuring import MEASURE_INTERVAL_S, LiveMeasures
 from cluster.actors.repeating import repeat
-from cluster.actors.session_clocks import SessionClocks, TimeStore
+from cluster.actors.session_clocks import SessionClocks, TimeStore, tell_inputs
 from cluster.actors.shared_snapshots import SharedSnapshots, snapshots_path
 from cluster.actors.watching import Watch, find_last_words, is_job_alive
 from cluster.core.errors import DatabaseUnavailable, NotFound
@@ -30,6 +30,7 @@ from cluster.core.metrics import Meter, NoMeter
 from cluster.core.progress import DEFAULT_WEIGHTS, UnifiedProgress, unify
 from cluster.core.reports import FilmReport, InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
+from cluster.core.timekeeping import TimeInputs
 from cluster.core.workload import Probe
 from cluster.logs import log_to_stderr
 from cluster.notifying.sender import ReadOptions, start_sending
@@ -43,10 +44,8 @@ RaiseHighWaterMark = Callable[[int, PhaseName, int, int], object]
 """Takes the session, the phase, the attempt and the count."""
 
 MAX_SESSIONS = 256
-"""The number of sessions above which the oldest that do not run are forgotten.
-
-They are read again on request.
-"""
+"""The number of sessions above which the oldest that do not run are forgotten. They are read again
+on request."""
 
 COALESCE_S = 0.05
 KEEP_INTERVAL_S = 0.15
@@ -170,6 +169,10 @@ class Progress:
         session = await self._session(session_id)
         return self._unify(session_id, session)
 
+    async def time_inputs(self, session_id: int) -> TimeInputs | None:
+        """Return what the time left is told from now; None without a clock."""
+        return tell_inputs(await self._session(session_id), now=self._clock())
+
     async def changes(
         self, since: int, *, timeout_s: float
     ) -> tuple[int, tuple[UnifiedProgress, ...]]:
@@ -196,12 +199,11 @@ class Progress:
 
     async def measure(self) -> None:
         """Set the gauges of all sessions that are not over."""
-        now = self._clock()
         for session_id, session in self._sessions.items():
             progress = self._unify(session_id, session)
             if not progress.status.is_terminal:
                 in_flight = {name: phase.in_flight for name, phase in session.phases.items()}
-                self._measures.gauge(progress, in_flight, now=now)
+                self._measures.gauge(progress, in_flight, now=self._clock())
 
     async def ping(self) -> int:
         """Return the newest version, as proof that the live view answers."""
@@ -251,7 +253,7 @@ class Progress:
             version=session.version,
             waiting_for=session.waiting_for,
             weights=self._weights,
-            moment=None if session.clock is None else session.clock.shown,
+            moment=None if session.clock is None else session.clock.show(now=self._clock()),
         )
 
     def _forget_old_sessions(self) -> None:

@@ -11,17 +11,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from cluster.actors.free_cpus import FreeCpus
 from cluster.core.errors import DatabaseUnavailable
 from cluster.core.forecast import Outlook
 from cluster.core.live import LiveSession
 from cluster.core.live_clock import LiveClock
 from cluster.core.promises import Sample
 from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.timekeeping import TimeInputs
 from cluster.core.timing import Moment
 from cluster.core.workload import Workload
 from cluster.store.database.engine import Engine
 from cluster.store.sessions.session_samples import forget_samples, keep_moment, read_moment
 from cluster.store.sessions.workloads import load_past, load_workload
+
+WARM_UP_S = 2.0
+"""Seconds after a session's beginning in which Ray and its workers start: they have the priority of
+other programs then, and would be taken for some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class TimeStore:
     """Where the time of sessions is read and stored: PostgreSQL, or a fake in tests.
 
     All of them raise DatabaseUnavailable. `keep` takes the session, its moment, the attempts of its
-    phases and new samples.
+    phases and new samples. `cpus` measures what other programs leave of this machine's CPUs.
     """
 
     read: Callable[[int], Moment]
@@ -37,6 +43,7 @@ class TimeStore:
     work: Callable[[int], Workload]
     keep: Callable[[int, Moment, dict[PhaseName, int], Sequence[Sample]], object]
     forget: Callable[[int], object]
+    cpus: FreeCpus | None = None
 
     @classmethod
     def of(cls, engine: Engine) -> TimeStore:
@@ -60,6 +67,7 @@ class TimeStore:
             work=partial(load_workload, engine),
             keep=keep,
             forget=partial(forget_samples, engine),
+            cpus=FreeCpus(),
         )
 
 
@@ -67,7 +75,7 @@ class SessionClocks:
     """Ticks the clock of a session, at most once at a time."""
 
     def __init__(self, store: TimeStore, *, clock: Callable[[], float]) -> None:
-        self._store, self._now = store, clock
+        self._store, self._now, self._cpus = store, clock, store.cpus
 
     async def provide(self, session_id: int, session: LiveSession) -> LiveClock:
         """Return the session's clock, which goes on from what was stored."""
@@ -98,6 +106,11 @@ class SessionClocks:
             asked_at = self._now()
             workload = await asyncio.to_thread(self._store.work, session_id)
             clock.take_work(workload, phases, asked_at=asked_at, now=self._now())
+        if self._cpus is not None:
+            if clock.shown.worked_s < WARM_UP_S:
+                self._cpus.forget()
+            self._cpus.look(now=self._now())
+            clock.take_free(self._cpus.share)
         now = self._now()
         before_s = clock.shown.worked_s
         clock.tick(session.snapshots(now=now), now=now)
@@ -111,3 +124,12 @@ class SessionClocks:
         attempts = {name: phase.row.attempt for name, phase in session.phases.items()}
         await asyncio.to_thread(self._store.keep, session_id, moment, attempts, samples)
         clock.stored(moment, now=self._now())
+
+
+def tell_inputs(session: LiveSession, *, now: float) -> TimeInputs | None:
+    """Return what the time left of a session is told from now; None without a clock."""
+    if session.clock is None:
+        return None
+    phases = {phase.name: phase for phase in session.snapshots(now=now)}
+    clock = session.clock.clock
+    return TimeInputs(now, phases, clock.workload, clock.outlook, session.clock.show(now=now))

@@ -35,8 +35,19 @@ PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
 BUSY = 0.85
 """The share of the CPUs that workers get; the rest is the database's and the driver's."""
 
-BETWEEN_PHASES_S = 0.15
-"""Seconds from the last item of a phase to the first of the next one."""
+OWN = 1.2
+"""By how much more of the CPUs is left to detectors than to readers: a session's own driver and
+database take more of them while photos are read many times faster."""
+
+LEAST_FREE, FREE_DOUBT, PAST_DOUBT = 0.1, 0.6, 0.5
+"""The least share of the CPUs that is believed to stay as small; how uncertain it is whether it
+stays, as a part of its logarithm; and how uncertain it is that it was the same in the past."""
+
+MOST_SLOWED = 4.0
+"""By how much longer grouping is expected to take at most where others use the CPUs."""
+
+BETWEEN_PHASES_S = 0.1
+"""Seconds from the last item of a phase to the beginning of the next one, or to the end."""
 
 SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0
 """What is taken to have been met before the first photo: one duplicate in twelve."""
@@ -54,7 +65,8 @@ class Outlook:
     """What is known before a session has measured anything.
 
     `past` holds the speeds of earlier sessions with the pack, in units per second; `grouping` is by
-    how much longer than the curve grouping took then. `workers` is the number of detectors.
+    how much longer than the curve grouping took then. `workers` is the number of detectors, and
+    `free` the share of the CPUs that was left to them lately, None if unknown.
     """
 
     past: Mapping[PhaseName, KnownSpeed] = field(default_factory=dict)
@@ -62,6 +74,7 @@ class Outlook:
     workers: int = 1
     cpus: int = 1
     probe: Probe | None = None
+    free: float | None = None
 
 
 Snapshots = Mapping[PhaseName, PhaseSnapshot]
@@ -113,6 +126,7 @@ class Forecaster:
             left += expected - total
             sigma = UNDISCOVERED_SIGMA
         if name is PhaseName.FACE_DETECTION:
+            left -= self._found_without_search()
             unread = max(0, training.counts.total - training.shown)
             skipped = unread * self._share_skipped()
             left = max(0.0, left - skipped)
@@ -120,11 +134,23 @@ class Forecaster:
                 sigma = math.hypot(sigma, 0.5 * skipped / (left + skipped))
         return left, sigma
 
+    def _found_without_search(self) -> float:
+        """Return the duplicates and failures that reading has met and face detection not yet."""
+        detection, training = self.phases[PhaseName.FACE_DETECTION], self.phases[PhaseName.TRAINING]
+        if detection.status is not PhaseStatus.PENDING:
+            return 0.0
+        met = training.counts.skipped - training.unchanged + training.counts.failed
+        return float(max(0, met - (detection.counts.skipped - detection.unchanged)))
+
     def _share_skipped(self) -> float:
-        """Return the share of unread photos that need no search: duplicates and failures."""
-        counts = self.phases[PhaseName.TRAINING].counts
-        met = SKIPPED_BEFORE + counts.skipped + counts.failed
-        return min(0.98, met / (READ_BEFORE + counts.finished))
+        """Return the share of unread photos that need no search: duplicates and failures.
+
+        Unchanged files tell nothing about the photos that are new.
+        """
+        training = self.phases[PhaseName.TRAINING]
+        counts, known = training.counts, training.unchanged
+        met = SKIPPED_BEFORE + max(0, counts.skipped - known) + counts.failed
+        return min(0.98, met / (READ_BEFORE + max(0, counts.finished - known)))
 
     def _faces(self) -> float:
         """Return the faces that there will be to group."""
@@ -142,6 +168,9 @@ class Forecaster:
         phase = self.phases[PhaseName.CLUSTERING]
         factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
         sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
+        # Its process is started first, and grouping itself is slowed as well.
+        if self.outlook.grouping is None:
+            factor = min(MOST_SLOWED, (BUSY / self._free_share()) ** 2)
         whole_s = grouping_seconds(self._faces()) * factor
         if phase.status is PhaseStatus.RUNNING and phase.counts.total:
             left = 1 - phase.shown / phase.counts.total
@@ -159,20 +188,38 @@ class Forecaster:
             faces = max(1, self.phases[name].counts.total)
             factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
             return KnownSpeed(math.log(faces / (grouping_seconds(faces) * factor)), GROUPING_SIGMA)
-        past = self.outlook.past.get(name)
+        past = self._past(name)
         if name is PhaseName.TRAINING:
-            return past or KnownSpeed(
-                math.log(BUSY * self.outlook.cpus / READING_CPU_S), GUESS_SIGMA
-            )
-        known = past
+            speed = self._free_share() * self.outlook.cpus / READING_CPU_S
+            return past or KnownSpeed(math.log(speed), GUESS_SIGMA)
         probe = self.outlook.probe
-        if probe is not None and probe.seconds > 0:
-            unit = self.workload.detection.mean_work
-            speed = BUSY * self.outlook.workers * unit / probe.seconds
-            sigma = math.hypot(PROBE_SIGMA, probe.sigma / math.sqrt(probe.photos), probe.doubt)
-            probed = KnownSpeed(math.log(speed), sigma)
-            known = probed if known is None else combine_speeds(known, probed)
-        return known or self._guess_detection()
+        if probe is None or probe.seconds <= 0:
+            return past or self._guess_detection()
+        probed = self._probed(probe)
+        return probed if past is None else combine_speeds(past, probed)
+
+    def _past(self, name: PhaseName) -> KnownSpeed | None:
+        """Return the speed of earlier sessions, which may have had more or less of the machine."""
+        past = self.outlook.past.get(name)
+        if past is None:
+            return None
+        others = math.log(BUSY / self._free_share())
+        return KnownSpeed(past.log_speed, math.hypot(past.sigma, PAST_DOUBT * others))
+
+    def _free_share(self) -> float:
+        free = self.outlook.free
+        return BUSY if free is None else min(BUSY, max(LEAST_FREE, OWN * free))
+
+    def _probed(self, probe: Probe) -> KnownSpeed:
+        """Return the speed of all detectors, as a few photos tell it."""
+        workers, doubt = BUSY * self.outlook.workers / probe.seconds, probe.doubt
+        if probe.cpu_s and self.outlook.free is not None:
+            # Over many seconds, the share that is left is known better than from the probe.
+            free = self._free_share()
+            workers = min(self.outlook.workers, free * self.outlook.cpus) / probe.cpu_s
+            doubt = FREE_DOUBT * -math.log(free)
+        sigma = math.hypot(PROBE_SIGMA, probe.sigma / math.sqrt(probe.photos), doubt)
+        return KnownSpeed(math.log(workers * self.workload.detection.mean_work), sigma)
 
     def _guess_detection(self) -> KnownSpeed:
         """Return the speed of finding faces as a ratio to the speed of reading."""

@@ -25,6 +25,9 @@ SOON_S, COSTS = 2.0, 25.0
 
 STORE_INTERVAL_S = 1.0
 
+LONGEST_UNTICKED_S = 3.0
+"""What is shown counts down by itself for so many seconds, if no tick comes."""
+
 
 @dataclass(slots=True)
 class LiveClock:
@@ -42,6 +45,7 @@ class LiveClock:
     _read_for: tuple[object, ...] = ()
     _stored_at: float = float("-inf")
     _number: int = -1
+    _ticked_at: float = 0.0
     _statuses: dict[PhaseName, PhaseStatus] = field(default_factory=dict)
     _samples: list[Sample] = field(default_factory=list)
 
@@ -70,6 +74,10 @@ class LiveClock:
         """Take in how many detectors and CPUs the session has."""
         self.clock.outlook = replace(self.clock.outlook, workers=workers, cpus=cpus)
 
+    def take_free(self, share: float | None) -> None:
+        """Take in which share of the CPUs was left to workers lately."""
+        self.clock.outlook = replace(self.clock.outlook, free=share)
+
     def take_probe(self, probe: Probe) -> None:
         """Use the times of a few photos; a larger probe takes the place of a smaller one."""
         known = self.clock.outlook.probe
@@ -87,9 +95,16 @@ class LiveClock:
         """Take in the counts; the share of time that passed is shown when it has been stored."""
         by_name = {phase.name: phase for phase in phases}
         moment = self.clock.tick(by_name, now=now)
+        self._ticked_at = now
         stored = min(moment.time_percentage, self.shown.time_percentage)
         self.shown = replace(moment, time_percentage=stored)
         self._sample(by_name, moment)
+
+    def show(self, *, now: float) -> Moment:
+        """Return what clients see now: the time left has gone on since the last tick."""
+        passed_s = min(LONGEST_UNTICKED_S, max(0.0, now - self._ticked_at))
+        ranges = {scope: left.after(passed_s) for scope, left in self.shown.ranges.items()}
+        return replace(self.shown, ranges=ranges)
 
     def is_store_due(self, *, now: float) -> bool:
         """Tell whether a second has passed since the moment was stored, or a phase has ended."""

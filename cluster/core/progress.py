@@ -105,9 +105,14 @@ class Eta:
 
     @classmethod
     def from_range(cls, left: TimeRange) -> Eta:
-        """Return the range in whole seconds; the band is rounded outwards."""
-        seconds = round(left.middle_s)
-        return cls(seconds, min(seconds, int(left.low_s)), max(seconds, math.ceil(left.high_s)))
+        """Return the range in whole seconds; the band is rounded, and at least a second wide.
+
+        Rounded outwards, it would hold more than 80 % of the outcomes.
+        """
+        seconds, low, high = round(left.middle_s), round(left.low_s), round(left.high_s)
+        if low == high:
+            low, high = math.floor(left.middle_s), math.floor(left.middle_s) + 1
+        return cls(seconds, min(seconds, low), max(seconds, high))
 
 
 NO_TIME_LEFT = Eta(0, 0, 0)

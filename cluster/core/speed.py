@@ -13,11 +13,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-DRIFT = 0.02
+DRIFT = 0.01
 """Standard deviation of the speed's logarithm after one second of random walk."""
 
-FUTURE_DRIFT = 0.03
+FUTURE_DRIFT = 0.04
 """The same for the time to come: other programs begin and end, which no past second has shown."""
+
+USUAL_UNREST = 0.5
+"""The unrest where none was measured."""
 
 MOST_DRIFT = 0.3
 """The drift over a long time: a machine that others use comes back to its usual speed."""
@@ -28,8 +31,12 @@ ITEM_VARIANCE = 0.3
 STRETCH_VARIANCE = 0.01
 """Variance that a stretch has however many items: workers report and commit in steps."""
 
-MISFIT = 0.04
+MISFIT = 0.02
 """What remains uncertain of a speed however long it was measured."""
+
+START_VARIANCE = 0.4
+"""Variance that the first stretch has beside that, and the ones after it less and less: workers get
+warm one after the other."""
 
 STRETCH_S, LONG_STRETCH_S = 1.0, 4.0
 """A stretch ends after the first with ENOUGH_ITEMS, and after the second with one."""
@@ -73,6 +80,7 @@ class SpeedFilter:
     _from_s: float | None = None
     _work: float = 0.0
     _items: float = 0.0
+    _has_begun: bool = False
 
     @classmethod
     def starting_with(cls, known: KnownSpeed) -> SpeedFilter:
@@ -87,6 +95,11 @@ class SpeedFilter:
     def learn(self, *, now: float, work: float, items: float) -> None:
         """Take in that `work` units in `items` items were done since the last call."""
         if self._from_s is None or now < self._from_s:
+            self.pause(now=now)
+            return
+        if self.stretches == 0 and not self._has_begun:
+            # What passes until the first item is no measure of the speed: workers get warm.
+            self._has_begun = items > 0
             self.pause(now=now)
             return
         self._work += max(0.0, work)
@@ -109,6 +122,7 @@ class SpeedFilter:
     def _measure(self, lasted_s: float) -> None:
         self.variance = min(MOST_VARIANCE, self.variance + DRIFT * DRIFT * lasted_s * self.unrest)
         noise = ITEM_VARIANCE / max(1.0, self._items) + STRETCH_VARIANCE
+        noise += START_VARIANCE / (1 + self.stretches) ** 2
         difference = math.log(self._work) - math.log(lasted_s) - self.log_speed
         expected = self.variance + noise
         surprise = difference * difference / expected
@@ -135,7 +149,7 @@ def time_for(
     if work <= 0 or items <= 0:
         return 0.0, MISFIT
     known = speed.known if isinstance(speed, SpeedFilter) else speed
-    unrest = speed.unrest if isinstance(speed, SpeedFilter) else 1.0
+    unrest = speed.unrest if isinstance(speed, SpeedFilter) else USUAL_UNREST
     middle_s = work / math.exp(known.log_speed)
     variance = known.sigma**2 + MISFIT**2 + ITEM_VARIANCE / max(1.0, items)
     variance += min(MOST_DRIFT**2, FUTURE_DRIFT * FUTURE_DRIFT * middle_s / 3 * unrest)

@@ -15,17 +15,19 @@ from cluster.core.forecast import Forecaster, Outlook
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.speed import KnownSpeed, SpeedFilter
-from cluster.core.timing import Moment, Scope, TimeRange, spread
+from cluster.core.timing import LARGEST_SIGMA, Moment, Scope, TimeRange, spread
+from cluster.core.track_record import TrackRecord
 from cluster.core.workload import Workload
 
 LONGEST_STEP_S = 10.0
 """A longer time between two ticks was no work: this process stood still, or was started again."""
 
-FOLLOW_SHARE, FOLLOW_S = 0.06, (0.5, 6.0)
-"""What is shown follows an estimate in this share of it, but within these seconds."""
+FOLLOW_SHARE, FOLLOW_AGE, FOLLOW_S = 0.12, 0.15, (0.6, 6.0)
+"""What is shown follows an estimate in this share of it, or in this share of the time since the
+first one if that is less, but within these seconds. The first estimates are corrected most."""
 
-CAUTION = 0.4
-"""How far between the middle and the upper end the percentage of time takes what is left."""
+COUNTING_S = 9.0
+"""Seconds for which no time is said while nothing has been found."""
 
 REGAINED_SIGMA = 0.15
 """How surely a speed is known that an earlier process measured over the whole phase."""
@@ -33,25 +35,48 @@ REGAINED_SIGMA = 0.15
 
 @dataclass(slots=True)
 class Countdown:
-    """A range that counts down, and follows newer estimates without jumps."""
+    """A range that counts down, and follows newer estimates without jumps.
+
+    Its band is as wide as the estimates of this end have been uncertain so far.
+    """
 
     shown: TimeRange | None = None
+    _record: TrackRecord = field(default_factory=TrackRecord)
     _sigma: float = 0.0
     _at: float = 0.0
+    _since: float = 0.0
 
     def follow(self, estimate: TimeRange, *, now: float) -> TimeRange:
         """Return what is shown now."""
+        factor = self._record.take(estimate, now=now)
+        estimate = spread(estimate.middle_s, factor * estimate.sigma)
         if self.shown is None or now < self._at:
             self.shown, self._at, self._sigma = estimate, now, estimate.sigma
+            self._since = now
             return estimate
         step_s = now - self._at
         counted = max(0.0, self.shown.middle_s - step_s)
-        low, high = FOLLOW_S
-        weight = 1 - math.exp(-step_s / min(high, max(low, FOLLOW_SHARE * estimate.middle_s)))
+        low_s, high_s = FOLLOW_S
+        late_s = min(high_s, FOLLOW_SHARE * estimate.middle_s, FOLLOW_AGE * (now - self._since))
+        weight = 1 - math.exp(-step_s / max(low_s, late_s))
         middle_s = counted + weight * (estimate.middle_s - counted)
         self._sigma += weight * (estimate.sigma - self._sigma)
         self.shown, self._at = spread(middle_s, self._sigma), now
         return self.shown
+
+
+@dataclass(frozen=True, slots=True)
+class TimeInputs:
+    """What a clock tells the time from: the phases, their work and the outlook, at one moment.
+
+    `now` is in seconds of a monotonic clock. `shown` is what was shown then.
+    """
+
+    now: float
+    phases: Mapping[PhaseName, PhaseSnapshot]
+    workload: Workload
+    outlook: Outlook
+    shown: Moment = field(default_factory=Moment)
 
 
 @dataclass(slots=True)
@@ -69,15 +94,19 @@ class SessionClock:
     _seen: dict[PhaseName, int] = field(default_factory=dict)
     _countdowns: dict[Scope, Countdown] = field(default_factory=dict)
     _at: float | None = None
+    _was_working: bool = False
+    _phase: PhaseName | None = None
 
     def tick(self, phases: Mapping[PhaseName, PhaseSnapshot], *, now: float) -> Moment:
         """Measure what was done since the last tick, and return what is known now."""
         running = next((p for p in phases.values() if p.status is PhaseStatus.RUNNING), None)
         is_working = running is not None or _is_between(phases)
         step_s = 0.0 if self._at is None else now - self._at
-        if is_working and 0 < step_s <= LONGEST_STEP_S:
-            self._work_on(None if running is None else running.name, step_s)
-        self._at = now
+        # A session may have waited, or been paused, until just now.
+        if self._was_working and 0 < step_s <= LONGEST_STEP_S:
+            self._work_on(self._phase if running is None else running.name, step_s)
+        self._at, self._was_working = now, is_working
+        self._phase = None if running is None else running.name
         for phase in phases.values():
             self._measure(phase, phases, now=now)
         ranges = self._look_ahead(phases, now=now) if is_working else {}
@@ -154,7 +183,11 @@ class SessionClock:
     ) -> dict[Scope, TimeRange]:
         training = phases[PhaseName.TRAINING]
         if training.is_discovering and not training.counts.total:
-            return {}
+            if self.moment.worked_s < COUNTING_S:
+                return {}
+            # Of what has no known end, half is seen in the median (Gott 1993; see forecast.py).
+            unknown = spread(self.moment.worked_s, LARGEST_SIGMA)
+            return dict.fromkeys(Scope, unknown)
         estimate = self._forecaster(phases, now=now).forecast()
         return {
             scope: self._countdowns.setdefault(scope, Countdown()).follow(found, now=now)
@@ -169,9 +202,9 @@ class SessionClock:
         before = min(self.moment.time_percentage, 99.99)
         if left is None:
             return before
-        # While the time left is uncertain, a percentage that is too high could not fall again.
-        left_s = left.middle_s + CAUTION * (left.high_s - left.middle_s)
-        whole_s = self.moment.worked_s + left_s
+        # While photos are counted, a percentage that is too high could not fall again.
+        is_counting = phases[PhaseName.TRAINING].is_discovering
+        whole_s = self.moment.worked_s + (left.high_s if is_counting else left.middle_s)
         share = self.moment.worked_s / whole_s if whole_s > 0 else 0.0
         return max(before, min(99.99, math.floor(share * 10_000) / 100))
 

@@ -22,7 +22,7 @@ TOGETHER = 0.35
 """The correlation of two parts of a session: a busy machine slows all of them down."""
 
 SHORTEST_S = 1e-6
-NEAR_S = 0.8
+NEAR_S = 0.15
 """Seconds that a band covers on each side at least: counts move in steps, clocks are read late."""
 
 
@@ -55,6 +55,13 @@ class TimeRange:
             return SMALLEST_SIGMA
         high = max(self.high_s - NEAR_S, self.middle_s)
         return max(SMALLEST_SIGMA, math.log(high / self.middle_s) / BAND_Z)
+
+    def after(self, passed_s: float) -> TimeRange:
+        """Return what of it is left when so many seconds have passed."""
+        low_s, middle_s, high_s = (
+            max(0.0, end_s - passed_s) for end_s in (self.low_s, self.middle_s, self.high_s)
+        )
+        return TimeRange(low_s, middle_s, high_s)
 
 
 NO_TIME = TimeRange(0.0, 0.0, 0.0)

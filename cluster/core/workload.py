@@ -29,7 +29,7 @@ FILM_BYTES_PER_UNIT = 10 * BYTES_PER_UNIT
 FILM_SECONDS_PER_UNIT, MOST_FILM_UNITS = 1.5, 160
 """A frame is searched at least every two seconds, and about as many more where scenes change."""
 
-FACES_ALONE_S, FACES_LINEAR_S, FACES_SQUARE_S = 0.3, 1e-4, 1.0e-8
+FACES_ALONE_S, FACES_LINEAR_S, FACES_SQUARE_S = 0.2, 1e-4, 1.0e-8
 """Seconds of grouping: for any faces, for each face, and for each pair (bench/clustering.py).
 
 On two cores without VNNI; other machines are compared with this curve.
@@ -126,7 +126,8 @@ class Probe:
 
     `seconds` is what a worker will need for one when all workers do the same; `faces` is how many
     one had. `sigma` is the standard deviation of the logarithm of their times, and `doubt` that of
-    the share of the CPUs that other programs will use.
+    the share of the CPUs that other programs will use. `cpu_s` is the CPU time of one photo, None
+    on a GPU.
     """
 
     photos: int
@@ -134,6 +135,7 @@ class Probe:
     faces: float
     sigma: float
     doubt: float = 0.0
+    cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ def summarise_probe(timed: Sequence[TimedPhoto], *, cpus: int, is_on_gpu: bool) 
     share = 1.0 if is_on_gpu else _share_of_a_cpu(cpu_s, passed_s, cpus=cpus)
     seconds = (passed_s if is_on_gpu else cpu_s / share) / photos
     faces = sum(one.faces for one in timed) / photos
-    return Probe(photos, seconds, faces, sigma, doubt=DOUBT * -math.log(share))
+    own_s = None if is_on_gpu else cpu_s / photos
+    return Probe(photos, seconds, faces, sigma, doubt=DOUBT * -math.log(share), cpu_s=own_s)
 
 
 def _share_of_a_cpu(cpu_s: float, passed_s: float, *, cpus: int) -> float:

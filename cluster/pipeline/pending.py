@@ -16,7 +16,10 @@ from cluster.core.eta import RateWindow
 from cluster.core.films import is_film_item
 from cluster.core.photos import FoundPhoto, Item
 
-FIRST_CHUNK, CHUNK = 64, 2000
+FIRST_CHUNK, CHUNK, CHUNK_S = 64, 2000, 2.0
+"""Photos that are stored together, unless it takes CHUNK_S to find so many: then fewer are, so that
+the first ones are read, and the time left is told, while a slow disk is still listed."""
+
 PAGE = 1000
 SMALLEST_BATCH = 4
 
@@ -100,8 +103,14 @@ class Discovery:
     def _list_next(self, found: Iterator[FoundPhoto], size: int) -> list[FoundPhoto]:
         """Return the next photos. Silence counts only during this call."""
         self._hear()
+        begun_at = self._clock()
+        chunk: list[FoundPhoto] = []
         try:
-            return list(itertools.islice(found, size))
+            for photo in itertools.islice(found, size):
+                chunk.append(photo)
+                if self._clock() - begun_at >= CHUNK_S:
+                    break
+            return chunk
         finally:
             self._heard_at = None
 

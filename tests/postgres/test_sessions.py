@@ -234,3 +234,18 @@ def test_past_speeds_are_those_of_completed_sessions_with_the_pack(
     assert speeds[PhaseName.FACE_DETECTION].log_speed == pytest.approx(expected)
     assert grouping is not None and grouping > 1
     assert load_past(engine, other.id) == ({}, None)
+
+
+def test_a_short_session_says_less_about_the_speed_than_a_long_one(
+    engine: Engine, db: Session
+) -> None:
+    newest = []
+    for seconds, pack in ((4, "bundled"), (400, "buffalo_l")):
+        earlier = new_session(db, pack=pack)
+        move_session(db, earlier.id, Move.START, now=NOW)
+        complete_all(db, earlier, photos=400, seconds=seconds)
+        move_session(db, earlier.id, Move.COMPLETE, now=NOW)
+        newest.append(new_session(db, pack=pack))
+    db.commit()
+    short, long = (load_past(engine, one.id)[0][PhaseName.TRAINING].sigma for one in newest)
+    assert short > 1.5 * long

@@ -101,6 +101,18 @@ def test_a_share_of_time_is_stored_before_it_is_shown() -> None:
     assert watched.stored.moment.time_percentage > 10
 
 
+def test_what_is_shown_counts_down_between_two_ticks() -> None:
+    watched = Watched.of(MadeSession(photos=3_000))
+    watched.run(40)
+    clock, now = watched.session.clock, watched.stored.second
+    assert clock is not None
+    ticked = clock.show(now=now).ranges[Scope.SESSION]
+    later = clock.show(now=now + 0.75).ranges[Scope.SESSION]
+    assert later.middle_s == ticked.middle_s - 0.75
+    assert later.high_s == ticked.high_s - 0.75
+    assert clock.show(now=now + 1e6).ranges[Scope.SESSION].low_s >= 0
+
+
 def test_without_a_database_the_time_left_goes_on_and_the_share_stands_still() -> None:
     watched = Watched.of(MadeSession(photos=3_000))
     before = watched.run(30)[-1]

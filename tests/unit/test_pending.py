@@ -12,6 +12,7 @@ from cluster.core.photos import FoundPhoto, Item
 from cluster.core.reports import MAX_REPORTS_PER_S, MIN_INTERVAL_S, report_interval_s
 from cluster.pipeline.pending import (
     CHUNK,
+    CHUNK_S,
     FIRST_CHUNK,
     LARGEST_BATCH,
     MAX_BATCHES_PER_S,
@@ -85,8 +86,12 @@ def test_many_workers_report_no_more_often_than_the_live_view_can_take() -> None
     assert report_interval_s(1000) == 1000 / MAX_REPORTS_PER_S
 
 
-def run_discovery(count: int, *, fail: bool = False) -> tuple[list[int], list[str], Discovery]:
+def run_discovery(
+    count: int, *, fail: bool = False, photo_s: float = 0.0
+) -> tuple[list[int], list[str], Discovery]:
+    """Discover photos, each of which takes `photo_s` seconds to be found."""
     chunks: list[int] = []
+    now = [0.0]
     ends: list[str] = []
 
     def store(chunk: Sequence[FoundPhoto]) -> None:
@@ -94,13 +99,19 @@ def run_discovery(count: int, *, fail: bool = False) -> tuple[list[int], list[st
             raise OSError("no space left")
         chunks.append(len(chunk))
 
-    found = (FoundPhoto(f"/{n}", 1, 1) for n in range(count))
+    def walk(hear: Callable[[], None]) -> Iterator[FoundPhoto]:
+        for n in range(count):
+            hear()
+            now[0] += photo_s
+            yield FoundPhoto(f"/{n}", 1, 1)
+
     discovery = Discovery(
-        lambda hear: found,
+        walk,
         store=store,
         finish=lambda: ends.append("finished"),
         silence_s=60,
         unreachable=RootUnreachable("/photos", 60),
+        clock=lambda: now[0],
     )
     discovery.start()
     discovery.join()
@@ -112,6 +123,12 @@ def test_discovery_stores_a_small_first_chunk_so_that_work_starts_at_once() -> N
     assert chunks == [FIRST_CHUNK, CHUNK, 5]
     assert ends == ["finished"]
     discovery.check()
+
+
+def test_what_a_slow_disk_lists_is_stored_every_few_seconds() -> None:
+    chunks, ends, _ = run_discovery(FIRST_CHUNK, photo_s=CHUNK_S / 4)
+    assert chunks == [4] * (FIRST_CHUNK // 4)
+    assert ends == ["finished"]
 
 
 def test_discovery_that_fails_is_not_finished_and_says_why() -> None:

@@ -187,14 +187,27 @@ def test_a_completed_session_has_no_current_phase_and_nothing_left() -> None:
 # Time left
 
 
-def test_the_time_left_is_the_forecast_rounded_outwards() -> None:
+def test_the_time_left_is_the_forecast_in_whole_seconds() -> None:
     """[16] It was `total * 4` seconds."""
     forecast = {Scope.SESSION: TimeRange(9.7, 14.4, 20.2), Scope.TRAINING: TimeRange(1, 2, 3)}
     moment = Moment(10.0, ranges=forecast, time_percentage=40.0)
     shown = unify(1, running_session(), version=1, moment=moment)
-    assert (shown.eta, shown.time_percentage) == (Eta(14, 9, 21), 40.0)
+    assert (shown.eta, shown.time_percentage) == (Eta(14, 10, 20), 40.0)
     assert shown.phase(TRAINING).eta == Eta(2, 1, 3)
     assert shown.phase(DETECTION).eta is None
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (TimeRange(4.2, 4.3, 4.4), Eta(4, 4, 5)),
+        (TimeRange(4.7, 4.8, 4.9), Eta(5, 4, 5)),
+        (TimeRange(0.0, 0.0, 0.2), Eta(0, 0, 1)),
+        (TimeRange(2.4, 3.0, 3.6), Eta(3, 2, 4)),
+    ],
+)
+def test_a_narrow_band_is_a_second_wide_and_holds_its_middle(left: TimeRange, said: Eta) -> None:
+    assert Eta.from_range(left) == said
 
 
 def test_without_a_forecast_no_time_is_shown() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cluster.core.forecast import Outlook
 from cluster.core.promises import is_held
-from cluster.core.sessions import PhaseName
+from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.speed import KnownSpeed
 from cluster.core.timekeeping import SessionClock
 from cluster.core.timing import Moment, Scope, TimeRange
@@ -124,6 +124,16 @@ def test_while_photos_are_counted_the_band_reaches_to_photos_that_may_come() -> 
     assert counting.low_s < session.ends[2] - 6 < counting.high_s
 
 
+def test_while_nothing_is_found_no_time_is_said_for_ten_seconds_at_most() -> None:
+    nothing, clock = MadeSession(counting_s=1e9, photos=1, reading=1e-9).at(0.0), SessionClock()
+    said = [bool(clock.tick(nothing, now=float(now)).ranges) for now in range(60)]
+    assert not said[2]
+    assert all(said[10:])
+    left = clock.moment.ranges[Scope.SESSION]
+    assert left.low_s < 59 < left.high_s
+    assert clock.moment.time_percentage < 50
+
+
 def test_a_pause_is_no_work_and_has_no_promise() -> None:
     session, clock = MadeSession(photos=3_000), SessionClock(outlook=KNOWN)
     for second in range(20):
@@ -172,6 +182,18 @@ def test_what_is_shown_does_not_jump_each_second() -> None:
     middles = [m.ranges[Scope.SESSION].middle_s for _, m in moments[8:-4]]
     for before, after in itertools.pairwise(middles):
         assert abs(after - (before - 1)) <= 0.1 * before + 1
+
+
+def test_the_time_before_a_session_began_is_no_work() -> None:
+    session, clock = MadeSession(photos=3_000), SessionClock(outlook=KNOWN)
+    waiting = {
+        name: replace(phase, status=PhaseStatus.PENDING) for name, phase in session.at(0).items()
+    }
+    clock.tick(waiting, now=0.0)
+    for second in range(8, 28):
+        clock.workload = session.workload(session.at(second - 8))
+        moment = clock.tick(session.at(second - 8), now=float(second))
+    assert moment.worked_s == pytest.approx(19.0)
 
 
 def test_a_clock_goes_on_where_a_killed_process_left_it() -> None:

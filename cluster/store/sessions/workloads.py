@@ -33,6 +33,10 @@ PAST_SESSIONS = 4
 FEWEST_ITEMS = 16
 """A phase of an earlier session with fewer items says nothing about its speed."""
 
+STARTING_S, MOST_DOUBT = 3.0, 0.6
+"""Seconds that the start of a phase may take, which make the speed of a short one uncertain; and
+the most that this adds to the standard deviation of its logarithm."""
+
 _FILMS = "[.](" + "|".join(sorted(suffix[1:] for suffix in FILM_SUFFIXES)) + ")$"
 _IS_FILM = f"f.path ~* '{_FILMS}'"
 _SIZES = {
@@ -163,18 +167,21 @@ def _past_speeds(rows: Sequence[Any]) -> tuple[dict[PhaseName, KnownSpeed], floa
 def _past_speed(name: PhaseName, rows: Sequence[Any]) -> KnownSpeed | None:
     """Return the speed of the newest sessions, the newest one with the most weight."""
     logs: list[float] = []
+    doubts: list[float] = []
     for row in rows:
         items = _worked_items(name, row)
         if row.phase != name or items < FEWEST_ITEMS or not row.seconds or row.seconds <= 0:
             continue
         units = units_of(name, items=items, total_bytes=row.bytes, pixels=row.pixels)
         logs.append(math.log(units / float(row.seconds)))
+        doubts.append(STARTING_S / float(row.seconds))
     if not logs:
         return None
     weights = [0.5**n for n in range(len(logs[:PAST_SESSIONS]))]
     mean = sum(w * x for w, x in zip(weights, logs, strict=False)) / sum(weights)
     apart = sum(w * (x - mean) ** 2 for w, x in zip(weights, logs, strict=False)) / sum(weights)
-    return KnownSpeed(mean, math.sqrt(PAST_SIGMA**2 + apart))
+    doubt = sum(w * x for w, x in zip(weights, doubts, strict=False)) / sum(weights)
+    return KnownSpeed(mean, math.sqrt(PAST_SIGMA**2 + apart + min(MOST_DOUBT, doubt) ** 2))
 
 
 def _worked_items(name: PhaseName, row: Any) -> int:

@@ -1,0 +1,57 @@
+"""Measures which share of this machine's CPUs is left to processes in the background.
+
+Workers have a low priority (cluster/priority.py), so they get what no other program takes. Programs
+come and go in bursts: the share over some seconds tells more than that of the moment.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+WINDOW_S, LEAST_S = 12.0, 2.0
+"""Seconds over which the share is measured, and the fewest after which it says something."""
+
+
+@dataclass(slots=True)
+class FreeCpus:
+    """The share of the CPUs that was idle or used by processes of low priority lately.
+
+    `read` returns the CPU times of the machine since its start, as psutil does.
+    """
+
+    read: Callable[[], Any] = psutil.cpu_times
+    _read: deque[tuple[float, float, float]] = field(default_factory=deque)
+
+    def look(self, *, now: float) -> None:
+        """Read the CPU times; to be called about once a second, with monotonic seconds."""
+        times = self.read()
+        if not hasattr(times, "nice"):
+            return  # There are no such priorities on this system.
+        free_s = times.idle + times.nice + getattr(times, "iowait", 0.0)
+        # Times of guests are part of those of users.
+        all_s = sum(getattr(times, name, 0.0) for name in _KINDS) + free_s
+        self._read.append((now, free_s, all_s))
+        while len(self._read) > 2 and self._read[1][0] <= now - WINDOW_S:
+            self._read.popleft()
+
+    def forget(self) -> None:
+        """Begin again: what was before now is no measure of what comes."""
+        self._read.clear()
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1; None while too little is known."""
+        if not self._read:
+            return None
+        (begun, free_s, all_s), (at, free_now_s, all_now_s) = self._read[0], self._read[-1]
+        if at - begun < LEAST_S or all_now_s <= all_s:
+            return None
+        return max(0.0, min(1.0, (free_now_s - free_s) / (all_now_s - all_s)))
+
+
+_KINDS = ("user", "system", "irq", "softirq", "steal")

@@ -1,0 +1,82 @@
+"""What the time of phases to come is estimated from: duplicates met, unchanged files, free CPUs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from cluster.core.forecast import OWN, Forecaster, Outlook
+from cluster.core.progress import PhaseCounts, PhaseSnapshot
+from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.timing import Scope
+from cluster.core.workload import PhaseWork, Probe, Workload
+
+TRAINING, DETECTION, CLUSTERING = PhaseName
+PROBE = Probe(8, 0.1, 1.0, 0.2, cpu_s=0.05)
+
+
+def reading(
+    *, total: int, processed: int, skipped: int = 0, unchanged: int = 0
+) -> dict[PhaseName, PhaseSnapshot]:
+    """Return the phases while photos are read; unchanged ones are skipped in both phases."""
+    counts = PhaseCounts(total, processed, skipped + unchanged)
+    return {
+        TRAINING: PhaseSnapshot(TRAINING, PhaseStatus.RUNNING, counts, unchanged=unchanged),
+        DETECTION: PhaseSnapshot(
+            DETECTION, counts=PhaseCounts(total, 0, unchanged), unchanged=unchanged
+        ),
+        CLUSTERING: PhaseSnapshot(CLUSTERING),
+    }
+
+
+def expect_detection(phases: dict[PhaseName, PhaseSnapshot], outlook: Outlook) -> float:
+    """Return the seconds that face detection is expected to take; a photo is one unit."""
+    left = phases[DETECTION].counts.total - phases[DETECTION].shown
+    work = Workload(detection=PhaseWork((left,), (float(left),)))
+    forecaster = Forecaster(phases, work, outlook, {}, now=10.0)
+    return forecaster.forecast()[Scope.FACE_DETECTION].middle_s
+
+
+def test_duplicates_that_were_met_are_not_searched_and_more_are_expected() -> None:
+    outlook = Outlook(workers=2, cpus=2, probe=PROBE)
+    none = expect_detection(reading(total=600, processed=300), outlook)
+    half = expect_detection(reading(total=600, processed=150, skipped=150), outlook)
+    assert half == pytest.approx(none / 2, rel=0.1)
+
+
+def test_unchanged_files_do_not_make_new_photos_duplicates() -> None:
+    outlook = Outlook(workers=2, cpus=2, probe=PROBE)
+    alone = expect_detection(reading(total=300, processed=10), outlook)
+    beside = expect_detection(reading(total=600, processed=10, unchanged=300), outlook)
+    assert beside == pytest.approx(alone)
+
+
+def test_when_reading_has_ended_no_duplicate_is_counted_twice() -> None:
+    outlook = Outlook(workers=2, cpus=2, probe=PROBE)
+    phases = reading(total=600, processed=300, skipped=300)
+    before = expect_detection(phases, outlook)
+    settled = replace(phases[DETECTION], counts=PhaseCounts(600, 0, 300))
+    assert expect_detection({**phases, DETECTION: settled}, outlook) == pytest.approx(before)
+
+
+def test_the_share_of_the_cpus_that_others_leave_tells_how_fast_detectors_will_be() -> None:
+    phases = reading(total=400, processed=400)
+    free, busy = (
+        expect_detection(phases, Outlook(workers=2, cpus=2, probe=PROBE, free=share))
+        for share in (0.6, 0.2)
+    )
+    assert busy == pytest.approx(3 * free, rel=0.01)
+    assert free == pytest.approx(400 * 0.05 / (2 * OWN * 0.6), rel=0.05)
+
+
+def test_few_detectors_on_many_cpus_are_not_slowed_by_others() -> None:
+    phases = reading(total=400, processed=400)
+    few = Outlook(workers=2, cpus=16, probe=PROBE, free=0.5)
+    assert expect_detection(phases, few) == pytest.approx(400 * 0.05 / 2, rel=0.05)
+
+
+def test_no_free_cpus_at_all_are_not_believed_to_stay() -> None:
+    outlook = Outlook(workers=2, cpus=2, probe=PROBE, free=0.0)
+    assert math.isfinite(expect_detection(reading(total=400, processed=400), outlook))
