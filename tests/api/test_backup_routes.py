@@ -129,6 +129,7 @@ def test_there_is_no_newest_restore_before_the_first(api: httpx.Client) -> None:
     check_told(api.get(f"{ROUTE}/restore"), 404, "not-found")
 
 
+@pytest.mark.long
 def test_how_far_a_restore_is_can_be_asked_meanwhile(
     api: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ def test_how_far_a_restore_is_can_be_asked_meanwhile(
     assert wait_for_end(api, begun)["state"] == "done"
 
 
+@pytest.mark.long
 def test_a_restore_that_fails_later_is_told_to_whoever_asks(
     api: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +178,7 @@ def test_a_restore_whose_process_is_gone_is_not_said_to_run(
     assert "interrupted" in newest["error"]
 
 
+@pytest.mark.long
 def test_two_backups_at_once_are_refused(api: httpx.Client, engine: Engine) -> None:
     with hold_server(engine):
         assert api.get(ROUTE).json()["isAtWork"]

@@ -85,6 +85,7 @@ def previews(start: Start, parts: AppParts) -> httpx.Client:
     return start(RunningApp(build_app(replace(parts, make_preview=make_in_time))))
 
 
+@pytest.mark.long
 def test_a_photo_that_takes_too_long_is_a_problem_and_the_next_previews_are_made(
     previews: httpx.Client, photos: Callable[[str], str]
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_photo_that_takes_too_long_is_a_problem_and_the_next_previews_are_made
         assert answer.headers["content-type"] == "image/jpeg"
 
 
+@pytest.mark.long
 def test_previews_asked_for_together_are_all_answered(
     previews: httpx.Client, photos: Callable[[str], str]
 ) -> None:
@@ -138,6 +140,7 @@ os._exit(1)
 """
 
 
+@pytest.mark.long
 def test_a_side_process_ends_with_the_one_that_it_works_for() -> None:
     command = [sys.executable, "-c", START_AND_END, str(PATIENT_S)]
     with subprocess.Popen(command, cwd=PROJECT_DIR, stdout=subprocess.PIPE) as parent:

@@ -124,6 +124,7 @@ def test_no_header_that_is_checked_before_the_route_is_a_defect_either(
     assert not failed
 
 
+@pytest.mark.long
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

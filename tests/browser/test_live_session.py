@@ -91,6 +91,7 @@ def test_a_reload_in_the_middle_shows_the_same_numbers(page: Page, worker: Worke
     assert numbers(page) == before
 
 
+@pytest.mark.long
 def test_clustering_shows_its_step_and_its_count(page: Page, worker: Worker) -> None:
     worker.find(2)
     worker.finish_photos()
@@ -100,6 +101,7 @@ def test_clustering_shows_its_step_and_its_count(page: Page, worker: Worker) -> 
     expect(page.locator("#overall")).to_have_text("96.25 %")
 
 
+@pytest.mark.long
 def test_a_phase_that_fails_shows_its_error(page: Page, worker: Worker) -> None:
     """[5]"""
     worker.find(2)
@@ -113,6 +115,7 @@ def test_a_phase_that_fails_shows_its_error(page: Page, worker: Worker) -> None:
     assert overall(page) != "100.00 %"
 
 
+@pytest.mark.long
 def test_after_the_end_nothing_is_asked_any_more(
     page: Page, worker: Worker, watcher: Watcher
 ) -> None:
@@ -124,6 +127,7 @@ def test_after_the_end_nothing_is_asked_any_more(
     watcher.wait_for_silence(page)
 
 
+@pytest.mark.long
 def test_failures_are_listed_and_can_be_filtered(page: Page, worker: Worker) -> None:
     worker.find(6)
     worker.end_discovery()
@@ -139,6 +143,7 @@ def test_failures_are_listed_and_can_be_filtered(page: Page, worker: Worker) -> 
     expect(rows).to_have_count(0)
 
 
+@pytest.mark.long
 def test_where_streams_are_held_back_the_page_polls(
     api: httpx.Client, worker: Worker, open_page: Open, watcher: Watcher
 ) -> None:
@@ -153,6 +158,7 @@ def test_where_streams_are_held_back_the_page_polls(
     assert watcher.api_requests().count(f"/api/v1/training/{worker.session_id}/events") == 1
 
 
+@pytest.mark.long
 def test_a_session_that_ends_while_its_page_opens_offers_what_is_legal_at_its_end(
     api: httpx.Client, worker: Worker, open_page: Open
 ) -> None:
@@ -176,6 +182,7 @@ def test_a_session_that_ends_while_its_page_opens_offers_what_is_legal_at_its_en
     expect(again).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_phase_that_is_started_again_is_followed_again(page: Page, worker: Worker) -> None:
     worker.find(3)
     worker.finish_photos()

@@ -82,6 +82,7 @@ def test_ten_answers_by_keyboard_alone_are_not_asked_again(address: str, open_pa
     expect_waiting(page, 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", ["y", "n", "u"])
 def test_an_answer_is_undone_by_one_key_and_asked_again(
     address: str, open_page: Open, key: str
@@ -98,6 +99,7 @@ def test_an_answer_is_undone_by_one_key_and_asked_again(
     assert faces(page) != before
 
 
+@pytest.mark.long
 def test_the_last_answer_can_be_undone_when_all_are_answered(address: str, open_page: Open) -> None:
     page = open_page(address)
     for left in range(WAITING - 1, -1, -1):
@@ -106,6 +108,7 @@ def test_the_last_answer_can_be_undone_when_all_are_answered(address: str, open_
     press(page, "z", left=1)
 
 
+@pytest.mark.long
 def test_each_question_is_said_to_a_screen_reader(address: str, open_page: Open) -> None:
     page = open_page(address)
     expect_waiting(page, WAITING)
@@ -116,6 +119,7 @@ def test_each_question_is_said_to_a_screen_reader(address: str, open_page: Open)
     expect(spoken).to_have_text("All answered")
 
 
+@pytest.mark.long
 def test_the_keys_can_be_switched_off_and_the_buttons_reached_by_tab(
     address: str, open_page: Open
 ) -> None:
@@ -130,6 +134,7 @@ def test_the_keys_can_be_switched_off_and_the_buttons_reached_by_tab(
     press(page, "Enter", left=WAITING - 1)
 
 
+@pytest.mark.long
 def test_of_two_names_a_user_chooses_the_one_that_stays(
     address: str, open_page: Open, api: httpx.Client, watcher: Watcher
 ) -> None:
@@ -148,6 +153,7 @@ def test_of_two_names_a_user_chooses_the_one_that_stays(
     assert (bea["name"], bea["faceCount"]) == ("Bea", 4)
 
 
+@pytest.mark.long
 def test_what_another_client_changed_meanwhile_is_shown_anew(
     address: str, open_page: Open, api: httpx.Client, watcher: Watcher
 ) -> None:
@@ -163,6 +169,7 @@ def test_what_another_client_changed_meanwhile_is_shown_anew(
     press(page, "y", left=WAITING - 1)
 
 
+@pytest.mark.long
 def test_the_people_page_says_how_many_questions_wait(address: str, open_page: Open) -> None:
     page = open_page(address.replace("suggestions", "people"))
     page.get_by_role("link", name=f"Same person? {WAITING} questions waiting").click()
@@ -171,6 +178,7 @@ def test_the_people_page_says_how_many_questions_wait(address: str, open_page: O
     press(page, "y", left=WAITING - 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_answer(address: str, open_page: Open, scheme: str) -> None:
     page = open_page(address, color_scheme=scheme)
@@ -182,6 +190,7 @@ def test_everybody_can_answer(address: str, open_page: Open, scheme: str) -> Non
     check_access(page)
 
 
+@pytest.mark.long
 def test_questions_are_answered_by_touch_on_a_phone(address: str, chromium_phone: Page) -> None:
     chromium_phone.goto(address)
     expect_waiting(chromium_phone, WAITING)

@@ -96,6 +96,7 @@ def test_what_killed_processes_left_is_gone_after_the_next_backup(
     assert list_scratch(people) == []
 
 
+@pytest.mark.long
 def test_a_scratch_database_that_somebody_looks_at_is_left_alone(
     people: Engine, tmp_path: Path
 ) -> None:

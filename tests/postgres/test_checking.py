@@ -193,6 +193,7 @@ def test_a_whole_library_is_fine_and_the_numbers_are_said(photos: Path, capfd: O
     assert out.splitlines()[-1] == "Nothing is damaged."
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", DAMAGE)
 def test_each_kind_of_damage_is_found_and_derived_rows_are_mended(
     engine: Engine, photos: Path, capfd: Output, name: str

@@ -69,6 +69,7 @@ def add_waiting(engine: Engine, **known: object) -> None:
         db.execute(insert, {"decision": json.dumps(decision), "now": NOW})
 
 
+@pytest.mark.long
 def test_decisions_that_wait_are_kept_too_and_come_once(decided: Engine, tmp_path: Path) -> None:
     add_waiting(decided)
     stored = make_backup(decided, decisions_in(tmp_path))
@@ -80,6 +81,7 @@ def test_decisions_that_wait_are_kept_too_and_come_once(decided: Engine, tmp_pat
             assert db.execute(text("SELECT count(*) FROM kept_decision")).scalar_one() == 1
 
 
+@pytest.mark.long
 def test_decisions_that_wait_do_not_name_people_of_the_library_that_they_come_from(
     decided: Engine, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_decisions_that_do_not_come_back_are_no_backup(
     assert list((tmp_path / "backups").iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_backup_of_decisions_holds_no_picture_and_no_vector(
     decided: Engine, tmp_path: Path
 ) -> None:

@@ -194,6 +194,7 @@ def test_a_backup_that_is_larger_than_the_disk_is_refused_before_it_is_read(
         restore_backup(people, forged, wanted_in(tmp_path, hours=1))
 
 
+@pytest.mark.long
 def test_decisions_that_wait_and_make_no_sense_are_refused(people: Engine, tmp_path: Path) -> None:
     """They would fail each later session, which tries to place them."""
     exported = export(people)

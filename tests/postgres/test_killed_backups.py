@@ -80,6 +80,7 @@ def check_all_is_well(engine: Engine, folder: Path) -> None:
     assert set(made.file.parent.iterdir()) == files
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", STEPS)
 def test_a_restore_that_is_killed_leaves_the_library_as_it_was(
     people: Engine, tmp_path: Path, step: str

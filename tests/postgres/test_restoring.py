@@ -131,6 +131,7 @@ def test_tables_of_others_are_not_lost(people: Engine, tmp_path: Path) -> None:
     assert make_backup(people, wanted_in(tmp_path, hours=2)).manifest.totals.named == 1
 
 
+@pytest.mark.long
 def test_an_empty_library_takes_a_backup_and_keeps_nothing_before(
     people: Engine, tmp_path: Path
 ) -> None:
@@ -207,6 +208,7 @@ def old_library(people: Engine) -> Engine:
             server.connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+@pytest.mark.long
 def test_tables_of_an_earlier_version_are_kept_before_they_are_upgraded(
     old_library: Engine, people: Engine, tmp_path: Path
 ) -> None:

@@ -76,6 +76,7 @@ def test_who_may_not_create_the_extension_is_told_what_to_do(
     assert list_scratch(library) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", list(BackupKind))
 def test_with_the_extension_in_template1_backups_are_made_and_restored(
     admin: Server, library: Engine, tmp_path: Path, kind: BackupKind

@@ -244,6 +244,7 @@ def test_detecting_again_gives_the_vector_to_the_face_that_xmp_named(
         assert db.execute(query).scalar_one() == 0
 
 
+@pytest.mark.long
 def test_names_wait_for_photos_that_are_not_indexed_yet(
     engine: Engine, photos: Path, run: Command
 ) -> None:

@@ -16,6 +16,8 @@ from cluster.core.errors import PhaseFailed
 from cluster.core.photos import Batch, Item
 from cluster.pipeline.dispatcher import MAX_CRASHES_IN_A_ROW, Dispatcher
 
+pytestmark = pytest.mark.long
+
 POISON, LEAVER, SLEEPER = 7, 8, 9
 
 
@@ -120,7 +122,6 @@ def test_what_a_worker_leaves_is_done_by_another_once_and_nobody_is_blamed(tmp_p
     assert (seen, given_up) == (sorted(photos), [])
 
 
-@pytest.mark.long
 def test_a_photo_that_crashes_its_worker_is_found_though_others_are_left(tmp_path: Path) -> None:
     photos = [LEAVER, POISON, 10, 11]
     seen, given_up = run(photos, tmp_path / "log", leaves=True)
@@ -128,14 +129,12 @@ def test_a_photo_that_crashes_its_worker_is_found_though_others_are_left(tmp_pat
 
 
 @pytest.mark.drill
-@pytest.mark.long
 def test_a_photo_that_its_worker_never_comes_back_from_is_abandoned_too(tmp_path: Path) -> None:
     seen, given_up = run([6, 8, SLEEPER, 10], tmp_path / "log")
     assert (seen, given_up) == ([6, 8, 10], [SLEEPER])
 
 
 @pytest.mark.drill
-@pytest.mark.long
 def test_a_phase_whose_workers_all_die_ends_with_what_the_last_one_said(tmp_path: Path) -> None:
     with pytest.raises(PhaseFailed, match="Workers keep dying"):
         run([POISON] * (MAX_CRASHES_IN_A_ROW + 5), tmp_path / "log")

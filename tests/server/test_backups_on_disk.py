@@ -53,6 +53,7 @@ def fill(disk: Path) -> None:
                     file.write(bytes(size))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "is_foreseen"),
     [

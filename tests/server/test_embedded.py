@@ -42,6 +42,7 @@ def test_nobody_else_may_read_the_data(folder: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["a b 'c' \"d\" $(e)", "ä%20,x", "x" * 120])
 def test_a_data_directory_may_have_any_name(folder: Path, name: str) -> None:
     url = start_embedded(folder / name)
@@ -51,6 +52,7 @@ def test_a_data_directory_may_have_any_name(folder: Path, name: str) -> None:
     assert start_embedded(folder / name) == url
 
 
+@pytest.mark.long
 def test_processes_that_start_it_at_the_same_time_share_one_server(folder: Path) -> None:
     starters = [run_python(START, folder) for _ in range(4)]
     answers = {starter.communicate(timeout=PATIENT_S)[0] for starter in starters}
@@ -147,6 +149,7 @@ def test_an_initdb_whose_starter_was_killed_is_in_nobodys_way(folder: Path) -> N
         writer.join()
 
 
+@pytest.mark.long
 def test_a_failed_start_names_the_log(folder: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match=r"shared_buffers.*postgres/log"):
         start_embedded(folder, options={"shared_buffers": "nonsense"})

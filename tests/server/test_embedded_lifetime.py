@@ -32,6 +32,7 @@ def is_gone(data_dir: Path) -> bool:
     return not find_processes(ServerFiles.under(data_dir)) and not find_watches(data_dir)
 
 
+@pytest.mark.long
 def test_it_is_not_stopped_while_another_process_uses_it(folder: Path) -> None:
     start_embedded(folder)
     other, _ = start_elsewhere(folder)
@@ -59,6 +60,7 @@ def test_a_connection_that_nobody_ends_keeps_no_server(folder: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.long
 def test_when_all_who_use_it_are_killed_it_ends_by_itself_and_cleanly(folder: Path) -> None:
     users = [start_elsewhere(folder) for _ in range(2)]
     url = users[0][1]

@@ -156,6 +156,7 @@ def test_another_user_gets_in_nowhere(folder: Path, name: str) -> None:
     assert process.communicate()[0] == ""
 
 
+@pytest.mark.long
 @ONLY_ROOT
 def test_an_ordinary_user_starts_it_as_himself_and_root_joins(folder: Path) -> None:
     user = pwd.getpwnam(STRANGER)

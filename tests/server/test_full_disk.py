@@ -92,6 +92,7 @@ def commit_faces(engine: Engine, session_id: int) -> Settled:
         return detect(db, session_id, dict.fromkeys(PHOTOS, FACES_IN_EACH))
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_in_the_middle_of_a_copy_is_waited_for_in_sight(
     disk: Path, engine: Engine
 ) -> None:

@@ -83,6 +83,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("library") / "data"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("variables", ALL, ids=name_of)
 def test_no_variable_leads_away_from_the_embedded_server(
     data_dir: Path, services: Path, variables: dict[str, str]

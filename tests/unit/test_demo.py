@@ -6,15 +6,19 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from jobs.demo import PEOPLE_BOXES, RECIPES, make_demo_library
 
 
+@pytest.mark.long
 def test_a_second_call_leaves_files_and_times_alone(demo_library: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in demo_library.rglob("*")}
     assert make_demo_library(demo_library) == 0
     assert before == {path: path.stat().st_mtime_ns for path in demo_library.rglob("*")}
 
 
+@pytest.mark.long
 def test_a_file_that_was_lost_or_changed_is_made_again(demo_library: Path, tmp_path: Path) -> None:
     copied = tmp_path / "a library's copy"
     shutil.copytree(demo_library, copied)

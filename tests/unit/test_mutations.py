@@ -19,6 +19,7 @@ from bench.mutated import (
 from bench.mutations import PIXELS, REASON, Findings, describe, note, read_mutation, watch
 
 
+@pytest.mark.long
 def test_damaged_photos_end_in_pixels_or_in_a_reason() -> None:
     """`make mutations` does it with ten thousand."""
     findings = watch(range(400), seed=2)
@@ -43,6 +44,7 @@ def test_every_photo_is_good_and_every_change_changes_it() -> None:
     assert done == set(CHANGES) | set(ODD)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("photo", make_photos(), ids=lambda photo: photo.name)
 def test_an_odd_file_gives_the_pixels_of_the_plain_one(photo: Photo) -> None:
     for kind in list_families(photo.name):

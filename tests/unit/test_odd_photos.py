@@ -50,6 +50,7 @@ def find_boxes(detector: FaceDetector, path: Path) -> list[BoundingBox]:
     return [face.box for face in faces]
 
 
+@pytest.mark.long
 def test_every_made_file_shows_its_faces_or_says_why_not(
     shared_dir: Path, detector: FaceDetector
 ) -> None:

@@ -223,6 +223,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attack", HOSTILE)
 def test_a_hostile_packet_is_a_fault_of_its_photo(attack: str) -> None:
     found = read_regions([HOSTILE[attack], regions(item("Bob"))], PICTURE)
