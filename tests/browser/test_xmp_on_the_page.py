@@ -39,7 +39,7 @@ def test_names_are_read_and_written_by_keyboard_on_a_phone(
     index(engine, library, {"a": [LEFT, RIGHT]})
     page = open_page(f"{api.base_url}/", color_scheme=scheme)
     page.set_viewport_size(PHONE)
-    names = page.locator("details.names")
+    names = page.locator("li.library details.names")
     names.locator("summary").press("Enter")
     names.get_by_role("button", name="Read names").press("Enter")
     expect(names.get_by_role("status")).to_have_text("1 face named.")
