@@ -20,9 +20,10 @@ Ray, when one is missing. So an incompatible Ray fails at its start, with a mess
 from __future__ import annotations
 
 import inspect
+import random
 import re
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, cast
 
 import ray
@@ -31,13 +32,17 @@ from ray._private import ray_constants, services, worker
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_DASHBOARD, PROCESS_TYPE_RAYLET
 
-from cluster.core.errors import RayChanged
+from cluster.core.errors import RayChanged, RayUnavailable
 
 LOOPBACK = "127.0.0.1"
 MOST_CALLS = 1 << 30
 """`max_calls` of tasks whose process may have to end early; no process makes so many calls."""
 
 AGENT_PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "runtime_env_agent_port")
+PORTS = range(26_000, 32_768)
+"""Above those of Ray's workers (10002 to 19999), and below those that kernels hand out to whoever
+wants any (32768 and up, in which Ray's own 44217 and 44227 lie): such a port could be taken until
+the agent listens, and without an agent the raylet ends."""
 LISTEN_PORT = re.compile(r"--listen-port=(\d+)")
 """The option in the raylet's command by which services.py gives the dashboard's agent its port."""
 
@@ -83,15 +88,22 @@ def give_agents_free_ports() -> int:
     with ExitStack() as stack:
         # All sockets stay open until the last port is found, so that the ports differ.
         export, *probes = [stack.enter_context(socket.socket()) for _ in (None, *AGENT_PORTS)]
-        export.bind((LOOPBACK, 0))
+        export_port = bind_free_port(export)
         for name, probe in zip(AGENT_PORTS, probes, strict=True):
-            probe.bind((LOOPBACK, 0))
             if name not in defaults:
                 raise RayChanged(ray.__version__, f"RayParams has no {name}")
-            defaults[name] = probe.getsockname()[1]
-        export_port = int(export.getsockname()[1])
+            defaults[name] = bind_free_port(probe)
     begin.__defaults__ = tuple(defaults.values())
     return export_port
+
+
+def bind_free_port(probe: socket.socket) -> int:
+    """Bind a socket to a free port of PORTS on loopback, chosen at random, and return the port."""
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise RayUnavailable(f"No port of {PORTS.start} to {PORTS.stop - 1} is free on this machine.")
 
 
 def complete_commands() -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +48,7 @@ from jobs.ray_files import (
     open_ray_folder,
     provide_token,
 )
+from jobs.raylet_watch import raylet_watched
 
 ADDRESS_FILE = "ray_current_cluster"
 """Ray's processes read the address of their cluster from this file in Ray's temporary folder."""
@@ -85,6 +87,8 @@ def connected(address: str | None, *, settings: Settings, namespace: str) -> Ite
             running = RunningRay(gcs_address, context.dashboard_url or "", str(folder))
             stack.enter_context(announced(running, data_dir=settings.data_dir))
         stack.callback(shut_down, folder)
+        if folder is not None:
+            stack.enter_context(raylet_watched(folder, end=partial(end_processes, folder)))
         yield context
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -49,3 +50,22 @@ def test_after_a_driver_is_killed_everything_ends_and_the_next_run_goes_on(
     assert faces
     assert people
     assert find_left_behind(headcount) == []
+
+
+def test_a_run_whose_raylet_dies_ends_with_a_sentence_and_the_next_run_goes_on(
+    demo_library: Path, headcount: Headcount
+) -> None:
+    headcount.extra["HEADCOUNT_SERVE_ENABLED"] = "false"
+    process = headcount.start("--root", str(demo_library))
+    slots = wait_until(lambda: hold_commits(headcount), "there is a database")
+    slots.let_through(1, until="training")
+    children = psutil.Process(process.pid).children(recursive=True)
+    (raylet,) = [one for one in children if one.name() == "raylet"]
+    raylet.kill()
+    output = process.communicate()[0]
+    assert process.returncode == 1, output
+    assert "Ray ended on this machine" in output
+    assert find_left_behind(headcount) == []
+    slots.free_all()
+    code, output = headcount.run("--root", str(demo_library))
+    assert code == 0, output
