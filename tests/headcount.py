@@ -21,8 +21,8 @@ from tests.waiting import PATIENT_RAY, PATIENT_S, wait_until
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 PORTS = range(20_000, 26_000)
-"""Above those of Ray's workers, and below those of its agents and those that kernels hand out: a port
-that is found here is still free when the run that it is for begins to listen."""
+"""Above those of Ray's workers, and below those of its agents and those that kernels hand out: what
+is found here is still free when the run that it is for begins to listen."""
 
 _given: set[int] = set()
 
