@@ -62,7 +62,7 @@ def finished_library(
     before = describe_files(demo_library)
     code, output = run.run("--root", str(demo_library))
     assert code == 0, output
-    yield FinishedLibrary(run.data_dir, output, before)
+    yield FinishedLibrary(run.data_dir, output, before, describe_files(demo_library))
     shutil.rmtree(folder, ignore_errors=True)
 
 

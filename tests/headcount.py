@@ -173,6 +173,7 @@ class FinishedLibrary:
     output: str
     photos_before: dict[str, tuple[object, ...]] = field(default_factory=dict)
     """What `describe_files` said of the library's root before the session."""
+    photos_after: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
     def copy_to(self, data_dir: Path) -> None:
         """Give `data_dir` the same library; the database's files keep their owner."""
