@@ -87,6 +87,9 @@ class Nobody:
     def probed(self, *found: object) -> None:
         pass
 
+    def searching(self, report: object) -> None:
+        pass
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
