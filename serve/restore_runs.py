@@ -17,6 +17,7 @@ from cluster.core.backups import BackupPolicy
 from cluster.core.errors import DatabaseUnavailable, HeadcountError, NotFound
 from cluster.core.reports import Throttle
 from cluster.core.restores import INTERRUPTED, RestoreRecord, RestoreState
+from cluster.logs import bind
 from cluster.store.backups.guarded_import import import_guarded
 from cluster.store.backups.making import Wanted
 from cluster.store.backups.private_records import read_record, write_record
@@ -58,8 +59,8 @@ class RestoreRun:
 
     async def run(self, work: Callable[[RestoreRecord], RestoreRecord], parts: AppParts) -> None:
         """Do the work in a thread, record its end, and let the live view read the new rows."""
-        before = await asyncio.to_thread(_list_ids, parts)
         try:
+            before = await asyncio.to_thread(_list_ids, parts)
             ended = await asyncio.to_thread(lambda: work(self._record))
         except HeadcountError as error:
             self._fail(error, str(error), parts)
@@ -71,9 +72,7 @@ class RestoreRun:
             replace(ended, state=RestoreState.DONE, step="", share=None, ended_at=parts.now())
         )
         self._begin()
-        for session_id in before | await asyncio.to_thread(_list_ids, parts):
-            with suppress(LiveViewUnavailable, DatabaseUnavailable, NotFound):
-                await parts.progress.reload(session_id)
+        await _reload(parts, before)
 
     def _fail(self, error: Exception, says: str, parts: AppParts) -> None:
         if not self.begun.done():
@@ -82,8 +81,12 @@ class RestoreRun:
         self._write(self._record.fail(says, now=parts.now()))
 
     def _write(self, record: RestoreRecord) -> None:
+        """Keep the record; where it cannot be written, as on a full disk, the work goes on."""
         self._record = record
-        write_record(self._file, record.to_json())
+        try:
+            write_record(self._file, record.to_json())
+        except OSError as error:
+            bind(__name__).warning("a restore cannot say how far it is", reason=error.strerror)
 
     def _begin(self) -> None:
         if not self.begun.done():
@@ -176,6 +179,16 @@ def _record_of(parts: AppParts) -> Path:
     if policy is None:
         raise NotFound("folder for backups on", "this server")
     return policy.record.with_name("last_restore.json")
+
+
+async def _reload(parts: AppParts, before: set[int]) -> None:
+    """Let the live view read the sessions anew: those that were there `before`, and those now."""
+    ids = set(before)
+    with suppress(DatabaseUnavailable):
+        ids |= await asyncio.to_thread(_list_ids, parts)
+    for session_id in ids:
+        with suppress(LiveViewUnavailable, DatabaseUnavailable, NotFound):
+            await parts.progress.reload(session_id)
 
 
 def _list_ids(parts: AppParts) -> set[int]:

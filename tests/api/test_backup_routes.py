@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.errors import BadBackup
+from cluster.core.errors import BadBackup, DatabaseUnavailable
 from cluster.core.restores import RestoreRecord
 from cluster.store.backups.private_records import write_record
 from cluster.store.backups.scratch_databases import hold_server
@@ -183,3 +184,36 @@ def test_two_backups_at_once_are_refused(api: httpx.Client, engine: Engine) -> N
     with hold_server(engine):
         assert api.get(ROUTE).json()["isAtWork"]
         check_told(api.post(ROUTE), 409, "backup-busy")
+
+
+@pytest.mark.long
+def test_a_restore_that_cannot_begin_is_answered_at_once(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(api)
+
+    def list_ids(parts: AppParts) -> set[int]:
+        raise DatabaseUnavailable("it is away")
+
+    monkeypatch.setattr("serve.restore_runs._list_ids", list_ids)
+    check_told(api.post(f"{ROUTE}/{made['name']}/restore"), 503, "database-unavailable")
+
+
+@pytest.mark.long
+def test_a_restore_goes_on_where_nothing_can_be_said_of_it(
+    api: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(api)
+    name_first_person(engine, "Somebody else")
+
+    def write_record(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("serve.restore_runs.write_record", write_record)
+    assert api.post(f"{ROUTE}/{made['name']}/restore").status_code == 202
+
+    def is_restored() -> bool:
+        answer = api.get("/api/v1/people")
+        return answer.status_code == 200 and answer.json()["people"][0]["name"] == "Ada"
+
+    wait_until(is_restored, "the library is restored")

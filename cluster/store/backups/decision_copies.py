@@ -36,9 +36,9 @@ from cluster.store.database.copying import driver_connection
 from cluster.store.database.engine import Db, begin
 from cluster.store.decisions.decision_reading import read_decisions
 from cluster.store.decisions.decision_writing import begin_export, write_decisions
-from cluster.store.decisions.import_unseen import Cut, cut_nothing
 from cluster.store.decisions.importing import ImportReport, import_decisions
 from cluster.store.decisions.kept_rows import check_kept, without_progress
+from cluster.store.decisions.unseen_faces import Cut, cut_nothing
 
 KEPT = "kept_decision"
 PAGE = 1_000

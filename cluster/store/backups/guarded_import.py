@@ -13,8 +13,8 @@ from cluster.store.backups.restoring import ADDING, Note, keep_before, told_as_n
 from cluster.store.backups.scratch_databases import hold_server
 from cluster.store.database.engine import begin
 from cluster.store.decisions.decision_reading import read_decisions
-from cluster.store.decisions.import_unseen import Cut
 from cluster.store.decisions.importing import ImportReport, import_decisions
+from cluster.store.decisions.unseen_faces import Cut
 
 
 class _OnlyLooked(Exception):

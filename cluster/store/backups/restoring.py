@@ -44,8 +44,8 @@ from cluster.store.backups.table_copies import (
 )
 from cluster.store.database.schema import create_schema, find_revision, upgrade_schema
 from cluster.store.database.tables import Table
-from cluster.store.decisions.import_unseen import Cut, cut_nothing
 from cluster.store.decisions.importing import ImportReport
+from cluster.store.decisions.unseen_faces import Cut, cut_nothing
 
 ADDING = "adding the decisions to the library"
 

@@ -7,7 +7,7 @@ that was found here in their rough place is theirs; else they become faces witho
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -16,9 +16,7 @@ from sqlalchemy.orm import Session
 from cluster.core.faces import BoundingBox
 from cluster.core.xmp.region_matching import match_regions
 from cluster.store.decisions.import_places import MATCHES
-
-Cut = Callable[[int, bytes, BoundingBox], bytes]
-"""Cuts a face out of a photo: from the photo's id, its thumbnail, and a box in fractions of it."""
+from cluster.store.decisions.unseen_faces import Cut, add_unseen_face, recount_faces
 
 # The pack is that of the record, or else the one that searched the photo and most others.
 _UNSEEN = text(
@@ -54,29 +52,6 @@ _ERASED = text(
     WHERE image_id = ANY(:ids) ORDER BY id
     """
 )
-_THUMBNAIL = text("SELECT thumbnail FROM image WHERE id = :id")
-_ADD = text(
-    """
-    INSERT INTO face (image_id, pack, box_left, box_top, box_right, box_bottom, landmarks, score,
-        quality, crop)
-    VALUES (:image_id, :pack, :left, :top, :right, :bottom, '{}', 0, 0, :crop) RETURNING id
-    """
-)
-
-
-_RECOUNT = text(
-    """
-    UPDATE detection d SET faces = (
-        SELECT count(*) FROM face f WHERE f.image_id = d.image_id AND f.pack = d.pack
-    )
-    WHERE d.image_id = ANY(:ids)
-    """
-)
-
-
-def cut_nothing(image_id: int, thumbnail: bytes, box: BoundingBox) -> bytes:
-    """Return no picture; `jobs.check --repair` makes it from the photo."""
-    return b""
 
 
 def add_unseen_faces(db: Session, *, cut: Cut) -> None:
@@ -98,26 +73,15 @@ def add_unseen_faces(db: Session, *, cut: Cut) -> None:
             face_id = faces[found[n]].id if n in found else _add(db, row, cut)
             matched.append((row.number, face_id))
     MATCHES.append(db, matched)
-    db.execute(_RECOUNT, ids)
+    recount_faces(db, ids["ids"])
 
 
 def _add(db: Session, row: Any, cut: Cut) -> int:
     """Add a face without a vector, and return its id."""
-    thumbnail = bytes(db.execute(_THUMBNAIL, {"id": row.image_id}).scalar_one())
+    (box,) = _boxes([row])
     across, down = row.width, row.height
-    box = BoundingBox(
-        row.box_left / across, row.box_top / down, row.box_right / across, row.box_bottom / down
-    )
-    values = {
-        "image_id": row.image_id,
-        "pack": row.pack,
-        "left": row.box_left,
-        "top": row.box_top,
-        "right": row.box_right,
-        "bottom": row.box_bottom,
-        "crop": cut(row.image_id, thumbnail, box),
-    }
-    return int(db.execute(_ADD, values).scalar_one())
+    shown = BoundingBox(box.left / across, box.top / down, box.right / across, box.bottom / down)
+    return add_unseen_face(db, row.image_id, box, shown=shown, pack=row.pack, cut=cut)
 
 
 def _by_photo(rows: Any) -> defaultdict[int, list[Any]]:

@@ -24,10 +24,11 @@ from cluster.store.decisions.import_erasures import erase_again
 from cluster.store.decisions.import_faces import place_faces_of_import
 from cluster.store.decisions.import_people import choose_people
 from cluster.store.decisions.import_places import find_places, match_faces
-from cluster.store.decisions.import_unseen import Cut, add_unseen_faces, cut_nothing
+from cluster.store.decisions.import_unseen import add_unseen_faces
 from cluster.store.decisions.kept_rows import is_waiting, keep_left, list_waiting, settle_kept
 from cluster.store.decisions.left_records import clear_left, leave_unmatched
 from cluster.store.decisions.staged_records import analyze_staged, clear_staged, stage_records
+from cluster.store.decisions.unseen_faces import Cut, cut_nothing
 from cluster.store.locks import lock_people
 
 MOST_LISTED = 1_000

@@ -20,9 +20,9 @@ from cluster.core.xmp.region_choices import Choices, Group, Wish, choose_names
 from cluster.core.xmp.region_matching import is_same_face, match_regions
 from cluster.core.xmp.region_places import to_pixels
 from cluster.core.xmp.region_reading import NamedRegion
-from cluster.store.decisions.import_unseen import Cut
 from cluster.store.decisions.kept_regions import LeftRegion, keep_regions, list_waiting_regions
 from cluster.store.decisions.region_rows import KnownFace, KnownPhoto, ReadPhoto, find_photos
+from cluster.store.decisions.unseen_faces import Cut, add_unseen_face, recount_faces
 from cluster.store.locks import lock_people
 from cluster.store.people.claims import touch_people
 
@@ -46,22 +46,6 @@ _CREATE = text(
     """
     INSERT INTO person (pack, name, name_key, created_at, updated_at)
     VALUES (:pack, :name, :key, :now, :now) RETURNING id
-    """
-)
-_THUMBNAIL = text("SELECT thumbnail FROM image WHERE id = :id")
-_ADD_FACE = text(
-    """
-    INSERT INTO face (image_id, pack, box_left, box_top, box_right, box_bottom, landmarks, score,
-        quality, crop)
-    VALUES (:image_id, :pack, :left, :top, :right, :bottom, '{}', 0, 0, :crop) RETURNING id
-    """
-)
-_RECOUNT = text(
-    """
-    UPDATE detection d SET faces = (
-        SELECT count(*) FROM face f WHERE f.image_id = d.image_id AND f.pack = d.pack
-    )
-    WHERE d.image_id = ANY(:ids) AND d.pack = :pack
     """
 )
 _PLACE = text(
@@ -283,13 +267,8 @@ def _add_faces(db: Session, named: Iterable[_Named], *, pack: str, cut: Cut) -> 
     new = [one for one in named if one.face.id is None]
     for one in new:
         box = to_pixels(one.face.box, one.photo.picture)
-        sides = {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom}
-        thumbnail = bytes(db.execute(_THUMBNAIL, {"id": one.photo.id}).scalar_one())
-        crop = cut(one.photo.id, thumbnail, one.face.box)
-        values = {"image_id": one.photo.id, "pack": pack, "crop": crop, **sides}
-        one.face.id = db.execute(_ADD_FACE, values).scalar_one()
-    if new:
-        db.execute(_RECOUNT, {"ids": sorted({one.photo.id for one in new}), "pack": pack})
+        one.face.id = add_unseen_face(db, one.photo.id, box, shown=one.face.box, pack=pack, cut=cut)
+    recount_faces(db, {one.photo.id for one in new})
     return len(new)
 
 

@@ -1,8 +1,9 @@
 // The backups: what is wrong with them, making one, and restoring one after saying what changes.
 
 import { getJson, sendJson } from "/static/api.js";
+import { attemptsSaidIn } from "/static/attempt.js";
 import { openDialog } from "/static/dialog.js";
-import { busy, button, make, setHidden, setText } from "/static/dom.js";
+import { button, make, setHidden, setText } from "/static/dom.js";
 import { followNewest, followRestore } from "/static/follow_restore.js";
 import { reload, setNotice } from "/static/router.js";
 import { count, moment, number } from "/static/words.js";
@@ -20,6 +21,7 @@ export function backupSection(signal) {
   const trouble = make("p", { class: "doubt", role: "status", hidden: true });
   const newest = make("p", { class: "quiet" });
   const wrong = make("p", { class: "wrong", role: "alert" });
+  const attempt = attemptsSaidIn(wrong);
   const now = button("Back up now", () => attempt(now, async () => {
     setNotice("The backup is being made and proved …");
     /** @type {BackupBody} */
@@ -47,18 +49,6 @@ export function backupSection(signal) {
     setHidden(list, !first);
     rows.replaceChildren(...state.backups.map((backup) => row(backup, attempt)));
     if (state.isAtWork) await followNewest(signal, reload);
-  }
-
-  /** @type {(control: HTMLButtonElement, work: () => Promise<void>) => Promise<void>} */
-  async function attempt(control, work) {
-    setText(wrong, "");
-    try {
-      await busy(control, work);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      setNotice("");
-      setText(wrong, error.message);
-    }
   }
   const node = make("section", { hidden: true }, make("h2", {}, "Backups"),
     newest, make("div", { class: "actions" }, now), wrong, list);

@@ -1,8 +1,9 @@
 // What people did, to and from another Headcount: export, import after a look, and what still waits.
 
 import { API, getJson, queryOf, request } from "/static/api.js";
+import { attemptsSaidIn } from "/static/attempt.js";
 import { openDialog } from "/static/dialog.js";
-import { button, busy, make, setHidden, setText } from "/static/dom.js";
+import { button, make, setHidden, setText } from "/static/dom.js";
 import { followRestore } from "/static/follow_restore.js";
 import { reload, setNotice } from "/static/router.js";
 import { count, fileName, number } from "/static/words.js";
@@ -17,6 +18,7 @@ const CHANGES = [["people", "person named, hidden or dated", "people named, hidd
 /** @type {(signal: AbortSignal) => { node: HTMLElement, load: () => Promise<void> }} */
 export function decisionSection(signal) {
   const wrong = make("p", { class: "wrong", role: "alert" });
+  const attempt = attemptsSaidIn(wrong);
   const title = make("summary");
   const rows = make("ul", { class: "quiet" });
   const list = make("details", { hidden: true }, title, rows);
@@ -27,18 +29,6 @@ export function decisionSection(signal) {
     file.value = ""; // the same file may be chosen again
     if (chosen) attempt(file, () => takeIn(chosen, signal));
   });
-
-  /** @type {(control: Control, work: () => Promise<void>) => Promise<void>} */
-  async function attempt(control, work) {
-    setText(wrong, "");
-    try {
-      await busy(control, work);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      setNotice("");
-      setText(wrong, error.message);
-    }
-  }
 
   // What is wrong here must not keep anybody from the libraries.
   const load = () => show().catch((error) => { if (error.name !== "AbortError") setText(wrong, error.message); });

@@ -1,0 +1,16 @@
+// What a button begins: the button is disabled meanwhile, and what goes wrong is said beside it.
+
+import { busy, setText } from "/static/dom.js";
+import { setNotice } from "/static/router.js";
+
+/** @type {(wrong: HTMLElement) => (control: Control, work: () => Promise<void>) => Promise<void>} */
+export const attemptsSaidIn = (wrong) => async (control, work) => {
+  setText(wrong, "");
+  try {
+    await busy(control, work);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    setNotice("");
+    setText(wrong, error.message);
+  }
+};
