@@ -111,13 +111,18 @@ def write_line(progress: UnifiedProgress) -> str:
     overall = f"{progress.percentage:6.2f} %"
     if current is None:
         return f"{overall}  {progress.status}"
-    share = "found so far" if current.is_discovering else f"of {current.total}"
-    total = current.total if current.is_discovering else current.current
     detail = to_printable(progress.waiting_for or "") or _describe(current)
     left = say_time_left(progress.eta)
     parts = [detail, f"{left} in all" if left else ""]
     said = "; ".join(part for part in parts if part)
-    return f"{overall}  {TITLES[current.name]}: {total} {share}{said and '  ' + said}"
+    return f"{overall}  {TITLES[current.name]}{_count(current)}{said and '  ' + said}"
+
+
+def _count(phase: PhaseProgress) -> str:
+    """Return ": 3 of 5", or nothing before it is known of how many."""
+    if phase.is_discovering:
+        return f": {phase.total} found so far"
+    return f": {phase.current} of {phase.total}" if phase.total else ""
 
 
 def _describe(phase: PhaseProgress, *, left: str = "") -> str:

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 INTERRUPTED = (
-    "It was interrupted, because its process ended. The library is as it was, or as wanted: look "
-    "which. Nothing in between is possible."
+    "It was interrupted, because its process ended. Either all of it was done or nothing: look at "
+    "the library to see which."
 )
 
 
