@@ -26,13 +26,24 @@ pytest_plugins = [
 ]
 
 
+SHARED = (
+    "models/buffalo_s_standin",
+    *(f"photos/{part}" for part in ("camera", "formats", "group", "odd", "people", "people.csv")),
+)
+"""What the folder of shared photographs and models holds."""
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """The folder of shared photographs and models; a test that asks for it is skipped without."""
+    """The folder of shared photographs and models; a test that asks for it is skipped without.
+
+    Any other folder may be called `shared` too: one without all of SHARED is not it.
+    """
     named = os.environ.get("HEADCOUNT_SHARED")
     folder = Path(named) if named else PROJECT_DIR.parent / "shared"
-    if not (folder / "photos").is_dir():
-        pytest.skip(f"needs the shared photographs; {folder / 'photos'} is no folder")
+    missing = [part for part in SHARED if not (folder / part).exists()]
+    if missing:
+        pytest.skip(f"needs the shared photographs; {folder} has no {', '.join(missing)}")
     return folder
 
 
