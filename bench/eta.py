@@ -28,7 +28,7 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.exceptions import RayError
 
-from bench.eta_libraries import KINDS, Kind, busy_machine
+from bench.eta_libraries import KINDS, Kind, others_at_work
 from bench.eta_scores import LOOK_S, Look, Score, judge_looks, print_scores
 from bench.eta_traces import write_trace
 from bench.libraries import list_photos
@@ -38,6 +38,8 @@ from cluster.core.timekeeping import TimeInputs
 from cluster.environment import prepare_environment
 from cluster.settings import load_settings
 from jobs.runtime import Runtime, open_database
+
+NODE_LIVES_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def run_kind(kind: Kind, photos: Sequence[str], pack: str) -> Watched:
                 kind.make(photos, library)
                 run_one(runtime, opened, library)
             kind.make(photos, library)
-            with busy_machine(kind.is_busy), watching(runtime) as watched:
+            with others_at_work(kind.load), watching(runtime) as watched:
                 run_one(runtime, opened, library)
     return watched
 
@@ -100,7 +102,7 @@ def run_kind(kind: Kind, photos: Sequence[str], pack: str) -> Watched:
 def nodes_of(kind: Kind, folder: Path) -> Iterator[dict[str, str]]:
     """Provide settings for several nodes of one CPU each; none where Headcount starts Ray.
 
-    A minute after the start, the last node goes away.
+    NODE_LIVES_S seconds after the start, the last node goes away.
     """
     if kind.nodes == 1:
         yield {}
@@ -110,7 +112,7 @@ def nodes_of(kind: Kind, folder: Path) -> Iterator[dict[str, str]]:
     with open_database(settings) as (url, _):
         nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         others = [nodes.add_node(num_cpus=1) for _ in range(kind.nodes - 1)]
-        removing = threading.Timer(60.0, nodes.remove_node, [others[-1]])
+        removing = threading.Timer(NODE_LIVES_S, nodes.remove_node, [others[-1]])
         removing.start()
         try:
             yield {"ray_address": nodes.address, "database_url": url}

@@ -17,22 +17,36 @@ from bench.libraries import make_library
 
 Make = Callable[[Sequence[str], Path], object]
 
-BUSY_AFTER_S, BUSY_FOR_S = 12.0, 25.0
+ALWAYS_S = 3600.0
 LARGE_PX = (6000, 4000)
 SLOW_PX = (2600, 1800)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Other processes, one on each CPU or on every other one, that compute and rest in turns.
+
+    `turns_s` is seconds of rest and of computing, one after the other, from the beginning.
+    """
+
+    turns_s: tuple[float, ...]
+    is_on_half: bool = False
+
+
+BURSTS_S = tuple(np.random.default_rng(7).uniform(2.0, 11.0, 400).tolist())
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of session: how its library is made of photos, and what else happens.
 
-    `sessions` is how many are run over it; the last one is measured. `is_busy` has other processes
-    use all CPUs for a while. With `nodes`, Ray has that many nodes, and the last one goes away.
+    `sessions` is how many are run over it; the last one is measured. `load` has other processes use
+    CPUs. With `nodes`, Ray has that many nodes, and the last one goes away.
     """
 
     make: Make
     sessions: int = 1
-    is_busy: bool = False
+    load: Load | None = None
     nodes: int = 1
 
 
@@ -81,7 +95,9 @@ KINDS = {
     "duplicates": Kind(make_duplicates),
     "slow_folder": Kind(make_slow_folder),
     "large_at_end": Kind(make_large_at_end),
-    "busy": Kind(make_plain, is_busy=True),
+    "busy": Kind(make_plain, load=Load((12.0, 25.0))),
+    "busy_half": Kind(make_plain, load=Load((0.0, ALWAYS_S), is_on_half=True)),
+    "bursts": Kind(make_plain, load=Load(BURSTS_S)),
     "two_nodes": Kind(make_plain, nodes=2),
 }
 
@@ -97,13 +113,16 @@ def _draw(size: tuple[int, int], *, noise: int) -> Image.Image:
 
 
 @contextmanager
-def busy_machine(is_wanted: bool) -> Iterator[None]:
-    """Let processes use every CPU for a while, some seconds after the block was entered."""
-    if not is_wanted:
+def others_at_work(load: Load | None) -> Iterator[None]:
+    """Let other processes compute and rest in turns, until the block ends."""
+    if load is None:
         yield
         return
+    count = max(1, multiprocessing.cpu_count() // (2 if load.is_on_half else 1))
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_compute, daemon=True) for _ in range(_count_cpus())]
+    workers = [
+        context.Process(target=_take_turns, args=(load.turns_s,), daemon=True) for _ in range(count)
+    ]
     for worker in workers:
         worker.start()
     try:
@@ -114,12 +133,11 @@ def busy_machine(is_wanted: bool) -> Iterator[None]:
             worker.join()
 
 
-def _count_cpus() -> int:
-    return multiprocessing.cpu_count()
-
-
-def _compute() -> None:
-    time.sleep(BUSY_AFTER_S)
-    ends_at = time.monotonic() + BUSY_FOR_S
-    while time.monotonic() < ends_at:
-        sum(n * n for n in range(10_000))
+def _take_turns(turns_s: Sequence[float]) -> None:
+    for number, turn_s in enumerate(turns_s):
+        if number % 2 == 0:
+            time.sleep(turn_s)
+            continue
+        ends_at = time.monotonic() + turn_s
+        while time.monotonic() < ends_at:
+            sum(n * n for n in range(10_000))

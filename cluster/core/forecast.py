@@ -32,10 +32,10 @@ GUESS_SIGMA, RATIO_SIGMA = 0.9, 0.55
 PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
 """How far a whole phase lies from a probe, from an earlier session, and from the curve."""
 
-BUSY = 0.85
+BUSY = 0.92
 """The share of the CPUs that workers get; the rest is the database's and the driver's."""
 
-OWN = 1.2
+OWN = 1.4
 """By how much more of the CPUs is left to detectors than to readers: a session's own driver and
 database take more of them while photos are read many times faster."""
 
@@ -51,6 +51,10 @@ BETWEEN_PHASES_S = 0.1
 
 SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0
 """What is taken to have been met before the first photo: one duplicate in twelve."""
+
+ALIKE_BEFORE, ALIKE_DOUBT = 6.0, 0.25
+"""How many files as large as an earlier one the first guess about them weighs; how uncertain it is
+which of those to come are copies, as a part of the photos that are left."""
 
 FACES_BEFORE, PHOTOS_BEFORE = 4.0, 4.0
 """The same for faces: one in each photo."""
@@ -128,10 +132,11 @@ class Forecaster:
         if name is PhaseName.FACE_DETECTION:
             left -= self._found_without_search()
             unread = max(0, training.counts.total - training.shown)
-            skipped = unread * self._share_skipped()
-            left = max(0.0, left - skipped)
+            copies, others = self._skipped_of(unread)
+            left = max(0.0, left - copies - others)
             if left > 0:
-                sigma = math.hypot(sigma, 0.5 * skipped / (left + skipped))
+                doubt = (0.5 * others + ALIKE_DOUBT * copies) / (left + copies + others)
+                sigma = math.hypot(sigma, doubt)
         return left, sigma
 
     def _found_without_search(self) -> float:
@@ -142,15 +147,24 @@ class Forecaster:
         met = training.counts.skipped - training.unchanged + training.counts.failed
         return float(max(0, met - (detection.counts.skipped - detection.unchanged)))
 
-    def _share_skipped(self) -> float:
-        """Return the share of unread photos that need no search: duplicates and failures.
+    def _skipped_of(self, unread: int) -> tuple[float, float]:
+        """Return how many of the unread photos need no search: likely copies, and others.
 
         Unchanged files tell nothing about the photos that are new.
         """
-        training = self.phases[PhaseName.TRAINING]
+        training, alike = self.phases[PhaseName.TRAINING], self.workload.alike
         counts, known = training.counts, training.unchanged
-        met = SKIPPED_BEFORE + max(0, counts.skipped - known) + counts.failed
-        return min(0.98, met / (READ_BEFORE + max(0, counts.finished - known)))
+        skipped = max(0, counts.skipped - known) + counts.failed
+        read = max(skipped, counts.finished - known)
+        alike_left = min(float(unread), alike.count_last(unread))
+        alike_read = min(float(read), max(0.0, alike.total - alike_left))
+        # Those that were skipped were copies first of all, so a size that says nothing shows soon.
+        share = (ALIKE_BEFORE * alike.share + min(skipped, alike_read)) / (
+            ALIKE_BEFORE + alike_read
+        )
+        met = SKIPPED_BEFORE + max(0.0, skipped - share * alike_read)
+        other_share = min(0.98, met / (READ_BEFORE + read - alike_read))
+        return share * alike_left, other_share * (unread - alike_left)
 
     def _faces(self) -> float:
         """Return the faces that there will be to group."""
@@ -212,7 +226,7 @@ class Forecaster:
 
     def _probed(self, probe: Probe) -> KnownSpeed:
         """Return the speed of all detectors, as a few photos tell it."""
-        workers, doubt = BUSY * self.outlook.workers / probe.seconds, probe.doubt
+        workers, doubt = BUSY * self.outlook.workers / probe.likely_seconds, probe.doubt
         if probe.cpu_s and self.outlook.free is not None:
             # Over many seconds, the share that is left is known better than from the probe.
             free = self._free_share()

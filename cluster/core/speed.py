@@ -11,9 +11,11 @@ Work is measured in units: one unit is the work for a small photo.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-DRIFT = 0.01
+from cluster.core.slow_spells import SlowSpells
+
+DRIFT = 0.02
 """Standard deviation of the speed's logarithm after one second of random walk."""
 
 FUTURE_DRIFT = 0.04
@@ -48,6 +50,9 @@ SURPRISE = 4.0
 
 MOST_VARIANCE = 0.6
 
+SPELL_SIGMA = 0.3
+"""How surely the usual speed is known to be back after a spell."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownSpeed:
@@ -77,6 +82,7 @@ class SpeedFilter:
     variance: float
     unrest: float = 1.0
     stretches: int = 0
+    spells: SlowSpells = field(default_factory=SlowSpells)
     _from_s: float | None = None
     _work: float = 0.0
     _items: float = 0.0
@@ -123,7 +129,16 @@ class SpeedFilter:
         self.variance = min(MOST_VARIANCE, self.variance + DRIFT * DRIFT * lasted_s * self.unrest)
         noise = ITEM_VARIANCE / max(1.0, self._items) + STRETCH_VARIANCE
         noise += START_VARIANCE / (1 + self.stretches) ** 2
-        difference = math.log(self._work) - math.log(lasted_s) - self.log_speed
+        measured = math.log(self._work) - math.log(lasted_s)
+        before = self.known
+        if self.stretches >= 2 and self.spells.take(
+            measured, lasted_s=lasted_s, log_speed=before.log_speed, sigma=before.sigma
+        ):
+            # What was learned in the spell says little of the time after it, and this stretch began
+            # in the spell.
+            self.log_speed, self.variance = self.spells.log_usual, SPELL_SIGMA**2
+            return
+        difference = measured - self.log_speed
         expected = self.variance + noise
         surprise = difference * difference / expected
         if surprise > SURPRISE * SURPRISE and self.stretches >= 2:
@@ -156,6 +171,13 @@ def time_for(
     if isinstance(speed, SpeedFilter):
         longer = _slowed(speed, items=items, middle_s=middle_s, now=now)
         middle_s, variance = middle_s * longer, variance + math.log(longer) ** 2 / 2
+        silent_s = speed.waiting_s(now=now) if longer > 1 else 0.0
+        return speed.spells.expect(
+            (middle_s, math.sqrt(variance)),
+            work=work,
+            log_speed=known.log_speed,
+            silent_s=silent_s,
+        )
     return middle_s, math.sqrt(variance)
 
 

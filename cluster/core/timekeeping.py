@@ -22,7 +22,7 @@ from cluster.core.workload import Workload
 LONGEST_STEP_S = 10.0
 """A longer time between two ticks was no work: this process stood still, or was started again."""
 
-FOLLOW_SHARE, FOLLOW_AGE, FOLLOW_S = 0.12, 0.15, (0.6, 6.0)
+FOLLOW_SHARE, FOLLOW_AGE, FOLLOW_S = 0.12, 0.15, (0.6, 3.0)
 """What is shown follows an estimate in this share of it, or in this share of the time since the
 first one if that is less, but within these seconds. The first estimates are corrected most."""
 

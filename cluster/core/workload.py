@@ -80,6 +80,37 @@ class PhaseWork:
 
 
 @dataclass(frozen=True, slots=True)
+class AlikeFiles:
+    """Files that are as large as an earlier file of the session: most of them are its copies.
+
+    `pending` has the number of such files in each segment of the pending files, `total` how many
+    there are in all but unchanged files, and `share` is the part that is likely to be copies.
+    """
+
+    pending: PhaseWork = field(default_factory=PhaseWork)
+    total: int = 0
+    share: float = 0.0
+
+    def count_last(self, files: float) -> float:
+        """Return how many of the last `files` files there are."""
+        return self.pending.for_last(files) if self.pending.total_items else 0.0
+
+
+def share_of_copies(alike: int, *, sizes: int, neighbours: int) -> float:
+    """Return which part of the files that are as large as an earlier one is not so by chance.
+
+    `sizes` is how many different sizes there are, and `neighbours` how many of these have another
+    that is one byte larger. If sizes were drawn alone, as many would be equal as are neighbours: of
+    q = neighbours / sizes, a Poisson process of log(1 / (1 - q)) files at each size.
+    """
+    if alike <= 0:
+        return 0.0
+    share = min(0.99, neighbours / max(1, sizes))
+    by_chance = sizes * (-math.log1p(-share) / share - 1) if share > 0 else 0.0
+    return max(0.02, min(0.98, 1 - by_chance / alike))
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """The pending work of the photo phases, and the faces that the pack has found before.
 
@@ -90,6 +121,7 @@ class Workload:
     detection: PhaseWork = field(default_factory=PhaseWork)
     faces: int = 0
     known_files: int = 0
+    alike: AlikeFiles = field(default_factory=AlikeFiles)
 
     def of(self, phase: PhaseName) -> PhaseWork:
         """Return the work of a photo phase."""
@@ -136,6 +168,14 @@ class Probe:
     sigma: float
     doubt: float = 0.0
     cpu_s: float | None = None
+
+    @property
+    def likely_seconds(self) -> float:
+        """What a worker will need for one if half of the other programs were there by chance.
+
+        A probe lasts a third of a second, in which the session itself starts and reads.
+        """
+        return self.seconds if self.cpu_s is None else math.sqrt(self.seconds * self.cpu_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,19 @@ def test_the_work_ahead_is_told_by_the_sizes_of_the_files(engine: Engine, sessio
     assert work.for_last(33) == pytest.approx(333, rel=0.01)
 
 
+def test_files_as_large_as_an_earlier_one_are_counted_where_they_come(
+    engine: Engine, session_id: int
+) -> None:
+    once = [found(f"{n}.jpg", size=1_000 + 10 * n) for n in range(30)]
+    again = [found(f"copy-{n}.jpg", size=1_000 + 10 * n) for n in range(20)]
+    nothing = [found(f"empty-{n}.jpg", size=size) for n, size in enumerate([None, None, 0, 0])]
+    with begin(engine) as db:
+        add_found(db, session_id, [*once, *nothing, *again], pack=PACK)
+    alike = load_workload(engine, session_id).alike
+    assert (alike.total, alike.share) == (20, 0.98)
+    assert [alike.count_last(files) for files in (0, 20, 50)] == [0, 20, 20]
+
+
 def test_files_of_unknown_size_count_as_the_others(engine: Engine, session_id: int) -> None:
     unknown = [found(f"{n}.jpg", size=None) for n in range(10)]
     with begin(engine) as db:

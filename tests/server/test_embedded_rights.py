@@ -212,6 +212,85 @@ def test_a_second_name_in_its_folder_writes_no_other_file(
     assert victim.stat().st_uid != owner.pw_uid
 
 
+NAMELESS = 61_234
+"""A number that no user of the machine has."""
+
+
+def give_to(home: Path, uid: int) -> None:
+    for path in (home, *home.rglob("*")):
+        os.chown(path, uid, uid, follow_symlinks=False)
+
+
+@pytest.mark.long
+@ONLY_ROOT
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_folder_whose_owner_has_no_name_here_is_given_to_the_user_of_the_server(
+    folder: Path, is_used: bool
+) -> None:
+    """A volume moves to another container, in which the server's user has another number."""
+    files = ServerFiles.under(folder)
+    prepare_folders(files)
+    if is_used:
+        ask(start_embedded(folder), b"CREATE TABLE kept AS SELECT 7 AS number")
+        assert stop_embedded(folder)
+    (folder / "victim").write_text("root's own")
+    give_to(files.home, NAMELESS)
+    (files.home / "planted").hardlink_to(folder / "victim")
+    url = start_embedded(folder)
+    assert ask(url, b"SELECT number FROM kept" if is_used else b"SELECT 7") == 7
+    assert files.data.stat().st_uid == pwd.getpwnam(SYSTEM_USER).pw_uid
+    assert (folder / "victim").stat().st_uid == 0
+    assert stop_embedded(folder)
+
+
+AS_NAMELESS = """
+import os, sys
+from pathlib import Path
+from cluster.core.errors import DatabaseUnavailable
+from cluster.store.server.embedded import start_embedded
+os.setgroups([])
+os.setgid({uid})
+os.setuid({uid})
+try:
+    start_embedded(Path(sys.argv[1]))
+except DatabaseUnavailable as error:
+    print(error)
+"""
+
+
+@pytest.mark.long
+@ONLY_ROOT
+def test_a_user_without_a_name_is_told_what_to_do(folder: Path) -> None:
+    folder.chmod(0o755)
+    data_dir = folder / "data"
+    data_dir.mkdir()
+    os.chown(data_dir, NAMELESS, NAMELESS)
+    process = run_python(AS_NAMELESS.format(uid=NAMELESS), data_dir)
+    said, _ = process.communicate()
+    assert f"user {NAMELESS}, who has no name on this machine; add one to /etc/passwd" in said
+
+
+ASK_FOR_THE_USER = """
+import sys
+from cluster.store.server import server_user
+server_user.SYSTEM_USER = sys.argv[1]
+sys.stdin.read()
+print(server_user._system_user().pw_uid)
+"""
+
+
+@pytest.mark.long
+@ONLY_ROOT
+def test_processes_that_add_the_user_at_once_agree_on_its_number() -> None:
+    name = f"headcount-{os.getpid()}"
+    processes = [run_python(ASK_FOR_THE_USER, name) for _ in range(4)]
+    try:
+        numbers = [process.communicate()[0] for process in processes]
+        assert set(numbers) == {f"{pwd.getpwnam(name).pw_uid}\n"}
+    finally:
+        subprocess.run(["userdel", name], check=True)
+
+
 @pytest.mark.long
 def test_the_way_to_a_long_path_is_a_link_that_goes_with_the_server(folder: Path) -> None:
     files = ServerFiles.under(folder / ("long" * 30))

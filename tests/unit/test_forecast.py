@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cluster.core.forecast import OWN, Forecaster, Outlook
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.timing import Scope
-from cluster.core.workload import PhaseWork, Probe, Workload
+from cluster.core.workload import AlikeFiles, PhaseWork, Probe, Workload, share_of_copies
 
 TRAINING, DETECTION, CLUSTERING = PhaseName
 PROBE = Probe(8, 0.1, 1.0, 0.2, cpu_s=0.05)
@@ -80,3 +81,35 @@ def test_few_detectors_on_many_cpus_are_not_slowed_by_others() -> None:
 def test_no_free_cpus_at_all_are_not_believed_to_stay() -> None:
     outlook = Outlook(workers=2, cpus=2, probe=PROBE, free=0.0)
     assert math.isfinite(expect_detection(reading(total=400, processed=400), outlook))
+
+
+def expect_copies(phases: dict[PhaseName, PhaseSnapshot], alike: AlikeFiles) -> float:
+    """Return the photos that are expected to be searched."""
+    work = Workload(alike=alike)
+    return Forecaster(phases, work, Outlook(), {}, now=10.0)._items_left(DETECTION)[0]
+
+
+LAST_ARE_COPIES = AlikeFiles(PhaseWork((100, 200), (0.0, 200.0)), total=200, share=0.95)
+"""Three hundred files; the last two hundred are as large as one before them."""
+
+
+def test_copies_that_come_last_are_expected_before_the_first_is_met() -> None:
+    searched = expect_copies(reading(total=300, processed=50), LAST_ARE_COPIES)
+    assert searched == pytest.approx(100, rel=0.15)
+
+
+def test_equal_sizes_that_are_no_copies_are_soon_known_to_be_none() -> None:
+    searched = expect_copies(reading(total=300, processed=200), LAST_ARE_COPIES)
+    assert searched == pytest.approx(300, rel=0.05)
+
+
+@pytest.mark.parametrize("copies", [0, 200, 4000])
+@pytest.mark.parametrize("largest", [8_000, 50_000, 5_000_000])
+def test_sizes_that_are_equal_by_chance_are_told_from_copies(copies: int, largest: int) -> None:
+    drawn = np.random.default_rng(3).integers(1, largest, 4000).tolist()
+    sizes = drawn + drawn[:copies]
+    different = set(sizes)
+    alike = len(sizes) - len(different)
+    neighbours = sum(size + 1 in different for size in different)
+    share = share_of_copies(alike, sizes=len(different), neighbours=neighbours)
+    assert share * alike == pytest.approx(copies, abs=0.06 * len(sizes))

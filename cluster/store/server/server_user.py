@@ -1,23 +1,27 @@
 """Chooses the user of the embedded PostgreSQL: the user of Headcount, unless that is root.
 
 PostgreSQL refuses to run as root. When root runs Headcount, the server runs as the owner of its
-folder, which at first is the system user `pgserver`. The folders above may be closed to that user,
+folder, which at first is the system user `pgserver`. A folder that came from a machine or container
+whose user is not known here is given to the one here. The folders above may be closed to that user,
 and are not changed. The server is started in its data directory and calls it `/proc/self/cwd`, a
 link of the kernel that does not need access to the folders above.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from cluster.core.errors import DatabaseUnavailable
-from cluster.store.server.server_files import ServerFiles
+from cluster.store.server.server_files import ServerFiles, is_lock_held
 
 SYSTEM_USER = "pgserver"
 
@@ -48,7 +52,8 @@ def prepare_folders(files: ServerFiles) -> None:
     """Create the server's folder, owned by the server's user and closed to all others.
 
     Missing folders above are created with mode 0700; existing ones are not changed. Raises
-    DatabaseUnavailable when the server's folder has other content and is not closed yet.
+    DatabaseUnavailable when the server's folder has other content and is not closed yet, or when
+    the server's user would have no name.
     """
     for folder in (*reversed(files.home.parents), files.home):
         if not folder.exists():
@@ -73,7 +78,7 @@ def _take(files: ServerFiles) -> None:
     is_roots = os.geteuid() == 0 and found.st_uid == 0
     is_closed = stat.S_IMODE(found.st_mode) == 0o700
     if is_closed and not is_roots:
-        return
+        return _name_owner(files, found.st_uid)
     if any(files.home.iterdir()) and not files.start_lock.exists():
         raise DatabaseUnavailable(
             f"{files.home} was not made by Headcount; set another data_dir, or move it away."
@@ -84,6 +89,36 @@ def _take(files: ServerFiles) -> None:
     files.home.chmod(0o700)
 
 
+def _name_owner(files: ServerFiles, uid: int) -> None:
+    """Give a folder whose owner has no name here to `pgserver`: initdb needs a user with a name."""
+    if _has_name(uid):
+        return
+    if os.geteuid() != 0:
+        if (files.data / "PG_VERSION").exists():
+            return  # Only making a data directory needs the name.
+        raise DatabaseUnavailable(
+            f"PostgreSQL cannot make its data directory for user {uid}, who has no name on this "
+            f"machine; add one to /etc/passwd, or set database_url."
+        )
+    if is_lock_held(files.server_lock):
+        return  # A server of another container uses the folder.
+    entry = _system_user()
+    for _, folders, names, at in os.fwalk(files.home, follow_symlinks=False):
+        for name in (*folders, *names):
+            # What belongs to others stays theirs: the old owner may have linked it here.
+            if os.stat(name, dir_fd=at, follow_symlinks=False).st_uid == uid:
+                os.chown(name, entry.pw_uid, entry.pw_gid, dir_fd=at, follow_symlinks=False)
+    os.chown(files.home, entry.pw_uid, entry.pw_gid)
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
 def _system_user() -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(SYSTEM_USER)
@@ -91,11 +126,23 @@ def _system_user() -> pwd.struct_passwd:
         pass
     command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
     try:
-        # Another process may have created the user meanwhile, so the exit code does not matter.
-        subprocess.run(command, check=False, capture_output=True)
-        return pwd.getpwnam(SYSTEM_USER)
+        with _one_process_at_a_time():
+            # Another process may have created the user meanwhile; then useradd fails.
+            subprocess.run(command, check=False, capture_output=True)
+            return pwd.getpwnam(SYSTEM_USER)
     except (OSError, KeyError) as error:
         raise DatabaseUnavailable(
             f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be created; "
             f"run Headcount as an ordinary user, or set database_url."
         ) from error
+
+
+@contextmanager
+def _one_process_at_a_time() -> Iterator[None]:
+    """Keep other Headcounts from adding the user at once: two of them may give it two numbers."""
+    descriptor = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

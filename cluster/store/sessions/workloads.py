@@ -20,10 +20,12 @@ from cluster.core.workload import (
     FILM_SECONDS_PER_UNIT,
     MOST_FILM_UNITS,
     PIXELS_PER_UNIT,
+    AlikeFiles,
     PhaseWork,
     Workload,
     grouping_seconds,
     segment_work,
+    share_of_copies,
 )
 from cluster.store.database.columns import ITEM_PREFIXES
 from cluster.store.database.engine import Engine, begin
@@ -68,6 +70,32 @@ _SEGMENTS = {
     )
     for name in PHOTO_PHASES
 }
+_ALIKE = text(
+    f"""
+    WITH item AS (
+        SELECT i.position, i.training_state = 'pending' AS is_pending, f.size,
+            i.training_skip IS DISTINCT FROM 'unchanged' AS is_new,
+            row_number() OVER (PARTITION BY f.size ORDER BY i.position) > 1 AS is_alike
+        FROM session_item i JOIN file f ON f.id = i.file_id
+        WHERE i.session_id = :session_id AND f.size > 0
+    )
+    SELECT array_agg(s.items ORDER BY s.segment) AS items,
+        array_agg(s.alike ORDER BY s.segment) AS alike,
+        (SELECT count(*) FROM item WHERE is_alike AND is_new) AS total,
+        (SELECT count(DISTINCT size) FROM item) AS sizes,
+        (SELECT count(*) FROM (
+            SELECT size, lead(size) OVER (ORDER BY size) AS next FROM item GROUP BY size
+        ) d WHERE d.next = d.size + 1) AS neighbours
+    FROM (
+        SELECT segment, count(*) AS items, count(*) FILTER (WHERE is_alike) AS alike
+        FROM (
+            SELECT is_alike, ntile({SEGMENTS}) OVER (ORDER BY position) AS segment
+            FROM item WHERE is_pending
+        ) p
+        GROUP BY segment
+    ) s
+    """
+)
 _LIBRARY = text(
     """
     SELECT (SELECT count(*) FROM face WHERE pack = s.pack) AS faces,
@@ -112,6 +140,7 @@ def get_workload(db: Session, session_id: int) -> Workload:
         works[PhaseName.FACE_DETECTION],
         faces=0 if library is None else library.faces,
         known_files=0 if library is None else library.known_files,
+        alike=_to_alike(db.execute(_ALIKE, key).one()),
     )
 
 
@@ -128,6 +157,14 @@ def _to_work(rows: Sequence[Any]) -> PhaseWork:
         for r in rows
     ]
     return PhaseWork(tuple(r.items for r in rows), tuple(work))
+
+
+def _to_alike(row: Any) -> AlikeFiles:
+    if not row.items:
+        return AlikeFiles()
+    pending = PhaseWork(tuple(row.items), tuple(map(float, row.alike)))
+    share = share_of_copies(row.total, sizes=row.sizes, neighbours=row.neighbours)
+    return AlikeFiles(pending, row.total, share)
 
 
 def load_past(engine: Engine, session_id: int) -> tuple[dict[PhaseName, KnownSpeed], float | None]:
