@@ -44,11 +44,18 @@ def run_python(
     user: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start a process that runs `code`, as this user or another one."""
+    """Start a process that runs `code`, as this user or another one.
+
+    Skips the test where this Python lies in a folder that is closed to the other user.
+    """
     as_user: dict[str, Any] = {}
     if user is not None:
         entry = pwd.getpwnam(user)
         as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        try:
+            subprocess.run([sys.executable, "-c", ""], check=True, **as_user)
+        except PermissionError:
+            pytest.skip(f"{user} may not run {sys.executable}")
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
