@@ -4,14 +4,15 @@
 
 Photos of the folder, large photos as cameras make them, and large PNGs are timed in one process,
 as a session reads and searches them. The CPU time of reading is fitted by a fixed part and a part
-for each byte, that of searching by a fixed part and a part for each pixel (Theil-Sen: the median of
-the slopes between pairs, which a few odd photos do not move). Their ratios are what the constants
-stand for.
+for the root of the bytes, that of searching by a fixed part and a part for each pixel (Theil-Sen:
+the median of the slopes between pairs, which a few odd photos do not move). Their ratios are what
+the constants stand for.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import tempfile
 from collections.abc import Sequence
@@ -52,7 +53,8 @@ def main() -> None:
             limit_s=float("inf"),
         ).photos
     found = {
-        "bytes_per_unit": fit([one.size_bytes for one in timed], [one.read_s for one in timed]),
+        "bytes_per_unit": fit([one.size_bytes**0.5 for one in timed], [one.read_s for one in timed])
+        ** 2,
         "pixels_per_unit": fit([one.pixels for one in timed], [one.search_s for one in timed]),
     }
     print(f"{len(timed)} photos; in use: {BYTES_PER_UNIT} bytes, {PIXELS_PER_UNIT} pixels")
@@ -85,14 +87,14 @@ def fit(sizes: Sequence[float], seconds: Sequence[float]) -> float:
     apart = np.abs(x[high] - x[low]) > 0.05 * (x.max() - x.min())
     slope = float(np.median((y[high] - y[low])[apart] / (x[high] - x[low])[apart]))
     fixed = float(np.median(y - slope * x))
-    return fixed / slope if slope > 0 else float("inf")
+    return max(0.0, fixed) / slope if slope > 0 else float("inf")
 
 
 def print_groups(timed: Sequence[TimedPhoto]) -> None:
     """Print the median costs of photos of about the same number of bytes."""
     print(f"{'bytes from':>12}{'photos':>8}{'pixels':>12}{'read ms':>9}{'search ms':>11}")
     edges = [0, 30_000, 200_000, 1_000_000, 4_000_000, 12_000_000, float("inf")]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         group = [one for one in timed if low <= one.size_bytes < high]
         if group:
             print(

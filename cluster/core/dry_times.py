@@ -22,7 +22,12 @@ from cluster.core.forecast import (
 from cluster.core.sessions import PHOTO_PHASES, PhaseName
 from cluster.core.speed import KnownSpeed, combine_speeds, time_for
 from cluster.core.timing import NO_TIME, TimeRange, add_up, spread
-from cluster.core.workload import finding_work, grouping_seconds, reading_work
+from cluster.core.workload import (
+    finding_work,
+    grouping_seconds,
+    reading_units,
+    reading_work,
+)
 
 START_S, START_SIGMA = 0.8, 0.4
 """Seconds until the first photos are found and the first batch is committed."""
@@ -146,9 +151,11 @@ def expect_time(work: DryWork, *, timed: TimedPhotos | None, past: PastSessions)
 
 
 def _expect_reading(work: DryWork, timed: TimedPhotos | None, past: PastSessions) -> TimeRange:
-    mean_bytes = work.bytes_to_read / max(1, work.to_read)
-    one = reading_work(items=1, sized_items=1, total_bytes=mean_bytes)
-    units = one * (work.to_decode + KNOWN_WORK * (work.to_read - work.to_decode))
+    units = reading_work(
+        items=work.to_decode + KNOWN_WORK * (work.to_read - work.to_decode),
+        sized_items=work.to_read,
+        total_bytes=work.bytes_to_read,
+    )
     known = _weigh(_time_reading(timed), past.speeds.get(PhaseName.TRAINING), timed)
     return _expect_phase(units, work.to_read, known or _guess(READING_CPU_S))
 
@@ -171,9 +178,7 @@ def _time_reading(timed: TimedPhotos | None) -> KnownSpeed | None:
     """Return the speed of reading with all CPUs; waiting for a disk or a network takes time too."""
     if timed is None:
         return None
-    units = [
-        reading_work(items=1, sized_items=1, total_bytes=photo.size_bytes) for photo in timed.photos
-    ]
+    units = [reading_units(photo.size_bytes) for photo in timed.photos]
     # On a busy machine, a thread that seems to wait for a disk may wait for a CPU.
     quiet = 1 - timed.others_busy
     seconds = [photo.read_s + quiet * photo.waited_s for photo in timed.photos]

@@ -16,14 +16,14 @@ from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.speed import KnownSpeed, SpeedFilter, combine_speeds, time_for
 from cluster.core.timing import NO_TIME, Scope, TimeRange, add_up, spread
 from cluster.core.workload import (
-    BYTES_PER_UNIT,
     PIXELS_PER_UNIT,
     Probe,
     Workload,
     grouping_seconds,
+    reading_work,
 )
 
-READING_CPU_S, FINDING_CPU_S = 0.011, 0.06
+READING_CPU_S, FINDING_CPU_S = 0.004, 0.06
 """CPU seconds of one unit on a usual core: the first guess on a machine that is not known."""
 
 GUESS_SIGMA, RATIO_SIGMA = 0.9, 0.55
@@ -247,5 +247,5 @@ class Forecaster:
 def units_of(phase: PhaseName, *, items: float, total_bytes: float, pixels: float) -> float:
     """Return the units of finished work in a photo phase."""
     if phase is PhaseName.TRAINING:
-        return items + total_bytes / BYTES_PER_UNIT
+        return reading_work(items=items, sized_items=items, total_bytes=total_bytes)
     return items + pixels / PIXELS_PER_UNIT

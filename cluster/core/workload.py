@@ -1,8 +1,8 @@
 """How much work a session has before it, in units: one unit is the work for a small photo.
 
-Reading a photo costs a fixed part and a part that grows with its bytes. Finding faces costs a fixed
-part and a part that grows with its pixels, because a large photo takes longer to decode. The
-seconds of a unit differ between machines and packs; they are measured (speed.py).
+Reading a photo costs a fixed part and a part that grows with the root of its bytes, because large
+photos are decoded at a reduced size. Finding faces costs a fixed part and a part that grows with
+its pixels. The seconds of a unit differ between machines and packs; they are measured (speed.py).
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ from statistics import pstdev
 
 from cluster.core.sessions import PhaseName
 
-BYTES_PER_UNIT = 180_000
-"""Reading these many bytes takes as long as what every photo costs (bench/eta.py --costs)."""
+BYTES_PER_UNIT = 4_000
+"""A photo of these many bytes takes twice as long to read as one of none, and one of a hundred
+times as many eleven times as long (bench/eta_costs.py)."""
+
+ROOT_OF_MEAN = 0.9
+"""The mean of the roots of sizes as a part of the root of their mean, where only that is known: in
+a library whose sizes are log-normal with a standard deviation of 0.9."""
 
 PIXELS_PER_UNIT = 10_000_000
-"""Pixels that make finding faces take twice as long as in a small photo (bench/eta.py --costs)."""
+"""Pixels that make finding faces take twice as long as in a small photo (bench/eta_costs.py). Most
+photos come from the decoded copies, which are small; the others are decoded again."""
 
-FILM_BYTES_PER_UNIT = 10 * BYTES_PER_UNIT
+FILM_BYTES_PER_UNIT = 1_800_000
 """A film is read in a stream, without decoding it (bench/films.py)."""
 
 FILM_SECONDS_PER_UNIT, MOST_FILM_UNITS = 1.5, 160
@@ -137,9 +143,17 @@ def segment_work(*, items: float, measured: float, units: float, extra: float = 
     return items * (1 + (units / measured if measured else 0.0)) + extra
 
 
+def reading_units(size_bytes: float) -> float:
+    """Return the units of reading one photo."""
+    return 1 + math.sqrt(size_bytes / BYTES_PER_UNIT)
+
+
 def reading_work(*, items: float, sized_items: float, total_bytes: float) -> float:
     """Return the units of reading `items` photos; those of unknown size count as the others."""
-    return segment_work(items=items, measured=sized_items, units=total_bytes / BYTES_PER_UNIT)
+    if sized_items <= 0:
+        return items
+    root = reading_units(total_bytes / sized_items) - 1
+    return items * (1 + ROOT_OF_MEAN * root)
 
 
 def finding_work(*, items: float, sized_items: float, total_pixels: float) -> float:

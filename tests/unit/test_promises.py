@@ -111,7 +111,7 @@ def test_the_work_left_is_that_of_the_last_items(
 
 def test_work_grows_with_bytes_and_pixels_and_not_without() -> None:
     assert reading_work(items=10, sized_items=0, total_bytes=0) == 10
-    assert reading_work(items=10, sized_items=5, total_bytes=5 * 180_000) == 20
+    assert reading_work(items=10, sized_items=5, total_bytes=5 * 400_000) == 10 * (1 + 0.9 * 10)
     assert finding_work(items=4, sized_items=4, total_pixels=4e7) == 8
     assert grouping_seconds(100_000) > 10 * grouping_seconds(10_000)
 

@@ -44,7 +44,7 @@ _IS_FILM = f"f.path ~* '{_FILMS}'"
 _SIZES = {
     PhaseName.TRAINING: f"""
         count(f.size) FILTER (WHERE NOT {_IS_FILM}) AS measured,
-        sum(f.size) FILTER (WHERE NOT {_IS_FILM}) / {BYTES_PER_UNIT}.0 AS units,
+        sum(sqrt(CAST(f.size AS float) / {BYTES_PER_UNIT})) FILTER (WHERE NOT {_IS_FILM}) AS units,
         sum(f.size) FILTER (WHERE {_IS_FILM}) / {FILM_BYTES_PER_UNIT}.0 AS extra
         """,
     PhaseName.FACE_DETECTION: f"""
