@@ -26,6 +26,10 @@ FOLLOW_SHARE, FOLLOW_AGE, FOLLOW_S = 0.12, 0.15, (0.6, 3.0)
 """What is shown follows an estimate in this share of it, or in this share of the time since the
 first one if that is less, but within these seconds. The first estimates are corrected most."""
 
+BAND = 0.85
+"""How wide a band is shown, as a part of what was estimated: parts of a session make up for each
+other more than is assumed (17 sessions that were replayed by bench/eta_replay.py)."""
+
 COUNTING_S = 9.0
 """Seconds for which no time is said while nothing has been found."""
 
@@ -49,7 +53,7 @@ class Countdown:
     def follow(self, estimate: TimeRange, *, now: float) -> TimeRange:
         """Return what is shown now."""
         factor = self._record.take(estimate, now=now)
-        estimate = spread(estimate.middle_s, factor * estimate.sigma)
+        estimate = spread(estimate.middle_s, BAND * factor * estimate.sigma)
         if self.shown is None or now < self._at:
             self.shown, self._at, self._sigma = estimate, now, estimate.sigma
             self._since = now
