@@ -56,7 +56,8 @@ def test_a_run_whose_raylet_dies_ends_with_a_sentence_and_the_next_run_goes_on(
     demo_library: Path, headcount: Headcount
 ) -> None:
     headcount.extra["HEADCOUNT_SERVE_ENABLED"] = "false"
-    process = headcount.start("--root", str(demo_library))
+    photos = str(demo_library / "party")
+    process = headcount.start("--root", photos)
     slots = wait_until(lambda: hold_commits(headcount), "there is a database")
     slots.let_through(1, until="training")
     children = psutil.Process(process.pid).children(recursive=True)
@@ -67,5 +68,5 @@ def test_a_run_whose_raylet_dies_ends_with_a_sentence_and_the_next_run_goes_on(
     assert "Ray ended on this machine" in output
     assert find_left_behind(headcount) == []
     slots.free_all()
-    code, output = headcount.run("--root", str(demo_library))
+    code, output = headcount.run("--root", photos)
     assert code == 0, output

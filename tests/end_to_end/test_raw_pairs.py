@@ -43,6 +43,7 @@ def count(run: Headcount, *queries: str) -> list[int]:
 def test_raw_photos_and_their_jpegs_are_one_photo_each_in_every_session(
     headcount: Headcount, demo_library: Path, tmp_path: Path
 ) -> None:
+    headcount.extra["HEADCOUNT_SERVE_ENABLED"] = "false"
     root = tmp_path / "photos"
     names = shoot(demo_library / "portraits", root)
     status, output = headcount.run("--root", str(root))

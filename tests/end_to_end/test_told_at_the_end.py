@@ -29,6 +29,12 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
+def photos(demo_library: Path) -> Path:
+    """A few photos of several people: what is told does not depend on how many there are."""
+    return demo_library / "party"
+
+
+@pytest.fixture
 def run(headcount: Headcount) -> Headcount:
     headcount.extra |= {"HEADCOUNT_SERVE_ENABLED": "false", "HEADCOUNT_NOTIFY_PRIVATE": "true"}
     return headcount
@@ -55,11 +61,11 @@ def find_token(folder: Path) -> list[str]:
 
 
 def test_a_run_tells_the_setting_and_the_option_and_leaves_no_url_behind(
-    demo_library: Path, run: Headcount, receiver: Receiver
+    photos: Path, run: Headcount, receiver: Receiver
 ) -> None:
     run.extra["HEADCOUNT_NOTIFY"] = f"{receiver.url}/setting/{TOKEN}"
     option = f"{receiver.url}/option/{TOKEN}"
-    code, output = run.run("--root", str(demo_library), "--name", "Ada", "--notify", option)
+    code, output = run.run("--root", str(photos), "--name", "Ada", "--notify", option)
     assert code == 0, output
     paths = sorted(post.path for post in receiver.posts)
     assert paths == [f"/option/{TOKEN}", f"/setting/{TOKEN}"]
@@ -71,15 +77,15 @@ def test_a_run_tells_the_setting_and_the_option_and_leaves_no_url_behind(
         assert b"Ada" not in post.body
     assert TOKEN not in output
     assert find_token(run.data_dir) == []
-    code, output = run.run("--root", str(demo_library))
+    code, output = run.run("--root", str(photos))
     assert code == 0, output
     assert [post.path for post in receiver.posts[2:]] == [f"/setting/{TOKEN}"]
 
 
 def test_what_a_killed_run_may_not_have_sent_is_sent_by_the_next_with_the_same_id(
-    demo_library: Path, run: Headcount, receiver: Receiver
+    photos: Path, run: Headcount, receiver: Receiver
 ) -> None:
-    process = run.start("--root", str(demo_library), "--notify", f"{receiver.url}/{TOKEN}")
+    process = run.start("--root", str(photos), "--notify", f"{receiver.url}/{TOKEN}")
 
     def kill() -> None:
         """Kill whatever could note that the message was sent, before it is answered."""
@@ -93,7 +99,7 @@ def test_what_a_killed_run_may_not_have_sent_is_sent_by_the_next_with_the_same_i
     process.communicate()
     first = receiver.posts[0].json
     assert (first["sessionId"], first["status"]) == (1, "completed")
-    code, output = run.run("--root", str(demo_library))
+    code, output = run.run("--root", str(photos))
     assert code == 0, output
     assert len(receiver.posts) > 1
     assert {post.json["deliveryId"] for post in receiver.posts} == {first["deliveryId"]}
@@ -107,7 +113,7 @@ def test_what_a_killed_run_may_not_have_sent_is_sent_by_the_next_with_the_same_i
     [(signal.SIGTERM, 3, ["paused", "completed"]), (signal.SIGINT, 130, ["completed"])],
 )
 def test_a_pause_is_told_unless_the_user_made_it(
-    demo_library: Path,
+    photos: Path,
     run: Headcount,
     receiver: Receiver,
     number: int,
@@ -115,14 +121,14 @@ def test_a_pause_is_told_unless_the_user_made_it(
     statuses: list[str],
 ) -> None:
     run.extra["HEADCOUNT_NOTIFY"] = f"{receiver.url}/{TOKEN}"
-    process = run.start("--root", str(demo_library))
+    process = run.start("--root", str(photos))
     slots = wait_until(lambda: hold_commits(run), "there is a database")
     slots.let_through(1, until="training")
     process.send_signal(number)
     slots.free_all()
     output = process.communicate()[0]
     assert process.returncode == code, output
-    assert run.run("--root", str(demo_library))[0] == 0
+    assert run.run("--root", str(photos))[0] == 0
     assert [post.json["status"] for post in receiver.posts] == statuses
 
 
@@ -130,10 +136,10 @@ def test_a_pause_is_told_unless_the_user_made_it(
     "url", ["http://127.0.0.1/T0KEN", "http://localhost/T0KEN", "nope://T0KEN"]
 )
 def test_a_channel_that_cannot_be_used_ends_the_run_before_its_session(
-    demo_library: Path, run: Headcount, url: str
+    photos: Path, run: Headcount, url: str
 ) -> None:
     run.extra["HEADCOUNT_NOTIFY_PRIVATE"] = "false"
-    code, output = run.run("--root", str(demo_library), "--notify", url)
+    code, output = run.run("--root", str(photos), "--notify", url)
     assert code == 2, output
     assert "Setting --notify: " in output
     assert "T0KEN" not in output
