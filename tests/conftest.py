@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cluster  # noqa: F401 (it turns off what ONNX Runtime would send, before that is imported)
+from tests.slow_tests import mark_slow
 
 if TYPE_CHECKING:
     from tests.headcount import FinishedLibrary
@@ -88,7 +89,8 @@ def no_ray_of_others(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the shared folder, and what starts a whole Headcount or a Ray."""
+    """Mark what needs the shared folder, what starts a whole Headcount or a Ray, what is slow."""
+    mark_slow(items)
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "shared_dir" in fixtures:
