@@ -44,7 +44,7 @@ POLL_S = 0.2
 IDLE_S = 0.02
 CANCEL_LIMIT_S = 5.0
 
-PROBED_CHUNKS, PROBED_AMONG, PROBED_PHOTOS = 2, 2000, 8
+PROBED_CHUNKS, PROBED_AMONG, PROBED_PHOTOS = 2, 2000, 16
 """Photos that are searched before their turn to estimate the time of face detection."""
 
 ShouldStop = Callable[[], bool]
