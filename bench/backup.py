@@ -18,13 +18,13 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from cluster.core.backups import BackupKind, BackupReason
+from cluster.core.decisions.backups import BackupKind, BackupReason
 from cluster.settings import load_settings
 from cluster.store.backups.making import Wanted, make_backup
 from cluster.store.backups.restoring import restore_backup
 from cluster.store.backups.table_copies import copy_out, list_tables, reading
 from cluster.store.database.engine import Engine, begin
-from jobs.runtime import open_database
+from jobs.running.runtime import open_database
 
 PACK = "made"
 FACES_A_PHOTO = 2.5

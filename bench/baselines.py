@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 
 
 @dataclass(frozen=True, slots=True)

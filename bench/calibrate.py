@@ -23,7 +23,7 @@ import numpy as np
 
 from bench.agreement import Agreement, FaceScores, Ints, Mask, count_conflicts, score_faces
 from bench.labelled_faces import LabelledFaces, add_options, list_halves, read_faces
-from cluster.core.reach import PackReach, Reach
+from cluster.core.identity.reach import PackReach, Reach
 from cluster.numerics.distinct import DistinctVectors
 from cluster.numerics.grouping import Faces, Grouping, group_faces, span_locally
 from cluster.numerics.spanning_tree import SpanningTree

@@ -26,7 +26,7 @@ from cluster.settings import Settings, load_settings
 from cluster.store.database.copying import Staging, driver_connection
 from cluster.store.database.engine import Engine, begin
 from jobs.library_check import check_library
-from jobs.runtime import open_database
+from jobs.running.runtime import open_database
 
 PACK = "made"
 FACES_A_PHOTO = 1.5

@@ -29,7 +29,7 @@ from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_rows import get_session
 from cluster.vision.packs.pack_files import Pack
 from jobs.dry_run_report import make_dry_run
-from jobs.runtime import Runtime
+from jobs.running.runtime import Runtime
 
 SIZES = (30, 100, 300)
 

@@ -24,8 +24,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from bench.libraries import list_photos
-from cluster.core.duplicates import Fingerprint, are_alike, are_duplicates
 from cluster.core.errors import UnreadableImage
+from cluster.core.pictures.duplicates import Fingerprint, are_alike, are_duplicates
 from cluster.vision.photos.images import DECODE_LONG_SIDE_PX, open_image
 from cluster.vision.relations.fingerprints import make_record
 from cluster.vision.sources.photo_bytes import read_photo

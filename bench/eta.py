@@ -34,10 +34,10 @@ from bench.eta_traces import write_trace
 from bench.libraries import list_photos
 from bench.session import open_headcount, run_one
 from cluster.core.sessions import SessionStatus
-from cluster.core.timekeeping import TimeInputs
+from cluster.core.time_left.timekeeping import TimeInputs
 from cluster.environment import prepare_environment
 from cluster.settings import load_settings
-from jobs.runtime import Runtime, open_database
+from jobs.running.runtime import Runtime, open_database
 
 NODE_LIVES_S = 30.0
 

@@ -1,4 +1,4 @@
-"""Measures what sizes add to the work for a photo: the constants of cluster/core/workload.py.
+"""Measures what sizes add to the work for a photo: constants of cluster/core/time_left/workload.py.
 
     python -m bench.eta_costs --photos DIR --pack FOLDER [--limit N] [--json]
 
@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image
 
 from bench.libraries import list_photos
-from cluster.core.dry_times import TimedPhoto
-from cluster.core.workload import BYTES_PER_UNIT, PIXELS_PER_UNIT
+from cluster.core.time_left.dry_times import TimedPhoto
+from cluster.core.time_left.workload import BYTES_PER_UNIT, PIXELS_PER_UNIT
 from cluster.tasks.ingest import ReadLimits
 from cluster.tasks.probing import Room, time_photos
 from cluster.vision.packs.detector import DetectorOptions

@@ -22,7 +22,7 @@ from bench.eta_scores import Look, Score, judge_looks, print_scores
 from bench.eta_traces import read_trace
 from cluster.core.progress import unify
 from cluster.core.sessions import PhaseName
-from cluster.core.timekeeping import SessionClock, TimeInputs
+from cluster.core.time_left.timekeeping import SessionClock, TimeInputs
 
 TICK_S = 1.0
 """Seconds between two ticks of a clock, as in cluster/actors/progress_actor.py."""

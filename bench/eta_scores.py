@@ -8,9 +8,9 @@ from functools import partial
 from statistics import median
 
 from cluster.core.progress import Eta, UnifiedProgress
-from cluster.core.promises import is_held
 from cluster.core.sessions import PhaseName, PhaseStatus
-from cluster.core.timing import Scope
+from cluster.core.time_left.promises import is_held
+from cluster.core.time_left.timing import Scope
 
 LOOK_S = 0.25
 FROM_S = 5.0

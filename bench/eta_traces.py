@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from cluster.core.timekeeping import TimeInputs
-from cluster.core.workload import Workload
+from cluster.core.time_left.timekeeping import TimeInputs
+from cluster.core.time_left.workload import Workload
 
 _LINE = TypeAdapter(TimeInputs)
 UNCHANGED = Workload(known_files=-1)

@@ -20,8 +20,8 @@ import av
 import numpy as np
 
 from cluster.actors.film_search import FilmSearch
-from cluster.core.films import FilmLimits
-from cluster.core.photos import Item
+from cluster.core.pictures.films import FilmLimits
+from cluster.core.pictures.photos import Item
 from cluster.vision.films.film_cursor import open_film
 from cluster.vision.films.film_frames import list_pictures
 from cluster.vision.packs.detector import load_detector

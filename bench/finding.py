@@ -22,13 +22,13 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.people import PhotoMatch
+from cluster.core.identity.people import PhotoMatch
 from cluster.settings import load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.people.people_list import get_person
 from cluster.store.photos.people_photos import page_photos
 from cluster.store.photos.person_history import get_history
-from jobs.runtime import open_database
+from jobs.running.runtime import open_database
 
 PACK = "made"
 FACES_A_PHOTO = 2.5

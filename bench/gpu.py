@@ -23,7 +23,7 @@ from typing import Any
 from bench.baselines import run_insightface_loop
 from bench.libraries import list_photos
 from cluster.actors.detection import Detection
-from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
+from cluster.core.pictures.photos import Batch, DetectionOutcome, Item, Settled
 from cluster.core.progress import PhaseCounts
 from cluster.inference import Provider, pick_provider
 from cluster.vision.packs.detector import DetectorOptions, load_detector

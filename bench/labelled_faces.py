@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from cluster.core.defaults import MIN_QUALITY
 from cluster.core.errors import UnreadableImage
-from cluster.core.faces import Face
+from cluster.core.identity.faces import Face
 from cluster.numerics.grouping import Faces
 from cluster.numerics.photo_conflicts import Apart
 from cluster.vision.packs.detector import (

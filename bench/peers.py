@@ -49,7 +49,7 @@ from bench.simulated_user import (
     merge_all_knowing,
     merge_only,
 )
-from cluster.core.reach import Reach
+from cluster.core.identity.reach import Reach
 from cluster.numerics.grouping import Grouping, Span, group_faces, span_locally
 from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers
 from cluster.vision.packs.pack_reaches import find_reach

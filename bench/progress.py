@@ -32,7 +32,7 @@ import psutil
 import ray
 from ray.util.state import list_actors
 
-from cluster.core.photos import Settled
+from cluster.core.pictures.photos import Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import Move, PhaseName, PhaseStatus
@@ -41,7 +41,7 @@ from cluster.store.database.engine import begin
 from cluster.store.sessions.phase_rows import finish_discovery, start_phase
 from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import create_session, move_session
-from jobs.runtime import Runtime, open_database, open_runtime, start_serve
+from jobs.running.runtime import Runtime, open_database, open_runtime, start_serve
 
 BATCH = 32
 TOTAL = 10_000_000

@@ -26,7 +26,7 @@ import ray
 from bench.libraries import list_photos
 from cluster.actors.detection import Detection
 from cluster.core.metrics import Meter
-from cluster.core.photos import Batch, Item, Settled
+from cluster.core.pictures.photos import Batch, Item, Settled
 from cluster.core.progress import PhaseCounts
 from cluster.ray_meter import RayMeter
 from cluster.settings import load_settings
@@ -34,7 +34,7 @@ from cluster.store.database.engine import begin
 from cluster.store.sessions.session_rows import create_session
 from cluster.vision.packs.detector import DetectorOptions, load_detector
 from cluster.vision.packs.pack_files import resolve_pack
-from jobs.runtime import Runtime, open_database, open_runtime
+from jobs.running.runtime import Runtime, open_database, open_runtime
 
 BATCH = 16
 

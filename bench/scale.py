@@ -32,9 +32,9 @@ from ray.actor import ActorHandle
 from sqlalchemy import text
 
 from cluster.actors.detection import Detected, Detection, commit_detection
-from cluster.core.faces import BoundingBox, Face
-from cluster.core.photos import Batch, FoundPhoto
-from cluster.core.reach import PackReach
+from cluster.core.identity.faces import BoundingBox, Face
+from cluster.core.identity.reach import PackReach
+from cluster.core.pictures.photos import Batch, FoundPhoto
 from cluster.core.reports import report_interval_s
 from cluster.core.sessions import Move, PhaseName
 from cluster.core.steps import StepTimes
@@ -54,7 +54,7 @@ from cluster.vision.packs.detector import DetectorOptions, PreparedPhoto
 from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
 from cluster.vision.packs.pack_reaches import ARCFACE
 from cluster.vision.photos.images import OpenedImage
-from jobs.runtime import Runtime, open_database, open_runtime
+from jobs.running.runtime import Runtime, open_database, open_runtime
 
 HOSTS = 2
 """Processes that the simulated detectors share. Each real detector is a process of its own."""

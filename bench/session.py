@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.baselines import LoopResult, run_insightface_loop
 from bench.libraries import list_photos, make_library
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.core.sessions import SessionStatus
 from cluster.pipeline.run import run_session
 from cluster.pipeline.workers import WorkerPool
@@ -31,8 +31,8 @@ from cluster.store.people.face_vectors import list_boxes
 from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import get_session
 from cluster.vision.packs.pack_files import Pack, resolve_pack
-from jobs.plans import choose_session, make_plan
-from jobs.runtime import Runtime, open_database, open_runtime
+from jobs.running.plans import choose_session, make_plan
+from jobs.running.runtime import Runtime, open_database, open_runtime
 
 SAME_FACE = 0.5
 MIN_FACE_PX = 20

@@ -26,13 +26,13 @@ from pydantic_settings import (
 )
 
 from cluster.core import defaults
-from cluster.core.backups import BackupKind, BackupPolicy
+from cluster.core.decisions.backups import BackupKind, BackupPolicy
 from cluster.core.errors import BadRoot, BadSetting
+from cluster.core.files.paths import is_url
+from cluster.core.files.urls import normalise_url
 from cluster.core.notices import check_channel
-from cluster.core.paths import is_url
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
-from cluster.core.urls import normalise_url
 from cluster.environment import PROJECT_DIR
 from cluster.setting_values import (
     ExpandedPath,

@@ -16,15 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cluster.core.backups import BackupKind, BackupReason
-from cluster.core.paths import is_url, path_of_file_url
+from cluster.core.decisions.backups import BackupKind, BackupReason
+from cluster.core.files.paths import is_url, path_of_file_url
 from cluster.settings import Settings, backup_policy, load_settings
 from cluster.store.backups.backup_folders import StoredBackup, list_backups
 from cluster.store.backups.routine import back_up, back_up_if_due, back_up_to_url, want
 from cluster.store.database.engine import Engine
-from jobs.command import as_command, run_command, say
 from jobs.doctor.units import count_nouns, describe_bytes
-from jobs.runtime import open_database
+from jobs.running.command import as_command, run_command, say
+from jobs.running.runtime import open_database
 
 DONE = 0
 

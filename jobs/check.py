@@ -23,9 +23,9 @@ from cluster.settings import Settings, load_settings
 from cluster.store.condition import look_at_embedded
 from cluster.store.database.engine import Engine, build_engine, check_database
 from cluster.store.server.embedded import start_embedded, stop_embedded
-from jobs.command import BAD_ARGUMENTS, FAILED, as_command, run_command
 from jobs.library_check import check_library
 from jobs.library_repair import repair_library
+from jobs.running.command import BAD_ARGUMENTS, FAILED, as_command, run_command
 
 FINE, DAMAGED, NOT_CHECKED = 0, FAILED, BAD_ARGUMENTS
 MOST_EXAMPLES = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from jobs.command import as_command
 from jobs.regroup import main
+from jobs.running.command import as_command
 
 if __name__ == "__main__":
     print("headcount: jobs.cluster is called jobs.regroup now.", file=sys.stderr)

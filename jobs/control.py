@@ -20,9 +20,9 @@ from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.items.new_attempts import restart_session, retry_session
 from cluster.store.sessions.session_rows import SessionInfo, check_move
-from jobs.command import BAD_ARGUMENTS, as_command, run_command
-from jobs.local_ray import find_clusters
-from jobs.runtime import make_job_environment, open_database
+from jobs.running.command import BAD_ARGUMENTS, as_command, run_command
+from jobs.running.local_ray import find_clusters
+from jobs.running.runtime import make_job_environment, open_database
 from jobs.train import Request
 from jobs.train import run as run_here
 from serve.session_control import SessionControl

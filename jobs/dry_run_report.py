@@ -17,10 +17,10 @@ from cluster.core.dry_runs import (
     describe_kinds,
     describe_range,
 )
-from cluster.core.dry_times import PastSessions, expect_time
 from cluster.core.errors import BadSetting
-from cluster.core.gone import describe_confirming
-from cluster.core.paths import path_to_text
+from cluster.core.files.gone import describe_confirming
+from cluster.core.files.paths import path_to_text
+from cluster.core.time_left.dry_times import PastSessions, expect_time
 from cluster.pipeline.dry_run import LibraryListing
 from cluster.settings import Settings
 from cluster.store.condition import look_at_embedded
@@ -32,10 +32,10 @@ from cluster.vision.packs.detector import choose_provider
 from cluster.vision.packs.pack_files import Pack
 from jobs.doctor.machine import read_file, read_limits
 from jobs.doctor.units import describe_bytes
-from jobs.plans import make_detector_options
 from jobs.probe_process import open_probe
-from jobs.root_checks import check_root_and_pack
-from jobs.runtime import open_database
+from jobs.running.plans import make_detector_options
+from jobs.running.root_checks import check_root_and_pack
+from jobs.running.runtime import open_database
 from serve.bodies.dry_run_bodies import DryRunBody
 
 

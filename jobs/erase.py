@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from cluster.core.paths import decoded_folder
+from cluster.core.files.paths import decoded_folder
 from cluster.settings import Settings, backup_policy, load_settings
 from cluster.store.backups.backup_folders import list_names
 from cluster.store.database.engine import Engine, begin
@@ -24,9 +24,9 @@ from cluster.store.erasing import (
     erase_ended_session,
     erase_person,
 )
-from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.doctor.units import count_nouns
-from jobs.runtime import open_database
+from jobs.running.command import BAD_ARGUMENTS, as_command, run_command
+from jobs.running.runtime import open_database
 
 ERASED, NOT_DONE = 0, BAD_ARGUMENTS
 

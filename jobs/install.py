@@ -48,8 +48,8 @@ WAYS_OF_PIP = {
 """Settings of pip about indexes and connections, with the equivalent variables of uv."""
 
 STARTS = (
-    "cluster, jobs.train, jobs.runtime, cluster.vision.packs.detector, insightface, hdbscan, "
-    "sklearn",
+    "cluster, jobs.train, jobs.running.runtime, cluster.vision.packs.detector, insightface, "
+    "hdbscan, sklearn",
     "cluster, ray.serve, uvicorn, ray._private.workers.default_worker, ray._private.log_monitor, "
     "ray.dashboard.dashboard, ray.dashboard.agent, ray._private.runtime_env.agent.main",
 )

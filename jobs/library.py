@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.core.errors import BadRoot, NotFound, RootUnreachable
-from cluster.core.gone import describe_confirming
-from cluster.core.paths import path_to_text
+from cluster.core.files.gone import describe_confirming
+from cluster.core.files.paths import path_to_text
 from cluster.core.printable import to_printable
 from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
@@ -31,9 +31,9 @@ from cluster.store.sessions.library_rows import (
     list_libraries,
 )
 from cluster.tasks.presence import check_moved, find_gone_files
-from jobs.command import BAD_ARGUMENTS, FAILED, as_command, run_command
-from jobs.plans import normalise_root
-from jobs.runtime import open_database
+from jobs.running.command import BAD_ARGUMENTS, FAILED, as_command, run_command
+from jobs.running.plans import normalise_root
+from jobs.running.runtime import open_database
 from serve.bodies.library_bodies import LibraryBody
 
 DONE, NOT_DONE = 0, BAD_ARGUMENTS

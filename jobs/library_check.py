@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cluster.core.damage import EXAMPLES, Damage, DamageKind, Report, merge_damage
 from cluster.core.errors import RootUnreachable
-from cluster.core.paths import is_url, text_to_path
+from cluster.core.files.paths import is_url, text_to_path
 from cluster.core.printable import to_printable
 from cluster.settings import Settings, backup_policy
 from cluster.store.checking.index_damage import find_index_damage

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from cluster.settings import load_settings
 from cluster.vision.packs.archives import INSIGHTFACE, Release, download_pack
 from cluster.vision.packs.pack_files import resolve_pack
-from jobs.command import FAILED, as_command, run_command, say
+from jobs.running.command import FAILED, as_command, run_command, say
 
 LICENCE = (
     "InsightFace publishes its packs for non-commercial research only: "

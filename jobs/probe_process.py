@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
-from cluster.core.dry_times import TimedPhotos
+from cluster.core.time_left.dry_times import TimedPhotos
 from cluster.environment import prepare_environment
 from cluster.tasks.ingest import ReadLimits
 from cluster.tasks.probing import Room, time_photos

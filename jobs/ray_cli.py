@@ -20,8 +20,8 @@ from cluster.environment import (
 )
 from cluster.ray_internals import stay_on_this_machine
 from cluster.settings import load_settings
-from jobs.local_ray import use_token
-from jobs.ray_files import find_any_token, list_running
+from jobs.running.local_ray import use_token
+from jobs.running.ray_files import find_any_token, list_running
 
 COMMANDS = {"ray": ("ray.scripts.scripts", "main"), "serve": ("ray.serve.scripts", "cli")}
 INSTALL = "--install"

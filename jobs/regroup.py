@@ -24,11 +24,11 @@ from cluster.store.items.new_attempts import restart_session
 from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, list_sessions
-from jobs.command import BAD_ARGUMENTS, as_command, run_command
-from jobs.interrupts import Interrupt
-from jobs.plans import make_plan, open_pack
-from jobs.runtime import open_database, open_runtime
-from jobs.terminal import ask_progress
+from jobs.running.command import BAD_ARGUMENTS, as_command, run_command
+from jobs.running.interrupts import Interrupt
+from jobs.running.plans import make_plan, open_pack
+from jobs.running.runtime import open_database, open_runtime
+from jobs.running.terminal import ask_progress
 from jobs.train import EXIT_CODES, run_with_workers
 
 RECENT_SESSIONS = 1000

@@ -20,9 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cluster.core.backups import BackupKind, BackupPolicy, BackupReason
+from cluster.core.decisions.backups import BackupKind, BackupPolicy, BackupReason
 from cluster.core.errors import BadBackup
-from cluster.core.paths import is_url, path_of_file_url
+from cluster.core.files.paths import is_url, path_of_file_url
 from cluster.settings import backup_policy, load_settings
 from cluster.store.backups.backup_folders import (
     list_backups,
@@ -35,9 +35,9 @@ from cluster.store.backups.restoring import Comparison, Restored, compare_backup
 from cluster.store.backups.routine import want
 from cluster.vision.photos.region_crops import cut_from_thumbnail
 from jobs.backup import print_backups
-from jobs.command import BAD_ARGUMENTS, as_command, run_command, say
 from jobs.doctor.units import count_nouns
-from jobs.runtime import open_database
+from jobs.running.command import BAD_ARGUMENTS, as_command, run_command, say
+from jobs.running.runtime import open_database
 
 RESTORED, NOT_DONE = 0, BAD_ARGUMENTS
 

@@ -28,10 +28,10 @@ from cluster.settings import (
     phase_weights,
 )
 from cluster.store.sessions.phase_rows import load_snapshots
-from jobs.command import BAD_ARGUMENTS, as_command, run_command
-from jobs.local_ray import connect, find_clusters
-from jobs.runtime import open_database
-from jobs.terminal import TITLES, write_line
+from jobs.running.command import BAD_ARGUMENTS, as_command, run_command
+from jobs.running.local_ray import connect, find_clusters
+from jobs.running.runtime import open_database
+from jobs.running.terminal import TITLES, write_line
 from serve.bodies.progress_bodies import ProgressBody
 
 ANSWER_S = 5

@@ -42,23 +42,29 @@ from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_locks import SessionLock, lock_session
 from cluster.store.sessions.session_rows import SessionInfo, get_session, set_job
 from cluster.vision.packs.pack_files import Pack
-from jobs.announcing import announce_to, check_channels, send_what_is_due
-from jobs.backing_up import back_up_after, back_up_at_times
-from jobs.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.dry_run_report import look_first
-from jobs.interrupts import Interrupt
-from jobs.local_ray import named_address
-from jobs.plans import (
+from jobs.running.announcing import announce_to, check_channels, send_what_is_due
+from jobs.running.backing_up import back_up_after, back_up_at_times
+from jobs.running.command import BAD_ARGUMENTS, as_command, run_command
+from jobs.running.interrupts import Interrupt
+from jobs.running.local_ray import named_address
+from jobs.running.plans import (
     choose_session,
     describe_plan,
     make_plan,
     normalise_root,
     open_pack,
 )
-from jobs.root_checks import check_root_and_pack
-from jobs.runtime import Runtime, build_retry_policy, open_database, open_runtime, start_serve
-from jobs.summary import print_summary, read_summary
-from jobs.terminal import ask_progress, show_live
+from jobs.running.root_checks import check_root_and_pack
+from jobs.running.runtime import (
+    Runtime,
+    build_retry_policy,
+    open_database,
+    open_runtime,
+    start_serve,
+)
+from jobs.running.summary import print_summary, read_summary
+from jobs.running.terminal import ask_progress, show_live
 
 EXIT_CODES = {
     SessionStatus.COMPLETED: 0,
@@ -72,7 +78,7 @@ WRONG_WISHES: dict[type[HeadcountError], int] = {
     PackNotFound: BAD_ARGUMENTS,
     IllegalMove: BAD_ARGUMENTS,
 }
-"""Besides jobs.command.EXIT_CODES: errors in the request, after which no session has begun."""
+"""Besides EXIT_CODES of jobs/running/command.py: errors in the request; no session has begun."""
 
 READY_POLL_S = 0.2
 

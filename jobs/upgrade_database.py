@@ -20,8 +20,8 @@ from cluster.store.server.carrying_over import carry_over, find_major
 from cluster.store.server.server_files import ServerFiles, hold_lock
 from cluster.store.server.server_programs import VERSION
 from cluster.store.server.server_switch import list_kept, remove_kept
-from jobs.command import as_command, run_command, say
 from jobs.old_servers import find_release
+from jobs.running.command import as_command, run_command, say
 
 DONE = 0
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.core.errors import BadRoot, BadSetting, NotFound, RootUnreachable
-from cluster.core.paths import is_url, path_to_text, text_to_path
+from cluster.core.files.paths import is_url, path_to_text, text_to_path
 from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.decisions.region_placing import PlacedRegions
@@ -33,9 +33,9 @@ from cluster.tasks.xmp_exchange import (
     write_library,
 )
 from cluster.vision.sources.library_walk import check_root
-from jobs.command import BAD_ARGUMENTS, FAILED, as_command, run_command
-from jobs.plans import normalise_root
-from jobs.runtime import open_database
+from jobs.running.command import BAD_ARGUMENTS, FAILED, as_command, run_command
+from jobs.running.plans import normalise_root
+from jobs.running.runtime import open_database
 from jobs.xmp_report import describe_read, describe_written, read_as_json, written_as_json
 
 DONE = 0

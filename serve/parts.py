@@ -12,11 +12,11 @@ from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Path, Request
 
-from cluster.core.backups import BackupPolicy
-from cluster.core.dry_times import TimedPhotos
-from cluster.core.faces import PhotoFaces
+from cluster.core.decisions.backups import BackupPolicy
+from cluster.core.identity.faces import PhotoFaces
 from cluster.core.progress import DEFAULT_WEIGHTS
 from cluster.core.sessions import PhaseName
+from cluster.core.time_left.dry_times import TimedPhotos
 from cluster.store.database.engine import Engine
 from cluster.store.sessions.session_rows import SessionInfo
 from cluster.vision.films.posters import make_poster

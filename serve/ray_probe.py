@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from cluster.core.dry_times import TimedPhotos
+from cluster.core.time_left.dry_times import TimedPhotos
 from serve.parts import PackChoice
 
 ANSWER_S = 30.0

@@ -11,7 +11,7 @@ from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayError, R
 
 from cluster.actors.search_actor import NotReadInTime, SearchBurdened
 from cluster.core.errors import HeadcountError
-from cluster.core.faces import PhotoFaces
+from cluster.core.identity.faces import PhotoFaces
 from serve.parts import PackChoice
 from serve.problems import SearchUnavailable
 

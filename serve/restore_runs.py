@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from cluster.core.backups import BackupPolicy
+from cluster.core.decisions.backups import BackupPolicy
+from cluster.core.decisions.restores import INTERRUPTED, RestoreRecord, RestoreState
 from cluster.core.errors import DatabaseUnavailable, HeadcountError, NotFound
 from cluster.core.reports import Throttle
-from cluster.core.restores import INTERRUPTED, RestoreRecord, RestoreState
 from cluster.logs import bind
 from cluster.store.backups.guarded_import import import_guarded
 from cluster.store.backups.making import Wanted

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.core.defaults import MIN_QUALITY
-from cluster.core.reach import PackReach
-from cluster.core.same_person import AnsweredSides, Likeness
+from cluster.core.identity.reach import PackReach
+from cluster.core.identity.same_person import AnsweredSides, Likeness
 from cluster.numerics.childhood_suggestions import UNKNOWN_DAY as NO_DAY
 from cluster.numerics.childhood_suggestions import join_suggestions, suggest_childhoods
 from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers

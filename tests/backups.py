@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from cluster.core.backups import BackupKind, BackupPolicy, BackupReason
+from cluster.core.decisions.backups import BackupKind, BackupPolicy, BackupReason
 from cluster.store.backups.making import Wanted
 from cluster.store.database.engine import begin
 from tests.library import NOW

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Answer, Elsewhere, PersonEdit
 from cluster.core.errors import HeadcountError
-from cluster.core.faces import FaceVerdict
-from cluster.core.same_person import GivenAnswer
+from cluster.core.identity.changes import Answer, Elsewhere, PersonEdit
+from cluster.core.identity.faces import FaceVerdict
+from cluster.core.identity.same_person import GivenAnswer
 from cluster.store.database.engine import begin
 from cluster.store.decisions.decision_reading import read_decisions
 from cluster.store.decisions.decision_writing import begin_export, write_decisions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from cluster.core.listings import to_int64
+from cluster.core.files.listings import to_int64
 from cluster.store.database.engine import begin
 from tests.people import fill_people
 

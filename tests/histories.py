@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.photos import TrainingOutcome
+from cluster.core.pictures.photos import TrainingOutcome
 from cluster.core.sessions import Move, PhaseName
-from cluster.core.timing import Scope
+from cluster.core.time_left.timing import Scope
 from cluster.store.database.engine import begin
 from cluster.store.items.discovery import add_found
 from cluster.store.sessions.phase_rows import complete_phase, finish_discovery

@@ -9,9 +9,15 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox, Face
-from cluster.core.photos import DetectionOutcome, FoundPhoto, PhotoRecord, Settled, TrainingOutcome
-from cluster.core.same_picture import BLOCKS_BYTES
+from cluster.core.identity.faces import BoundingBox, Face
+from cluster.core.pictures.photos import (
+    DetectionOutcome,
+    FoundPhoto,
+    PhotoRecord,
+    Settled,
+    TrainingOutcome,
+)
+from cluster.core.pictures.same_picture import BLOCKS_BYTES
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.items import training_batches
 from cluster.store.items.detection_batches import settle_detection

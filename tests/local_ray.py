@@ -19,7 +19,7 @@ import ray
 
 from cluster.environment import prepare_environment
 from cluster.ray_internals import give_agents_free_ports, read_token_settings_again
-from jobs.local_ray import takes_too_long
+from jobs.running.local_ray import takes_too_long
 from tests.waiting import wait_until
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.reach import PackReach, Reach
+from cluster.core.identity.reach import PackReach, Reach
 from cluster.store.database.engine import begin
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.people.regrouping import assign_people

@@ -16,8 +16,8 @@ from cluster.store.database.engine import begin
 from cluster.store.sessions.session_locks import lock_session
 from cluster.store.sessions.session_rows import SessionInfo, create_session
 from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
-from jobs.plans import make_plan
-from jobs.runtime import Runtime, open_database, open_runtime
+from jobs.running.plans import make_plan
+from jobs.running.runtime import Runtime, open_database, open_runtime
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
-from cluster.core.workload import PhaseWork, Workload, grouping_seconds
+from cluster.core.time_left.workload import PhaseWork, Workload, grouping_seconds
 
 TRAINING, DETECTION, CLUSTERING = PhaseName
 Phases = dict[PhaseName, PhaseSnapshot]

@@ -11,8 +11,8 @@ from PIL import Image
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Answer
-from cluster.core.same_person import Answered, GivenAnswer
+from cluster.core.identity.changes import Answer
+from cluster.core.identity.same_person import Answered, GivenAnswer
 from cluster.store.database.engine import begin
 from cluster.store.people.answers import record_answer
 from cluster.store.suggestions.suggested_sides import OpenSuggestions, describe_open

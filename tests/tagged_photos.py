@@ -12,9 +12,9 @@ from PIL import ExifTags, Image
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox
-from cluster.core.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
-from cluster.core.placements import has_swapped_sides, invert_turn
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.pictures.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
+from cluster.core.pictures.placements import has_swapped_sides, invert_turn
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.items.detection_batches import settle_detection

@@ -28,9 +28,9 @@ from cluster.actors.detection_outcomes import check_unchanged, to_failure, to_ou
 from cluster.actors.detector_probe import time_photos
 from cluster.actors.film_search import FilmSearch, SearchStopped
 from cluster.core.errors import DatabaseUnavailable
-from cluster.core.film_places import FilmPlace
 from cluster.core.metrics import BATCH_SECONDS, Meter, NoMeter
-from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
+from cluster.core.pictures.film_places import FilmPlace
+from cluster.core.pictures.photos import Batch, DetectionOutcome, Item, Settled
 from cluster.core.reports import (
     MIN_INTERVAL_S,
     BatchReporter,
@@ -41,7 +41,7 @@ from cluster.core.reports import (
 )
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
-from cluster.core.workload import Probe
+from cluster.core.time_left.workload import Probe
 from cluster.logs import bind, log_to_stderr
 from cluster.priority import work_in_background
 from cluster.ray_meter import RayMeter

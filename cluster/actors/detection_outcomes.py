@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from cluster.core.errors import UnreachableImage, UnreadableImage
-from cluster.core.faces import Face
-from cluster.core.photos import DetectionOutcome, Item
-from cluster.core.suffixes import is_raw_name
+from cluster.core.files.suffixes import is_raw_name
+from cluster.core.identity.faces import Face
+from cluster.core.pictures.photos import DetectionOutcome, Item
 from cluster.vision.packs.detector import PreparedPhoto
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cluster.core.workload import Probe, TimedPhoto, summarise_probe
+from cluster.core.time_left.workload import Probe, TimedPhoto, summarise_probe
 from cluster.vision.packs.detector import FaceDetector
 
 PROBE_S = 3.0

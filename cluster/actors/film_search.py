@@ -12,11 +12,11 @@ import numpy as np
 
 from cluster.core.defaults import MIN_QUALITY
 from cluster.core.errors import UnreachableImage
-from cluster.core.faces import Face, Landmarks
-from cluster.core.film_places import FILM_REPORT_S, FilmPlace, find_place
-from cluster.core.films import FilmLimits
-from cluster.core.paths import is_url
-from cluster.core.photos import Item
+from cluster.core.files.paths import is_url
+from cluster.core.identity.faces import Face, Landmarks
+from cluster.core.pictures.film_places import FILM_REPORT_S, FilmPlace, find_place
+from cluster.core.pictures.films import FilmLimits
+from cluster.core.pictures.photos import Item
 from cluster.numerics.film_people import choose_best
 from cluster.vision.films.film_frames import FilmPicture, list_pictures
 from cluster.vision.packs.detector import FaceDetector, PreparedPhoto

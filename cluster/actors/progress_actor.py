@@ -30,8 +30,8 @@ from cluster.core.metrics import Meter, NoMeter
 from cluster.core.progress import DEFAULT_WEIGHTS, UnifiedProgress, unify
 from cluster.core.reports import FilmReport, InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
-from cluster.core.timekeeping import TimeInputs
-from cluster.core.workload import Probe
+from cluster.core.time_left.timekeeping import TimeInputs
+from cluster.core.time_left.workload import Probe
 from cluster.logs import log_to_stderr
 from cluster.notifying.sender import ReadOptions, start_sending
 from cluster.ray_meter import RayMeter

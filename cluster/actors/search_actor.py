@@ -11,7 +11,7 @@ import ray
 from ray.actor import ActorHandle
 
 from cluster.core.errors import HeadcountError, UnreadableImage
-from cluster.core.faces import PhotoFaces
+from cluster.core.identity.faces import PhotoFaces
 from cluster.vision.packs.detector import DetectorOptions, FaceDetector, load_detector
 from cluster.vision.packs.options import PreparedPhoto
 from cluster.vision.packs.pack_files import Pack

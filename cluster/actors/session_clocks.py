@@ -13,14 +13,14 @@ from functools import partial
 
 from cluster.actors.free_cpus import FreeCpus
 from cluster.core.errors import DatabaseUnavailable
-from cluster.core.forecast import Outlook
 from cluster.core.live import LiveSession
-from cluster.core.live_clock import LiveClock
-from cluster.core.promises import Sample
 from cluster.core.sessions import PhaseName, PhaseStatus
-from cluster.core.timekeeping import TimeInputs
-from cluster.core.timing import Moment
-from cluster.core.workload import Workload
+from cluster.core.time_left.forecast import Outlook
+from cluster.core.time_left.live_clock import LiveClock
+from cluster.core.time_left.promises import Sample
+from cluster.core.time_left.timekeeping import TimeInputs
+from cluster.core.time_left.timing import Moment
+from cluster.core.time_left.workload import Workload
 from cluster.store.database.engine import Engine
 from cluster.store.sessions.session_samples import forget_samples, keep_moment, read_moment
 from cluster.store.sessions.workloads import load_past, load_workload

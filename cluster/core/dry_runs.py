@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cluster.core.dry_times import DryWork
-from cluster.core.gone import Unconfirmed
-from cluster.core.passed_over import PassedOver, describe_passed_over
-from cluster.core.timing import TimeRange
+from cluster.core.files.gone import Unconfirmed
+from cluster.core.files.passed_over import PassedOver, describe_passed_over
+from cluster.core.time_left.dry_times import DryWork
+from cluster.core.time_left.timing import TimeRange
 
 UNCOMPRESSED = ("bmp", "dib", "pbm", "pgm", "ppm", "pnm", "tga", "tif", "tiff")
 """Suffixes of pictures that have equal sizes if they have equal sides, so a size tells nothing."""

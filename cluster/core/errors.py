@@ -44,7 +44,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster.core.people import PersonSummary
+from cluster.core.identity.people import PersonSummary
 
 
 class HeadcountError(Exception):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from cluster.core.eta import RateWindow
-from cluster.core.film_places import FilmPlace
-from cluster.core.live_clock import LiveClock
+from cluster.core.pictures.film_places import FilmPlace
 from cluster.core.progress import PhaseSnapshot, never_fall
 from cluster.core.reports import FilmReport, InFlight, SettledReport, Throttle
 from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.time_left.eta import RateWindow
+from cluster.core.time_left.live_clock import LiveClock
 
 Snapshots = tuple[PhaseSnapshot, ...]
 SAMPLE_INTERVAL_S = 0.2

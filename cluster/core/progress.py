@@ -14,9 +14,9 @@ from datetime import datetime
 from types import MappingProxyType
 
 from cluster.core.errors import InvariantBroken
-from cluster.core.film_places import FilmPlace
+from cluster.core.pictures.film_places import FilmPlace
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus, overall_status
-from cluster.core.timing import Moment, Scope, TimeRange
+from cluster.core.time_left.timing import Moment, Scope, TimeRange
 
 DEFAULT_WEIGHTS: Mapping[PhaseName, float] = MappingProxyType(
     {PhaseName.TRAINING: 0.30, PhaseName.FACE_DETECTION: 0.65, PhaseName.CLUSTERING: 0.05}

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cluster.core.film_places import FilmPlace
-from cluster.core.photos import Settled
+from cluster.core.pictures.film_places import FilmPlace
+from cluster.core.pictures.photos import Settled
 from cluster.core.sessions import PhaseName
 
 MIN_INTERVAL_S = 0.25

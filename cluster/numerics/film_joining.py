@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.reach import Reach
+from cluster.core.identity.reach import Reach
 from cluster.numerics.joining import join_faces
 from cluster.numerics.photo_conflicts import PhotoRules
 

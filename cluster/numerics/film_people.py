@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.reach import PackReach
+from cluster.core.identity.reach import PackReach
 from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.photo_conflicts import Apart
 from cluster.numerics.strangers import center_vectors

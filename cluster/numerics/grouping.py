@@ -29,7 +29,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_SAMPLES
-from cluster.core.reach import Reach
+from cluster.core.identity.reach import Reach
 from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.joining import join_faces
 from cluster.numerics.merging_nodes import merge_nodes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.reach import Reach
+from cluster.core.identity.reach import Reach
 from cluster.numerics.merging_nodes import ENTRIES_AT_ONCE
 from cluster.numerics.photo_conflicts import PhotoRules
 

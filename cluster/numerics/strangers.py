@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.reach import PackReach, Reach
+from cluster.core.identity.reach import PackReach, Reach
 
 MIN_STRANGERS = 300
 """Pairs of faces of one photo from which the spread of strangers is known to a tenth."""

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from cluster.core.same_person import SuggestionKind
+from cluster.core.identity.same_person import SuggestionKind
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

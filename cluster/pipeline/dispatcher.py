@@ -27,8 +27,8 @@ from ray.exceptions import (
 
 from cluster.core.defaults import FILM_TIMEOUT_S, PHOTO_TIMEOUT_S
 from cluster.core.errors import PhaseFailed
-from cluster.core.films import is_film_item
-from cluster.core.photos import Batch, Item
+from cluster.core.pictures.films import is_film_item
+from cluster.core.pictures.photos import Batch, Item
 from cluster.logs import bind
 
 logger = bind(__name__)

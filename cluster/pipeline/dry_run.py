@@ -11,10 +11,10 @@ from pathlib import Path
 
 from cluster.core.dry_runs import Compared, Finished, Unfinished
 from cluster.core.errors import RootUnreachable
-from cluster.core.passed_over import PassedOver
-from cluster.core.paths import is_url, path_to_text
+from cluster.core.files.passed_over import PassedOver
+from cluster.core.files.paths import is_url, path_to_text
+from cluster.core.pictures.tallies import Tally
 from cluster.core.sessions import PhaseName
-from cluster.core.tallies import Tally
 from cluster.store.database.engine import Db, Engine, begin
 from cluster.store.items.dry_listing import compare_listing
 from cluster.store.sessions.phase_rows import get_snapshots

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cluster.core.errors import RootUnreachable
-from cluster.core.paths import is_url
-from cluster.core.photos import Settled
+from cluster.core.files.paths import is_url
+from cluster.core.pictures.photos import Settled
 from cluster.pipeline.plan import Plan, waits_for_database
 from cluster.store.database.engine import begin
 from cluster.store.items.census import Doubtful, list_doubtful, settle_files

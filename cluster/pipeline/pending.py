@@ -12,9 +12,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from cluster.core.eta import RateWindow
-from cluster.core.films import is_film_item
-from cluster.core.photos import FoundPhoto, Item
+from cluster.core.pictures.films import is_film_item
+from cluster.core.pictures.photos import FoundPhoto, Item
+from cluster.core.time_left.eta import RateWindow
 
 FIRST_CHUNK, CHUNK, CHUNK_S = 64, 2000, 2.0
 """Photos that are stored together, unless it takes CHUNK_S to find so many: then fewer are, so that

@@ -16,13 +16,20 @@ from functools import partial
 import ray
 
 from cluster.core.errors import RootUnreachable
-from cluster.core.passed_over import PassedOver
-from cluster.core.paths import is_url
-from cluster.core.photos import Batch, DetectionOutcome, FoundPhoto, Item, Settled, TrainingOutcome
+from cluster.core.files.passed_over import PassedOver
+from cluster.core.files.paths import is_url
+from cluster.core.files.suffixes import is_film_name
+from cluster.core.pictures.photos import (
+    Batch,
+    DetectionOutcome,
+    FoundPhoto,
+    Item,
+    Settled,
+    TrainingOutcome,
+)
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.reports import SettledReport
 from cluster.core.sessions import PHOTO_PHASES, PhaseName
-from cluster.core.suffixes import is_film_name
 from cluster.pipeline.dispatcher import Dispatcher, Items, number_batches
 from cluster.pipeline.file_settling import settle_library
 from cluster.pipeline.pending import Discovery, PendingItems

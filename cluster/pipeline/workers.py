@@ -25,7 +25,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from cluster.actors.detection import Detected, FaceDetectorActor
 from cluster.core.errors import DatabaseUnavailable, PhaseFailed
 from cluster.core.metrics import DETECTORS
-from cluster.core.photos import Batch
+from cluster.core.pictures.photos import Batch
 from cluster.core.reports import report_interval_s
 from cluster.logs import bind
 from cluster.pipeline.plan import Plan, WorkerOptions

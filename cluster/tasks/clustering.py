@@ -21,9 +21,9 @@ from ray.actor import ActorHandle
 
 from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_QUALITY, MIN_SAMPLES
 from cluster.core.errors import DatabaseUnavailable
-from cluster.core.photos import Settled, Work
+from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.pictures.photos import Settled, Work
 from cluster.core.progress import ClusteringResult
-from cluster.core.reach import PackReach, Reach
 from cluster.core.reports import SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.logs import bind, log_to_stderr

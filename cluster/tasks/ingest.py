@@ -19,14 +19,14 @@ from ray.actor import ActorHandle
 
 from cluster.core.defaults import PHOTO_TIMEOUT_S
 from cluster.core.errors import DatabaseUnavailable, UnreachableImage, UnreadableImage
-from cluster.core.films import FilmLimits
+from cluster.core.files.suffixes import is_photo_name
 from cluster.core.metrics import BATCH_SECONDS, Meter
-from cluster.core.photos import Batch, Item, PhotoRecord, Settled, TrainingOutcome
-from cluster.core.placements import Relation, turn_within
+from cluster.core.pictures.films import FilmLimits
+from cluster.core.pictures.photos import Batch, Item, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.pictures.placements import Relation, turn_within
 from cluster.core.reports import MIN_INTERVAL_S, BatchReporter, SettledReport, Throttle
 from cluster.core.sessions import PhaseName
 from cluster.core.steps import StepTimes
-from cluster.core.suffixes import is_photo_name
 from cluster.priority import work_in_background
 from cluster.ray_internals import MOST_CALLS, leave_after_this_task
 from cluster.ray_meter import RayMeter

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from cluster.core.errors import BadRoot, RootEmpty, RootNotFound
-from cluster.core.paths import is_url, text_to_path
+from cluster.core.files.paths import is_url, text_to_path
 from cluster.store.sessions.library_rows import KnownFile, path_prefix
 from cluster.vision.sources.library_walk import ask_storage, check_root, find_gone
 from cluster.vision.sources.storage import is_there

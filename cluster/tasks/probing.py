@@ -13,7 +13,7 @@ from functools import partial
 import psutil
 import ray
 
-from cluster.core.dry_times import TimedPhoto, TimedPhotos
+from cluster.core.time_left.dry_times import TimedPhoto, TimedPhotos
 from cluster.priority import work_in_background
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.packs.detector import (

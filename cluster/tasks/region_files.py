@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster.core.errors import UnreadableImage
-from cluster.core.paths import is_url, path_to_text, text_to_path
-from cluster.core.photos import FoundPhoto
+from cluster.core.files.paths import is_url, path_to_text, text_to_path
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.core.xmp.packet_elements import MAX_PACKET_BYTES
 from cluster.core.xmp.region_places import Picture
 from cluster.core.xmp.region_reading import PhotoRegions, has_regions, read_regions

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cluster.core.errors import UnreadableImage, UnreadableXmp
-from cluster.core.paths import is_url, path_to_text, text_to_path
+from cluster.core.files.paths import is_url, path_to_text, text_to_path
 from cluster.core.xmp.packet_elements import MAX_PACKET_BYTES
 from cluster.core.xmp.region_writing import Edited, edit_packet, is_own_packet, write_packet
 from cluster.core.xmp.sidecar_names import SUFFIX, find_stem, list_sidecars

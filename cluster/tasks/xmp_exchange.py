@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.core.xmp.sidecar_names import find_stem, name_mirrors
 from cluster.store.database.engine import Engine, begin
 from cluster.store.decisions.region_placing import (

@@ -16,7 +16,7 @@ from jobs.audit.decisions import Locked, Report, normalise, read_lock, read_tabl
 from jobs.audit.licences import check_licences
 from jobs.audit.senders import check_senders, check_sources
 from jobs.audit.vulnerabilities import check_vulnerabilities
-from jobs.command import say
+from jobs.running.command import say
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 REQUIREMENTS = PROJECT_DIR / "requirements"

@@ -22,9 +22,9 @@ from cluster.store.decisions.decision_reading import read_decisions
 from cluster.store.decisions.importing import ImportReport, import_decisions
 from cluster.store.decisions.kept_list import KeptInfo, count_kept, forget_kept, list_kept
 from cluster.vision.photos.region_crops import cut_from_thumbnail
-from jobs.command import BAD_ARGUMENTS, as_command, run_command, say
 from jobs.decisions.export_files import ExportFormat, check_free, export_to
-from jobs.runtime import open_database
+from jobs.running.command import BAD_ARGUMENTS, as_command, run_command, say
+from jobs.running.runtime import open_database
 
 DONE, NOT_DONE = 0, BAD_ARGUMENTS
 MOST_PRINTED = 20

@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cluster.core.decision_format import Section
+from cluster.core.decisions.decision_format import Section
 from cluster.core.errors import BadExport
 from cluster.store.database.engine import Engine
 from cluster.store.decisions.decision_writing import begin_export, write_decisions

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cluster.environment import environment_at_start
-from jobs.command import as_command, say
 from jobs.doctor.checks import Inquiry, Section, Source, look
 from jobs.doctor.privacy import find_secrets, mask
 from jobs.doctor.report import (
@@ -26,6 +25,7 @@ from jobs.doctor.report import (
     summarise,
     write_section,
 )
+from jobs.running.command import as_command, say
 
 SOURCES = (
     Source("versions", "jobs.doctor.package_versions"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from cluster.core.backups import BackupPolicy
+from cluster.core.decisions.backups import BackupPolicy
 from cluster.settings import backup_policy
 from cluster.store.backups.backup_folders import StoredBackup, list_backups, list_names
 from cluster.store.backups.routine import BackupState, read_last_try, read_state

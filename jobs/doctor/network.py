@@ -15,9 +15,9 @@ from jobs.doctor.processes import (
     find_holders,
     find_listener,
 )
-from jobs.exposure import warn_of_others
-from jobs.ports import check_port
-from jobs.ray_files import ray_files
+from jobs.running.exposure import warn_of_others
+from jobs.running.ports import check_port
+from jobs.running.ray_files import ray_files
 
 DASHBOARD_PORT = 8265
 

@@ -20,7 +20,7 @@ from cluster.store.server.server_user import SYSTEM_USER
 from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
 from jobs.doctor.configuration import read_settings
 from jobs.doctor.units import describe_bytes
-from jobs.ray_files import TOKEN_FILE, ray_files
+from jobs.running.ray_files import TOKEN_FILE, ray_files
 
 FULL_BYTES = 200_000_000
 SERVER_LOG_BYTES = 2_000_000_000

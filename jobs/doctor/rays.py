@@ -18,7 +18,7 @@ from jobs.doctor.configuration import read_settings
 from jobs.doctor.private_places import find_private_folder
 from jobs.doctor.processes import find_holders, find_of_folders
 from jobs.doctor.units import count_nouns
-from jobs.ray_files import RunningRay, is_held, list_running, ray_files
+from jobs.running.ray_files import RunningRay, is_held, list_running, ray_files
 
 FEWEST_FILES = 4096
 """Each of Ray's processes has some hundred open connections and files."""
@@ -46,7 +46,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
 
 def check_cluster(address: str) -> Finding:
     """Report whether a Ray cluster answers at an address."""
-    from jobs.local_ray import check_reachable  # noqa: PLC0415
+    from jobs.running.local_ray import check_reachable  # noqa: PLC0415
 
     shown = without_password(address)
     try:

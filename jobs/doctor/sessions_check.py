@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from cluster.core.errors import HeadcountError, RootUnreachable
-from cluster.core.paths import is_url, text_to_path
+from cluster.core.files.paths import is_url, text_to_path
 from cluster.core.sessions import SessionStatus
 from cluster.settings import Settings, without_password
 from cluster.store.condition import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import datetime
 
-from cluster.core.backups import BackupKind, BackupReason, Totals
-from cluster.core.restores import RestoreRecord, RestoreState
+from cluster.core.decisions.backups import BackupKind, BackupReason, Totals
+from cluster.core.decisions.restores import RestoreRecord, RestoreState
 from cluster.store.backups.backup_folders import StoredBackup
 from cluster.store.backups.restoring import Comparison
 from cluster.store.backups.routine import BackupState

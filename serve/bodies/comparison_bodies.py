@@ -9,7 +9,7 @@ from datetime import datetime
 from cluster.core.failure_reasons import ReasonCount
 from cluster.core.session_comparison import Cause, PhaseComparison, PhaseFigures, compare_phases
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
-from cluster.core.speed_series import SpeedPoint
+from cluster.core.time_left.speed_series import SpeedPoint
 from cluster.store.sessions.session_rows import SessionInfo
 from serve.bodies.session_bodies import Body
 

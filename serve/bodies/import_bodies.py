@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cluster.core.decision_format import DecisionKind, LeftReason
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
 from cluster.store.decisions.importing import ImportReport, LeftCount, LeftDecision
 from cluster.store.decisions.kept_list import KeptInfo
 from serve.bodies.session_bodies import Body

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import WithJsonSchema
 
-from cluster.core.faces import BoundingBox, FaceVerdict, PhotoFaces
-from cluster.core.people import FaceInfo, Match, PersonSummary
+from cluster.core.identity.faces import BoundingBox, FaceVerdict, PhotoFaces
+from cluster.core.identity.people import FaceInfo, Match, PersonSummary
 from serve.bodies.session_bodies import Body
 
 LocalTime = Annotated[

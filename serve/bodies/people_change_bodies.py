@@ -16,9 +16,16 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from cluster.core.ages import EARLIEST_BIRTH
-from cluster.core.changes import Changed, ChangeKind, Elsewhere, Moved, PastChange, PersonEdit
-from cluster.core.people import MAX_NAME_CHARACTERS
+from cluster.core.identity.ages import EARLIEST_BIRTH
+from cluster.core.identity.changes import (
+    Changed,
+    ChangeKind,
+    Elsewhere,
+    Moved,
+    PastChange,
+    PersonEdit,
+)
+from cluster.core.identity.people import MAX_NAME_CHARACTERS
 from serve.bodies.people_bodies import PersonBody
 from serve.bodies.session_bodies import Body
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from cluster.core.people import PhotoMatch
+from cluster.core.identity.people import PhotoMatch
 from cluster.store.photos.people_photos import ListedPhoto, PhotosPage
 from serve.bodies.people_bodies import LocalTime, preview_url, thumbnail_url
 from serve.bodies.session_bodies import Body

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
-from cluster.core.film_places import FilmPlace
+from cluster.core.pictures.film_places import FilmPlace
 from cluster.core.progress import Eta, PhaseProgress, UnifiedProgress
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
 from serve.bodies.session_bodies import Body

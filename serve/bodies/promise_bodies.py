@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.core.promises import Judgement, Sample, judge_all
-from cluster.core.timing import Scope
+from cluster.core.time_left.promises import Judgement, Sample, judge_all
+from cluster.core.time_left.timing import Scope
 from serve.bodies.session_bodies import Body
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
-from cluster.core.companions import CompanionCounts
-from cluster.core.gone import Unconfirmed
-from cluster.core.passed_over import PassedOver, describe_passed_over
+from cluster.core.files.companions import CompanionCounts
+from cluster.core.files.gone import Unconfirmed
+from cluster.core.files.passed_over import PassedOver, describe_passed_over
 from cluster.core.sessions import Move, PhaseName, SessionStatus, users_moves
 from cluster.store.erasing import Erased
 from cluster.store.items.item_rows import Failure

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from cluster.core.changes import Answer
-from cluster.core.same_person import Answered, GivenAnswer, SamePerson, Side, SuggestionKind
+from cluster.core.identity.changes import Answer
+from cluster.core.identity.same_person import (
+    Answered,
+    GivenAnswer,
+    SamePerson,
+    Side,
+    SuggestionKind,
+)
 from serve.bodies.people_bodies import FaceBody, PersonBody
 from serve.bodies.people_change_bodies import BigId, Name, Version
 from serve.bodies.session_bodies import Body

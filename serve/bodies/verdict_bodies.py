@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from cluster.core.changes import Judged
-from cluster.core.faces import FaceVerdict
+from cluster.core.identity.changes import Judged
+from cluster.core.identity.faces import FaceVerdict
 from serve.bodies.people_bodies import PersonBody
 from serve.bodies.people_change_bodies import BigId
 from serve.bodies.session_bodies import Body

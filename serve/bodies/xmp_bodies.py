@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.core.decision_format import LeftReason
+from cluster.core.decisions.decision_format import LeftReason
 from cluster.store.decisions.kept_regions import LeftRegion
 from cluster.store.decisions.region_placing import PlacedRegions
 from cluster.tasks.region_files import ReadFaults

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.core.errors import BadRoot, RootNotAllowed
-from cluster.core.paths import is_url, text_to_path
-from cluster.core.urls import is_below, normalise_url
+from cluster.core.files.paths import is_url, text_to_path
+from cluster.core.files.urls import is_below, normalise_url
 
 
 def resolve_root(root: str, *, allowed_roots: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 from fastapi import APIRouter, Response
 
-from cluster.core.backups import BackupName, BackupPolicy, BackupReason
+from cluster.core.decisions.backups import BackupName, BackupPolicy, BackupReason
 from cluster.core.errors import (
     BackupBusy,
     BackupFailed,

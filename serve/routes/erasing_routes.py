@@ -9,7 +9,7 @@ from contextlib import suppress
 from fastapi import APIRouter
 
 from cluster.core.errors import NotFound, SessionBusy
-from cluster.core.paths import decoded_folder
+from cluster.core.files.paths import decoded_folder
 from cluster.store.database.engine import begin
 from cluster.store.erasing import Erased, erase_ended_session, erase_person
 from serve.answers import changes

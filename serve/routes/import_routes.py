@@ -10,7 +10,7 @@ from typing import Annotated, BinaryIO, cast
 
 from fastapi import APIRouter, Query, Request, Response
 
-from cluster.core.backups import BackupReason
+from cluster.core.decisions.backups import BackupReason
 from cluster.core.errors import BackupBusy, BackupFailed, BadExport, NotFound
 from cluster.store.backups.backup_folders import open_folder
 from cluster.store.backups.guarded_import import look_at_import

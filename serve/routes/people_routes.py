@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from cluster.core.errors import NotFound
-from cluster.core.faces import FaceVerdict
-from cluster.core.people import FaceInfo
+from cluster.core.identity.faces import FaceVerdict
+from cluster.core.identity.people import FaceInfo
 from cluster.store.database.engine import begin
 from cluster.store.people.people_list import PeopleFilter, get_person, page_people
 from cluster.store.photos.person_history import get_history

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from cluster.core.errors import NotFound
-from cluster.core.people import PhotoMatch
+from cluster.core.identity.people import PhotoMatch
 from cluster.store.database.engine import begin
 from cluster.store.photos.people_photos import page_photos
 from cluster.store.photos.photo_details import get_photo

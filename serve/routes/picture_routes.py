@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response, status
 
 from cluster.core.errors import NotFound, UnreachableImage, UnreadableImage
-from cluster.core.people import TAG_CHARACTERS
+from cluster.core.identity.people import TAG_CHARACTERS
 from cluster.store.database.engine import begin
 from cluster.store.photos.stored_pictures import PictureSource, get_crop, get_source, get_thumbnail
 from serve.answers import Answers, problems

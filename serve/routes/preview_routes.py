@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from cluster.core.dry_runs import Compared, DryRun
-from cluster.core.dry_times import PastSessions, expect_time
 from cluster.core.errors import (
     BadRoot,
     PackNotFound,
@@ -15,7 +14,8 @@ from cluster.core.errors import (
     RootNotFound,
     RootUnreachable,
 )
-from cluster.core.paths import path_to_text
+from cluster.core.files.paths import path_to_text
+from cluster.core.time_left.dry_times import PastSessions, expect_time
 from cluster.pipeline.dry_run import LibraryListing
 from cluster.store.database.engine import begin
 from cluster.store.sessions.workloads import get_past

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from cluster.core.errors import PackNotFound, UnreadableImage
-from cluster.core.faces import PhotoFaces
-from cluster.core.people import Match
+from cluster.core.identity.faces import PhotoFaces
+from cluster.core.identity.people import Match
 from cluster.store.database.engine import begin
 from cluster.store.people.nearest import find_nearest_people
 from cluster.store.sessions.session_rows import find_pack_source

@@ -16,7 +16,7 @@ from cluster.core.errors import (
     RootNotFound,
     RootUnreachable,
 )
-from cluster.core.paths import path_to_text
+from cluster.core.files.paths import path_to_text
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.items.item_rows import count_failures, list_failures

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from cluster.core.errors import NotFound, RootEmpty, RootNotFound, RootUnreachable
-from cluster.core.paths import is_url, text_to_path
+from cluster.core.files.paths import is_url, text_to_path
 from cluster.store.database.engine import begin
 from cluster.store.sessions.library_rows import get_library
 from cluster.tasks.region_files import ReadFaults

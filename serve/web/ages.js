@@ -2,7 +2,7 @@
 
 import { count } from "/static/words.js";
 
-// From these days the clocks of cameras count until somebody sets them (cluster/core/ages.py).
+// From these days the clocks of cameras count until somebody sets them (cluster/core/identity/ages.py).
 const UNSET_CLOCK_DAYS = new Set(["1970-01-01", "1980-01-01", "2000-01-01"]);
 
 const MONTHS_LONG = 24; // an age is told in months until then

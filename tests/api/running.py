@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from cluster.actors.progress_actor import Progress
-from cluster.core.faces import BoundingBox, Face
-from cluster.core.photos import (
+from cluster.core.identity.faces import BoundingBox, Face
+from cluster.core.pictures.photos import (
     DetectionOutcome,
     FoundPhoto,
     Item,

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from cluster.core.decisions.restores import RestoreRecord
 from cluster.core.errors import BadBackup, DatabaseUnavailable
-from cluster.core.restores import RestoreRecord
 from cluster.store.backups.private_records import write_record
 from cluster.store.backups.scratch_databases import hold_server
 from cluster.store.sessions.session_locks import lock_session

@@ -12,7 +12,14 @@ import pytest
 
 from cluster.actors.detection import Detection
 from cluster.core.metrics import NoMeter
-from cluster.core.photos import Batch, DetectionOutcome, Item, PhotoRecord, Settled, TrainingOutcome
+from cluster.core.pictures.photos import (
+    Batch,
+    DetectionOutcome,
+    Item,
+    PhotoRecord,
+    Settled,
+    TrainingOutcome,
+)
 from cluster.core.progress import PhaseCounts
 from cluster.core.reports import BatchReporter, InFlight, Throttle
 from cluster.core.sessions import PhaseName

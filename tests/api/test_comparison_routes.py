@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.timing import Scope
+from cluster.core.time_left.timing import Scope
 from cluster.store.database.engine import begin
 from tests.api.running import Worker
 from tests.histories import FAILED, PHOTOS, History, add_samples, fill_history

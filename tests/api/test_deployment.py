@@ -12,7 +12,7 @@ from ray import serve
 from sqlalchemy import Engine
 
 from cluster.actors.progress_actor import ACTOR_NAME
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.settings import Settings, settings_as_options
 from cluster.store.database.engine import begin

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.faces import PhotoFaces
+from cluster.core.identity.faces import PhotoFaces
 from cluster.core.sessions import Move
 from cluster.store.database.engine import begin
 from cluster.store.sessions.session_rows import SessionInfo, move_session

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import Engine, text
 
-from cluster.core.paths import decoded_folder
+from cluster.core.files.paths import decoded_folder
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import Move
 from cluster.store.database.engine import begin

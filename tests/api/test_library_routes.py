@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.store.database.engine import begin
 from cluster.store.items.census import note_passed_over, settle_files
 from cluster.store.items.discovery import add_found

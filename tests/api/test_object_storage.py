@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError
 from moto.server import ThreadedMotoServer
 
 from cluster.core.errors import RootEmpty, RootNotFound, UnreachableImage, UnreadableImage
-from cluster.core.passed_over import PassedOver
+from cluster.core.files.passed_over import PassedOver
 from cluster.vision.sources.library_walk import check_root, walk_photos
 from cluster.vision.sources.photo_bytes import read_photo
 from cluster.vision.sources.storage import walk_url

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.store.database.engine import begin
 from cluster.store.photos.missing import mark_files_missing
 from tests.api.test_guards import check_problem

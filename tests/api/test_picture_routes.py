@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine, text
 
-from cluster.core.people import TAG_CHARACTERS
+from cluster.core.identity.people import TAG_CHARACTERS
 from cluster.store.database.engine import begin
 from tests.api.test_guards import check_problem
 from tests.people import fill_people

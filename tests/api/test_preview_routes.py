@@ -12,9 +12,9 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.dry_times import TimedPhoto, TimedPhotos
 from cluster.core.errors import PackNotFound
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
+from cluster.core.time_left.dry_times import TimedPhoto, TimedPhotos
 from cluster.store.database.engine import begin
 from cluster.vision.sources.library_walk import walk_photos
 from serve.app import build_app

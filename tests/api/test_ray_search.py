@@ -13,7 +13,7 @@ from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayTaskErro
 
 from cluster.actors.search_actor import NotReadInTime, SearchBurdened
 from cluster.core.errors import PackNotFound, UnreadableImage
-from cluster.core.faces import PhotoFaces
+from cluster.core.identity.faces import PhotoFaces
 from serve.parts import PackChoice
 from serve.problems import SearchUnavailable
 from serve.ray_search import RaySearch

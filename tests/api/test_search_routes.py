@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from cluster.core.errors import PackNotFound, UnreadableImage
-from cluster.core.faces import PhotoFaces
+from cluster.core.identity.faces import PhotoFaces
 from cluster.store.database.engine import begin
 from cluster.store.people.face_vectors import load_vectors
 from serve.app import build_app

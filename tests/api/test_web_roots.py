@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from cluster.core.errors import RootNotFound, UnreachableImage
-from cluster.core.passed_over import PassedOver
+from cluster.core.files.passed_over import PassedOver
 from cluster.vision.sources.library_walk import check_root, walk_photos
 from cluster.vision.sources.photo_bytes import read_photo
 from serve.app import AppParts, build_app

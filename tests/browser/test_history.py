@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
-from cluster.core.timing import Scope
+from cluster.core.time_left.timing import Scope
 from cluster.store.database.engine import begin
 from tests.browser.conftest import Open
 from tests.browser.test_people import check_access

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
 
-from cluster.core.dry_times import TimedPhoto, TimedPhotos
+from cluster.core.time_left.dry_times import TimedPhoto, TimedPhotos
 from cluster.store.database.engine import begin
 from serve.app import build_app
 from serve.parts import AppParts, PackChoice

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 
 from cluster.store.server.server_files import ServerFiles
-from jobs.ray_files import list_running
+from jobs.running.ray_files import list_running
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
 from tests.waiting import PATIENT_S, wait_until
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import PersonEdit
+from cluster.core.identity.changes import PersonEdit
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.store.database.engine import begin

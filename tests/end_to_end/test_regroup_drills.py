@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.core.photos import DetectionOutcome
+from cluster.core.pictures.photos import DetectionOutcome
 from cluster.core.progress import PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus
 from cluster.store.database.engine import begin

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.ray_files import list_running
+from jobs.running.ray_files import list_running
 from tests.headcount import Headcount, find_free_port
 from tests.waiting import wait_until
 

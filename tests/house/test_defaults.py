@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.core.reach import PackReach
+from cluster.core.identity.reach import PackReach
 from cluster.pipeline.plan import WorkerOptions
 from cluster.settings import Settings
 from cluster.tasks.clustering import ClusteringOptions

@@ -34,7 +34,7 @@ LATE_IMPORTS: dict[str, str] = {
     "cluster/actors/watching.py:is_job_alive": "Ray's job client is slow to import",
     "cluster/actors/watching.py:find_last_words": "Ray's job client is slow to import",
     "cluster/notifying/apprise_channels.py:_open": "only the process that sends by it needs it",
-    "jobs/runtime.py:start_serve": "a job on a cluster serves nothing",
+    "jobs/running/runtime.py:start_serve": "a job on a cluster serves nothing",
     "jobs/doctor/rays.py:check_cluster": "Ray is slow to import, and few name a cluster",
     "cluster/vision/readers/raw_previews.py:_load_libraw": "it takes time; few have raw photos",
     "cluster/vision/packs/opening.py:open_pack": "another process loads the model library",

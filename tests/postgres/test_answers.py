@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Answer, Elsewhere, PersonEdit
 from cluster.core.errors import (
     FacesElsewhere,
     ImpossibleChange,
@@ -16,6 +15,7 @@ from cluster.core.errors import (
     NotFound,
     StaleVersion,
 )
+from cluster.core.identity.changes import Answer, Elsewhere, PersonEdit
 from cluster.store.database.engine import begin
 from cluster.store.erasing import erase_person, erase_session
 from cluster.store.people.answer_rows import list_answered

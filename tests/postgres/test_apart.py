@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Elsewhere
-from cluster.core.reach import Reach
+from cluster.core.identity.changes import Elsewhere
+from cluster.core.identity.reach import Reach
 from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.identities import match_identities
 from cluster.numerics.photo_conflicts import Apart

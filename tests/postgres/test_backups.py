@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.backups import BackupReason, Totals
+from cluster.core.decisions.backups import BackupReason, Totals
 from cluster.core.errors import BackupBusy, BackupFailed
 from cluster.store.backups import making
 from cluster.store.backups.backup_archives import read_manifest

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, PersonEdit
 from cluster.core.errors import ImpossibleChange
+from cluster.core.identity.changes import ChangeKind, PersonEdit
 from cluster.store.database.engine import begin
 from cluster.store.people.births import release_before_birth
 from cluster.store.people.people_list import get_person

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from cluster.core.damage import EXPLANATIONS, DamageKind
-from cluster.core.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
+from cluster.core.pictures.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.checking.snapshot import open_snapshot
 from cluster.store.database.engine import begin

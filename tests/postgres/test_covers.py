@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, Elsewhere
 from cluster.core.errors import FacesElsewhere, NotFound, StaleVersion
-from cluster.core.people import PersonSummary
-from cluster.core.photos import DetectionOutcome
+from cluster.core.identity.changes import ChangeKind, Elsewhere
+from cluster.core.identity.people import PersonSummary
+from cluster.core.pictures.photos import DetectionOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.items.detection_batches import settle_detection
 from cluster.store.items.discovery import add_found

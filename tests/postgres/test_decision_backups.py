@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.backups import BackupKind
+from cluster.core.decisions.backups import BackupKind
 from cluster.core.errors import BackupFailed
 from cluster.store.backups import decision_copies
 from cluster.store.backups.making import Wanted, make_backup

@@ -11,8 +11,8 @@ import jsonschema_rs
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.decision_format import Section
-from cluster.core.faces import FaceVerdict
+from cluster.core.decisions.decision_format import Section
+from cluster.core.identity.faces import FaceVerdict
 from cluster.store.database.engine import begin
 from cluster.store.decisions.decision_writing import ExportCounts, begin_export, write_decisions
 from cluster.store.people.face_moves import move_faces

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.changes import Answer, Elsewhere, PersonEdit
-from cluster.core.decision_format import DecisionKind, LeftReason
-from cluster.core.faces import FaceVerdict
-from cluster.core.same_person import GivenAnswer
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
+from cluster.core.identity.changes import Answer, Elsewhere, PersonEdit
+from cluster.core.identity.faces import FaceVerdict
+from cluster.core.identity.same_person import GivenAnswer
 from cluster.store.database.engine import begin
 from cluster.store.decisions.importing import place_kept
 from cluster.store.decisions.kept_list import count_kept, forget_kept

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.core.dry_runs import Compared, Finished, ListedAs, Unfinished
-from cluster.core.gone import Unconfirmed
-from cluster.core.photos import FoundPhoto, TrainingOutcome
+from cluster.core.files.gone import Unconfirmed
+from cluster.core.pictures.photos import FoundPhoto, TrainingOutcome
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.database.tables import Table

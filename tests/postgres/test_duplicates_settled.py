@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.duplicates import MAX_DHASH_BITS
-from cluster.core.photos import DetectionOutcome, TrainingOutcome
+from cluster.core.pictures.duplicates import MAX_DHASH_BITS
+from cluster.core.pictures.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin

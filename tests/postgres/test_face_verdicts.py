@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Elsewhere
 from cluster.core.errors import FacesElsewhere, ImpossibleChange, NotFound
-from cluster.core.faces import FaceVerdict
+from cluster.core.identity.changes import Elsewhere
+from cluster.core.identity.faces import FaceVerdict
 from cluster.store.database.engine import begin
 from cluster.store.erasing import erase_person
 from cluster.store.people.change_history import find_last_change, list_changes

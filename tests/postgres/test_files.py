@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox, Face
-from cluster.core.photos import DetectionOutcome, FoundPhoto, PhotoRecord, TrainingOutcome
-from cluster.core.placements import Likeness, Placement, Relation, scaling, turning
+from cluster.core.identity.faces import BoundingBox, Face
+from cluster.core.pictures.photos import DetectionOutcome, FoundPhoto, PhotoRecord, TrainingOutcome
+from cluster.core.pictures.placements import Likeness, Placement, Relation, scaling, turning
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.erasing import erase_person
 from cluster.store.items.census import list_doubtful, settle_files

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine, text
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.store.database.engine import begin
 from cluster.vision.films.film_frames import list_pictures
 from cluster.vision.photos.crops import cut_crop

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox, Face
-from cluster.core.photos import DetectionOutcome
+from cluster.core.identity.faces import BoundingBox, Face
+from cluster.core.pictures.photos import DetectionOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.erasing import erase_person
 from cluster.store.items.census import settle_files

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.backups import BackupKind
+from cluster.core.decisions.backups import BackupKind
 from cluster.core.errors import BackupFailed, BadBackup
 from cluster.store.backups.backup_archives import open_backup
 from cluster.store.backups.backup_folders import list_backups

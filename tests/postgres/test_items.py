@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import InvariantBroken
-from cluster.core.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
+from cluster.core.pictures.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
 from cluster.store.items.detection_batches import settle_detection

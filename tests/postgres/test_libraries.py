@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound, RootEmpty
-from cluster.core.gone import Unconfirmed
-from cluster.core.photos import FoundPhoto
+from cluster.core.files.gone import Unconfirmed
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.store.erasing import Erased
 from cluster.store.forgetting import confirm_missing, forget_missing
 from cluster.store.items.census import settle_files

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.store.database.engine import begin
 from cluster.store.photos.missing import mark_files_missing
 from cluster.store.sessions.library_rows import LibraryInfo, list_libraries

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound, SessionBusy, SessionRunning
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.store.database.engine import begin
 from cluster.store.items.census import note_passed_over

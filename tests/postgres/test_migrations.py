@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, text
 
-from cluster.core.photos import FoundPhoto, TrainingOutcome
+from cluster.core.pictures.photos import FoundPhoto, TrainingOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.database.copying import driver_connection
 from cluster.store.database.engine import begin

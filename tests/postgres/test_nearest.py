@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.people import Match
+from cluster.core.identity.people import Match
 from cluster.store.database.engine import begin
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.people.nearest import find_nearest_people

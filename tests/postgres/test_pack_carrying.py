@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Elsewhere, PersonEdit
-from cluster.core.faces import BoundingBox, FaceVerdict, match_boxes
+from cluster.core.identity.changes import Elsewhere, PersonEdit
+from cluster.core.identity.faces import BoundingBox, FaceVerdict, match_boxes
 from cluster.store.database.engine import begin
 from cluster.store.people.change_history import find_last_change
 from cluster.store.people.face_moves import move_faces, move_ungrouped_faces

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.photos import DetectionOutcome
+from cluster.core.pictures.photos import DetectionOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.items.detection_batches import settle_detection
 from cluster.store.items.discovery import add_found

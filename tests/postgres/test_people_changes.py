@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Changed, Elsewhere, PersonEdit
 from cluster.core.errors import (
     FacesElsewhere,
     ImpossibleChange,
@@ -18,7 +17,8 @@ from cluster.core.errors import (
     NotFound,
     StaleVersion,
 )
-from cluster.core.people import PersonSummary
+from cluster.core.identity.changes import Changed, Elsewhere, PersonEdit
+from cluster.core.identity.people import PersonSummary
 from cluster.store.database.engine import begin
 from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.face_vectors import load_vectors

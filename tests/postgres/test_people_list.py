@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cluster.core.errors import NotFound
-from cluster.core.people import fold_name
+from cluster.core.identity.people import fold_name
 from cluster.store.database.engine import begin
 from cluster.store.people.people_list import (
     EVERYBODY,

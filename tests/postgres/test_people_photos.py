@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.people import PhotoMatch
+from cluster.core.identity.people import PhotoMatch
 from cluster.store.database.engine import begin
 from cluster.store.people.people_list import get_person
 from cluster.store.photos.people_photos import PhotosPage, page_photos

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Elsewhere, PersonEdit
 from cluster.core.errors import FacesElsewhere, NotFound, NotLastChange, StaleVersion
-from cluster.core.photos import TrainingOutcome
-from cluster.core.placements import Likeness, Relation, turning
+from cluster.core.identity.changes import Elsewhere, PersonEdit
+from cluster.core.pictures.photos import TrainingOutcome
+from cluster.core.pictures.placements import Likeness, Relation, turning
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.items.discovery import add_found

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, Elsewhere, PastChange, PersonEdit
 from cluster.core.errors import NameTaken, NotFound, NotLastChange, StaleVersion
+from cluster.core.identity.changes import ChangeKind, Elsewhere, PastChange, PersonEdit
 from cluster.store.database.engine import begin
 from cluster.store.people.change_history import find_last_change
 from cluster.store.people.face_moves import move_faces, move_ungrouped_faces

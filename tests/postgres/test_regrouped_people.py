@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.people import PeopleChange
+from cluster.core.identity.people import PeopleChange
 from cluster.store.database.engine import begin
 from cluster.store.people.regrouped_people import (
     compare_people,

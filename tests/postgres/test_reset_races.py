@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from cluster.core.errors import IllegalMove
-from cluster.core.photos import TrainingOutcome
+from cluster.core.pictures.photos import TrainingOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin
 from cluster.store.items.new_attempts import restart_session

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import IllegalMove, NotFound, NothingFailed
-from cluster.core.faces import BoundingBox
-from cluster.core.photos import DetectionOutcome, TrainingOutcome
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.pictures.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import Move, PhaseName, PhaseStatus, SessionStatus
 from cluster.store.items.detection_batches import settle_detection

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.backups import BackupKind
+from cluster.core.decisions.backups import BackupKind
 from cluster.core.errors import BackupFailed
 from cluster.store.backups.making import make_backup
 from cluster.store.backups.restoring import restore_backup

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, text
 
-from cluster.core.timing import Scope
+from cluster.core.time_left.timing import Scope
 from cluster.store.database.engine import Db, begin
 from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.session_figures import get_figures

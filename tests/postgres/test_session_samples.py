@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine
 
 from cluster.core.errors import NotFound
-from cluster.core.promises import MOST_SAMPLES, Sample, judge
 from cluster.core.sessions import PhaseName
-from cluster.core.timing import Moment, Scope, TimeRange
+from cluster.core.time_left.promises import MOST_SAMPLES, Sample, judge
+from cluster.core.time_left.timing import Moment, Scope, TimeRange
 from cluster.store.database.engine import begin
 from cluster.store.items.discovery import add_found
 from cluster.store.sessions.session_rows import get_session

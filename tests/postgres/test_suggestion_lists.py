@@ -7,10 +7,10 @@ from threading import Event
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.changes import Elsewhere, PersonEdit
 from cluster.core.errors import BadSetting
-from cluster.core.reach import PackReach
-from cluster.core.same_person import SuggestionKind
+from cluster.core.identity.changes import Elsewhere, PersonEdit
+from cluster.core.identity.reach import PackReach
+from cluster.core.identity.same_person import SuggestionKind
 from cluster.store.database.engine import begin
 from cluster.store.people.answer_rows import list_answered
 from cluster.store.people.face_moves import move_faces

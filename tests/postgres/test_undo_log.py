@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Elsewhere, PastChange, PersonEdit
 from cluster.core.errors import NotLastChange
+from cluster.core.identity.changes import Elsewhere, PastChange, PersonEdit
 from cluster.store.database.engine import begin
 from cluster.store.erasing import erase_person
 from cluster.store.people.change_history import find_last_change, list_changes

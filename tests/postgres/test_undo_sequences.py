@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, Elsewhere, PersonEdit
-from cluster.core.faces import FaceVerdict
+from cluster.core.identity.changes import ChangeKind, Elsewhere, PersonEdit
+from cluster.core.identity.faces import FaceVerdict
 from cluster.store.people.change_history import find_last_change, list_changes
 from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.face_verdicts import judge_faces

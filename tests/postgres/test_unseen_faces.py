@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.store.database.engine import begin
 from cluster.store.decisions.importing import place_kept
 from cluster.store.erasing import erase_all, erase_person

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox, FaceVerdict
-from cluster.core.placements import Likeness, Placement, Relation, scaling, turning
+from cluster.core.identity.faces import BoundingBox, FaceVerdict
+from cluster.core.pictures.placements import Likeness, Placement, Relation, scaling, turning
 from cluster.store.people.face_verdicts import judge_faces
 from cluster.store.people.found_faces import FoundFaces
 from cluster.store.people.redetected_faces import keep_redetected

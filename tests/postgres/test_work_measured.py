@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import DatabaseUnavailable
-from cluster.core.photos import DetectionOutcome, TrainingOutcome
+from cluster.core.pictures.photos import DetectionOutcome, TrainingOutcome
 from cluster.core.sessions import PhaseName
 from cluster.store.database.retries import RETRY_INTERVAL_S, RetryPolicy, Waited
 from cluster.store.items import training_batches

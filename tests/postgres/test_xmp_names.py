@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from cluster.core.changes import Elsewhere, PersonEdit
-from cluster.core.decision_format import DecisionKind, LeftReason
-from cluster.core.faces import BoundingBox, FaceVerdict
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
+from cluster.core.identity.changes import Elsewhere, PersonEdit
+from cluster.core.identity.faces import BoundingBox, FaceVerdict
 from cluster.core.xmp.region_places import make_stored
 from cluster.store.database.engine import begin
 from cluster.store.decisions.importing import place_kept

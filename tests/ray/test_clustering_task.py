@@ -17,9 +17,9 @@ import ray
 from sqlalchemy import Engine, text
 
 from cluster.actors.progress_actor import start_progress_actor
-from cluster.core.photos import DetectionOutcome
+from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.pictures.photos import DetectionOutcome
 from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress, PhaseSnapshot
-from cluster.core.reach import PackReach, Reach
 from cluster.core.sessions import PhaseName
 from cluster.numerics.grouping import Faces, Grouping
 from cluster.numerics.grouping import group_faces as group

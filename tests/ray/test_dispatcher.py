@@ -13,7 +13,7 @@ import pytest
 import ray
 
 from cluster.core.errors import PhaseFailed
-from cluster.core.photos import Batch, Item
+from cluster.core.pictures.photos import Batch, Item
 from cluster.pipeline.dispatcher import MAX_CRASHES_IN_A_ROW, Dispatcher
 
 pytestmark = pytest.mark.long

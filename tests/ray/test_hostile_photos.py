@@ -17,7 +17,7 @@ from ray.exceptions import RayTaskError
 from sqlalchemy import Engine, text
 
 from cluster.actors.search_actor import FaceSearchActor, NotReadInTime
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.core.sessions import PhaseName
 from cluster.pipeline.phases import PhotoWork, run_dispatcher
 from cluster.pipeline.plan import Plan, WorkerOptions
@@ -186,7 +186,7 @@ def test_a_detector_with_a_hostile_photo_is_replaced(
 
 READ = """
 import os, sys
-from cluster.core.photos import Item
+from cluster.core.pictures.photos import Item
 from cluster.tasks.ingest import PhotoReader, ReadLimits, read_item
 from cluster.vision.photos import scans
 from cluster.vision.sources.deadlines import is_burdened

@@ -34,7 +34,7 @@ from cluster.store.server.server_programs import reach_programs
 from cluster.store.server.server_user import HERE, process_options
 from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import load_snapshots
-from jobs.runtime import Runtime
+from jobs.running.runtime import Runtime
 from tests.commit_slots import CommitSlots
 from tests.headcount import FinishedLibrary, find_free_port
 from tests.local_ray import start_surely

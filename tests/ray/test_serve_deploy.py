@@ -19,7 +19,7 @@ import yaml
 from ray import serve
 from sqlalchemy import Engine
 
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.core.sessions import Move
 from cluster.environment import prepare_environment
 from cluster.store.database.engine import begin

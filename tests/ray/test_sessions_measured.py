@@ -11,12 +11,12 @@ from sqlalchemy import text
 
 from cluster.core.session_comparison import PhaseFigures
 from cluster.core.sessions import SessionStatus
-from cluster.core.timing import Scope
+from cluster.core.time_left.timing import Scope
 from cluster.pipeline.workers import count_cpus
 from cluster.settings import Settings
 from cluster.store.database.engine import begin
 from cluster.store.sessions.session_figures import get_figures
-from jobs.runtime import Runtime
+from jobs.running.runtime import Runtime
 from tests.histories import add_samples
 from tests.sessions import add_session, run, running
 

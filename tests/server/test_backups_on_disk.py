@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from cluster.core.backups import BackupKind, BackupReason
+from cluster.core.decisions.backups import BackupKind, BackupReason
 from cluster.core.errors import BackupFailed
 from cluster.store.backups import making
 from cluster.store.backups.backup_folders import list_backups

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from cluster.core.errors import DatabaseDiskFull, DatabaseUnavailable
-from cluster.core.photos import Settled
+from cluster.core.pictures.photos import Settled
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin, build_engine
 from cluster.store.database.outages import find_outage

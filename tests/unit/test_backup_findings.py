@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.core.backups import BackupKind, BackupPolicy, BackupReason, LastTry
+from cluster.core.decisions.backups import BackupKind, BackupPolicy, BackupReason, LastTry
 from cluster.store.backups.routine import BackupState, record_try
 from jobs.doctor.backups_check import judge_folder, judge_state
 from jobs.doctor.checks import Level

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cluster.core.backups import (
+from cluster.core.decisions.backups import (
     BackupKind,
     BackupName,
     BackupReason,

@@ -16,7 +16,7 @@ from cluster.settings import (
     settings_as_environment,
     settings_as_options,
 )
-from jobs.command import BAD_ARGUMENTS
+from jobs.running.command import BAD_ARGUMENTS
 from jobs.train import main
 
 Make = Callable[[Path], dict[str, str]]

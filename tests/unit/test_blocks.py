@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from cluster.core.placements import invert_turn
-from cluster.core.same_picture import BLOCKS_BYTES, LUMA_BYTES, LUMA_GRID, are_blocks_same
+from cluster.core.pictures.placements import invert_turn
+from cluster.core.pictures.same_picture import BLOCKS_BYTES, LUMA_BYTES, LUMA_GRID, are_blocks_same
 from cluster.vision.photos.images import UPRIGHT_BY, open_image
 from cluster.vision.relations.fingerprints import measure_blocks
 from cluster.vision.relations.picture_blocks import turn_blocks

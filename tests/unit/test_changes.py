@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cluster.core.changes import ChangeKind, PastChange
-from cluster.core.faces import FaceVerdict
-from cluster.core.people import fold_name
+from cluster.core.identity.changes import ChangeKind, PastChange
+from cluster.core.identity.faces import FaceVerdict
+from cluster.core.identity.people import fold_name
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 

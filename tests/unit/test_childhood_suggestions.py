@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cluster.core.reach import Reach
+from cluster.core.identity.reach import Reach
 from cluster.numerics.childhood_suggestions import (
     UNKNOWN_DAY,
     join_suggestions,

@@ -19,7 +19,7 @@ from cluster.core.errors import (
     SessionRunning,
 )
 from jobs import control, erase, library, regroup, status, train
-from jobs.command import BAD_ARGUMENTS, EXIT_CODES, FAILED, INTERRUPTED, run_command
+from jobs.running.command import BAD_ARGUMENTS, EXIT_CODES, FAILED, INTERRUPTED, run_command
 
 ERRORS: tuple[HeadcountError, ...] = (
     BadSetting("--root", "name it."),

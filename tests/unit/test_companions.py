@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.companions import ShotFile, find_companions
+from cluster.core.files.companions import ShotFile, find_companions
 
 NOON = datetime(2024, 6, 1, 12)
 

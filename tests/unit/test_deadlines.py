@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.core.errors import UnreachableImage
-from cluster.core.photos import Item
+from cluster.core.pictures.photos import Item
 from cluster.tasks.ingest import PhotoReader, ReadLimits, read_item
 from cluster.vision.packs.detector import DetectorOptions
 from cluster.vision.packs.options import prepare_photo

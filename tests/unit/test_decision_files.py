@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster.core.decision_records import ExportedFace
+from cluster.core.decisions.decision_records import ExportedFace
 from cluster.core.errors import BadExport
 from cluster.store.decisions.decision_reading import ExportHead, read_decisions
 from cluster.store.decisions.json_elements import MAX_ELEMENT_CHARACTERS

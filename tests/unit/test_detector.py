@@ -16,7 +16,7 @@ from insightface.app import FaceAnalysis
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from cluster.core.errors import UnreachableImage
-from cluster.core.faces import BoundingBox, Face
+from cluster.core.identity.faces import BoundingBox, Face
 from cluster.vision.packs.detector import (
     INSIGHTFACE_SIZES,
     DetectorOptions,

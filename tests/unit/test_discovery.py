@@ -11,8 +11,8 @@ import fsspec
 import pytest
 
 from cluster.core.errors import RootEmpty, RootNotFound, RootUnreachable
-from cluster.core.passed_over import PassedOver, PassedOverKind
-from cluster.core.paths import text_to_path
+from cluster.core.files.passed_over import PassedOver, PassedOverKind
+from cluster.core.files.paths import text_to_path
 from cluster.vision.sources import library_walk
 from cluster.vision.sources.library_walk import check_root, walk_photos
 

@@ -9,10 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.core.dry_runs import describe_range
-from cluster.core.dry_times import DryWork, PastSessions, TimedPhoto, TimedPhotos, expect_time
 from cluster.core.sessions import PhaseName
-from cluster.core.speed import KnownSpeed
-from cluster.core.timing import TimeRange
+from cluster.core.time_left.dry_times import (
+    DryWork,
+    PastSessions,
+    TimedPhoto,
+    TimedPhotos,
+    expect_time,
+)
+from cluster.core.time_left.speed import KnownSpeed
+from cluster.core.time_left.timing import TimeRange
 
 PHOTO = TimedPhoto(
     size_bytes=200_000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.duplicates import (
+from cluster.core.pictures.duplicates import (
     MAX_PHASH_BITS,
     Fingerprint,
     are_alike,
@@ -14,7 +14,7 @@ from cluster.core.duplicates import (
     find_representatives,
     find_similar,
 )
-from cluster.core.same_picture import BLOCKS_BYTES, LUMA_BYTES
+from cluster.core.pictures.same_picture import BLOCKS_BYTES, LUMA_BYTES
 
 DHASH = (1 << 256) - 1
 BLOCKS = bytes(range(256)) * (LUMA_BYTES // 256) + bytes([128]) * (BLOCKS_BYTES - LUMA_BYTES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.eta import RateWindow
+from cluster.core.time_left.eta import RateWindow
 
 
 def window(*samples: tuple[float, int]) -> RateWindow:

@@ -9,9 +9,9 @@ import pytest
 from bench.eta_replay import kind_of, print_shares, replay
 from bench.eta_scores import judge_looks
 from bench.eta_traces import read_trace, write_trace
-from cluster.core.forecast import Outlook
-from cluster.core.timekeeping import TimeInputs
-from cluster.core.workload import Probe
+from cluster.core.time_left.forecast import Outlook
+from cluster.core.time_left.timekeeping import TimeInputs
+from cluster.core.time_left.workload import Probe
 from tests.sessions_in_time import MadeSession
 
 OUTLOOK = Outlook(workers=2, cpus=2, probe=Probe(8, 0.09, 1.0, 0.4), free=0.8)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.faces import BoundingBox, Landmarks, face_quality
+from cluster.core.identity.faces import BoundingBox, Landmarks, face_quality
 
 FRONT: Landmarks = ((30, 40), (70, 40), (50, 60), (35, 80), (65, 80))
 PROFILE: Landmarks = ((30, 40), (70, 40), (72, 60), (60, 80), (65, 80))

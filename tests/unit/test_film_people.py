@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cluster.core.faces import BoundingBox, match_boxes
-from cluster.core.reach import PackReach, Reach
+from cluster.core.identity.faces import BoundingBox, match_boxes
+from cluster.core.identity.reach import PackReach, Reach
 from cluster.numerics.film_joining import Seen, join_film_faces
 from cluster.numerics.film_people import choose_best
 from cluster.numerics.photo_conflicts import Apart, PhotoRules

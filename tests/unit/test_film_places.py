@@ -12,16 +12,16 @@ from typing import Any, cast
 import pytest
 
 from cluster.actors.film_search import FilmSearch
-from cluster.core.film_places import FilmPlace, find_place, say_time
-from cluster.core.films import FilmLimits
 from cluster.core.live import LivePhase
-from cluster.core.photos import Item, Settled
+from cluster.core.pictures.film_places import FilmPlace, find_place, say_time
+from cluster.core.pictures.films import FilmLimits
+from cluster.core.pictures.photos import Item, Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
 from cluster.core.reports import FilmReport, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.core.steps import StepTimes
 from cluster.vision.packs.detector import DetectorOptions
-from jobs.terminal import write_line
+from jobs.running.terminal import write_line
 from tests.films import make_film
 from tests.views import view_without_database
 

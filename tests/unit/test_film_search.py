@@ -16,9 +16,9 @@ import pytest
 from cluster.actors.detection import Detection
 from cluster.actors.film_search import FilmSearch, SearchStopped
 from cluster.core.errors import UnreachableImage, UnreadableImage
-from cluster.core.faces import BoundingBox, Face
-from cluster.core.films import FilmLimits
-from cluster.core.photos import Batch, DetectionOutcome, Item, Settled
+from cluster.core.identity.faces import BoundingBox, Face
+from cluster.core.pictures.films import FilmLimits
+from cluster.core.pictures.photos import Batch, DetectionOutcome, Item, Settled
 from cluster.core.progress import PhaseCounts
 from cluster.core.steps import StepTimes
 from cluster.pipeline.dispatcher import STALL_GRACE_S, Dispatcher

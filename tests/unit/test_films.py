@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from cluster.core.errors import UnreachableImage, UnreadableImage
-from cluster.core.films import SPACING_S, choose_spacing_s, is_film_item
-from cluster.core.photos import Item, PhotoRecord
+from cluster.core.pictures.films import SPACING_S, choose_spacing_s, is_film_item
+from cluster.core.pictures.photos import Item, PhotoRecord
 from cluster.tasks.ingest import Memory, PhotoReader, ReadLimits, read_item
 from cluster.vision.films.film_cursor import find_orientation, open_film, turn_upright
 from cluster.vision.films.film_facts import find_taken_at

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cluster.core.errors import UnreadableImage
-from cluster.core.same_picture import BLOCKS_BYTES
+from cluster.core.pictures.same_picture import BLOCKS_BYTES
 from cluster.vision.photos.images import OpenedImage, open_image
 from cluster.vision.relations.fingerprints import fingerprint, make_thumbnail, read_record
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cluster.core.forecast import OWN, Forecaster, Outlook
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.sessions import PhaseName, PhaseStatus
-from cluster.core.timing import Scope
-from cluster.core.workload import AlikeFiles, PhaseWork, Probe, Workload, share_of_copies
+from cluster.core.time_left.forecast import OWN, Forecaster, Outlook
+from cluster.core.time_left.timing import Scope
+from cluster.core.time_left.workload import AlikeFiles, PhaseWork, Probe, Workload, share_of_copies
 
 TRAINING, DETECTION, CLUSTERING = PhaseName
 PROBE = Probe(8, 0.1, 1.0, 0.2, cpu_s=0.05)

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from cluster.core.errors import UnreadableImage
-from cluster.core.formats import FORMATS, RAW_TIFF, Format, Signature
-from cluster.core.suffixes import find_kind_of_name, is_photo_name
+from cluster.core.files.formats import FORMATS, RAW_TIFF, Format, Signature
+from cluster.core.files.suffixes import find_kind_of_name, is_photo_name
 from cluster.vision.photos.content_names import describe_stranger, find_read_format
 from cluster.vision.photos.images import open_image
 from cluster.vision.sources.file_kinds import find_format, find_kind, guess_format

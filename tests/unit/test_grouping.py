@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.core.reach import PackReach, Reach
+from cluster.core.identity.reach import PackReach, Reach
 from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.photo_conflicts import Apart, PhotoRules
 from cluster.numerics.strangers import choose_reach, estimate_reach, sample_strangers

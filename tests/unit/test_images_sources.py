@@ -9,7 +9,7 @@ import fsspec
 import pytest
 
 from cluster.core.errors import UnreachableImage, UnreadableImage
-from cluster.core.paths import path_to_text
+from cluster.core.files.paths import path_to_text
 from cluster.vision.sources.photo_bytes import read_photo
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cluster.core.formats import RAW_TIFF
-from cluster.core.passed_over import PassedOver, PassedOverKind
-from cluster.core.suffixes import is_photo_name
+from cluster.core.files.formats import RAW_TIFF
+from cluster.core.files.passed_over import PassedOver, PassedOverKind
+from cluster.core.files.suffixes import is_photo_name
 from cluster.vision.sources.file_kinds import find_format, find_kind, guess_format
 from cluster.vision.sources.headers import HEAD_BYTES
 from cluster.vision.sources.library_walk import walk_photos

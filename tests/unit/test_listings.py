@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.listings import find_etag, find_modified_ns, find_size
+from cluster.core.files.listings import find_etag, find_modified_ns, find_size
 from cluster.vision.sources import library_walk
 from cluster.vision.sources.library_walk import walk_photos
 

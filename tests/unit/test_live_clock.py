@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from cluster.actors.session_clocks import SessionClocks, TimeStore
 from cluster.core.errors import DatabaseUnavailable
-from cluster.core.forecast import Outlook
 from cluster.core.live import LiveSession
-from cluster.core.promises import Sample
 from cluster.core.sessions import PhaseName
-from cluster.core.timing import Moment, Scope
-from cluster.core.workload import Probe, Workload
+from cluster.core.time_left.forecast import Outlook
+from cluster.core.time_left.promises import Sample
+from cluster.core.time_left.timing import Moment, Scope
+from cluster.core.time_left.workload import Probe, Workload
 from tests.sessions_in_time import MadeSession
 
 SESSION = 1

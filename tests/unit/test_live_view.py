@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cluster.actors.progress_actor import Progress
 from cluster.core.errors import DatabaseUnavailable
-from cluster.core.photos import Settled
+from cluster.core.pictures.photos import Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, UnifiedProgress
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus

@@ -15,9 +15,9 @@ import ray
 from cluster.core.errors import RayUnavailable
 from cluster.ray_internals import DASHBOARD_MODULES
 from cluster.settings import Settings
-from jobs import exposure, local_ray
-from jobs.exposure import is_person, warn_of_others
-from jobs.local_ray import STARTS, check_reachable, start, takes_too_long
+from jobs.running import exposure, local_ray
+from jobs.running.exposure import is_person, warn_of_others
+from jobs.running.local_ray import STARTS, check_reachable, start, takes_too_long
 
 TOO_LONG = "The current node timed out during startup. This could happen because ..."
 

@@ -20,7 +20,7 @@ from cluster.core.metrics import (
     PROGRESS,
     Metric,
 )
-from cluster.core.photos import Settled
+from cluster.core.pictures.photos import Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus

@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.vision.photos.previews import draw_preview
 from cluster.vision.relations.fingerprints import read_record
 from cluster.vision.sources.library_walk import find_gone, walk_photos

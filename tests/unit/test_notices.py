@@ -27,7 +27,7 @@ from cluster.core.sessions import SessionStatus
 from cluster.notifying.apprise_channels import redact
 from cluster.settings import load_settings, settings_as_environment, settings_as_options
 from cluster.store.sessions.notification_rows import NotificationInfo
-from jobs.announcing import describe_unsent
+from jobs.running.announcing import describe_unsent
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECRET_URL = "https://hooks.example/services/T0KEN"

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from cluster.core.passed_over import PassedOverKind
+from cluster.core.files.passed_over import PassedOverKind
 from cluster.vision.photos.images import open_image
 from cluster.vision.sources.file_kinds import find_format, find_kind
 from tests.odd_pictures import draw, encode, find_reason, read

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.core.errors import UnreadableImage
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.vision.packs.detector import FaceDetector, load_detector
 from cluster.vision.packs.pack_files import resolve_pack
 from cluster.vision.relations.fingerprints import read_record

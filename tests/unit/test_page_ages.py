@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.core.ages import UNSET_CLOCK_DAYS
+from cluster.core.identity.ages import UNSET_CLOCK_DAYS
 from tests.unit.page_in_node import NO_NODE, NODE, Page, open_page
 
 pytestmark = pytest.mark.skipif(NODE is None, reason=NO_NODE)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.core.dry_runs import DryListing, DryRun, ListedAs
-from cluster.core.timing import TimeRange
+from cluster.core.time_left.timing import TimeRange
 from serve.bodies.dry_run_bodies import DryRunBody
 from tests.unit.page_in_node import NO_NODE, NODE, Page, open_page
 

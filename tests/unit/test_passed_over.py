@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from cluster.core.errors import RootEmpty
-from cluster.core.passed_over import PassedOver, PassedOverKind, describe_passed_over
+from cluster.core.files.passed_over import PassedOver, PassedOverKind, describe_passed_over
 from cluster.vision.sources.library_walk import check_root, walk_photos
 
 JPEG_HEAD = b"\xff\xd8\xff\xe0"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.paths import is_url, path_to_text, text_to_path
+from cluster.core.files.paths import is_url, path_to_text, text_to_path
 
 
 @pytest.mark.parametrize(

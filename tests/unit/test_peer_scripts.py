@@ -11,7 +11,7 @@ import pytest
 from bench import calibrate, peers
 from bench.agreement import FaceScores
 from bench.labelled_faces import LabelledFaces, label_faces, save_faces
-from cluster.core.faces import BoundingBox, Face
+from cluster.core.identity.faces import BoundingBox, Face
 from cluster.numerics.distinct import find_distinct
 from tests.unit.embeddings import normalize
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from cluster.core.errors import RootUnreachable
-from cluster.core.photos import FoundPhoto, Item
+from cluster.core.pictures.photos import FoundPhoto, Item
 from cluster.core.reports import MAX_REPORTS_PER_S, MIN_INTERVAL_S, report_interval_s
 from cluster.pipeline.pending import (
     CHUNK,

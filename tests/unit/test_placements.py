@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from skimage.data import astronaut
 
-from cluster.core.faces import BoundingBox
-from cluster.core.placements import (
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.pictures.placements import (
     Placement,
     compose_turns,
     has_swapped_sides,

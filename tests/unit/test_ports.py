@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from cluster.core.errors import BadSetting
-from jobs.ports import LEFTOVERS_S, wait_for_port
+from jobs.running.ports import LEFTOVERS_S, wait_for_port
 
 HOST = "127.0.0.1"
 

@@ -13,9 +13,9 @@ from cluster.core.printable import to_printable, to_printable_lines
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
 from cluster.core.sessions import PhaseName, PhaseStatus
 from cluster.logs import JsonLines
-from jobs.command import say
 from jobs.doctor.checks import Finding, Level, Section
 from jobs.doctor.report import write_section
+from jobs.running.command import say
 from jobs.status import print_progress
 from tests.hostile_names import HOSTILE
 

@@ -22,7 +22,7 @@ from cluster.core.progress import (
     unify,
 )
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
-from cluster.core.timing import Moment, Scope, TimeRange
+from cluster.core.time_left.timing import Moment, Scope, TimeRange
 
 TRAINING, DETECTION, CLUSTERING = PhaseName
 PENDING, RUNNING, COMPLETED = PhaseStatus.PENDING, PhaseStatus.RUNNING, PhaseStatus.COMPLETED

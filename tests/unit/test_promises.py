@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.promises import (
+from cluster.core.time_left.promises import (
     MOST_SAMPLES,
     Sample,
     is_covered,
@@ -17,8 +17,8 @@ from cluster.core.promises import (
     judge_all,
     sampling_stride,
 )
-from cluster.core.timing import NO_TIME, Scope, TimeRange, add_up, spread
-from cluster.core.workload import (
+from cluster.core.time_left.timing import NO_TIME, Scope, TimeRange, add_up, spread
+from cluster.core.time_left.workload import (
     PhaseWork,
     TimedPhoto,
     finding_work,

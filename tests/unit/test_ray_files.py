@@ -13,8 +13,8 @@ import pytest
 
 from cluster.core.errors import BadSetting, UnsafeFolder
 from cluster.private_folder import FALLBACK, LONGEST_PARENT, open_private_folder
-from jobs import ray_files
-from jobs.ray_files import (
+from jobs.running import ray_files
+from jobs.running.ray_files import (
     RunningRay,
     announced,
     find_any_token,

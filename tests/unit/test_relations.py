@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from skimage.data import astronaut, chelsea
 
-from cluster.core.faces import BoundingBox
-from cluster.core.placements import Likeness, OldPicture, Relation
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.pictures.placements import Likeness, OldPicture, Relation
 from cluster.vision.photos.images import UPRIGHT_BY, open_image
 from cluster.vision.relations.fingerprints import make_record
 from cluster.vision.relations.relate import relate

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from cluster.core.errors import DatabaseUnavailable, PhaseFailed
 from cluster.settings import Settings
 from cluster.store.database.retries import RETRY_INTERVAL_S, RetryPolicy
-from jobs.runtime import build_retry_policy
+from jobs.running.runtime import build_retry_policy
 
 
 @dataclass

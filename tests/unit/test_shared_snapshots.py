@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cluster.actors.shared_snapshots import FRESH_S, SLOTS, SharedSnapshots, read_snapshot
 from cluster.core.errors import NotFound
-from cluster.core.photos import Settled
+from cluster.core.pictures.photos import Settled
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, UnifiedProgress, unify
 from cluster.core.reports import InFlight, SettledReport
 from cluster.core.sessions import PhaseName, PhaseStatus

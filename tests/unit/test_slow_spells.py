@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.slow_spells import SLOW
-from cluster.core.speed import KnownSpeed, SpeedFilter, time_for
-from cluster.core.timing import spread
+from cluster.core.time_left.slow_spells import SLOW
+from cluster.core.time_left.speed import KnownSpeed, SpeedFilter, time_for
+from cluster.core.time_left.timing import spread
 
 USUAL, LEFT = 50.0, 3000.0
 """Units a second, and units that are left when a spell begins."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.speed import KnownSpeed, SpeedFilter, combine_speeds, time_for
+from cluster.core.time_left.speed import KnownSpeed, SpeedFilter, combine_speeds, time_for
 
 SPEEDS = st.floats(1e-3, 1e5)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.speed_series import MOST_POINTS, SpeedPoint, SpeedSample, measure_speed
+from cluster.core.time_left.speed_series import MOST_POINTS, SpeedPoint, SpeedSample, measure_speed
 
 SAMPLES = st.lists(st.builds(SpeedSample, st.floats(0, 1e6), st.integers(0, 10**9)), max_size=300)
 

@@ -13,7 +13,7 @@ import pytest
 
 from cluster.actors.detection import Detection
 from cluster.core.metrics import NoMeter
-from cluster.core.photos import (
+from cluster.core.pictures.photos import (
     Batch,
     DetectionOutcome,
     Item,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cluster.core.faces import BoundingBox, Face
+from cluster.core.identity.faces import BoundingBox, Face
 from cluster.vision.packs.detector import FaceDetector, load_detector
 from cluster.vision.packs.pack_files import resolve_pack
 from cluster.vision.packs.strips import (

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cluster.core.same_person import SuggestionKind
+from cluster.core.identity.same_person import SuggestionKind
 from cluster.numerics import suggestions
 from cluster.numerics.suggestions import FacesOfPeople, Suggestion, code_sides, suggest_pairs
 from tests.unit.embeddings import normalize

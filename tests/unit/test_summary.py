@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cluster.core.gone import Unconfirmed, describe_absent
+from cluster.core.files.gone import Unconfirmed, describe_absent
 from cluster.core.progress import PhaseCounts, PhaseSnapshot, unify
 from cluster.core.sessions import PhaseName, PhaseStatus, SessionStatus
 from cluster.store.items.item_rows import Failure
 from cluster.store.sessions.session_rows import SessionInfo
-from jobs.summary import Summary, print_summary
+from jobs.running.summary import Summary, print_summary
 from tests.hostile_names import HOSTILE
 from tests.library import NOW
 

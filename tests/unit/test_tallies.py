@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.core import tallies
 from cluster.core.dry_runs import Finished, ListedAs
-from cluster.core.photos import FoundPhoto
-from cluster.core.tallies import Spread, Tally
+from cluster.core.pictures import tallies
+from cluster.core.pictures.photos import FoundPhoto
+from cluster.core.pictures.tallies import Spread, Tally
 
 WHOLE = Finished(True, {"film": 1})
 

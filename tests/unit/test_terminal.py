@@ -6,8 +6,8 @@ import pytest
 
 from cluster.core.progress import Eta, PhaseCounts, PhaseSnapshot, UnifiedProgress, unify
 from cluster.core.sessions import PhaseName, PhaseStatus
-from cluster.core.timing import Moment, Scope, TimeRange
-from jobs.terminal import say_time_left, write_line
+from cluster.core.time_left.timing import Moment, Scope, TimeRange
+from jobs.running.terminal import say_time_left, write_line
 
 
 def running(ranges: dict[Scope, TimeRange]) -> UnifiedProgress:

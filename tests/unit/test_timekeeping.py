@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.core.forecast import Outlook
-from cluster.core.promises import is_held
 from cluster.core.sessions import PhaseName, PhaseStatus
-from cluster.core.speed import KnownSpeed
-from cluster.core.timekeeping import SessionClock
-from cluster.core.timing import Moment, Scope, TimeRange
-from cluster.core.workload import Probe
+from cluster.core.time_left.forecast import Outlook
+from cluster.core.time_left.promises import is_held
+from cluster.core.time_left.speed import KnownSpeed
+from cluster.core.time_left.timekeeping import SessionClock
+from cluster.core.time_left.timing import Moment, Scope, TimeRange
+from cluster.core.time_left.workload import Probe
 from tests.sessions_in_time import CLUSTERING, DETECTION, TRAINING, MadeSession, pause
 
 FROM_S = 5.0

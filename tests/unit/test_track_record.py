@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.core.timing import BAND_Z, spread
-from cluster.core.track_record import LEAST_FACTOR, MOST_FACTOR, TrackRecord
+from cluster.core.time_left.timing import BAND_Z, spread
+from cluster.core.time_left.track_record import LEAST_FACTOR, MOST_FACTOR, TrackRecord
 
 END_S = 300.0
 

@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from cluster.core.faces import Face
+from cluster.core.identity.faces import Face
 from cluster.vision.packs.detector import DetectorOptions, FaceDetector, load_detector
 from cluster.vision.packs.pack_files import resolve_pack
 from cluster.vision.packs.upright_looks import find_tilt

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.core.errors import BadRoot
-from cluster.core.passed_over import PassedOverKind
-from cluster.core.urls import find_fault, find_place, is_below, leads_to_itself, normalise_url
+from cluster.core.files.passed_over import PassedOverKind
+from cluster.core.files.urls import find_fault, find_place, is_below, leads_to_itself, normalise_url
 
 TOP = "http://host/photos"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from cluster.core.errors import RootUnreachable
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.vision.sources.watched_walk import CHUNK, MOST_CHUNKS, WatchedWalk
 from tests.waiting import PATIENT_S
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from cluster.core.duplicates import have_alike_phashes
-from cluster.core.same_picture import are_blocks_same
+from cluster.core.pictures.duplicates import have_alike_phashes
+from cluster.core.pictures.same_picture import are_blocks_same
 from cluster.vision.relations.fingerprints import make_record_and_image
 from tests.odd_pictures import SRGB, chunk, draw, encode, make_exif, read
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from cluster.core.errors import UnreadableXmp
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.core.xmp.packet_elements import MAX_PACKET_BYTES, normalise_packet, parse_packet
 from cluster.core.xmp.region_choices import Group, Wish, choose_names
 from cluster.core.xmp.region_matching import match_regions

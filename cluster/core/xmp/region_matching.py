@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.core.faces import SAME_PLACE, BoundingBox
+from cluster.core.identity.faces import SAME_PLACE, BoundingBox
 
 LEAST_OVERLAP = 0.2
 """The intersection over union of a box and one with 2.2 times its sides around the same centre."""

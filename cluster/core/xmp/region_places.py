@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cluster.core.faces import BoundingBox
-from cluster.core.placements import has_swapped_sides, invert_turn, turning
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.pictures.placements import has_swapped_sides, invert_turn, turning
 
 ASPECT_TOLERANCE = 0.02
 """A picture that was resized keeps its aspect up to the rounding of its sides."""

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cluster.core.errors import UnreadableXmp
-from cluster.core.faces import SAME_PLACE, BoundingBox
-from cluster.core.people import MAX_NAME_CHARACTERS
+from cluster.core.identity.faces import SAME_PLACE, BoundingBox
+from cluster.core.identity.people import MAX_NAME_CHARACTERS
 from cluster.core.xmp.packet_elements import normalise_packet, parse_packet
 from cluster.core.xmp.packet_values import (
     Struct,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape
 
 from cluster.core.errors import UnreadableXmp
-from cluster.core.faces import SAME_PLACE
-from cluster.core.people import fold_name
+from cluster.core.identity.faces import SAME_PLACE
+from cluster.core.identity.people import fold_name
 from cluster.core.xmp.packet_elements import Element, normalise_packet, parse_packet
 from cluster.core.xmp.packet_values import RDF, list_descriptions
 from cluster.core.xmp.region_matching import is_same_face

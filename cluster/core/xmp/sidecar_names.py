@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from cluster.core.urls import file_name_of
+from cluster.core.files.urls import file_name_of
 
 SUFFIX = ".xmp"
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from cluster.core.backups import BadManifest, Manifest, TableCopy
+from cluster.core.decisions.backups import BadManifest, Manifest, TableCopy
 from cluster.core.errors import BadBackup
 
 MANIFEST = "manifest.json"

@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cluster.core.backups import BackupKind, BackupName, BackupReason, Manifest, choose_surplus
+from cluster.core.decisions.backups import (
+    BackupKind,
+    BackupName,
+    BackupReason,
+    Manifest,
+    choose_surplus,
+)
 from cluster.core.errors import BackupFailed, BadBackup
 from cluster.store.backups.backup_archives import read_manifest, sync_folder
 

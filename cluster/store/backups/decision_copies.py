@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, text
 
-from cluster.core.backups import TableCopy
+from cluster.core.decisions.backups import TableCopy
 from cluster.core.errors import BadBackup
 from cluster.store.backups.backup_archives import (
     DECISIONS,

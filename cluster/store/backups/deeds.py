@@ -11,7 +11,7 @@ import hashlib
 
 import psycopg
 
-from cluster.core.backups import Totals
+from cluster.core.decisions.backups import Totals
 
 PAGE = 1_000
 _COLUMNS = """

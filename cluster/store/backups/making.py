@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from cluster.core.backups import BackupKind, BackupReason, Manifest, TableCopy, Totals
+from cluster.core.decisions.backups import BackupKind, BackupReason, Manifest, TableCopy, Totals
 from cluster.core.errors import BackupFailed, HeadcountError
 from cluster.store.backups.backup_archives import (
     STORED,

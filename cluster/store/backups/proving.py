@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import psycopg
 from sqlalchemy import Engine
 
-from cluster.core.backups import Manifest
+from cluster.core.decisions.backups import Manifest
 from cluster.core.errors import BadBackup
 from cluster.store.backups.backup_archives import BackupFile
 from cluster.store.backups.table_copies import (

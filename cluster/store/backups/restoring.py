@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from cluster.core.backups import BackupKind, BackupReason, Manifest, Totals
+from cluster.core.decisions.backups import BackupKind, BackupReason, Manifest, Totals
 from cluster.core.errors import BackupFailed, BadBackup, BadExport, HeadcountError, SessionBusy
 from cluster.store.backups.backup_archives import BackupFile, open_backup
 from cluster.store.backups.backup_folders import StoredBackup

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from cluster.core.backups import (
+from cluster.core.decisions.backups import (
     BackupKind,
     BackupPolicy,
     BackupReason,

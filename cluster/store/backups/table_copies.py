@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Engine
 
-from cluster.core.backups import TableCopy
+from cluster.core.decisions.backups import TableCopy
 from cluster.store.database.copying import connection_of
 from cluster.store.database.engine import tell_outages
 

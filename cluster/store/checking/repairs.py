@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from cluster.core.damage import NORM_TOLERANCE, Damage, DamageKind
 from cluster.core.errors import SessionBusy
-from cluster.core.faces import BoundingBox
-from cluster.core.people import fold_name
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.identity.people import fold_name
 from cluster.core.sessions import SessionStatus
 from cluster.store.checking.row_damage import VECTOR_DAMAGE, list_numbers_used
 from cluster.store.checking.session_damage import COUNTS_OF_ITEMS, PHOTO_PHASES

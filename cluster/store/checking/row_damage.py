@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from cluster.core.damage import EXAMPLES, NORM_TOLERANCE, Damage, DamageKind
-from cluster.core.people import fold_name
+from cluster.core.identity.people import fold_name
 from cluster.store.database.outages import find_outage
 
 MOST_KEYS = 100_000

@@ -24,10 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-from cluster.core.changes import Answer, ChangeKind
-from cluster.core.faces import FaceVerdict
+from cluster.core.identity.changes import Answer, ChangeKind
+from cluster.core.identity.faces import FaceVerdict
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
-from cluster.core.timing import Scope
+from cluster.core.time_left.timing import Scope
 
 
 def _check_name(check: Constraint, table: Any) -> str:

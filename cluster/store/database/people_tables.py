@@ -9,8 +9,8 @@ from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cluster.core.changes import Answer, ChangeKind
-from cluster.core.faces import FaceVerdict
+from cluster.core.identity.changes import Answer, ChangeKind
+from cluster.core.identity.faces import FaceVerdict
 from cluster.store.database.columns import Table
 
 

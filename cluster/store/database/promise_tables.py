@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cluster.core.sessions import SessionStatus
-from cluster.core.timing import Scope
+from cluster.core.time_left.timing import Scope
 from cluster.store.database.columns import Table
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cluster.core.duplicates import QUARTER_SHIFTS
+from cluster.core.pictures.duplicates import QUARTER_SHIFTS
 from cluster.core.sessions import ItemState, PhaseName, PhaseStatus, SessionStatus, SkipReason
 from cluster.store.database.columns import Table as Table
 from cluster.store.database.decision_tables import KeptDecision as KeptDecision
@@ -26,7 +26,10 @@ from cluster.store.database.promise_tables import Notification as Notification
 from cluster.store.database.promise_tables import SessionSample as SessionSample
 
 PHASH_QUARTERS = tuple(f"((phash >> {shift}) & 65535)" for shift in QUARTER_SHIFTS)
-"""The quarters of a pHash as SQL; similar pHashes share one (cluster/core/duplicates.py)."""
+"""The quarters of a pHash as SQL; similar pHashes share one.
+
+See cluster/core/pictures/duplicates.py.
+"""
 
 
 class Image(Table):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from cluster.core.decision_format import FORMAT, SCHEMA_VERSION, Section
-from cluster.core.decision_records import (
+from cluster.core.decisions.decision_format import FORMAT, SCHEMA_VERSION, Section
+from cluster.core.decisions.decision_records import (
     Exported,
     read_answer,
     read_erasure,

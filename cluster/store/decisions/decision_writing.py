@@ -17,7 +17,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import FORMAT, SCHEMA_VERSION, Section
+from cluster.core.decisions.decision_format import FORMAT, SCHEMA_VERSION, Section
 from cluster.store.database.engine import tell_outages
 from cluster.store.decisions.export_rows import format_time, list_records, number_rows
 

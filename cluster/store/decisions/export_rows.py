@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import FRACTION_DIGITS, PlacedBy, Section
+from cluster.core.decisions.decision_format import FRACTION_DIGITS, PlacedBy, Section
 
 Record = dict[str, Any]
 

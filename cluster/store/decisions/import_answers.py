@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import DecisionKind, LeftReason
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
 from cluster.store.decisions.left_records import leave
 
 # A side is the face, or where none was found the person of then. A photo is waited for.

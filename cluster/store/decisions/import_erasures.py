@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import DecisionKind, LeftReason
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
 from cluster.store.decisions.import_places import IS_SAME, OVERLAP
 from cluster.store.decisions.left_records import leave
 from cluster.store.people.answer_rows import delete_dead_answers

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import DecisionKind, LeftReason
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
 from cluster.store.database.copying import Staging
 from cluster.store.decisions.left_records import leave
 

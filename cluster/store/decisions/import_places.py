@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import SAME_PLACE
-from cluster.core.placements import relative_turn, turning
+from cluster.core.identity.faces import SAME_PLACE
+from cluster.core.pictures.placements import relative_turn, turning
 from cluster.store.database.copying import Staging
 
 ORIENTATIONS = range(1, 9)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.core.xmp.region_matching import match_regions
 from cluster.store.decisions.import_places import MATCHES
 from cluster.store.decisions.unseen_faces import Cut, add_unseen_face, recount_faces

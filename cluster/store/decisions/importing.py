@@ -14,8 +14,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import DecisionKind, LeftReason
-from cluster.core.decision_records import Exported
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
+from cluster.core.decisions.decision_records import Exported
 from cluster.core.errors import BadExport
 from cluster.store.decisions.decision_reading import ExportHead
 from cluster.store.decisions.import_answers import add_answers

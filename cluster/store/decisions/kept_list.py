@@ -9,8 +9,8 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import DecisionKind, LeftReason
-from cluster.core.people import fold_name
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
+from cluster.core.identity.people import fold_name
 
 _LIST = text(
     """

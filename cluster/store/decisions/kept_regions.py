@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import FRACTION_DIGITS, LeftReason
-from cluster.core.faces import BoundingBox
-from cluster.core.people import fold_name
+from cluster.core.decisions.decision_format import FRACTION_DIGITS, LeftReason
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.identity.people import fold_name
 from cluster.core.xmp.region_places import Picture
 from cluster.core.xmp.region_reading import NamedRegion
 from cluster.store.decisions.region_rows import ReadPhoto

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import DecisionKind
-from cluster.core.decision_records import (
+from cluster.core.decisions.decision_format import DecisionKind
+from cluster.core.decisions.decision_records import (
     ExportedAnswer,
     ExportedErasure,
     ExportedSide,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import DecisionKind, LeftReason
+from cluster.core.decisions.decision_format import DecisionKind, LeftReason
 from cluster.store.database.copying import Staging
 
 LEFT = Staging("import_left", (("kind", "text"), ("number", "int8"), ("reason", "text")))

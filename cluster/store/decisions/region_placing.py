@@ -13,9 +13,9 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import LeftReason
-from cluster.core.faces import BoundingBox
-from cluster.core.people import fold_name
+from cluster.core.decisions.decision_format import LeftReason
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.identity.people import fold_name
 from cluster.core.xmp.region_choices import Choices, Group, Wish, choose_names
 from cluster.core.xmp.region_matching import is_same_face, match_regions
 from cluster.core.xmp.region_places import to_pixels

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox
-from cluster.core.placements import relative_turn, turning
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.pictures.placements import relative_turn, turning
 from cluster.core.xmp.region_places import Picture, to_fractions
 from cluster.core.xmp.region_reading import NamedRegion
 

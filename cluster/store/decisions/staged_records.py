@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_records import (
+from cluster.core.decisions.decision_records import (
     Exported,
     ExportedAnswer,
     ExportedErasure,
@@ -22,8 +22,8 @@ from cluster.core.decision_records import (
     ExportedPerson,
     ExportedPhoto,
 )
-from cluster.core.faces import BoundingBox
-from cluster.core.people import fold_name
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.identity.people import fold_name
 from cluster.store.database.copying import Staging
 
 BATCH = 5_000

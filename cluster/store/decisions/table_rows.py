@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cluster.core.decision_format import Section
+from cluster.core.decisions.decision_format import Section
 from cluster.store.decisions.export_rows import Record, list_records, number_rows
 
 Row = list[Any]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 
 Cut = Callable[[int, bytes, BoundingBox], bytes]
 """Cuts a face out of a photo: from the photo's id, its thumbnail, and a box in fractions of it."""

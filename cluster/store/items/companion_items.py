@@ -14,17 +14,17 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from cluster.core.companions import (
+from cluster.core.files.companions import (
     COMPANION_SUFFIXES,
     FILM_SUFFIXES,
     CompanionCounts,
     ShotFile,
     find_companions,
 )
-from cluster.core.formats import FORMATS
-from cluster.core.photos import Settled
+from cluster.core.files.formats import FORMATS
+from cluster.core.files.suffixes import RAW_SUFFIXES
+from cluster.core.pictures.photos import Settled
 from cluster.core.sessions import PhaseName
-from cluster.core.suffixes import RAW_SUFFIXES
 from cluster.store.items.census import note_census
 from cluster.store.locks import lock_library
 from cluster.store.photos.joined_photos import join_photos

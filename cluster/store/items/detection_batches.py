@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.photos import DetectionOutcome, Settled, Work
+from cluster.core.pictures.photos import DetectionOutcome, Settled, Work
 from cluster.core.sessions import PhaseName
 from cluster.store.database.copying import driver_connection
 from cluster.store.database.storable import storable_text

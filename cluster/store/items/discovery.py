@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.paths import hash_path
-from cluster.core.photos import FoundPhoto, Settled
+from cluster.core.files.paths import hash_path
+from cluster.core.pictures.photos import FoundPhoto, Settled
 from cluster.core.sessions import PHOTO_PHASES, SkipReason
 from cluster.store.database.copying import Staging
 from cluster.store.locks import lock_library

@@ -20,7 +20,7 @@ from cluster.core.dry_runs import (
     ListedAs,
     Unfinished,
 )
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.store.database.copying import Staging
 from cluster.store.items.discovery import IS_UNCHANGED, fill_found
 from cluster.store.sessions.library_rows import path_prefix

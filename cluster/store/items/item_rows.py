@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.failure_reasons import LEFT_OUT, ReasonCount, group_reasons
-from cluster.core.photos import Item, Settled
+from cluster.core.pictures.photos import Item, Settled
 from cluster.core.sessions import PhaseName, SkipReason
 from cluster.store.database.columns import ITEM_PREFIXES, for_each_photo_phase
 from cluster.store.sessions.counts import add_counts

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.photos import Settled, TrainingOutcome, Work
+from cluster.core.pictures.photos import Settled, TrainingOutcome, Work
 from cluster.core.sessions import PhaseName, SkipReason
 from cluster.store.database.storable import storable_text
 from cluster.store.items.item_claims import claim_items

@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.same_person import AnsweredSides, GivenAnswer
+from cluster.core.identity.same_person import AnsweredSides, GivenAnswer
 
 _ADD = text(
     """

@@ -14,7 +14,6 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Answer, ChangeKind, Elsewhere
 from cluster.core.errors import (
     FacesElsewhere,
     ImpossibleChange,
@@ -22,8 +21,9 @@ from cluster.core.errors import (
     NotFound,
     StaleVersion,
 )
-from cluster.core.people import PersonSummary, fold_name
-from cluster.core.same_person import Answered, GivenAnswer
+from cluster.core.identity.changes import Answer, ChangeKind, Elsewhere
+from cluster.core.identity.people import PersonSummary, fold_name
+from cluster.core.identity.same_person import Answered, GivenAnswer
 from cluster.store.locks import lock_people
 from cluster.store.people.answer_rows import add_answer
 from cluster.store.people.face_moves import move_ungrouped_faces

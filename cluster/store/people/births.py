@@ -12,7 +12,7 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.ages import UNSET_CLOCK_DAYS
+from cluster.core.identity.ages import UNSET_CLOCK_DAYS
 from cluster.store.locks import lock_people
 
 _IS_EARLY = """

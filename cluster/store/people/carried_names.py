@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.people import fold_name
+from cluster.core.identity.people import fold_name
 from cluster.store.people.same_places import SameFace
 
 LEAST_VOTES = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Answer, ChangeKind, PastChange
-from cluster.core.faces import FaceVerdict
+from cluster.core.identity.changes import Answer, ChangeKind, PastChange
+from cluster.core.identity.faces import FaceVerdict
 
 # The name after a change is the name before the next change of the same person. The log does not
 # hold the name after an undone change.

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import StaleVersion
-from cluster.core.people import PersonSummary
+from cluster.core.identity.people import PersonSummary
 from cluster.store.people.people_list import get_person
 
 _CLAIM = text(

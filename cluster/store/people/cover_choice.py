@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Changed, ChangeKind
 from cluster.core.errors import FacesElsewhere
+from cluster.core.identity.changes import Changed, ChangeKind
 from cluster.store.locks import lock_people
 from cluster.store.people.claims import claim_person
 from cluster.store.people.people_list import get_person

@@ -7,7 +7,7 @@ has no sharpness, and counts as of middling sharpness.
 
 from __future__ import annotations
 
-from cluster.core.people import TAG_CHARACTERS
+from cluster.core.identity.people import TAG_CHARACTERS
 
 CANDIDATES = 20
 """So many faces of best quality are compared; the index of faces by quality has them in order."""

@@ -16,8 +16,8 @@ from dataclasses import replace
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox, match_boxes
-from cluster.core.placements import turn_within
+from cluster.core.identity.faces import BoundingBox, match_boxes
+from cluster.core.pictures.placements import turn_within
 from cluster.store.database.tables import ErasedFace
 from cluster.store.people.face_placements import add_erased
 from cluster.store.people.found_faces import FoundFaces

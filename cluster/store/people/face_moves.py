@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, Elsewhere, Moved
 from cluster.core.errors import FacesElsewhere, ImpossibleChange
-from cluster.core.people import PersonSummary
+from cluster.core.identity.changes import ChangeKind, Elsewhere, Moved
+from cluster.core.identity.people import PersonSummary
 from cluster.store.locks import lock_people
 from cluster.store.people.claims import claim_person, touch_people
 from cluster.store.people.people_list import get_person, load_people

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox, Landmarks
-from cluster.core.placements import Likeness, Relation
+from cluster.core.identity.faces import BoundingBox, Landmarks
+from cluster.core.pictures.placements import Likeness, Relation
 from cluster.store.locks import lock_people
 
 Turn = Callable[[bytes, int], bytes]

@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.store.database.copying import driver_connection
 from cluster.store.people.face_rows import HEADER, TRAILER, unpack_rows
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, Judged
 from cluster.core.errors import ImpossibleChange, NotFound
-from cluster.core.faces import FaceVerdict
+from cluster.core.identity.changes import ChangeKind, Judged
+from cluster.core.identity.faces import FaceVerdict
 from cluster.store.locks import lock_people
 from cluster.store.people.claims import touch_people
 from cluster.store.people.people_list import load_people

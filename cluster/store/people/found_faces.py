@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster.core.faces import Face
+from cluster.core.identity.faces import Face
 
 
 @dataclass(frozen=True, slots=True)

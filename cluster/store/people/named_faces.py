@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox
-from cluster.core.paths import hash_path
-from cluster.core.placements import relative_turn, turning
+from cluster.core.files.paths import hash_path
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.pictures.placements import relative_turn, turning
 from cluster.core.xmp.region_places import Picture, clip, to_fractions
 from cluster.core.xmp.region_reading import NamedRegion
 from cluster.store.sessions.library_rows import path_prefix

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.people import Match
+from cluster.core.identity.people import Match
 from cluster.store.people.people_list import load_people
 
 # Each stored vector is read once for all searched vectors, because reading is most of the work.

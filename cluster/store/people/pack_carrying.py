@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import FaceVerdict
+from cluster.core.identity.faces import FaceVerdict
 from cluster.store.locks import lock_people
 from cluster.store.people.carried_answers import carry_answers
 from cluster.store.people.carried_names import (

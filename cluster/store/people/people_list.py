@@ -9,7 +9,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.people import PersonSummary, fold_name
+from cluster.core.identity.people import PersonSummary, fold_name
 from cluster.store.people.covers import COVER
 
 _COUNTS = """

@@ -14,9 +14,9 @@ from datetime import date, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import Changed, ChangeKind, Hidden, PersonEdit
 from cluster.core.errors import ImpossibleChange, NameTaken
-from cluster.core.people import PersonSummary, fold_name
+from cluster.core.identity.changes import Changed, ChangeKind, Hidden, PersonEdit
+from cluster.core.identity.people import PersonSummary, fold_name
 from cluster.store.locks import lock_people
 from cluster.store.people.answer_rows import move_answers
 from cluster.store.people.births import list_faces_before, release_faces

@@ -18,7 +18,7 @@ import numpy as np
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import BoundingBox, Face, match_boxes
+from cluster.core.identity.faces import BoundingBox, Face, match_boxes
 from cluster.core.xmp.region_matching import match_regions
 from cluster.store.database.tables import Face as FaceRow
 from cluster.store.database.tables import Image

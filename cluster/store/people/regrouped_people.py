@@ -12,7 +12,7 @@ from collections.abc import Collection
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.people import PeopleChange
+from cluster.core.identity.people import PeopleChange
 from cluster.store.database.copying import Staging
 from cluster.store.locks import lock_people
 

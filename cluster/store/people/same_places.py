@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import SAME_MOMENT_S, SAME_PLACE, FaceVerdict
+from cluster.core.identity.faces import SAME_MOMENT_S, SAME_PLACE, FaceVerdict
 
 # min and max are looked up at the ends of an index.
 _HAS_OTHERS = text("SELECT min(pack) <> :pack OR max(pack) <> :pack FROM face")

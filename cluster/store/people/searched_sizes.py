@@ -11,8 +11,8 @@ from dataclasses import replace
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.faces import Face
-from cluster.core.placements import Placement, scaling
+from cluster.core.identity.faces import Face
+from cluster.core.pictures.placements import Placement, scaling
 from cluster.store.people.found_faces import FoundFaces
 
 _SIZES = text("SELECT id, width, height FROM image WHERE id = ANY(:ids)")

@@ -13,10 +13,10 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.changes import ChangeKind, PastChange
 from cluster.core.errors import NameTaken, NotFound, NotLastChange
-from cluster.core.faces import FaceVerdict
-from cluster.core.people import fold_name
+from cluster.core.identity.changes import ChangeKind, PastChange
+from cluster.core.identity.faces import FaceVerdict
+from cluster.core.identity.people import fold_name
 from cluster.store.locks import lock_people
 from cluster.store.people.change_history import find_last_change
 from cluster.store.people.people_list import get_person

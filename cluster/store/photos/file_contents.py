@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from cluster.core.photos import PhotoRecord, TrainingOutcome
-from cluster.core.placements import Likeness, Relation
+from cluster.core.pictures.photos import PhotoRecord, TrainingOutcome
+from cluster.core.pictures.placements import Likeness, Relation
 from cluster.store.database.storable import to_signed
 from cluster.store.people.face_placements import Turn, copy_erased, place_faces
 from cluster.store.photos.missing import refresh_missing

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.placements import OldPicture
+from cluster.core.pictures.placements import OldPicture
 from cluster.store.database.storable import to_unsigned
 
 _HAS_ANY = text("SELECT EXISTS (SELECT FROM detection WHERE pack = :pack)")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.placements import turn_within
+from cluster.core.pictures.placements import turn_within
 from cluster.store.locks import lock_people
 from cluster.store.people.face_placements import copy_erased, transform_faces
 

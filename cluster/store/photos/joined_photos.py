@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from cluster.core.duplicates import MAX_ASPECT_DIFFERENCE
+from cluster.core.pictures.duplicates import MAX_ASPECT_DIFFERENCE
 from cluster.store.database.storable import to_unsigned
 from cluster.store.locks import lock_people
 from cluster.store.photos.heirs import inherit

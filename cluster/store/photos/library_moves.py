@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound, SessionBusy, SessionRunning
-from cluster.core.paths import is_url
+from cluster.core.files.paths import is_url
 from cluster.core.sessions import SessionStatus
 from cluster.store.locks import lock_library
 from cluster.store.photos.heirs import promote_heirs

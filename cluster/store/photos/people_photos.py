@@ -10,7 +10,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.people import TAG_CHARACTERS, PhotoMatch
+from cluster.core.identity.people import TAG_CHARACTERS, PhotoMatch
 
 _PEOPLE = text("SELECT id, pack, name, birth_date FROM person WHERE id = ANY(:ids)")
 

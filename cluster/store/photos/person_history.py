@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.ages import UNSET_CLOCK_DAYS
 from cluster.core.errors import NotFound
+from cluster.core.identity.ages import UNSET_CLOCK_DAYS
 from cluster.store.people.covers import COVER
 
 MOST_COMPANIONS = 5

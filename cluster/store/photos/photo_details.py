@@ -11,9 +11,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.faces import BoundingBox
-from cluster.core.people import TAG_CHARACTERS
-from cluster.core.placements import turn_within
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.identity.people import TAG_CHARACTERS
+from cluster.core.pictures.placements import turn_within
 
 # `duplicates` are the photos that this one represents.
 _PHOTO = text(

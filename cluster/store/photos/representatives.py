@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from cluster.core.duplicates import (
+from cluster.core.pictures.duplicates import (
     QUARTER_SHIFTS,
     Fingerprint,
     find_quarters,

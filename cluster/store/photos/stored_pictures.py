@@ -9,8 +9,8 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.faces import BoundingBox, FaceVerdict
-from cluster.core.people import TAG_CHARACTERS, FaceInfo
+from cluster.core.identity.faces import BoundingBox, FaceVerdict
+from cluster.core.identity.people import TAG_CHARACTERS, FaceInfo
 
 _IS_THERE = """
     NOT EXISTS (

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Row, and_, select, text, update
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import NotFound
-from cluster.core.photos import Settled, Work
+from cluster.core.pictures.photos import Settled, Work
 from cluster.core.progress import PhaseCounts
 from cluster.core.sessions import PhaseName
 from cluster.store.database.tables import SessionPhase

@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import BadRoot, NotFound
-from cluster.core.gone import Unconfirmed, describe_absent, describe_confirming
+from cluster.core.files.gone import Unconfirmed, describe_absent, describe_confirming
 from cluster.core.sessions import SessionStatus
 
 _PROVIDE = text(

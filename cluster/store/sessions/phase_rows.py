@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cluster.core.errors import InvariantBroken
-from cluster.core.people import PeopleChange
-from cluster.core.photos import Settled, Work
+from cluster.core.identity.people import PeopleChange
+from cluster.core.pictures.photos import Settled, Work
 from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import PHOTO_PHASES, PhaseName, PhaseStatus
 from cluster.store.database.storable import storable_text

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cluster.core.sessions import PhaseName, SessionStatus
-from cluster.core.speed_series import SpeedPoint, SpeedSample, measure_speed
+from cluster.core.time_left.speed_series import SpeedPoint, SpeedSample, measure_speed
 
 _LIST = text(
     """

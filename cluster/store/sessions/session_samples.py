@@ -8,9 +8,9 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from cluster.core.promises import Sample, sampling_stride
 from cluster.core.sessions import PhaseName
-from cluster.core.timing import Moment, TimeRange
+from cluster.core.time_left.promises import Sample, sampling_stride
+from cluster.core.time_left.timing import Moment, TimeRange
 from cluster.store.database.engine import Engine, begin
 from cluster.store.database.tables import SessionSample
 

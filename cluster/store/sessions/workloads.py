@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.dry_times import PastSessions
-from cluster.core.forecast import PAST_SIGMA, units_of
+from cluster.core.files.suffixes import FILM_SUFFIXES
 from cluster.core.sessions import PHOTO_PHASES, PhaseName
-from cluster.core.speed import KnownSpeed
-from cluster.core.suffixes import FILM_SUFFIXES
-from cluster.core.workload import (
+from cluster.core.time_left.dry_times import PastSessions
+from cluster.core.time_left.forecast import PAST_SIGMA, units_of
+from cluster.core.time_left.speed import KnownSpeed
+from cluster.core.time_left.workload import (
     BYTES_PER_UNIT,
     FILM_BYTES_PER_UNIT,
     FILM_SECONDS_PER_UNIT,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.ages import UNSET_CLOCK_DAYS
+from cluster.core.identity.ages import UNSET_CLOCK_DAYS
 from cluster.store.database.copying import driver_connection
 from cluster.store.people.face_rows import HEADER, TRAILER, vector_of_face_type
 

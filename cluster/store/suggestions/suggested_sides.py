@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.core.people import PersonSummary
-from cluster.core.same_person import Companion, Likeness, SamePerson, Side
+from cluster.core.identity.people import PersonSummary
+from cluster.core.identity.same_person import Companion, Likeness, SamePerson, Side
 from cluster.store.people.answer_rows import list_answered
 from cluster.store.people.people_list import load_people
 from cluster.store.photos.stored_pictures import list_faces

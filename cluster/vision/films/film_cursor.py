@@ -24,8 +24,8 @@ from av.stream import Disposition
 from av.video.reformatter import Interpolation
 
 from cluster.core.errors import UnreadableImage
-from cluster.core.formats import Format
-from cluster.core.placements import has_swapped_sides
+from cluster.core.files.formats import Format
+from cluster.core.pictures.placements import has_swapped_sides
 from cluster.vision.containers.colour_codes import ColourCode
 from cluster.vision.photos.coded_colours import code_to_srgb
 from cluster.vision.photos.images import OpenedImage

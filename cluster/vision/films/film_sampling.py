@@ -1,4 +1,4 @@
-"""Chooses the frames of a film that are searched (cluster/core/films.py says which).
+"""Chooses the frames of a film that are searched (cluster/core/pictures/films.py says which).
 
 One cursor decodes keyframes alone, of which encoders put one where a scene begins. Another decodes
 what lies between two keyframes that are far apart. In a long film, the first one seeks.
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import Interpolation
 
-from cluster.core.films import HOPPING_S, SPACING_S, choose_spacing_s
+from cluster.core.pictures.films import HOPPING_S, SPACING_S, choose_spacing_s
 from cluster.vision.films.film_cursor import FilmCursor, FilmFrame, open_film
 
 SCENE_DIFFERENCE = 20.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from cluster.core.faces import Face
+from cluster.core.identity.faces import Face
 from cluster.core.steps import StepTimes
 from cluster.inference import Provider, Requested, pick_provider
 from cluster.vision.packs.options import INSIGHTFACE_SIZES, DetectorOptions, PreparedPhoto

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.core.errors import PackNotFound
-from cluster.core.faces import BoundingBox, Face, face_quality
+from cluster.core.identity.faces import BoundingBox, Face, face_quality
 from cluster.core.steps import StepTimes
 from cluster.inference import Provider
 from cluster.vision.packs.mean_face import MEAN_FACE

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from insightface.model_zoo import get_model
 
 from cluster.core.errors import PackNotFound
-from cluster.core.faces import BoundingBox, Face, face_quality
+from cluster.core.identity.faces import BoundingBox, Face, face_quality
 from cluster.core.steps import StepTimes
 from cluster.inference import (
     Provider,

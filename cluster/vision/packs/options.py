@@ -14,7 +14,7 @@ from cluster.core.defaults import (
     PHOTO_TIMEOUT_S,
 )
 from cluster.core.errors import UnreadableImage
-from cluster.core.films import FilmLimits
+from cluster.core.pictures.films import FilmLimits
 from cluster.inference import Precision, Requested
 from cluster.vision.packs.strips import Strip, find_long_side
 from cluster.vision.photos.images import (

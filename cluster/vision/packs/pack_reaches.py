@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cluster.core.reach import PackReach, Reach
+from cluster.core.identity.reach import PackReach, Reach
 from cluster.vision.packs.pack_files import BUNDLED
 
 ARCFACE = Reach(core=0.50, same=0.40, join=0.32, alike=0.60, margin=0.10)

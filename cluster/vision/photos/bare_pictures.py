@@ -21,7 +21,7 @@ _KEPT = {**_KEPT_OF_PIXELS, 0xE1: (b"Exif\0", 8), 0xE2: (b"ICC_PROFILE\0", 14)}
 def list_bare(data: bytes, *, name: str) -> Iterator[bytes]:
     """Yield a file of this format with less metadata, then with none; only what differs from it.
 
-    `name` is that of the format in cluster/core/formats.py.
+    `name` is that of the format in cluster/core/files/formats.py.
     """
     strip = _STRIPS.get(name)
     for only_pixels in (False, True) if strip else ():

@@ -6,8 +6,8 @@ import os
 
 from PIL import UnidentifiedImageError
 
-from cluster.core.formats import FORMATS, Format
-from cluster.core.passed_over import PassedOverKind
+from cluster.core.files.formats import FORMATS, Format
+from cluster.core.files.passed_over import PassedOverKind
 from cluster.vision.containers.png_chunks import SIGNATURE, find_fault
 from cluster.vision.readers.decoded_file import NotReadable
 from cluster.vision.readers.deep_tiffs import describe_kind

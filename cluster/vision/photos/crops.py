@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 
 CROP_SIDE_PX = 160
 CROP_QUALITY = 85

@@ -31,7 +31,7 @@ from PIL import (
 
 from cluster.core.defaults import MAX_PIXELS
 from cluster.core.errors import UnreadableImage
-from cluster.core.placements import has_swapped_sides, invert_turn
+from cluster.core.pictures.placements import has_swapped_sides, invert_turn
 from cluster.vision.containers.bitmaps import draw_masked_bitmap, find_masked_bitmap
 from cluster.vision.containers.png_chunks import find_profile
 from cluster.vision.photos.bare_pictures import list_bare

@@ -15,7 +15,7 @@ import cv2
 from PIL import Image
 
 from cluster.core.errors import UnreadableImage
-from cluster.core.suffixes import is_raw_name
+from cluster.core.files.suffixes import is_raw_name
 from cluster.vision.photos.content_names import find_read_format
 from cluster.vision.photos.metadata import (
     PILLOW_ERRORS,

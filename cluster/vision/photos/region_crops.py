@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.core.xmp.region_places import Picture, to_pixels
 from cluster.vision.photos.crops import cut_crop
 from cluster.vision.photos.images import open_image

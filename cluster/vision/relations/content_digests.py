@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cluster.core.placements import invert_turn
+from cluster.core.pictures.placements import invert_turn
 from cluster.vision.photos.images import OpenedImage
 from cluster.vision.relations.jpeg_contents import list_jpeg_parts
 from cluster.vision.relations.turning import turn_pixels

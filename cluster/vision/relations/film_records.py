@@ -6,7 +6,7 @@ the hashes of a film come from a digest, and it has no blocks: by them, it resem
 
 from __future__ import annotations
 
-from cluster.core.photos import PhotoRecord
+from cluster.core.pictures.photos import PhotoRecord
 from cluster.vision.films.film_cursor import open_film
 from cluster.vision.films.film_facts import read_facts
 from cluster.vision.relations.fingerprints import make_thumbnail

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cluster.core.defaults import MAX_FILE_BYTES, MAX_PIXELS
-from cluster.core.photos import PhotoRecord
+from cluster.core.pictures.photos import PhotoRecord
 from cluster.vision.photos.images import (
     DECODE_LONG_SIDE_PX,
     OpenedImage,

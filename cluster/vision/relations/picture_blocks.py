@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.same_picture import CHROMA_GRID, LUMA_BYTES, LUMA_GRID
+from cluster.core.pictures.same_picture import CHROMA_GRID, LUMA_BYTES, LUMA_GRID
 from cluster.vision.photos.images import OpenedImage
 from cluster.vision.relations.turning import turn_pixels
 
@@ -18,7 +18,7 @@ _FLIPPED_DOWN = (3, 4, 7, 8)
 
 
 def make_blocks(image: OpenedImage, picture: Pixels, *, side: int) -> bytes:
-    """Return the blocks of the whole photo, in the layout of cluster/core/same_picture.py.
+    """Return the blocks of the whole photo, in the layout of cluster/core/pictures/same_picture.py.
 
     `picture` holds the means of windows of `side` x `side` pixels of `image`, counted from the left
     and the top. Incomplete windows at the right and the bottom may be missing from it.

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.faces import BoundingBox
-from cluster.core.placements import (
+from cluster.core.identity.faces import BoundingBox
+from cluster.core.pictures.placements import (
     Likeness,
     OldPicture,
     Placement,
@@ -25,7 +25,7 @@ from cluster.core.placements import (
     scaling,
     turning,
 )
-from cluster.core.same_picture import are_blocks_same
+from cluster.core.pictures.same_picture import are_blocks_same
 from cluster.vision.photos.images import OpenedImage
 from cluster.vision.relations.comparison import Pixels, compare
 from cluster.vision.relations.fingerprints import make_thumbnail, measure_blocks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.core.defaults import FILM_TIMEOUT_S, MAX_PIXELS
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.vision.films.film_cursor import (
     FRAME_LONG_SIDE_PX,
     FilmCursor,

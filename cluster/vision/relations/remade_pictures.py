@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from PIL import Image
 
 from cluster.core.defaults import PHOTO_TIMEOUT_S
-from cluster.core.faces import BoundingBox
+from cluster.core.identity.faces import BoundingBox
 from cluster.vision.photos.crops import cut_crop
 from cluster.vision.photos.images import DECODE_LONG_SIDE_PX, open_image
 from cluster.vision.photos.metadata import PILLOW_ERRORS

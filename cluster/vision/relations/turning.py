@@ -1,4 +1,4 @@
-"""Turns and mirrors pixels and JPEGs by the EXIF orientations of cluster/core/placements.py."""
+"""Turns and mirrors pixels and JPEGs by EXIF orientation (cluster/core/pictures/placements.py)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.placements import NO_TURN
+from cluster.core.pictures.placements import NO_TURN
 from cluster.vision.photos.crops import CROP_QUALITY
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.core.formats import (
+from cluster.core.files.formats import (
     ANY_PICTURE,
     FORMATS,
     RAW_TIFF,
@@ -12,7 +12,7 @@ from cluster.core.formats import (
     VIDEO,
     Format,
 )
-from cluster.core.passed_over import PassedOverKind
+from cluster.core.files.passed_over import PassedOverKind
 from cluster.vision.containers.iso_boxes import find_code, is_picture
 from cluster.vision.sources.headers import has_header, is_raw_tiff, list_brands
 

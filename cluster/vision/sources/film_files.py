@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from cluster.core.errors import UnreachableImage, UnreadableImage
-from cluster.core.formats import Format
-from cluster.core.listings import to_int64
-from cluster.core.paths import is_url, text_to_path
+from cluster.core.files.formats import Format
+from cluster.core.files.listings import to_int64
+from cluster.core.files.paths import is_url, text_to_path
 from cluster.vision.sources.file_kinds import find_film_format
 from cluster.vision.sources.headers import HEAD_BYTES
 from cluster.vision.sources.photo_bytes import say_unreachable
@@ -34,7 +34,7 @@ _MEDIA_TYPES = {
     "mpeg": "video/mpeg",
     "mpegts": "video/mp2t",
 }
-"""By the names in cluster/core/formats.py. Browsers play QuickTime films as MP4, or not at all."""
+"""By names in cluster/core/files/formats.py. Browsers play QuickTime films as MP4 or not at all."""
 
 
 class StoredFile:

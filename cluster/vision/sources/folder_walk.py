@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.core.listings import to_int64
-from cluster.core.passed_over import PassedOver, PassedOverKind
-from cluster.core.paths import MAX_PATH_CHARACTERS, path_to_text
-from cluster.core.photos import FoundPhoto
-from cluster.core.suffixes import (
+from cluster.core.files.listings import to_int64
+from cluster.core.files.passed_over import PassedOver, PassedOverKind
+from cluster.core.files.paths import MAX_PATH_CHARACTERS, path_to_text
+from cluster.core.files.suffixes import (
     NO_MEDIA,
     find_kind_of_folder,
     find_kind_of_name,
@@ -21,6 +20,7 @@ from cluster.core.suffixes import (
     is_hidden,
     is_photo_name,
 )
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.vision.sources.file_kinds import find_film_format, find_kind
 from cluster.vision.sources.headers import HEAD_BYTES
 

@@ -146,4 +146,4 @@ _CHECKS: dict[str, Callable[[bytes], bool]] = {
     "TIFF": _is_plain_tiff,
     "PNM": _is_pnm,
 }
-"""By the names in cluster/core/formats.py: signatures that other files may begin with as well."""
+"""By names in cluster/core/files/formats.py: signatures that other files may begin with as well."""

@@ -2,11 +2,11 @@
 
 Discovery streams: its memory grows with the number of folders, not with the number of photos. The
 name of a file tells its kind; if the suffix is unknown or missing, its first bytes do. Everything
-that is passed over is counted by its kind (cluster/core/passed_over.py): hidden files and folders,
-folders that programs keep for themselves, files of other kinds, and the kernel's file systems
-(/proc, /sys, /dev), where reading may block for ever or have effects. Symbolic links are followed,
-except those that leave `confined_to` and those to a place that the walk reaches anyway. Each folder
-is entered once. In a store behind a URL, only entries below the root are taken
+that is passed over is counted by its kind (cluster/core/files/passed_over.py): hidden files and
+folders, folders that programs keep for themselves, files of other kinds, and the kernel's file
+systems (/proc, /sys, /dev), where reading may block for ever or have effects. Symbolic links are
+followed, except those that leave `confined_to` and those to a place that the walk reaches anyway.
+Each folder is entered once. In a store behind a URL, only entries below the root are taken
 (cluster/vision/sources/storage.py).
 """
 
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from cluster.core.errors import RootEmpty, RootNotAllowed, RootNotFound, RootUnreachable
-from cluster.core.listings import find_etag, find_modified_ns, find_size
-from cluster.core.passed_over import PassedOver, describe_passed_over
-from cluster.core.paths import is_url, text_to_path
-from cluster.core.photos import FoundPhoto
-from cluster.core.suffixes import READ_SUFFIXES
+from cluster.core.files.listings import find_etag, find_modified_ns, find_size
+from cluster.core.files.passed_over import PassedOver, describe_passed_over
+from cluster.core.files.paths import is_url, text_to_path
+from cluster.core.files.suffixes import READ_SUFFIXES
+from cluster.core.pictures.photos import FoundPhoto
 from cluster.vision.sources.deadlines import TimeOver, wait_for
 from cluster.vision.sources.folder_walk import FolderWalk, is_inside, resolve_folders
 from cluster.vision.sources.storage import is_there, walk_url

@@ -12,14 +12,14 @@ from typing import BinaryIO
 
 from cluster.core.defaults import MAX_FILE_BYTES
 from cluster.core.errors import UnreachableImage, UnreadableImage
-from cluster.core.paths import is_url, text_to_path
+from cluster.core.files.paths import is_url, text_to_path
 from cluster.vision.sources.storage import StorageError, read_url
 
 
 def read_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """Return the content of a photo.
 
-    `path` is an absolute local path or an fsspec URL, as text (see cluster.core.paths). Raises
+    `path` is an absolute local path or an fsspec URL, as text (cluster/core/files/paths.py). Raises
     UnreadableImage if the file is empty, too large or not a regular file, and UnreachableImage if
     its bytes cannot be read now (gone, no permission, connection lost).
     """

@@ -15,8 +15,8 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from cluster.core.passed_over import PassedOver, PassedOverKind
-from cluster.core.suffixes import (
+from cluster.core.files.passed_over import PassedOver, PassedOverKind
+from cluster.core.files.suffixes import (
     NO_MEDIA,
     find_kind_of_folder,
     find_kind_of_name,
@@ -24,7 +24,7 @@ from cluster.core.suffixes import (
     is_hidden,
     is_photo_name,
 )
-from cluster.core.urls import (
+from cluster.core.files.urls import (
     file_name_of,
     find_fault,
     find_place,

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from cluster.core.photos import FoundPhoto
+from cluster.core.pictures.photos import FoundPhoto
 
 POLL_S = 0.1
 CHUNK, CHUNK_S = 512, 0.1

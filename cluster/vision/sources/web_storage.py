@@ -15,7 +15,7 @@ import aiohttp
 import yarl
 from fsspec.implementations.http import HTTPFileSystem
 
-from cluster.core.urls import leads_to_itself
+from cluster.core.files.urls import leads_to_itself
 from cluster.vision.sources.storage import LeadsElsewhere
 
 _FORBIDDEN = frozenset({401, 403})

@@ -1,0 +1,251 @@
+"""How long a session will take: from its counts, its work, and what is known of its speed.
+
+The phase that runs is measured. The phases after it are estimated: from earlier sessions with the
+pack, from a probe on this machine, else from the speed of reading and the usual ratio, with a wide
+band. So there is a range for the whole session as soon as its first photos are counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cluster.core.progress import PhaseSnapshot
+from cluster.core.sessions import PhaseName, PhaseStatus
+from cluster.core.time_left.speed import KnownSpeed, SpeedFilter, combine_speeds, time_for
+from cluster.core.time_left.timing import NO_TIME, Scope, TimeRange, add_up, spread
+from cluster.core.time_left.workload import (
+    PIXELS_PER_UNIT,
+    Probe,
+    Workload,
+    grouping_seconds,
+    reading_work,
+)
+
+READING_CPU_S, FINDING_CPU_S = 0.004, 0.06
+"""CPU seconds of one unit on a usual core: the first guess on a machine that is not known."""
+
+GUESS_SIGMA, RATIO_SIGMA = 0.9, 0.55
+"""How uncertain that guess is; and how uncertain the ratio of the two phases is."""
+
+PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
+"""How far a whole phase lies from a probe, from an earlier session, and from the curve."""
+
+BUSY = 0.92
+"""The share of the CPUs that workers get; the rest is the database's and the driver's."""
+
+OWN = 1.4
+"""By how much more of the CPUs is left to detectors than to readers: a session's own driver and
+database take more of them while photos are read many times faster."""
+
+LEAST_FREE, FREE_DOUBT, PAST_DOUBT = 0.1, 0.6, 0.5
+"""The least share of the CPUs that is believed to stay as small; how uncertain it is whether it
+stays, as a part of its logarithm; and how uncertain it is that it was the same in the past."""
+
+MOST_SLOWED = 4.0
+"""By how much longer grouping is expected to take at most where others use the CPUs."""
+
+BETWEEN_PHASES_S = 0.1
+"""Seconds from the last item of a phase to the beginning of the next one, or to the end."""
+
+SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0
+"""What is taken to have been met before the first photo: one duplicate in twelve."""
+
+ALIKE_BEFORE, ALIKE_DOUBT = 6.0, 0.25
+"""How many files as large as an earlier one the first guess about them weighs; how uncertain it is
+which of those to come are copies, as a part of the photos that are left."""
+
+FACES_BEFORE, PHOTOS_BEFORE = 4.0, 4.0
+"""The same for faces: one in each photo."""
+
+UNDISCOVERED, UNDISCOVERED_SIGMA = 2.0, 0.8
+"""While photos are counted, as many again are expected: of what has no known end, half is seen in
+the median (Gott 1993, "Implications of the Copernican principle for our future prospects")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known before a session has measured anything.
+
+    `past` holds the speeds of earlier sessions with the pack, in units per second; `grouping` is by
+    how much longer than the curve grouping took then. `workers` is the number of detectors, and
+    `free` the share of the CPUs that was left to them lately, None if unknown.
+    """
+
+    past: Mapping[PhaseName, KnownSpeed] = field(default_factory=dict)
+    grouping: float | None = None
+    workers: int = 1
+    cpus: int = 1
+    probe: Probe | None = None
+    free: float | None = None
+
+
+Snapshots = Mapping[PhaseName, PhaseSnapshot]
+Speeds = Mapping[PhaseName, SpeedFilter]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecaster:
+    """Estimates what is left of a session from its phases, its work and the measured speeds."""
+
+    phases: Snapshots
+    workload: Workload
+    outlook: Outlook
+    speeds: Speeds
+    now: float
+
+    def forecast(self) -> dict[Scope, TimeRange]:
+        """Return the time left, for the session and for each phase."""
+        parts = {phase: self._phase(phase) for phase in PhaseName}
+        waits = sum(
+            1 for name in PhaseName if self.phases[name].status is not PhaseStatus.COMPLETED
+        )
+        session = add_up([*parts.values(), spread(waits * BETWEEN_PHASES_S, 0.5)])
+        return {Scope.SESSION: session, **{Scope.of(name): parts[name] for name in PhaseName}}
+
+    def _phase(self, name: PhaseName) -> TimeRange:
+        if self.phases[name].status is PhaseStatus.COMPLETED:
+            return NO_TIME
+        if name is PhaseName.CLUSTERING:
+            return self._grouping()
+        items, sigma = self._items_left(name)
+        if items <= 0:
+            return NO_TIME
+        work = self.workload.of(name).for_last(items)
+        speed = self.speeds.get(name)
+        middle_s, time_sigma = time_for(
+            self.prior(name) if speed is None else speed, work=work, items=items, now=self.now
+        )
+        return spread(middle_s, math.hypot(time_sigma, sigma))
+
+    def _items_left(self, name: PhaseName) -> tuple[float, float]:
+        """Return the items that need work, and the standard deviation of their logarithm."""
+        phase, training = self.phases[name], self.phases[PhaseName.TRAINING]
+        left = float(phase.counts.total - phase.shown)
+        sigma = 0.0
+        if training.is_discovering:
+            total = max(1, training.counts.total)
+            expected = max(total * UNDISCOVERED, self.workload.known_files)
+            left += expected - total
+            sigma = UNDISCOVERED_SIGMA
+        if name is PhaseName.FACE_DETECTION:
+            left -= self._found_without_search()
+            unread = max(0, training.counts.total - training.shown)
+            copies, others = self._skipped_of(unread)
+            left = max(0.0, left - copies - others)
+            if left > 0:
+                doubt = (0.5 * others + ALIKE_DOUBT * copies) / (left + copies + others)
+                sigma = math.hypot(sigma, doubt)
+        return left, sigma
+
+    def _found_without_search(self) -> float:
+        """Return the duplicates and failures that reading has met and face detection not yet."""
+        detection, training = self.phases[PhaseName.FACE_DETECTION], self.phases[PhaseName.TRAINING]
+        if detection.status is not PhaseStatus.PENDING:
+            return 0.0
+        met = training.counts.skipped - training.unchanged + training.counts.failed
+        return float(max(0, met - (detection.counts.skipped - detection.unchanged)))
+
+    def _skipped_of(self, unread: int) -> tuple[float, float]:
+        """Return how many of the unread photos need no search: likely copies, and others.
+
+        Unchanged files tell nothing about the photos that are new.
+        """
+        training, alike = self.phases[PhaseName.TRAINING], self.workload.alike
+        counts, known = training.counts, training.unchanged
+        skipped = max(0, counts.skipped - known) + counts.failed
+        read = max(skipped, counts.finished - known)
+        alike_left = min(float(unread), alike.count_last(unread))
+        alike_read = min(float(read), max(0.0, alike.total - alike_left))
+        # Those that were skipped were copies first of all, so a size that says nothing shows soon.
+        share = (ALIKE_BEFORE * alike.share + min(skipped, alike_read)) / (
+            ALIKE_BEFORE + alike_read
+        )
+        met = SKIPPED_BEFORE + max(0.0, skipped - share * alike_read)
+        other_share = min(0.98, met / (READ_BEFORE + read - alike_read))
+        return share * alike_left, other_share * (unread - alike_left)
+
+    def _faces(self) -> float:
+        """Return the faces that there will be to group."""
+        detection = self.phases[PhaseName.FACE_DETECTION]
+        items, _ = self._items_left(PhaseName.FACE_DETECTION)
+        probe = self.outlook.probe
+        before = (FACES_BEFORE, PHOTOS_BEFORE)
+        if probe is not None:
+            before = (probe.faces * probe.photos + 0.5, probe.photos + 0.5)
+        searched = detection.counts.processed + before[1]
+        a_photo = (detection.faces_detected + before[0]) / searched
+        return self.workload.faces + detection.faces_detected + a_photo * items
+
+    def _grouping(self) -> TimeRange:
+        phase = self.phases[PhaseName.CLUSTERING]
+        factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
+        sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
+        # Its process is started first, and grouping itself is slowed as well.
+        if self.outlook.grouping is None:
+            factor = min(MOST_SLOWED, (BUSY / self._free_share()) ** 2)
+        whole_s = grouping_seconds(self._faces()) * factor
+        if phase.status is PhaseStatus.RUNNING and phase.counts.total:
+            left = 1 - phase.shown / phase.counts.total
+            speed = self.speeds.get(PhaseName.CLUSTERING)
+            if speed is not None:
+                items = left * phase.counts.total
+                middle_s, own = time_for(speed, work=items, items=items + 100, now=self.now)
+                return spread(middle_s, own)
+            return spread(whole_s * left, sigma)
+        return spread(whole_s, sigma)
+
+    def prior(self, name: PhaseName) -> KnownSpeed:
+        """Return what is known of a phase's speed, in units per second, before it is measured."""
+        if name is PhaseName.CLUSTERING:
+            faces = max(1, self.phases[name].counts.total)
+            factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
+            return KnownSpeed(math.log(faces / (grouping_seconds(faces) * factor)), GROUPING_SIGMA)
+        past = self._past(name)
+        if name is PhaseName.TRAINING:
+            speed = self._free_share() * self.outlook.cpus / READING_CPU_S
+            return past or KnownSpeed(math.log(speed), GUESS_SIGMA)
+        probe = self.outlook.probe
+        if probe is None or probe.seconds <= 0:
+            return past or self._guess_detection()
+        probed = self._probed(probe)
+        return probed if past is None else combine_speeds(past, probed)
+
+    def _past(self, name: PhaseName) -> KnownSpeed | None:
+        """Return the speed of earlier sessions, which may have had more or less of the machine."""
+        past = self.outlook.past.get(name)
+        if past is None:
+            return None
+        others = math.log(BUSY / self._free_share())
+        return KnownSpeed(past.log_speed, math.hypot(past.sigma, PAST_DOUBT * others))
+
+    def _free_share(self) -> float:
+        free = self.outlook.free
+        return BUSY if free is None else min(BUSY, max(LEAST_FREE, OWN * free))
+
+    def _probed(self, probe: Probe) -> KnownSpeed:
+        """Return the speed of all detectors, as a few photos tell it."""
+        workers, doubt = BUSY * self.outlook.workers / probe.likely_seconds, probe.doubt
+        if probe.cpu_s and self.outlook.free is not None:
+            # Over many seconds, the share that is left is known better than from the probe.
+            free = self._free_share()
+            workers = min(self.outlook.workers, free * self.outlook.cpus) / probe.cpu_s
+            doubt = FREE_DOUBT * -math.log(free)
+        sigma = math.hypot(PROBE_SIGMA, probe.sigma / math.sqrt(probe.photos), doubt)
+        return KnownSpeed(math.log(workers * self.workload.detection.mean_work), sigma)
+
+    def _guess_detection(self) -> KnownSpeed:
+        """Return the speed of finding faces as a ratio to the speed of reading."""
+        measured = self.speeds.get(PhaseName.TRAINING)
+        reading = self.prior(PhaseName.TRAINING) if measured is None else measured.known
+        ratio = READING_CPU_S / FINDING_CPU_S * self.outlook.workers / self.outlook.cpus
+        sigma = math.hypot(reading.sigma, RATIO_SIGMA)
+        return KnownSpeed(reading.log_speed + math.log(ratio), sigma)
+
+
+def units_of(phase: PhaseName, *, items: float, total_bytes: float, pixels: float) -> float:
+    """Return the units of finished work in a photo phase."""
+    if phase is PhaseName.TRAINING:
+        return reading_work(items=items, sized_items=items, total_bytes=total_bytes)
+    return items + pixels / PIXELS_PER_UNIT
