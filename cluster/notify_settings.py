@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cluster.core.notices import Channel
 from cluster.environment import sender_environment
+from cluster.notifying.channel_options import NotifyOptions
 from cluster.notifying.kept_channels import FOLDER
-from cluster.notifying.options import NotifyOptions
 from cluster.settings import Settings, load_settings
 
 

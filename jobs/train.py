@@ -21,13 +21,7 @@ import ray
 from ray.exceptions import RayTaskError
 from rich.console import Console
 
-from cluster.core.errors import (
-    BadRoot,
-    HeadcountError,
-    IllegalMove,
-    PackNotFound,
-    SessionBusy,
-)
+from cluster.core.errors import BadRoot, HeadcountError, IllegalMove, PackNotFound, SessionBusy
 from cluster.core.notices import Channel
 from cluster.core.printable import to_printable
 from cluster.core.progress import UnifiedProgress
@@ -48,13 +42,7 @@ from jobs.running.backing_up import back_up_after, back_up_at_times
 from jobs.running.command import BAD_ARGUMENTS, as_command, run_command
 from jobs.running.interrupts import Interrupt
 from jobs.running.local_ray import named_address
-from jobs.running.plans import (
-    choose_session,
-    describe_plan,
-    make_plan,
-    normalise_root,
-    open_pack,
-)
+from jobs.running.plans import choose_session, describe_plan, make_plan, normalise_root, open_pack
 from jobs.running.root_checks import check_root_and_pack
 from jobs.running.runtime import (
     Runtime,

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from cluster.store.database.progress_versions import next_first_version
 from cluster.store.sessions.phase_rows import load_snapshots
-from serve.answers import ANYWHERE, problems
+from serve.documented_errors import ANYWHERE, problems
 from serve.guards.origins import CheckHost, RefuseOtherSites
 from serve.guards.requests import AddSecurityHeaders, LimitBody, RequireToken
 from serve.live.live_progress import Live

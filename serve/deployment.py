@@ -39,7 +39,7 @@ from cluster.store.database.schema import upgrade_schema
 from cluster.tasks.ingest import ReadLimits
 from cluster.tasks.probing import time_in_task
 from cluster.vision.films.posters import make_poster
-from cluster.vision.packs.options import DetectorOptions
+from cluster.vision.packs.detector_options import DetectorOptions
 from cluster.vision.packs.pack_files import AUTO, resolve_pack
 from cluster.vision.photos.previews import make_preview
 from serve.app import AppParts, build_app

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from cluster.tasks.ingest import ReadLimits
-from cluster.vision.packs.options import DetectorOptions
+from cluster.vision.packs.detector_options import DetectorOptions
 from cluster.vision.photos import scans
 from cluster.vision.photos.scans import START_OF_SCAN, walk_segments
 

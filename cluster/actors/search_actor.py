@@ -13,7 +13,7 @@ from ray.actor import ActorHandle
 from cluster.core.errors import HeadcountError, UnreadableImage
 from cluster.core.identity.faces import PhotoFaces
 from cluster.vision.packs.detector import DetectorOptions, FaceDetector, load_detector
-from cluster.vision.packs.options import PreparedPhoto
+from cluster.vision.packs.detector_options import PreparedPhoto
 from cluster.vision.packs.pack_files import Pack
 from cluster.vision.photos.images import OpenedImage, open_image
 from cluster.vision.sources.deadlines import TimeOver, is_burdened, say_time_over, wait_for

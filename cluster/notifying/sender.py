@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from cluster.core.errors import DatabaseUnavailable
 from cluster.core.notices import Channel, Notice, post_of, say_notice
 from cluster.logs import bind
+from cluster.notifying.channel_options import NotifyOptions
 from cluster.notifying.delivery_process import Delivery, deliver
 from cluster.notifying.kept_channels import forget_channels, read_channels
-from cluster.notifying.options import NotifyOptions
 from cluster.store.database.engine import Engine, begin, build_engine
 from cluster.store.sessions.notification_rows import (
     claim_notification,

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from cluster.core.errors import BadSetting, DatabaseUnavailable
 from cluster.core.notices import DRAIN_S, WEBHOOK, Channel, check_channel
 from cluster.notify_settings import make_notify_options
+from cluster.notifying.channel_options import NotifyOptions
 from cluster.notifying.delivery_process import Delivery, deliver
 from cluster.notifying.kept_channels import keep_channels
-from cluster.notifying.options import NotifyOptions
 from cluster.notifying.sender import Sender
 from cluster.settings import Settings
 from cluster.store.database.engine import Engine, begin

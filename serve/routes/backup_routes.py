@@ -17,8 +17,8 @@ from cluster.core.errors import (
 )
 from cluster.store.backups.restoring import compare_backup
 from cluster.store.backups.routine import back_up, read_state, want
-from serve.answers import changes, problems
 from serve.bodies.backup_bodies import BackupBody, BackupComparisonBody, BackupsBody, RestoreBody
+from serve.documented_errors import changes, problems
 from serve.parts import AppParts, Parts
 from serve.restore_runs import begin_restore, read_newest
 

@@ -12,8 +12,8 @@ from cluster.store.items.item_rows import count_reasons
 from cluster.store.sessions.session_figures import get_figures
 from cluster.store.sessions.session_history import measure_speeds
 from cluster.store.sessions.session_rows import get_session
-from serve.answers import problems
 from serve.bodies.comparison_bodies import ComparedSession, ComparisonBody, SpeedBody
+from serve.documented_errors import problems
 from serve.parts import MAX_ID, Id, Parts
 
 router = APIRouter(prefix="/training", tags=["training"])

@@ -17,8 +17,8 @@ from fastapi import APIRouter, Query, status
 from cluster.core.errors import IllegalMove, NotFound, SessionBusy
 from cluster.core.sessions import Move, PhaseName
 from cluster.store.sessions.session_rows import SessionInfo
-from serve.answers import changes
 from serve.bodies.session_bodies import SessionBody
+from serve.documented_errors import changes
 from serve.parts import AppParts, Id, Parts
 from serve.problems import JobNotSubmitted, LiveViewUnavailable
 from serve.routes.training_routes import show_body

@@ -12,8 +12,8 @@ from cluster.core.errors import NotFound, SessionBusy
 from cluster.core.files.paths import decoded_folder
 from cluster.store.database.engine import begin
 from cluster.store.erasing import Erased, erase_ended_session, erase_person
-from serve.answers import changes
 from serve.bodies.session_bodies import ErasedBody
+from serve.documented_errors import changes
 from serve.parts import AppParts, Id, Parts
 from serve.problems import LiveViewUnavailable
 

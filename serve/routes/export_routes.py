@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from cluster.store.decisions.decision_writing import begin_export, yield_blocks
-from serve.answers import Answers, problems
 from serve.bodies.session_bodies import PACK_PATTERN
+from serve.documented_errors import Answers, problems
 from serve.parts import AppParts, Parts
 from serve.problems import ExportBusy
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, status
 from starlette.responses import StreamingResponse
 
 from cluster.core.errors import NotFound, UnreachableImage
-from serve.answers import Answers, problems
+from serve.documented_errors import Answers, problems
 from serve.etags import matches
 from serve.film_streams import FilmStream, Part, choose_part
 from serve.parts import Id, Parts

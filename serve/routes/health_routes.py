@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from cluster.core.errors import DatabaseUnavailable
 from cluster.logs import bind
 from cluster.store.database.engine import check_database
-from serve.answers import problems
 from serve.bodies.session_bodies import HealthBody
+from serve.documented_errors import problems
 from serve.parts import Parts
 from serve.problems import LiveViewUnavailable
 

@@ -17,9 +17,9 @@ from cluster.store.backups.guarded_import import look_at_import
 from cluster.store.backups.routine import want
 from cluster.store.database.engine import begin
 from cluster.store.decisions.kept_list import count_kept, list_kept
-from serve.answers import Answers, bodies, problems
 from serve.bodies.backup_bodies import RestoreBody
 from serve.bodies.import_bodies import ImportBody, WaitingBody, WaitingDecisionBody
+from serve.documented_errors import Answers, bodies, problems
 from serve.parts import AppParts, Parts
 from serve.problems import UnsupportedBody
 from serve.restore_runs import begin_import

@@ -9,9 +9,9 @@ from cluster.store.database.engine import begin
 from cluster.store.forgetting import confirm_missing, forget_missing
 from cluster.store.sessions.library_rows import get_library, list_known_files, list_libraries
 from cluster.tasks.presence import find_gone_files
-from serve.answers import changes, problems
 from serve.bodies.library_bodies import ConfirmedBody, LibrariesBody, LibraryBody
 from serve.bodies.session_bodies import ErasedBody
+from serve.documented_errors import changes, problems
 from serve.parts import Id, Parts
 
 router = APIRouter(prefix="/libraries", tags=["libraries"])

@@ -21,7 +21,6 @@ from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.people_list import load_people
 from cluster.store.people.person_edits import edit_person, hide_people, merge_people
 from cluster.store.people.undo_log import KEPT_CHANGES, undo_change
-from serve.answers import bodies, changes
 from serve.bodies.people_bodies import PersonBody
 from serve.bodies.people_change_bodies import (
     ChangedBody,
@@ -37,6 +36,7 @@ from serve.bodies.people_change_bodies import (
     SplitBody,
     UndoneBody,
 )
+from serve.documented_errors import bodies, changes
 from serve.pack_choice import PackName
 from serve.parts import Id, Parts
 

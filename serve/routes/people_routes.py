@@ -19,9 +19,9 @@ from cluster.store.photos.stored_pictures import (
     list_faces_of_person,
     list_ungrouped_faces,
 )
-from serve.answers import problems
 from serve.bodies.people_bodies import FaceBody, FacesBody, PeopleBody, PersonBody
 from serve.bodies.person_history_bodies import PersonHistoryBody
+from serve.documented_errors import problems
 from serve.pack_choice import PackName
 from serve.parts import MAX_ID, Id, Parts
 

@@ -11,10 +11,10 @@ from cluster.core.identity.people import PhotoMatch
 from cluster.store.database.engine import begin
 from cluster.store.photos.people_photos import page_photos
 from cluster.store.photos.photo_details import get_photo
-from serve.answers import problems
 from serve.bodies.photo_bodies import PhotoBody
 from serve.bodies.photos_bodies import PhotosBody
 from serve.bodies.session_bodies import PACK_PATTERN
+from serve.documented_errors import problems
 from serve.guards.film_tickets import issue_ticket
 from serve.pack_choice import PackName
 from serve.parts import MAX_ID, Id, Parts

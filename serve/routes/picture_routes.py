@@ -12,7 +12,7 @@ from cluster.core.errors import NotFound, UnreachableImage, UnreadableImage
 from cluster.core.identity.people import TAG_CHARACTERS
 from cluster.store.database.engine import begin
 from cluster.store.photos.stored_pictures import PictureSource, get_crop, get_source, get_thumbnail
-from serve.answers import Answers, problems
+from serve.documented_errors import Answers, problems
 from serve.etags import matches
 from serve.parts import AppParts, Id, Parts
 

@@ -20,9 +20,9 @@ from cluster.pipeline.dry_run import LibraryListing
 from cluster.store.database.engine import begin
 from cluster.store.sessions.workloads import get_past
 from cluster.vision.sources.library_walk import ROOT_TIMEOUT_S
-from serve.answers import bodies
 from serve.bodies.dry_run_bodies import DryRunBody
 from serve.bodies.session_bodies import StartBody
+from serve.documented_errors import bodies
 from serve.guards.roots import allowed_folders
 from serve.parts import AppParts, PackChoice, Parts
 from serve.routes.training_routes import open_root

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response, status
 
 from cluster.core.errors import NotFound
-from serve.answers import problems
 from serve.bodies.progress_bodies import ProgressBody, render_progress
+from serve.documented_errors import problems
 from serve.etags import matches, read_version
 from serve.live.event_streams import EventStream, stream_events
 from serve.parts import MAX_ID, Id, LiveView

@@ -9,8 +9,8 @@ from cluster.core.sessions import SessionStatus
 from cluster.store.database.engine import begin
 from cluster.store.sessions.session_rows import get_session
 from cluster.store.sessions.session_samples import list_samples
-from serve.answers import problems
 from serve.bodies.promise_bodies import PromisesBody
+from serve.documented_errors import problems
 from serve.parts import Id, Parts
 
 router = APIRouter(prefix="/training/{session_id}", tags=["progress"])

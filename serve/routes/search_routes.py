@@ -13,8 +13,8 @@ from cluster.core.identity.people import Match
 from cluster.store.database.engine import begin
 from cluster.store.people.nearest import find_nearest_people
 from cluster.store.sessions.session_rows import find_pack_source
-from serve.answers import Answers, bodies, problems
 from serve.bodies.people_bodies import SearchBody
+from serve.documented_errors import Answers, bodies, problems
 from serve.pack_choice import PackName
 from serve.parts import AppParts, PackChoice, Parts
 from serve.problems import SearchUnavailable, UnsupportedBody

@@ -16,13 +16,13 @@ from cluster.core.errors import (
 from cluster.store.database.engine import begin
 from cluster.store.people.answers import record_answer
 from cluster.store.suggestions.suggested_sides import OpenSuggestions, describe_open
-from serve.answers import bodies
 from serve.bodies.suggestion_bodies import (
     AnswerBody,
     AnsweredBody,
     SuggestionBody,
     SuggestionsBody,
 )
+from serve.documented_errors import bodies
 from serve.pack_choice import PackName
 from serve.parts import AppParts, Parts
 from serve.suggestion_lists import SuggestionList

@@ -30,7 +30,6 @@ from cluster.store.sessions.session_rows import (
     list_sessions,
 )
 from cluster.vision.sources.library_walk import ask_storage, check_root
-from serve.answers import bodies, problems
 from serve.bodies.notification_bodies import NotificationBody, NotificationsBody
 from serve.bodies.session_bodies import (
     FailureBody,
@@ -39,6 +38,7 @@ from serve.bodies.session_bodies import (
     SessionsBody,
     StartBody,
 )
+from serve.documented_errors import bodies, problems
 from serve.guards.roots import allowed_folders, resolve_root
 from serve.parts import MAX_ID, AppParts, Id, PackChoice, Parts
 from serve.problems import JobNotSubmitted

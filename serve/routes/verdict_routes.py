@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from cluster.core.errors import ImpossibleChange, NotFound
 from cluster.store.database.engine import begin
 from cluster.store.people.face_verdicts import judge_faces
-from serve.answers import bodies
 from serve.bodies.verdict_bodies import JudgedBody, VerdictBody
+from serve.documented_errors import bodies
 from serve.parts import Parts
 
 router = APIRouter(prefix="/faces", tags=["people"])

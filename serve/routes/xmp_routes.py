@@ -20,8 +20,8 @@ from cluster.tasks.xmp_exchange import (
     write_library,
 )
 from cluster.vision.sources.library_walk import check_root
-from serve.answers import changes
 from serve.bodies.xmp_bodies import NamesReadBody, NamesWrittenBody
+from serve.documented_errors import changes
 from serve.parts import AppParts, Id, Parts
 
 router = APIRouter(prefix="/libraries", tags=["libraries"])

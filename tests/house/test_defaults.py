@@ -6,7 +6,7 @@ from cluster.core.identity.reach import PackReach
 from cluster.pipeline.plan import WorkerOptions
 from cluster.settings import Settings
 from cluster.tasks.clustering import ClusteringOptions
-from cluster.vision.packs.options import DetectorOptions
+from cluster.vision.packs.detector_options import DetectorOptions
 from cluster.vision.packs.pack_reaches import ARCFACE
 
 NAMED_OTHERWISE = {"min_size_px": "min_face_px", "max_bytes": "max_file_bytes"}

@@ -27,8 +27,8 @@ from cluster.core.notices import (
     Channel,
 )
 from cluster.core.sessions import Move, SessionStatus
+from cluster.notifying.channel_options import NotifyOptions
 from cluster.notifying.kept_channels import keep_channels, read_channels
-from cluster.notifying.options import NotifyOptions
 from cluster.notifying.sender import Sender
 from cluster.notifying.webhooks import find_refusal, post_webhook
 from cluster.store.database.engine import begin
@@ -212,7 +212,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from cluster.core.notices import Channel
 from cluster.core.sessions import Move
-from cluster.notifying.options import NotifyOptions
+from cluster.notifying.channel_options import NotifyOptions
 from cluster.notifying.sender import Sender
 from cluster.store.database.engine import begin, build_engine
 from cluster.store.sessions.session_rows import move_session

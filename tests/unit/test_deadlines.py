@@ -11,7 +11,7 @@ from cluster.core.errors import UnreachableImage
 from cluster.core.pictures.photos import Item
 from cluster.tasks.ingest import PhotoReader, ReadLimits, read_item
 from cluster.vision.packs.detector import DetectorOptions
-from cluster.vision.packs.options import prepare_photo
+from cluster.vision.packs.detector_options import prepare_photo
 from cluster.vision.sources import photo_bytes
 from cluster.vision.sources.deadlines import within
 from tests.waiting import PATIENT_S

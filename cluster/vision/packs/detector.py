@@ -12,7 +12,7 @@ from typing import Protocol
 from cluster.core.identity.faces import Face
 from cluster.core.steps import StepTimes
 from cluster.inference import Provider, Requested, pick_provider
-from cluster.vision.packs.options import INSIGHTFACE_SIZES, DetectorOptions, PreparedPhoto
+from cluster.vision.packs.detector_options import INSIGHTFACE_SIZES, DetectorOptions, PreparedPhoto
 from cluster.vision.packs.pack_files import BUNDLED, Pack
 
 __all__ = [

@@ -16,13 +16,13 @@ from cluster.core.errors import PackNotFound
 from cluster.core.identity.faces import BoundingBox, Face, face_quality
 from cluster.core.steps import StepTimes
 from cluster.inference import Provider
-from cluster.vision.packs.mean_face import MEAN_FACE
-from cluster.vision.packs.options import (
+from cluster.vision.packs.detector_options import (
     DetectorOptions,
     PreparedPhoto,
     prepare_photo,
     reopen_for_strips,
 )
+from cluster.vision.packs.mean_face import MEAN_FACE
 from cluster.vision.packs.pack_files import Pack
 from cluster.vision.packs.strips import Strip, choose_faces, cut_strip, plan_strips
 from cluster.vision.photos.crops import cut_crop

@@ -25,19 +25,19 @@ from cluster.inference import (
     session_options,
 )
 from cluster.vision.packs.arcface import ArcFace, align, alignment
+from cluster.vision.packs.detector_options import (
+    DetectorOptions,
+    PreparedPhoto,
+    prepare_photo,
+    reopen,
+    reopen_for_strips,
+)
 from cluster.vision.packs.input_sizes import (
     DOUBT_SHARE,
     LARGE_PX,
     Plan,
     leaves_doubt,
     plan_sizes,
-)
-from cluster.vision.packs.options import (
-    DetectorOptions,
-    PreparedPhoto,
-    prepare_photo,
-    reopen,
-    reopen_for_strips,
 )
 from cluster.vision.packs.pack_files import Pack
 from cluster.vision.packs.scrfd import Candidates, Scrfd, Size
