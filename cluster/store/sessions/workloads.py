@@ -140,7 +140,7 @@ def get_workload(db: Session, session_id: int) -> Workload:
         works[PhaseName.FACE_DETECTION],
         faces=0 if library is None else library.faces,
         known_files=0 if library is None else library.known_files,
-        alike=_to_alike(db.execute(_ALIKE, key).one()),
+        alike=_get_alike(db, session_id) if works[PhaseName.TRAINING].total_items else AlikeFiles(),
     )
 
 
@@ -159,8 +159,10 @@ def _to_work(rows: Sequence[Any]) -> PhaseWork:
     return PhaseWork(tuple(r.items for r in rows), tuple(work))
 
 
-def _to_alike(row: Any) -> AlikeFiles:
-    if not row.items:
+def _get_alike(db: Session, session_id: int) -> AlikeFiles:
+    """Return the files that are as large as an earlier one, while some are pending."""
+    row = db.execute(_ALIKE, {"session_id": session_id}).one()
+    if not row.items:  # None of those that are pending has a size.
         return AlikeFiles()
     pending = PhaseWork(tuple(row.items), tuple(map(float, row.alike)))
     share = share_of_copies(row.total, sizes=row.sizes, neighbours=row.neighbours)
