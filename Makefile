@@ -37,7 +37,7 @@ AUDIT := $(VENV)/audit
 help:
 	@echo 'make run [PHOTOS=DIR or URL] [PACK=PACK] [KEEP=1]   index a library (else a demo library)'
 	@echo 'make test [ARGS=...]      the tests of every part, in minutes; ARGS go to pytest'
-	@echo 'make test-fast            the quick unit, house and postgres tests, in a minute or two'
+	@echo 'make test-fast            the quick unit, house and postgres tests, in about a minute'
 	@echo 'make test-all             all tests, also the long ones; WORKERS=2 side by side'
 	@echo 'make lint                 style, types, import directions; the page too, where there is npm'
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
