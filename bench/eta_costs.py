@@ -5,8 +5,8 @@
 Photos of the folder, large photos as cameras make them, and large PNGs are timed in one process,
 as a session reads and searches them. The CPU time of reading is fitted by a fixed part and a part
 for the root of the bytes, that of searching by a fixed part and a part for each pixel (Theil-Sen:
-the median of the slopes between pairs, which a few odd photos do not move). Their ratios are what
-the constants stand for.
+the median of the slopes between pairs, which a few odd photos do not move). Printed is where both
+parts are equal: 0 bytes where no fixed part is found, and `inf` where nothing grows.
 """
 
 from __future__ import annotations

@@ -116,6 +116,14 @@ def test_files_as_large_as_an_earlier_one_are_counted_where_they_come(
     assert [alike.count_last(files) for files in (0, 20, 50)] == [0, 20, 20]
 
 
+def test_of_many_files_that_are_equally_large_few_are_taken_for_copies(
+    engine: Engine, session_id: int
+) -> None:
+    with begin(engine) as db:
+        add_found(db, session_id, [found(f"{n}.ppm", size=1_920_015) for n in range(50)], pack=PACK)
+    assert load_workload(engine, session_id).alike.total == 3
+
+
 def test_files_of_unknown_size_count_as_the_others(engine: Engine, session_id: int) -> None:
     unknown = [found(f"{n}.jpg", size=None) for n in range(10)]
     with begin(engine) as db:

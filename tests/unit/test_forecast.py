@@ -103,6 +103,20 @@ def test_equal_sizes_that_are_no_copies_are_soon_known_to_be_none() -> None:
     assert searched == pytest.approx(300, rel=0.05)
 
 
+def test_that_all_files_are_copies_is_less_sure_than_that_none_is() -> None:
+    phases, outlook = reading(total=1000, processed=1), Outlook(workers=2, cpus=2, probe=PROBE)
+    bands = []
+    for alike in (0.0, 999.0):
+        files = AlikeFiles(PhaseWork((1000,), (alike,)), total=int(alike), share=0.98)
+        work = Workload(detection=PhaseWork((1000,), (1000.0,)), alike=files)
+        bands.append(
+            Forecaster(phases, work, outlook, {}, now=1.0).forecast()[Scope.FACE_DETECTION]
+        )
+    none, every = bands
+    assert every.middle_s < none.middle_s / 2
+    assert every.high_s / every.low_s > 2 * none.high_s / none.low_s
+
+
 @pytest.mark.parametrize("copies", [0, 200, 4000])
 @pytest.mark.parametrize("largest", [8_000, 50_000, 5_000_000])
 def test_sizes_that_are_equal_by_chance_are_told_from_copies(copies: int, largest: int) -> None:

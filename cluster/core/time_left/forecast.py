@@ -52,12 +52,11 @@ BETWEEN_PHASES_S = 0.1
 SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0
 """What is taken to have been met before the first photo: one duplicate in twelve."""
 
-ALIKE_BEFORE, ALIKE_DOUBT = 6.0, 0.25
-"""How many files as large as an earlier one the first guess about them weighs; how uncertain it is
-which of those to come are copies, as a part of the photos that are left."""
-
 FACES_BEFORE, PHOTOS_BEFORE = 4.0, 4.0
 """The same for faces: one in each photo."""
+
+ALIKE_BEFORE = 6.0
+"""What the first guess about files as large as an earlier one weighs, in such files."""
 
 UNDISCOVERED, UNDISCOVERED_SIGMA = 2.0, 0.8
 """While photos are counted, as many again are expected: of what has no known end, half is seen in
@@ -132,11 +131,10 @@ class Forecaster:
         if name is PhaseName.FACE_DETECTION:
             left -= self._found_without_search()
             unread = max(0, training.counts.total - training.shown)
-            copies, others = self._skipped_of(unread)
-            left = max(0.0, left - copies - others)
+            copies, copies_off, others = self._skipped_of(unread)
+            all_left, left = left, max(0.0, left - copies - others)
             if left > 0:
-                doubt = (0.5 * others + ALIKE_DOUBT * copies) / (left + copies + others)
-                sigma = math.hypot(sigma, doubt)
+                sigma = math.hypot(sigma, copies_off / left, 0.5 * others / all_left)
         return left, sigma
 
     def _found_without_search(self) -> float:
@@ -147,10 +145,11 @@ class Forecaster:
         met = training.counts.skipped - training.unchanged + training.counts.failed
         return float(max(0, met - (detection.counts.skipped - detection.unchanged)))
 
-    def _skipped_of(self, unread: int) -> tuple[float, float]:
-        """Return how many of the unread photos need no search: likely copies, and others.
+    def _skipped_of(self, unread: int) -> tuple[float, float, float]:
+        """Return how many of the unread photos need no search.
 
-        Unchanged files tell nothing about the photos that are new.
+        Those are likely copies, with the standard deviation of their number, and others. Unchanged
+        files tell nothing about the photos that are new.
         """
         training, alike = self.phases[PhaseName.TRAINING], self.workload.alike
         counts, known = training.counts, training.unchanged
@@ -159,12 +158,12 @@ class Forecaster:
         alike_left = min(float(unread), alike.count_last(unread))
         alike_read = min(float(read), max(0.0, alike.total - alike_left))
         # Those that were skipped were copies first of all, so a size that says nothing shows soon.
-        share = (ALIKE_BEFORE * alike.share + min(skipped, alike_read)) / (
-            ALIKE_BEFORE + alike_read
-        )
+        seen = ALIKE_BEFORE + alike_read
+        share = (ALIKE_BEFORE * alike.share + min(skipped, alike_read)) / seen
+        off = math.sqrt(share * (1 - share) / (seen + 1))  # That of a beta distribution.
         met = SKIPPED_BEFORE + max(0.0, skipped - share * alike_read)
         other_share = min(0.98, met / (READ_BEFORE + read - alike_read))
-        return share * alike_left, other_share * (unread - alike_left)
+        return share * alike_left, off * alike_left, other_share * (unread - alike_left)
 
     def _faces(self) -> float:
         """Return the faces that there will be to group."""

@@ -18,16 +18,18 @@ from statistics import pstdev
 from cluster.core.sessions import PhaseName
 
 BYTES_PER_UNIT = 4_000
-"""A photo of these many bytes takes twice as long to read as one of none, and one of a hundred
-times as many eleven times as long (bench/eta_costs.py)."""
+"""Bytes of a photo that takes twice as long to read as one of none. bench/eta_costs.py measures the
+root, and next to no fixed part; what each photo costs the driver and the database, which it does
+not see, is allowed for by this number."""
 
 ROOT_OF_MEAN = 0.9
 """The mean of the roots of sizes as a part of the root of their mean, where only that is known: in
 a library whose sizes are log-normal with a standard deviation of 0.9."""
 
 PIXELS_PER_UNIT = 10_000_000
-"""Pixels that make finding faces take twice as long as in a small photo (bench/eta_costs.py). Most
-photos come from the decoded copies, which are small; the others are decoded again."""
+"""Pixels that make finding faces take twice as long as in a small photo. It is a middle: with a
+decoded copy, a large photo takes as long as a small one (bench/eta_costs.py); without, it is
+decoded again, which takes several times as long."""
 
 FILM_BYTES_PER_UNIT = 1_800_000
 """A film is read in a stream, without decoding it (bench/films.py)."""
@@ -87,7 +89,7 @@ class PhaseWork:
 
 @dataclass(frozen=True, slots=True)
 class AlikeFiles:
-    """Files that are as large as an earlier file of the session: most of them are its copies.
+    """Files that are as large as one, two or three earlier ones of the session: likely copies.
 
     `pending` has the number of such files in each segment of the pending files, `total` how many
     there are in all but unchanged files, and `share` is the part that is likely to be copies.

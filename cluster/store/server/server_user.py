@@ -9,21 +9,23 @@ link of the kernel that does not need access to the folders above.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from cluster.core.errors import DatabaseUnavailable
-from cluster.store.server.server_files import ServerFiles, is_lock_held
+from cluster.store.server.server_files import ServerFiles, hold_lock, is_lock_held
 
 SYSTEM_USER = "pgserver"
+
+USERS_LOCK = Path("/etc/.pwd.lock")
+"""The lock file of the programs that change users. Only root can open it, so nobody else can make
+root wait for it. They lock it by another call (lockf), so `useradd` does not wait for its parent.
+"""
 
 HERE = "/proc/self/cwd"
 """The data directory, as PostgreSQL's programs name it when `process_options` starts them."""
@@ -105,10 +107,24 @@ def _name_owner(files: ServerFiles, uid: int) -> None:
     entry = _system_user()
     for _, folders, names, at in os.fwalk(files.home, follow_symlinks=False):
         for name in (*folders, *names):
-            # What belongs to others stays theirs: the old owner may have linked it here.
-            if os.stat(name, dir_fd=at, follow_symlinks=False).st_uid == uid:
-                os.chown(name, entry.pw_uid, entry.pw_gid, dir_fd=at, follow_symlinks=False)
+            _pass_on(name, at=at, owner=uid, to=entry)
+    # The folder comes last, so what a kill has left is done by the next start.
     os.chown(files.home, entry.pw_uid, entry.pw_gid)
+
+
+def _pass_on(name: str, *, at: int, owner: int, to: pwd.struct_passwd) -> None:
+    """Give a file or folder of `owner` to a user; what belongs to others stays theirs.
+
+    The old owner may have linked it here, and may put another in its place at any moment, so it is
+    the inode that is looked at and given away.
+    """
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=at)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid == owner and not stat.S_ISLNK(found.st_mode):
+            os.chown(f"/proc/self/fd/{descriptor}", to.pw_uid, to.pw_gid)
+    finally:
+        os.close(descriptor)
 
 
 def _has_name(uid: int) -> bool:
@@ -126,7 +142,8 @@ def _system_user() -> pwd.struct_passwd:
         pass
     command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
     try:
-        with _one_process_at_a_time():
+        # Two that run at once may give the user two numbers.
+        with hold_lock(USERS_LOCK):
             # Another process may have created the user meanwhile; then useradd fails.
             subprocess.run(command, check=False, capture_output=True)
             return pwd.getpwnam(SYSTEM_USER)
@@ -135,14 +152,3 @@ def _system_user() -> pwd.struct_passwd:
             f"PostgreSQL does not run as root, and the user {SYSTEM_USER} could not be created; "
             f"run Headcount as an ordinary user, or set database_url."
         ) from error
-
-
-@contextmanager
-def _one_process_at_a_time() -> Iterator[None]:
-    """Keep other Headcounts from adding the user at once: two of them may give it two numbers."""
-    descriptor = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -31,6 +31,10 @@ from cluster.store.database.columns import ITEM_PREFIXES
 from cluster.store.database.engine import Engine, begin
 
 SEGMENTS = 200
+MOST_OF_A_SIZE = 4
+"""Copies come in twos and threes. Where more files are equally large, their format has one size, as
+uncompressed pictures of a camera do."""
+
 PAST_SESSIONS = 4
 FEWEST_ITEMS = 16
 """A phase of an earlier session with fewer items says nothing about its speed."""
@@ -75,7 +79,8 @@ _ALIKE = text(
     WITH item AS (
         SELECT i.position, i.training_state = 'pending' AS is_pending, f.size,
             i.training_skip IS DISTINCT FROM 'unchanged' AS is_new,
-            row_number() OVER (PARTITION BY f.size ORDER BY i.position) > 1 AS is_alike
+            row_number() OVER (PARTITION BY f.size ORDER BY i.position)
+                BETWEEN 2 AND {MOST_OF_A_SIZE} AS is_alike
         FROM session_item i JOIN file f ON f.id = i.file_id
         WHERE i.session_id = :session_id AND f.size > 0
     )
