@@ -16,8 +16,8 @@ import pytest
 from cluster.core.errors import DatabaseUnavailable
 from cluster.store.server import server_programs
 from cluster.store.server.embedded import start_embedded, stop_embedded
-from cluster.store.server.server_files import ServerFiles
-from cluster.store.server.server_user import SYSTEM_USER, prepare_folders
+from cluster.store.server.server_files import ServerFiles, hold_lock
+from cluster.store.server.server_user import SYSTEM_USER, USERS_LOCK, prepare_folders
 from tests.embedded import ONLY_ROOT, ask, run_python, start_elsewhere
 
 STRANGER = "nobody"
@@ -243,7 +243,7 @@ def test_a_folder_whose_owner_has_no_name_here_is_given_to_the_user_of_the_serve
     assert stop_embedded(folder)
 
 
-AS_NAMELESS = """
+BECOME = """
 import os, sys
 from pathlib import Path
 from cluster.core.errors import DatabaseUnavailable
@@ -251,6 +251,10 @@ from cluster.store.server.embedded import start_embedded
 os.setgroups([])
 os.setgid({uid})
 os.setuid({uid})
+"""
+"""Imports come first: this Python may lie in a folder that is closed to the other user."""
+
+START_ANEW = """
 try:
     start_embedded(Path(sys.argv[1]))
 except DatabaseUnavailable as error:
@@ -265,9 +269,25 @@ def test_a_user_without_a_name_is_told_what_to_do(folder: Path) -> None:
     data_dir = folder / "data"
     data_dir.mkdir()
     os.chown(data_dir, NAMELESS, NAMELESS)
-    process = run_python(AS_NAMELESS.format(uid=NAMELESS), data_dir)
+    process = run_python(BECOME.format(uid=NAMELESS) + START_ANEW, data_dir)
     said, _ = process.communicate()
     assert f"user {NAMELESS}, who has no name on this machine; add one to /etc/passwd" in said
+
+
+OPEN_FOR_READING = """
+try:
+    print(os.open(sys.argv[1], os.O_RDONLY))
+except PermissionError:
+    print("closed")
+"""
+
+
+@ONLY_ROOT
+def test_nobody_else_can_hold_what_root_waits_for() -> None:
+    with hold_lock(USERS_LOCK):
+        pass
+    process = run_python(BECOME.format(uid=NAMELESS) + OPEN_FOR_READING, USERS_LOCK)
+    assert process.communicate()[0] == "closed\n"
 
 
 ASK_FOR_THE_USER = """
