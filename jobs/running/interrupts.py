@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 
 import psutil
@@ -15,6 +16,7 @@ import psutil
 HURRY_S = 30.0
 """After the second signal, child processes have this time for an orderly end; then they die."""
 
+AGAIN_S = 0.05
 INTERRUPTED = 130
 SHOW_CURSOR = "\x1b[?25h"
 
@@ -26,6 +28,7 @@ class Interrupt:
         self._event = threading.Event()
         self._signal: int | None = None
         self._signals = 0
+        self._is_swallowed = False
 
     @property
     def is_set(self) -> bool:
@@ -58,6 +61,9 @@ class Interrupt:
                 signal.signal(kind, previous)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
+        if self._is_swallowed:
+            self._is_swallowed = False
+            raise KeyboardInterrupt
         self._signals += 1
         if self._signals == 1:
             self._signal = number
@@ -67,9 +73,25 @@ class Interrupt:
             limit = threading.Timer(HURRY_S, end_at_once)
             limit.daemon = True
             limit.start()
+            sys.unraisablehook = partial(self._raise_again, sys.unraisablehook)
             raise KeyboardInterrupt
         else:
             end_at_once()
+
+    def _raise_again(
+        self, report: Callable[[sys.UnraisableHookArgs], object], ignored: sys.UnraisableHookArgs
+    ) -> None:
+        """Raise KeyboardInterrupt again after Python ignored it; report everything else.
+
+        Python ignores what finalizers and callbacks of weak references raise.
+        """
+        if ignored.exc_type is not KeyboardInterrupt:
+            report(ignored)
+            return
+        self._is_swallowed = True
+        again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
 
 
 def end_at_once() -> None:

@@ -48,12 +48,22 @@ from jobs.running.ray_files import (
     open_ray_folder,
     provide_token,
 )
-from jobs.running.raylet_watch import raylet_watched
+from jobs.running.raylet_watch import has_ended, raylet_watched
 
 ADDRESS_FILE = "ray_current_cluster"
 """Ray's processes read the address of their cluster from this file in Ray's temporary folder."""
 
+FOR_SHOW = (
+    "dashboard/dashboard.py",
+    "_private/log_monitor.py",
+    "autoscaler/_private/monitor.py",
+    "autoscaler/v2/monitor.py",
+)
+"""The scripts of Ray's dashboard and of its monitors, which keep nothing."""
+
 STARTS = 4
+END_LIMIT_S = 10.0
+POLL_S = 0.02
 SAY_INTERVAL_S = 10.0
 REACH_S = 10.0
 NO_PROXY = (("grpc.enable_http_proxy", 0),)
@@ -205,12 +215,18 @@ def takes_too_long(said: str) -> bool:
 def shut_down(folder: Path | None) -> None:
     """Disconnect from Ray; end the local one in `folder` whole.
 
-    When Ray stops its dashboard, the dashboard's own processes go on for a moment as orphans, and
-    write to the folder.
+    `ray.shutdown` asks each of Ray's processes to end, and waits up to a second for one after the
+    other. Those that only show things do not end when they are asked, so they are killed first.
     """
     started = [] if folder is None else list_processes(folder)
+    send_kill([one for one in started if is_for_show(one)])
     ray.shutdown()
     kill(started)
+
+
+def is_for_show(process: psutil.Process) -> bool:
+    """Tell whether a process of Ray is its dashboard, or one of its monitors."""
+    return any(part.endswith(FOR_SHOW) for part in _line(process))
 
 
 def end_processes(folder: Path) -> None:
@@ -230,11 +246,23 @@ def list_processes(folder: Path) -> list[psutil.Process]:
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """Kill what still runs of `processes`, and wait until it has ended, for ten seconds at most."""
+    """Kill what still runs of `processes`, and wait until it has ended, for ten seconds at most.
+
+    One that has ended is waited for no longer, even where its parent lets it stay as a zombie.
+    """
+    send_kill(processes)
+    deadline = time.monotonic() + END_LIMIT_S
+    while (left := [one for one in processes if not has_ended(one)]) and (
+        time.monotonic() < deadline
+    ):
+        psutil.wait_procs(left, timeout=POLL_S)
+
+
+def send_kill(processes: list[psutil.Process]) -> None:
+    """Kill what still runs of `processes`, without waiting for it."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=10)
 
 
 def _line(process: psutil.Process) -> list[str]:

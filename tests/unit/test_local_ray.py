@@ -18,6 +18,7 @@ from cluster.settings import Settings
 from jobs.running import exposure, local_ray
 from jobs.running.exposure import is_person, warn_of_others
 from jobs.running.local_ray import STARTS, check_reachable, start, takes_too_long
+from jobs.running.raylet_watch import has_ended
 
 TOO_LONG = "The current node timed out during startup. This could happen because ..."
 
@@ -125,7 +126,7 @@ def test_the_end_of_ray_is_the_end_of_what_its_processes_started(
     own = psutil.Process(int(dashboard.stdout.readline()))
     monkeypatch.setattr(ray, "shutdown", lambda: end(dashboard))
     local_ray.shut_down(tmp_path)
-    assert not own.is_running()
+    assert has_ended(own)
 
 
 def end(process: psutil.Popen) -> None:
