@@ -1,10 +1,10 @@
 """Face detection: an actor that holds one model and processes batches of photos.
 
 `Detection` is the logic without Ray. Ray calls `detect_batch` on two threads, so that one batch is
-committed while the model runs on the next one. One batch at a time uses the model, a few photos at
-once (one on CPU), so that progress moves per photo. `decode_threads` threads read and decode ahead.
-With none, each photo is decoded just before detection, which is faster if the model runs on the
-same cores.
+committed while the model runs on the next one. Only one batch at a time uses the model. The model
+gets a few photos at once (one on CPU), so that progress moves per photo. `decode_threads` threads
+read and decode ahead. Without such threads, each photo is decoded just before detection, which is
+faster if the model runs on the same cores.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ Settle = Callable[[Batch, Sequence[DetectionOutcome]], Settled]
 class Detection:
     """Finds the faces of batches of photos with one detector.
 
-    `settle` commits a batch's outcomes and returns the phase's new counts. `send` and `done` report
-    to the live view what is in flight and what has settled. `meter` receives the seconds of each
-    step. `is_stopped` tells whether a user has stopped a session. `searching` reports where in a
-    film the search is.
+    `settle` commits a batch's outcomes and returns the phase's new counts. `send` reports to the
+    live view which photos are in flight, and `done` which counts have settled. `meter` receives the
+    seconds of each step. `is_stopped` tells whether a user has stopped a session. `searching`
+    reports the position of the search in a film.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Detection:
         self._decoders = ThreadPoolExecutor(decode_threads) if decode_threads else None
 
     def detect_batch(self, batch: Batch) -> Detected:
-        """Find the faces of a batch, commit them in one transaction, return the new counts.
+        """Find the faces of a batch, commit them in one transaction, and return the new counts.
 
         The films of the batch come after its photos.
 
@@ -153,13 +153,13 @@ class Detection:
     def probe(self, paths: Sequence[str]) -> Probe | None:
         """Time the search of a few photos; None if none of them could be searched.
 
-        Reading is left out where training keeps decoded copies.
+        The time of reading is left out if training keeps decoded copies.
         """
         with self._model:
             return time_photos(self._detector, paths, reads=self._copies is None)
 
     def _search_films(self, batch: Batch, films: Iterator[Item]) -> Iterator[DetectionOutcome]:
-        """Yield the outcome of each film; none of a film that was being searched at a stop."""
+        """Yield the outcome of each film, except for a film whose search was stopped."""
         tell = partial(self._tell_place, batch)
         for item in self._until_ended(batch, films):
             try:

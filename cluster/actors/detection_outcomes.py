@@ -1,4 +1,4 @@
-"""The outcome of one photo in face detection."""
+"""Turns the result of searching one photo for faces into its outcome, which is committed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.vision.packs.detector import PreparedPhoto
 
 
 def check_unchanged(item: Item, photo: PreparedPhoto) -> PreparedPhoto:
-    """Return the photo. Raises UnreachableImage if its bytes are not those that training read."""
+    """Return the photo. Raises UnreachableImage if the file has changed since training read it."""
     is_known = item.sha256 is not None and photo.data is not None
     if is_known and hashlib.sha256(photo.data or b"").digest() != item.sha256:
         raise UnreachableImage(item.path, "the file has changed since it was read")
@@ -32,7 +32,9 @@ def to_outcome(item: Item, photo: PreparedPhoto, faces: tuple[Face, ...]) -> Det
 
 
 def _find_size(photo: PreparedPhoto) -> tuple[int, int] | None:
-    """Return the size of a raw photo; another file may show its photo, in another size."""
+    """Return the size of a raw photo, because the JPEG that shows it may have another; else
+    None.
+    """
     return (photo.image.width, photo.image.height) if is_raw_name(photo.path) else None
 
 

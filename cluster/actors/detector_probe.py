@@ -1,4 +1,4 @@
-"""Times a detector over a few photos of a library before their turn, for the time left."""
+"""Times a detector on a few photos of a library before their turn, to estimate the time left."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ PROBE_S = 3.0
 
 
 def time_photos(detector: FaceDetector, paths: Sequence[str], *, reads: bool) -> Probe | None:
-    """Search photos and return what one takes; None if none of them could be searched.
+    """Search photos and return how long one takes; None if none of them could be searched.
 
-    With `reads`, reading and decoding are part of it. Ends after PROBE_S.
+    With `reads`, the time includes reading and decoding. No photo is begun after PROBE_S.
     """
     timed: list[TimedPhoto] = []
     started = time.perf_counter()
     for path in paths:
         if time.perf_counter() - started > PROBE_S:
             break
-        with suppress(Exception):  # Its turn will tell what is wrong with the photo.
+        with suppress(Exception):  # Face detection reports the reason later.
             timed.append(_time_photo(detector, path, reads=reads))
     detector.times.take()
     if not timed:

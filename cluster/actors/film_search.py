@@ -1,4 +1,4 @@
-"""Searches one film for faces: frame after frame, and of each person the best face is kept."""
+"""Searches one film for faces, frame after frame, and keeps the best face of each person."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from cluster.vision.sources.film_files import digest_film
 
 
 class SearchStopped(Exception):
-    """A user has stopped the session while a film was searched."""
+    """A user stopped the session while a film was being searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmSearch:
-    """Searches films with one detector; `is_stopped` is asked before each frame.
+    """Searches films with one detector.
 
-    `tell` is called with a place in the film, at most once in FILM_REPORT_S.
+    `tell` is called with the position in the film, at most once in FILM_REPORT_S seconds.
     """
 
     detector: FaceDetector
@@ -42,10 +42,11 @@ class FilmSearch:
     tell: Callable[[FilmPlace], object] = lambda place: None
 
     def search(self, item: Item, *, is_stopped: Callable[[], bool]) -> tuple[Face, ...]:
-        """Return the best face of each person in a film, by their times.
+        """Return the best face of each person in a film, ordered by time.
 
-        Raises UnreadableImage or UnreachableImage, and SearchStopped. The frames are decoded in the
-        thread that reads within a time limit, one at a time and not ahead.
+        `is_stopped` is called before each frame. Raises UnreadableImage, UnreachableImage or
+        SearchStopped. Frames are decoded one at a time, not ahead, in the thread that reads with a
+        time limit.
         """
         ends_at = self.clock() + self.limits.timeout_s
         path, max_pixels = item.path, self.detector.options.max_pixels
@@ -82,9 +83,9 @@ class FilmSearch:
         self.tell(find_place(item.path, time_s=picture.time_s, duration_s=duration_s))
 
     def _check_unchanged(self, item: Item) -> None:
-        """Raise UnreachableImage if the bytes are not those that training read.
+        """Raise UnreachableImage if the file has changed since training read it.
 
-        The bytes behind a URL are not fetched once more for this.
+        A file behind a URL is not checked, because it would have to be fetched again.
         """
         if item.sha256 is None or is_url(item.path):
             return
@@ -112,7 +113,7 @@ class FilmSearch:
 
 
 def place_in_film(face: Face, picture: FilmPicture) -> Face:
-    """Return a face of a frame with its time, and with its place in the frame of full size."""
+    """Return a face of a frame with its time, and with its box in the full-size frame."""
     points: Landmarks = tuple((x / picture.scale, y / picture.scale) for x, y in face.landmarks)
     return replace(
         face, box=face.box.scaled(1 / picture.scale), landmarks=points, time_s=picture.time_s

@@ -1,7 +1,7 @@
 """The live view as metrics: counters of committed items, and gauges of the sessions' progress.
 
 Counters come from the counts that a commit returned, not from the workers. So a report that arrives
-twice counts once, and a killed worker takes no count with it.
+twice counts once, and no count is lost when a worker is killed.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class LiveMeasures:
     _seen_at: dict[int, dict[tuple[PhaseName, int], float]] = field(default_factory=dict)
 
     def count(self, session_id: int, phase: PhaseSnapshot) -> None:
-        """Count what was committed since this phase was counted last."""
+        """Count the items that were committed since the last call for this phase."""
         if not phase.name.counts_photos:
-            return  # its count is of faces, which face detection has counted
+            return  # it counts faces, and face detection has counted those already
         counts = _count_outcomes(phase)
         deltas = self._deltas.get((session_id, phase.name))
         if deltas is None or deltas.attempt < phase.attempt:
@@ -55,9 +55,9 @@ class LiveMeasures:
                     self.meter.record(PHOTOS, grown, phase=phase.name, outcome=outcome)
 
     def gauge(self, progress: UnifiedProgress, in_flight: InFlight, *, now: float) -> None:
-        """Set the gauges of a session that is not over.
+        """Set the gauges of a session that has not ended.
 
-        When a session is over, its gauges are no longer set, so Ray forgets them.
+        After the end they are no longer set, so Ray drops them.
         """
         session = str(progress.session_id)
         self.meter.record(PROGRESS, progress.percentage / 100, session=session)
@@ -76,7 +76,7 @@ class LiveMeasures:
                 self.meter.record(IN_FLIGHT_AGE, age, session=session, phase=name)
 
     def forget(self, session_id: int) -> None:
-        """Forget the counts and times of a session, because the live view forgets it."""
+        """Forget the counts and times of a session that the live view has forgotten."""
         self._seen_at.pop(session_id, None)
         for key in [key for key in self._deltas if key[0] == session_id]:
             del self._deltas[key]

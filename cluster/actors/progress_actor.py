@@ -1,9 +1,10 @@
-"""The live view of every session: settled counts and what is in flight.
+"""The live view of every session: settled counts, and photos in flight.
 
-PostgreSQL holds the truth; the live view is what is shown between two commits. `Progress` is a
+PostgreSQL holds the truth; the live view adds the progress between two commits. `Progress` is a
 plain class; `ProgressActor` makes it a named, detached Ray actor that restarts itself. Before a
 count in flight is shown, it is written to the rows as the high-water mark of its phase. So a new
-ProgressActor reads from the rows all that was shown, and no count falls, even if all processes end.
+ProgressActor reads every count that was shown from the rows, and no count falls, even if all
+processes end.
 """
 
 from __future__ import annotations
@@ -44,22 +45,23 @@ RaiseHighWaterMark = Callable[[int, PhaseName, int, int], object]
 """Takes the session, the phase, the attempt and the count."""
 
 MAX_SESSIONS = 256
-"""The number of sessions above which the oldest that do not run are forgotten. They are read again
+"""Above this number of sessions, the oldest ones that do not run are forgotten. They are read again
 on request."""
 
 COALESCE_S = 0.05
 KEEP_INTERVAL_S = 0.15
-"""Seconds between two high-water marks of a phase, and so between two changes in flight."""
+"""Seconds between two high-water marks of a phase, and so between two changes of its in-flight
+count."""
 
 
 class Progress:
-    """The live view, without Ray: reports in, answers out.
+    """The live view, without Ray: takes reports, and answers requests.
 
     `load` reads the phases of a session from the database and raises NotFound. `keep` writes the
     high-water mark of a phase before it is shown. Both raise DatabaseUnavailable. `clock` returns
     monotonic seconds. `first_version` returns a number above all versions of earlier live views.
     `meter` receives the metrics. `snapshots` shows each change to the processes of this node.
-    `times` is where the time of sessions is stored; without it, no time left is shown.
+    `times` stores the times of sessions; without it, no time left is shown.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class Progress:
                 phase.is_being_kept = False
 
     async def searching(self, report: FilmReport) -> None:
-        """Show where in a film the search is."""
+        """Show the position of the search in a film."""
         session = await self._session(report.session_id)
         if session.phases[report.phase].apply_film(report):
             await self._announce(report.session_id, session)
@@ -108,7 +110,7 @@ class Progress:
             await self._announce(report.session_id, session)
 
     async def returned(self, session_id: int, phase: PhaseName, batch_id: int) -> None:
-        """Show the photos of a batch as no longer in flight, because its worker was lost."""
+        """Remove the photos of a batch from those in flight, because its worker was lost."""
         session = await self._session(session_id)
         session.phases[phase].apply_returned(batch_id)
         await self._announce(session_id, session)
@@ -121,7 +123,7 @@ class Progress:
             await self._announce(session_id, session)
 
     async def reload(self, session_id: int, *, drop_in_flight: bool = False) -> None:
-        """Read the rows again, after a status changed; optionally forget what was in flight.
+        """Read the rows again after a status changed; optionally forget the photos in flight.
 
         Raises NotFound if the session was erased; the live view then forgets it.
         """
@@ -143,19 +145,19 @@ class Progress:
         await self._announce(session_id, session)
 
     async def expect(self, session_id: int, *, workers: int, cpus: int) -> None:
-        """Take in how many detectors and CPUs a session has, for its time left."""
+        """Record how many detectors and CPUs a session has, to estimate its time left."""
         session = await self._session(session_id)
         if session.clock is not None:
             session.clock.expect(workers=workers, cpus=cpus)
 
     async def probed(self, session_id: int, probe: Probe) -> None:
-        """Take in how long face detection took for a few photos before their turn."""
+        """Record how long face detection took for the photos of a probe."""
         session = await self._session(session_id)
         if session.clock is not None:
             session.clock.take_probe(probe)
 
     async def tick(self) -> None:
-        """Measure the speeds of the sessions that run, and show how much time they have left."""
+        """Measure the speed of each running session, and update its time left."""
         for session_id, session in list(self._sessions.items()):
             phases = [phase.shown.status for phase in session.phases.values()]
             if overall_status(phases) is SessionStatus.RUNNING:
@@ -170,7 +172,7 @@ class Progress:
         return self._unify(session_id, session)
 
     async def time_inputs(self, session_id: int) -> TimeInputs | None:
-        """Return what the time left is told from now; None without a clock."""
+        """Return the inputs from which the time left is estimated now; None without a clock."""
         return tell_inputs(await self._session(session_id), now=self._clock())
 
     async def changes(
@@ -198,7 +200,7 @@ class Progress:
         }
 
     async def measure(self) -> None:
-        """Set the gauges of all sessions that are not over."""
+        """Set the gauges of all sessions that have not ended."""
         for session_id, session in self._sessions.items():
             progress = self._unify(session_id, session)
             if not progress.status.is_terminal:
@@ -272,7 +274,7 @@ class Progress:
 
 ACTOR_NAME = "progress"
 TICK_S = 1.0
-"""Seconds between two measurements of the speeds, and so between two times that are shown."""
+"""Seconds between two measurements of the speeds, and so between two estimates of the time left."""
 
 
 # Without task events, because hundreds of calls a second would flood the dashboard's list of tasks.
@@ -332,10 +334,10 @@ def start_progress_actor(
     data_dir: Path,
     read_notify: ReadOptions | None = None,
 ) -> ActorHandle:
-    """Return the ProgressActor of `namespace`, which is started if there is none yet.
+    """Return the ProgressActor of `namespace`, and start it if there is none yet.
 
-    Its snapshots are below `data_dir`. It sends the messages about the ends of sessions as
-    `read_notify` says, which it calls in its own process; without it, it sends none.
+    Its shared snapshots are below `data_dir`. The actor calls `read_notify` in its own process, and
+    sends notices with the options that it returns. Without `read_notify`, the actor sends none.
     """
     actor = cast(Any, ProgressActor).options(
         name=ACTOR_NAME, namespace=namespace, lifetime="detached", get_if_exists=True

@@ -1,4 +1,4 @@
-"""Search: an actor that finds the faces in an uploaded photo and keeps nothing of it."""
+"""An actor that finds the faces in an uploaded photo, for a search, and stores nothing."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ A user waits for the answer.
 
 
 class NotReadInTime(UnreadableImage):
-    """The uploaded photo is still being decoded when its time is over."""
+    """The uploaded photo was not decoded within its time limit."""
 
 
 class SearchBurdened(HeadcountError):
-    """The actor still decodes the photo of an earlier call, so another actor must be used."""
+    """The actor is still decoding the photo of an earlier call; use another actor."""
 
     def __init__(self) -> None:
         super().__init__("The search is still busy with a photo that takes too long.")

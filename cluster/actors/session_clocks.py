@@ -1,7 +1,7 @@
-"""Keeps the clocks of the sessions in the live view, and stores what they show.
+"""Keeps the clocks of the sessions in the live view, and stores the times that they show.
 
-`SessionClocks` is a plain class that calls the database in threads. When the database is
-unreachable, the clocks go on, and what they would have stored is stored later.
+`SessionClocks` is a plain class that calls the database in threads. While the database is
+unreachable, the clocks continue, and their times are stored later.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from cluster.store.sessions.session_samples import forget_samples, keep_moment, 
 from cluster.store.sessions.workloads import load_past, load_workload
 
 WARM_UP_S = 2.0
-"""Seconds after a session's beginning in which Ray and its workers start: they have the priority of
-other programs then, and would be taken for some."""
+"""Seconds at the start of a session in which Ray and its workers start. They have normal priority
+until then, and would be counted as other programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeStore:
-    """Where the time of sessions is read and stored: PostgreSQL, or a fake in tests.
+    """Functions that read and store the times of sessions: in PostgreSQL, or in a fake in tests.
 
     All of them raise DatabaseUnavailable. `keep` takes the session, its moment, the attempts of its
-    phases and new samples. `cpus` measures what other programs leave of this machine's CPUs.
+    phases and new samples. `cpus` measures the share of this machine's CPUs that other programs
+    leave free.
     """
 
     read: Callable[[int], Moment]
@@ -47,7 +48,7 @@ class TimeStore:
 
     @classmethod
     def of(cls, engine: Engine) -> TimeStore:
-        """Return the store of a database."""
+        """Return the functions for the database of an engine."""
 
         def past(session_id: int) -> Outlook:
             speeds, grouping = load_past(engine, session_id)
@@ -78,14 +79,14 @@ class SessionClocks:
         self._store, self._now, self._cpus = store, clock, store.cpus
 
     async def provide(self, session_id: int, session: LiveSession) -> LiveClock:
-        """Return the session's clock, which goes on from what was stored."""
+        """Return the session's clock, which continues from the stored times."""
         if session.clock is None:
             moment = await asyncio.to_thread(self._store.read, session_id)
             session.clock = session.clock or LiveClock.going_on(moment)
         return session.clock
 
     async def tick(self, session_id: int, session: LiveSession) -> None:
-        """Measure, forecast, and store what is shown then."""
+        """Measure, forecast, and store the times that are shown then."""
         try:
             clock = await self.provide(session_id, session)
             if not clock.is_busy:
@@ -95,7 +96,7 @@ class SessionClocks:
                 finally:
                     clock.is_busy = False
         except DatabaseUnavailable:
-            return  # The next tick tries again; what is shown stays what was stored.
+            return  # The next tick tries again; until then, the stored times are shown.
 
     async def _tick(self, session_id: int, session: LiveSession, clock: LiveClock) -> None:
         if not clock.has_past:
@@ -127,7 +128,7 @@ class SessionClocks:
 
 
 def tell_inputs(session: LiveSession, *, now: float) -> TimeInputs | None:
-    """Return what the time left of a session is told from now; None without a clock."""
+    """Return the inputs from which a session's time left is estimated now; None without a clock."""
     if session.clock is None:
         return None
     phases = {phase.name: phase for phase in session.snapshots(now=now)}

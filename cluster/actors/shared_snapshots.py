@@ -25,11 +25,11 @@ from cluster.core.progress import UnifiedProgress
 from cluster.logs import bind
 
 FRESH_S = 0.5
-"""The largest age of a usable snapshot. Rates and remaining time change even without a report."""
+"""The largest age of a usable snapshot. Rates and the time left change even without a report."""
 
 SLOTS, SLOT_BYTES = 16, 8192
 FORGOTTEN_S = 86_400.0
-"""Files that were not written for this long, a day, are removed; their Ray cluster is gone."""
+"""Files that were not written for a day are removed, because their Ray cluster is gone."""
 
 _HEADER = struct.Struct("<II")  # The CRC-32 and the length of the rest.
 _SEEN = struct.Struct("<qd")  # The session and the time of writing, in monotonic seconds.
@@ -44,7 +44,7 @@ def snapshots_path(data_dir: Path, *, namespace: str, node_id: str) -> Path:
 
 
 class SharedSnapshots:
-    """The writer of the file, the only one. If the disk fails, readers call the ProgressActor."""
+    """The only writer of the file. If the disk fails, readers call the ProgressActor."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._clock = path, clock

@@ -28,7 +28,7 @@ logger = bind(__name__)
 
 @dataclass
 class Watch:
-    """Looks at the rows every few seconds.
+    """Reads the sessions from the database every few seconds.
 
     `is_job_alive` asks Ray about a submitted job, and `last_words` returns the last line of its
     output. `shown` returns the revision of each session in the live view, and `reload` lets the
@@ -44,7 +44,7 @@ class Watch:
     drivers: DriverWatch = field(default_factory=DriverWatch)
 
     def run(self) -> None:
-        """Look again and again, for ever; an unreachable database is tried again later."""
+        """Call `look` at intervals, forever; an unreachable database is tried again later."""
         while True:
             time.sleep(INTERVAL_S)
             try:
@@ -82,9 +82,9 @@ class Watch:
 
 
 def is_job_alive(job_id: str, *, address: str) -> bool:
-    """Tell whether a submitted job waits, starts or runs on the Ray cluster at `address`.
+    """Tell whether a submitted job waits, starts or runs; asks the Ray cluster at `address`.
 
-    If Ray does not answer, the job counts as alive, because its session must not fail for that.
+    If Ray does not answer, the job counts as alive, so that its session does not fail.
     """
     from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 (slow, and rarely wanted)
 
@@ -93,11 +93,11 @@ def is_job_alive(job_id: str, *, address: str) -> bool:
     except ConnectionError:
         return True
     except RuntimeError:
-        return False  # Ray knows no such job.
+        return False  # Ray does not know the job.
 
 
 def find_last_words(job_id: str, *, address: str) -> str | None:
-    """Return the line that says why a submitted job ended; None if Ray does not know it."""
+    """Return the line that says why a submitted job ended; None if Ray does not know the job."""
     from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 (slow, and rarely wanted)
 
     try:
@@ -110,7 +110,7 @@ def find_last_words(job_id: str, *, address: str) -> str | None:
 def choose_last_words(message: str) -> str | None:
     """Return the line of a job's message that says why it ended.
 
-    This is the last line by Headcount, else the first line by Ray, else None.
+    It is the last line from Headcount, else the first line from Ray, else None.
     """
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     ours = [line.removeprefix(OURS) for line in lines if line.startswith(OURS)]
