@@ -1,4 +1,4 @@
-"""Messages about the end of a session: whom they go to, what they say, and when they are tried.
+"""Messages about the end of a session: their receivers, their content, and when each is tried.
 
 A notice names no photo, path, person or session name, because its receiver is another program,
 often of another company.
@@ -25,19 +25,19 @@ WEBHOOK = "webhook"
 
 TRIES = 3
 PAUSES_S = (1.0, 10.0)
-"""The pauses after the first and after the second try that failed; after the third there is none.
+"""The pauses after the first and the second failed try; the third try is the last.
 
 A run that is about to end waits for all three (DRAIN_S), so they are short.
 """
 
 DRAIN_S = 12.0
-"""How long a run that is about to end tries to send the notices of its session."""
+"""The time for which a run that is about to end tries to send the notices of its session."""
 
 KNOWN_FOR_S = 86_400.0
-"""A notice that no process can send, because none knows its channel, is given up after this."""
+"""Time after which a notice is abandoned if no process knows its channel."""
 
 TOLD = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.CANCELLED})
-"""The statuses that are always told. Of a pause, only one that no user asked for is told."""
+"""The statuses that are always reported. A pause is reported only if no user asked for it."""
 
 DELIVERY_HEADER = "X-Headcount-Delivery"
 SIGNATURE_HEADER = "X-Headcount-Signature-256"
@@ -68,17 +68,17 @@ class Channel:
 
     @property
     def name(self) -> str:
-        """The kind and a digest of the URL: it says which channel it is, and not its URL."""
+        """The kind and a digest of the URL, which identify the channel without showing the URL."""
         return f"{self.kind}:{hashlib.sha256(self.url.encode()).hexdigest()[:_DIGITS]}"
 
 
 def kind_of(name: str) -> str:
-    """Return the kind of the channel with this name."""
+    """Return the kind of a channel, the part of its name before the digest."""
     return name.partition(":")[0]
 
 
 def check_channel(url: str, *, allows_private: bool) -> str | None:
-    """Return what is wrong with the URL of a channel, without quoting it; None when nothing is.
+    """Return why the URL of a channel is unusable, without quoting it; None if it is usable.
 
     A host that is a name is not resolved here.
     """
@@ -103,9 +103,9 @@ def check_channel(url: str, *, allows_private: bool) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The end of a session, and numbers from its phases as they are when the notice is sent.
+    """The end of a session, and counts from its phases at the time when the notice is sent.
 
-    `tries` counts those that were made; `delivery_id` is the same in each. `ended_at` is when the
+    `tries` counts the tries so far; `delivery_id` is the same in each. `ended_at` is when the
     session reached the status. `films` of the `photos` are films.
     """
 
@@ -168,5 +168,5 @@ def sign(body: bytes, secret: str) -> str:
 
 
 def pause_after(tries: int) -> float | None:
-    """Return the seconds from a failed try, the `tries`-th, to the next; None after the last."""
+    """Return the pause in seconds after failed try number `tries`; None after the last."""
     return PAUSES_S[tries - 1] if tries < TRIES else None

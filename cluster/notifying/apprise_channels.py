@@ -1,4 +1,4 @@
-"""Sends text through Apprise, in a process of its own that may be kept from private addresses."""
+"""Sends text through Apprise, and can refuse connections to private addresses."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _LONGEST_TOLD = 200
 
 
 class ConnectionGuard:
-    """Refuses every connection of this process to an address that is not public, for good.
+    """Refuses every connection of this process to an address that is not public, until it ends.
 
-    It is a hook of Python's audit events, so it sees the address that is really connected to,
-    whatever library connects, after every redirect and every look-up of a name. `has_refused` is
-    true afterwards, because libraries replace the error by one of their own.
+    The guard is an audit hook of Python, so it sees the address of each connection, whichever
+    library connects, after every redirect and name lookup. `has_refused` is true after a refusal,
+    because libraries replace the guard's error with one of their own.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ def _is_public(host: str) -> bool:
 
 
 def send_text(url: str, title: str, text: str, *, guard: ConnectionGuard | None) -> str | None:
-    """Send a text; return None when it was sent, or else why not, without parts of the URL."""
+    """Send a text. Returns None when it was sent, else the reason, without any part of the URL."""
     channel = _open(url)
     if channel is None:
         return NOT_KNOWN
@@ -66,12 +66,12 @@ def send_text(url: str, title: str, text: str, *, guard: ConnectionGuard | None)
 
 
 def find_fault(url: str) -> str | None:
-    """Return why Apprise cannot use a URL; None when it can. Nothing is connected to."""
+    """Return why Apprise cannot use a URL; None when it can. Makes no connection."""
     return None if _open(url) is not None else NOT_KNOWN
 
 
 def redact(line: str, url: str) -> str:
-    """Return a line without any part of a URL but its scheme."""
+    """Return a line without any part of a URL except its scheme."""
     rest = url.partition("://")[2]
     parts = {part for text in (rest, unquote(rest)) for part in re.split(r"[^\w.~+-]+", text)}
     for part in sorted(parts, key=len, reverse=True):

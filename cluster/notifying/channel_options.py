@@ -1,4 +1,4 @@
-"""What a process needs to send notices: the channels, the key, and what is allowed."""
+"""The options for sending notices: the channels, the signing key, and the allowed addresses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cluster.notifying.kept_channels import read_channels
 class NotifyOptions:
     """The `channels` of the settings, and how notices are sent.
 
-    `secret` signs webhooks, None leaves them unsigned. `folder` keeps the channels that commands
-    were given for one run. `environment` is that of the process that sends.
+    `secret` signs webhooks; None leaves them unsigned. `folder` holds the channels that commands
+    were given for one run. `environment` is the environment of the process that sends.
     """
 
     channels: tuple[Channel, ...]

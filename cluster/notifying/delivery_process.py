@@ -1,7 +1,7 @@
 """Delivers one notice in a process of its own, which is killed when it takes too long.
 
-A look-up of a name and a slow server can take for ever, and Apprise is imported where it is wanted
-only. The URL goes to the process through its standard input, because other users see arguments.
+A name lookup or a slow server can block forever. Only this process imports Apprise. The URL goes to
+the process through its standard input, because other users can see arguments.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cluster.notifying.apprise_channels import ConnectionGuard, find_fault, send
 from cluster.notifying.webhooks import find_refusal, post_webhook
 
 LIMIT_S = 20
-"""Seconds for one try, with the start of the process."""
+"""Seconds for one try, including the start of the process."""
 
 _GRACE_S = 5
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
@@ -27,9 +27,9 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from {module} import main; main(
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What is to be delivered: `body` with `headers` to a webhook, `title` and `text` otherwise.
+    """The message to deliver: `body` with `headers` to a webhook, else `title` and `text`.
 
-    With `is_check`, nothing is sent: it is only examined whether something could be.
+    With `is_check`, nothing is sent; only the URL is checked.
     """
 
     url: str = field(repr=False)
@@ -45,7 +45,7 @@ class Delivery:
 def deliver(
     delivery: Delivery, *, environment: Mapping[str, str], limit_s: float = LIMIT_S
 ) -> str | None:
-    """Deliver it; return None when the receiver took it, or else why not, without the URL."""
+    """Deliver a message. Returns None when it was accepted, else the reason, without the URL."""
     program = _PROGRAM.format(path=sys.path, module=__name__)
     try:
         done = subprocess.run(
@@ -55,7 +55,7 @@ def deliver(
             stderr=subprocess.DEVNULL,  # A traceback would show the URL.
             env=dict(environment),
             timeout=limit_s,
-            start_new_session=True,  # Ctrl-C in the terminal is not for it.
+            start_new_session=True,  # Ctrl-C in the terminal must not reach it.
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -69,7 +69,7 @@ def deliver(
 
 
 def main() -> None:
-    """Read a delivery from standard input, make it, and write its error to standard output."""
+    """Read a delivery from standard input, carry it out, and write its error to standard output."""
     signal.alarm(LIMIT_S + _GRACE_S)  # The process ends even if its parent was killed.
     given: dict[str, Any] = json.load(sys.stdin)
     answer = os.fdopen(os.dup(1), "w")
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def carry_out(delivery: Delivery) -> str | None:
-    """Make a delivery in this process; return its error, None without one."""
+    """Carry out a delivery in this process. Returns its error, or None."""
     url, allows_private = delivery.url, delivery.allows_private
     if delivery.is_check and delivery.is_webhook:
         return None if allows_private else find_refusal(url)

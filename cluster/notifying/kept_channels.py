@@ -1,7 +1,7 @@
-"""The channels that a command was given for one run, kept in files that only their user may read.
+"""The channels that a command was given for one run, in files that only their user can read.
 
 The database holds only the names of channels. If the command is killed, another process finds the
-URLs here and sends what the command could not. A file goes when nothing waits for its channel.
+URLs here and sends the remaining notices. A file is removed when no notice waits for its channel.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME_SIGN, _FILE_SIGN = ":", "-"
 
 
 def keep_channels(folder: Path, channels: Iterable[Channel]) -> None:
-    """Write each channel into a file of its own; a file that is there is replaced."""
+    """Write each channel to a file of its own; an existing file is replaced."""
     for channel in channels:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         place = folder / channel.name.replace(_NAME_SIGN, _FILE_SIGN)
@@ -32,9 +32,9 @@ def keep_channels(folder: Path, channels: Iterable[Channel]) -> None:
 
 
 def read_channels(folder: Path) -> dict[str, Channel]:
-    """Return the channels that are kept, by their names; none when there is no folder.
+    """Return the kept channels by their names; none when there is no folder.
 
-    A file whose name is not that of its content is left out.
+    A file whose name does not match its content is left out.
     """
     found: dict[str, Channel] = {}
     for file in _list_files(folder):
@@ -46,7 +46,7 @@ def read_channels(folder: Path) -> dict[str, Channel]:
 
 
 def forget_channels(folder: Path, channels: Iterable[str], *, but: Collection[str]) -> None:
-    """Remove the files of these channels, except those named in `but`."""
+    """Remove the files of these channels, except for the channels in `but`."""
     for name in set(channels) - set(but):
         (folder / name.replace(_NAME_SIGN, _FILE_SIGN)).unlink(missing_ok=True)
 

@@ -1,6 +1,6 @@
-"""Sends the messages that are due, one after the other, and records what became of each.
+"""Sends the notices that are due, one after the other, and records the outcome of each.
 
-A message is claimed, sent and recorded in one transaction, so it is sent at least once however
+A notice is claimed, sent and recorded in one transaction. So it is sent at least once, however
 often the process is killed, and twice only if the process dies between sending and recording.
 """
 
@@ -20,9 +20,9 @@ from cluster.notifying.delivery_process import Delivery, deliver
 from cluster.notifying.kept_channels import forget_channels, read_channels
 from cluster.store.database.engine import Engine, begin, build_engine
 from cluster.store.sessions.notification_rows import (
+    abandon_unknown,
     claim_notification,
     count_due,
-    give_up_unknown,
     list_named_channels,
     record_try,
 )
@@ -32,7 +32,7 @@ POLL_S = 0.1
 TIDY_INTERVAL_S = 60.0
 
 Send = Callable[[Channel, Notice], str | None]
-"""Sends a notice and returns None, or why it was not sent."""
+"""Sends a notice. Returns None, or the reason why it was not sent."""
 
 ReadOptions = Callable[[], NotifyOptions]
 
@@ -45,7 +45,7 @@ def _now() -> datetime:
 
 @dataclass
 class Sender:
-    """Sends what is due to the channels that this process knows."""
+    """Sends due notices to the channels that this process knows."""
 
     engine: Engine
     options: NotifyOptions
@@ -53,7 +53,7 @@ class Sender:
     now: Callable[[], datetime] = _now
 
     def run(self) -> None:
-        """Send what becomes due, for ever; an unreachable database is tried again later."""
+        """Send due notices, forever; an unreachable database is tried again later."""
         tidied_at = float("-inf")
         while True:
             try:
@@ -67,9 +67,10 @@ class Sender:
             time.sleep(LOOK_INTERVAL_S)
 
     def drain(self, session_id: int, *, timeout_s: float, is_cut_off: Callable[[], bool]) -> int:
-        """Send the messages of a session, and what else is due; return how many are left.
+        """Send due notices, and return how many notices of a session are left.
 
-        No try begins after `timeout_s`, or once `is_cut_off`. The rest is sent by the next run.
+        No try begins after `timeout_s`, or once `is_cut_off` returns true. The next run sends the
+        rest.
         """
         ends_at = time.monotonic() + timeout_s
         while (left := self._count(session_id)) and time.monotonic() < ends_at:
@@ -80,7 +81,7 @@ class Sender:
         return left
 
     def send_one(self) -> bool:
-        """Try the message that has been due longest; return False when none is due."""
+        """Try the notice that has been due longest. Returns False when none is due."""
         channels = self.options.known()
         if not channels:
             return False
@@ -98,10 +99,10 @@ class Sender:
         return True
 
     def tidy(self) -> None:
-        """Give up old messages whose channel nobody knows; forget channels that nothing needs."""
+        """Abandon old notices to unknown channels, and forget channels without notices."""
         kept = read_channels(self.options.folder)
         with begin(self.engine) as db:
-            give_up_unknown(db, self.options.known().keys(), now=self.now())
+            abandon_unknown(db, self.options.known().keys(), now=self.now())
             named = list_named_channels(db)
         forget_channels(self.options.folder, kept, but=named)
 
@@ -124,9 +125,9 @@ class Sender:
 
 
 def start_sending(database_url: str, read_options: ReadOptions) -> None:
-    """Start a thread that sends what becomes due, on a connection of its own.
+    """Start a thread that sends notices as they become due, on a database connection of its own.
 
-    The options hold secrets, so they are read here and not handed over.
+    The options hold secrets, so the thread reads them itself instead of receiving them.
     """
 
     def send() -> None:

@@ -1,4 +1,4 @@
-"""Posts a webhook over HTTP, to an address that was checked, and follows no redirect."""
+"""Posts a webhook over HTTP to an address that was checked; redirects are not followed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cluster.core.addresses import is_public
 from cluster.core.notices import PRIVATE_HOST
 
 TIMEOUT_S = 10.0
-"""Seconds for each step: connecting, the TLS handshake, sending, and the head of the answer."""
+"""Seconds for each step: connecting, the TLS handshake, sending, and the header of the answer."""
 
 Resolve = Callable[..., list[tuple[Any, ...]]]
 
@@ -35,11 +35,11 @@ def post_webhook(
     allows_private: bool,
     resolve: Resolve = socket.getaddrinfo,
 ) -> str | None:
-    """Post `body`; return None when the answer is 2xx, or else why not, without the URL.
+    """Post `body`. Returns None when the answer is 2xx, else the reason, without the URL.
 
-    The host is resolved once. If one of its addresses is not public, nothing is connected to;
-    otherwise the connection goes to the first address that was checked, so a name that means
-    another address a moment later changes nothing. The body of the answer is not read.
+    The host is resolved once. If one of its addresses is not public, no connection is made.
+    Otherwise the connection goes to one of the checked addresses, so a later change of the name has
+    no effect (DNS rebinding). The body of the answer is not read.
     """
     parts = urlsplit(url)
     try:
@@ -58,7 +58,9 @@ def post_webhook(
 
 
 def find_refusal(url: str, *, resolve: Resolve = socket.getaddrinfo) -> str | None:
-    """Return why no webhook may go to a URL; None when it may, or its host has no address now."""
+    """Return why a webhook must not go to a URL; None if it may, or if its host has no address
+    now.
+    """
     try:
         _resolve(urlsplit(url), resolve, allows_private=False)
     except RefusedAddress as error:
@@ -69,7 +71,7 @@ def find_refusal(url: str, *, resolve: Resolve = socket.getaddrinfo) -> str | No
 
 
 def describe_failure(error: Exception) -> str:
-    """Return an error of a connection without what was connected to."""
+    """Return the reason of a failed connection, without the address."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return "its certificate cannot be verified"
     if isinstance(error, TimeoutError):

@@ -66,7 +66,7 @@ _RECORD = text(
     """
 )
 
-_GIVE_UP = text(
+_ABANDON = text(
     """
     UPDATE notification SET next_try_at = NULL, error = :error
     WHERE next_try_at <= :now AND created_at < :before AND channel <> ALL(:channels)
@@ -171,15 +171,15 @@ def record_try(db: Session, notice: Notice, *, error: str | None, now: datetime)
     db.execute(_RECORD, values)
 
 
-def give_up_unknown(db: Session, channels: Collection[str], *, now: datetime) -> int:
-    """Give up the messages to other channels that are older than a day; return their number."""
+def abandon_unknown(db: Session, channels: Collection[str], *, now: datetime) -> int:
+    """Abandon the notices to other channels that are older than a day, and return their number."""
     before = now - timedelta(seconds=KNOWN_FOR_S)
     values = {"now": now, "before": before, "channels": list(channels), "error": UNKNOWN_CHANNEL}
-    return len(db.execute(text(f"{_GIVE_UP} RETURNING id"), values).all())
+    return len(db.execute(text(f"{_ABANDON} RETURNING id"), values).all())
 
 
 def count_due(db: Session, session_id: int, channels: Collection[str]) -> int:
-    """Return how many messages of a session to these channels are neither sent nor given up."""
+    """Return how many notices of a session to these channels are neither sent nor abandoned."""
     return db.execute(_COUNT_DUE, {"id": session_id, "channels": list(channels)}).scalar_one()
 
 
