@@ -2,9 +2,9 @@
 
 Each photo is finished exactly once. The photos of a lost worker are requeued one at a time, because
 one of them may have crashed it. A photo is abandoned, with a reason, if it loses three workers
-while it is the only suspect. So one file cannot stop a library, and a machine that was switched off
-puts no blame on a good photo. A worker that is to be replaced returns the rest of its batch, which
-is dispatched again as one batch and without blame.
+while it is the only suspect. So one file cannot stop a session, and a machine that is switched off
+does not fail a good photo. A worker that must be replaced returns the rest of its batch, which is
+dispatched again as one batch and without suspicion.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Workers(Protocol):
         ...
 
     def finished(self, reference: ray.ObjectRef, answer: Any) -> None:
-        """Take note of a finished batch and its result, None if its worker was lost."""
+        """Record a finished batch and its result, None if its worker was lost."""
         ...
 
     def end(self, reference: ray.ObjectRef) -> None:
@@ -83,9 +83,10 @@ class Dispatcher:
     """Keeps workers busy with batches until each batch is finished.
 
     `make_batch` makes items a batch with a new id. `requeue` tells the live view that a batch is no
-    longer in flight. `abandon` settles items that no worker survives as failed. If no batch has
-    finished for longer than a whole batch may take, `photo_timeout_s` for each photo and
-    `film_timeout_s` for each film, the worker of the oldest batch hangs and is killed.
+    longer in flight. `abandon` settles items that no worker survives as failed. A batch may take
+    `photo_timeout_s` for each photo and `film_timeout_s` for each film. If no batch has finished
+    for longer than the largest batch in flight may take, the worker of the oldest batch is assumed
+    to hang, and is killed.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Dispatcher:
         self._start(self._make_batch(items))
 
     def dispatch_requeued(self) -> None:
-        """Dispatch returned photos, and the next photo of a lost worker, if there is room."""
+        """Dispatch returned photos, and the next photo of a lost worker, while there is room."""
         while self._left and self.has_room:
             self.dispatch(self._left.popleft())
         if self._returned and self._suspect is None and self.has_room:
@@ -155,7 +156,7 @@ class Dispatcher:
     def _batch_s(self, batch: Batch) -> float:
         films = sum(is_film_item(item) for item in batch.items)
         photos = len(batch.items) - films
-        # A film that is read is first digested and then opened, each within its time limit.
+        # Training first digests a film and then opens it, each within its time limit.
         return photos * self._photo_timeout_s + 2 * films * self._film_timeout_s
 
     def _start(self, batch: Batch) -> ray.ObjectRef:

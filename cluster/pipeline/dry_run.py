@@ -1,6 +1,6 @@
-"""Looks at a library as a session would discover it, and compares it with the database.
+"""Lists a library as a session would discover it, and compares the listing with the database.
 
-No photo is read, and nothing is written: names, sizes and times are listed.
+Only names, sizes and times are listed: no photo is read, and nothing is written.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from cluster.vision.sources.library_walk import walk_photos
 from cluster.vision.sources.watched_walk import WatchedWalk
 
 SAMPLE = 12
-"""More paths than are timed, because some photos cannot be read."""
+"""More paths than a dry run times, because some photos cannot be read."""
 
 
 class LibraryListing:
     """One listing of a library, which can be compared once.
 
     `confined_to` are the folders that links may not leave. A folder that is silent for `silence_s`
-    raises RootUnreachable; a URL has the time limits of its driver. After `limit_s`, or with about
-    `most` photos, the listing is left as it is, and is not complete.
+    raises RootUnreachable; a URL has the time limits of its driver. The listing ends after
+    `limit_s`, or after about `most` photos; it is then incomplete.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LibraryListing:
     def compare(self, engine: Engine, *, pack: str, continues: bool) -> Compared:
         """Return the listing, compared with the database.
 
-        With `continues`, a session would go on with an unfinished one of this root and pack.
+        With `continues`, a run would continue an unfinished session of this root and pack.
         """
         root = path_to_text(self._root)
         with begin(engine) as db:

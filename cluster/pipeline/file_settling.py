@@ -1,4 +1,4 @@
-"""What is decided when all files of a session have been read: moved, gone, and companions."""
+"""Decides which files have moved, are gone, or are companions, once all files have been read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cluster.store.items.companion_items import (
 from cluster.vision.sources.library_walk import ask_storage, find_gone
 
 COMPANIONS_AT_ONCE = 256
-"""Companions in one transaction, so that other sessions can commit in between."""
+"""The number of companions in one transaction, so that other sessions can commit in between."""
 
 
 def settle_library(plan: Plan, *, report: Callable[[Settled], object]) -> bool:

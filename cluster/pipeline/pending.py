@@ -1,7 +1,7 @@
-"""The pending items of a phase, in the order in which they were found.
+"""The pending items of a phase, in the order of discovery.
 
-Discovery writes items to the database in a thread of its own, as fast as it can walk, so that the
-total is soon known. PendingItems reads them page by page. Neither holds the library in memory.
+`Discovery` walks the library in a thread of its own and writes items to the database, so that the
+total is soon known. `PendingItems` reads them page by page. Neither holds the library in memory.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from cluster.core.pictures.photos import FoundPhoto, Item
 from cluster.core.time_left.eta import RateWindow
 
 FIRST_CHUNK, CHUNK, CHUNK_S = 64, 2000, 2.0
-"""Photos that are stored together, unless it takes CHUNK_S to find so many: then fewer are, so that
-the first ones are read, and the time left is told, while a slow disk is still listed."""
+"""Photos that are stored in one transaction. If finding them takes longer than CHUNK_S, fewer are
+stored, so that reading and the estimate of the time left begin while a slow disk is still
+listed."""
 
 PAGE = 1000
 SMALLEST_BATCH = 4
 
 MAX_BATCHES_PER_S = 50
-"""Above this rate, batches become larger instead, because the bookkeeping of a batch costs the
-driver, the live view and the database the same for 16 photos as for 256."""
+"""Above this rate, batches become larger, because the bookkeeping of a batch costs the driver, the
+live view and the database as much for 16 photos as for 256."""
 
 LARGEST_BATCH = 256
 RATE_WINDOW_S = 5.0
@@ -59,13 +60,13 @@ class Discovery:
         self._thread = threading.Thread(target=self._walk, name="discovery", daemon=True)
 
     def start(self) -> None:
-        """Begin to walk."""
+        """Start the thread that walks the library."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the walk after the present chunk; discovery stays incomplete.
+        """End the walk after the current chunk; discovery stays incomplete.
 
-        A walk that hangs in a dead mount is left after STOP_TIMEOUT_S.
+        Returns after STOP_TIMEOUT_S even if the walk hangs in a dead mount.
         """
         self._stopping.set()
         self.join(timeout_s=STOP_TIMEOUT_S)
@@ -97,11 +98,11 @@ class Discovery:
                 if self._stopping.is_set():
                     return
             self._finish()
-        except Exception as error:  # Carried to the pipeline's own thread, which raises it.
+        except Exception as error:  # `check` raises it in the thread of the pipeline.
             self._error = error
 
     def _list_next(self, found: Iterator[FoundPhoto], size: int) -> list[FoundPhoto]:
-        """Return the next photos. Silence counts only during this call."""
+        """Return the next photos. Only this call counts as silence, not the storing of a chunk."""
         self._hear()
         begun_at = self._clock()
         chunk: list[FoundPhoto] = []
@@ -122,9 +123,9 @@ class PendingItems:
     """Pending items, read page by page and returned `batch_size` at a time.
 
     `list_pending(after, limit)` returns items by position; `more_may_come` tells whether discovery
-    still runs. If photos are finished fast, batches are larger, so that there are at most
+    still runs. If photos are finished fast, batches grow, so that there are at most
     MAX_BATCHES_PER_S. The last batches are smaller, so that all `workers` end at about the same
-    time. A film is a batch of its own.
+    time. Each film is a batch of its own.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The phases: each dispatches work until no item is pending.
 
-Each function takes the plan, the worker pool, the phase as it was found, and a function that tells
-whether to stop. It returns False if it was stopped, and raises PhaseFailed if it cannot go on.
+Each function takes the plan, the worker pool, a snapshot of the phase, and a function that tells
+whether to stop. It returns False if it was stopped, and raises PhaseFailed if it cannot continue.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ IDLE_S = 0.02
 CANCEL_LIMIT_S = 5.0
 
 PROBED_CHUNKS, PROBED_AMONG, PROBED_PHOTOS = 2, 2000, 16
-"""Photos that are searched before their turn to estimate the time of face detection."""
+"""The number of photos that are searched before their turn, to estimate the time of face
+detection."""
 
 ShouldStop = Callable[[], bool]
 
@@ -84,7 +85,7 @@ def train_photos(
 def detect_faces(
     plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, should_stop: ShouldStop
 ) -> bool:
-    """Find the faces of every readable photo that is no duplicate; True if all are finished."""
+    """Find the faces in every readable photo that is not a duplicate; True if all are finished."""
     work = PhotoWork(plan, PhaseName.FACE_DETECTION, phase.attempt)
     work.report(_skip_known(plan))
     pending = work.build_pending(plan.workers.detection_batch)
@@ -114,7 +115,7 @@ def cluster_people(
     )
     while not ray.wait([task], timeout=POLL_S)[0]:
         if should_stop():
-            # Its tiles are its children and end with it. Nothing is committed afterwards.
+            # Its tiles are its child tasks and end with it. Nothing is committed afterwards.
             ray.cancel(task, force=True, recursive=True)
             ray.wait([task], timeout=CANCEL_LIMIT_S)
             return False
@@ -124,7 +125,9 @@ def cluster_people(
 
 @dataclass(frozen=True)
 class PhotoWork:
-    """What training and face detection have in common: their batches and their settling."""
+    """The common part of training and face detection: how batches are made, settled and
+    reported.
+    """
 
     plan: Plan
     name: PhaseName
@@ -154,12 +157,12 @@ class PhotoWork:
         )
 
     def make_batch(self, items: Items) -> Batch:
-        """Return the items as a batch with an id of its own."""
+        """Return the items as a batch with a new id."""
         plan, number = self.plan, next(self._numbers)
         return Batch(plan.session_id, self.attempt, number, plan.pack.name, tuple(items))
 
     def report(self, settled: Settled, *, batch_id: int | None = None) -> None:
-        """Report the counts after a transaction of the driver to the live view."""
+        """Report to the live view the counts after a transaction of the driver."""
         report = SettledReport(self.plan.session_id, self.name, self.attempt, batch_id, settled)
         self.plan.progress.settled.remote(report)
 
@@ -197,7 +200,7 @@ def _settle_crashed(plan: Plan, name: PhaseName, items: Items, *, attempt: int) 
 def run_dispatcher(dispatcher: Dispatcher, pending: PendingItems, should_stop: ShouldStop) -> bool:
     """Dispatch batches until no item is pending or in flight; False if stopped.
 
-    After a stop, nothing more is dispatched, and what is in flight is waited for.
+    After a stop, nothing more is dispatched, and the function waits for the batches in flight.
     """
     is_stopping = False
     while True:
@@ -246,9 +249,9 @@ def _build_discovery(
 
 @dataclass(slots=True)
 class _Found:
-    """Counts the films that were found, and probes a few photos of the first two chunks.
+    """Counts the films that discovery found, and probes a few photos of the first two chunks.
 
-    The second chunk is larger.
+    The second chunk is larger, so its probe may have more photos.
     """
 
     plan: Plan

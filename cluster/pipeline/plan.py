@@ -48,11 +48,11 @@ class WorkerOptions:
 class Plan:
     """Everything that a session needs.
 
-    `copies` is where training leaves decoded photos for face detection. It is None if detectors run
-    on other machines or need another size.
+    `copies` holds the decoded photos that training keeps for face detection. It is None if
+    detectors run on other machines or need another size.
 
     `confined_to` lists the folders that symbolic links may not leave; None for a root that was
-    named on the command line. For `history_days`, the details of ended sessions are kept.
+    named on the command line. Details of ended sessions are kept for `history_days`.
     """
 
     engine: Engine

@@ -1,8 +1,8 @@
-"""Runs one session: the order of its phases, and what happens when it is stopped.
+"""Runs one session: its phases in their order, until it completes or is stopped.
 
 `run_session` may be called again for a session that was paused, failed or killed at any moment. It
-processes what is still pending, and nothing twice. The truth is in PostgreSQL; the live view reads
-it again whenever a status has changed.
+processes the pending items, and none twice. PostgreSQL holds the truth; the live view reads it
+again whenever a status has changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from cluster.store.sessions.session_rows import get_session, move_session
 STATUS_INTERVAL_S = 0.5
 
 BEGINNINGS = {SessionStatus.PENDING: Move.START, SessionStatus.RUNNING: Move.TAKE_OVER}
-"""The move with which a driver begins, by the session's status. Other statuses need no driver."""
+"""The first move of a driver, by the session's status. Other statuses need no driver."""
 
 
 @dataclass(slots=True)
@@ -41,8 +41,9 @@ class Control:
     """Tells the pipeline when to stop dispatching.
 
     A signal (`is_interrupted`) pauses the session at once, so that it is paused even if this
-    process is killed while it settles. The channels are told, unless the signal `is_users`. A pause
-    or a cancellation by a user is read from the session's row, at most twice a second.
+    process is killed while it settles. The channels are notified, unless the signal came from the
+    user (`is_users`). A pause or a cancellation by a user is read from the session's row, at most
+    twice a second.
     """
 
     plan: Plan
@@ -75,11 +76,12 @@ def run_session(
 ) -> SessionStatus:
     """Run a session's phases in their order and return the status that it ends with.
 
-    A session that a user has stopped since it was claimed is left alone. After an interruption,
-    what is in flight is settled, and the session is paused. If a user resumes a session whose run
-    has not ended yet, this run goes on. `lock` is released in the transaction that ends the run, so
-    every later move of the session knows that it needs another driver. `is_users` tells whether the
-    interruption came from the user at the terminal; the session's channels are told of another one.
+    A session that a user has stopped since it was claimed is left alone. After an interruption, the
+    batches in flight are settled, and the session is paused. If a user resumes a session whose run
+    has not ended yet, this run continues. `lock` is released in the transaction that ends the run,
+    so every later move of the session knows that it needs another driver. `is_users` tells whether
+    the interruption came from the user at the terminal; of any other interruption, the session's
+    channels are notified.
     """
     log = bind(__name__, session=plan.session_id)
     if not _begin(plan):
@@ -146,7 +148,7 @@ def _forget_history(plan: Plan) -> None:
 
 
 def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, control: Control) -> bool:
-    """Do what is left of a phase; False when the session is to stop."""
+    """Run the rest of a phase; False if the session must stop."""
     phase = _read_phase(plan, name)
     if phase.status is PhaseStatus.COMPLETED:
         return True
@@ -163,9 +165,9 @@ def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, control: Control) 
 
 
 def _work(plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, control: Control) -> bool:
-    """Do what is left of an attempt; False when it is to stop, or when there is a newer one.
+    """Run the rest of an attempt; False if it must stop, or if a newer attempt has begun.
 
-    An error in an old attempt is only logged, because it must not fail the new one.
+    An error in an old attempt is only logged, because it must not fail the newer one.
     """
     try:
         return WORK[phase.name](plan, pool, phase, control.should_stop)
@@ -190,16 +192,16 @@ def is_any_left(before: PhaseSnapshot, phase: PhaseSnapshot) -> bool:
 
 
 class PhaseChange(Protocol):
-    """`start_phase` or `complete_phase`."""
+    """The type of `start_phase` and `complete_phase`."""
 
     def __call__(self, db: Db, session_id: int, phase: PhaseName, *, now: datetime) -> None:
-        """Change the phase."""
+        """Start or complete the phase."""
         ...
 
 
 @waits_for_database
 def _change_phase(plan: Plan, name: PhaseName, change: PhaseChange) -> bool:
-    """Change a phase of a running session; False if a user has just stopped the session."""
+    """Start or complete a phase of a running session; False if a user has just stopped it."""
     with begin(plan.engine) as db:
         status = get_session(db, plan.session_id, for_change=True).status
         if status is not SessionStatus.RUNNING:
@@ -221,7 +223,7 @@ def _check_not_all_failed(plan: Plan, name: PhaseName) -> None:
 
 @waits_for_database
 def _end(plan: Plan, lock: SessionLock | None) -> SessionStatus:
-    """End a run and return the session's status, which is running if the run must go on."""
+    """End a run and return the session's status, which is running if the run must continue."""
     with begin(plan.engine) as db:
         session = get_session(db, plan.session_id, for_change=True)
         status = session.status
@@ -245,7 +247,9 @@ def _read_status(plan: Plan) -> SessionStatus:
 
 @waits_for_database
 def _pause(plan: Plan, *, tells: bool) -> SessionStatus:
-    """Pause the session if it is running, and return its status; its channels are told if asked."""
+    """Pause the session if it is running, and return its status; with `tells`, notify its
+    channels.
+    """
     with begin(plan.engine) as db:
         status = get_session(db, plan.session_id, for_change=True).status
         if status is SessionStatus.RUNNING:

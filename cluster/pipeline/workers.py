@@ -1,8 +1,8 @@
 """The workers that process batches: Ray tasks for training, a pool of actors for face detection.
 
-Detectors reserve no CPU in Ray, only GPUs. This module counts the detectors of a node from its
-CPUs. Detectors that hold CPUs while their session waits for more could block two sessions for ever.
-The phases of a session follow each other, so no CPU is used twice.
+Detectors reserve GPUs in Ray, but no CPUs, because two sessions whose detectors hold CPUs while
+they wait for more would block each other forever. Instead, this module limits the detectors of a
+node by its CPUs. The phases of a session follow each other, so no CPU is used twice.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TrainingWorkers:
         self._kept_bytes, self._running = 0, 0
 
     def capacity(self) -> int:
-        """Return how many batches keep every CPU busy, including batches that wait."""
+        """Return how many batches keep every CPU busy, including queued ones."""
         if time.monotonic() - self._asked_at > RESIZE_INTERVAL_S:
             self._capacity = count_cpus() * self._plan.workers.batches_in_flight
             self._asked_at = time.monotonic()
@@ -74,7 +74,7 @@ class TrainingWorkers:
         ray.cancel(reference, force=True)
 
     def finished(self, reference: ray.ObjectRef, answer: Trained | None) -> None:
-        """Free the batch's place; add up the bytes of the decoded copies, which are limited."""
+        """Remove the batch from those in flight; add up the bytes of the decoded copies."""
         self._running -= 1
         if answer is not None:
             self._kept_bytes += answer.kept_bytes
@@ -82,7 +82,7 @@ class TrainingWorkers:
 
 @dataclass(slots=True, eq=False)
 class Detector:
-    """One actor of the pool, the node that it was made for, and the batches that it holds."""
+    """One actor of the pool, the node that it was started for, and the batches that it holds."""
 
     actor: ActorHandle
     name: str
@@ -93,8 +93,8 @@ class Detector:
 class DetectorWorkers:
     """A pool of FaceDetector actors that follows the size of the cluster.
 
-    A detector that dies is replaced, and so is one that still decodes a photo that it left behind.
-    Detectors are added when nodes join. `stop` kills all of them.
+    A detector that dies is replaced, and so is a detector that still decodes a photo that it left
+    behind. Detectors are added when nodes join. `stop` kills all detectors.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -117,7 +117,7 @@ class DetectorWorkers:
         return reference
 
     def probe(self, paths: Sequence[str]) -> None:
-        """Let the first detector time a few photos before their turn, for the time left."""
+        """Let the first detector time a few photos before their turn, to estimate the time left."""
         if self._detectors:
             detector = self._detectors[0]
             named = detector.actor.probe_for.options(name=f"{detector.name} probe")
@@ -139,10 +139,10 @@ class DetectorWorkers:
         return reference
 
     def finished(self, reference: ray.ObjectRef, answer: Detected | None) -> None:
-        """Free the batch's place; replace a detector that is lost or burdened.
+        """Remove the batch from those in flight; replace a detector that is lost or burdened.
 
-        A burdened detector gets no more batches, and is killed when it has finished those that it
-        holds.
+        A burdened detector gets no more batches, and is killed when it has finished the batches
+        that it holds.
         """
         detector = self._holders.pop(reference)
         detector.held.discard(reference)
@@ -208,7 +208,7 @@ class DetectorWorkers:
 
 
 class WorkerPool:
-    """All workers of a session, started before it, so that its time is the time of its work.
+    """All workers of a session, started before it, so that its time does not include their start.
 
     With `reads_photos` false, for a session that has only clustering left, no worker is started.
     """
@@ -249,7 +249,7 @@ class WorkerPool:
 
 @ray.remote(max_retries=1)
 def warm_up(database_url: str) -> None:
-    """Load everything that tasks need; Ray starts the next tasks in the same worker process."""
+    """Load the modules that tasks need; Ray runs the next tasks in the same worker process."""
     assert ingest is not None
     assert group_faces is not None
     warm_up_fingerprints()
@@ -259,7 +259,7 @@ def warm_up(database_url: str) -> None:
 
 
 def expect_workers(plan: Plan) -> None:
-    """Tell the live view how many detectors and CPUs there are now, without waiting."""
+    """Report the current numbers of detectors and CPUs to the live view, without waiting."""
     detectors = sum(count_detectors_by_node(plan.workers).values())
     plan.progress.expect.remote(plan.session_id, workers=detectors, cpus=count_cpus())
 
@@ -270,7 +270,7 @@ def count_cpus() -> int:
 
 
 def count_detectors_by_node(options: WorkerOptions) -> dict[str, int]:
-    """Return how many detectors each node gets, by node id; together at least one."""
+    """Return the number of detectors of each node, by node id; at least one in total."""
     nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
     room = {node_id: _count_room(resources, options) for node_id, resources in nodes.items()}
     if not any(room.values()):
@@ -291,7 +291,7 @@ def _count_room(resources: Mapping[str, float], options: WorkerOptions) -> int:
 def share_out(
     room: Mapping[str, int], detectors: float, *, is_bounded: bool = True
 ) -> dict[str, int]:
-    """Distribute `detectors` round-robin over the nodes, those with the most room first.
+    """Distribute `detectors` over the nodes in turn, beginning with the nodes with the most room.
 
     With `is_bounded`, no node gets more than it has room for.
     """
@@ -308,8 +308,8 @@ def share_out(
 def ask_autoscaler(options: WorkerOptions) -> bool:
     """Ask the autoscaler for nodes with room for `detectors_min`, if there is less room.
 
-    Detectors reserve nothing that the autoscaler would see. Returns True if it was asked. Without
-    an autoscaler, the request has no effect.
+    The request is needed because detectors reserve no CPUs that the autoscaler would see. Returns
+    True if the autoscaler was asked. Without an autoscaler, the request has no effect.
     """
     if sum(count_detectors_by_node(options).values()) >= options.detectors_min:
         return False
