@@ -1,8 +1,8 @@
 """Clustering: groups all faces of a pack into people, in a Ray task that fans out to Ray tasks.
 
-Its count is in faces. The search for neighbours moves nearly all of the count; the spanning tree
-and the labels move the rest. Repeated, also after a crash, it gives the same people. They are
-written in one transaction at the end.
+The progress of this phase is counted in faces. The search for neighbours accounts for nearly all of
+the count; the spanning tree and the labels account for the rest. A repeated run, also after a
+crash, gives the same people. They are written in one transaction at the end.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from cluster.tasks.tiles import CPU_PLACE, RayWorkers, choose_place
 from cluster.vision.photos.region_crops import cut_from_thumbnail
 
 SHARES = {"neighbours": (0.0, 0.80), "spanning_tree": (0.80, 0.90), "labels": (0.90, 1.0)}
-"""The range of the count, as shares of the total, that each step moves through."""
+"""The range of the count that each step covers, as shares of the total."""
 
 WRITE_INTERVAL_S = 0.05
 TYPICAL_ROUNDS = 8
@@ -68,11 +68,11 @@ ALONE_UP_TO = 5_000
 
 @dataclass(frozen=True, slots=True)
 class ClusteringOptions:
-    """The options of clustering: the reach of the pack, and what a person is founded on.
+    """The options of clustering.
 
-    `min_quality` is the quality of a face that can found a person; other faces can only join one.
-    A person has `min_cluster_size` faces or more. `min_samples` is that of the tree's distances.
-    With `films_found_people`, faces of films are grouped like those of photos.
+    `min_quality` is the quality of a face that can found a person; other faces can only join one. A
+    person has `min_cluster_size` faces or more. `min_samples` is the neighbour that core distances
+    are measured to. With `films_found_people`, faces of films are grouped like those of photos.
     """
 
     reach: PackReach
@@ -86,8 +86,8 @@ class ClusteringOptions:
 class ClusteringProgress:
     """Writes the progress of clustering to its phase row, and reports it to the live view.
 
-    When clustering is resumed, it starts again, but its count does not fall: this run moves the
-    count from `begun_at` to the total.
+    When clustering is resumed, it starts again, but its count does not fall: it rises from
+    `begun_at` to the total.
     """
 
     engine: Engine
@@ -99,7 +99,7 @@ class ClusteringProgress:
     begun_at: int = 0
     current: int = 0
     workers: int = 1
-    """How many workers compared faces at once."""
+    """The number of workers that compared faces at the same time."""
 
     def begin(self) -> None:
         """Show the first step, and read the count that an earlier run of this attempt reached."""
@@ -108,7 +108,7 @@ class ClusteringProgress:
             self.begun_at = self.current = settled.counts.processed
 
     def step_done(self, step: str, done: int, total: int) -> None:
-        """Show how much of a step is done: after each percent, or every WRITE_INTERVAL_S."""
+        """Show how much of a step is done, after each percent or every WRITE_INTERVAL_S seconds."""
         begins, ends = SHARES[step]
         share = begins + (ends - begins) * done / max(1, total)
         current = self.begun_at + int((self.faces - self.begun_at) * share)
@@ -118,7 +118,7 @@ class ClusteringProgress:
             self.show(current, step=step)
 
     def round_done(self, rounds: int) -> None:
-        """Show that a round of merging is done; how many there will be is not known."""
+        """Show that a round of merging is done; the number of rounds is not known in advance."""
         self.step_done("labels", rounds, rounds + TYPICAL_ROUNDS)
 
     def show(self, current: int, *, step: str | None) -> Settled | None:
@@ -183,9 +183,9 @@ def group_faces(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The faces of a pack, where each was seen (`moments`, int64), and who was told apart.
+    """The faces of a pack, their `moments` (int64), and the faces that users told apart.
 
-    `carried` are the people that were made meanwhile from the decisions of other packs, and
+    `carried` are the people that were created meanwhile from the decisions of other packs, and
     `waited_s` is how long loading took, in seconds.
     """
 
@@ -211,10 +211,10 @@ def _load(engine: Engine, waited_s: Waited, *, pack: str) -> Loaded:
 def find_people(
     loaded: Loaded, options: ClusteringOptions, *, group: Callable[[Faces], Grouped]
 ) -> tuple[npt.NDArray[np.int64], str]:
-    """Return the person of each face, int64 (n,), and how alike one person's faces were.
+    """Return the person of each face, int64 (n,), and one line about the reach that was used.
 
-    The faces of photos are grouped as if there were no films, and then the faces of films join,
-    unless `options.films_found_people`.
+    The faces of photos are grouped as if there were no films, and then the faces of films join.
+    With `options.films_found_people`, all faces are grouped together.
     """
     faces = loaded.faces
     vectors = center_vectors(faces.vectors, options.reach.center)
@@ -240,7 +240,7 @@ def find_people(
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The counts of the phase row, and the result that was written with them."""
+    """The counts of the phase row, and the clustering result that was written with them."""
 
     settled: Settled
     result: ClusteringResult
@@ -257,7 +257,7 @@ def _commit(
 ) -> Committed | None:
     """Write people and result in one transaction; return None if the attempt is not current.
 
-    The result counts the people as they are then, also those that users made or carried over.
+    The result counts all people at that time, including those that users created or carried over.
     """
     faces, session_id, total = loaded.faces, shown.session_id, len(loaded.faces.face_ids)
     with begin(shown.engine) as db:
@@ -285,7 +285,9 @@ def _commit(
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The group of each face, int64 (n,), -1 for none, and how alike one person's faces were."""
+    """The group of each face, int64 (n,), -1 for none, and one line about the reach that was
+    used.
+    """
 
     labels: npt.NDArray[np.int64]
     same_person: str

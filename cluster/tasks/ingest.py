@@ -1,8 +1,8 @@
 """Training: read each photo of a batch once, fingerprint it, and commit the batch.
 
 `train_batch` is the logic without Ray; `ingest` is the Ray task that runs it with real photos and
-the real database. A photo that cannot be read becomes a failed item with its reason; it never
-raises out of its batch.
+the real database. A photo that cannot be read becomes a failed item with its reason; its error
+never fails the batch.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ReadLimits:
     """The largest photo that is read: bytes of its file, pixels that its header claims, seconds.
 
     A film may have any number of bytes, each frame as many pixels as a photo. With `takes_films`
-    false, a file that turns out to be a film has failed.
+    false, a file that turns out to be a film fails.
     """
 
     max_bytes: int
@@ -68,8 +68,8 @@ class ReadLimits:
 class Trained:
     """The result of a batch: the phase's counts, and the bytes of the decoded copies.
 
-    Another process must read the photos in `left`, because this one still decodes a photo that was
-    left behind.
+    Another process must read the photos in `left`, because this process still decodes a photo that
+    was left behind.
     """
 
     settled: Settled
@@ -86,7 +86,7 @@ def train_batch(
     meter: Meter,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Read every photo, commit the outcomes in one transaction, return the phase's new counts.
+    """Read every photo, commit the outcomes in one transaction, and return the phase's new counts.
 
     If the session `is_stopped`, the remaining photos stay pending. If a photo was left behind and
     is still being decoded, the photos after it are returned in `left`.
@@ -121,9 +121,9 @@ def read_item(item: Item, *, read: Callable[[Item], TrainingOutcome]) -> Trainin
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the database knows about a batch: `before`, the photos that its files held.
+    """The data about a batch in the database: `before` are the photos that its files held.
 
-    `is_known` tells whether a SHA-256 is that of a photo which needs no decoding.
+    `is_known` tells whether a SHA-256 belongs to a photo that needs no decoding.
     """
 
     before: Mapping[int, Before]
@@ -133,7 +133,7 @@ class Memory:
 class PhotoReader:
     """Reads files, and keeps decoded copies for face detection if `copies` is given.
 
-    Files whose bytes are known are not decoded.
+    A file with the bytes of a known photo is not decoded.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class PhotoReader:
         self.kept_bytes = 0
 
     def read(self, item: Item) -> TrainingOutcome:
-        """Return what is in a file. Raises UnreachableImage or UnreadableImage."""
+        """Return the outcome for a file. Raises UnreachableImage or UnreadableImage."""
         limits, path = self._limits, item.path
         may_be_film = limits.takes_films and not is_photo_name(path)
         if may_be_film and within(limits.timeout_s, path, partial(has_film, path)):
@@ -189,7 +189,7 @@ def find_relation(before: Before, record: PhotoRecord, image: OpenedImage) -> Re
 
 
 def remember(batch: Batch, *, database_url: str, retry: RetryPolicy) -> Memory:
-    """Return what the database knows about the files of a batch: nothing in the first session."""
+    """Return the data about the files of a batch in the database; empty in the first session."""
     engine = worker_engine(database_url)
     held = sorted({item.image_id for item in batch.items if item.image_id is not None})
 

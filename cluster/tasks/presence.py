@@ -1,4 +1,4 @@
-"""Checks which of the known files are still there, or have moved. No file is read."""
+"""Checks which known files are gone or have moved, without reading a file."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SAMPLE_OF_URL = 20
 def find_gone_files(root: str, known: Sequence[KnownFile]) -> list[int]:
     """Return the ids of the known files below `root` that are gone.
 
-    On a disk, each file is looked for. In a store, the files that the last session did not meet are
-    gone, and all files if the store is empty. Raises RootUnreachable, or RootNotFound if the store
+    On a disk, each file is checked. In a store, the files that the last session did not find are
+    gone, or all files if the store is empty. Raises RootUnreachable, or RootNotFound if the store
     cannot be listed.
     """
     if is_url(root):

@@ -1,4 +1,4 @@
-"""Times a few photos of a library, each read and searched as a session would do it.
+"""Times a few photos of a library, each read and searched as in a session.
 
 `time_photos` is the logic. `time_in_task` is a Ray task, for a process that must not load a model.
 """
@@ -30,25 +30,27 @@ from cluster.vision.sources.photo_bytes import read_photo
 
 FEWEST = 2
 LIMIT_S = 4.0
-"""Enough for eight photos of a camera on a slow machine, and short for a user who waits."""
+"""Enough for eight camera photos on a slow machine, and short for a user who waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a session would have: `cpus` that read, and `detectors`; None is one for each CPU."""
+    """The resources of a session: `cpus` that read, and `detectors`; None means one for each
+    CPU.
+    """
 
     cpus: int
     wanted_detectors: int | None = None
 
     @property
     def detectors(self) -> int:
-        """The number of detectors."""
+        """The given number of detectors, or one for each CPU."""
         return self.wanted_detectors or self.cpus
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The time, and the CPU time of this process with its threads and of the whole machine."""
+    """Clock readings in seconds: the time, and the CPU times of this process and of the machine."""
 
     wall_s: float
     own_s: float
@@ -56,7 +58,7 @@ class Moment:
 
     @classmethod
     def now(cls) -> Moment:
-        """Return this moment."""
+        """Read the clocks."""
         busy = psutil.cpu_times()
         idle_s = busy.idle + getattr(busy, "iowait", 0.0)
         return cls(time.perf_counter(), time.process_time(), sum(busy[:8]) - idle_s)
@@ -71,9 +73,9 @@ def time_photos(
     room: Room,
     limit_s: float = LIMIT_S,
 ) -> TimedPhotos:
-    """Time photos until `limit_s` is over, at least two if so many can be read.
+    """Time photos until `limit_s` has passed; at least two, if two can be read.
 
-    The first photo is processed once before, because the first use of the models takes longer.
+    The first photo is processed once beforehand, because the first use of the models takes longer.
     Photos that cannot be read are left out. Raises PackNotFound.
     """
     started = Moment.now()
@@ -134,7 +136,7 @@ def _time_photo(path: str, *, detector: FaceDetector, limits: ReadLimits) -> Tim
 
 
 def _read_timed(path: str, limits: ReadLimits) -> tuple[bytes, float]:
-    """Return a file's bytes, and the seconds for which this thread did not compute meanwhile."""
+    """Return a file's bytes, and the seconds that this thread waited while it read them."""
     wall_s, own_s = time.perf_counter(), time.thread_time()
     data = read_photo(path, max_bytes=limits.max_bytes)
     waited_s = (time.perf_counter() - wall_s) - (time.thread_time() - own_s)
@@ -150,7 +152,7 @@ def time_in_task(
     limits: ReadLimits,
     detectors: int | None,
 ) -> TimedPhotos:
-    """Return `time_photos` from a worker, for a session on all CPUs of the Ray cluster."""
+    """Run `time_photos` in a worker, for a session on all CPUs of the Ray cluster."""
     work_in_background()
     room = Room(max(1, int(ray.cluster_resources().get("CPU", 1))), detectors)
     return time_photos(paths, pack=pack, options=options, limits=limits, room=room)

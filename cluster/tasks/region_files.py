@@ -1,6 +1,6 @@
 """Reads the face regions of a library: from its photos, and from the sidecars beside them.
 
-No photo is changed, and no pixel decoded, except of a photo that no session has read yet.
+No photo is changed. Pixels are decoded only of a photo that no session has read yet.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ MOST_FAULTS = 1_000
 
 @dataclass
 class ReadFaults:
-    """What could not be used: `faults` name a file and the reason; the counts are of regions."""
+    """The regions that were left out, counted by reason; `faults` hold a file and its reason."""
 
     faults: list[tuple[str, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, path: str, found: PhotoRegions) -> None:
-        """Add what was left out of a photo."""
+        """Add the regions of a photo that were left out."""
         for kind in ("unnamed", "cropped", "unreadable"):
             self.counts[kind] += getattr(found, kind)
         for fault in found.faults:
@@ -60,8 +60,8 @@ class LibraryReader:
     """Reads the regions of the photos below a root.
 
     `known` are the files that sessions have read, by path. `mirror` is a folder of sidecars with
-    the structure of the library, which comes before what lies beside the photos. Links that leave
-    `confined_to` are not followed.
+    the structure of the library; it takes precedence over the sidecars beside the photos. Links
+    that leave `confined_to` are not followed.
     """
 
     root: str
@@ -71,7 +71,9 @@ class LibraryReader:
     confined_to: Sequence[Path] | None = None
 
     def read(self) -> Iterator[ReadPhoto]:
-        """Yield each photo with regions, and each known one, whose regions may be gone by now."""
+        """Yield each photo with regions, and each known photo, whose regions may have been
+        removed.
+        """
         for photo in walk_photos(self.root, confined_to=self.confined_to):
             try:
                 read = self._read(photo)
@@ -95,7 +97,7 @@ class LibraryReader:
         else:
             sha256, picture = _look_at(photo.path)
         if embedded.turned is not None and picture.orientation == 1:
-            # The reader of HEIC has turned the picture, and says what it was.
+            # The HEIC reader has turned the picture, and reports the original orientation.
             measured = Picture(picture.width, picture.height, embedded.turned)
         else:
             measured = picture
@@ -104,7 +106,7 @@ class LibraryReader:
         return ReadPhoto(photo.path, sha256, picture, found.regions)
 
     def _collect(self, path: str) -> Embedded:
-        """Return the packets of a photo: those of sidecars, the surest first, and its own."""
+        """Return the packets of a photo: those of its sidecars, the surest first, then its own."""
         sidecars = list_sidecars(path, is_url=is_url(path))
         if self.mirror is not None:
             relative = path[len(self.root.rstrip("/")) + 1 :]
@@ -117,19 +119,19 @@ class LibraryReader:
 
 
 def cut_new_faces(places: Iterable[NewPlace]) -> dict[tuple[int, object], bytes]:
-    """Return the crops of faces that are to be added, by photo and box, as far as photos allow."""
+    """Return the crops of new faces, by photo and box, if the photo can be read."""
     crops: dict[tuple[int, object], bytes] = {}
     for place in places:
         try:
             data = read_photo(place.path)
             crops[place.image_id, place.box] = cut_region(data, place.box_in_file, path=place.path)
         except UnreadableImage:
-            continue  # The thumbnail will do.
+            continue  # The crop is then cut from the thumbnail.
     return crops
 
 
 def _find_bytes(path: str, allowed: list[str] | None) -> bytes | None:
-    """Return the bytes of a sidecar; None when there is none, or it is a link that leads out."""
+    """Return the bytes of a sidecar; None if it does not exist, or is a link that leads out."""
     if not is_url(path) and not is_inside(text_to_path(path), allowed):
         return None
     try:
@@ -139,7 +141,7 @@ def _find_bytes(path: str, allowed: list[str] | None) -> bytes | None:
 
 
 def _look_at(path: str) -> tuple[bytes, Picture]:
-    """Return the SHA-256 of a photo that no session has read, and its picture."""
+    """Return the SHA-256 of a photo that no session has read, and its size and orientation."""
     data = read_photo(path)
     image = open_image(data, path=path, long_side_px=160)
     return hashlib.sha256(data).digest(), Picture(image.width, image.height, image.orientation)

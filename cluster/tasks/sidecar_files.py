@@ -1,7 +1,7 @@
 """Writes the named faces of a library as XMP: into a folder of sidecars, or where a user asks.
 
-What is as it should be is not written again. A packet of another program keeps everything but its
-face regions.
+A file whose content would not change is not written. In a packet of another program, only the face
+regions are replaced.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ JPEG = b"\xff\xd8"
 
 
 class Target(StrEnum):
-    """Where names are written to."""
+    """The place where names are written."""
 
     FOLDER = "folder"
     BESIDE = "beside"
@@ -38,10 +38,11 @@ class Target(StrEnum):
 
 @dataclass
 class WriteReport:
-    """What was written: numbers of files, names of other programs that stay, and failures.
+    """The result of writing: numbers of files, names of other programs that stay, and failures.
 
-    `written` files are new or changed, `unchanged` are as they should be, `removed` sidecars of our
-    own name nobody any more. `kept` and `failed` name a file, and a name or a reason.
+    `written` files are new or changed, `unchanged` files had the right content, and `removed`
+    sidecars of our own named nobody any more. `kept` holds files with a name, and `failed` files
+    with a reason.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -50,7 +51,7 @@ class WriteReport:
 
 
 Note = Callable[[NamedFile, bytes, Written], None]
-"""Notes the new SHA-256, size and time of a photo that was written into."""
+"""Records the new SHA-256, size and time of a photo that was written to."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class LibraryWriter:
     """Writes the files of one library.
 
     `folder` holds the sidecars of this library. `stems` counts the photos by their names without
-    suffix, because several may share a sidecar.
+    the suffix, because several may share a sidecar.
     """
 
     root: str
@@ -70,7 +71,9 @@ class LibraryWriter:
     note: Note = lambda file, sha256, written: None
 
     def write(self, files: Sequence[NamedFile]) -> None:
-        """Write all files, one after the other; a failure is noted and does not stop the others."""
+        """Write all files, one after the other; a failure is recorded and does not stop the
+        others.
+        """
         work = {
             Target.FOLDER: self._write_mirrored,
             Target.BESIDE: self._write_beside,
@@ -99,7 +102,7 @@ class LibraryWriter:
     def _check_in_folder(self, place: str) -> None:
         """Raise UnreadableXmp when links below the folder of sidecars lead somewhere else.
 
-        They could lead among the photos, where nothing is written that was not asked for.
+        Such a link could lead to the photos, where nothing is written unless the user asks for it.
         """
         top, name = os.path.split((self.folder or "").rstrip("/"))
         below = os.path.relpath(os.path.dirname(place), top)
@@ -113,7 +116,7 @@ class LibraryWriter:
         return self._write_sidecar(file, place, makes_folder=False)
 
     def _choose_sidecar(self, path: str) -> str:
-        """Return the sidecar that is there, or the place of a new one; never a shared one."""
+        """Return the path of the existing sidecar or of a new one; never of a shared one."""
         is_shared = self.stems[find_stem(path)] > 1
         own = [one for one in list_sidecars(path, is_url=False) if one.startswith(path + ".")]
         places = own if is_shared else list_sidecars(path, is_url=False)
@@ -144,7 +147,7 @@ class LibraryWriter:
         return "written"
 
     def _edit(self, file: NamedFile, before: bytes | None) -> Edited:
-        """Return the packet with our regions; note the names of others that stay."""
+        """Return the packet with our regions; record the names of other programs that stay."""
         if before is None:
             return Edited(write_packet(file.regions, file.picture))
         if not file.regions:

@@ -1,8 +1,9 @@
 """Computes the tiles of clustering as Ray tasks; a lost worker costs one tile.
 
-The object store holds the vectors as float32 and the prefilter made from them (as bytes, half as
-much again). Workers on the same node read both without a copy. At most `in_flight` tiles are in
-flight, so the size of a tile bounds the memory beyond the vectors and the pairs that were found.
+The object store holds the vectors as float32 and the prefilter made from them, in 8 bits, which
+takes half as much memory again. Workers on the same node read both without a copy. At most
+`in_flight` tiles are in flight, so the memory beyond the vectors and the pairs found is bounded by
+the size of a tile.
 
 If the Ray cluster has GPUs and ONNX Runtime has CUDA, each task asks Ray for a share of a GPU and
 compares its tile there. The result is the same, because a prefilter only selects pairs to measure.
@@ -34,7 +35,7 @@ from cluster.priority import work_in_background
 Work = TypeVar("Work")
 
 TILES_PER_SIDE = 14
-"""14 gives 105 tiles, so the count has at least 105 values."""
+"""14 blocks of rows give 105 tiles, so the count moves in at least 105 steps."""
 
 SMALLEST_TILE, LARGEST_TILE = PANEL, 8 * PANEL
 """Sides of tiles. A tile of 4,096 takes 50 ms on one core, so clustering stops soon."""
@@ -46,7 +47,7 @@ MAX_RETRIES = 3
 
 @dataclass(frozen=True)
 class Place:
-    """Where tiles are computed: the prefilter, the range of their sides, and Ray's options."""
+    """How tiles are computed: the prefilter, the range of their sides, and Ray's options."""
 
     make_prefilter: MakePrefilter
     smallest: int
@@ -56,14 +57,14 @@ class Place:
     def choose_side(self, count: int) -> int:
         """Return the side of the tiles for `count` vectors.
 
-        There are enough tiles to see progress, and none takes long.
+        There are enough tiles to show progress, and none takes long.
         """
         wanted = -(-count // (TILES_PER_SIDE * self.smallest)) * self.smallest
         return min(self.largest, max(self.smallest, wanted))
 
 
 CPU_PLACE = Place(integer_prefilter, SMALLEST_TILE, LARGEST_TILE)
-"""The place on processors with VNNI, and for few vectors on any."""
+"""Used on processors with VNNI, and on any processor for few vectors."""
 
 GPU_PLACE = Place(gpu_prefilter, SMALLEST_TILE, LARGEST_GPU_TILE, {"num_gpus": GPU_SHARE})
 
@@ -71,7 +72,8 @@ GPU_PLACE = Place(gpu_prefilter, SMALLEST_TILE, LARGEST_GPU_TILE, {"num_gpus": G
 def choose_place(vectors: npt.NDArray[np.float32]) -> Place:
     """Return GPU_PLACE if the Ray cluster has GPUs that ONNX Runtime can use.
 
-    Else tiles are computed on CPUs, with the prefilter that is fastest for the vectors here.
+    Otherwise tiles are computed on CPUs, with the prefilter that is fastest on this machine for the
+    vectors.
     """
     has_gpu = ray.cluster_resources().get("GPU", 0) >= GPU_SHARE
     if has_gpu and pick_provider() == "CUDA":
@@ -158,6 +160,6 @@ def compute_near(
 def compute_search(
     vectors: npt.NDArray[np.float32], prefilter: Prefilter, search: Search, tile: Tile
 ) -> Edges:
-    """Return the forest of the wanted component edges in one tile."""
+    """Return the minimum spanning forest of the wanted component edges in one tile."""
     work_in_background()
     return search_tile(vectors, prefilter, search, tile)

@@ -1,4 +1,4 @@
-"""Reads the names of a library from XMP, and writes them there: for the command and for HTTP."""
+"""Reads the names of a library from XMP, and writes them to XMP, for the command and for HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ FOLDER = "xmp"
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """Where names are written, whose, and whether over those of other programs."""
+    """Where names are written, whether they replace other names, and whether of hidden people
+    too.
+    """
 
     target: Target = Target.FOLDER
     replaces_names: bool = False
@@ -53,9 +55,9 @@ def read_library(
 ) -> PlacedRegions:
     """Read the regions of all photos below a root, and place them in one transaction.
 
-    `pack` is that of the newest session by default. `mirror` is the library's folder of sidecars.
-    When it is dry, nothing is changed. What could not be read is added to `faults`. Links that
-    leave `confined_to` are not followed.
+    The default pack is that of the newest session. `mirror` is the library's folder of sidecars. A
+    dry run changes nothing. Regions and files that could not be read are added to `faults`. Links
+    that leave `confined_to` are not followed.
     """
     pack = pack or choose_pack(engine, root)
     with begin(engine) as db:
@@ -75,7 +77,7 @@ def write_library(
 ) -> int:
     """Write the names of a library, and return how many photo files it has.
 
-    `folder` is the library's folder of sidecars. What was done is added to `report`.
+    `folder` is the library's folder of sidecars. The results are added to `report`.
     """
     pack = pack or choose_pack(engine, root)
     with begin(engine) as db:
@@ -93,7 +95,7 @@ def write_library(
 
 
 def choose_pack(engine: Engine, root: str) -> str:
-    """Return the pack of the newest session over a root, or over any."""
+    """Return the pack of the newest session over a root, or else over any root."""
     with begin(engine) as db:
         return find_pack(db, root=root) or find_pack(db) or BUNDLED
 
@@ -125,7 +127,7 @@ def _place(
 
 
 def _note(engine: Engine, file: NamedFile, sha256: bytes, written: Written) -> None:
-    """Note in the database that a photo has other metadata now, and the same picture."""
+    """Record in the database that a photo has new metadata and an unchanged picture."""
     with begin(engine) as db:
         note_rewritten(
             db,
