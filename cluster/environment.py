@@ -81,8 +81,8 @@ def prepare_loopback_environment() -> None:
 def sender_environment(*, with_proxies: bool) -> dict[str, str]:
     """Return the environment of a process that sends notices: no secret, and no login of others.
 
-    A proxy would connect to addresses in its place that the process itself refuses to connect to,
-    so it gets those of the user only if it may connect to all.
+    A proxy could connect to addresses that the process itself must refuse. So the process gets the
+    user's proxies only if it may connect to every address.
     """
     kept = {name: os.environ[name] for name in _FOR_SENDERS if name in os.environ}
     proxies = {k: v for k, v in os.environ.items() if k.lower().endswith("_proxy") and with_proxies}

@@ -16,16 +16,16 @@ from cluster.settings import Settings, load_settings
 
 
 def read_notify_options(config: Path | None, data_dir: Path) -> NotifyOptions:
-    """Return the options by the settings of this process: its environment, and the file `config`.
+    """Return the options from the settings of this process: its environment, and the file `config`.
 
-    `data_dir` is where the others know it to be. Raises BadSetting.
+    `data_dir` is the data directory as the other processes know it. Raises BadSetting.
     """
     settings = load_settings(config=config, options={"data_dir": data_dir})
     return make_notify_options(settings)
 
 
 def make_notify_options(settings: Settings) -> NotifyOptions:
-    """Return the options for these settings; a channel that is named twice is one."""
+    """Return the options for these settings; a channel that is named twice is kept once."""
     secret = settings.notify_secret
     urls = dict.fromkeys(url.get_secret_value() for url in settings.notify)
     return NotifyOptions(

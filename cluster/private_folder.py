@@ -26,7 +26,8 @@ def open_private_folder(parent: Path | None = None) -> Path:
     """Return the folder `headcount-UID` of this user below `parent`, created with mode 0700.
 
     The default parent is the folder that TMPDIR names, or /tmp when that path is too long for the
-    sockets below it. Raises UnsafeFolder when the name belongs to something else.
+    sockets below it. Raises UnsafeFolder when the folder cannot be created, is a link or a file, or
+    is open to other users.
     """
     folder = (parent or _temporary_folder()) / f"headcount-{os.geteuid()}"
     try:

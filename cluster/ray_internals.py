@@ -36,13 +36,13 @@ from cluster.core.errors import RayChanged, RayUnavailable
 
 LOOPBACK = "127.0.0.1"
 MOST_CALLS = 1 << 30
-"""`max_calls` of tasks whose process may have to end early; no process makes so many calls."""
+"""`max_calls` of tasks whose process may have to end early; no process reaches this number."""
 
 AGENT_PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "runtime_env_agent_port")
 PORTS = range(26_000, 32_768)
-"""Above those of Ray's workers (10002 to 19999), and below those that kernels hand out to whoever
-wants any (32768 and up, in which Ray's own 44217 and 44227 lie): such a port could be taken until
-the agent listens, and without an agent the raylet ends."""
+"""Above the ports of Ray's workers (10002 to 19999), and below the ephemeral ports of the kernel
+(32768 and up, which include Ray's own 44217 and 44227). Another process could take an ephemeral
+port before the agent listens on it, and without an agent the raylet ends."""
 LISTEN_PORT = re.compile(r"--listen-port=(\d+)")
 """The option in the raylet's command by which services.py gives the dashboard's agent its port."""
 
@@ -59,7 +59,7 @@ DASHBOARD_MODULES = (
     "TaskEventsHead",
     "TrainHead",
 )
-"""All modules of Ray's dashboard but UsageStatsHead. Ray refuses a list with an unknown name."""
+"""All modules of Ray's dashboard except UsageStatsHead. Ray refuses a list with an unknown name."""
 
 
 def stay_on_this_machine() -> None:

@@ -1,4 +1,4 @@
-"""A `Meter` over Ray's metrics; every node of the cluster exports the metrics of its processes."""
+"""A `Meter` that records through Ray's metrics, which every node of the cluster exports."""
 
 from __future__ import annotations
 
