@@ -86,7 +86,7 @@ def build_app(parts: AppParts) -> FastAPI:
 
 @cache
 def _all_routes(*, has_token: bool) -> list[BaseRoute]:
-    """Return the routes; they know nothing of the parts, so that all applications share them."""
+    """Return the routes. They do not depend on the parts, so all applications share them."""
     # RequireToken checks the token. This only documents it in OpenAPI.
     documented = [Depends(HTTPBearer(auto_error=False))] if has_token else []
     anywhere = problems(*ANYWHERE, TokenMissing) if has_token else problems(*ANYWHERE)
@@ -144,7 +144,7 @@ async def _follow_live_view(app: FastAPI) -> AsyncIterator[None]:
     app.state.follower = asyncio.create_task(app.state.live.follow())
     app.state.follower.add_done_callback(_log_end)
     yield
-    # Whoever ends the process sooner leaves the old library or the new one.
+    # A process that is killed during a restore leaves either the old library or the new one.
     await asyncio.gather(*app.state.parts.restoring, return_exceptions=True)
     app.state.follower.cancel()
     with suppress(asyncio.CancelledError):

@@ -94,10 +94,10 @@ class Http:
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
-    """Return the settings of this process: `options` first, then its environment and its file.
+    """Return the settings of this process. Raises BadSetting.
 
-    Secrets are not among the options. The option `config` is the path of the settings file. Raises
-    BadSetting.
+    `options` take precedence over the environment, and the environment over the settings file,
+    whose path is the option `config`. Secrets are not among the options.
     """
     others = {name: value for name, value in options.items() if name != "config"}
     config = options.get("config")
@@ -153,7 +153,7 @@ def build_parts(settings: Settings, *, namespace: str, submit: JobSubmitter) -> 
 
 
 def probe_starter(settings: Settings) -> Callable[..., Any]:
-    """Return what starts a task that times photos before a session."""
+    """Return a function that starts a task to time photos before a session."""
     return partial(
         start_probe,
         models_dir=settings.models_dir,
@@ -243,7 +243,7 @@ def build_application(arguments: Mapping[str, Any]) -> Application:
     `arguments` are settings by name, and `config`, the path of a settings file. Both take
     precedence over the environment. Secrets must come from the environment of the nodes or from the
     file, because Ray shows the arguments. The database schema is upgraded to this version. Raises
-    BadSetting, also if there is no token, because the server of a cluster is open to the network.
+    BadSetting, for example without a token: the server of a cluster is open to the network.
     """
     refuse_secrets(arguments)
     settings = read_settings(arguments)

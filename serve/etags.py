@@ -1,9 +1,9 @@
-"""Reads the headers that say what a client has already: If-None-Match and Last-Event-ID."""
+"""Reads If-None-Match and Last-Event-ID, the headers that name the version a client has."""
 
 from __future__ import annotations
 
 MOST_DIGITS = 18
-"""The most digits of a number that is read from a header. Such a number fits into 64 bits."""
+"""The maximum length of a number in a header. A number of 18 digits fits into 64 bits."""
 
 
 def matches(if_none_match: str | None, *, tag: object) -> bool:
@@ -13,9 +13,9 @@ def matches(if_none_match: str | None, *, tag: object) -> bool:
 
 
 def read_version(last_event_id: str | None) -> int:
-    """Return the version in Last-Event-ID; -1 if there is none, or if it cannot be a version.
+    """Return the version in Last-Event-ID; -1 if the header is missing or is not a version.
 
-    Numbers of thousands of digits are not read, because Python raises ValueError for them.
+    The length is checked first, because int() raises ValueError above 4,300 digits.
     """
     text = last_event_id or ""
     is_version = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS

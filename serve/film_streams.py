@@ -1,7 +1,7 @@
 """Streams parts of a film's file to a client, as RFC 9110 describes ranges.
 
-Files are read by threads of their own, so that a dead disk holds up films alone. An answer to a
-range has at most MOST_BYTES; a player asks for the next part when it needs it.
+Films have their own reader threads, so a disk that does not answer blocks only films. A response to
+a range has at most MOST_BYTES; a player requests the next part when it needs it.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class Part:
 
 
 def choose_part(wanted: str | None, *, size: int) -> Part | None:
-    """Return the part that a Range header asks for, at most MOST_BYTES of it; None for the whole.
+    """Return the part that a Range header requests, cut to MOST_BYTES; None for the whole file.
 
-    Several ranges, and what is no range, are ignored, as RFC 9110 allows. Raises
-    RangeNotSatisfiable if the file has no byte of the range.
+    Multiple ranges and malformed headers are ignored, as RFC 9110 allows. Raises
+    RangeNotSatisfiable if the range is outside the file.
     """
     found = _RANGE.fullmatch((wanted or "").strip())
     if found is None or found[1] == found[2] == "":
@@ -75,7 +75,10 @@ def choose_part(wanted: str | None, *, size: int) -> Part | None:
 
 @dataclass(slots=True)
 class FilmStream:
-    """An open film; `media_type` and `size` are those of its file. It must be closed."""
+    """An open film; `media_type` and `size` (bytes) are those of its file.
+
+    The caller must close it: `read` does so at its end, `close` without reading.
+    """
 
     source: PictureSource
     media_type: str = ""
@@ -84,7 +87,7 @@ class FilmStream:
     _stack: ExitStack = field(default_factory=ExitStack)
 
     async def open(self) -> None:
-        """Open the file. Raises UnreachableImage if it is not the film that the library knows."""
+        """Open the file. Raises UnreachableImage if it has changed since it was indexed."""
         await self._do(self._open)
 
     def _open(self) -> None:
@@ -109,11 +112,11 @@ class FilmStream:
             self.close()
 
     def close(self) -> None:
-        """Close the file, in one of the threads that read."""
+        """Close the file in a reader thread, because a dead disk may block that too."""
         _readers().submit(self._stack.close)
 
     async def _do(self, work: Callable[[], Result]) -> Result:
-        """Do work in a thread that reads. Raises UnreachableImage if no answer comes."""
+        """Run `work` in a reader thread. Raises UnreachableImage on OSError or READ_TIMEOUT_S."""
         waiting = asyncio.get_running_loop().run_in_executor(_readers(), work)
         try:
             return await asyncio.wait_for(waiting, READ_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Chooses the pack whose people a request is about."""
+"""Chooses the pack whose people a request reads or changes."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ Raises UnreachableImage or UnreadableImage.
 
 PREVIEWS_AT_ONCE, LOOKS_AT_ONCE = 2, 2
 EXPORTS_AT_ONCE = 2
-"""Each holds a connection to the database as long as its client reads."""
+"""Each export uses a database connection until its client has read all of it."""
 
 Search = Callable[[bytes, PackChoice], Awaitable[PhotoFaces]]
 
@@ -72,20 +72,21 @@ async def time_no_photo(paths: Sequence[str], pack: PackChoice) -> TimedPhotos |
 
 @dataclass(frozen=True, kw_only=True)
 class AppParts:
-    """Everything that the routes need. It holds no model, and all requests share it.
+    """Everything that the routes need. It contains no model, and all requests share it.
 
     `submit` submits a session to the cluster as a Ray job and returns the job's id, or raises
     JobNotSubmitted. `choose_pack` returns the pack for a request such as "auto", or raises
-    PackNotFound. Both may block, so they are called in a thread. `dashboard_url` is the address of
-    Ray's dashboard for browsers. `search` finds the faces in an uploaded photo of at most
-    `search_max_bytes`. `time_photos` times photos of a library before a session, and returns
-    None when it cannot; `looking` limits how many libraries are listed at once. `make_preview`
-    opens a photo of the library, `make_poster` a film; `previewing` limits how many are made at
-    once, and `exporting` how many exports. `restoring` are the restores and imports that go on in
-    this process. `suggestions` are the lists of this replica. `data_dir`
-    is where sessions on this machine keep decoded photos. `main_bar` is what the page's main bar
-    shows. `channels` are the names of those that are told of the end of a session. `backups` says
-    where backups are; without it, there are none.
+    PackNotFound. Both may block, so they are called in a thread.
+
+    `dashboard_url` is the address of Ray's dashboard for browsers. `search` finds the faces in an
+    uploaded photo of at most `search_max_bytes`. `time_photos` times photos of a library before a
+    session, and returns None if it cannot. `make_preview` opens a photo of the library, and
+    `make_poster` a film. `looking`, `previewing` and `exporting` limit the listings, previews and
+    exports that are made at the same time. `restoring` holds the tasks of the restores and imports
+    of this process. `suggestions` holds the lists of this replica. `data_dir` is where sessions on
+    this machine keep decoded photos. `main_bar` selects the share that the page's main bar shows.
+    `channels` are the names of the channels that get a message at the end of a session. `backups`
+    is the policy for backups; if it is None, the routes of backups answer 404.
     """
 
     engine: Engine

@@ -4,10 +4,10 @@ HeadcountError
 ├── LiveViewUnavailable        the ProgressActor does not answer
 ├── UnsupportedBody            the content type of a request is not accepted by its route
 ├── SearchUnavailable          no actor can search a photo for faces now
-├── ExportBusy                 as many exports are being made as may be at a time
+├── ExportBusy                 the limit of concurrent exports is reached
 ├── JobNotSubmitted            the Ray cluster did not accept a job
 ├── TokenMissing               an /api route was called without the right bearer token
-├── RangeNotSatisfiable        a film has no byte of the range that was asked for
+├── RangeNotSatisfiable        the requested range is outside the film's file
 ├── UnknownHost                the request is for a host name that is not this server's
 └── OtherSite                  the page of another site requests a change
 
@@ -77,7 +77,7 @@ class SearchUnavailable(HeadcountError):
 
 
 class ExportBusy(HeadcountError):
-    """As many exports are being made as may be at a time."""
+    """The limit of concurrent exports is reached."""
 
 
 class TokenMissing(HeadcountError):
@@ -85,10 +85,10 @@ class TokenMissing(HeadcountError):
 
 
 class RangeNotSatisfiable(HeadcountError):
-    """The file has no byte of the range that the request asks for."""
+    """The range that the request asks for is outside the file."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"The file has {size} bytes, and none of them is in the range.")
+        super().__init__(f"The range is outside the file, which has {size} bytes.")
         self.size = size
 
 
@@ -118,7 +118,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     BadRoot: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-root", "Folder cannot be used"),
     PackNotFound: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "pack-not-found", "No such pack"),
     NotFound: Problem(HTTPStatus.NOT_FOUND, "not-found", "Not found"),
-    IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Not possible from this status"),
+    IllegalMove: Problem(HTTPStatus.CONFLICT, "illegal-move", "Move not allowed in this status"),
     SameSession: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "same-session", "Same session twice"),
     SessionBusy: Problem(HTTPStatus.CONFLICT, "session-busy", "Session is already running"),
     UnreachableImage: Problem(
@@ -128,11 +128,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
         HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-image", "Photo cannot be read"
     ),
     RangeNotSatisfiable: Problem(
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "No such part"
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "Range outside file"
     ),
     StaleVersion: Problem(HTTPStatus.CONFLICT, "stale-version", "Changed by another client"),
-    NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name taken"),
-    NamesDiffer: Problem(HTTPStatus.CONFLICT, "names-differ", "Two names"),
+    NameTaken: Problem(HTTPStatus.CONFLICT, "name-taken", "Name already taken"),
+    NamesDiffer: Problem(HTTPStatus.CONFLICT, "names-differ", "Names differ"),
     FacesElsewhere: Problem(
         HTTPStatus.CONFLICT, "faces-elsewhere", "Faces were moved by another client"
     ),
@@ -152,11 +152,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
     SearchUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "search-unavailable", "Search unavailable"
     ),
-    BackupBusy: Problem(HTTPStatus.CONFLICT, "backup-busy", "Another backup is at work"),
-    BackupFailed: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "backup-failed", "No backup was made"),
+    BackupBusy: Problem(HTTPStatus.CONFLICT, "backup-busy", "Another backup is running"),
+    BackupFailed: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "backup-failed", "Backup failed"),
     BadBackup: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-backup", "Backup cannot be restored"),
     BadExport: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-export", "Export cannot be imported"),
-    ExportBusy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "export-busy", "Other exports first"),
+    ExportBusy: Problem(HTTPStatus.SERVICE_UNAVAILABLE, "export-busy", "Too many exports"),
     LiveViewUnavailable: Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "live-view-unavailable", "Live view unavailable"
     ),
@@ -242,7 +242,10 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def list_methods(request: Request) -> list[str]:
-    """Return the methods of all routes that match the path; the router lists the first only."""
+    """Return the methods of all routes that match the path.
+
+    Starlette's own Allow header lists only those of the first matching route.
+    """
     return [
         method
         for method in METHODS

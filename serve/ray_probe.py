@@ -13,22 +13,22 @@ from cluster.core.time_left.dry_times import TimedPhotos
 from serve.parts import PackChoice
 
 ANSWER_S = 30.0
-"""Seconds for starting a worker, loading the models and timing a few photos: a user waits."""
+"""Time for starting a worker, loading models and timing a few photos. A user waits meanwhile."""
 
 StartProbe = Callable[[Sequence[str], PackChoice], Any]
 
 
 class RayProbe:
-    """Starts a task for each probe, and cancels it when it takes too long.
+    """Starts a task for each probe, and cancels it after `answer_s` seconds.
 
-    `start` returns the task's object, or raises PackNotFound.
+    `start` returns the object reference of the task, or raises PackNotFound.
     """
 
     def __init__(self, start: StartProbe, *, answer_s: float = ANSWER_S) -> None:
         self._start, self._answer_s = start, answer_s
 
     async def time(self, paths: Sequence[str], pack: PackChoice) -> TimedPhotos | None:
-        """Return what these photos cost; None if the cluster does not time them soon."""
+        """Return the times of these photos; None if the task failed or took too long."""
         task = await asyncio.to_thread(self._start, paths, pack)
         try:
             async with asyncio.timeout(self._answer_s):

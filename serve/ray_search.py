@@ -16,7 +16,7 @@ from serve.parts import PackChoice
 from serve.problems import SearchUnavailable
 
 ANSWER_S = 90.0
-"""Seconds for loading models on a busy machine, and for the searches that were sent before."""
+"""The timeout of a search. It covers loading models on a busy machine, and queued searches."""
 
 IDLE_S = 300.0
 
@@ -48,7 +48,7 @@ class RaySearch:
             async with asyncio.timeout(ANSWER_S):
                 return await self._ask_unburdened(photo, pack)
         except TimeoutError as error:
-            raise SearchUnavailable("The search takes too long.") from error
+            raise SearchUnavailable("The search timed out.") from error
         finally:
             self._waiting -= 1
             self._release_when_idle()
@@ -73,11 +73,11 @@ class RaySearch:
             raise SearchUnavailable("Too many photos are being searched.") from error
         except RayActorError as error:
             self._forget(handle)
-            raise SearchUnavailable("The search ended before it had an answer.") from error
+            raise SearchUnavailable("The search actor died before it answered.") from error
         except RayError as error:
             raise SearchUnavailable("The Ray cluster does not answer.") from error
         finally:
-            # An exception keeps this frame, and the handle in it would keep the actor.
+            # An exception keeps this frame alive, and the handle in the frame the actor.
             del handle
 
     async def _search(self, pack: PackChoice) -> ActorHandle:

@@ -1,6 +1,6 @@
-"""Restores and imports that go on after the request that began them was answered.
+"""Restores and imports, which continue after the request that started them was answered.
 
-How far they are is in a file beside the record of backups, so that every replica can tell.
+Their progress is in a file beside the record of backups, so every replica can report it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from serve.problems import LiveViewUnavailable
 
 RECENT_SESSIONS = 1000
 SAID_EVERY_S = 0.5
-UNEXPECTED = "An internal error occurred, and the library is as it was. The server log has more."
+UNEXPECTED = "An internal error occurred. The library is as it was. The server log has the details."
 
 
 class RestoreRun:
-    """One restore or import: its record, written as it goes on.
+    """One restore or import, and its record.
 
-    `begun` is set when all was checked that can be known before anything is written, or has the
-    error that was found.
+    `begun` resolves with the record when all checks before the first change have passed, or raises
+    the error that they found.
     """
 
     def __init__(self, file: Path, record: RestoreRecord) -> None:
@@ -48,12 +48,12 @@ class RestoreRun:
         self.begun: asyncio.Future[RestoreRecord] = self._loop.create_future()
 
     def note(self, step: str) -> None:
-        """Record the step that is done now. It is called in the thread that does the work."""
+        """Record the current step. It is called in the thread that does the work."""
         self._write(replace(self._record, step=step, share=None))
         self._loop.call_soon_threadsafe(self._begin)
 
     def share(self, share: float) -> None:
-        """Record how much of the step is done, twice a second at most."""
+        """Record the finished share of the step, 0 to 1, at most twice a second."""
         if self._saying.admit(now=time.monotonic()):
             self._write(replace(self._record, share=share))
 
@@ -76,17 +76,17 @@ class RestoreRun:
 
     def _fail(self, error: Exception, says: str, parts: AppParts) -> None:
         if not self.begun.done():
-            self.begun.set_exception(error)  # The request answers it; nothing was begun.
+            self.begun.set_exception(error)  # The request answers with it; nothing was changed.
             return
         self._write(self._record.fail(says, now=parts.now()))
 
     def _write(self, record: RestoreRecord) -> None:
-        """Keep the record; where it cannot be written, as on a full disk, the work goes on."""
+        """Write the record; if that fails, for example on a full disk, the work continues."""
         self._record = record
         try:
             write_record(self._file, record.to_json())
         except OSError as error:
-            bind(__name__).warning("a restore cannot say how far it is", reason=error.strerror)
+            bind(__name__).warning("progress of a restore not recorded", reason=error.strerror)
 
     def _begin(self) -> None:
         if not self.begun.done():
@@ -94,9 +94,9 @@ class RestoreRun:
 
 
 async def begin_restore(parts: AppParts, file: Path, wanted: Wanted) -> RestoreRecord:
-    """Begin to restore a file, and return the record when that is under way.
+    """Begin to restore a file, and return the record when the restore is running.
 
-    Raises what `restore_backup` finds wrong before it changes anything.
+    Raises the errors that `restore_backup` finds before it changes anything.
     """
 
     def work(record: RestoreRecord) -> RestoreRecord:
@@ -114,9 +114,9 @@ async def begin_restore(parts: AppParts, file: Path, wanted: Wanted) -> RestoreR
 async def begin_import(
     parts: AppParts, stream: BinaryIO, wanted: Wanted, *, name: str
 ) -> RestoreRecord:
-    """Begin to import an export, and return the record when it was read and is being added.
+    """Begin to import an export, and return the record when the export has been read.
 
-    Raises what `import_guarded` finds wrong before it changes anything.
+    Raises the errors that `import_guarded` finds before it changes anything.
     """
 
     def work(record: RestoreRecord) -> RestoreRecord:
@@ -136,15 +136,15 @@ async def _start(
     run: RestoreRun, work: Callable[[RestoreRecord], RestoreRecord], parts: AppParts
 ) -> RestoreRecord:
     task = asyncio.create_task(run.run(work, parts))
-    parts.restoring.add(task)  # The loop itself keeps no task alive.
+    parts.restoring.add(task)  # The event loop keeps only weak references to tasks.
     task.add_done_callback(parts.restoring.discard)
     return await run.begun
 
 
 def read_newest(parts: AppParts) -> RestoreRecord:
-    """Return the newest restore or import; one whose process has ended is failed.
+    """Return the newest restore or import; it is failed if its process ended before it did.
 
-    Raises NotFound when there was none.
+    Raises NotFound if there was none.
     """
     values = read_record(_record_of(parts))
     with suppress(ValueError, KeyError, TypeError):
@@ -157,7 +157,7 @@ def read_newest(parts: AppParts) -> RestoreRecord:
 
 
 def _read_again(parts: AppParts, record: RestoreRecord) -> RestoreRecord:
-    """Return the end that was written meanwhile, or else that of a process that is gone."""
+    """Return the record if it has changed meanwhile, else a failed one: its process is gone."""
     values = read_record(_record_of(parts))
     if values is not None and values != record.to_json():
         return RestoreRecord.from_json(values)
@@ -165,7 +165,10 @@ def _read_again(parts: AppParts, record: RestoreRecord) -> RestoreRecord:
 
 
 def _is_at_work(parts: AppParts) -> bool:
-    """Tell whether somebody restores. While one database replaces the other, none answers."""
+    """Tell whether a backup, restore or import is running.
+
+    While one database replaces the other, neither answers, so an unreachable one counts as running.
+    """
     if parts.restoring:
         return True
     try:
@@ -177,12 +180,15 @@ def _is_at_work(parts: AppParts) -> bool:
 def _record_of(parts: AppParts) -> Path:
     policy: BackupPolicy | None = parts.backups
     if policy is None:
-        raise NotFound("folder for backups on", "this server")
+        raise NotFound("folder for backups", "on this server")
     return policy.record.with_name("last_restore.json")
 
 
 async def _reload(parts: AppParts, before: set[int]) -> None:
-    """Let the live view read the sessions anew: those that were there `before`, and those now."""
+    """Make the live view read the rows of sessions again: those in `before`, and the present ones.
+
+    Sessions in `before` may be gone, or other sessions may have their ids.
+    """
     ids = set(before)
     with suppress(DatabaseUnavailable):
         ids |= await asyncio.to_thread(_list_ids, parts)

@@ -1,7 +1,7 @@
 """Controls sessions for users: makes the move in the database, and submits the Ray job it needs.
 
 If the session lock is held, the driver is alive and no job is needed: a driver that was told to
-stop goes on if the session is resumed before its run has ended (cluster/pipeline/run.py).
+stop continues if the session is resumed before the driver ends (cluster/pipeline/run.py).
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ class SessionControl:
     def _change_and_submit(self, session_id: int, change: Change) -> SessionInfo:
         with begin(self.engine) as db:
             status = change(db)
-            goes_on = status is SessionStatus.RUNNING and is_session_locked(db, session_id)
+            has_driver = status is SessionStatus.RUNNING and is_session_locked(db, session_id)
             session = get_session(db, session_id)
-        return session if goes_on else self.submit_job(session)
+        return session if has_driver else self.submit_job(session)
 
     def submit_job(self, session: SessionInfo) -> SessionInfo:
-        """Submit a session as a Ray job; if the cluster refuses it, the session has failed."""
+        """Submit a session as a Ray job. If that raises an error, the session is failed."""
         try:
             job_id = self.submit(session)
         except HeadcountError as error:

@@ -55,14 +55,14 @@ class JobSubmitter:
 def give_time_to_stop(runtime_env: Mapping[str, Any]) -> dict[str, Any]:
     """Return the runtime environment, with STOP_WAIT_S seconds between stopping and killing a job.
 
-    Ray's default is three seconds, and what is in flight may take longer to settle.
+    Ray's default is three seconds, and photos in flight may take longer to settle.
     """
     variables = {"RAY_JOB_STOP_WAIT_TIME_S": f"{STOP_WAIT_S}", **runtime_env.get("env_vars", {})}
     return {**runtime_env, "env_vars": variables}
 
 
 def entrypoint(session: SessionInfo, *, python: str) -> str:
-    """Return the shell command that runs `session`; the characters of its root are quoted."""
+    """Return the shell command that runs `session`, with its root quoted for the shell."""
     # --root=ROOT is one word, because a folder may be named like an option.
     # --if-waiting: a user may pause or cancel the session before its job begins.
     line = [python, "-m", "jobs.train", f"--root={session.root}"]

@@ -1,9 +1,9 @@
-"""Keeps, in each replica, the likenesses from which suggestions are made, and computes them anew.
+"""Caches, in each replica, the likenesses from which suggestions are made.
 
-A list holds the ids of at most MOST pairs of faces of a pack, and no vector. Every request leaves
-out what the database has settled meanwhile. So a list may be older than the last answer, and still
-nothing is asked twice. It is computed in a thread of its own, at the first request and after
-changes: at once if that takes QUICK_S, else for a tenth of the time at most.
+A list has the ids of at most MOST pairs of faces of a pack, and no vectors. It may be older than
+the last answer: each request filters out the pairs that have been answered since. A thread computes
+a list at the first request, and again after changes: before the response if that takes at most
+QUICK_S, else in the background, for at most a tenth of the time.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from cluster.vision.packs.pack_reaches import find_reach
 
 MOST = 1_000
 LEAST = 0.05
-"""The least likelihood of a yes with which a user is asked."""
+"""The lowest likelihood of a yes at which a pair is suggested."""
 QUICK_S = 0.2
 REST = 9
-"""After a computation, how many times as long as it took until the next one."""
-PATIENCE_S = 5.0
+"""The pause after a computation, as a multiple of its duration."""
+COMPUTATION_TIMEOUT_S = 5.0
 """How long a request waits for a list that is being computed."""
 
 
@@ -75,7 +75,7 @@ class SuggestionLists:
     def find(self, engine: Engine, pack: str) -> SuggestionList | None:
         """Return the list of a pack; None while its first list is being computed.
 
-        A list that is out of date is computed anew, behind the request unless that is quick.
+        An outdated list is computed again: before the response if that is quick, else after it.
         """
         with begin(engine) as db:
             state = find_state(db, pack=pack)
@@ -87,7 +87,7 @@ class SuggestionLists:
         return known
 
     def find_newest(self, engine: Engine, pack: str) -> SuggestionList | None:
-        """Return the list of the present state of the pack, or an older one if that takes long."""
+        """Return the up-to-date list of a pack, or an older one after COMPUTATION_TIMEOUT_S."""
         with begin(engine) as db:
             state = find_state(db, pack=pack)
         known = self._lists.get(pack)
@@ -104,8 +104,8 @@ class SuggestionLists:
             return running
 
     def _wait(self, running: Future[None], pack: str) -> SuggestionList | None:
-        """Wait for a computation, and raise what it raised."""
-        wait([running], timeout=PATIENCE_S)
+        """Wait for a computation and return the newest list; raise the computation's error."""
+        wait([running], timeout=COMPUTATION_TIMEOUT_S)
         if running.done():
             running.result(timeout=0)
         return self._lists.get(pack)

@@ -14,7 +14,7 @@ from serve.bodies.session_bodies import Body
 
 
 class TotalsBody(Body):
-    """The numbers of a library: `named` are the people with a name."""
+    """The counts of a library; `named` counts the people with a name."""
 
     photos: int
     faces: int
@@ -23,14 +23,14 @@ class TotalsBody(Body):
 
     @classmethod
     def from_totals(cls, totals: Totals) -> TotalsBody:
-        """Return the body of a library's numbers."""
+        """Return the body of a library's counts."""
         return cls(
             photos=totals.photos, faces=totals.faces, people=totals.people, named=totals.named
         )
 
 
 class BackupBody(Body):
-    """A backup that was proved; `name` is the name of its file."""
+    """A backup that was proved: restored and compared. `name` is the name of its file."""
 
     name: str
     kind: BackupKind
@@ -56,8 +56,9 @@ class BackupBody(Body):
 class BackupsBody(Body):
     """The backups in `folder`, the newest first.
 
-    `trouble` says what is wrong: the last one failed, or what people did is in none for too long.
-    It is null when all is well. While `isAtWork` is true, one is made or restored.
+    `trouble` says what is wrong: the last backup failed, or recent decisions have not been backed
+    up for too long. It is null if nothing is wrong. `isAtWork` is true while a backup is being made
+    or restored.
     """
 
     folder: str | None
@@ -77,7 +78,7 @@ class BackupsBody(Body):
 
 
 class BackupComparisonBody(Body):
-    """What a restore would change. `isSame`: people did nothing since the backup was made."""
+    """What a restore would change. `isSame`: there are no new decisions since the backup."""
 
     now: TotalsBody
     then: TotalsBody
@@ -96,11 +97,11 @@ class BackupComparisonBody(Body):
 class RestoreBody(Body):
     """A restore of the backup `name`, or with `isImport` an import of the file `name`.
 
-    `step` says in words what is done now, and `share` how much of it, 0 to 1; it is null when that
-    is not known. In the end `state` is `done` or `failed`, and `error` says why; then the library
-    is as it was. `kept` is the name of the backup of what was there before: restoring it undoes
-    this. `changed` counts what an import, or decisions of a backup, changed. `left` decisions wait
-    until their photo or face turns up.
+    `step` describes the current step, and `share` is its finished share, 0 to 1, or null if that is
+    unknown. At the end, `state` is `done` or `failed`. If it failed, `error` gives the reason, and
+    the library is as it was. `kept` is the name of the backup that was made before: restoring it
+    undoes this restore. `changed` counts the changes by an import, or by the decisions of a backup.
+    `left` counts the decisions that wait until their photo or face turns up.
     """
 
     name: str

@@ -17,7 +17,7 @@ Speeds = Mapping[PhaseName, tuple[SpeedPoint, ...]]
 
 
 class SpeedPointBody(Body):
-    """Items finished per second between two times, in seconds that the session had worked."""
+    """Items finished per second between two times, in seconds of work, without pauses."""
 
     from_seconds: float
     until_seconds: float
@@ -32,8 +32,8 @@ class SpeedPointBody(Body):
 class PhaseSpeedBody(Body):
     """The speed of a phase over time, in photos per second, or in faces for clustering.
 
-    Without samples, because the session is of an earlier version or older than `history_days`,
-    there are no points.
+    There are no points if the session has no samples: it was run by an earlier version, or is older
+    than `history_days`.
     """
 
     name: PhaseName
@@ -66,11 +66,11 @@ class PhaseFiguresBody(Body):
     """One phase of one session, in its current attempt.
 
     `worked` counts the items that took time: photos, or faces in clustering. `perSecond` and the
-    numbers per photo are of those. `seconds` is how long the phase worked, without pauses. `faces`
-    are those that were found, or in clustering those that belong to a person. `waitedSeconds` adds
-    up how long its workers waited for the database; `workers` is the most that worked at once.
-    `peopleGained`, `peopleLost` and `peopleSplit` are what the grouping did to the people before
-    it. Null is not known, or does not apply.
+    values per photo refer to them. `seconds` is the working time of the phase, without pauses.
+    `faces` counts the faces found, or in clustering the faces that belong to a person.
+    `waitedSeconds` is the total time that workers waited for the database; `workers` is the largest
+    number that worked at the same time. `peopleGained`, `peopleLost` and `peopleSplit` compare the
+    people after the grouping with those before it. Null means unknown or not applicable.
     """
 
     status: PhaseStatus
@@ -125,10 +125,10 @@ class ReasonBody(Body):
 class ComparedPhaseBody(Body):
     """A phase of a session and of the other one.
 
-    `timesSlower` says how many times slower it was than in the other session; below 1, it was
-    faster; null when one of the two did no work, or its time is not known. `reasons` explain it,
-    the largest first. The causes `short`, `pack` and `machine` are what was not measured: too short
-    to tell, other models, or a slower machine.
+    `timesSlower` says how many times slower it was than in the other session: below 1, it was
+    faster; null if one of the two did no work, or its time is unknown. `reasons` explain it, the
+    largest first. The causes `short`, `pack` and `machine` stand for what is not measured: too
+    short to tell, other models, or a slower machine.
     """
 
     name: PhaseName
@@ -139,7 +139,7 @@ class ComparedPhaseBody(Body):
 
 
 class FailureReasonBody(Body):
-    """How many photos failed in a phase for a reason, in which "…" stands for what varies."""
+    """How many photos failed in a phase for a reason; "…" replaces the parts that vary."""
 
     phase: PhaseName
     reason: str
@@ -180,7 +180,7 @@ class ComparedSessionBody(Body):
 
 @dataclass(frozen=True, slots=True)
 class ComparedSession:
-    """What is compared of one session."""
+    """The data of one session that a comparison needs."""
 
     session: SessionInfo
     phases: tuple[PhaseFigures, ...]

@@ -9,7 +9,7 @@ from serve.bodies.session_bodies import Body, UnconfirmedBody
 
 
 class ListedBody(Body):
-    """How many of the photos are what, compared with the database; together they are all.
+    """The number of photos by their state in the database; the sum is the number of all photos.
 
     `new` were never read; `changed` have another size or time than when they were read;
     `unsearched` were not searched with this pack; `moved` and `copies` are probably known photos at
@@ -27,13 +27,14 @@ class ListedBody(Body):
 class DryRunBody(Body):
     """What a session over `rootPath` would find, and how long it would take.
 
-    If `isComplete` is false, the listing took too long and was left: there are at least so many
+    If `isComplete` is false, the listing reached its limit and was stopped: there may be more
     photos, and `gone` and the time are null. `bytes` leaves out the files of unknown size, which
     `sizesUnknown` counts. `gone` counts known files that are not there and have not moved;
-    `goneUnconfirmed` is set when they are most. `passedOver` counts by kind what is not taken, and
-    `passedOverText` says it in words. `unfinishedSessionId` is the session that the command would
-    continue. A session would take `etaLow` to `etaHigh` seconds (an 80 % band), with the median
-    `etaSeconds`; `isMeasured` is false when neither photos nor earlier sessions could be timed.
+    `goneUnconfirmed` is set if most files are gone. `passedOver` counts the files and folders that
+    are passed over, by kind, and `passedOverText` lists them in words. `unfinishedSessionId` is the
+    session that the command would continue. A session would take `etaLow` to `etaHigh` seconds (an
+    80 % band), with the median `etaSeconds`; `isMeasured` is false if neither photos nor earlier
+    sessions could be timed.
     """
 
     root_path: str

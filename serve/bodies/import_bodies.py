@@ -13,7 +13,7 @@ MOST_LISTED = 100
 
 
 class LeftCountBody(Body):
-    """How many decisions of a kind cannot be placed for one reason, which `says` has in words."""
+    """How many decisions of a kind cannot be placed for a reason, which `says` describes."""
 
     kind: DecisionKind
     reason: LeftReason
@@ -43,11 +43,11 @@ class LeftDecisionBody(Body):
 
 
 class ImportBody(Body):
-    """What an import would change, by its kind, and what it could not place.
+    """What an import would change, by kind, and the decisions that it could not place.
 
     `people` get a name, are hidden or get a birth date; `placed` faces go where a user put them,
-    and `grouped` ones where grouping had. `left` counts what has to wait; `listed` is the beginning
-    of it.
+    and `grouped` faces where clustering put them. `left` counts the decisions that have to wait;
+    `listed` has the first of them.
     """
 
     changed: dict[str, int]
@@ -65,7 +65,7 @@ class ImportBody(Body):
 
 
 class WaitingDecisionBody(LeftDecisionBody):
-    """A decision that waits: since when, and from which file it came."""
+    """A decision that waits, with the time and the file of its import."""
 
     source: str
     kept_at: datetime

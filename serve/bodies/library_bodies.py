@@ -29,7 +29,7 @@ class LastSessionBody(Body):
 
 
 class LibraryBody(Body):
-    """A root that sessions went over, and what it holds.
+    """A library and its counts.
 
     `photoCount` photos are there, and `missingCount` are missing. `peopleCount` counts the people
     in the photos that are there, for the pack of the last session. `goneUnconfirmed` is set if a

@@ -10,7 +10,7 @@ from serve.bodies.session_bodies import Body
 
 
 class NotificationBody(Body):
-    """A message about the end of a session; nothing in it tells where it goes.
+    """A message about the end of a session, without the address of its channel.
 
     `channel` is `webhook`, or the kind of URL that Apprise sends to. `error` is why the last try
     failed. Another try is made at `nextTryAt`; it is null when the message was sent or given up.

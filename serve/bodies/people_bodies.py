@@ -59,7 +59,7 @@ class PersonBody(Body):
 class PeopleBody(Body):
     """A page of people, most photos first; `nextOffset` is the `offset` of the next page.
 
-    Faces with a verdict are `setAsideFaces`, and no `ungroupedFaces`.
+    Faces with a verdict count as `setAsideFaces`, not as `ungroupedFaces`.
     """
 
     people: list[PersonBody]
@@ -160,7 +160,7 @@ class FoundFaceBody(Body):
 
 
 class SearchBody(Body):
-    """The faces in an uploaded photo; `imageWidth` and `imageHeight` are of the upright photo."""
+    """The faces in an uploaded photo, and the width and height of the upright photo in pixels."""
 
     faces: list[FoundFaceBody]
     image_width: int

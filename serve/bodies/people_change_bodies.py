@@ -56,7 +56,7 @@ def _read_date(value: object) -> date:
         raise ValueError("a date is written YYYY-MM-DD")
     found = date.fromisoformat(value)
     if found < EARLIEST_BIRTH:
-        raise ValueError(f"a birth date is not before {EARLIEST_BIRTH}")
+        raise ValueError(f"a birth date must not be before {EARLIEST_BIRTH}")
     return found
 
 
@@ -66,7 +66,7 @@ BirthDate = Annotated[
 
 
 class EditBody(Body):
-    """A change to a person. A name or birth date of null is removed; what is left out stays.
+    """A change to a person. Null removes a name or birth date; omitted fields stay as they are.
 
     With a birth date (1800 or later, not in the future), the faces in photos of earlier days leave
     the person, except those that a user placed.
@@ -80,7 +80,7 @@ class EditBody(Body):
     version: Version
 
     def to_edit(self) -> PersonEdit:
-        """Return the change. A field that is left out differs from one that is null."""
+        """Return the change. An omitted field is not the same as null, which removes a value."""
         edit = PersonEdit.hiding(self.is_hidden)
         if "name" in self.model_fields_set:
             edit = PersonEdit.renaming(self.name, hidden=self.is_hidden)
@@ -192,7 +192,7 @@ class MovedBody(Body):
 class PastChangeBody(Body):
     """A change to the people of a pack; `summary` describes it in a sentence.
 
-    Only the newest change that is not undone `canUndo`.
+    `canUndo` is true only for the newest change that is not undone.
     """
 
     change_id: int
@@ -222,7 +222,7 @@ class PastChangesBody(Body):
 
 
 class UndoneBody(Body):
-    """The people that the undo changed or restored, without those who are gone now.
+    """The people that the undo changed or restored, except those that it removed.
 
     `summary` describes the change that was undone. `next` is the change that can be undone next.
     """

@@ -15,7 +15,7 @@ class YearBody(Body):
 
 
 class CompanionBody(Body):
-    """A person, and the number of photos in which both are."""
+    """Another person, and the number of photos that show both."""
 
     person_id: int
     name: str | None
@@ -37,9 +37,9 @@ class CompanionBody(Body):
 class PersonHistoryBody(Body):
     """A person's photos in time; `years` are in order.
 
-    `undated` photos have no time, or that of a camera whose clock was never set. `together` are the
-    people in most photos with the person, five at most. Photos are counted as in `photoCount` of
-    the person.
+    `undated` photos have no time, or that of a camera whose clock was never set. `together` lists
+    the people who share most photos with the person, at most five. Photos are counted as in
+    `photoCount` of the person.
     """
 
     years: list[YearBody]

@@ -60,8 +60,8 @@ class PhotoPersonBody(Body):
 class PhotoFaceBody(Body):
     """A face in a photo; `personId` is null for ungrouped faces and for strangers.
 
-    The box is in pixels of the photo. `timeSeconds` is where in a film the face is;
-    null in a photo.
+    The box is in pixels of the photo. `timeSeconds` is the time of the face in a film, and null in
+    a photo.
     """
 
     face_id: int
@@ -87,11 +87,11 @@ class PhotoBody(Body):
 
     `missingSince` is set if none of its files is there. `duplicateOf` is the photo that represents
     this one; this one represents its `duplicates`. `similarTo` and `similar` are photos that look
-    alike but are not duplicates. `people` and `faces` are without hidden ones, and without what
-    a user called no face.
+    alike but are not duplicates. `people` and `faces` leave out hidden people, and faces with the
+    verdict `not_a_face` or `hidden`.
 
     A film has `durationSeconds` and `filmUrl`, which are null otherwise. With an API token, the URL
-    contains a ticket that is valid for some hours, because a player cannot send the token.
+    contains a ticket that is valid for 12 hours, because a player cannot send the token.
     """
 
     image_id: int

@@ -11,11 +11,10 @@ from serve.bodies.session_bodies import Body
 
 
 class ListedPhotoBody(Body):
-    """A photo in a list; `takenAt` is the camera's local time, `duplicates` is a number.
+    """A photo in a list; `takenAt` is the camera's local time, `duplicates` counts the duplicates.
 
-    Only a film has `durationSeconds`; it is null otherwise.
-
-    `personIds` are those of the wanted people who are in the photo.
+    Only a film has `durationSeconds`; it is null otherwise. `personIds` are the ids of the
+    requested people that the photo shows.
     """
 
     image_id: int
@@ -47,7 +46,7 @@ class ListedPhotoBody(Body):
 
 
 class SoughtPersonBody(Body):
-    """A person whose photos are wanted."""
+    """A person whose photos were requested."""
 
     person_id: int
     name: str | None

@@ -16,7 +16,7 @@ from serve.bodies.session_bodies import Body
 
 
 def eta_fields(eta: Eta | None) -> dict[str, int | None]:
-    """Return the three fields of a time left by name."""
+    """Return the three fields of a time left, in seconds; all are None if it is unknown."""
     if eta is None:
         return {"eta_seconds": None, "eta_low": None, "eta_high": None}
     return {"eta_seconds": eta.seconds, "eta_low": eta.low, "eta_high": eta.high}
@@ -101,7 +101,7 @@ class FilmPlaceBody(Body):
 class FaceDetectionBody(PhaseBody):
     """Face detection, with the number of faces that it has found.
 
-    `film` is a film that is being searched for some time already; null if there is none.
+    `film` is a film that takes a while to search; null if there is none.
     """
 
     faces_detected: int
@@ -158,7 +158,7 @@ class OverallBody(Body):
 class ProgressBody(Body):
     """The progress of a session; `version` rises with every change.
 
-    `waitingFor` is what a running session waits for, such as "database unreachable, retrying for
+    `waitingFor` describes why a running session waits, such as "database unreachable, retrying for
     8 s". `filmCount` of its items are films; it is 0 while photos are still being discovered.
     """
 

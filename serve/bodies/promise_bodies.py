@@ -1,4 +1,4 @@
-"""The JSON of promises: what a session said about its time, and whether it came true."""
+"""The JSON of promises: the times left that a session showed, and how accurate they were."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from serve.bodies.session_bodies import Body
 
 
 class PromiseBody(Body):
-    """One promise: after so many seconds of work, so many seconds were said to be left.
+    """One promise: the time left, in seconds, that was shown after `workedSeconds` of work.
 
-    `low` to `high` is the band that should hold 80 % of the outcomes. All are null where nothing
-    was promised. `scope` is the whole session or one phase.
+    `middle` is the median; `low` to `high` is the band that should contain 80 % of the outcomes.
+    All three are null if no time was shown. `scope` is the whole session or one phase.
     """
 
     scope: Scope
@@ -36,10 +36,11 @@ class PromiseBody(Body):
 
 
 class JudgementBody(Body):
-    """How the promises about one scope turned out.
+    """How accurate the promises about one scope were, which took `seconds`.
 
-    Of `promises`, `held` were within 15 % or 2 seconds of what came, and `covered` had it in their
-    band. `moments` is how often it was asked. Errors are shares of the time that really passed.
+    Of `promises`, `held` were within 15 % or 2 seconds of the real time left, and `covered` had it
+    in their band. `moments` counts all samples, also those without a promise. Errors are shares of
+    the real time left.
     """
 
     scope: Scope
@@ -67,7 +68,7 @@ class JudgementBody(Body):
 
 
 class PromisesBody(Body):
-    """The promises of a session, and, once it has completed, how they turned out by scope."""
+    """The promises of a session, and, once it has completed, their accuracy by scope."""
 
     session_id: int
     outcomes: list[JudgementBody]

@@ -54,7 +54,7 @@ class StartBody(Body):
 
 
 class UnconfirmedBody(Body):
-    """Of `known` files, `gone` were not found. They are missing only after a user confirms it."""
+    """Of `known` files, `gone` were not found. They become missing when a user confirms it."""
 
     known: int
     gone: int
@@ -70,11 +70,12 @@ class SessionBody(Body):
 
     `jobId` is its newest Ray job, and `jobUrl` the page of that job in Ray's dashboard.
     `photoCount` and `peopleCount` are null until they are known. `legalMoves` are the moves that
-    are allowed now. `passedOver` counts by kind what discovery passed over, and `passedOverText`
-    says it in words. `companionsText` says how many files belong to photos that other files show:
-    raw photos beside JPEGs, films of live photos. `moved` and `missing` count the photos that were
-    found at another place, or nowhere, compared with earlier sessions. `workedSeconds` leaves out
-    pauses. `mainBar` is what the page's main bar shows: the share of the work, or of the time.
+    are allowed now. `passedOver` counts the files and folders that discovery passed over, by kind,
+    and `passedOverText` lists them in words. `companionsText` says how many files belong to photos
+    that other files show: raw photos beside JPEGs, films of live photos. `moved` and `missing`
+    count the photos that were found at another place, or nowhere, compared with earlier sessions.
+    `workedSeconds` leaves out pauses. `mainBar` says which share the page's main bar shows: that of
+    the work, or that of the time.
     """
 
     session_id: int

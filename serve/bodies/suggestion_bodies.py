@@ -50,8 +50,8 @@ class SuggestionBody(Body):
     """Two sides that may be the same person.
 
     `similarity` is the cosine of the two sides, `likelihood` the expected share of yes among such
-    suggestions, both in percent. A yes settles `settles` faces. An answer names the two faces, and
-    the `version` of each person.
+    suggestions, both in percent. `settles` is the number of faces that a yes settles. An answer
+    names the two faces, and the `version` of each person.
     """
 
     kind: SuggestionKind
@@ -75,9 +75,9 @@ class SuggestionBody(Body):
 
 
 class SuggestionsBody(Body):
-    """The most useful open suggestions, best first; `total` counts all that are known.
+    """The most useful open suggestions, best first; `total` counts all open ones that are known.
 
-    `isPreparing` is true while the first suggestions of a large library are computed: ask again.
+    `isPreparing` is true while the first suggestions of a large library are computed: try again.
     """
 
     suggestions: list[SuggestionBody]
@@ -102,7 +102,7 @@ class AnswerBody(Body):
     keep_name: Name | None = None
 
     def to_answer(self) -> GivenAnswer:
-        """Return the answer."""
+        """Return the answer as the store records it."""
         return GivenAnswer(
             first_face_id=self.first_face_id,
             second_face_id=self.second_face_id,
@@ -113,7 +113,7 @@ class AnswerBody(Body):
 
 
 class AnsweredBody(Body):
-    """The people of both sides after an answer, one after a yes. `changeId` can be undone."""
+    """The people of both sides after an answer; only one after a yes. `changeId` can be undone."""
 
     people: list[PersonBody]
     change_id: int

@@ -17,7 +17,7 @@ MAX_FACES = 1000
 
 
 class VerdictBody(Body):
-    """Faces and the verdict on them; null takes back the verdicts that they have."""
+    """Faces and the verdict on them; null removes their verdicts."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,7 +26,7 @@ class VerdictBody(Body):
 
 
 class JudgedBody(Body):
-    """What remains of the people whose faces got a verdict, and how many faces were changed.
+    """The people whose faces got a verdict, if they still exist, and the number of changed faces.
 
     `changeId` is null if all faces had the verdict already.
     """

@@ -1,4 +1,4 @@
-"""The JSON of names from XMP, and of names written there."""
+"""The JSON of names that were read from XMP, or written as XMP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_LISTED = 100
 
 
 class NameConflictBody(Body):
-    """A name that contradicts what is here: the photo, the name, and the name that is here."""
+    """A name in the XMP of the photo at `path` that contradicts the library; `here` is its name."""
 
     path: str
     name: str
@@ -22,7 +22,7 @@ class NameConflictBody(Body):
 
     @classmethod
     def from_region(cls, left: LeftRegion) -> NameConflictBody:
-        """Return the body of a region that was kept aside."""
+        """Return the body of a region that was not applied."""
         return cls(path=left.read.path, name=left.region.name, here=left.here, reason=left.reason)
 
 
@@ -34,11 +34,11 @@ class FileFaultBody(Body):
 
 
 class NamesReadBody(Body):
-    """What the names of XMP changed in a library.
+    """What the names in XMP changed in a library.
 
-    `placed` faces belong to people by name, `added` of them only XMP knew. `named` people got a
-    name, and `created` are new. `waiting` regions are kept until their photos are indexed,
-    `conflictCount` contradict what is here; the first of them are listed.
+    `placed` faces belong to people by name now; only XMP knew `added` of them. `named` people got a
+    name, and `created` people are new. `waiting` regions are kept until their photos are indexed.
+    `conflictCount` regions contradict the library; `conflicts` lists the first of them.
     """
 
     placed: int
@@ -56,7 +56,7 @@ class NamesReadBody(Body):
 
     @classmethod
     def from_placed(cls, placed: PlacedRegions, faults: ReadFaults) -> NamesReadBody:
-        """Return the body of what reading did."""
+        """Return the body of the changes, and of the files that could not be read."""
         counts = faults.counts
         return cls(
             placed=placed.placed,
@@ -86,7 +86,7 @@ class NamesWrittenBody(Body):
 
     @classmethod
     def from_report(cls, report: WriteReport, folder: str) -> NamesWrittenBody:
-        """Return the body of what writing did."""
+        """Return the body of a report; `folder` is the folder that was written to."""
         return cls(
             folder=folder,
             written=report.counts["written"],

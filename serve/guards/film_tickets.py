@@ -1,8 +1,8 @@
 """Tickets by which a browser may play one film for some hours.
 
 A <video> asks for its film by itself and cannot send the API token. Therefore the address of a film
-carries a ticket, which the token signs: the id of the film, and until when the ticket is valid. The
-token cannot be computed from it, and no replica has to remember it.
+carries a ticket, which is signed with the token: the id of the film and the time when the ticket
+expires. The token cannot be computed from a ticket, and no replica has to store tickets.
 """
 
 from __future__ import annotations

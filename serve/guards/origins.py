@@ -1,8 +1,9 @@
 """Refuses requests that pages of other sites send through a user's browser.
 
-Any page that the user opens can send requests to a server on the loopback. The browser hides the
-answers from other sites, unless a site points its own name at this address (DNS rebinding). It does
-not prevent what the requests change. Sites in `cors_origins` are allowed.
+Any page that the user opens can send requests to a server on the loopback interface. The browser
+hides the answers from other sites, unless a site points its own name at this address (DNS
+rebinding). It does not stop the requests themselves, so they could change something. Sites in
+`cors_origins` are allowed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serve.problems import OtherSite, UnknownHost, problem_response
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""The methods with which no route changes anything."""
+"""Methods that change nothing, in any route."""
 
 _OWN_SITE = frozenset({"same-origin", "none"})
 
@@ -49,7 +50,9 @@ class RefuseOtherSites:
         """Answer 403 to a request that changes something and comes from another site."""
         changes = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
         if changes and is_from_elsewhere(Headers(scope=scope), origins=self.origins):
-            error = OtherSite("A page of another site may not change anything here.")
+            error = OtherSite(
+                "Changes by pages of other sites are refused, unless cors_origins lists the site."
+            )
             return await problem_response(error, path=scope["path"])(scope, receive, send)
         await self.app(scope, receive, send)
 

@@ -87,16 +87,16 @@ class RequireToken:
 
 
 class LimitBody:
-    """Refuses request bodies above a limit, whether or not Content-Length announces it.
+    """Refuses request bodies above a limit, with or without Content-Length.
 
-    `limits` are in bytes, by path, for routes that accept more than JSON.
+    `limits` are in bytes, by path; other paths have MAX_BODY_BYTES.
     """
 
     def __init__(self, app: ASGIApp, *, limits: Mapping[str, int]) -> None:
         self.app, self.limits = app, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413 to an announced size above the limit, or raise it when too much arrives."""
+        """Answer 413 if Content-Length is above the limit, or raise 413 when the body is."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         limit_bytes = self.limits.get(scope["path"], MAX_BODY_BYTES)
@@ -122,7 +122,7 @@ def _too_large(limit_bytes: int) -> HTTPException:
 
 
 def _is_above(announced: str, limit_bytes: int) -> bool:
-    # int() raises ValueError for a number of thousands of digits.
+    # int() raises ValueError above 4,300 digits.
     return announced.isdecimal() and (len(announced) > MOST_DIGITS or int(announced) > limit_bytes)
 
 

@@ -15,7 +15,7 @@ def resolve_root(root: str, *, allowed_roots: Sequence[str]) -> str:
     """Return `root` as it will be walked: a URL in normal form, a local path absolute and resolved.
 
     Raises RootNotAllowed if it is outside `allowed_roots`. This is checked before the folder's
-    existence, so that a client cannot explore the disk.
+    existence, so that a client cannot find out which folders exist.
     """
     if is_url(root):
         return _allow_url(root, allowed_roots=allowed_roots)
@@ -48,7 +48,7 @@ def _allow_url(url: str, *, allowed_roots: Sequence[str]) -> str:
 
 
 def _normalise_listed(root: str) -> str | None:
-    """Return the normal form of an allowed URL; None if it has none, so nothing is below it."""
+    """Return the normal form of an allowed URL; None if it is invalid, so it allows nothing."""
     try:
         return normalise_url(root)
     except BadRoot:

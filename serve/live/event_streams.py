@@ -19,8 +19,7 @@ from serve.live.live_progress import Live
 
 MIN_INTERVAL_S = 0.5
 MAX_EVENTS_PER_S = 1000
-"""The limit of one replica. 1,600 use up two cores, and every answer is late (bench/progress.py).
-"""
+"""The limit of a replica. 1,600 a second saturate two cores and delay all (bench/progress.py)."""
 
 SPREAD = (0.75, 1.25)
 KEEP_ALIVE_S = 15.0
@@ -59,8 +58,8 @@ async def stream_events(live: Live, session_id: int, *, since: int) -> AsyncIter
 def choose_interval_s(streams: int) -> float:
     """Return the seconds between two events of a stream, for a replica with `streams` streams.
 
-    The interval is random if there are many streams. Otherwise streams that the same change wakes
-    would send all their events at the same moment.
+    With many streams the interval is random. Otherwise all streams that wait for the same change
+    would send their events at the same moment.
     """
     return max(MIN_INTERVAL_S, random.uniform(*SPREAD) * streams / MAX_EVENTS_PER_S)
 

@@ -1,8 +1,8 @@
 """The progress for all clients of a replica, from one subscription to the live view.
 
-The counts of a session never fall within an attempt, and its version only rises. This holds also
-if the live view restarts without what was in flight, or cannot be reached; then the database rows
-answer. The last answer is kept only as a lower bound for the next one.
+The counts of a session never fall within an attempt, and its version only rises. This also holds if
+the live view restarts and loses the photos in flight. If the live view cannot be reached, the
+database rows answer. The last answer is kept only as a lower bound for the next one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from serve.problems import LiveViewUnavailable
 QUIET_S = 5.0
 """Seconds without changes after which the rows of watched sessions are read again.
 
-A report may have been lost.
+A report to the live view may have been lost.
 """
 
 RETRY_S = 1.0
@@ -36,7 +36,7 @@ class ProgressSource(Protocol):
     """
 
     async def show(self, session_id: int) -> UnifiedProgress:
-        """Return a session's progress; NotFound when there is no such session."""
+        """Return a session's progress. Raises NotFound."""
         ...
 
     async def reload(self, session_id: int) -> None:
@@ -46,7 +46,7 @@ class ProgressSource(Protocol):
     async def changes(
         self, since: int, *, timeout_s: float
     ) -> tuple[int, tuple[UnifiedProgress, ...]]:
-        """Wait for what changed after version `since`; return the newest version as well."""
+        """Wait for changes after version `since`; return the newest version and the sessions."""
         ...
 
     async def ping(self) -> int:
@@ -80,7 +80,7 @@ class Live:
             self.streams -= 1
 
     async def show(self, session_id: int) -> UnifiedProgress:
-        """Return a session's progress as it is now; NotFound when there is no such session."""
+        """Return the current progress of a session. Raises NotFound."""
         try:
             answer = await self._source.show(session_id)
         except LiveViewUnavailable:
@@ -100,7 +100,7 @@ class Live:
             return None
 
     async def has_session(self, session_id: int) -> bool:
-        """Tell whether the session was not erased meanwhile."""
+        """Tell whether the session still exists; another client may have erased it."""
         try:
             await self.show(session_id)
         except NotFound:
@@ -108,7 +108,7 @@ class Live:
         return True
 
     async def follow(self) -> None:
-        """Follow the live view for ever; during outages, read watched sessions from the rows."""
+        """Follow the live view until cancelled; during outages, read watched sessions' rows."""
         since = 0
         while True:
             try:
@@ -125,7 +125,7 @@ class Live:
         try:
             await self._for_watched(self.show)
         except DatabaseUnavailable:
-            return  # Neither answers: what was shown stays, and the loop tries again.
+            return  # Neither answers: the last progress stays, and the loop tries again.
 
     async def _for_watched(self, do: Callable[[int], Awaitable[object]]) -> None:
         for session_id in [i for i, known in self._newest_by_id.items() if known.watchers]:
@@ -147,7 +147,7 @@ class Live:
         answer = await self._read_rows(session_id)
         known = self._newest_by_id.get(session_id)
         if known is None:
-            # The ProgressActor numbers its versions in the same way, so they go on rising after it.
+            # The ProgressActor takes its first version from the same counter, so versions rise.
             version = await asyncio.to_thread(self._first_version)
             known = self._open(replace(answer, version=version), source_version=FROM_ROWS)
         elif replace(answer, version=known.newest.version) != known.newest:
@@ -178,7 +178,7 @@ def _has_fallen(before: UnifiedProgress, now: UnifiedProgress) -> bool:
 
 
 def _with_mark(row: PhaseSnapshot, before: UnifiedProgress) -> PhaseSnapshot:
-    """Return a row that is not below what was shown: that may be newer than when it was read."""
+    """Return the row with the count that was shown as its lower bound; the row may be older."""
     shown = before.phase(row.name)
     is_same = shown.attempt == row.attempt
     return replace(row, high_water_mark=max(row.high_water_mark, shown.current)) if is_same else row

@@ -1,4 +1,4 @@
-"""Routes for backups: which there are, making one, and restoring one."""
+"""Routes that list, make, compare and restore backups."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WAIT_S = 2.0
 
 @router.get("")
 def show_backups(parts: Parts) -> BackupsBody:
-    """List the backups, the newest first, and say what is wrong with them."""
+    """List the backups, the newest first; `trouble` says what is wrong with them."""
     if parts.backups is None:
         return BackupsBody(folder=None, backups=[], is_at_work=False, trouble=None)
     state = read_state(parts.engine, parts.backups, now=parts.now())
@@ -42,7 +42,7 @@ def show_backups(parts: Parts) -> BackupsBody:
     "", status_code=HTTPStatus.CREATED, responses=changes(NotFound, BackupBusy, BackupFailed)
 )
 def make(parts: Parts) -> BackupBody:
-    """Make a backup and prove it; the answer comes when that is done.
+    """Make a backup and prove it; the response is sent when both are done.
 
     A backup that fails leaves the earlier ones as they were.
     """
@@ -61,9 +61,9 @@ def compare(name: str, parts: Parts) -> BackupComparisonBody:
 
 @router.get("/restore", responses=problems(NotFound))
 def show_restore(parts: Parts) -> RestoreBody:
-    """Say how far the newest restore or import is, and how it ended.
+    """Show the progress or the result of the newest restore or import; 404 if there was none.
 
-    It answers also while one library takes the place of the other. 404 when there was none.
+    This also answers while the restored database takes the place of the library.
     """
     return RestoreBody.from_record(read_newest(parts))
 
@@ -74,12 +74,12 @@ def show_restore(parts: Parts) -> RestoreBody:
     responses=changes(NotFound, BadBackup, SessionBusy, BackupBusy, BackupFailed),
 )
 async def restore(name: str, parts: Parts, response: Response) -> RestoreBody:
-    """Begin to restore a backup. `Location` is where to ask how far it is.
+    """Begin to restore a backup. `Location` is the URL of its progress.
 
-    A backup of everything takes the place of the library. Decisions are added to it.
-    A backup of everything there is now is made first. A session that runs is 409: pause it first.
-    Meanwhile other requests may be answered with 503. Whatever goes wrong, the library is as it was
-    or as in the backup.
+    A backup of everything takes the place of the library. Decisions are added to the library. A
+    backup of everything in the library is made first. 409 if a session is running: pause it first.
+    Other requests may get 503 meanwhile. If the restore fails, the library is as it was, or as in
+    the backup.
     """
     policy, file = require_policy(parts), find_file(parts, name)
     wanted = want(policy, reason=BackupReason.BEFORE_RESTORE, now=parts.now(), wait_s=WAIT_S)
@@ -89,14 +89,14 @@ async def restore(name: str, parts: Parts, response: Response) -> RestoreBody:
 
 
 def require_policy(parts: AppParts) -> BackupPolicy:
-    """Return where backups are. Raises NotFound in an application without them."""
+    """Return the policy for backups. Raises NotFound in an application without backups."""
     if parts.backups is None:
-        raise NotFound("folder for backups on", "this server")
+        raise NotFound("folder for backups", "on this server")
     return parts.backups
 
 
 def find_file(parts: AppParts, name: str) -> FilePath:
-    """Return the file of a backup in the library's folder; raise NotFound."""
+    """Return the file of a backup in the folder of backups. Raises NotFound."""
     parsed = BackupName.find(name)
     if parts.backups is None or parsed is None:
         raise NotFound("backup", name)

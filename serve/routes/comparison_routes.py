@@ -23,7 +23,7 @@ OtherId = Annotated[int, Query(alias="with", ge=1, le=MAX_ID)]
 
 @router.get("/{session_id}/speed", responses=problems(NotFound))
 def show_speed(session_id: Id, parts: Parts) -> SpeedBody:
-    """Show how fast each phase of a session was over its time."""
+    """Show the speed of each phase of a session over time."""
     with begin(parts.engine) as db:
         get_session(db, session_id)
         return SpeedBody.from_speeds(session_id, measure_speeds(db, session_id))
@@ -31,7 +31,7 @@ def show_speed(session_id: Id, parts: Parts) -> SpeedBody:
 
 @router.get("/{session_id}/compare", responses=problems(NotFound, SameSession))
 def compare_sessions(session_id: Id, other_id: OtherId, parts: Parts) -> ComparisonBody:
-    """Compare a session with another one, phase by phase, and say what made it slower."""
+    """Compare a session with another one, phase by phase, and explain why it was slower."""
     with begin(parts.engine) as db:
         get_session(db, session_id)
         if session_id == other_id:

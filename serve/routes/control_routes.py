@@ -34,19 +34,19 @@ FailedOnly = Annotated[bool, Query(alias="failedOnly", description="only the pho
 
 @router.post("/pause", responses=changes(*_REFUSED))
 async def pause(session_id: Id, parts: Parts) -> SessionBody:
-    """Pause a session: no more work starts, what is in flight is settled, and results stay."""
+    """Pause a session: no more work starts, photos in flight are settled, and results stay."""
     return await _do(parts, partial(parts.control.stop, session_id, Move.PAUSE))
 
 
 @router.post("/cancel", responses=changes(*_REFUSED))
 async def cancel(session_id: Id, parts: Parts) -> SessionBody:
-    """Cancel a session: no more work starts, and what is finished stays finished."""
+    """Cancel a session: no more work starts, and finished photos stay finished."""
     return await _do(parts, partial(parts.control.stop, session_id, Move.CANCEL))
 
 
 @router.post("/resume", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_STARTED)
 async def resume(session_id: Id, parts: Parts) -> SessionBody:
-    """Resume a session with what is pending, in a new Ray job if the last one has ended."""
+    """Resume a session with its pending items, in a new Ray job if the last one has ended."""
     return await _do(parts, partial(parts.control.resume, session_id))
 
 

@@ -25,7 +25,8 @@ async def delete_session(session_id: Id, parts: Parts) -> ErasedBody:
     """Erase a session and the photos that only this session has found.
 
     Their thumbnails, faces, vectors and crops are erased, and so are people without a remaining
-    face. The photo files stay. A running session is 409: cancel it first. This cannot be undone.
+    face. The photo files stay. 409 if the session is running: cancel it first. This cannot be
+    undone.
     """
     erased = await asyncio.to_thread(_erase_session, parts, session_id)
     with suppress(LiveViewUnavailable, NotFound):
@@ -42,13 +43,11 @@ def _erase_session(parts: AppParts, session_id: int) -> Erased:
 
 @router.delete("/people/{person_id}", responses=changes(NotFound))
 def delete_person(person_id: Id, parts: Parts) -> ErasedBody:
-    """Erase a person: the name, and all faces with their vectors and crops. The photos stay, and so
-    do their thumbnails.
+    """Erase a person: the name, and all faces with their vectors and crops. This cannot be undone.
 
-    The photos count as looked at, and where the faces were none is found again, also when face
-    detection is restarted or another pack is used; the places move with the picture when it is
-    turned, cropped or saved again. Faces that were not
-    known to be this person's stay. Nothing of this can be undone.
+    The photos and their thumbnails stay. No face is detected again at the erased places, not even
+    after a restart of face detection or with another pack; the places move with the picture when it
+    is rotated, cropped or saved again. Faces that were not assigned to this person stay.
     """
     with begin(parts.engine) as db:
         return ErasedBody.from_erased(erase_person(db, person_id))

@@ -1,4 +1,4 @@
-"""The route that exports what people did."""
+"""The route that exports decisions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ANSWERS: Answers = {
 
 
 class JsonStream(StreamingResponse):
-    """A JSON document that is sent while it is made, until its client has gone at the latest."""
+    """A JSON document that is streamed while it is made, and stops when the client disconnects."""
 
     media_type = "application/json"
 
@@ -41,13 +41,13 @@ class JsonStream(StreamingResponse):
         headers: dict[str, str],
         status_code: int = 200,
     ) -> None:
-        """Make the first block, so that an unreachable database is an answer of its own."""
+        """Make the first block, so that an unreachable database is a problem, not a cut stream."""
         self.blocks = blocks
         content = itertools.chain([next(blocks)], blocks)
         super().__init__(content, status_code=status_code, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the document, and then end the transaction that it is read in."""
+        """Send the document, then end the transaction in which it is read."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -62,20 +62,20 @@ def export_decisions(
         str | None, Query(pattern=PACK_PATTERN, description="default: all packs")
     ] = None,
 ) -> StreamingResponse:
-    """Export what people did: names, placed faces, answers, verdicts, erased places; and photos.
+    """Export decisions (names, placed faces, answers, verdicts, erased places) and their photos.
 
-    It holds no picture and no vector. `python -m jobs.decisions import` reads it. A few exports are
-    made at a time; while they are, further ones are 503 `export-busy`.
+    The export contains no pictures and no vectors. `python -m jobs.decisions import` reads it. Each
+    replica makes two exports at a time; further requests get 503 `export-busy`.
     """
     if not parts.exporting.acquire(blocking=False):
-        raise ExportBusy("Other exports are being made.")
+        raise ExportBusy("Other exports are being made. Try again when they are done.")
     name = f"headcount-{parts.now():%Y-%m-%d}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return JsonStream(_yield_export(parts, pack), headers=headers)
 
 
 def _yield_export(parts: AppParts, pack: str | None) -> Generator[bytes, None, None]:
-    """Yield the export; its end, however it comes about, makes room for another."""
+    """Yield the export, and free its place for another when it ends, is closed or fails."""
     try:
         with begin_export(parts.engine) as db:
             yield from yield_blocks(db, now=parts.now(), pack=pack)

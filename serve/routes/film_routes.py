@@ -50,7 +50,7 @@ async def play_film(
     """Play a film: its file, or the range of bytes that a player asks for, at most 8 MiB at once.
 
     If the file is gone, or its size or time has changed since it was indexed, the answer is 404
-    `photo-not-there`. A photo that is no film has none.
+    `photo-not-there`. For a photo that is not a film, it is 404 `not-found`.
     """
     source = await asyncio.to_thread(find_source, parts, image_id)
     if not source.is_film:

@@ -36,11 +36,11 @@ async def check_ready(parts: Parts, request: Request) -> HealthBody:
         # This route needs no token, so the address and user of the database go to the log only.
         logger.warning("not ready", reason=str(error))
         raise DatabaseUnavailable(
-            "The database does not answer; the server's log says why."
+            "The database does not answer. The server log has the details."
         ) from None
     await parts.progress.ping()
     if request.app.state.follower.done():
         raise LiveViewUnavailable(
-            "The subscription to the live view has ended; the server's log says why."
+            "The subscription to the live view has ended. The server log has the details."
         )
     return HealthBody(status="ready")

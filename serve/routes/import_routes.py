@@ -1,4 +1,4 @@
-"""Routes that import what people did, and list what waits for its photo."""
+"""Routes that import decisions, and list those that wait for their photo."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from serve.routes.backup_routes import RESTORE, WAIT_S, require_policy
 
 PATH = "/import"
 MAX_IMPORT_BYTES = 2_000_000_000
-"""An export has about 500 bytes a face (bench/decisions.py): this is one of four million faces."""
+"""An export has about 500 bytes per face (bench/decisions.py); this allows four million faces."""
 
 SOURCE = "upload"
 JSON = "application/json"
@@ -46,14 +46,14 @@ Name = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[^\x00-\x1f\x7f-\x9f]+$",
-        description="what to call the file in lists",
+        description="the name of the file in lists",
     ),
 ]
 
 
 @router.post(f"{PATH}/preview", openapi_extra={"requestBody": _REQUEST}, responses=_ANSWERS)
 async def preview_import(request: Request, parts: Parts, name: Name = SOURCE) -> ImportBody:
-    """Say what an import of the body would change. Nothing is changed."""
+    """Show what an import of the body would change. Nothing is changed."""
     with await _receive(request, parts) as stream:
         report = await asyncio.to_thread(
             look_at_import, parts.engine, stream, name=name, now=parts.now()
@@ -70,11 +70,11 @@ async def preview_import(request: Request, parts: Parts, name: Name = SOURCE) ->
 async def import_decisions(
     request: Request, parts: Parts, response: Response, name: Name = SOURCE
 ) -> RestoreBody:
-    """Add what an export (JSON) holds to the library; the body is the export.
+    """Add the decisions of an export to the library; the body is the export, as JSON.
 
-    The answer comes when the file was read. A backup of everything there is now is made then, and
-    the import takes place. `Location` is where to ask how far that is. Restoring the backup undoes
-    the import. A file that is damaged is 422, and names the place.
+    The response is sent when the export has been read; the import continues after it. `Location` is
+    the URL of its progress. A backup of everything in the library is made first: restoring it
+    undoes the import. 422 if the export is damaged; the detail names the place.
     """
     wanted = want(
         require_policy(parts), reason=BackupReason.BEFORE_RESTORE, now=parts.now(), wait_s=WAIT_S
@@ -94,7 +94,7 @@ def list_waiting(parts: Parts, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 
 
 async def _receive(request: Request, parts: AppParts) -> BinaryIO:
-    """Return the body as a file without a name, which is gone with the process.
+    """Return the body as an unnamed temporary file, which no killed process leaves behind.
 
     Raises UnsupportedBody (415) for content types that a form of another site can send.
     """
@@ -112,5 +112,5 @@ async def _receive(request: Request, parts: AppParts) -> BinaryIO:
             return cast(BinaryIO, stream)
     except OSError as error:
         raise BackupFailed(
-            f"The file was not taken in, because {folder} cannot hold it: {error.strerror}."
+            f"The upload could not be stored in {folder}: {error.strerror}."
         ) from error

@@ -1,4 +1,4 @@
-"""Routes for libraries: what each holds, and confirming or forgetting missing photos."""
+"""Routes that show libraries, and confirm or forget their missing photos."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/libraries", tags=["libraries"])
 
 @router.get("")
 def show_libraries(parts: Parts) -> LibrariesBody:
-    """List the roots that sessions went over, with what each holds."""
+    """List all libraries with their counts, the one with the newest session first."""
     with begin(parts.engine) as db:
         libraries = list_libraries(db)
     return LibrariesBody(libraries=[LibraryBody.from_library(one) for one in libraries])
@@ -27,7 +27,7 @@ def show_libraries(parts: Parts) -> LibrariesBody:
 
 @router.get("/{library_id}", responses=problems(NotFound))
 def show_library(library_id: Id, parts: Parts) -> LibraryBody:
-    """Show a library and what it holds."""
+    """Show a library and its counts."""
     with begin(parts.engine) as db:
         return LibraryBody.from_library(get_library(db, library_id))
 
@@ -36,11 +36,11 @@ def show_library(library_id: Id, parts: Parts) -> LibraryBody:
     "/{library_id}/confirm-missing", responses=changes(NotFound, RootNotFound, RootUnreachable)
 )
 def confirm(library_id: Id, parts: Parts) -> ConfirmedBody:
-    """Confirm that the files which are not there are gone, and not just on a disk that is away.
+    """Confirm that the files that were not found are gone, and not on a disk that is not mounted.
 
-    Their photos become missing. On a disk, each file is looked for. In a store, the files that the
-    last session did not meet are gone. A missing photo counts nowhere; it is complete again when a
-    session finds it.
+    Their photos become missing. In a folder, each file is looked for again. Below a URL, the files
+    that the last session did not find count as gone. A missing photo counts nowhere; it is complete
+    again when a session finds it.
     """
     with begin(parts.engine) as db:
         library = get_library(db, library_id)

@@ -48,7 +48,7 @@ _MOVES = (NotFound, FacesElsewhere, ImpossibleChange)
 HistoryLimit = Annotated[int, Query(ge=1, le=2 * KEPT_CHANGES)]
 
 
-# One part more than /people/{person_id}, so that other methods are no changes of a person.
+# These paths have one segment more than /people/{person_id}, so its methods do not match them.
 @router.get("/changes/newest")
 def show_changes(
     parts: Parts, pack: PackName, limit: HistoryLimit = KEPT_CHANGES
@@ -66,7 +66,7 @@ def show_changes(
 def show_last_change(parts: Parts, pack: PackName) -> PastChangeBody | None:
     """Show the change of a pack that can be undone next; null if there is none.
 
-    The answer is not 404, because that is no error, and browsers report each 404 as one.
+    It is not 404, because browsers log each 404 as an error, and this is none.
     """
     with begin(parts.engine) as db:
         change = find_last_change(db, pack=pack)
@@ -75,10 +75,10 @@ def show_last_change(parts: Parts, pack: PackName) -> PastChangeBody | None:
 
 @router.post("/changes/{change_id}/undo", responses=changes(NotFound, NotLastChange, NameTaken))
 def undo(change_id: Id, parts: Parts) -> UndoneBody:
-    """Undo the newest change of its pack that is not undone yet; any other is a 409.
+    """Undo a change. 409 unless it is the newest change of its pack that is not undone.
 
-    People who were removed by the change come back with their ids, names and faces. The change
-    before it can be undone next.
+    People that the change removed come back with their ids, names and faces. The change before it
+    can be undone next.
     """
     with begin(parts.engine) as db:
         undone = undo_change(db, change_id, now=parts.now())
@@ -113,7 +113,7 @@ def place_faces(body: PlaceBody, parts: Parts, pack: PackName) -> MovedBody:
 
 @router.patch("/{person_id}", responses=bodies(NotFound, StaleVersion, NameTaken, ImpossibleChange))
 def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
-    """Name a person, hide or show the person, set the birth date, remove name or birth date.
+    """Name a person, hide or show it, set its birth date, or remove its name or birth date.
 
     409 `stale-version` with `current` if the person has changed since. 409 `name-taken` with
     `otherPersonId`, `otherName` and its `version` if another person has the name; a client may then
@@ -126,7 +126,7 @@ def edit(person_id: Id, body: EditBody, parts: Parts) -> ChangedBody:
 
 @router.put("/{person_id}/cover", responses=bodies(NotFound, StaleVersion, FacesElsewhere))
 def put_cover(person_id: Id, body: CoverBody, parts: Parts) -> ChangedBody:
-    """Choose one of a person's faces as the cover; null leaves the choice to Headcount again.
+    """Choose one of a person's faces as the cover; null makes it the best face again.
 
     The cover stays when the faces are grouped again, as long as the face belongs to the person.
     """
@@ -137,10 +137,10 @@ def put_cover(person_id: Id, body: CoverBody, parts: Parts) -> ChangedBody:
 
 @router.post("/{person_id}/merge", responses=bodies(NotFound, StaleVersion, ImpossibleChange))
 def merge(person_id: Id, body: MergeBody, parts: Parts) -> ChangedBody:
-    """Move all faces of other people to this person; the others are gone until this is undone.
+    """Move all faces of other people to this person. The others are removed; an undo restores them.
 
-    The person keeps its name, or else gets the first name among the others. Clustering does not
-    split them again.
+    The person keeps its name, or gets the first name among the others. Clustering does not split
+    the merged person again.
     """
     with begin(parts.engine) as db:
         changed = merge_people(
@@ -153,7 +153,7 @@ def merge(person_id: Id, body: MergeBody, parts: Parts) -> ChangedBody:
 def split(person_id: Id, body: SplitBody, parts: Parts) -> MovedBody:
     """Move faces of this person to another or a new person, or leave them ungrouped.
 
-    Clustering leaves them there. A person without a remaining face is gone until this is undone.
+    Clustering leaves them there. A person without a remaining face is removed; an undo restores it.
     """
     with begin(parts.engine) as db:
         moved = move_faces(

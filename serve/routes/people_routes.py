@@ -46,7 +46,10 @@ def show_people(
     named: bool | None = None,
     q: NamePart = None,
 ) -> PeopleBody:
-    """List the people who have faces, most photos first; `hidden` includes hidden people."""
+    """List the people that have faces, most photos first.
+
+    `hidden`: `false` leaves hidden people out, `true` lists only them, `all` lists everybody.
+    """
     part = q.replace("\0", "") if q else None
     wanted = PeopleFilter(hidden=_HIDDEN[hidden], is_named=named, part=part)
     with begin(parts.engine) as db:
@@ -88,7 +91,7 @@ def show_person(person_id: Id, parts: Parts) -> PersonBody:
 
 @router.get("/{person_id}/summary", responses=problems(NotFound))
 def show_history(person_id: Id, parts: Parts) -> PersonHistoryBody:
-    """Show a person's photos by year, the first and the last, and who is with them most."""
+    """Show a person's photos by year, the first and last time, and the most frequent companions."""
     with begin(parts.engine) as db:
         return PersonHistoryBody.from_history(get_history(db, person_id))
 

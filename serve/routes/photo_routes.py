@@ -1,4 +1,4 @@
-"""The routes of photos: those of some people, and one photo in detail."""
+"""Routes that list the photos of people, and show one photo in detail."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def show_photos(
 ) -> PhotosBody:
     """List the photos with all of these people, with any of them, or with only them, newest first.
 
-    `only`: all of them are in the photo, and nobody else: no other person, and no ungrouped face.
-    Hidden people, and faces that a user called no face, a stranger or hidden, do not count as
-    anybody else. Photos without a time come last. A photo stands for its duplicates; missing photos
-    are left out. 404 if a person does not exist in the pack.
+    `only`: the photo shows all of them, no other person, and no ungrouped face. Hidden people, and
+    faces with a verdict (`not_a_face`, `stranger`, `hidden`), are ignored for this. Photos without
+    a time come last. A photo stands for its duplicates; missing photos are left out. 404 if a
+    person does not exist in the pack.
     """
     ids = [int(one) for one in people.split(",")]
     with begin(parts.engine) as db:
@@ -64,7 +64,7 @@ def show_photos(
 def show_photo(image_id: Id, parts: Parts, pack: PackName) -> PhotoBody:
     """Show a photo: its files, its duplicates, and the faces and people in it.
 
-    Hidden people are left out, and so are faces that a user called no face, a stranger or hidden.
+    Hidden people are left out, and so are faces with the verdict `not_a_face` or `hidden`.
     """
     with begin(parts.engine) as db:
         photo = get_photo(db, image_id, pack=pack)

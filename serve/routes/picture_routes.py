@@ -18,14 +18,14 @@ from serve.parts import AppParts, Id, Parts
 
 router = APIRouter(tags=["pictures"])
 
-FOR_EVER = "private, max-age=31536000, immutable"
-ASK_AGAIN = "private, no-cache"
+IMMUTABLE = "private, max-age=31536000, immutable"
+REVALIDATE = "private, no-cache"
 
 IfNoneMatch = Annotated[str | None, Header()]
 Tag = Annotated[
     str | None,
     Query(
-        alias="v", max_length=64, description="tag from a picture's URL; allows caching for ever"
+        alias="v", max_length=64, description="tag from a picture's URL; allows caching for a year"
     ),
 ]
 
@@ -62,7 +62,7 @@ async def show_preview(
 ) -> Response:
     """Show a photo upright, at most 1,600 pixels wide and high.
 
-    It is made from the file; of a film, it shows one frame. If the file is gone, or has changed
+    It is made from the file. Of a film, it shows one frame. If the file is gone, or has changed
     since it was indexed, the answer is 404 `photo-not-there`.
     """
     source = await asyncio.to_thread(find_source, parts, image_id)
@@ -104,8 +104,8 @@ def answer_picture(picture: bytes, *, wanted: str | None, if_none_match: str | N
 def name_picture(tag: str, *, wanted: str | None) -> dict[str, str]:
     """Return the headers of a picture; `tag` is its SHA-256 in hexadecimal.
 
-    A picture may be cached for ever if its URL has the right tag. An id alone is not enough,
-    because a new library starts again at 1, and a photo that changes keeps its id.
+    A picture may be cached without revalidation if its URL has the right tag. An id alone is not
+    enough, because a new library starts again at 1, and a photo that changes keeps its id.
     """
     is_named = wanted == tag[:TAG_CHARACTERS]
-    return {"ETag": f'"{tag}"', "Cache-Control": FOR_EVER if is_named else ASK_AGAIN}
+    return {"ETag": f'"{tag}"', "Cache-Control": IMMUTABLE if is_named else REVALIDATE}

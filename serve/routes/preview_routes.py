@@ -1,4 +1,4 @@
-"""The route that says what a session would find and how long it would take, and starts none."""
+"""The route of a dry run: what a session would find, and how long it would take."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ router = APIRouter(tags=["training"])
     ),
 )
 async def preview_training(start: StartBody, parts: Parts) -> DryRunBody:
-    """Say what a session with the same body would find and how long it would take.
+    """Show what a session with the same body would find and how long it would take.
 
-    No session is created, and nothing is written. The listing is left after ten seconds, or after
+    No session is created, and nothing is written. The listing stops after ten seconds, or after
     200,000 photos; then `isComplete` is false.
     """
     async with parts.looking:
@@ -71,7 +71,7 @@ def _look(start: StartBody, parts: AppParts) -> tuple[str, PackChoice, Compared,
 async def _add_time(
     compared: Compared, past: PastSessions, *, pack: PackChoice, parts: AppParts
 ) -> DryRun:
-    """Return the dry run with its time; photos are timed if no earlier session was."""
+    """Return the dry run with its time; photos are timed if no earlier session with them was."""
     listing = compared.listing
     if not listing.is_complete:
         return DryRun(listing, None)

@@ -1,4 +1,4 @@
-"""The route of the promises that a session made about its time."""
+"""The route of a session's promises about its time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/training/{session_id}", tags=["progress"])
 
 @router.get("/promises", responses={**problems(NotFound)})
 def show_promises(session_id: Id, parts: Parts) -> PromisesBody:
-    """Show what the session promised about its time, and at its end what came of it."""
+    """List the times left that the session showed, and after its end how accurate they were."""
     with begin(parts.engine) as db:
         status = get_session(db, session_id).status
         samples = list_samples(db, session_id)

@@ -1,4 +1,4 @@
-"""The route that finds the people in an uploaded photo, which is not kept."""
+"""The route that finds the people in an uploaded photo. The photo is not stored."""
 
 from __future__ import annotations
 

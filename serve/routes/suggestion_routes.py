@@ -38,8 +38,8 @@ _ANSWERS = (NotFound, StaleVersion, FacesElsewhere, NamesDiffer, ImpossibleChang
 def show_suggestions(parts: Parts, pack: PackName, limit: Limit = 20) -> SuggestionsBody:
     """Suggest which people and ungrouped faces are the same person, the most useful first.
 
-    What was answered is not suggested again, except after "not sure" when one of the two has twice
-    as many faces as then. Hidden people and faces that were set aside are not suggested.
+    An answered pair is not suggested again, except after "not sure", once one of the two has twice
+    as many faces as then. Hidden people and faces with a verdict are not suggested.
     """
     known = parts.suggestions.find(parts.engine, pack)
     found = _describe(parts, known, pack=pack, limit=limit)
@@ -66,9 +66,9 @@ def _describe(
 def answer_suggestion(body: AnswerBody, parts: Parts) -> AnsweredBody:
     """Answer whether two faces are the same person: yes, no, or not_sure.
 
-    A yes merges two people, gives an ungrouped face to a person, or makes a person of two ungrouped
-    faces. A no is kept for good. 409 `stale-version` or `faces-elsewhere` if the people have
-    changed since. 409 `names-differ` with `names` if a yes would lose a name: send `keepName`.
+    A yes merges two people, adds an ungrouped face to a person, or makes a person of two ungrouped
+    faces. A no is permanent. 409 `stale-version` or `faces-elsewhere` if the people have changed
+    since. 409 `names-differ` with `names` if a yes would lose a name: send `keepName`.
     """
     with begin(parts.engine) as db:
         answered = record_answer(db, body.to_answer(), now=parts.now())

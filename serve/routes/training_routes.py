@@ -154,7 +154,7 @@ def show_failures(
 
 @router.get("/{session_id}/notifications", responses=problems(NotFound))
 def show_notifications(session_id: Id, parts: Parts) -> NotificationsBody:
-    """List the messages about the session's end, oldest first, and what became of each."""
+    """List the messages about the session's end, oldest first, each with its outcome."""
     with begin(parts.engine) as db:
         get_session(db, session_id)
         found = list_notifications(db, session_id)

@@ -1,4 +1,4 @@
-"""The route by which users set faces aside, and take them back."""
+"""The route that records the verdicts of users on faces, and removes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def judge(body: VerdictBody, parts: Parts) -> JudgedBody:
 
     `not_a_face` is a statue, a poster, or too blurry. `stranger` is never suggested. `hidden` is
     shown nowhere. Such faces belong to no person and are never grouped. A person without a
-    remaining face is gone until this is undone.
+    remaining face is removed; an undo restores it.
     """
     with begin(parts.engine) as db:
         judged = judge_faces(db, body.face_ids, body.verdict, now=parts.now())

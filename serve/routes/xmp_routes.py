@@ -1,4 +1,4 @@
-"""Routes for names in XMP: reading those of a library, and writing sidecars into data_dir."""
+"""Routes that read the names in a library's XMP, and write names as sidecars into data_dir."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ router = APIRouter(prefix="/libraries", tags=["libraries"])
 def read_names(library_id: Id, parts: Parts) -> NamesReadBody:
     """Take the names of faces from the XMP of a library's photos and sidecars.
 
-    No photo is changed, and no name that is here is overwritten: what contradicts it is listed and
-    kept aside. To read twice changes nothing.
+    No photo is changed, and no name in the library is overwritten: names that contradict it are
+    listed and not applied. Reading again changes nothing.
     """
     root, faults = _find_root(parts, library_id), ReadFaults()
     confined = None if is_url(root) else [Path(text_to_path(root))]

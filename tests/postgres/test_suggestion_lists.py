@@ -168,7 +168,7 @@ def test_a_pack_without_faces_has_no_suggestions(engine: Engine) -> None:
 def test_a_request_does_not_wait_for_a_list_that_takes_long(
     engine: Engine, circle: Circle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suggestion_lists, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(suggestion_lists, "COMPUTATION_TIMEOUT_S", 0.0)
     may_end = Event()
 
     def find_reach(pack: str) -> PackReach:
