@@ -22,8 +22,8 @@ from cluster.store.photos.photo_details import get_photo
 from cluster.store.photos.stored_pictures import get_source, list_ungrouped_faces
 from cluster.store.sessions.invariants import check_session
 from tests.library import NOW, PACK, make_face, start_session
+from tests.postgres.sessions_over_files import Held, count_detected, look, picture, rows
 from tests.postgres.test_erasing import count, make_person
-from tests.postgres.test_files import Held, count_detected, look, picture, rows
 
 BOX = BoundingBox(100, 60, 180, 160)
 

@@ -14,7 +14,7 @@ from cluster.store.people.face_verdicts import judge_faces
 from cluster.store.people.found_faces import FoundFaces
 from cluster.store.people.redetected_faces import keep_redetected
 from tests.library import NOW, PACK, make_face
-from tests.postgres.test_files import BOX, box_of, face_at, look, picture, rows, turned
+from tests.postgres.sessions_over_files import BOX, box_of, face_at, look, picture, rows, turned
 
 ELSEWHERE = BoundingBox(10, 10, 40, 40)
 
