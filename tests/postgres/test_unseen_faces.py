@@ -18,7 +18,7 @@ from cluster.vision.photos.region_crops import cut_from_thumbnail
 from jobs import check
 from jobs.decisions.__main__ import main as decisions
 from tests.library import NOW, PACK
-from tests.postgres.test_xmp_names import Command, names, photos, run, tag_sidecar
+from tests.postgres.xmp_command import Command, names, photos, run, tag_sidecar
 from tests.tagged_photos import LEFT, RIGHT, Tag, index, make_jpeg
 
 __all__ = ["photos", "run"]  # Fixtures.
