@@ -4,100 +4,50 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import signal
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from cluster.core.notices import (
     DELIVERY_HEADER,
     KNOWN_FOR_S,
-    PRIVATE_HOST,
     SIGNATURE_HEADER,
     TRIES,
     UNKNOWN_CHANNEL,
     Channel,
 )
-from cluster.core.sessions import Move, SessionStatus
-from cluster.notifying.channel_options import NotifyOptions
+from cluster.core.sessions import Move
 from cluster.notifying.kept_channels import keep_channels, read_channels
-from cluster.notifying.sender import Sender
-from cluster.notifying.webhooks import find_refusal, post_webhook
 from cluster.store.database.engine import begin
 from cluster.store.erasing import erase_session
 from cluster.store.sessions.lost_drivers import fail_lost_session
-from cluster.store.sessions.notification_rows import (
-    NotificationInfo,
-    list_failed_notifications,
-    list_notifications,
-    set_channels,
+from cluster.store.sessions.notification_rows import list_failed_notifications
+from cluster.store.sessions.session_rows import move_session
+from tests.library import NOW
+from tests.postgres.ended_sessions import (
+    COMPLETED,
+    FAILED,
+    Make,
+    ended,
+    move,
+    receiver,
+    running,
+    sender,
+    told,
 )
-from cluster.store.sessions.session_rows import create_session, move_session
-from tests.library import NOW, PACK
-from tests.receiver import Receiver, receiving
+from tests.receiver import Receiver
 from tests.waiting import PATIENT_S, wait_until
 
+__all__ = ["receiver", "sender"]  # Fixtures.
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
-ROOT, NAME = "/photos/Holidays of Ada", "Ada is fifty"
-COMPLETED, FAILED = SessionStatus.COMPLETED, SessionStatus.FAILED
-
-Make = Callable[..., Sender]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def sender(engine: Engine, receiver: Receiver, tmp_path: Path) -> Make:
-    """Makes a sender to the receiver; its clock is `at` seconds after the sessions ended."""
-
-    def make(*, at: float = 0.0, url: str | None = None, allows_private: bool = True) -> Sender:
-        options = NotifyOptions(
-            channels=(Channel(url or receiver.url + "/T0KEN"),),
-            secret="key",
-            allows_private=allows_private,
-            folder=tmp_path / "notify",
-            environment={"PATH": os.defpath},
-        )
-        return Sender(engine, options, now=lambda: NOW + timedelta(seconds=at))
-
-    return make
-
-
-def running(engine: Engine, *channels: str, name: str = NAME) -> int:
-    with begin(engine) as db:
-        session = create_session(db, root=ROOT, name=name, pack=PACK, options={}, now=NOW)
-        set_channels(db, session.id, channels)
-        move_session(db, session.id, Move.START, now=NOW)
-        return session.id
-
-
-def move(engine: Engine, session_id: int, *moves: Move) -> None:
-    with begin(engine) as db:
-        for one in moves:
-            move_session(db, session_id, one, now=NOW)
-
-
-def ended(engine: Engine, sender: Sender, *, by: Move = Move.FAIL) -> int:
-    session_id = running(engine, *sender.options.known())
-    move(engine, session_id, by)
-    return session_id
-
-
-def told(engine: Engine, session_id: int) -> list[NotificationInfo]:
-    with begin(engine) as db:
-        return list_notifications(db, session_id)
 
 
 @pytest.mark.parametrize(
@@ -326,79 +276,3 @@ def test_an_erased_session_tells_nobody(engine: Engine, sender: Make, receiver: 
         erase_session(db, session_id)
     assert not sender().send_one()
     assert receiver.posts == []
-
-
-def test_a_redirect_is_not_followed(engine: Engine, sender: Make, receiver: Receiver) -> None:
-    receiver.statuses, receiver.location = [307], receiver.url + "/elsewhere"
-    session_id = ended(engine, sender())
-    assert sender().send_one()
-    assert [post.path for post in receiver.posts] == ["/T0KEN"]
-    assert "redirects are not followed" in (told(engine, session_id)[0].error or "")
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1"])
-def test_nothing_is_posted_to_a_private_address_unless_that_is_allowed(
-    engine: Engine, sender: Make, receiver: Receiver, host: str
-) -> None:
-    url = receiver.url.replace("127.0.0.1", host) + "/T0KEN"
-    session_id = ended(engine, sender(url=url))
-    assert sender(url=url, allows_private=False).send_one()
-    (one,) = told(engine, session_id)
-    assert one.error == PRIVATE_HOST
-    assert receiver.posts == []
-    assert sender(url=url, at=1).send_one()
-    assert len(receiver.posts) == 1
-
-
-def resolve_to(*addresses: str) -> Callable[..., list[tuple[object, ...]]]:
-    """A resolver whose answer for a name is another one each time."""
-    answers = list(addresses)
-
-    def resolve(_host: object, port: int, **_options: object) -> list[tuple[object, ...]]:
-        return [(2, 1, 6, "", (answers.pop(0), port))]
-
-    return resolve
-
-
-def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to(receiver: Receiver) -> None:
-    port = receiver.url.rpartition(":")[2]
-    url = f"http://rebinding.example:{port}/"
-    checked_alone = resolve_to("127.0.0.1")  # A second look-up would fail.
-    assert post_webhook(url, b"{}", {}, allows_private=True, resolve=checked_alone) is None
-    assert receiver.posts[0].headers["Host"] == f"rebinding.example:{port}"
-    for address in ("10.0.0.1", "127.0.0.1", "169.254.169.254"):
-        refused = resolve_to(address)
-        said = post_webhook(url, b"{}", {}, allows_private=False, resolve=refused)
-        assert said == PRIVATE_HOST
-        assert find_refusal(url, resolve=resolve_to(address)) == PRIVATE_HOST
-    assert find_refusal(url, resolve=resolve_to("8.8.8.8")) is None
-    assert len(receiver.posts) == 1
-
-
-def test_what_apprise_sends_to_reaches_no_private_address_unless_that_is_allowed(
-    engine: Engine, sender: Make, receiver: Receiver
-) -> None:
-    url = receiver.url.replace("http://", "json://") + "/T0KEN"
-    session_id = ended(engine, sender(url=url))
-    assert sender(url=url, allows_private=False).send_one()
-    (one,) = told(engine, session_id)
-    assert (one.kind, one.error) == ("json", PRIVATE_HOST)
-    assert receiver.posts == []
-    assert sender(url=url, at=1).send_one()
-    (post,) = receiver.posts
-    assert f"Session {session_id} failed" in post.body.decode()
-    assert "Ada" not in post.body.decode()
-
-
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:9/T0KEN", "json://127.0.0.1:9/T0KEN", "nothing://T0KEN"]
-)
-def test_a_failure_is_told_without_the_url(engine: Engine, sender: Make, url: str) -> None:
-    session_id = ended(engine, sender(url=url))
-    assert sender(url=url).send_one()
-    (one,) = told(engine, session_id)
-    assert one.error
-    with begin(engine) as db:
-        (stored,) = db.execute(text("SELECT notification::text FROM notification")).scalars()
-    assert "T0KEN" not in stored
-    assert "127.0.0.1" not in stored
