@@ -2,123 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import json
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from cluster.core.damage import EXPLANATIONS, DamageKind
-from cluster.core.pictures.photos import DetectionOutcome, FoundPhoto, TrainingOutcome
-from cluster.core.sessions import Move, PhaseName
 from cluster.store.checking.snapshot import open_snapshot
 from cluster.store.database.engine import begin
-from cluster.store.items.detection_batches import settle_detection
-from cluster.store.items.discovery import add_found
-from cluster.store.sessions.phase_rows import complete_phase, finish_discovery, start_phase
-from cluster.store.sessions.session_rows import move_session
-from cluster.vision.relations.fingerprints import read_record
 from jobs import check
-from tests.library import NOW, PACK, ids_of, make_face, settle_training, start_session
+from tests.library import start_session
+from tests.postgres.checked_libraries import (
+    Output,
+    break_rows,
+    damaged,
+    photos,
+    read_everything,
+    run_check,
+    settings,
+)
 
-Output = pytest.CaptureFixture[str]
-NAMES = "abcd"
-
-
-@pytest.fixture(autouse=True)
-def settings(monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path) -> None:
-    monkeypatch.setenv("HEADCOUNT_DATABASE_URL", database_url)
-    monkeypatch.setenv("HEADCOUNT_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-
-
-def make_jpeg(seed: int, *, side: int = 120) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST).save(out, "JPEG")
-    return out.getvalue()
-
-
-@pytest.fixture
-def photos(engine: Engine, tmp_path: Path) -> Path:
-    """A library of four photos that were read from the disk, with a face each; one is named."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number, name in enumerate(NAMES):
-        (folder / f"{name}.jpg").write_bytes(make_jpeg(number, side=400))
-    with begin(engine) as db:
-        index(db, folder)
-        db.execute(
-            text(
-                "INSERT INTO person (name, name_key, pack, created_at, updated_at)"
-                " VALUES ('Ada', 'ada', 'bundled', now(), now()),"
-                " (NULL, NULL, 'bundled', now(), now())"
-            )
-        )
-        db.execute(text("UPDATE face SET person_id = 1 + id % 2, placed_by_user = id = 1"))
-    return folder
-
-
-def index(db: Any, folder: Path) -> None:
-    """Run a session over the photos as its workers would."""
-    session_id = start_session(db, root=str(folder))
-    found = [FoundPhoto(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in folder.iterdir()]
-    add_found(db, session_id, found, pack=PACK)
-    finish_discovery(db, session_id)
-    for name, file_id in ids_of(db, session_id).items():
-        record = read_record(str(folder / f"{name}.jpg"))
-        settle_training(db, session_id, [TrainingOutcome(file_id, record)], pack=PACK)
-    complete_phase(db, session_id, PhaseName.TRAINING, now=NOW)
-    start_phase(db, session_id, PhaseName.FACE_DETECTION, now=NOW)
-    faces = [
-        DetectionOutcome(file_id, (replace(make_face(file_id), crop=make_jpeg(file_id)),))
-        for file_id in ids_of(db, session_id, PhaseName.FACE_DETECTION).values()
-    ]
-    settle_detection(db, session_id, faces, pack=PACK, now=NOW)
-    complete_phase(db, session_id, PhaseName.FACE_DETECTION, now=NOW)
-    complete_phase(db, session_id, PhaseName.CLUSTERING, now=NOW)
-    move_session(db, session_id, Move.COMPLETE, now=NOW)
-
-
-def run_check(capfd: Output, *arguments: str) -> tuple[int, dict[str, Any]]:
-    code = check.main(["--json", *arguments])
-    return code, json.loads(capfd.readouterr().out)
-
-
-def damaged(body: dict[str, Any]) -> dict[str, int]:
-    return {one["kind"]: one["count"] for one in body["damage"]}
-
-
-def read_everything(engine: Engine) -> dict[str, list[str]]:
-    """All rows of all tables and the state of all sequences, as text."""
-    with begin(engine) as db:
-        tables = db.execute(
-            text(
-                "SELECT c.oid::regclass::text FROM pg_class c"
-                " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S')"
-            )
-        ).scalars()
-        return {
-            table: sorted(str(tuple(row)) for row in db.execute(text(f"SELECT * FROM {table}")))
-            for table in list(tables)
-        }
-
-
-def break_rows(engine: Engine, *statements: str) -> None:
-    """Damage rows as a failing disk or a foreign program would: no rule of the tables holds."""
-    with begin(engine) as db:
-        db.execute(text("SET LOCAL session_replication_role = replica"))
-        for statement in statements:
-            db.execute(text(statement.replace(":", "\\:")))
-
+__all__ = ["photos", "settings"]  # Fixtures.
 
 DAMAGE: dict[str, tuple[DamageKind, Sequence[str]]] = {
     "counts": (DamageKind.COUNTS, ["UPDATE session_phase SET processed = 2, total = 9"]),
@@ -179,6 +86,7 @@ DAMAGE: dict[str, tuple[DamageKind, Sequence[str]]] = {
 }
 """By SQL; what is on the disk is damaged in tests of its own."""
 
+
 ON_THE_DISK = {
     *(DamageKind.DECODED_LEFT, DamageKind.FILE_GONE, DamageKind.BACKUP),
     DamageKind.UNREADABLE,
@@ -223,77 +131,6 @@ def test_a_check_is_one_in_which_the_database_refuses_every_change(
 ) -> None:
     with pytest.raises(DBAPIError, match="read-only"), open_snapshot(engine) as db:
         db.execute(text("UPDATE face SET person_id = NULL"))
-
-
-def test_what_was_made_again_equals_what_was_there(
-    engine: Engine, photos: Path, capfd: Output
-) -> None:
-    """All that can be derived is broken at once, and is as it was before."""
-    before = read_everything(engine)
-    changes = [
-        "UPDATE image SET thumbnail = ''",
-        "UPDATE session_phase SET processed = 1, skipped = 2 WHERE phase = 'training'",
-        r"UPDATE file SET path_sha256 = sha256(path_sha256)",
-        "UPDATE person SET name_key = NULL WHERE id = 1",
-        "UPDATE detection SET faces = 7",
-        "UPDATE image SET missing_since = now()",
-        "SELECT setval('image_id_seq', 1)",
-    ]
-    break_rows(engine, *changes)
-    code, body = run_check(capfd, "--repair")
-    assert (code, damaged(body)) == (0, {})
-    after = read_everything(engine)
-    for table in before:
-        if table not in ("session_phase", "image_id_seq", "person"):
-            assert after[table] == before[table], table
-    with begin(engine) as db:
-        counts = db.execute(
-            text("SELECT total, processed, skipped, failed FROM session_phase WHERE total > 0")
-        ).all()
-    assert [tuple(row) for row in counts] == [(4, 4, 0, 0), (4, 4, 0, 0)]
-
-
-def test_no_repair_touches_what_people_decided(engine: Engine, photos: Path, capfd: Output) -> None:
-    decided = (
-        "SELECT (SELECT array_agg(p.name || p.birth_date ORDER BY id) FROM person p),"
-        " (SELECT array_agg((id, person_id, placed_by_user, verdict)::text ORDER BY id) FROM face)"
-    )
-    break_rows(
-        engine,
-        "UPDATE person SET birth_date = '1990-01-01'",
-        "UPDATE face SET person_id = NULL WHERE person_id = 2",
-        "UPDATE face SET verdict = 'stranger', placed_by_user = true WHERE id = 1",
-        "UPDATE face SET person_id = 77 WHERE id = 2",
-    )
-    with begin(engine) as db:
-        before = [tuple(row) for row in db.execute(text(decided))]
-    assert run_check(capfd, "--repair")[0] == 1
-    with begin(engine) as db:
-        assert [tuple(row) for row in db.execute(text(decided))] == before
-
-
-def test_a_vector_of_a_wrong_length_has_its_photo_searched_again(
-    engine: Engine, photos: Path, capfd: Output
-) -> None:
-    break_rows(engine, "UPDATE face SET embedding = '[1, 0]' WHERE id = 1")
-    code, body = run_check(capfd, "--repair")
-    assert (code, damaged(body)) == (1, {"vectors": 1})
-    assert "next session searches" in body["repairs"][0]
-    with begin(engine) as db:
-        searched = db.execute(text("SELECT count(*) FROM detection")).scalar_one()
-    assert searched == len(NAMES) - 1
-
-
-def test_a_picture_whose_photo_has_changed_is_not_made_again(
-    engine: Engine, photos: Path, capfd: Output
-) -> None:
-    for path in photos.iterdir():
-        path.write_bytes(make_jpeg(99, side=400))
-    break_rows(engine, "UPDATE image SET thumbnail = ''")
-    code, body = run_check(capfd, "--repair")
-    assert (code, damaged(body)) == (1, {"thumbnails": 4})
-    assert "mended 0 of 4" in body["repairs"][0]
-    assert any("4 files have changed" in note for note in body["notes"])
 
 
 def test_files_that_are_gone_are_found_and_an_absent_disk_is_only_noted(
