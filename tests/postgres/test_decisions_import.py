@@ -1,11 +1,9 @@
-"""An import restores what users decided, before or after indexing, and never overrules a user."""
+"""An import gives people what they lack, and never overrules what a user decided here."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from datetime import date, timedelta
-from random import Random
+from datetime import date
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from cluster.core.identity.changes import Answer, Elsewhere, PersonEdit
 from cluster.core.identity.faces import FaceVerdict
 from cluster.core.identity.same_person import GivenAnswer
 from cluster.store.database.engine import begin
-from cluster.store.decisions.importing import place_kept
 from cluster.store.decisions.kept_list import count_kept, forget_kept
 from cluster.store.erasing import erase_all, erase_person
 from cluster.store.people.answers import record_answer
@@ -24,71 +21,10 @@ from cluster.store.people.face_moves import move_faces, move_ungrouped_faces
 from cluster.store.people.face_verdicts import judge_faces
 from cluster.store.people.people_list import get_person
 from cluster.store.people.person_edits import edit_person, merge_people
-from tests.decided import decide, export, fill_decided, index_more, parse, refill, take_in
+from tests.decided import export, fill_decided, index_more, refill, take_in
 from tests.library import NOW, PACK
 from tests.people import Album, people_of_faces
-
-PHOTOS = ([1], [1, 2], [2, 3], [1, 3, 0], [2], [3, 0], [1, 2, 3, 4], [4], [4, 0], [0], [5, 1])
-NOBODY = tuple([0] * len(labels) for labels in PHOTOS)
-OTHER = "other"
-SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 16))]
-LATER = NOW + timedelta(days=2)
-
-
-def list_decisions(exported: bytes, *, with_groups: bool = False) -> Counter[str]:
-    """What users decided, in words that are the same whatever the numbers and packs are.
-
-    `with_groups` also tells which faces grouping put to the people that a user decided about.
-    """
-    document = parse(exported)
-    faces = {face["id"]: face for face in document["faces"]}
-    people = {one["id"]: one for one in document["people"]}
-    photos = {photo["id"]: photo["content"] for photo in document["photos"]}
-
-    def place(face_id: int | None) -> object:
-        if face_id is None:
-            return None
-        return photos[faces[face_id]["photo"]][:8], round(faces[face_id]["box"]["left"], 2)
-
-    members: dict[int, list[Any]] = {}
-    for face in faces.values():
-        if face["person"] is not None and face["placedBy"] == "user":
-            members.setdefault(face["person"], []).append(place(face["id"]))
-    said: Counter[str] = Counter()
-    for one in people.values():
-        placed = sorted(members.get(one["id"], []))
-        if placed or one["name"]:
-            attributes = (one["name"], one["isHidden"], one["birthDate"], place(one["coverFace"]))
-            said[f"person {attributes} has {placed}"] += 1
-    for face in faces.values():
-        if face["placedBy"] == "user" and face["person"] is None:
-            said[f"{place(face['id'])} is {face['verdict']} since {face['placedAt']}"] += 1
-        owner = people.get(face["person"], {})
-        if with_groups and owner.get("isDecided") and owner["name"]:
-            said[f"{place(face['id'])} is with {owner['name']}"] += 1
-    for erased in document["erased"]:
-        said[f"erased {photos[erased['photo']][:8]} {erased['box']['left']:.2f}"] += 1
-    for answer in document["answers"]:
-        sides = sorted(str(place(answer[side]["face"])) for side in ("first", "second"))
-        said[f"{answer['answer']} {sides} {answer['answeredAt']}"] += 1
-    return said
-
-
-def decided_library(engine: Engine, seed: int) -> bytes:
-    fill_decided(engine, *PHOTOS)
-    with begin(engine) as db:
-        decide(db, Random(seed), times=40)
-    return export(engine)
-
-
-def place_later(engine: Engine) -> None:
-    with begin(engine) as db:
-        place_kept(db, now=LATER)
-
-
-def waiting(engine: Engine) -> int:
-    with begin(engine) as db:
-        return count_kept(db)
+from tests.postgres.decided_libraries import list_decisions, place_later, waiting
 
 
 def name(engine: Engine, person_id: int, called: str) -> None:
@@ -104,75 +40,6 @@ def rows(engine: Engine, query: str, **key: object) -> list[tuple[Any, ...]]:
 
 def count_left(report: Any) -> Mapping[tuple[DecisionKind, LeftReason], int]:
     return {(one.kind, one.reason): one.count for one in report.left}
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_decisions_that_are_imported_before_indexing_are_placed_when_the_photos_come(
-    engine: Engine, seed: int
-) -> None:
-    before = decided_library(engine, seed)
-    with begin(engine) as db:
-        erase_all(db)
-    take_in(engine, before)
-    assert list_decisions(export(engine)).keys() <= list_decisions(before).keys()
-    fill_decided(engine, *NOBODY)
-    place_later(engine)
-    assert list_decisions(export(engine), with_groups=True) == list_decisions(
-        before, with_groups=True
-    )
-    assert waiting(engine) == 0
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_decisions_are_restored_in_a_library_that_was_grouped_otherwise(
-    engine: Engine, seed: int
-) -> None:
-    before = decided_library(engine, seed)
-    random = Random(seed)
-    refill(engine, *([random.randint(0, 5) for _ in labels] for labels in PHOTOS))
-    report = take_in(engine, before)
-    assert not report.left
-    assert list_decisions(export(engine)) == list_decisions(before)
-    assert not take_in(engine, before).has_changed
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_decisions_are_restored_in_a_library_that_was_indexed_with_another_pack(
-    engine: Engine, seed: int
-) -> None:
-    before = decided_library(engine, seed)
-    refill(engine, *NOBODY, pack=OTHER)
-    report = take_in(engine, before)
-    assert not report.left
-    assert list_decisions(export(engine, OTHER)) == list_decisions(before)
-    assert not take_in(engine, before).has_changed
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_waits_is_placed_photo_by_photo(engine: Engine, seed: int) -> None:
-    """The library comes in three parts, and the import before the second."""
-    before = decided_library(engine, seed)
-    refill(engine, *NOBODY[:3])
-    take_in(engine, before)
-    assert waiting(engine)
-    for part in (7, len(NOBODY)):
-        index_more(engine, *NOBODY[:part])
-        place_later(engine)
-    assert list_decisions(export(engine), with_groups=True) == list_decisions(
-        before, with_groups=True
-    )
-    assert waiting(engine) == 0
-
-
-def test_an_import_that_is_repeated_keeps_nothing_twice(engine: Engine) -> None:
-    before = decided_library(engine, 3)
-    with begin(engine) as db:
-        erase_all(db)
-    take_in(engine, before)
-    kept = waiting(engine)
-    take_in(engine, before)
-    assert kept
-    assert waiting(engine) == kept
 
 
 @pytest.fixture
