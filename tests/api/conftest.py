@@ -22,7 +22,7 @@ Start = Callable[..., httpx.Client]
 
 
 class FakeCluster:
-    """Takes every job, or refuses them all with `error`."""
+    """Accepts every job, or refuses all of them with `error`."""
 
     def __init__(self) -> None:
         self.submitted: list[SessionInfo] = []
@@ -63,7 +63,7 @@ def parts(engine: Engine, progress: Progress, library: Path, jobs: FakeCluster) 
 
 @pytest.fixture
 def start(parts: AppParts) -> Iterator[Start]:
-    """Start the application, with parts replaced; gives a client that is at its address."""
+    """Start the application with some parts replaced, and return a client of it."""
     with ExitStack() as stack:
 
         def start_app(running: RunningApp | None = None, **options: Any) -> httpx.Client:
@@ -89,7 +89,7 @@ def api(start: Start, running: RunningApp) -> httpx.Client:
 
 @pytest.fixture
 def worker(engine: Engine, running: RunningApp, progress: Progress, api: httpx.Client) -> Worker:
-    """A worker of a new session."""
+    """A worker on a new session."""
     worker = Worker(engine, running, progress)
     worker.create_session()
     return worker

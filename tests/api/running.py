@@ -57,7 +57,8 @@ def now() -> datetime:
 
 
 class PromptServer(uvicorn.Server):
-    """Ends as soon as it is told to: uvicorn looks ten times a second, and there are many tests."""
+    """Ends as soon as it is told to; uvicorn's own check, ten times a second, costs too much
+    here."""
 
     async def main_loop(self) -> None:
         await self.on_tick(0)
@@ -81,7 +82,7 @@ class PromptServer(uvicorn.Server):
 
 @dataclass
 class RunningApp:
-    """An application that listens, and the loop that it runs in."""
+    """An application that listens on a port, and the event loop in which it runs."""
 
     app: FastAPI
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -92,7 +93,7 @@ class RunningApp:
 
     @contextmanager
     def listen(self) -> Iterator[str]:
-        """Serve on a free port of the loopback; give the URL."""
+        """Serve on a free port of the loopback interface, and return the URL."""
         config = uvicorn.Config(
             self.app, port=0, log_level="error", lifespan="on", timeout_graceful_shutdown=1
         )
@@ -211,7 +212,7 @@ class Worker:
         self.reload()
 
     def finish_photos(self) -> None:
-        """Do all of training and face detection; every photo is readable and without a face."""
+        """Do all of training and face detection; every photo can be read and shows no face."""
         self.end_discovery()
         self.train_all()
         self.complete(PhaseName.TRAINING)
@@ -240,7 +241,7 @@ FACE = Face(
 
 
 def readable(item: Item, *, like: int | None = None) -> TrainingOutcome:
-    """A photo that was read; with `like`, the same bytes as the photo of that number."""
+    """A photo that was read; with `like`, it has the same bytes as the photo of that number."""
     number = item.file_id if like is None else like
     record = PhotoRecord(
         sha256=number.to_bytes(32, "big"),
@@ -267,7 +268,7 @@ def get_progress(api: httpx.Client, session_id: int) -> dict[str, Any]:
 
 
 def check_invariants(progress: dict[str, Any]) -> None:
-    """What holds for every answer that a client ever sees."""
+    """Check what holds for every answer that a client ever sees."""
     for phase in progress["phases"].values():
         counts = phase["progress"]
         assert 0 <= counts["current"] <= counts["total"]

@@ -1,4 +1,4 @@
-"""Backups over HTTP: the list and its trouble, making one, what a restore changes, restoring."""
+"""Backups over HTTP: listing them, making one, previewing a restore, and restoring."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def make(api: httpx.Client) -> dict[str, Any]:
 
 
 def wait_for_end(api: httpx.Client, begun: httpx.Response) -> dict[str, Any]:
-    """Ask where the answer says until the restore has ended, and return its end."""
+    """Poll the address in the answer until the restore has ended, and return its outcome."""
     ended: dict[str, Any] = {}
 
     def has_ended() -> bool:

@@ -1,4 +1,4 @@
-"""What a client sees while a worker has a batch in its hands, none of which is committed yet."""
+"""What a client sees while a worker is at work on a batch of which nothing is committed yet."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from tests.api.running import PACK, Worker, get_progress, readable
 BATCH = 16
 NOTHING = Settled(1, PhaseCounts())
 AT_EACH_PHOTO_S = 0.0
-"""Workers report about four times a second, however many photos they do: here at each photo."""
+"""Workers report about four times a second, whatever their speed. Here they report each photo."""
 
 
 class LookingDetector:
-    """Finds nobody; calls `look` before each photo."""
+    """Finds no faces, and calls `look` before each photo."""
 
     provider, photos_at_once = "CPU", 1
 
@@ -52,12 +52,12 @@ class LookingDetector:
 
 
 def reporting(worker: Worker) -> Callable[[InFlight], None]:
-    """Tell the live view, and come back when it shows what it was told."""
+    """Report to the live view, and return when it shows the report."""
     return lambda report: worker.app.run(worker.progress.in_flight(report))
 
 
 def train(worker: Worker, items: Sequence[Item], look: Callable[[], object]) -> None:
-    """Do what a training task does, all but the commit."""
+    """Do all that a training task does, except the commit."""
 
     def read(item: Item) -> PhotoRecord:
         look()
@@ -88,7 +88,7 @@ def train(worker: Worker, items: Sequence[Item], look: Callable[[], object]) -> 
 
 
 def detect(worker: Worker, items: Sequence[Item], look: Callable[[], object]) -> None:
-    """Do what a detector does, all but the commit."""
+    """Do all that a detector does, except the commit."""
 
     def settle(_: Batch, __: Sequence[DetectionOutcome]) -> Settled:
         look()

@@ -1,4 +1,4 @@
-"""Two sessions side by side, phase by phase, and what made one of them slower."""
+"""Two sessions are compared phase by phase, with the reasons why one was slower."""
 
 from __future__ import annotations
 

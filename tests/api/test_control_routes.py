@@ -101,7 +101,7 @@ def test_a_session_that_is_not_there_cannot_be_moved(api: httpx.Client, move: st
 def test_a_move_shows_at_once_in_the_live_view(
     api: httpx.Client, worker: Worker, move: str, status: str
 ) -> None:
-    """[14] Paused and cancelled are shown as themselves, at once, and keep what was finished."""
+    """[14] A paused or cancelled session is shown as such at once, and keeps what was finished."""
     worker.find(4)
     worker.train([readable(item) for item in worker.pending(PhaseName.TRAINING)[:3]])
     before = get_progress(api, worker.session_id)
@@ -150,7 +150,7 @@ def test_one_pauses_while_another_cancels_and_the_end_is_cancelled(
     worker.find(2)
     with ThreadPoolExecutor(2) as clients:
         codes = list(clients.map(lambda m: ask(api, worker, m).status_code, ("pause", "cancel")))
-    assert codes[1] == 200, "what is paused can be cancelled too"
+    assert codes[1] == 200, "a paused session can be cancelled too"
     assert api.get(f"{ROUTE}/{worker.session_id}").json()["status"] == "cancelled"
 
 
@@ -233,7 +233,7 @@ def test_a_session_waits_paused_until_its_job_begins(api: httpx.Client, worker: 
 def test_clustering_that_failed_is_restarted_alone(
     api: httpx.Client, worker: Worker, engine: Engine
 ) -> None:
-    """[5] What failed is done again, and nothing else."""
+    """[5] Only the photos that failed are done again."""
     worker.find(3)
     worker.finish_photos()
     worker.start(PhaseName.CLUSTERING)

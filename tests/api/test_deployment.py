@@ -31,7 +31,7 @@ NAMESPACE = "headcount-test"
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """The port of a Serve on a Ray of our own."""
+    """The port of Ray Serve on a Ray that belongs to this test alone."""
     port = find_free_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
@@ -76,7 +76,7 @@ def test_a_replica_answers_from_the_progress_actor_and_from_the_rows_while_that_
         assert "event: progress" in next(lines)
         with begin(engine) as db:
             move_session(db, session.id, Move.CANCEL, now=now())
-        # Nobody reports it: the replica reads the rows of what is watched when it is quiet.
+        # No worker reports this; without reports, the replica reads the rows of the session.
         assert any('"overallStatus":"cancelled"' in line for line in lines)
 
 

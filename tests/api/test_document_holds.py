@@ -1,4 +1,4 @@
-"""Whatever is sent, valid or not: the answer is one that the OpenAPI document knows, and no 5xx."""
+"""Every request, valid or not, gets an answer that the OpenAPI document describes, but no 5xx."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXAMPLES = (
     pytest.param(1, marks=pytest.mark.long),
     pytest.param(10, marks=(pytest.mark.long, pytest.mark.drill)),
 )
-"""For each route and way of making requests; a new route deserves a run with 500."""
+"""The number of requests for each route and each way to generate them; run 500 for a new route."""
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
@@ -37,7 +37,7 @@ def test_every_answer_is_in_the_document(
     """Schemathesis reads the document and sends what it allows, and what it does not."""
 
     def cancel(session: SessionInfo) -> str:
-        # Streams of a session that is over end by themselves.
+        # The streams of a session that has ended end by themselves.
         with begin(engine) as db:
             move_session(db, session.id, Move.CANCEL, now=now())
         return f"job-{session.id}"
@@ -58,7 +58,7 @@ def test_every_answer_is_in_the_document(
             ],
             capture_output=True,
             text=True,
-            cwd=library.parent,  # It leaves notes.
+            cwd=library.parent,  # Schemathesis writes files there.
             env={**os.environ, "DOCUMENT_TOKEN": TOKEN},
         )
     assert done.returncode == 0, done.stdout + done.stderr

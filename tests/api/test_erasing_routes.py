@@ -37,7 +37,7 @@ def test_a_running_session_is_409_until_it_is_cancelled(
     api.post(f"{route}/cancel")
     answer = api.delete(route)
     assert answer.status_code == 200
-    assert answer.json() == {"photos": 0, "faces": 0, "people": 0}, "nothing was read yet"
+    assert answer.json() == {"photos": 0, "faces": 0, "people": 0}, "nothing has been read yet"
     assert count(engine, "file") == 0
 
 

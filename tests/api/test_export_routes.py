@@ -1,4 +1,4 @@
-"""What people did is exported over HTTP, to those who may ask."""
+"""The decisions of users are exported over HTTP to authorised clients."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_client_that_goes_away_makes_room(api: httpx.Client, engine: Engine) -
     for _ in range(5):
         with api.stream("GET", EXPORT) as answer:
             next(answer.iter_bytes(10))
-    found = wait_until(lambda: find_export(api), "an export is made again")
+    found = wait_until(lambda: find_export(api), "an export can be made again")
     assert len(found["faces"]) == 3
 
 

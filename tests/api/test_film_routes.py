@@ -1,4 +1,4 @@
-"""A film over HTTP: its file by ranges, to nobody else, and nothing that is not the library's."""
+"""A film's file is served over HTTP by ranges, to authorised clients, and only from the library."""
 
 from __future__ import annotations
 

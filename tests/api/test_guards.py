@@ -85,7 +85,7 @@ def test_every_answer_carries_the_security_headers(api: httpx.Client, path: str)
 def test_the_page_loads_nothing_from_other_hosts() -> None:
     web = Path(__file__).parents[2] / "serve" / "web"
     files = [file for file in web.rglob("*") if file.is_file()]
-    # The name of an XML namespace is no address.
+    # The name of an XML namespace is not an address that is loaded.
     named = re.compile(r'xmlns="[^"]+"|createElementNS\("[^"]+"')
     texts = [named.sub("", file.read_text()) for file in files]
     assert texts
@@ -113,7 +113,7 @@ def test_a_body_that_is_too_large_is_refused_announced_or_not(api: httpx.Client)
 
 
 def test_a_form_of_another_site_cannot_start_a_session(api: httpx.Client, library: Path) -> None:
-    """JSON under a content type that needs no preflight is not taken."""
+    """JSON is refused under a content type that needs no CORS preflight."""
     body = f'{{"rootPath": "{library}"}}'.encode()
     answer = api.post(ROUTE, content=body, headers={"Content-Type": "text/plain"})
     check_problem(answer, 422)
@@ -136,7 +136,7 @@ def test_an_illegal_move_says_which_moves_are_legal() -> None:
 
 def test_the_nearest_type_in_the_table_wins() -> None:
     class Special(IllegalMove):
-        """A kind of its own."""
+        """A subclass that the table does not list."""
 
     assert find_problem(Special(status="a", move="b", legal=[])).slug == "illegal-move"
 
@@ -162,7 +162,7 @@ def test_not_ready_when_the_live_view_is_gone(api: httpx.Client, running: Runnin
 def test_the_token_is_compared_in_constant_time_and_by_nothing_else(
     guarded: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the one comparison says is what counts."""
+    """Only this comparison decides whether a token is accepted."""
     asked: list[tuple[bytes, bytes]] = []
 
     def compare(given: bytes, expected: bytes) -> bool:
@@ -193,7 +193,7 @@ def test_a_body_that_never_ends_is_refused_before_it_is_read(
     address = (api.base_url.host, api.base_url.port)
     with socket.create_connection(address, timeout=PATIENT_S) as client:
         client.sendall(head % (ROUTE.encode(), announced) + chunks * chunk)
-        # What was announced is longer, and does not come: only what was sent can be answered.
+        # The announced length is larger than the body, so the server can only answer what it got.
         answer = client.recv(4096)
     assert answer.startswith(b"HTTP/1.1 413 ")
 

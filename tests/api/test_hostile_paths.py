@@ -1,4 +1,4 @@
-"""Paths that mean harm read nothing: over HTTP, by the walker, and by the reader."""
+"""Hostile paths read nothing: over HTTP, in the walk through folders, and when photos are read."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_root_that_has_become_a_link_is_not_walked(library: Path, outside: Pat
             check_root(root, confined_to=confined_to)
         with pytest.raises(RootNotAllowed, match="has become a link"):
             list(walk_photos(root, confined_to=confined_to))
-        assert "outside/" not in str(caught.value), "where it leads is not told"
+        assert "outside/" not in str(caught.value), "the target of the link is not told"
     assert [photo.path for photo in walk_photos(root)] == [f"{root}/secret.jpg"]
 
 

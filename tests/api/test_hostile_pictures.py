@@ -1,4 +1,4 @@
-"""A photo that keeps its decoder busy is answered with a problem, and the next ones work."""
+"""A photo that keeps its decoder busy is answered with a problem; later photos are still read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SEARCH = "/api/v1/faces/search"
 JPEG = {"Content-Type": "image/jpeg"}
 SEARCH_S = 5.0
 SLOW_S = 0.2
-"""The time-out of the photo with as many scans as may be, which takes twenty times as long."""
+"""The time-out for the photo with the most scans allowed, which takes twenty times as long."""
 
 
 def find_side_processes() -> list[psutil.Process]:
@@ -59,7 +59,7 @@ def slow_photo() -> bytes:
 def photos(
     api: httpx.Client, engine: Engine, slow_photo: bytes, tmp_path: Path
 ) -> Callable[[str], str]:
-    """The address of a preview, by the name of its photo."""
+    """Maps the name of a photo to the address of its preview."""
     grouped = fill_people(engine, 2)
     faces = api.get(f"/api/v1/people/{grouped.ids[0]}/faces").json()["faces"]
     contents = {"slow": slow_photo, "good": make_photo()}
@@ -121,7 +121,7 @@ def test_nothing_goes_on_decoding_what_took_too_long(
 
 
 def test_work_that_ends_its_process_is_lost_and_the_next_is_done() -> None:
-    """A decoder may crash, or be ended for want of memory: who asked goes on."""
+    """A decoder may crash, or be killed when memory runs out; its caller goes on."""
     processes = SideProcesses(load)
     with pytest.raises(ProcessLost):
         processes.run(partial(os._exit, 3), timeout_s=PATIENT_S)
@@ -159,7 +159,7 @@ def running_ray() -> Iterator[None]:
 def search(
     running_ray: None, start: Start, parts: AppParts, engine: Engine, tmp_path: Path
 ) -> httpx.Client:
-    """A server that takes photos of any number of scans, and gives them a little time."""
+    """A server that accepts photos with any number of scans, and gives each a short time."""
     fill_people(engine, 1)
     options: Any = Unlimited(DetectorOptions(timeout_s=SEARCH_S), tmp_path / "log")
 

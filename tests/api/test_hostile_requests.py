@@ -1,4 +1,4 @@
-"""Whatever a client sends, nothing of it is a defect of the server: no answer is a 5xx."""
+"""Whatever a client sends, the server never answers with a 5xx."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BIG = "9" * 5000
 EXPORT = "/api/v1/export"
 JSON = {"Content-Type": "application/json"}
 METHODS = ("get", "patch", "put", "post", "delete")
-"""What takes things away comes last, so that the others find them."""
+"""Methods that delete come last, so that the others still find what they need."""
 
 HEADERS = (
     *("Last-Event-ID", "If-None-Match", "If-Modified-Since", "If-Range", "Range"),
@@ -36,7 +36,8 @@ HEADERS = (
     *("Cookie", "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Request-ID", "traceparent"),
 )
 GROUPS = (HEADERS, ("Host",), ("Authorization", "Origin", "Access-Control-Request-Method"))
-"""Sent together, but for those that other answers than the route's would hide."""
+"""The headers of a group are sent together. A guard that refuses a request would hide the route's
+answer, so the headers that guards check have groups of their own."""
 
 VALUES = (
     *(BIG, f"-{BIG}", f'W/"{BIG}"', f"bytes={BIG}-", f"bytes=-{BIG}", "bytes=0-0," * 3000),
@@ -47,7 +48,7 @@ VALUES = (
 
 @pytest.fixture
 def session_id(worker: Worker, engine: Engine) -> int:
-    """A session that is over, in a library with people."""
+    """A session that has ended, in a library with people."""
     fill_people(engine, 3, 2, ungrouped=2)
     worker.find(2)
     worker.finish_photos()
@@ -57,7 +58,7 @@ def session_id(worker: Worker, engine: Engine) -> int:
 
 @pytest.fixture
 def routes(api: httpx.Client, session_id: int) -> list[tuple[str, str]]:
-    """Each method and path of the document, about things that exist, and those of the page."""
+    """Each method and path of the OpenAPI document, with ids that exist, and those of the page."""
     document = api.get("/openapi.json").json()["paths"]
     found = [(method, path) for path, methods in document.items() for method in methods]
     own = [("get", path) for path in ("/", "/docs", "/openapi.json", "/static/page.js", "/none")]
@@ -70,9 +71,9 @@ def routes(api: httpx.Client, session_id: int) -> list[tuple[str, str]]:
 
 
 def ask(api: httpx.Client, method: str, path: str, **options: Any) -> int:
-    """Return the status; what is streamed is not read.
+    """Return the status of the answer; a streamed body is not read.
 
-    An export whose client has left makes room for the next one a moment later.
+    When a client leaves an export, the place of that export is free a moment later.
     """
     content = b"{}" if method in ("post", "patch") else None
 
@@ -138,7 +139,7 @@ def test_no_header_and_no_query_that_can_be_sent_is(
     names = ("since", "wait", "limit", "before", "after", "offset", "q", "pack", "phase", "v")
     numbers = st.one_of(st.integers(), st.floats()).map(str)
     query = st.dictionaries(st.sampled_from(names), numbers | st.text(max_size=8), max_size=3)
-    # No client waits here for what does not come.
+    # No request here waits for news that never comes.
     params = {**data.draw(query), "wait": data.draw(st.sampled_from(["0", "nan", "-1", "x", ""]))}
     sent = {name: value.encode("latin-1") for name, value in headers.items()}
     safe = {name: value.encode("utf-8", "replace") for name, value in params.items()}
@@ -193,7 +194,7 @@ BODIES = [
     '"\\ud800"',
     "",
 ]
-"""Some of them are refused by all routes, some fit one."""
+"""All routes refuse some of these bodies; others are valid for one route."""
 
 
 def test_no_body_is_a_defect_of_the_server(
@@ -241,7 +242,7 @@ def test_no_request_line_is_a_defect_of_the_server(api: httpx.Client) -> None:
 def send_directly(
     parts: AppParts, method: str, path: str, *, root_path: str = "", **options: Any
 ) -> httpx.Response:
-    """Send a request as no HTTP parser lets it through, or as Ray Serve hands it on."""
+    """Send a request that no HTTP parser would let through, or one as Ray Serve hands it on."""
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(build_app(parts), root_path=root_path)
@@ -260,7 +261,7 @@ def test_a_length_of_any_number_of_digits_is_too_large(parts: AppParts, announce
 
 @pytest.mark.parametrize("prefix", ["", "/photos", "/api"])
 def test_behind_a_prefix_the_token_is_asked_for_too(parts: AppParts, prefix: str) -> None:
-    """Ray Serve's `route_prefix` stands before the path, and the router takes it off."""
+    """The path begins with Ray Serve's `route_prefix`, which the router removes."""
     guarded = replace(parts, api_token=TOKEN)
     for path in (ROUTE, "/api/v1/people", "/api/none", "/api"):
         answer = send_directly(guarded, "GET", prefix + path, root_path=prefix)

@@ -1,4 +1,4 @@
-"""What people did is imported over HTTP: looked at before, kept before, and undone."""
+"""Decisions are imported over HTTP: previewed, preceded by a backup, and undone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def api(start: Start) -> httpx.Client:
 
 @pytest.fixture
 def exported(engine: Engine) -> bytes:
-    """An export of two people, one of whom has a name; the library is as new."""
+    """An export of two people, one of whom has a name; the library itself is empty again."""
     fill_people(engine, 3, 2)
     name_first_person(engine, "Ada")
     content = export(engine)

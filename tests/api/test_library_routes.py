@@ -27,7 +27,7 @@ def find_photos(folder: Path) -> dict[str, FoundPhoto]:
 
 @pytest.fixture
 def photos(library: Path, engine: Engine) -> Path:
-    """A library of five photos, which a session has looked through."""
+    """A library of five photos that a session has indexed."""
     for number in range(4):
         (library / f"{number}.jpg").write_bytes(b"\xff\xd8\xff")
     with begin(engine) as db:
@@ -36,7 +36,7 @@ def photos(library: Path, engine: Engine) -> Path:
 
 
 def look_again(engine: Engine, folder: Path) -> int:
-    """Let a session meet what is there, and settle what became of the rest."""
+    """Run the discovery of a session, and settle what became of the files it did not meet."""
     with begin(engine) as db:
         session_id = start_session(db, root=str(folder))
         add_found(db, session_id, list(find_photos(folder).values()), pack=PACK)
@@ -168,7 +168,7 @@ def test_in_a_store_that_is_there_only_what_the_last_session_has_not_met_is_gone
         add_found(db, session_id, [photos["a"]], pack=PACK)
     library_id = get_library(api)["libraryId"]
     route = f"{ROUTE}/{library_id}/confirm-missing"
-    assert api.post(route).json() == {"missing": 0}  # It is not through yet.
+    assert api.post(route).json() == {"missing": 0}  # The session has not ended yet.
     with begin(engine) as db:
         finish_discovery(db, session_id)
     assert api.post(route).json() == {"missing": 1}

@@ -1,4 +1,4 @@
-"""One subscription for all clients; nothing falls when the live view restarts or is gone."""
+"""All clients share one subscription, and no count falls when the live view restarts or is gone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rows(finished: int, *, status: PhaseStatus = PhaseStatus.RUNNING) -> tuple[P
 
 
 class LiveView:
-    """A live view that can be told what to say, and to fall silent."""
+    """A live view whose answers a test sets, and which can stop answering."""
 
     def __init__(self, finished: int = 0, *, version: int = 1000) -> None:
         self.finished, self.version = finished, version
@@ -79,7 +79,7 @@ class LiveView:
 
 
 class Rows:
-    """The database: how many photos are settled, or unreachable."""
+    """A database that holds how many photos are settled, or cannot be reached."""
 
     def __init__(self, finished: int = 0) -> None:
         self.finished, self.is_gone, self.refused = finished, False, 0
@@ -162,7 +162,7 @@ def test_a_stream_counts_for_as_long_as_it_is_open() -> None:
 
 
 def test_a_restarted_view_that_forgot_what_was_in_flight_lowers_no_count() -> None:
-    """[12] What was shown is a floor; above it only rows and photos in flight count."""
+    """[12] A count never falls below what was shown; only rows and photos in flight raise it."""
 
     async def scenario() -> None:
         view, database = LiveView(finished=40), Rows(finished=32)
@@ -214,7 +214,7 @@ def test_the_rows_answer_while_the_view_is_gone_and_versions_go_on_rising() -> N
 
 
 def test_rows_that_were_read_before_newer_news_lower_no_count() -> None:
-    """Also where the rows hold their high-water mark: it is that of the moment they were read."""
+    """This also holds for the high-water mark in the rows, which is as old as the read."""
 
     class SlowRows(Rows):
         def __init__(self) -> None:

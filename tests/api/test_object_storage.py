@@ -1,4 +1,4 @@
-"""Photos behind s3://, in a store that speaks S3: found, read, and missed in clear words."""
+"""Photos behind s3:// are found and read in an S3 store; a missing one is a clear error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def store_url() -> Iterator[str]:
 
 @pytest.fixture
 def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> s3fs.S3FileSystem:
-    """An S3 that is named by the environment alone, as on a node."""
+    """An S3 store that only the environment names, as on a node of a cluster."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     use_store_at(store_url, monkeypatch)

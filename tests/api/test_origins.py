@@ -1,4 +1,4 @@
-"""Who may speak to the server through somebody's browser."""
+"""Which sites may send requests to the server through a user's browser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STRANGER = "https://elsewhere.example"
 
 @pytest.fixture
 def friendly(start: Start, parts: AppParts) -> httpx.Client:
-    """A server that one other site may use, and that has a name."""
+    """A server with a host name, which one other site may use."""
     named = replace(parts, allowed_hosts=("Box",), cors_origins=(FRIEND,))
     return start(RunningApp(build_app(named)))
 
@@ -71,7 +71,7 @@ def test_with_a_token_any_name_will_do(start: Start, parts: AppParts) -> None:
 def test_a_page_of_another_site_can_change_nothing(
     api: httpx.Client, worker: Worker, library: Path, jobs: FakeCluster, headers: dict[str, str]
 ) -> None:
-    """Forms need no leave of the server: a POST without a body is one."""
+    """A browser sends a form without a preflight, and a POST without a body counts as a form."""
     worker.find(1)
     check_problem(api.post(f"{ROUTE}/{worker.session_id}/cancel", headers=headers), 403)
     check_problem(api.post(ROUTE, json={"rootPath": str(library)}, headers=headers), 403)

@@ -1,4 +1,4 @@
-"""People named, hidden, merged, parted and undone over HTTP; what is refused and how."""
+"""People are named, hidden, merged and split over HTTP; changes are undone, or refused."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_without_a_change_there_is_no_last_one(api: httpx.Client, grouped: Group
 def test_thousands_of_faces_can_be_moved_in_one_request(
     api: httpx.Client, grouped: Grouped
 ) -> None:
-    """The limit of a body leaves room for the limit of its list."""
+    """The largest list that is allowed fits into the largest body that is allowed."""
     body = {"faceIds": list(range(10**9, 10**9 + 5000)), "version": 1}
     check_problem(api.post(f"{PEOPLE}/{grouped.ids[0]}/split", json=body), 409)
 

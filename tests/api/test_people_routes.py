@@ -1,4 +1,4 @@
-"""Who there is, over HTTP: people in pages, their faces, and the faces of nobody."""
+"""People over HTTP: pages of people, their faces, and the faces that belong to nobody."""
 
 from __future__ import annotations
 

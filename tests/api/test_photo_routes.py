@@ -1,4 +1,4 @@
-"""One photo over HTTP: its files, what it is like, and who is in it."""
+"""One photo over HTTP: its files, its properties, and the people in it."""
 
 from __future__ import annotations
 

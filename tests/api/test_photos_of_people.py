@@ -139,7 +139,7 @@ def test_a_birth_date_is_set_removed_and_undone(api: httpx.Client, album: Album)
     anna = album.people[ANNA]
     changed = set_birth(api, anna, "2014-05-03", version=1).json()
     assert changed["person"]["birthDate"] == "2014-05-03"
-    assert changed["person"]["faceCount"] == 4, "the face of the first of May has left"
+    assert changed["person"]["faceCount"] == 4, "the face of the first of May is gone"
     api.post(f"{PEOPLE}/changes/{changed['changeId']}/undo")
     person = api.get(f"{PEOPLE}/{anna}").json()
     assert (person["birthDate"], person["faceCount"]) == (None, 5)

@@ -1,4 +1,4 @@
-"""Thumbnails and crops over HTTP: from the rows, asked for once."""
+"""Thumbnails and crops over HTTP come from the database, and a client asks for each only once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_picture_is_given_once_and_then_known(
 def test_an_address_that_does_not_name_the_picture_is_asked_again(
     api: httpx.Client, face: dict[str, Any], engine: Engine
 ) -> None:
-    """A photo that changes keeps its id, and the ids of a new library begin anew."""
+    """A photo that changes keeps its id, and a new library counts its ids from 1 again."""
     path = f"/api/v1/images/{face['imageId']}/thumbnail"
     assert api.get(path).headers["cache-control"] == "private, no-cache"
     with begin(engine) as db:
@@ -64,7 +64,7 @@ def test_a_picture_that_is_not_there_is_a_404(api: httpx.Client, path: str) -> N
 
 @pytest.fixture
 def photo(face: dict[str, Any], engine: Engine, tmp_path: Path) -> Path:
-    """The file of the face's photo: 2,000 pixels wide, and to be turned by a quarter."""
+    """The file of the face's photo: 2,000 pixels wide, stored with a quarter turn."""
     file = tmp_path / "large.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -95,7 +95,7 @@ def test_a_photo_is_shown_upright_and_as_large_as_a_screen(
 def test_a_file_that_is_gone_or_another_is_not_shown(
     api: httpx.Client, face: dict[str, Any], photo: Path, tmp_path: Path
 ) -> None:
-    """Nothing is read over HTTP but what was indexed, whatever lies at its path by now."""
+    """Only the file that was indexed is read over HTTP, not another one at its path."""
     secret = tmp_path / "secret.jpg"
     Image.new("RGB", (8, 8)).save(secret)
     photo.unlink()

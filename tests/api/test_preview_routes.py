@@ -1,4 +1,4 @@
-"""Looking at a folder before a session: what is new, what is known, and how long it would take."""
+"""The preview of a session: what is new in a folder, what is known, and how long it would take."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def find_photos(library: Path) -> dict[str, FoundPhoto]:
 
 @dataclass
 class Clock:
-    """Says that each photo costs the same, and remembers what it was asked."""
+    """Gives each photo the same cost, and records what it was asked."""
 
     read_s: float = 0.5
     asked: list[tuple[list[str], str]] = field(default_factory=list)

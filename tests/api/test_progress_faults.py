@@ -1,4 +1,4 @@
-"""The faults of an earlier application, each as a rule that HTTP answers keep.
+"""The faults of an earlier application, each as a rule that the answers over HTTP follow.
 
 The number in brackets is that of the fault in ARCHITECTURE.md.
 """
@@ -145,7 +145,7 @@ def test_clustering_that_failed_is_failed_with_its_error_and_not_complete(
 def test_a_library_without_any_photo_to_do_is_complete_at_once(
     api: httpx.Client, worker: Worker
 ) -> None:
-    """[6] A total of 0 is complete, and no person at all is a result."""
+    """[6] A total of 0 is complete, and finding no person is a result."""
     worker.find(0)
     worker.finish_photos()
     worker.finish_clustering(NO_PEOPLE)
@@ -172,7 +172,7 @@ def test_photos_without_a_face_complete_with_nobody_found(
 def test_a_completed_session_says_completed_and_its_stream_ends(
     api: httpx.Client, worker: Worker
 ) -> None:
-    """[7] Nothing watches a finished session for ever."""
+    """[7] No client watches a finished session for ever."""
     worker.find(2)
     worker.finish_photos()
     worker.finish_clustering(NO_PEOPLE)
@@ -198,7 +198,7 @@ def test_the_hand_over_between_two_phases_is_running(
 
 
 def test_phase_keys_are_fields_of_the_openapi_document(api: httpx.Client, worker: Worker) -> None:
-    """[9] A client cannot read a key that the server does not say."""
+    """[9] A client cannot read a key that the server does not send."""
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
     keys = ["training", "faceDetection", "clustering"]
     assert list(schemas["PhasesBody"]["properties"]) == keys

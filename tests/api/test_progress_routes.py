@@ -76,7 +76,7 @@ def test_another_version_does_not_match(header: str | None) -> None:
 
 @pytest.fixture
 def too_long(monkeypatch: pytest.MonkeyPatch) -> float:
-    """For so long an answer may be held here; no client waits for the end of it."""
+    """The number of seconds that an answer may be held here; no client waits that long."""
     seconds = 100 * PATIENT_S
     monkeypatch.setattr(progress_routes, "MAX_WAIT_S", seconds)
     return seconds
@@ -153,7 +153,7 @@ def test_a_client_gets_at_most_two_events_a_second_and_always_the_newest_state(
             worker.train([readable(item)])
         worker.move(Move.CANCEL)
         told += seen
-    # All of them were sent within this time, however late they were read.
+    # All events were sent within this time, however late they were read.
     assert len(told) <= (time.monotonic() - began) / event_streams.MIN_INTERVAL_S + 1
     assert told[-1]["overallStatus"] == "cancelled"
     assert told[-1]["phases"]["training"]["progress"]["current"] == 60

@@ -1,4 +1,4 @@
-"""What a session promised about its time, over HTTP."""
+"""The promises of a session about its time, over HTTP."""
 
 from __future__ import annotations
 

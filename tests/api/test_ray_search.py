@@ -1,4 +1,4 @@
-"""The search actor is hired for a photo, kept for the next, and let go when nobody asks."""
+"""A search actor is started for a photo, kept for the next one, and released when it is idle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_FACES = PhotoFaces(1, 1, ())
 
 
 class Agency:
-    """Hires actors that answer with what is set, and counts them."""
+    """Starts actors that give the answer that a test sets, and counts them."""
 
     def __init__(self) -> None:
         self.hired: list[PackChoice] = []
@@ -41,7 +41,7 @@ class Agency:
 
 @dataclass
 class FakeActor:
-    """A handle: `await handle.find_faces.remote(photo)`."""
+    """An actor handle, for `await handle.find_faces.remote(photo)`."""
 
     agency: Agency
 
@@ -52,7 +52,7 @@ class FakeActor:
 
 @dataclass
 class FakeMethod:
-    """What is called of an actor; it does not hold its handle."""
+    """A method of an actor, which does not keep the actor's handle alive."""
 
     agency: Agency
 
@@ -114,7 +114,7 @@ def test_a_search_that_fails_is_unavailable_and_the_next_one_works(error: Except
 
 
 def fail(error: Exception) -> RayTaskError:
-    """An error of the actor's, as Ray raises it here."""
+    """An error inside the actor, as Ray raises it in the caller."""
     return RayTaskError("find_faces", "", error)
 
 
@@ -130,7 +130,7 @@ def test_an_actor_that_was_kept_busy_too_long_is_replaced() -> None:
 
 
 def test_an_actor_that_is_replaced_is_released() -> None:
-    """Ray ends it then: not when garbage happens to be collected."""
+    """Ray ends the actor at once, and not only when Python next collects garbage."""
     agency = Agency()
     search = RaySearch(agency)
     agency.answer = fail(NotReadInTime("The photo", "it could not be read within 60 seconds"))

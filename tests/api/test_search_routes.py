@@ -1,4 +1,4 @@
-"""A photo is sent, its faces are found elsewhere, and the people like them come back."""
+"""A photo is sent, an actor finds its faces, and the answer lists the people who look like them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LIMIT = 200_000
 
 @dataclass
 class FakeSearch:
-    """Finds these faces in every photo, or raises."""
+    """Finds these faces in every photo, or raises an error."""
 
     found: PhotoFaces = field(default_factory=lambda: PhotoFaces(640, 480, ()))
     error: Exception | None = None
@@ -108,7 +108,7 @@ def test_nothing_sent_is_no_photo(api: httpx.Client, search: FakeSearch) -> None
 def test_a_form_of_another_site_cannot_send_a_photo(
     api: httpx.Client, search: FakeSearch, kind: str
 ) -> None:
-    """These content types need no preflight."""
+    """These content types need no CORS preflight."""
     headers = {"Content-Type": kind} if kind else {}
     check_problem(api.post(SEARCH, content=b"a photo", headers=headers), 415)
     assert search.asked == []

@@ -38,7 +38,7 @@ class Job:
 
 
 class FakeClient:
-    """The part of Ray's job client that is used; the edge to the dashboard."""
+    """The part of Ray's job client that Headcount uses, in place of the dashboard."""
 
     taken: list[str] = []  # noqa: RUF012
     error: Exception | None = None
@@ -60,7 +60,7 @@ class FakeClient:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> type[FakeClient]:
     class Client(FakeClient):
-        """One for each test."""
+        """Each test has its own."""
 
     monkeypatch.setattr(submit, "JobSubmissionClient", Client)
     return Client

@@ -1,4 +1,4 @@
-"""Suggestions over HTTP: what is asked, what an answer changes, what is refused and how."""
+"""Suggestions over HTTP: the questions, what an answer changes, and how one is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def running(parts: AppParts) -> RunningApp:
 
 @pytest.fixture
 def circle(engine: Engine) -> Circle:
-    """Two people alike, a face like a third person, and two faces alike."""
+    """Two people who look alike, a face that looks like a third person, and two faces alike."""
     return fill_circle(engine, ANGLES, PEOPLE)
 
 

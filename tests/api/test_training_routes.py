@@ -1,4 +1,4 @@
-"""Starting sessions, listing them, and asking for one and for its failures."""
+"""Sessions over HTTP: starting and listing them, and reading one and its failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos behind http://, on a server that lists them, and that would like to lead elsewhere."""
+"""Photos behind http://, on a server that lists them and that tries to lead elsewhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PIXELS = b"\xff\xd8\xff pixels"
 
 @dataclass
 class Site:
-    """A web server of listings, photos and redirects, which notes what it is asked for."""
+    """A web server with listings, photos and redirects, which records each request."""
 
     url: str
     listings: dict[str, list[str]] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Site:
     asked: set[str] = field(default_factory=set)
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """As servers do: a folder without its slash is a redirect; any other file is a photo."""
+        """Redirect a folder without its slash, as web servers do; any other file is a photo."""
         self.asked.add(path)
         html = {"Content-Type": "text/html"}
         if path in self.forbidden:
@@ -159,7 +159,7 @@ def test_a_listing_that_names_itself_in_many_ways_is_walked_once(site: Site) -> 
 
 
 def test_what_a_listing_names_and_is_not_taken_is_counted(site: Site) -> None:
-    """Of a file whose name says nothing the first bytes are asked for, and no more is kept."""
+    """If the name of a file does not tell its kind, only its first bytes are fetched and kept."""
     jpeg = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(3_000_000)
     site.files = {"/photos/IMG.0001": jpeg, "/photos/2024/b.jpg%20": jpeg, "/photos/BMW": b"BMW 3"}
     site.listings["/photos/"] += ["IMG.0001", "BMW", "gone.0002", "closed/", "%2e%2e/secret/"]

@@ -23,7 +23,7 @@ def parts(parts: AppParts, tmp_path: Path) -> AppParts:
 
 @pytest.fixture
 def tagged(engine: Engine, library: Path) -> Path:
-    """A photo with two faces, of which a sidecar names one, and a third place."""
+    """A photo with two faces; its sidecar names one of them, and a third place without a face."""
     (library / "one.jpg").unlink()
     path = make_jpeg(library / "a.jpg")
     place = replace(LEFT, left=0.85, right=0.95)
