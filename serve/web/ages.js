@@ -1,13 +1,13 @@
-// How old somebody was in a photo. Pure: dates in, words out.
+// The age of a person in a photo. Pure: dates in, words out.
 
 import { count } from "/static/words.js";
 
-// From these days the clocks of cameras count until somebody sets them (cluster/core/identity/ages.py).
+// The first days of camera clocks that were never set (cluster/core/identity/ages.py).
 const UNSET_CLOCK_DAYS = new Set(["1970-01-01", "1980-01-01", "2000-01-01"]);
 
-const MONTHS_LONG = 24; // an age is told in months until then
+const MONTHS_LONG = 24; // younger ages are shown in months
 
-// Null when nobody can know it: without a birth date or a time, and before the birth.
+// Returns null without a birth date or a time, and before the birth.
 /** @type {(birthDate: string | null | undefined, takenAt: string | null) => string | null} */
 export function ageAt(birthDate, takenAt) {
   if (!birthDate || !takenAt || UNSET_CLOCK_DAYS.has(takenAt.slice(0, 10))) return null;

@@ -1,10 +1,10 @@
-// Talking to the API: the bearer token goes along, and what goes wrong is a typed error.
+// Requests to the API: each sends the bearer token, and each failure is a typed error.
 
 import { currentToken, refuseToken } from "/static/token.js";
 
 export const API = "/api/v1";
 
-// The server said what is wrong; `slug` is the last part of the problem's type (RFC 9457).
+// An error that the server describes; `slug` is the last part of the problem's type (RFC 9457).
 export class Problem extends Error {
   /**
    * @param {number} status
@@ -18,15 +18,15 @@ export class Problem extends Error {
   }
 }
 
-// Nobody answered, or something between here and the application did.
+// The server did not answer, or a proxy answered in its place.
 export class Unreachable extends Error {
   constructor() {
     super("The server cannot be reached.");
   }
 }
 
-// While the server wants its token, the page asks the user (views/token_form.js) and nobody else anything:
-// what was under way ends like a view that was left.
+// If the server requires its token, the page asks the user for it (views/token_form.js), and the request
+// ends with an AbortError, as if the user had left the view.
 /** @type {(path: string, options?: RequestOptions) => Promise<Response>} */
 export async function request(path, { method = "GET", body, signal, headers = {} } = {}) {
   const token = currentToken();
@@ -34,14 +34,14 @@ export async function request(path, { method = "GET", body, signal, headers = {}
   if (response.status === 401) {
     if (token !== currentToken()) return request(path, { method, body, signal, headers });
     refuseToken(token);
-    throw new DOMException("The server asks for its token.", "AbortError");
+    throw new DOMException("The server requires its token.", "AbortError");
   }
   if (response.ok) return response;
   const isProblem = response.headers.get("Content-Type")?.startsWith("application/problem+json");
   throw isProblem ? new Problem(response.status, await response.json()) : new Unreachable();
 }
 
-// A header has bytes: those of UTF-8, as the server has them.
+// fetch() sends each character of a header as one byte, and the server compares the bytes of UTF-8.
 /** @type {(token: string | null) => Record<string, string>} */
 function identity(token) {
   if (!token) return {};
@@ -69,7 +69,7 @@ export async function sendJson(method, path, body, options = {}) {
   return (await request(API + path, { ...options, method, body: text, headers })).json();
 }
 
-// "?limit=60&q=Anna" of what is given; null and undefined are left out.
+// Returns a query such as "?limit=60&q=Anna"; null, undefined and "" are left out.
 /** @type {(parameters: Record<string, unknown>) => string} */
 export function queryOf(parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value != null && value !== "");

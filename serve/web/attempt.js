@@ -1,10 +1,10 @@
-// What a button begins: the button is disabled meanwhile, and what goes wrong is said beside it.
+// Runs the work of a button: the button is disabled meanwhile, and an error is shown beside it.
 
 import { busy, setText } from "/static/dom.js";
 import { setNotice } from "/static/router.js";
 
 /** @type {(wrong: HTMLElement) => (control: Control, work: () => Promise<void>) => Promise<void>} */
-export const attemptsSaidIn = (wrong) => async (control, work) => {
+export const showErrorsIn = (wrong) => async (control, work) => {
   setText(wrong, "");
   try {
     await busy(control, work);

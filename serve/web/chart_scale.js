@@ -1,12 +1,12 @@
-// Where the lines of a chart of speed go: numbers in, numbers and SVG paths out.
+// The geometry of a speed chart. Pure: numbers in, numbers and SVG paths out.
 
 export const WIDTH = 600;
 export const HEIGHT = 160;
 const TABLE_ROWS = 10;
-const USUAL = 0.9; // the share of the time in which the speed is no peak
+const USUAL = 0.9; // the share of the time that sets the usual speed
 const PEAK = 3;
 
-// Of a phase that is drawn from its own beginning, whenever in its session that was.
+// Shifts the points of a phase so that they begin at 0, wherever the phase begins in its session.
 /** @type {(points: SpeedPointBody[]) => SpeedPointBody[]} */
 export function startAtZero(points) {
   const start = points.length ? points[0].fromSeconds : 0;
@@ -26,7 +26,7 @@ export function scaleChart(lines) {
   return { untilSeconds, highest, top, isCut, paths };
 }
 
-// The speed that is not exceeded for most of the time: a peak of a moment must not flatten the rest.
+// The speed that is not exceeded for 90 % of the time. A short peak must not flatten the rest.
 /** @type {(points: SpeedPointBody[]) => number} */
 function findUsual(points) {
   const sorted = points.toSorted((one, other) => one.perSecond - other.perSecond);
@@ -43,7 +43,7 @@ function findUsual(points) {
 const sumSeconds = (points) =>
   points.reduce((sum, { fromSeconds, untilSeconds }) => sum + untilSeconds - fromSeconds, 0);
 
-// The next of 1, 2, 5, 10, 20 …, 0.5, 0.2 …; 1 for 0.
+// Rounds up to the next of 1, 2, 5, 10, 20 …, 0.5, 0.2 …; 1 for 0.
 /** @type {(value: number) => number} */
 export function roundUp(value) {
   if (!(value > 0)) return 1;
@@ -65,7 +65,7 @@ function drawSteps(points, { untilSeconds, top }) {
 /** @type {(value: number) => number} */
 const round = (value) => Math.round(value * 10) / 10;
 
-// The same as a table: at most ten rows of equal time, with the mean of each line, null where it has none.
+// The lines as a table: at most ten rows of equal time, with the mean of each line, or null without points.
 /** @type {(lines: ChartLine[]) => { fromSeconds: number, untilSeconds: number, means: (number | null)[] }[]} */
 export function tabulate(lines) {
   const { untilSeconds } = scaleChart(lines);

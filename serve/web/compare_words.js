@@ -3,7 +3,7 @@
 import { titleOf } from "/static/say.js";
 import { STATUS_WORDS, count, number } from "/static/words.js";
 
-const TOLD_FROM = 1.15; // as the server's: a smaller difference is none
+const TOLD_FROM = 1.15; // the server's limit, too: smaller differences are not explained
 
 // One decimal below ten, none above.
 /** @type {(value: number) => string} */
@@ -27,7 +27,7 @@ export const megabytes = (bytes) => `${figure(bytes / 1e6)} MB`;
 /** @type {(pixels: number) => string} */
 export const megapixels = (pixels) => `${figure(pixels / 1e6)} megapixels`;
 
-// "Reading photos was 1.6 times slower: 1.5 times more pixels a photo"
+// "Reading photos was 1.6 times slower: 1.5 times more pixels per photo"
 /** @type {(phase: ComparedPhaseBody) => string} */
 export function sayPhase(phase) {
   const title = titleOf(phase.name);
@@ -42,7 +42,7 @@ function sayMissing({ this: mine, other }) {
   const without = [mine, other].filter(({ worked }) => !worked).length;
   if (without === 2) return "there was nothing to do in either session";
   if (without === 1) return `there was nothing to do in ${mine.worked ? "the other" : "this"} session`;
-  return "it is not known how long it took";
+  return "its time is not known";
 }
 
 /** @type {(timesSlower: number) => string} */
@@ -56,11 +56,11 @@ function sayTimes(timesSlower) {
 export function sayReason({ cause, factor }, { name, this: mine, other }) {
   const [times, isMore] = [figure(Math.max(factor, 1 / factor)), factor > 1];
   switch (cause) {
-    case "pixels": return `${times} times ${isMore ? "more" : "fewer"} pixels a photo`;
-    case "bytes": return `${times} times ${isMore ? "more" : "fewer"} bytes a photo`;
+    case "pixels": return `${times} times ${isMore ? "more" : "fewer"} pixels per photo`;
+    case "bytes": return `${times} times ${isMore ? "more" : "fewer"} bytes per photo`;
     case "faces": return name === "clustering"
       ? `${times} times ${isMore ? "more" : "fewer"} faces to compare`
-      : `${isMore ? "more" : "fewer"} faces a photo (${facesEach(mine)} instead of ${facesEach(other)})`;
+      : `${isMore ? "more" : "fewer"} faces per photo (${facesEach(mine)} instead of ${facesEach(other)})`;
     case "workers":
       return `${isMore ? "fewer" : "more"} workers (${number(mine.workers)} instead of ${number(other.workers)})`;
     case "database": return isMore
@@ -68,8 +68,8 @@ export function sayReason({ cause, factor }, { name, this: mine, other }) {
       : `less waiting for the database made it ${times} times faster`;
     case "failures": return `${isMore ? "more" : "fewer"} photos failed `
       + `(${sayFailed(mine)} instead of ${sayFailed(other)})`;
-    case "short": return "one of the two was too short to tell more";
-    case "pack": return "the pack is another one";
+    case "short": return "one of the two was too short to explain more";
+    case "pack": return "the packs differ";
     default: return `the machine was ${times} times ${isMore ? "slower" : "faster"}`;
   }
 }
@@ -80,14 +80,14 @@ const facesEach = ({ faces, processed }) => figure(processed ? faces / processed
 /** @type {(phase: PhaseFiguresBody) => string} */
 const sayFailed = ({ failed, worked }) => `${number(failed)} of ${number(worked)}`;
 
-// What is to be known before the numbers are: that unlike things are compared, or not whole ones.
+// Warnings to read before the numbers: other libraries, other packs, incomplete sessions.
 /** @type {(body: Pick<ComparisonBody, "this" | "other" | "isSamePack" | "isSameLibrary">) => string} */
 export function sayDifferences({ this: mine, other, isSamePack, isSameLibrary }) {
   const said = [
     isSameLibrary ? null : `They are over different libraries: ${mine.rootPath}, and ${other.rootPath}.`,
     isSamePack ? null : `Their packs differ: ${mine.pack}, and ${other.pack}.`,
     ...[mine, other].map((session) => (session.status === "completed" ? null
-      : `${nameOf(session)} is not complete (${STATUS_WORDS[session.status].toLowerCase()}): its numbers are of a part.`)),
+      : `${nameOf(session)} is not complete (${STATUS_WORDS[session.status].toLowerCase()}): its numbers cover only a part.`)),
   ];
   return said.filter(Boolean).join(" ");
 }
@@ -95,14 +95,14 @@ export function sayDifferences({ this: mine, other, isSamePack, isSameLibrary })
 /** @type {(session: Pick<ComparedSessionBody, "sessionId" | "name">) => string} */
 export const nameOf = ({ sessionId, name }) => (name ? `${name} (session ${sessionId})` : `Session ${sessionId}`);
 
-// The rows of a phase's table: a title, and what both sessions have.
+// The rows of a phase's table: a title, and the value of each session.
 /** @type {(phase: ComparedPhaseBody) => [title: string, mine: string, other: string][]} */
 export function figureRows(phase) {
   const isGrouping = phase.name === "clustering";
   const unit = isGrouping ? "Faces" : "Photos";
   /** @type {[string, (figures: PhaseFiguresBody) => string | null][]} */
   const rows = [
-    [`${unit} a second`, ({ perSecond }) => show(perSecond, figure)],
+    [`${unit} per second`, ({ perSecond }) => show(perSecond, figure)],
     ["Time", ({ seconds }) => show(seconds, duration)],
     [isGrouping ? "Faces compared" : "Photos that took time", ({ worked }) => number(worked)],
     ...(isGrouping ? PEOPLE_ROWS : PHOTO_ROWS),
@@ -120,8 +120,8 @@ const show = (value, words) => (value === null ? null : words(value));
 const PHOTO_ROWS = [
   ["Skipped", ({ skipped }) => number(skipped)],
   ["Failed", ({ failed }) => number(failed)],
-  ["Pixels a photo", ({ pixelsPerPhoto }) => show(pixelsPerPhoto, megapixels)],
-  ["Read for a photo", ({ bytesPerPhoto }) => show(bytesPerPhoto, megabytes)],
+  ["Pixels per photo", ({ pixelsPerPhoto }) => show(pixelsPerPhoto, megapixels)],
+  ["Bytes per photo", ({ bytesPerPhoto }) => show(bytesPerPhoto, megabytes)],
 ];
 
 /** @type {[string, (figures: PhaseFiguresBody) => string | null][]} */
@@ -135,13 +135,13 @@ const PEOPLE_ROWS = [
   ["Faces with a person", ({ faces }) => number(faces)],
 ];
 
-// What a chart shows, for whoever does not see it.
+// A line of a chart in words, for screen readers.
 /** @type {(line: ChartLine, options: { mean: number | null, unit: string }) => string} */
 export function describeLine({ label, points }, { mean, unit }) {
   if (!points.length || mean === null) return `${label}: nothing was recorded.`;
   const speeds = points.map(({ perSecond }) => perSecond);
   const seconds = points[points.length - 1].untilSeconds - points[0].fromSeconds;
-  return `${label}: ${figure(Math.min(...speeds))} to ${figure(Math.max(...speeds))} ${unit} a second, `
+  return `${label}: ${figure(Math.min(...speeds))} to ${figure(Math.max(...speeds))} ${unit} per second, `
     + `${figure(mean)} on average over ${duration(seconds)}.`;
 }
 

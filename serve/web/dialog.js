@@ -1,4 +1,4 @@
-// A modal dialog as a promise: it resolves with what was chosen, or undefined when it was left.
+// A modal dialog as a promise: it resolves with the choice, or with undefined if the user cancels.
 
 import { button, make } from "/static/dom.js";
 
@@ -40,6 +40,6 @@ export async function confirm(title, text, verb, { style = "primary" } = {}) {
   return (await openDialog(title, (close) => make("div", {},
     make("p", {}, text),
     make("div", { class: "actions" },
-      button("Leave it", () => close(false)),
+      button("Cancel", () => close(false)),
       button(verb, () => close(true), { class: style }))))) === true;
 }

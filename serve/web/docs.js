@@ -1,9 +1,9 @@
 // /openapi.json as a page: each route with its parameters and bodies, then the schemas.
 
-import "/static/token.js"; // a link to this page may carry the token: it is kept for the others
+import "/static/token.js"; // a link to this page may carry the token, which the other pages need
 
 /**
- * What is shown of an OpenAPI document.
+ * The parts of an OpenAPI document that the page shows.
  * @typedef {{ $ref?: string, anyOf?: Schema[], type?: string, items?: Schema, enum?: unknown[], const?: unknown,
  *   format?: string, title?: string, description?: string, properties?: Record<string, Schema> }} Schema
  * @typedef {Record<string, { schema?: Schema }>} Content
@@ -61,7 +61,7 @@ function showRoute(path, method, route) {
     element("p", {}, route.description ?? route.summary ?? ""),
     ...(parameters.length ? [element("h3", {}, "Parameters"), table(parameters)] : []),
     ...(body ? [element("h3", {}, "Body"), typeOf(body)] : []),
-    element("h3", {}, "Answers"), table(answers));
+    element("h3", {}, "Responses"), table(answers));
 }
 
 /** @type {(entry: [name: string, schema: Schema]) => HTMLElement} */
@@ -73,11 +73,11 @@ function showSchema([name, schema]) {
     fields.length ? table(fields) : typeOf(schema));
 }
 
-// The document itself is no secret.
+// The document itself can be read without a token.
 /** @type {(api: Api) => HTMLElement[]} */
 function describeToken({ components }) {
   if (!components?.securitySchemes?.HTTPBearer) return [];
-  return [element("p", { className: "quiet" }, "This server asks for its token: each route below /api wants the header ",
+  return [element("p", { className: "quiet" }, "This server requires its token: every request below /api must have the header ",
     element("code", {}, "Authorization: Bearer TOKEN"), ", where TOKEN is the setting ",
     element("code", {}, "api_token"), " (", element("code", {}, "HEADCOUNT_API_TOKEN"), ").")];
 }

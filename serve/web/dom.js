@@ -1,4 +1,4 @@
-// Making and changing nodes; nothing here knows what Headcount is.
+// Creates and changes DOM nodes. Nothing in this module is specific to Headcount.
 
 // make("p", { class: "quiet", onclick: act }, "text", node): children that are null are left out.
 /** @type {Make} */
@@ -9,7 +9,7 @@ export function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-// The same for a picture: draw("svg", { viewBox: "0 0 8 8" }, draw("path", { d: "M0 0H8" })).
+// The same for SVG: draw("svg", { viewBox: "0 0 8 8" }, draw("path", { d: "M0 0H8" })).
 /** @type {(tag: string, attributes?: Record<string, string | number>, ...children: (Node | string)[]) => SVGElement} */
 export function draw(tag, attributes = {}, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -35,7 +35,7 @@ function isThere(value) {
   return value !== null && value !== undefined && value !== false;
 }
 
-// An element that the page always has: an Error where it has none.
+// Returns an element that the page always has; throws an Error if it is missing.
 /** @type {(selector: string) => HTMLElement} */
 export function getElement(selector) {
   const found = document.querySelector(selector);
@@ -43,7 +43,7 @@ export function getElement(selector) {
   return found;
 }
 
-// What did not change is left alone: screen readers speak, and transitions run, for changes only.
+// Changes the text only if it differs, because each change makes screen readers speak.
 /** @type {(node: Node, text: string) => void} */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
@@ -59,7 +59,7 @@ export function button(text, onclick, attributes = {}) {
   return make("button", { type: "button", onclick, ...attributes }, text);
 }
 
-// Whether a key that was pressed there belongs to what is written there.
+// Tells whether a key that is pressed in `target` is text input.
 /** @type {(target: EventTarget | null) => boolean} */
 export const isTyping = (target) =>
   target instanceof HTMLElement && target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");

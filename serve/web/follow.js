@@ -1,18 +1,18 @@
-// A session's progress as it changes, until it is over: a stream of events, or, where something on
-// the way holds streams back, long polling. A connection that breaks is taken up again.
+// Follows a session's progress until the session is over: by a stream of events, or by long polling
+// if a proxy buffers streams. A broken connection is opened again.
 
 import { API, Problem, Unreachable, getJson, request } from "/static/api.js";
 import { pause } from "/static/dom.js";
 import { isOver } from "/static/say.js";
 
-const SILENCE_MS = 25_000; // the server says something every 15 seconds
+const SILENCE_MS = 25_000; // the server sends something every 15 seconds
 const WAIT_S = 25;
 const MAX_PAUSE_MS = 4_000;
 
 /** @typedef {(progress: ProgressBody) => void} Take */
 
 // Calls show(progress) for each state and lose(error) when the connection breaks. Returns once the
-// session is over or `signal` is aborted; nothing is asked after that.
+// session is over or `signal` is aborted; no request is sent after that.
 /** @type {(id: string, options: { show: Take, lose: (error: Error) => void, signal: AbortSignal }) => Promise<void>} */
 export async function follow(id, { show, lose, signal }) {
   /** @type {{ last: ProgressBody | null, failures: number }} */
@@ -42,7 +42,7 @@ async function poll(id, { take, since, signal }) {
   take(await getJson(`/training/${id}/progress/unified${waiting}`, { signal }));
 }
 
-// Returns whether streams work here: an end without a single event says that they do not.
+// Returns whether streams work. If a stream ends or times out without an event, they do not.
 /** @type {(id: string, options: { take: Take, signal: AbortSignal }) => Promise<boolean>} */
 async function readStream(id, { take, signal }) {
   const silence = new AbortController();

@@ -1,18 +1,19 @@
-// Follows a restore or an import that the server does, and tells how far it is.
+// Follows a restore or an import on the server, and shows its progress.
 
 import { getJson, Problem, Unreachable } from "/static/api.js";
 import { pause } from "/static/dom.js";
 import { setNotice } from "/static/router.js";
 
-const ASK_AGAIN_MS = 1000;
+const POLL_MS = 1000;
 
-// Resolves with the end. While one library takes the place of the other, nobody may answer for a moment.
+// Resolves when it is done, and throws if it failed. While one database replaces the other, requests may
+// fail for a moment.
 /** @type {(begun: RestoreBody, signal?: AbortSignal) => Promise<RestoreBody>} */
 export async function followRestore(begun, signal) {
   let newest = begun;
   while (newest.state === "running") {
     setNotice(`${newest.isImport ? "Importing" : "Restoring"}: ${newest.step || "reading"}${sayShare(newest)} …`);
-    await pause(ASK_AGAIN_MS, signal);
+    await pause(POLL_MS, signal);
     signal?.throwIfAborted();
     newest = await askAgain(newest, signal);
   }
@@ -20,7 +21,7 @@ export async function followRestore(begun, signal) {
   return newest;
 }
 
-// A restore goes on while nobody looks, or was begun by somebody else. The view is there meanwhile.
+// Follows a restore that was running before the view was opened. The view does not wait for its end.
 /** @type {(signal: AbortSignal, ended: () => Promise<void>) => Promise<void>} */
 export async function followNewest(signal, ended) {
   /** @type {RestoreBody | null} */

@@ -1,5 +1,5 @@
-// How a session is doing, in the two or three words that a tab or a message of the browser has room
-// for. Pure: the server's answer in, text out.
+// The state of a session in two or three words, for the title of a tab or a browser notification.
+// Pure: the server's answer in, text out.
 
 import { isOver } from "/static/say.js";
 

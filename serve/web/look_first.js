@@ -1,4 +1,4 @@
-// What a look at a folder found, as sentences. Pure: the server's answer in, texts out.
+// The result of a dry run as sentences. Pure: the server's answer in, texts out.
 
 import { between, count, number } from "/static/words.js";
 
@@ -32,13 +32,13 @@ export function sayFound(found) {
 /** @type {(found: DryRunBody) => string} */
 function sayPhotos({ photos, listed, isComplete }) {
   const kinds = KINDS.filter(([key]) => listed[key]).map(([key, words]) => `${number(listed[key])} ${words}`);
-  return `${isComplete ? "" : "More than "}${count(photos, "photo")}${isComplete ? "" : " so far"}: ${kinds.join(", ")}.`;
+  return `${isComplete ? "" : "At least "}${count(photos, "photo")}: ${kinds.join(", ")}.`;
 }
 
 /** @type {(found: DryRunBody) => string} */
 function sayGone({ gone, goneUnconfirmed }) {
   if (!gone || goneUnconfirmed) return "";
-  return `${count(gone, "known file is", "known files are")} not there any more.`;
+  return `${count(gone, "known file is", "known files are")} gone.`;
 }
 
 /** @type {(found: DryRunBody) => string} */
@@ -46,9 +46,9 @@ const sayPassedOver = ({ passedOverText }) => (passedOverText ? `Passed over: ${
 
 /** @type {(found: DryRunBody) => string} */
 function sayWork(found) {
-  if (!found.isComplete) return "To list all of them takes longer than a look. A session does it while it reads.";
+  if (!found.isComplete) return "Listing all of them takes too long here. A session lists them while it reads.";
   const time = between(found);
-  const guess = found.isMeasured ? "" : ", which is a guess: no photo was timed on this machine yet";
+  const guess = found.isMeasured ? "" : ", which is a guess: no photo has been timed on this machine yet";
   const takes = time ? `It will take ${time}${guess}.` : "";
   if (!found.photosToRead && !found.photosToSearch) return `There is nothing to read. ${takes}`.trim();
   const more = found.sizesUnknown ? `, and ${count(found.sizesUnknown, "file")} of unknown size` : "";

@@ -1,4 +1,4 @@
-// The page: which view is at which address, and what is shown while the server wants its token.
+// The page: maps addresses to views, and shows the token form while the server requires its token.
 
 import { button, getElement, setHidden } from "/static/dom.js";
 import { reload, showInstead, startRouting } from "/static/router.js";
@@ -35,7 +35,7 @@ onToken(() => {
   if (currentToken() && field()) reload();
 });
 onTokenWanted((wasWrong) => {
-  if (field() && !wasWrong) return; // somebody may be typing
+  if (field() && !wasWrong) return; // the user may be typing
   showInstead(tokenForm(wasWrong));
   field()?.focus();
 });

@@ -1,8 +1,8 @@
-// A list that grows as its end comes near, page by page; the button does the same for the keyboard.
+// A list that loads its next page when its end comes near. The button does the same for the keyboard.
 
 import { button, busy, make, setHidden, setText } from "/static/dom.js";
 
-// load(cursor) gives { items, next }; tile(item) gives a node; key(item) names it, once only.
+// load(cursor) resolves with { items, next }; tile(item) returns a node; key(item) is its unique key.
 /** @type {<T>(options: List<T>) => GrowingList} */
 export function growingList({ list, load, tile, key, signal, empty }) {
   const tiles = tilesOf(list, { tile, key });
@@ -40,10 +40,11 @@ export function growingList({ list, load, tile, key, signal, empty }) {
     setHidden(more, page.next === null);
     setHidden(empty, tiles.count() > 0);
     watch.disconnect();
-    if (page.next !== null) watch.observe(more); // anew, so that an end still in view is noticed
+    // Observed again: otherwise an end that stays in view would not be reported a second time.
+    if (page.next !== null) watch.observe(more);
   }
 
-  // Loads from the start again, as much as was there, and shows it in one go.
+  // Loads the pages that were shown again, and replaces the list at once.
   async function refresh() {
     await state.loading;
     const page = await loadAtLeast(tiles.count(), load);
@@ -73,7 +74,7 @@ function tilesOf(list, { tile, key }) {
   };
 }
 
-// Returns what gives the focus back to the tile in the same place, when the list was filled anew.
+// Returns a function that restores the focus to the tile in the same place after the list is refilled.
 /** @type {(list: HTMLElement) => () => void} */
 function holdFocus(list) {
   const place = [...list.children].findIndex((tile) => tile.contains(document.activeElement));
@@ -84,7 +85,7 @@ function holdFocus(list) {
   };
 }
 
-// Calls act() when something that is observed comes near, until `signal` is aborted.
+// Calls act() when an observed node comes near the viewport, until `signal` is aborted.
 /** @type {(act: () => unknown, signal: AbortSignal) => IntersectionObserver} */
 function watchFor(act, signal) {
   const watch = new IntersectionObserver((entries) => {
@@ -94,7 +95,7 @@ function watchFor(act, signal) {
   return watch;
 }
 
-// One page of as many pages, from the first on, as it takes to have `wanted` items, if there are so many.
+// Loads pages from the first until there are `wanted` items or no more; returns them as one page.
 /** @type {<T>(wanted: number, load: List<T>["load"]) => Promise<Page<T>>} */
 async function loadAtLeast(wanted, load) {
   /** @type {any[]} */

@@ -1,4 +1,4 @@
-// The people's part of the API: what there is, and changes, each of which can be undone.
+// The routes of people: queries, and changes that can be undone.
 
 import { getJson, queryOf, sendJson } from "/static/api.js";
 
@@ -21,7 +21,7 @@ export const listPeople = (query, options) =>
 /** @type {(id: number | string, options?: RequestOptions) => Promise<PersonBody>} */
 export const getPerson = (id, options) => getJson(`/people/${id}`, options);
 
-// Null for who is gone.
+// Resolves with null if the person no longer exists.
 /** @type {(id: number) => Promise<PersonBody | null>} */
 export const findPerson = (id) => getPerson(id).catch((error) => {
   if (error.status === 404) return null;
@@ -54,7 +54,7 @@ export const hidePeople = (people, isHidden) =>
 /** @type {(people: PersonBody[]) => Record<string, number>} */
 const versionsOf = (people) => Object.fromEntries(people.map((p) => [p.personId, p.version]));
 
-// A face of null leaves the choice to Headcount.
+// Without a face (null), the best one becomes the cover again.
 /** @type {(person: PersonBody, faceId: number | null) => Promise<ChangedBody>} */
 export const chooseCover = ({ personId, version }, faceId) =>
   change("cover", "PUT", `/people/${personId}/cover`, { faceId, version });
@@ -78,12 +78,12 @@ export function moveFaces(from, faceIds, toPersonId) {
   return change("move", "POST", `/people/${source}/split`, { faceIds, toPersonId, ...version });
 }
 
-// Sets faces aside, or takes them back (null).
+// Sets faces aside with a verdict, or makes them ungrouped again (null).
 /** @type {(faces: FaceBody[], verdict: FaceVerdict | null) => Promise<JudgedBody>} */
 export const judgeFaces = (faces, verdict) =>
   change("verdict", "POST", "/faces/verdicts", { faceIds: faces.map(({ faceId }) => faceId), verdict });
 
-// For good: this is no change that can be undone.
+// Erasing cannot be undone, so it is not reported as a change.
 /** @type {(person: PersonBody) => Promise<ErasedBody>} */
 export const erasePerson = ({ personId }) => sendJson("DELETE", `/people/${personId}`);
 

@@ -1,4 +1,4 @@
-// The photos' part of the API.
+// The routes of photos.
 
 import { getJson, queryOf } from "/static/api.js";
 

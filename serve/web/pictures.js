@@ -1,5 +1,5 @@
-// Pictures from the API, loaded when they come into view. An <img> sends no token, so where one is
-// in use the picture is fetched and shown from memory.
+// Pictures from the API, loaded when they come into view. An <img> sends no token, so if there is a
+// token the picture is fetched and shown from memory.
 
 import { request } from "/static/api.js";
 import { make } from "/static/dom.js";
@@ -15,10 +15,10 @@ const seen = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: AHEAD });
 
-// `alt` is empty for a picture that stands beside its own words; without `url` there is only its place.
-// What cannot be had is pale, or what lost(image) makes of it.
+// `alt` is empty for a picture that text beside it describes. Without `url`, the node is an empty place.
+// If the picture cannot be loaded, lost(image) is called, which by default shows it as missing.
 /** @type {(url: string | null, options?: Attributes & { lost?: (image: HTMLImageElement) => unknown }) => HTMLElement} */
-export function picture(url, { alt = "", lost = paleAway, ...attributes } = {}) {
+export function picture(url, { alt = "", lost = markMissing, ...attributes } = {}) {
   if (url === null) return make("span", { class: attributes.class });
   const image = make("img", { alt, decoding: "async", draggable: "false", ...attributes });
   image.addEventListener("error", () => lost(image), { once: true });
@@ -38,7 +38,7 @@ export function load(image, url) {
   }
 }
 
-// Asks for a picture that is shown soon, so that it is at hand then.
+// Loads a picture before it is shown.
 /** @type {(url: string) => Promise<void>} */
 export async function prefetch(url) {
   if (currentToken()) await request(url).then((response) => response.blob(), () => null);
@@ -46,7 +46,7 @@ export async function prefetch(url) {
 }
 
 /** @type {(image: HTMLImageElement) => void} */
-const paleAway = (image) => image.classList.add("missing");
+const markMissing = (image) => image.classList.add("missing");
 
 /** @type {(image: HTMLImageElement) => Promise<void>} */
 async function fetchPicture(image) {

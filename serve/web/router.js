@@ -19,7 +19,7 @@ export function startRouting(table) {
 
 export const reload = () => showPlace();
 
-// Ends the view, with all that it asks for and its dialogs, and shows `node` in its place.
+// Ends the view with its requests and dialogs, and shows `node` in its place.
 /** @type {(node: Node) => void} */
 export function showInstead(node) {
   leaving.abort();
@@ -41,7 +41,7 @@ export function setTitle(...parts) {
   document.title = [...parts, "Headcount"].join(" · ");
 }
 
-// One line above the view, spoken by screen readers; "" takes it away.
+// Shows a line above the view, which screen readers speak; "" removes it.
 /** @type {(text: string) => void} */
 export function setNotice(text) {
   if (notice.textContent !== text) notice.textContent = text;
@@ -71,13 +71,13 @@ function findRoute(address) {
     const found = pattern.exec(path);
     if (found) return { view, section, query, params: found.slice(1) };
   }
-  return { view: nowhere, section: null, query, params: [] };
+  return { view: showNotFound, section: null, query, params: [] };
 }
 
-async function nowhere() {
+async function showNotFound() {
   setTitle("Not found");
   return make("section", { class: "empty" },
-    make("h1", {}, "There is nothing here"), make("p", {}, make("a", { href: "#/" }, "To the sessions")));
+    make("h1", {}, "Page not found"), make("p", {}, make("a", { href: "#/" }, "Go to the sessions")));
 }
 
 /** @type {(error: Error & { status?: number }) => Node | string} */
@@ -85,7 +85,7 @@ function describeFailure(error) {
   if (error.name === "AbortError") return "";
   setTitle("Error");
   return make("section", { class: "empty" },
-    make("h1", {}, error.status === 404 ? "This does not exist (any more)" : "This did not work"),
+    make("h1", {}, error.status === 404 ? "Not found" : "Request failed"),
     make("p", {}, error.message),
     make("button", { type: "button", onclick: reload }, "Try again"));
 }

@@ -1,4 +1,4 @@
-// What is happening in a session, as one sentence. Pure: the server's answer in, text out.
+// The state of a session as one sentence. Pure: the server's answer in, text out.
 
 import { count, filmTime, number } from "/static/words.js";
 
@@ -12,8 +12,8 @@ export const PHASES = [
 /** @type {Record<string, string>} */
 const STEPS = {
   neighbours: "comparing faces",
-  spanning_tree: "connecting those that are alike",
-  labels: "deciding who is who",
+  spanning_tree: "connecting similar faces",
+  labels: "assigning faces to people",
 };
 
 /** @type {(step: string | null | undefined) => string | null} */
@@ -22,7 +22,7 @@ export const stepWords = (step) => (step ? STEPS[step] ?? step.replaceAll("_", "
 /** @type {(progress: Pick<ProgressBody, "overallStatus">) => boolean} */
 export const isOver = ({ overallStatus }) => ["completed", "failed", "cancelled"].includes(overallStatus);
 
-// Photos are counted in the first two phases, faces in the last. Until all are found, nobody knows which are films.
+// Photos are counted in the first two phases, faces in the last. Films are known only after discovery.
 /** @type {(phase: AnyPhase, films: number) => string} */
 export function countItems({ name, discovering, progress: { total } }, films) {
   if (name === "clustering") return count(total, "face");
@@ -46,9 +46,9 @@ export function kindsOf({ phases, filmCount }) {
 export function say(progress) {
   const phase = currentPhase(progress);
   switch (progress.overallStatus) {
-    case "pending": return "Waiting for the cluster to start it";
+    case "pending": return "Waiting for the Ray cluster to start the session";
     case "completed": return sayResult(progress);
-    case "cancelled": return "Cancelled. What was finished is kept.";
+    case "cancelled": return "Cancelled. Finished photos are kept.";
     case "failed": return `Stopped by an error while ${titleOf(phase.name).toLowerCase()}`;
     case "paused": return `Paused while ${titleOf(phase.name).toLowerCase()}, after ${sayCount(phase, progress.filmCount)}`;
     default: return progress.waitingFor ? sayWaiting(progress.waitingFor) : sayWork(phase, progress.filmCount);
@@ -76,7 +76,7 @@ function sayWork(phase, films) {
   return `${titleOf(phase.name)}: ${parts.filter(Boolean).join(", ")}`;
 }
 
-// Where in a film the search is, because the count stands still meanwhile.
+// The place of the search in a film. It is shown because the count does not change meanwhile.
 /** @type {(film: FilmPlaceBody | null | undefined) => string | null} */
 export const filmWords = (film) =>
   (film ? `in ${film.name} at ${filmTime(film.seconds)} of ${filmTime(film.durationSeconds)}` : null);
@@ -88,6 +88,6 @@ export const sayCount = (phase, films) => `${number(phase.progress.current)} of 
 function sayResult({ phases, filmCount }) {
   const photos = countPhotos(phases.training.progress.total, filmCount);
   const people = phases.clustering.clustersFound;
-  if (people === null) return `Done: ${photos} looked through`;
-  return `Done: ${photos} looked through, ${count(people, "person", "people")} in the library`;
+  if (people === null) return `Done: ${photos} processed`;
+  return `Done: ${photos} processed, ${count(people, "person", "people")} in the library`;
 }

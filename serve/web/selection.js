@@ -1,4 +1,4 @@
-// What is ticked, and the bar that says what can be done with it.
+// The ticked items, and the bar with the actions for them.
 
 import { button, make, setHidden, setText } from "/static/dom.js";
 
@@ -39,7 +39,7 @@ export function selection({ say, actions }) {
   function checkbox(key, item, label) {
     const box = make("input", { type: "checkbox", "aria-label": label, checked: chosen.has(key) });
     box.addEventListener("change", () => tick(key, item, box.checked));
-    if (chosen.has(key)) chosen.set(key, item); // the newest of what is known of it
+    if (chosen.has(key)) chosen.set(key, item); // the newest version of the item
     boxes.set(key, box);
     return make("label", { class: "tick" }, box);
   }

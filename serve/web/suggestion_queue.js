@@ -1,4 +1,4 @@
-// The suggestions that wait for an answer, as far as they were read, kept true while answers change people.
+// The queue of open suggestions that were read. It is kept up to date while answers change people.
 
 import { listSuggestions } from "/static/people.js";
 import { prefetch } from "/static/pictures.js";
@@ -15,7 +15,7 @@ export function suggestionQueue(pack, signal) {
   /** @type {Set<string>} */
   const answered = new Set();
 
-  // Reads the suggestions anew; `first` stays the first of them.
+  // Reads the suggestions again; `first`, if given, stays at the front.
   /** @type {(first?: SuggestionBody | null) => Promise<void>} */
   async function refill(first = null) {
     const page = await listSuggestions({ pack, limit: READ }, { signal });
@@ -24,7 +24,7 @@ export function suggestionQueue(pack, signal) {
     lookAhead(items);
   }
 
-  // A suggestion was answered: it goes, and what that changed about the others is noted.
+  // Removes an answered suggestion, and updates the people of the others.
   /** @type {(asked: SuggestionBody, answer: Answer, people: PersonBody[]) => void} */
   function settle(asked, answer, people) {
     const sides = new Set([keyOf(asked.first), keyOf(asked.second)]);
@@ -37,11 +37,11 @@ export function suggestionQueue(pack, signal) {
     }
     items = leaveOut(answered, others);
     lookAhead(items);
-    // When this fails, the page says so where it asks for more at the end.
+    // If this fails, the request at the end of the queue fails too, and that error is shown.
     if (items.length < REFILL_BELOW && state.total > items.length) refill(items[0]).catch(() => null);
   }
 
-  // An answer was taken back: the suggestion is the first again.
+  // Puts a suggestion whose answer was undone at the front again.
   /** @type {(asked: SuggestionBody, people: PersonBody[]) => Promise<void>} */
   async function bringBack(asked, people) {
     answered.delete(pairOf(asked));
@@ -52,14 +52,14 @@ export function suggestionQueue(pack, signal) {
   return { refill, settle, bringBack, first: () => items[0] ?? null, state };
 }
 
-// A side is its person, or its face alone.
+// The key of a side: its person, or its face if it is ungrouped.
 /** @type {(side: SideBody) => string} */
 const keyOf = ({ person, face }) => (person ? `person ${person.personId}` : `face ${face.faceId}`);
 
 /** @type {(asked: SuggestionBody) => string} */
 const pairOf = ({ first, second }) => [keyOf(first), keyOf(second)].toSorted().join(" and ");
 
-// The suggestions without those that are settled, each pair of sides once.
+// Leaves out suggestions that are settled, and repeated pairs of sides.
 /** @type {(answered: Set<string>, list: SuggestionBody[]) => SuggestionBody[]} */
 function leaveOut(answered, list) {
   const seen = new Set(answered);
@@ -71,7 +71,7 @@ function leaveOut(answered, list) {
   });
 }
 
-// Gives the side its person as it is now, if that is among `people`.
+// Updates the person of a side, if it is among `people`.
 /** @type {(side: SideBody, people: PersonBody[]) => void} */
 function renew(side, people) {
   side.person = people.find(({ personId }) => personId === side.person?.personId) ?? side.person;

@@ -1,30 +1,30 @@
-// The API token, for servers that ask for one. It comes after # in the address that Headcount prints,
-// from another tab of this page, or it is pasted (views/token_form.js).
+// The API token, for servers that require one. It comes after # in the address that Headcount prints,
+// from another tab of this page, or from the form in which the user pastes it (views/token_form.js).
 //
-// It is kept in sessionStorage: until the tab is closed, through reloads, and not on the disk, where
-// localStorage would leave it. A tab that is opened from this one has no part in that, and asks.
+// It is kept in sessionStorage, which survives reloads, ends with the tab, and is not written to the
+// disk as localStorage is. A new tab does not share it, and asks the other tabs for it.
 
 const KEY = "headcount-token";
 const IN_LINK = /#token=(.*)$/;
 
 const news = new EventTarget();
-const tabs = new BroadcastChannel(KEY); // heard by pages of this very server alone
+const tabs = new BroadcastChannel(KEY); // only pages of this server can listen
 /** @type {string | null} */
 let refused = null;
 
 export const currentToken = () => sessionStorage.getItem(KEY);
 
-// Calls told() when there is another token, or none any more.
+// Calls told() when the token changes or is removed.
 /** @type {(told: () => void) => void} */
 export const onToken = (told) => news.addEventListener("token", told);
 
-// Calls told(wasWrong) when the server wants a token that is not there.
+// Calls told(wasWrong) when the server requires a token and there is none, or a wrong one.
 /** @type {(told: (wasWrong: boolean) => void) => void} */
 export const onTokenWanted = (told) => news.addEventListener("wanted", (event) => {
   if (event instanceof CustomEvent) told(event.detail);
 });
 
-// Takes the token out of the address, and so out of the tab's history.
+// Removes the token from the address, and so from the tab's history.
 function takeFromAddress() {
   if (!IN_LINK.test(location.hash)) return;
   const token = readToken(location.hash);
@@ -32,7 +32,7 @@ function takeFromAddress() {
   if (token) setToken(token);
 }
 
-// The token of a link as Headcount prints it, or of what is nothing but a token; "" when it is none.
+// Returns the token in a link that Headcount printed, or a bare token; "" if `text` is neither.
 /** @type {(text: string) => string} */
 export function readToken(text) {
   const [, encoded] = IN_LINK.exec(text) ?? [];
@@ -49,7 +49,7 @@ export function setToken(token) {
   news.dispatchEvent(new Event("token"));
 }
 
-// The server did not take `token`, which is null when it was sent none.
+// The server refused `token`, which is null if none was sent.
 /** @type {(token: string | null) => void} */
 export function refuseToken(token) {
   refused = token;
@@ -59,7 +59,7 @@ export function refuseToken(token) {
   askTabs();
 }
 
-// In every tab: those that still knew it would give it back.
+// Forgets the token in all tabs; otherwise another tab would send it back.
 export function forgetToken() {
   tabs.postMessage({ forget: true });
   forgetHere();
@@ -83,10 +83,10 @@ function decode(encoded) {
   try {
     return decodeURIComponent(encoded);
   } catch {
-    return encoded; // written by hand, with a % of its own
+    return encoded; // typed by hand, with a % that is not an escape
   }
 }
 
-addEventListener("hashchange", takeFromAddress); // before the router's, for which that is no place
+addEventListener("hashchange", takeFromAddress); // before the router's listener, which has no view for it
 takeFromAddress();
 if (!currentToken()) askTabs();

@@ -1,4 +1,4 @@
-// Taking changes back, one after the other. The server remembers them; here they are only said.
+// Undoes changes, the newest first. The server keeps the undo log; this module only shows it.
 
 import { button, busy, getElement, isTyping, make } from "/static/dom.js";
 import { findLastChange, onChange, undoChange } from "/static/people.js";
@@ -8,7 +8,7 @@ const place = getElement("#undo");
 let pack = null;
 let generation = 0;
 
-// From now on changes of this pack are offered to be undone; fresh ones are said aloud.
+// Offers to undo the changes of this pack until `signal` is aborted; new ones are announced.
 /** @type {(ofPack: string | null, signal: AbortSignal) => Promise<void>} */
 export async function watchChanges(ofPack, signal) {
   pack = ofPack;
@@ -31,7 +31,7 @@ async function showLast({ isFresh, undone }) {
 /** @type {(last: PastChangeBody | null, options: { isFresh: boolean, undone: string | null }) => HTMLElement} */
 function describe(last, { isFresh, undone }) {
   const wrong = make("span", { class: "wrong" });
-  const hide = button("×", () => place.replaceChildren(), { class: "icon", "aria-label": "Leave it so" });
+  const hide = button("×", () => place.replaceChildren(), { class: "icon", "aria-label": "Dismiss" });
   return make("div", { class: isFresh ? "undo fresh" : "undo" },
     make("span", {}, say(last, { isFresh, undone })), last && undoButton(last, wrong), hide, wrong);
 }
@@ -51,7 +51,7 @@ function undoButton({ changeId, summary }, wrong) {
   return undo;
 }
 
-// Ctrl+Z, or ⌘Z, as the button does; in a field it takes back what was typed.
+// Ctrl+Z or ⌘Z acts as the button. In a text field, the browser undoes the typing instead.
 /** @type {(event: KeyboardEvent) => Promise<void>} */
 async function undoByKey(event) {
   const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";

@@ -1,4 +1,4 @@
-// Numbers, times and statuses as people read them; numbers are never other than the server's.
+// Numbers, times and statuses as text. Numbers are shown as the server sends them.
 
 const whole = new Intl.NumberFormat("en");
 const dateAndTime = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
@@ -18,7 +18,7 @@ export function count(value, one, many = `${one}s`) {
 /** @type {(value: number) => string} */
 export const percent = (value) => `${value.toFixed(2)} %`;
 
-// A band of time in words: "40 to 70 seconds", "about 2 minutes" where both ends say the same.
+// A band of time in words: "40 to 70 seconds", or "about 2 minutes" if both ends are nearly equal.
 /** @type {(left: { etaSeconds: number | null, etaLow: number | null, etaHigh: number | null }) => string | null} */
 export function between({ etaSeconds: middle, etaLow: low, etaHigh: high }) {
   if (middle === null || low === null || high === null) return null;
@@ -41,7 +41,7 @@ export const moment = (iso) => dateAndTime.format(new Date(iso));
 /** @type {(iso: string) => string} */
 export const day = (iso) => date.format(new Date(iso));
 
-// A time of day alone when that day is today.
+// Returns only the time of day if the day is today.
 /** @type {(iso: string | Date) => string} */
 export function time(iso) {
   const when = new Date(iso);
@@ -68,6 +68,6 @@ export const STATUS_WORDS = {
   cancelled: "Cancelled",
 };
 
-// The last part of a path; a path that is no UTF-8 comes as a file:// URL and stays as it came.
+// The last part of a path. A path that is not valid UTF-8 is a percent-encoded file:// URL; it stays encoded.
 /** @type {(path: string) => string} */
 export const fileName = (path) => path.split("/").findLast(Boolean) ?? path;

@@ -48,7 +48,7 @@ def test_a_backup_is_made_and_gone_back_to_after_saying_what_changes(
     name_first_person(people, "Somebody else")
     page.get_by_role("button", name="Restore the backup of").press("Enter")
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("What people did since then is undone")
+    expect(dialog).to_contain_text("All decisions since then are undone")
     check_access(page)
     dialog.get_by_role("button", name="Restore").press("Enter")
     expect(page.locator("#notice")).to_contain_text("Restored.")

@@ -80,7 +80,7 @@ def test_a_wrong_file_is_told_and_leaving_changes_nothing(
     page.get_by_label("Import from a file").set_input_files(wrong)
     expect(page.get_by_role("alert").filter(has_text="not an export")).to_be_visible()
     page.get_by_label("Import from a file").set_input_files(exported)
-    page.get_by_role("dialog").get_by_role("button", name="Leave it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert names_in(engine) == []
 

@@ -45,14 +45,14 @@ def test_a_film_is_marked_and_plays_from_the_moment_at_which_a_face_is_seen(
     expect(mark).to_have_count(1)
     expect(mark).to_have_text("▶ 0:02")
     page.get_by_role(
-        "button", name="birthday.webm: show it larger, a film of 0:06, at 0:02"
+        "button", name="birthday.webm: enlarge, a film of 0:06, at 0:02"
     ).click()
     video = page.locator("dialog video")
     expect(video).to_be_visible()
     wait_for(page, "document.querySelector('dialog video').readyState >= 1")
     assert abs(video.evaluate("video => video.currentTime") - 2.5) < 0.2
     check_access(page, within="dialog")
-    time = page.get_by_role("list", name="Who is seen when").get_by_role("button")
+    time = page.get_by_role("list", name="Times at which people appear").get_by_role("button")
     expect(time).to_have_text(f"0:02 person {film.person_id}")
     video.evaluate("video => { video.currentTime = 0; }")
     time.focus()

@@ -163,7 +163,7 @@ def test_a_birth_date_shows_ages_and_lets_earlier_faces_go_until_it_is_undone(
     expect(photos(page).locator(".age")).to_have_text(
         ["5 months", "5 months", "17 months", "18 months"]
     )
-    photos(page).first.get_by_role("button", name="show it larger, 5 months").click()
+    photos(page).first.get_by_role("button", name="enlarge, 5 months").click()
     inside = page.get_by_role("list", name="Who is in this photo")
     expect(inside).to_contain_text("Anna 5 months")
     page.keyboard.press("Escape")

@@ -40,7 +40,7 @@ def test_the_list_of_sessions_leads_to_the_comparison_with_the_one_before(
 ) -> None:
     page = open_page(f"{api.base_url}/")
     page.locator("li.library summary").last.click()
-    links = page.locator("table.sessions a", has_text="with the one before")
+    links = page.locator("table.sessions a", has_text="with the previous one")
     expect(links.first).to_be_visible()
     assert [link.is_visible() for link in links.all()] == [True, False], (
         "the oldest has none before"
@@ -48,7 +48,7 @@ def test_the_list_of_sessions_leads_to_the_comparison_with_the_one_before(
     links.first.press("Enter")
     expect(page.get_by_role("heading", name="Session 2 compared")).to_be_focused()
     expect(page.locator(".told")).to_contain_text(
-        "Reading photos was 2 times slower: 2 times more pixels a photo."
+        "Reading photos was 2 times slower: 2 times more pixels per photo."
     )
     expect(page).to_have_title("Session 2 compared · Headcount")
 
@@ -58,13 +58,13 @@ def test_each_phase_has_a_table_and_a_chart_that_can_be_read_as_a_table(
 ) -> None:
     page = open_comparison(api, open_page, "?with=1")
     reading = page.locator("section.beside", has=page.get_by_role("heading", name="Reading photos"))
-    speed = reading.get_by_role("row", name="Photos a second")
+    speed = reading.get_by_role("row", name="Photos per second")
     expect(speed.get_by_role("cell")).to_have_text(["1", "2"])
-    chart = reading.get_by_role("img", name="Reading photos: photos a second")
+    chart = reading.get_by_role("img", name="Reading photos: photos per second")
     expect(chart).to_be_visible()
     words = chart.locator("desc").text_content() or ""
-    assert "Session 2: 1 to 1 photos a second, 1 on average over 40 s." in words
-    assert "Session 1: 2 to 2 photos a second, 2 on average over 20 s." in words
+    assert "Session 2: 1 to 1 photos per second, 1 on average over 40 s." in words
+    assert "Session 1: 2 to 2 photos per second, 2 on average over 20 s." in words
     reading.get_by_text("As a table").press("Enter")
     rows = reading.locator("figure tbody tr")
     expect(rows).to_have_count(10)
@@ -90,14 +90,14 @@ def test_another_session_is_chosen_by_keyboard(
 ) -> None:
     fill_history(engine, pack="buffalo_l", letters="cd")
     page = open_page(f"{api.base_url}/#/sessions/4/compare")
-    expect(page.get_by_role("heading", name="Beside Session 3")).to_be_visible()
+    expect(page.get_by_role("heading", name="Compared with Session 3")).to_be_visible()
     expect(page.locator(".doubt")).to_have_text("Their packs differ: buffalo_l, and bundled.")
     choice = page.get_by_label("Compare with")
     choice.focus()
     choice.select_option("1")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Beside Session 1")).to_be_visible()
+    expect(page.get_by_role("heading", name="Compared with Session 1")).to_be_visible()
     assert page.url.endswith("#/sessions/4/compare?with=1")
     expect(page.get_by_label("Compare with")).to_have_value("1")
 
@@ -110,7 +110,7 @@ def test_without_an_earlier_session_or_samples_the_page_says_so(
     expect(page.get_by_text("There is no earlier session over this library")).to_be_visible()
     expect(page.get_by_label("Compare with")).to_have_count(1)
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_text("No speed over time is recorded for these two.")).to_have_count(3)
+    expect(page.get_by_text("No speed over time is recorded for these sessions.")).to_have_count(3)
     page.goto(f"{api.base_url}/#/sessions/1")
     expect(page.get_by_text("No speed over time is recorded for this session.")).to_be_visible()
     expect(page.locator("figure.speed")).to_have_count(0)
@@ -140,11 +140,11 @@ def test_a_session_shows_its_own_speed_over_time(
     chart = page.locator("section.history").get_by_role("img")
     expect(chart).to_be_visible()
     words = chart.locator("desc").text_content() or ""
-    assert "Reading photos: 1 to 1 photos a second, 1 on average over 40 s." in words
-    assert "Finding faces: 2 to 2 photos a second, 2 on average over 20 s." in words
+    assert "Reading photos: 1 to 1 photos per second, 1 on average over 40 s." in words
+    assert "Finding faces: 2 to 2 photos per second, 2 on average over 20 s." in words
     check_access(page)
-    page.get_by_role("link", name="Compare with the one before").click()
-    expect(page.get_by_role("heading", name="Beside Session 1")).to_be_visible()
+    page.get_by_role("link", name="Compare with the previous session").click()
+    expect(page.get_by_role("heading", name="Compared with Session 1")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

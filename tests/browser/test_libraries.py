@@ -91,7 +91,7 @@ def test_missing_photos_are_forgotten_after_a_question(
     forget = page.get_by_role("button", name="Forget missing photos")
     forget.click()
     check_access(page)
-    page.get_by_role("button", name="Leave it", exact=True).click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
     expect(figure(page, "Missing")).to_have_text("1")
     forget.click()
     page.get_by_role("button", name="Forget for good").click()

@@ -40,7 +40,7 @@ def numbers(page: Page) -> list[str]:
 def test_while_photos_are_discovered_the_count_runs_without_a_percentage(
     page: Page, worker: Worker
 ) -> None:
-    expect(sentence(page)).to_have_text("Waiting for the cluster to start it")
+    expect(sentence(page)).to_have_text("Waiting for the Ray cluster to start the session")
     worker.find(40)
     expect(sentence(page)).to_have_text("Looking for photos: 40 files found so far, 0 read")
     worker.find(60, first=41)
@@ -123,7 +123,7 @@ def test_after_the_end_nothing_is_asked_any_more(
     worker.find(2)
     worker.finish_photos()
     worker.finish_clustering(ClusteringResult(3, 9, 1))
-    expect(page.get_by_role("link", name="Meet the people")).to_be_visible()
+    expect(page.get_by_role("link", name="Show the people")).to_be_visible()
     watcher.wait_for_silence(page)
 
 
@@ -190,7 +190,7 @@ def test_a_phase_that_is_started_again_is_followed_again(page: Page, worker: Wor
     expect(page.locator("#overall")).to_have_text("100.00 %")
     again = phase(page, "Finding faces").get_by_role("button", name="Start again from here")
     again.click()
-    page.get_by_role("dialog").get_by_role("button", name="Leave it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(page.locator("#overall")).to_have_text("100.00 %")
     again.click()
     page.get_by_role("dialog").get_by_role("button", name="Start again").click()

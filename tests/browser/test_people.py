@@ -92,11 +92,11 @@ def test_a_name_that_somebody_has_offers_to_merge_the_two(people: Page, watcher:
     give_name(tiles(people).nth(0), "Bert")
     expect(tiles(people).nth(0).locator("button.name")).to_have_text("Bert")
     give_name(tiles(people).nth(3), "Bert")
-    dialog = people.get_by_role("dialog", name="There is Bert already")
-    dialog.get_by_role("button", name="Two people: use another name").click()
+    dialog = people.get_by_role("dialog", name="Bert already exists")
+    dialog.get_by_role("button", name="Different people: use another name").click()
     expect(tiles(people).nth(3).locator("button.name")).to_have_text("Add a name")
     give_name(tiles(people).nth(3), "Bert")
-    dialog.get_by_role("button", name="The same: merge").click()
+    dialog.get_by_role("button", name="Same person: merge").click()
     expect(tiles(people)).to_have_count(count - 1)
     undo(people)
     expect(tiles(people)).to_have_count(count)
@@ -111,7 +111,7 @@ def test_a_hidden_person_is_shown_among_the_hidden_only(people: Page) -> None:
     expect(tiles(people)).to_have_count(1)
     assert ids(people) == before[1:2]
     undo(people)
-    expect(people.get_by_text("Nobody fits this.")).to_be_visible()
+    expect(people.get_by_text("No matching people.")).to_be_visible()
 
 
 def test_faces_moved_to_a_new_person_come_back_when_it_is_undone(people: Page) -> None:
@@ -135,7 +135,7 @@ def test_an_ungrouped_face_is_moved_to_a_person(server: Headcount, open_page: Op
     expect(page.get_by_role("dialog").locator(".mark")).to_be_visible()
     page.get_by_role("button", name="Somebody else …").click()
     page.get_by_role("dialog").get_by_role("button", name=re.compile("photos$")).first.click()
-    expect(page.get_by_text("Every face belongs to somebody.")).to_be_visible()
+    expect(page.get_by_text("Every face belongs to a person.")).to_be_visible()
     undo(page)
     expect(tiles(page)).to_have_count(1)
 
@@ -148,7 +148,7 @@ def test_what_another_tab_changed_meanwhile_is_not_lost(
     give_name(tiles(other).nth(4), "Clara")
     expect(other.locator("#undo")).to_contain_text("Clara")
     give_name(tiles(people).nth(4), "Dora")
-    expect(tiles(people).nth(4).get_by_role("alert")).to_contain_text("meanwhile")
+    expect(tiles(people).nth(4).get_by_role("alert")).to_contain_text("has changed this person")
     expect(tiles(people).nth(4).locator("button.name")).to_have_text("Clara")
 
 
@@ -188,7 +188,7 @@ def test_every_dialog_can_be_used_by_everybody(
     check_access(page)
     page.keyboard.press("Escape")
     tiles(page).first.locator("a").click()
-    for name in ("Merge with …", "show it larger"):
+    for name in ("Merge with …", "enlarge"):
         page.get_by_role("button", name=name).first.click()
         expect(page.get_by_role("dialog")).to_be_visible()
         page.wait_for_load_state("networkidle")
@@ -237,7 +237,7 @@ def test_a_photo_is_shown_as_large_as_the_screen_and_small_when_its_file_is_gone
 
 def show_first_photo(page: Page) -> None:
     """Open the first photo of a person's page that is no film."""
-    page.get_by_role("button", name=re.compile("show it larger(?!, a film)")).first.click()
+    page.get_by_role("button", name=re.compile("enlarge(?!, a film)")).first.click()
 
 
 def shown_width(page: Page) -> int:

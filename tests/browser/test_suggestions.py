@@ -164,7 +164,7 @@ def test_what_another_client_changed_meanwhile_is_shown_anew(
     person_id = first["first"]["person"]["personId"]
     api.patch(f"/api/v1/people/{person_id}", json={"name": "Anna", "version": 1})
     page.keyboard.press("y")
-    expect(page.locator("#notice")).to_contain_text("changed meanwhile")
+    expect(page.locator("#notice")).to_contain_text("has changed these people")
     expect(page.get_by_role("heading", name="Is this Anna?")).to_be_visible()
     press(page, "y", left=WAITING - 1)
 

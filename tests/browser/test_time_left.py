@@ -60,7 +60,7 @@ def test_at_the_end_the_page_says_how_many_promises_held(
     read_photos(worker, clock, count=10)
     worker.finish_photos()
     worker.finish_clustering(NO_PEOPLE)
-    said = re.compile(r"^Of \d+ promises about the time left, \d+ held\.$")
+    said = re.compile(r"^Of \d+ promises about the time left, \d+ were kept\.$")
     expect(page.locator(".kept")).to_have_text(said)
 
 

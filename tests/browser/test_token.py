@@ -60,7 +60,7 @@ def last_session(page: Page) -> Locator:
 
 
 def is_asked(page: Page) -> None:
-    sees(page, "This server asks for its token")
+    sees(page, "This server requires its token")
 
 
 def give(page: Page, token: str) -> None:

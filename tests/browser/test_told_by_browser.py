@@ -23,7 +23,7 @@ from tests.api.running import Worker
 from tests.browser.conftest import Open
 from tests.browser.watching import Watcher
 
-ASK = "Tell me when it is done"
+ASK = "Notify me when it is done"
 CHANNEL = Channel("https://hooks.example/T0KEN").name
 
 RESULT = ClusteringResult(2, 6, 1)
@@ -159,7 +159,7 @@ def test_a_browser_that_refuses_is_answered_in_words(
     work(worker)
     button = page.get_by_role("button", name=ASK)
     button.click()
-    expect(page.get_by_text("The browser does not allow messages")).to_be_visible()
+    expect(page.get_by_text("The browser blocks notifications")).to_be_visible()
     expect(button).to_have_attribute("aria-pressed", "false")
 
 
@@ -172,7 +172,7 @@ def test_what_became_of_the_messages_of_the_server_stands_on_the_page(
     work(worker)
     finish(worker)
     messages = page.get_by_role("list", name="Messages")
-    expect(messages).to_contain_text("A webhook is being told that it is completed.")
+    expect(messages).to_contain_text("A webhook is being told that the session is completed.")
 
     def record(error: str | None) -> Notice:
         with begin(engine) as db:
@@ -182,5 +182,5 @@ def test_what_became_of_the_messages_of_the_server_stands_on_the_page(
             return notice
 
     record("it answered 500")
-    expect(messages).to_contain_text("it answered 500 (1 try). It is tried again.")
+    expect(messages).to_contain_text("it answered 500 (1 try). Another try follows.")
     assert "T0KEN" not in page.content()

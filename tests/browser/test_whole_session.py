@@ -47,8 +47,8 @@ def test_a_session_started_from_the_form_reaches_100_percent_on_screen(
     page.evaluate(COLLECT_PERCENTAGES)
     start_from_form(page, tmp_path / "photos", name="Patches")
     expect(page.locator("#overall")).to_have_text("100.00 %")
-    expect(page.locator(".sentence")).to_contain_text("Done: 120 photos looked through")
-    expect(page.get_by_role("link", name="Meet the people")).to_be_visible()
+    expect(page.locator(".sentence")).to_contain_text("Done: 120 photos processed")
+    expect(page.get_by_role("link", name="Show the people")).to_be_visible()
 
     seen = [float(text.split()[0]) for text in page.evaluate("percentages") if "%" in text]
     assert seen[-1] == 100
@@ -153,7 +153,7 @@ def test_a_person_is_erased_for_good_after_a_question(server: Headcount, open_pa
     tiles(people).last.locator("a").click()
     people.get_by_role("button", name="Erase …").click()
     check_access(people)
-    people.get_by_role("button", name="Leave it", exact=True).click()
+    people.get_by_role("button", name="Cancel", exact=True).click()
     people.get_by_role("button", name="Erase …").click()
     people.get_by_role("button", name="Erase for good").click()
     expect(tiles(people)).to_have_count(before - 1)
@@ -171,4 +171,4 @@ def test_a_session_is_erased_with_all_that_was_known_of_its_photos(
         expect(page.get_by_role("heading", name="Who is in your photos?")).to_be_visible()
         expect(page.locator(f"table.sessions a[href='{address}']")).to_have_count(0)
     page.get_by_role("link", name="People").click()
-    expect(page.get_by_text("Nobody yet")).to_be_visible()
+    expect(page.get_by_text("No people yet")).to_be_visible()

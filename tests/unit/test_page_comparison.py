@@ -63,7 +63,7 @@ def say(page: Page, compared: dict[str, Any]) -> str:
     [
         (
             phase(PhaseName.FACE_DETECTION, 1.6, (Cause.PIXELS, 1.5)),
-            "Finding faces was 1.6 times slower: 1.5 times more pixels a photo.",
+            "Finding faces was 1.6 times slower: 1.5 times more pixels per photo.",
         ),
         (
             phase(PhaseName.FACE_DETECTION, 0.5, (Cause.WORKERS, 0.5), (Cause.MACHINE, 0.8)),
@@ -72,7 +72,7 @@ def say(page: Page, compared: dict[str, Any]) -> str:
         ),
         (
             phase(PhaseName.FACE_DETECTION, 3.0, (Cause.FACES, 2.0), (Cause.FAILURES, 1.2)),
-            "Finding faces was 3 times slower: more faces a photo (2 instead of 0.5); more photos "
+            "Finding faces was 3 times slower: more faces per photo (2 instead of 0.5); more photos "
             "failed (4 of 40 instead of 0 of 40).",
         ),
         (
@@ -86,7 +86,7 @@ def say(page: Page, compared: dict[str, Any]) -> str:
         ),
         (
             phase(PhaseName.TRAINING, None, this=figures(seconds=None)),
-            "Reading photos cannot be compared: it is not known how long it took.",
+            "Reading photos cannot be compared: its time is not known.",
         ),
     ],
 )
@@ -137,7 +137,7 @@ def test_the_top_of_a_chart_is_a_round_number(page: Page, value: float, rounded:
 
 
 def points(*steps: tuple[float, float]) -> list[dict[str, float]]:
-    """Points that follow each other: how many seconds, and how many a second."""
+    """Points that follow each other: how many seconds, and how many per second."""
     ends = list(itertools.accumulate((seconds for seconds, _ in steps), initial=0.0))
     return [
         {"fromSeconds": begin, "untilSeconds": end, "perSecond": speed}
@@ -202,5 +202,5 @@ def test_what_makes_two_sessions_unlike_is_said_before_their_numbers(page: Page)
         "They are over different libraries: /a, and /b. Their packs differ: one, and two."
     )
     assert say_differences(status="paused", name="Summer") == (
-        "Summer (session 1) is not complete (paused): its numbers are of a part."
+        "Summer (session 1) is not complete (paused): its numbers cover only a part."
     )

@@ -78,7 +78,7 @@ def test_where_nothing_is_new_nothing_is_to_be_read(page: Page) -> None:
 def test_a_guess_is_called_a_guess(page: Page) -> None:
     found = answer({ListedAs.NEW: 40}, is_measured=False)
     assert say(page, found)[-1].endswith(
-        "It will take 2 to 4 minutes, which is a guess: no photo was timed on this machine yet."
+        "It will take 2 to 4 minutes, which is a guess: no photo has been timed on this machine yet."
     )
 
 
@@ -86,13 +86,13 @@ def test_a_listing_that_was_left_promises_no_time(page: Page) -> None:
     counts = {ListedAs.NEW: 200_000}
     found = answer(counts, time=None, is_complete=False, known=None, gone=None)
     first, *rest = say(page, found)
-    assert first == "More than 200,000 photos so far: 200,000 new."
+    assert first == "At least 200,000 photos: 200,000 new."
     assert not [sentence for sentence in rest if "It will take" in sentence]
 
 
 def test_photos_that_are_not_there_are_told_unless_a_disk_is_asked_for(page: Page) -> None:
     found = answer({ListedAs.NEW: 4, ListedAs.UNCHANGED: 45}, gone=1)
-    assert "1 known file is not there any more." in say(page, found)
+    assert "1 known file is gone." in say(page, found)
     found = answer({ListedAs.NEW: 4}, gone=46)
     assert found["goneUnconfirmed"] == {"known": 46, "gone": 46}
     assert not [sentence for sentence in say(page, found) if "not there" in sentence]

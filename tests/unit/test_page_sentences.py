@@ -116,7 +116,7 @@ def test_the_page_and_the_server_agree_on_what_is_over(page: Page, status: Sessi
         (
             PhaseName.CLUSTERING,
             {"current": 1, "total": 2000, "step": "spanning_tree"},
-            "Grouping people: connecting those that are alike, 1 of 2,000 faces",
+            "Grouping people: connecting similar faces, 1 of 2,000 faces",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_session_that_is_done_says_what_came_of_it(
 ) -> None:
     progress = progress_of(SessionStatus.COMPLETED, PhaseName.CLUSTERING, people=people)
     progress["phases"]["training"]["progress"]["total"] = 1
-    assert say(page, progress) == f"Done: 1 photo looked through{end}"
+    assert say(page, progress) == f"Done: 1 photo processed{end}"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_films_are_not_called_photos(page: Page, total: int, films: int, said: s
     assert say(page, running) == f"Finding faces: 0 of {said}"
     done = progress_of(SessionStatus.COMPLETED, PhaseName.CLUSTERING, films=films)
     done["phases"]["training"]["progress"]["total"] = total
-    assert say(page, done) == f"Done: {said} looked through"
+    assert say(page, done) == f"Done: {said} processed"
 
 
 def test_while_a_film_is_searched_its_place_is_said(page: Page) -> None:

@@ -1,7 +1,7 @@
-// The backups: what is wrong with them, making one, and restoring one after saying what changes.
+// The backups: their problems, making one, and restoring one after a preview of the changes.
 
 import { getJson, sendJson } from "/static/api.js";
-import { attemptsSaidIn } from "/static/attempt.js";
+import { showErrorsIn } from "/static/attempt.js";
 import { openDialog } from "/static/dialog.js";
 import { button, make, setHidden, setText } from "/static/dom.js";
 import { followNewest, followRestore } from "/static/follow_restore.js";
@@ -9,19 +9,19 @@ import { reload, setNotice } from "/static/router.js";
 import { count, moment, number } from "/static/words.js";
 
 /** @type {Record<BackupBody["kind"], string>} */
-const KINDS = { decisions: "What people decided", everything: "Everything" };
+const KINDS = { decisions: "Decisions", everything: "Everything" };
 /** @type {Record<BackupBody["reason"], string>} */
 const REASONS = {
   "asked": "", "due": "", "before-upgrade": "before an upgrade", "before-restore": "before a restore",
 };
 
-// `trouble` is a line of its own, for the top of the page.
+// `trouble` is a separate line, for the top of the page.
 /** @type {(signal: AbortSignal) => { node: HTMLElement, trouble: HTMLElement, load: () => Promise<void> }} */
 export function backupSection(signal) {
   const trouble = make("p", { class: "doubt", role: "status", hidden: true });
   const newest = make("p", { class: "quiet" });
   const wrong = make("p", { class: "wrong", role: "alert" });
-  const attempt = attemptsSaidIn(wrong);
+  const attempt = showErrorsIn(wrong);
   const now = button("Back up now", () => attempt(now, async () => {
     setNotice("The backup is being made and proved …");
     /** @type {BackupBody} */
@@ -34,7 +34,7 @@ export function backupSection(signal) {
   const list = make("details", { hidden: true }, title,
     make("table", { class: "sessions", "aria-label": "Backups" }, headRow(), rows));
 
-  // What is wrong with the backups must not keep anybody from the libraries.
+  // An error of the backups must not hide the libraries.
   const load = () => show().catch((error) => { if (error.name !== "AbortError") setText(wrong, error.message); });
 
   async function show() {
@@ -44,7 +44,7 @@ export function backupSection(signal) {
     setHidden(trouble, !state.trouble);
     setHidden(node, state.folder === null);
     const [first] = state.backups;
-    setText(newest, first ? `The newest backup is of ${moment(first.madeAt)}.` : "There is no backup yet.");
+    setText(newest, first ? `Newest backup: ${moment(first.madeAt)}.` : "There is no backup yet.");
     setText(title, count(state.backups.length, "backup"));
     setHidden(list, !first);
     rows.replaceChildren(...state.backups.map((backup) => row(backup, attempt)));
@@ -56,7 +56,7 @@ export function backupSection(signal) {
 }
 
 const headRow = () => make("thead", {}, make("tr", {},
-  ...["Made", "What", "Photos", "With a name", "Size", "Go back"].map((name) => make("th", { scope: "col" }, name))));
+  ...["Made", "Content", "Photos", "Named people", "Size", "Restore"].map((name) => make("th", { scope: "col" }, name))));
 
 /** @type {(backup: BackupBody, attempt: (control: HTMLButtonElement, work: () => Promise<void>) => void) => HTMLElement} */
 function row(backup, attempt) {
@@ -66,9 +66,9 @@ function row(backup, attempt) {
   const why = REASONS[backup.reason];
   return make("tr", {},
     make("td", {}, when),
-    make("td", { "data-title": "What" }, why ? `${KINDS[backup.kind]}, ${why}` : KINDS[backup.kind]),
+    make("td", { "data-title": "Content" }, why ? `${KINDS[backup.kind]}, ${why}` : KINDS[backup.kind]),
     make("td", { class: "number", "data-title": "Photos" }, number(backup.totals.photos)),
-    make("td", { class: "number", "data-title": "With a name" }, number(backup.totals.named)),
+    make("td", { class: "number", "data-title": "Named people" }, number(backup.totals.named)),
     make("td", { class: "when", "data-title": "Size" }, size(backup.bytes)),
     make("td", {}, restore));
 }
@@ -82,25 +82,25 @@ async function askRestore(backup) {
   const { kept, left } = await followRestore(await sendJson("POST", `${path}/restore`));
   await reload();
   setNotice(["Restored.", left ? `Waiting for a photo or a face: ${count(left, "decision")}.` : "",
-    kept ? "What was there before is the newest backup." : ""].filter(Boolean).join(" "));
+    kept ? "To undo it, restore the newest backup." : ""].filter(Boolean).join(" "));
 }
 
 /** @type {(backup: BackupBody, comparison: BackupComparisonBody) => Promise<boolean>} */
 async function confirmRestore(backup, { now, then, isSame }) {
   /** @type {[string, keyof TotalsBody][]} */
-  const lines = [["Photos", "photos"], ["Faces", "faces"], ["People", "people"], ["With a name", "named"]];
-  const said = backup.kind === "decisions" ? "These decisions are added to the library as it is. What people decided here stays."
-    : isSame ? "Nobody named, moved or answered anything since then."
-    : "What people did since then is undone: names, moved faces, answers. Who was erased since then comes back.";
-  return (await openDialog(`Go back to ${moment(backup.madeAt)}?`, (close) => make("div", {},
+  const lines = [["Photos", "photos"], ["Faces", "faces"], ["People", "people"], ["Named people", "named"]];
+  const said = backup.kind === "decisions" ? "These decisions are added to the library. Decisions that were made here stay."
+    : isSame ? "Nothing was named, moved or answered since then."
+    : "All decisions since then are undone: names, moved faces, answers. People who were erased since then come back.";
+  return (await openDialog(`Restore the backup of ${moment(backup.madeAt)}?`, (close) => make("div", {},
     make("p", {}, said),
     make("table", {}, make("thead", {}, make("tr", {}, make("td"), make("th", { scope: "col" }, "Now"),
       make("th", { scope: "col" }, "Then"))),
       make("tbody", {}, ...lines.map(([name, key]) => make("tr", {},
         make("th", { scope: "row" }, name), make("td", {}, number(now[key])), make("td", {}, number(then[key])))))),
-    make("p", { class: "quiet" }, "A backup of everything there is now is made first, so that you can come back."),
+    make("p", { class: "quiet" }, "A backup of everything in the library is made first, so that you can undo this."),
     make("div", { class: "actions" },
-      button("Leave it", () => close(false)),
+      button("Cancel", () => close(false)),
       button("Restore", () => close(true), { class: "danger" }))))) === true;
 }
 

@@ -1,4 +1,4 @@
-// A bar that never shows more than the server said: it grows to what was said, and falls at once.
+// A bar that never shows more than the server's value: it grows smoothly, and falls at once.
 
 import { make } from "/static/dom.js";
 
@@ -12,7 +12,7 @@ export function bar(label) {
   let shown = null;
   return {
     node,
-    // `percentage` is null while nobody can know how much there is.
+    // `percentage` is null while the total is not known.
     update(percentage) {
       if (percentage === shown && node.hasAttribute("aria-valuenow")) return;
       node.classList.toggle("unknown", percentage === null);

@@ -7,7 +7,7 @@ import { titleOf } from "/static/views/tile.js";
 
 const EARLIEST = "1800-01-01";
 
-// Resolves when it was changed or left alone.
+// Resolves when the date was changed or the dialog was cancelled.
 /** @type {(person: PersonBody) => Promise<void>} */
 export async function askBirthDate(person) {
   const born = await openDialog(`When was ${titleOf(person)} born?`, (close) => dateForm(person, close));
@@ -23,9 +23,9 @@ function dateForm({ birthDate }, close) {
     onsubmit: (/** @type {SubmitEvent} */ event) => { event.preventDefault(); close(field.value); },
   },
     make("label", { for: "birth-date" }, "Birth date"), field,
-    make("p", { class: "quiet" }, "Photos then tell the age. Faces in photos from before leave this person, unless you placed them."),
+    make("p", { class: "quiet" }, "Photos then show the age. Faces in earlier photos leave this person, unless you placed them."),
     make("div", { class: "actions" },
       birthDate ? button("Remove the date", () => close(null)) : null,
-      button("Leave it", () => close()),
+      button("Cancel", () => close()),
       button("Save", null, { type: "submit", class: "primary" })));
 }

@@ -1,4 +1,4 @@
-// What became of the files that a session met, and of those that it knew and did not meet.
+// The files that a session passed over, found at another place, or did not find.
 
 import { make, setHidden, setText } from "/static/dom.js";
 import { number } from "/static/words.js";
@@ -18,17 +18,17 @@ export function census() {
       ].filter(Boolean).join(" · ");
       setText(counts, said);
       setHidden(counts, !said);
-      doubt.replaceChildren(sayDoubt(session), " ", make("a", { href: "#/" }, "To the libraries"));
+      doubt.replaceChildren(sayDoubt(session), " ", make("a", { href: "#/" }, "Go to the libraries"));
       setHidden(doubt, !session.goneUnconfirmed);
     },
   };
 }
 
-// Of a session, or of a library.
+// The warning about unconfirmed files of a session, a library or a dry run; "" if there are none.
 /** @type {(whole: Pick<SessionBody, "goneUnconfirmed">) => string} */
 export function sayDoubt({ goneUnconfirmed }) {
   if (!goneUnconfirmed) return "";
   const { gone, known } = goneUnconfirmed;
   return `${number(gone)} of ${number(known)} known photos are not there: is the disk mounted? `
-    + "Nothing counts as missing until you say that they are gone.";
+    + "They count as missing only after you confirm that they are gone.";
 }

@@ -12,7 +12,7 @@ const SHOWN = 30;
 
 /** @typedef {PersonBody | typeof NOBODY | null} Choice */
 
-// Resolves with a person, with null for a new one, with NOBODY, or undefined when it was left.
+// Resolves with a person, with null for a new one, with NOBODY, or with undefined if it was cancelled.
 /** @type {(title: string, options: { pack: string | null, except?: number | null, hasNew?: boolean, hasNobody?: boolean }) => Promise<Choice | undefined>} */
 export function choosePerson(title, { pack, except = null, hasNew = false, hasNobody = false }) {
   return openDialog(title, (close) => {

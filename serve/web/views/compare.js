@@ -1,4 +1,4 @@
-// Two sessions side by side: phase by phase in words, numbers and charts, and what failed in each.
+// Two sessions side by side: each phase in words, numbers and charts, and the failures of each session.
 
 import { getJson, queryOf } from "/static/api.js";
 import { startAtZero } from "/static/chart_scale.js";
@@ -33,7 +33,7 @@ export async function showComparison({ params: [id], query, signal }) {
     body.phases.map((phase) => phaseSection(phase, body)), failureSection(body));
 }
 
-// The newest sessions, and the newest of those before this one, which may be long ago.
+// The newest sessions, and the newest ones before this session, which may be much older.
 /** @type {(id: string, signal: AbortSignal) => Promise<SessionBody[]>} */
 async function loadOthers(id, signal) {
   /** @type {SessionsBody[]} */
@@ -49,7 +49,7 @@ async function loadOthers(id, signal) {
 const findBefore = (session, others) => others
   .find(({ libraryId, sessionId }) => libraryId === session.libraryId && sessionId < session.sessionId);
 
-// A button, because a choice that acts at once takes the keyboard away from whoever walks through it.
+// There is a button because a select that acts at once cannot be used with the arrow keys.
 /** @type {(session: SessionBody, others: SessionBody[], chosen: string) => HTMLElement | null} */
 function chooseForm(session, others, chosen) {
   if (!others.length) return null;
@@ -78,7 +78,7 @@ const option = (session, chosen) => make("option", {
 function describe(body) {
   const differences = sayDifferences(body);
   return make("section", { class: "told" },
-    make("h2", {}, `Beside ${nameOf(body.other)}`),
+    make("h2", {}, `Compared with ${nameOf(body.other)}`),
     differences && make("p", { class: "doubt" }, differences),
     make("ul", {}, body.phases.map((phase) => make("li", {}, sayPhase(phase)))));
 }
@@ -97,7 +97,7 @@ function phaseSection(phase, { this: mine, other }) {
       make("tbody", {}, figureRows(phase).map(([name, ...values]) => make("tr", {},
         make("th", { scope: "row" }, name), values.map((value) => make("td", {}, value)))))),
     isDrawn ? speedChart({ title, unit: phase.name === "clustering" ? "faces" : "photos", lines })
-      : make("p", { class: "quiet" }, "No speed over time is recorded for these two."));
+      : make("p", { class: "quiet" }, "No speed over time is recorded for these sessions."));
 }
 
 /** @type {(text: string) => HTMLElement} */
@@ -117,6 +117,6 @@ function reasonList(session, total) {
     make("td", {}, number(count)), make("td", {}, reason), make("td", {}, titleOf(phase))));
   return make("div", { class: "reasons" }, make("h3", {}, `${nameOf(session)}: ${sayFailures(total)}`),
     rows.length ? make("table", { class: "compared" },
-      make("thead", {}, make("tr", {}, ["Photos", "Why", "Phase"].map(columnHead))),
+      make("thead", {}, make("tr", {}, ["Photos", "Reason", "Phase"].map(columnHead))),
       make("tbody", {}, rows)) : null);
 }

@@ -1,8 +1,8 @@
-// The button that makes the one chosen face the cover of its person, or takes that choice back.
+// The button that makes the chosen face the cover of its person, or removes that choice.
 
 import { button, setText } from "/static/dom.js";
 
-// choose(faceId) gets null for the chosen cover itself: then the best face is the cover again.
+// choose(faceId) gets null if the face is the chosen cover: the best face becomes the cover again.
 /** @type {(person: () => PersonBody, choose: (faceId: number | null) => unknown) => Shown<FaceBody[]> & { node: HTMLButtonElement }} */
 export function coverButton(person, choose) {
   /** @type {FaceBody[]} */

@@ -1,15 +1,15 @@
-// What people did, to and from another Headcount: export, import after a look, and what still waits.
+// Decisions from and for another Headcount: export, import after a preview, and those that wait.
 
 import { API, getJson, queryOf, request } from "/static/api.js";
-import { attemptsSaidIn } from "/static/attempt.js";
+import { showErrorsIn } from "/static/attempt.js";
 import { openDialog } from "/static/dialog.js";
 import { button, make, setHidden, setText } from "/static/dom.js";
 import { followRestore } from "/static/follow_restore.js";
 import { reload, setNotice } from "/static/router.js";
 import { count, fileName, number } from "/static/words.js";
 
-const WHAT = "An export holds the names, faces and answers that people gave, and no picture. Another Headcount with "
-  + "the same photos takes it in, wherever they are. What people decided here always stays.";
+const WHAT = "An export contains names, placed faces and answers, and no pictures. Another Headcount with the same "
+  + "photos can import it, wherever the photos are. Decisions that were made here always stay.";
 /** @type {[string, string, string?][]} */
 const CHANGES = [["people", "person named, hidden or dated", "people named, hidden or dated"],
   ["covers", "cover"], ["placed", "face placed", "faces placed"], ["set_aside", "face set aside", "faces set aside"],
@@ -18,7 +18,7 @@ const CHANGES = [["people", "person named, hidden or dated", "people named, hidd
 /** @type {(signal: AbortSignal) => { node: HTMLElement, load: () => Promise<void> }} */
 export function decisionSection(signal) {
   const wrong = make("p", { class: "wrong", role: "alert" });
-  const attempt = attemptsSaidIn(wrong);
+  const attempt = showErrorsIn(wrong);
   const title = make("summary");
   const rows = make("ul", { class: "quiet" });
   const list = make("details", { hidden: true }, title, rows);
@@ -27,10 +27,10 @@ export function decisionSection(signal) {
   file.addEventListener("change", () => {
     const chosen = file.files?.[0];
     file.value = ""; // the same file may be chosen again
-    if (chosen) attempt(file, () => takeIn(chosen, signal));
+    if (chosen) attempt(file, () => importFile(chosen, signal));
   });
 
-  // What is wrong here must not keep anybody from the libraries.
+  // An error of this section must not hide the libraries.
   const load = () => show().catch((error) => { if (error.name !== "AbortError") setText(wrong, error.message); });
 
   async function show() {
@@ -63,7 +63,7 @@ async function send(path, file, signal) {
 }
 
 /** @type {(file: File, signal: AbortSignal) => Promise<void>} */
-async function takeIn(file, signal) {
+async function importFile(file, signal) {
   setNotice("The file is being read …");
   /** @type {ImportBody} */
   const preview = await send("/import/preview", file, signal);
@@ -72,7 +72,7 @@ async function takeIn(file, signal) {
   setNotice("The file is being imported …");
   const done = await followRestore(await send("/import", file, signal), signal);
   await reload();
-  setNotice([`Imported: ${sayChanges(done.changed)}.`, done.left ? `${count(done.left, "decision")} left.` : "",
+  setNotice([`Imported: ${sayChanges(done.changed)}.`, done.left ? `Waiting for a photo or a face: ${count(done.left, "decision")}.` : "",
     done.kept ? "To undo it, restore the newest backup." : ""].filter(Boolean).join(" "));
 }
 
@@ -82,11 +82,11 @@ async function confirmImport(name, { changed, left, listed }) {
   return (await openDialog(`Import ${name}?`, (close) => make("div", {},
     make("p", {}, `This will change: ${sayChanges(changed)}.`),
     make("ul", {}, left.map(({ count: times, kind, says }) => make("li", {}, `${number(times)} × ${kind}: ${says}`))),
-    listed.length ? make("details", {}, make("summary", {}, "Which?"), make("ul", { class: "quiet" }, listed.map(entry))) : null,
-    make("p", { class: "quiet" }, left.length ? "What cannot be placed is kept, and placed when its photo turns up. "
-      : "", "A backup of everything there is now is made first, so that you can come back."),
+    listed.length ? make("details", {}, make("summary", {}, "Details"), make("ul", { class: "quiet" }, listed.map(entry))) : null,
+    make("p", { class: "quiet" }, left.length ? "Decisions that cannot be placed are kept until their photo turns up. "
+      : "", "A backup of everything in the library is made first, so that you can undo this."),
     make("div", { class: "actions" },
-      button("Leave it", () => close(false)),
+      button("Cancel", () => close(false)),
       isNothing ? null : button("Import", () => close(true), { class: "primary" }))))) === true;
 }
 

@@ -1,11 +1,11 @@
-// Everybody in a photo: people by name or number, with their ages, and those whom nobody knows.
+// The people in a photo by name or number, with their ages, and the unknown faces and strangers.
 
 import { ageAt } from "/static/ages.js";
 import { make, setText } from "/static/dom.js";
 import { getPhoto } from "/static/photos.js";
 import { nameOf } from "/static/views/tile.js";
 
-// The list is filled when the server has answered; known(photo) is told then.
+// The list is filled when the server has answered; then known(photo) is called.
 /** @type {(imageId: number, options: { pack: string | null, known?: (photo: PhotoBody) => unknown }) => HTMLElement} */
 export function everybody(imageId, { pack, known = () => {} }) {
   const list = make("ul", { class: "everybody", "aria-label": "Who is in this photo" });

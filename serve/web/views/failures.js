@@ -1,4 +1,4 @@
-// The photos that failed: how many, which and why, with a filter over phase and text.
+// The photos that failed, with their number and reasons, and a filter by phase and text.
 
 import { getJson, queryOf } from "/static/api.js";
 import { button, busy, make, pause, setHidden, setText } from "/static/dom.js";
@@ -6,7 +6,7 @@ import { isOver, PHASES, titleOf } from "/static/say.js";
 import { count } from "/static/words.js";
 
 const PAGE = 500;
-const CALM_MS = 2000;
+const RELOAD_PAUSE_MS = 2000;
 
 /**
  * @typedef {ReturnType<typeof buildView>} FailureView
@@ -21,7 +21,7 @@ export function failureTable({ sessionId, rootPath }, { retry, signal }) {
   const load = () => loadPage(list, { sessionId, signal }).then(() => showList(view, list));
   view.more.addEventListener("click", () => busy(view.more, load));
   const filter = async () => {
-    while (isFiltering(view) && list.next !== null) await load(); // nothing is missed by a filter
+    while (isFiltering(view) && list.next !== null) await load(); // a filter needs the whole list
     showList(view, list);
   };
   view.phase.addEventListener("change", filter);
@@ -46,9 +46,9 @@ function buildView(retry, rootPath) {
     shown: make("p", { class: "quiet", role: "status" }),
     body: make("tbody"),
     more: button("More", null, { class: "more", hidden: true }),
-    retry: button("Try the failed photos again", retry, { hidden: true }),
+    retry: button("Retry the failed photos", retry, { hidden: true }),
   };
-  const titles = ["File", "Why", "Phase"].map((title) => make("th", { scope: "col" }, title));
+  const titles = ["File", "Reason", "Phase"].map((title) => make("th", { scope: "col" }, title));
   const node = make("section", { class: "failures", hidden: true },
     make("header", {}, parts.heading, parts.retry),
     make("div", { class: "filters" },
@@ -59,14 +59,14 @@ function buildView(retry, rootPath) {
   return { ...parts, node, root: `${rootPath.replace(/\/$/, "")}/` };
 }
 
-// Loads the list anew when the number of failures has changed; calmly while it goes on changing.
+// Loads the list again when the number of failures has changed, at most every two seconds.
 /** @type {(view: FailureView, list: FailureList, options: { progress: ProgressBody, load: () => Promise<void>, signal: AbortSignal }) => Promise<void>} */
 async function follow(view, list, { progress, load, signal }) {
   const { training, faceDetection } = progress.phases;
   list.total = training.progress.failed + faceDetection.progress.failed;
   list.isOver = isOver(progress);
   setText(view.heading, `${count(list.total, unitOf(progress))} failed`);
-  setText(view.retry, `Try the failed ${unitOf(progress)}s again`);
+  setText(view.retry, `Retry the failed ${unitOf(progress)}s`);
   setHidden(view.node, list.total === 0);
   if (list.busy) return;
   list.busy = true;
@@ -74,13 +74,13 @@ async function follow(view, list, { progress, load, signal }) {
     list.asked = list.total;
     Object.assign(list, { failures: [], next: null });
     await load().catch(() => { list.asked = 0; }); // a lost connection is shown by the session
-    if (!list.isOver) await pause(CALM_MS, signal);
+    if (!list.isOver) await pause(RELOAD_PAUSE_MS, signal);
     else if (list.asked === 0) break;
   }
   list.busy = false;
 }
 
-// A failure does not tell which kind of file it is, so where films are among them, all are files.
+// A failure does not say whether its file is a film, so if the session has films all are called files.
 /** @type {(progress: ProgressBody) => string} */
 const unitOf = ({ filmCount }) => (filmCount ? "file" : "photo");
 
@@ -112,6 +112,6 @@ function failureRow({ path, reason, phase }, root) {
   const within = path.startsWith(root) ? path.slice(root.length) : path;
   return make("tr", {},
     make("td", { class: "path", "data-title": "File", title: path }, within),
-    make("td", { "data-title": "Why" }, reason),
+    make("td", { "data-title": "Reason" }, reason),
     make("td", { "data-title": "Phase" }, titleOf(phase)));
 }

@@ -1,4 +1,4 @@
-// A film: played from its file, with the times at which people are seen in it.
+// A film, played from its file, with the times at which people appear in it.
 
 import { button, make, setText } from "/static/dom.js";
 import { picture } from "/static/pictures.js";
@@ -7,7 +7,7 @@ import { fileName, filmTime } from "/static/words.js";
 
 /** @typedef {{ path: string, thumbnailUrl: string, previewUrl: string, durationSeconds: number | null }} Film */
 
-// What marks a film in a list: where a face is in it, or how long it is.
+// The badge of a film in a list: the time of a face in it, or its length.
 /** @type {(film: { durationSeconds: number | null, timeSeconds?: number | null }) => HTMLElement | null} */
 export function filmMark({ durationSeconds, timeSeconds }) {
   if (durationSeconds === null) return null;
@@ -22,12 +22,12 @@ export function filmWords({ durationSeconds, timeSeconds }) {
   return `a film of ${filmTime(durationSeconds)}${at}`;
 }
 
-// The film, which plays as soon as known(photo) tells where it is; `at` is where it begins.
+// The player of a film; it starts loading when known(photo) has its URL. `at` is the first time in seconds.
 /** @type {(film: Film, at: number | null) => { node: HTMLElement, known: (photo: PhotoBody) => void }} */
 export function filmPlayer(film, at) {
   const screen = make("div", { class: "screen" }, picture(film.thumbnailUrl, { alt: `The film ${fileName(film.path)}` }));
   const lack = make("p", { class: "wrong", role: "status" });
-  const times = make("ul", { class: "times", "aria-label": "Who is seen when" });
+  const times = make("ul", { class: "times", "aria-label": "Times at which people appear" });
 
   /** @type {(photo: PhotoBody) => void} */
   function known(photo) {
@@ -55,7 +55,7 @@ function timeEntry({ timeSeconds, personId, isStranger }, { people }, video) {
   const who = person ? nameOf(person) : isStranger ? "a stranger" : "unknown";
   const play = () => {
     video.currentTime = timeSeconds;
-    video.play().catch(() => {}); // It has its own words for what it cannot play.
+    video.play().catch(() => {}); // The "error" listener shows why it cannot play.
   };
   return make("li", {}, button(`${filmTime(timeSeconds)} ${who}`, play, { class: "small" }));
 }

@@ -33,12 +33,12 @@ export function historyTable(rootPath) {
   };
 }
 
-// `compare` is the way to the comparison with the session before, which the oldest one has not.
+// `compare` links to the comparison with the previous session; the oldest session has none.
 /** @type {(session: SessionBody) => Shown<SessionBody> & { compare: HTMLElement }} */
 function sessionRow({ sessionId }) {
   const name = make("a", { href: `#/sessions/${sessionId}` });
   const status = chip();
-  const compare = make("a", { href: `#/sessions/${sessionId}/compare`, hidden: true }, "with the one before");
+  const compare = make("a", { href: `#/sessions/${sessionId}/compare`, hidden: true }, "with the previous one");
   const cells = { photos: cell("Photos"), people: cell("People"), when: cell("Started", "when") };
   const node = make("tr", {},
     make("td", {}, name), make("td", {}, status.node), Object.values(cells),
@@ -48,7 +48,7 @@ function sessionRow({ sessionId }) {
     update(session) {
       const title = session.name ?? `Session ${sessionId}`;
       setText(name, title);
-      compare.setAttribute("aria-label", `Compare ${title} with the one before`);
+      compare.setAttribute("aria-label", `Compare ${title} with the previous one`);
       status.update(session.status);
       setText(cells.photos, figure(session.photoCount));
       setText(cells.people, figure(session.peopleCount));

@@ -1,4 +1,4 @@
-// At the end of a session: how many of its promises of time were kept.
+// The number of promises about the time left that a session kept, shown at its end.
 
 import { getJson } from "/static/api.js";
 import { make, setHidden, setText } from "/static/dom.js";
@@ -26,5 +26,5 @@ export function kept(sessionId) {
 export function sayKept({ outcomes }) {
   const whole = outcomes.find(({ scope }) => scope === "session");
   if (!whole?.promises) return "";
-  return `Of ${count(whole.promises, "promise")} about the time left, ${number(whole.held)} held.`;
+  return `Of ${count(whole.promises, "promise")} about the time left, ${number(whole.held)} were kept.`;
 }

@@ -1,4 +1,4 @@
-// One library: what it holds, what can be done about what it lacks, and its history.
+// One library: its counts, the actions for missing photos, and its sessions.
 
 import { Problem, sendJson } from "/static/api.js";
 import { confirm } from "/static/dialog.js";
@@ -14,7 +14,7 @@ const AWAY = new Set(["root-not-found", "root-empty"]);
 
 /** @typedef {ReturnType<typeof buildCard> & { library: LibraryBody, isAway: boolean }} Card */
 
-// changed() is called when what the server says of libraries is another now.
+// changed() is called after a change on the server, so that all libraries are loaded again.
 /** @type {(library: LibraryBody, changed: () => Promise<void>) => Shown<LibraryBody> & { take: (session: SessionBody) => void }} */
 export function libraryCard(library, changed) {
   const history = historyTable(library.rootPath);
@@ -92,7 +92,7 @@ async function attempt(card, control, work) {
     card.isAway = error instanceof Problem && AWAY.has(error.slug);
     showLibrary(card, card.library);
   }
-  // A button that went away must not take the keyboard's place with it.
+  // A focused button that was hidden must not lose the keyboard's place.
   if (document.activeElement === document.body) card.look.focus();
 }
 
@@ -109,13 +109,13 @@ async function confirmGone(card, changed) {
   const { missing } = await sendJson("POST", `/libraries/${card.library.libraryId}/confirm-missing`);
   card.isAway = false;
   await changed();
-  setNotice(missing ? `${count(missing, "photo")} counted as missing now.` : "All of its photos are there.");
+  setNotice(missing ? `Missing now: ${count(missing, "photo")}.` : "All photos of this library are there.");
 }
 
 /** @type {(library: LibraryBody, changed: () => Promise<void>) => Promise<void>} */
 async function askForget({ libraryId, rootPath, missingCount }, changed) {
-  const text = "What is known of these photos goes: thumbnails, faces, and people who are in no other photo. "
-    + "Photos that are only away, on a disk that is not mounted, would have to be looked at again. This cannot be undone.";
+  const text = "All data about these photos is erased: thumbnails, faces, and people who are in no other photo. "
+    + "Photos on a disk that is just not mounted would have to be processed again. This cannot be undone.";
   const title = `Forget ${count(missingCount, "missing photo")} of ${fileName(rootPath)}?`;
   if (!await confirm(title, text, "Forget for good", { style: "danger" })) return;
   /** @type {ErasedBody} */

@@ -1,10 +1,10 @@
-// The messages about a session's end that the server sends, small: which were sent, and why not.
+// The messages that the server sends about a session's end: sent, being sent, or failed and why.
 
 import { Unreachable, getJson } from "/static/api.js";
 import { make, pause, setHidden } from "/static/dom.js";
 import { count, time } from "/static/words.js";
 
-const ASK_AGAIN_MS = 2000;
+const POLL_MS = 2000;
 const ENDS = new Set(["completed", "failed", "cancelled", "paused"]);
 
 /** @type {(sessionId: number, signal: AbortSignal) => Shown<ProgressBody>} */
@@ -22,7 +22,7 @@ export function messages(sessionId, signal) {
   };
 }
 
-// Asks again while the server has another try before it, or cannot be reached.
+// Polls while the server will try to send a message again, or cannot be reached.
 /** @type {(node: HTMLElement, of: { sessionId: number, signal: AbortSignal, isStill: () => boolean }) => Promise<void>} */
 async function watch(node, { sessionId, signal, isStill }) {
   while (isStill() && !signal.aborted) {
@@ -34,7 +34,7 @@ async function watch(node, { sessionId, signal, isStill }) {
     } catch (error) {
       if (!(error instanceof Unreachable)) return; // the view was left, or its session was erased
     }
-    await pause(ASK_AGAIN_MS, signal);
+    await pause(POLL_MS, signal);
   }
 }
 
@@ -47,8 +47,8 @@ function show(node, found) {
 /** @type {(message: NotificationBody) => string} */
 export function sayMessage({ status, channel, tries, sentAt, nextTryAt, error }) {
   const who = channel === "webhook" ? "A webhook" : `A receiver by ${channel}`;
-  if (sentAt) return `${who} was told that it is ${status}, ${time(sentAt)}.`;
-  if (!error) return `${who} is being told that it is ${status}.`;
-  const next = nextTryAt ? "It is tried again." : "It is not tried again.";
-  return `${who} could not be told that it is ${status}: ${error} (${count(tries, "try", "tries")}). ${next}`;
+  if (sentAt) return `${who} was told that the session is ${status}, ${time(sentAt)}.`;
+  if (!error) return `${who} is being told that the session is ${status}.`;
+  const next = nextTryAt ? "Another try follows." : "There is no further try.";
+  return `${who} could not be told that the session is ${status}: ${error} (${count(tries, "try", "tries")}). ${next}`;
 }

@@ -1,4 +1,4 @@
-// Pause, resume and cancel: each button is there only while the server says that it is legal.
+// Pause, resume and cancel: each button is shown only while the server allows its move.
 
 import { make, button, busy, setHidden, setText } from "/static/dom.js";
 
@@ -33,7 +33,7 @@ export function moveButtons(move) {
   };
 }
 
-// A button that went away must not take the keyboard's place with it.
+// A focused button that was hidden must not lose the keyboard's place.
 /** @type {(buttons: HTMLButtonElement[]) => void} */
 function keepFocus(buttons) {
   if (document.activeElement === document.body) buttons.find((control) => !control.hidden)?.focus();

@@ -1,4 +1,4 @@
-// Faces moved by hand: to somebody else, to a new person, or to none.
+// Moves faces to another person, to a new person, or to none.
 
 import { moveFaces, NOBODY } from "/static/people.js";
 import { choosePerson } from "/static/views/choosing.js";

@@ -1,5 +1,5 @@
-// A person's name, which a click turns into a field. It is saved at once; a name that somebody else
-// has already is an offer to make one person of the two.
+// A person's name, which a click turns into a field. A new name is saved at once. If another person has
+// the name already, the page offers to merge the two.
 
 import { Problem } from "/static/api.js";
 import { openDialog } from "/static/dialog.js";
@@ -9,7 +9,7 @@ import { picture } from "/static/pictures.js";
 
 const MAX_LENGTH = 200;
 
-// `person()` gives the newest that is known; changed(person) takes what came of it.
+// `person()` returns the newest known version; changed(person) is called with the changed person.
 /** @type {(options: { person: () => PersonBody, changed: (after: PersonBody) => void, missing?: string }) => { node: HTMLElement, update: () => void }} */
 export function nameField({ person, changed, missing = "Add a name" }) {
   const show = button("", edit, { class: "name" });
@@ -37,7 +37,7 @@ export function nameField({ person, changed, missing = "Add a name" }) {
     } catch (error) {
       if (error.slug === "stale-version") changed(error.body.current);
       setText(wrong, error.slug === "stale-version"
-        ? "Somebody changed this person meanwhile: here is the newest. Try again."
+        ? "Another client has changed this person. This is the newest version: try again."
         : error.message);
     } finally {
       show.removeAttribute("aria-busy");
@@ -49,8 +49,8 @@ export function nameField({ person, changed, missing = "Add a name" }) {
   return { node, update };
 }
 
-// Puts a field where `show` is until it is left; keep(name) is called unless Escape left it, with null
-// for an empty one.
+// Replaces `show` by a field until it loses the focus. Then keep(name) is called, with null for an empty
+// name; Escape cancels.
 /** @type {(show: HTMLElement, text: string, keep: (name: string | null) => unknown) => void} */
 function editInPlace(show, text, keep) {
   const field = make("input", {
@@ -75,7 +75,7 @@ function editInPlace(show, text, keep) {
   field.select();
 }
 
-// Returns the person after it, or null when a name that is taken was left alone.
+// Returns the renamed or merged person, or null if the name is taken and the user does not merge.
 /** @type {(person: PersonBody, name: string | null) => Promise<PersonBody | null>} */
 async function rename(person, name) {
   try {
@@ -88,12 +88,12 @@ async function rename(person, name) {
 
 /** @type {(person: PersonBody, other: PersonBody) => Promise<PersonBody | null>} */
 async function offerMerge(person, other) {
-  const isSame = await openDialog(`There is ${other.name} already`, (close) => make("div", {},
-    make("p", {}, `Are these the same person? Then all photos will be ${other.name}'s.`),
+  const isSame = await openDialog(`${other.name} already exists`, (close) => make("div", {},
+    make("p", {}, `Are these the same person? A merge moves all photos to ${other.name}.`),
     make("div", { class: "pair" },
       [person, other].map(({ coverUrl }) => picture(coverUrl, { class: "face", width: 96, height: 96 }))),
     make("div", { class: "actions" },
-      button("Two people: use another name", () => close(false)),
-      button("The same: merge", () => close(true), { class: "primary" }))));
+      button("Different people: use another name", () => close(false)),
+      button("Same person: merge", () => close(true), { class: "primary" }))));
   return isSame ? (await mergePeople(other, [person])).person : null;
 }

@@ -1,4 +1,4 @@
-// The head of a session: its name, one sentence, the overall bar, and at the end the way to the people.
+// The head of a session: its name, one sentence, the overall bar, and at the end a link to the people.
 
 import { queryOf } from "/static/api.js";
 import { make, setHidden, setText } from "/static/dom.js";
@@ -70,7 +70,7 @@ function sayLeft({ overallStatus, overallProgress }) {
   const left = overallStatus === "running" ? between(overallProgress) : null;
   if (!left) return "";
   const start = `${left[0].toUpperCase()}${left.slice(1)} left for the whole session`;
-  return overallProgress.counting ? `${start}, with the photos that are still to be found` : start;
+  return overallProgress.counting ? `${start}, including the photos that are not found yet` : start;
 }
 
 /** @type {(progress: ProgressBody, session: SessionBody) => HTMLElement[]} */
@@ -78,11 +78,11 @@ function describeEnd(progress, { pack }) {
   const { clustering, faceDetection } = progress.phases;
   const people = `#/people${queryOf({ pack })}`;
   const nobody = `#/people/nobody${queryOf({ pack })}`;
-  if (clustering.clustersFound) return [make("a", { class: "button primary", href: people }, "Meet the people")];
+  if (clustering.clustersFound) return [make("a", { class: "button primary", href: people }, "Show the people")];
   if (!faceDetection.facesDetected) return [make("p", {}, `There is no face in these ${kindsOf(progress)}.`)];
   return [
-    make("p", {}, "No face appears often enough to be a person of its own."),
-    make("a", { class: "button", href: nobody }, "See the faces"),
+    make("p", {}, "No face appears often enough to form a person."),
+    make("a", { class: "button", href: nobody }, "Show the faces"),
   ];
 }
 

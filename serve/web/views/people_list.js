@@ -1,4 +1,4 @@
-// The people: a grid of faces, those in most photos first.
+// The people as a grid of faces, most photos first.
 
 import { queryOf } from "/static/api.js";
 import { button, busy, make, pause, setHidden, setText } from "/static/dom.js";
@@ -15,7 +15,7 @@ import { count } from "/static/words.js";
 
 const TYPING_MS = 250;
 const NONE_WAITING = { total: 0, isPreparing: false };
-const MOST_SOUGHT = 50; // people whose photos the server finds at once
+const MOST_SOUGHT = 50; // the server's limit for one request
 /** @type {Record<string, [title: string, query: Record<string, boolean>]>} */
 const FILTERS = {
   "": ["Everybody", {}],
@@ -26,7 +26,7 @@ const FILTERS = {
 
 /**
  * @typedef {object} PeopleView
- * @property {string | null} pack what was asked for, and then what the server chose
+ * @property {string | null} pack the requested pack, later the one that the server chose
  * @property {HTMLElement} summary
  * @property {HTMLAnchorElement} waiting
  * @property {HTMLInputElement} search
@@ -97,7 +97,7 @@ function showSummary(view, { total, ungroupedFaces, setAsideFaces, pack }, { q }
   view.empty.replaceChildren(...describeEmpty(Boolean(q || view.filter.value)));
 }
 
-// How many suggestions wait for an answer; without one, there is no link.
+// Shows the number of open suggestions as a link, which is hidden if there are none.
 /** @type {(view: PeopleView, signal: AbortSignal) => Promise<void>} */
 async function showWaiting({ pack, waiting }, signal) {
   const { total, isPreparing } = await listSuggestions({ pack, limit: 1 }, { signal }).catch(() => NONE_WAITING);
@@ -108,9 +108,9 @@ async function showWaiting({ pack, waiting }, signal) {
 
 /** @type {(isFiltered: boolean) => HTMLElement[]} */
 function describeEmpty(isFiltered) {
-  if (isFiltered) return [make("p", {}, "Nobody fits this.")];
+  if (isFiltered) return [make("p", {}, "No matching people.")];
   return [
-    make("h2", {}, "Nobody yet"),
+    make("h2", {}, "No people yet"),
     make("p", {}, "People appear here when a session has grouped the faces that it found."),
     make("a", { class: "button primary", href: "#/" }, "Choose a folder"),
   ];
@@ -160,6 +160,6 @@ async function attempt(control, work) {
     await busy(control, work);
   } catch (error) {
     setNotice(error.slug === "stale-version"
-      ? "Somebody changed these people meanwhile. Look again, then try again." : error.message);
+      ? "Another client has changed these people. Reload the page, then try again." : error.message);
   }
 }

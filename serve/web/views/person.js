@@ -1,4 +1,4 @@
-// One person: the photos with the face marked, the name, and what can be changed.
+// One person: the photos with the face marked, the name, and the possible changes.
 
 import { confirm } from "/static/dialog.js";
 import { button, busy, make, setText } from "/static/dom.js";
@@ -46,7 +46,7 @@ export async function showPerson({ params: [id], signal }) {
   /** @type {GrowingList} */
   const faces = growingList({
     list: make("ul", { class: "photos", "aria-label": "Photos" }), signal,
-    empty: make("p", { class: "empty", hidden: true }, "No photo is left."),
+    empty: make("p", { class: "empty", hidden: true }, "No photos are left."),
     key: ({ faceId }) => faceId,
     load: (after) => listFaces(id, { after }, { signal }).then((page) => ({ items: page.faces, next: page.nextAfter })),
     tile: (face) => photoTile(face, { ticks, move, person: view.person }),
@@ -101,8 +101,8 @@ function personHead(view) {
 /** @type {(person: PersonBody) => Promise<void>} */
 async function askErase(person) {
   const faces = count(person.faceCount, "face");
-  const text = `The name goes, and ${faces} with all that was computed from them. The photos stay, `
-    + "and these faces are not looked for in them again. This cannot be undone.";
+  const text = `The name is erased, and ${faces} with all data computed from them. The photos stay, `
+    + "and these faces are not detected in them again. This cannot be undone.";
   const isMeant = await confirm(`Erase ${titleOf(person)}?`, text, "Erase for good", { style: "danger" });
   if (!isMeant) return;
   await erasePerson(person);
@@ -111,7 +111,7 @@ async function askErase(person) {
 
 /** @type {(person: PersonBody) => Promise<void>} */
 async function mergeWith(person) {
-  const other = await choosePerson(`Who is ${titleOf(person)} as well?`, { pack: person.pack, except: person.personId });
+  const other = await choosePerson(`Merge ${titleOf(person)} with whom?`, { pack: person.pack, except: person.personId });
   if (!other || other === NOBODY) return;
   const choice = await askMerge([person, other]);
   if (choice) await mergePeople(choice.kept, choice.others);
@@ -123,8 +123,8 @@ async function moveAway(view, faces) {
   await attempt(null, () => askMove(view.person, faces, { pack, except: personId }));
 }
 
-// What this person became: another person, or the same. Returns whether it has other photos now, as after
-// a merge, a move or an undo. An undo may be of others, and leave this one as it is.
+// Shows the person after a change, which may be another person after a merge. Returns whether the photos
+// must be loaded again: after a merge, a move or an undo. An undo may concern other people only.
 /** @type {(view: PersonView, kind: ChangeKind, answer: Outcome) => Promise<boolean>} */
 async function follow(view, kind, answer) {
   const after = peopleOf(answer);
@@ -151,6 +151,6 @@ async function attempt(control, work) {
   try {
     await (control ? busy(control, work) : work());
   } catch (error) {
-    setNotice(error.slug === "stale-version" ? "This person was changed meanwhile. Reload, then try again." : error.message);
+    setNotice(error.slug === "stale-version" ? "Another client has changed this person. Reload the page, then try again." : error.message);
   }
 }

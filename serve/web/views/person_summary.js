@@ -1,4 +1,4 @@
-// A person's photos by year, the first and the last, and who is with them most.
+// A person's photos by year, the first and last date, and the most frequent companions.
 
 import { make } from "/static/dom.js";
 import { getHistory } from "/static/people.js";
@@ -9,7 +9,7 @@ import { choosePerson } from "/static/views/choosing.js";
 import { nameOf, titleOf } from "/static/views/tile.js";
 import { count, day, number } from "/static/words.js";
 
-// `update()` asks anew, as after a change; a summary that cannot be had leaves its place empty.
+// `update()` loads the summary again, as after a change. If that fails, the summary stays as it is.
 /** @type {(person: () => PersonBody, signal: AbortSignal) => { node: HTMLElement, update: () => Promise<void> }} */
 export function personSummary(person, signal) {
   const node = make("section", { class: "summary", "aria-label": "At a glance" });
@@ -34,7 +34,7 @@ function describe(person, { years, undated, firstTakenAt, lastTakenAt, together 
     make("div", {}, make("h2", {}, "Together"),
       together.length ? make("ul", { class: "together", "aria-label": "Most often together with" },
         together.map((other) => companion(person().personId, other)))
-        : make("p", { class: "quiet" }, "With nobody yet."),
+        : make("p", { class: "quiet" }, "Not with anybody else yet."),
       make("button", { type: "button", onclick: () => askCompanion(person()) }, "Photos with …")),
   ];
 }

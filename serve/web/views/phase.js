@@ -14,7 +14,7 @@ const FIGURES = {
 /** @typedef {keyof typeof FIGURES} FigureKey */
 /** @typedef {ReturnType<typeof makeParts>} PhaseParts */
 
-// `explain` says in a few words what the phase does; `restart` does what the button promises.
+// `explain` describes the phase in a few words; `restart` is called by the button.
 /** @type {(phase: Phase & { explain: string, restart: () => unknown }) => { node: HTMLElement, update: (phase: AnyPhase, films: number) => void } & { offerRestart: (isLegal: boolean) => void }} */
 export function phaseCard({ title, explain, restart }) {
   const parts = makeParts(title, restart);
@@ -70,7 +70,7 @@ function sayFound({ facesDetected, step, clustersFound, facesUngrouped, film }) 
     facesDetected != null && `${count(facesDetected, "face")} found`,
     stepWords(step),
     clustersFound != null && `${count(clustersFound, "person", "people")} found`,
-    facesUngrouped ? `${count(facesUngrouped, "face")} in no group` : null,
+    facesUngrouped ? `${count(facesUngrouped, "face")} ungrouped` : null,
   ].filter(Boolean).join(" · ");
 }
 

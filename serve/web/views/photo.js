@@ -27,13 +27,13 @@ export function markedPicture(image, boxes, { imageWidth, imageHeight }) {
 /** @type {(part: number, whole: number) => string} */
 const share = (part, whole) => `${(100 * part) / whole}%`;
 
-// `person` has the birth date by which the age is told.
+// The birth date of `person` gives the age in the photo.
 /** @type {(face: FaceBody, options: { ticks: Ticks<FaceBody>, move: MoveFaces, person: PersonBody }) => HTMLElement} */
 export function photoTile(face, { ticks, move, person }) {
   const name = fileName(face.path);
   const age = ageAt(person.birthDate, face.takenAt);
   const open = make("button", {
-    type: "button", class: "open", "aria-label": [`${name}: show it larger`, filmWords(face), age].filter(Boolean).join(", "),
+    type: "button", class: "open", "aria-label": [`${name}: enlarge`, filmWords(face), age].filter(Boolean).join(", "),
     onclick: () => openPhoto(face, move, person.pack),
   }, facePicture(face), age ? make("span", { class: "age" }, age) : null, copiesOf(face));
   const tile = make("li", { "data-face": face.faceId },
@@ -42,7 +42,7 @@ export function photoTile(face, { ticks, move, person }) {
   return tile;
 }
 
-// The photo of a face, with a frame around it. The poster of a film shows another moment.
+// The photo of a face, with a frame around it. A film has none: its poster shows another moment.
 /** @type {(face: FaceBody) => HTMLElement} */
 export function facePicture(face) {
   const mark = filmMark(face);
@@ -55,7 +55,7 @@ export function facePicture(face) {
 const copiesOf = ({ duplicates }) =>
   (duplicates ? make("span", { class: "copies" }, `+ ${count(duplicates, "copy", "copies")}`) : null);
 
-// Without `move`, the photo is only shown.
+// Without `move`, the dialog has no button to move the face.
 /** @type {(face: FaceBody, move: MoveFaces | null, pack: string | null) => Promise<void>} */
 export async function openPhoto(face, move, pack) {
   const film = face.durationSeconds === null ? null : filmPlayer(face, face.timeSeconds);
@@ -96,7 +96,7 @@ function largePicture({ path, previewUrl, thumbnailUrl }) {
   const large = picture(previewUrl, {
     alt: `The photo ${fileName(path)}`,
     lost: (image) => {
-      setText(lack, "The file cannot be shown: it is gone or has changed. This is what was kept of it.");
+      setText(lack, "The file is gone or has changed. This is its stored thumbnail.");
       load(image, thumbnailUrl);
     },
   });

@@ -42,7 +42,7 @@ export async function showPhotos({ query, signal }) {
   /** @type {GrowingList} */
   const photos = growingList({
     list: make("ul", { class: "photos", "aria-label": "Photos" }), signal,
-    empty: make("p", { class: "empty", hidden: true }, "There is no such photo."),
+    empty: make("p", { class: "empty", hidden: true }, "No matching photos."),
     key: ({ imageId }) => imageId,
     load: (offset) => loadPage(view, offset, signal),
     tile: (photo) => listedTile(photo, view),
@@ -99,7 +99,7 @@ function listedTile(photo, { people }) {
   const frame = make("span", { class: "frame" }, picture(photo.thumbnailUrl));
   frame.style.setProperty("--ratio", String(photo.imageWidth / photo.imageHeight));
   const tile = make("li", { "data-image": photo.imageId }, make("button", {
-    type: "button", class: "open", "aria-label": [`${name}: show it larger`, filmWords(photo), words].filter(Boolean).join(", "),
+    type: "button", class: "open", "aria-label": [`${name}: enlarge`, filmWords(photo), words].filter(Boolean).join(", "),
     onclick: () => openListed(photo, { pack: photo.pack ?? null }),
   }, frame, filmMark(photo), words ? make("span", { class: "age" }, words) : null,
   photo.duplicates ? make("span", { class: "copies" }, `+ ${count(photo.duplicates, "copy", "copies")}`) : null));

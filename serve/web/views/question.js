@@ -1,4 +1,4 @@
-// One suggestion: two faces, large, each with its photo, its date, and who else is in the photo.
+// One suggestion: two large faces, each with its photo, its date, and the other people in the photo.
 
 import { make } from "/static/dom.js";
 import { picture } from "/static/pictures.js";
@@ -31,12 +31,12 @@ export const sayFacts = ({ similarity, settles }) =>
 function describeSide({ face, person, companions }) {
   const name = fileName(face.path);
   const open = make("button", {
-    type: "button", class: "open", "aria-label": `${name}: show it larger`, onclick: () => openPhoto(face, null, null),
+    type: "button", class: "open", "aria-label": `${name}: enlarge`, onclick: () => openPhoto(face, null, null),
   }, facePicture(face));
   return make("div", { class: "side" },
     picture(face.cropUrl, { class: "face", width: SIDE, height: SIDE, alt: person?.name ?? `The face in ${name}` }),
     person ? make("p", {}, make("a", { href: `#/people/${person.personId}` }, titleOf(person)))
-      : make("p", {}, "A face of nobody yet"),
+      : make("p", {}, "An ungrouped face"),
     make("p", { class: "quiet" }, person ? `${count(person.photoCount, "photo")}, this one ` : "", sayDate(face)),
     open,
     companions.length ? make("p", { class: "quiet" }, `With ${sayCompanions(companions)}`) : null);

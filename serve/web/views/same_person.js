@@ -1,4 +1,4 @@
-// Suggestions that two faces are one person, one at a time: yes, no, not sure, each by one key.
+// Suggestions that two faces are the same person, one at a time: yes, no, not sure, each with a key.
 
 import { openDialog } from "/static/dialog.js";
 import { button, make, pause, setHidden, setText } from "/static/dom.js";
@@ -62,7 +62,7 @@ function buildView(queue) {
 const choice = (text, key, does, style) =>
   button(text, does, { class: style, "aria-keyshortcuts": key, title: `Key ${key}` });
 
-// While the first suggestions of a large library are computed, the page asks again.
+// Loads the suggestions, again and again while the first ones of a large library are computed.
 /** @type {(view: SamePersonView, signal?: AbortSignal) => Promise<void>} */
 async function refill(view, signal) {
   await view.queue.refill();
@@ -90,8 +90,8 @@ function show(view) {
 
 const describeEnd = () => make("section", { class: "empty" },
   make("h2", {}, "All answered"),
-  make("p", {}, "New questions come with new photos."),
-  make("a", { class: "button primary", href: "#/people" }, "To the people"));
+  make("p", {}, "New photos bring new questions."),
+  make("a", { class: "button primary", href: "#/people" }, "Show the people"));
 
 /** @type {(view: SamePersonView, node: HTMLElement, event: KeyboardEvent) => void} */
 function takeKey(view, node, event) {
@@ -122,7 +122,7 @@ async function give(view, answer) {
   });
 }
 
-// Asks which name stays where both have one; null when the user leaves that open.
+// Asks which name stays if both people have one; resolves with null if the user cancels.
 /** @type {(asked: SuggestionBody, answer: Answer) => Promise<AnsweredBody | null>} */
 async function send(asked, answer) {
   try {
@@ -150,7 +150,7 @@ async function takeBack(view) {
   });
 }
 
-// One thing at a time; what has changed meanwhile is read anew.
+// Runs one action at a time; reads the suggestions again if the people have changed.
 /** @type {(view: SamePersonView, work: () => Promise<void>) => Promise<void>} */
 async function attempt(view, work) {
   if (view.isBusy) return;
@@ -160,7 +160,7 @@ async function attempt(view, work) {
     await work();
   } catch (error) {
     const isStale = STALE.has(error.slug);
-    setNotice(isStale ? "These people were changed meanwhile. Here is what is open now." : error.message);
+    setNotice(isStale ? "Another client has changed these people. These are the open questions now." : error.message);
     if (error.slug === "not-last-change") view.done.length = 0;
     if (isStale) await refill(view);
     else show(view);

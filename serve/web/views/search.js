@@ -1,4 +1,4 @@
-// Who is in a photo that is not in the library: it is sent, looked at, and kept nowhere.
+// Finds the people in a photo that is not in the library. The photo is sent and not stored.
 
 import { API, queryOf, request } from "/static/api.js";
 import { openDialog } from "/static/dialog.js";
@@ -10,7 +10,7 @@ import { count } from "/static/words.js";
 
 const SHOWN = 3;
 
-// A button that asks for a file; `pack()` says whose faces it is compared with.
+// A button that asks for a file; `pack()` returns the pack whose people it is compared with.
 /** @type {(pack: () => string | null) => HTMLElement} */
 export function searchButton(pack) {
   const file = make("input", { type: "file", accept: "image/*,.heic,.heif", "aria-label": "Find the people of a photo" });
@@ -35,7 +35,7 @@ async function showFound(photo, pack) {
   URL.revokeObjectURL(address);
 }
 
-// Shows what is found, or why nothing is.
+// Shows the faces that were found, or the error.
 /** @type {(place: HTMLElement, said: HTMLElement, options: { address: string, found: Promise<SearchBody> }) => Promise<void>} */
 async function fill(place, said, { address, found }) {
   try {
@@ -62,14 +62,14 @@ async function search(photo, pack, signal) {
 
 /** @type {(faces: FoundFaceBody[]) => string} */
 const describe = (faces) =>
-  (faces.length ? `${count(faces.length, "face")}, and who is most like each of them` : "There is no face in this photo.");
+  (faces.length ? `${count(faces.length, "face")}, each with the most similar people` : "There is no face in this photo.");
 
 /** @type {(face: FoundFaceBody, i: number) => HTMLElement} */
 const faceEntry = ({ matches }, i) => make("li", {},
   make("h3", {}, `Face ${i + 1}`),
   matches.length
     ? make("ul", { class: "choices" }, matches.map(matchEntry))
-    : make("p", { class: "quiet" }, "There is nobody to compare it with."));
+    : make("p", { class: "quiet" }, "There are no people to compare it with."));
 
 /** @type {(match: MatchBody) => HTMLElement} */
 const matchEntry = ({ person, similarity }) => make("li", {},

@@ -1,4 +1,4 @@
-// One session, live: what is happening, how far, what can be done about it, and what failed.
+// One session, live: its state and progress, the possible moves, and the failures.
 
 import { Unreachable, getJson, sendJson } from "/static/api.js";
 import { confirm } from "/static/dialog.js";
@@ -18,8 +18,8 @@ import { fileName, time } from "/static/words.js";
 
 /** @type {Record<PhaseName, string>} */
 const EXPLAIN = {
-  training: "Each photo and film is checked and fingerprinted. Skipped: duplicates, and what is known from before.",
-  face_detection: "Faces are found and described. Skipped: duplicates, and what is known from before or unreadable.",
+  training: "Each photo and film is checked and fingerprinted. Skipped: duplicates, and files that are known already.",
+  face_detection: "Faces are found and described. Skipped: duplicates, and photos that are unreadable or searched already.",
   clustering: "Faces that look alike become people. People that have a name keep it.",
 };
 
@@ -33,12 +33,12 @@ const WORKING = new Set(["pending", "running"]);
  * @property {ReturnType<typeof moveButtons>} moves
  * @property {ReturnType<typeof phaseCard>[]} phases
  * @property {ReturnType<typeof failureTable>} failures
- * @property {Shown<ProgressBody>[]} told what is told of the end
+ * @property {Shown<ProgressBody>[]} told the messages about the end
  * @property {ReturnType<typeof sessionSpeed>} speed
  * @property {HTMLButtonElement} erase
  * @property {HTMLElement} spoken
- * @property {string} news what was spoken last
- * @property {Date | null} seenAt when the server said last what is shown
+ * @property {string} news the state that was spoken last
+ * @property {Date | null} seenAt the time of the last answer
  * @property {boolean} isOver
  */
 
@@ -59,7 +59,7 @@ function buildView(session, { signal }) {
   const move = async (name, query = "") => {
     /** @type {SessionBody} */
     const moved = await sendJson("POST", `/training/${id}/${name}${query}`);
-    if (view.isOver) reload(); // nobody follows a session that is over
+    if (view.isOver) reload(); // a session that is over is not followed
     else allow(view, moved);
   };
   /** @type {ReturnType<typeof moveButtons>} */
@@ -89,8 +89,8 @@ function buildView(session, { signal }) {
 
 /** @type {(session: SessionBody, view: Pick<SessionView, "title" | "erase" | "moves">) => Promise<void>} */
 async function askErase({ sessionId }, { title, erase, moves }) {
-  const text = "What is known of its photos goes, unless another session has found them as well: thumbnails, "
-    + "faces, and people who are in no other photo. The photos themselves stay. This cannot be undone.";
+  const text = "All data about its photos is erased, unless another session has found them too: thumbnails, "
+    + "faces, and people who are in no other photo. The photo files stay. This cannot be undone.";
   if (!await confirm(`Erase the session ${title}?`, text, "Erase for good", { style: "danger" })) return;
   await moves.attempt(async () => {
     await busy(erase, () => sendJson("DELETE", `/training/${sessionId}`));
@@ -101,15 +101,15 @@ async function askErase({ sessionId }, { title, erase, moves }) {
 /** @type {(phase: Phase, attempt: (work: () => Promise<void>) => Promise<void>, move: SendMove) => Promise<void>} */
 async function askRestart({ name, title }, attempt, move) {
   const text = name === "clustering"
-    ? "The faces are grouped again. People that have a name, and what you changed by hand, stay."
-    : "This and the phases after it start from zero. People that have a name stay.";
+    ? "The faces are grouped again. Named people and your own changes stay."
+    : "This phase and the phases after it start from zero. Named people stay.";
   if (await confirm(`${title}: start again?`, text, "Start again")) {
     await attempt(() => move("restart", `?phase=${name}`));
   }
 }
 
-// Follows the session until it is over. What is legal is asked for again whenever its status is another
-// than the one for which it was asked last, also when it changed before anybody followed.
+// Follows the session until it is over. The legal moves are loaded again whenever the status differs from
+// the one for which they were loaded, also if it changed before the first event.
 /** @type {(view: SessionView, options: { id: string, status: SessionStatus, signal: AbortSignal }) => Promise<void>} */
 async function watch(view, { id, status, signal }) {
   const refresh = async () => allow(view, await getJson(`/training/${id}`, { signal }));
@@ -128,7 +128,7 @@ async function watch(view, { id, status, signal }) {
 
 /** @type {(error: Error) => void} */
 function ignoreLoss(error) {
-  // follow() shows a lost connection, and takes it up again.
+  // follow() reports a lost connection and opens it again.
   if (!(error instanceof Unreachable) && error.name !== "AbortError") throw error;
 }
 
@@ -148,7 +148,7 @@ function showProgress(view, progress) {
   speak(view, progress, percentage);
 }
 
-// Screen readers hear a change of status or phase, and every tenth part.
+// Screen readers speak each change of status or phase, and every ten percent.
 /** @type {(view: SessionView, progress: ProgressBody, percentage: number) => void} */
 function speak(view, progress, percentage) {
   const { overallStatus, overallProgress } = progress;
@@ -161,7 +161,7 @@ function speak(view, progress, percentage) {
 /** @type {(view: SessionView) => void} */
 function showLoss(view) {
   view.node.classList.add("stale");
-  const since = view.seenAt ? ` What you see is from ${time(view.seenAt)}.` : "";
+  const since = view.seenAt ? ` This page shows the state of ${time(view.seenAt)}.` : "";
   setNotice(`The connection to the server is lost.${since} Trying again …`);
 }
 

@@ -1,4 +1,4 @@
-// How fast a session was over its time, below its phases; and the way to the comparison.
+// The speed of a session over time, and a link to the comparison with the previous session.
 
 import { getJson } from "/static/api.js";
 import { make, setHidden, setText } from "/static/dom.js";
@@ -13,7 +13,7 @@ export function sessionSpeed({ sessionId }, { signal }) {
   const nothing = make("p", { class: "quiet", hidden: true });
   const node = make("section", { class: "history", hidden: true },
     make("h2", {}, "Speed"), chart, nothing,
-    make("p", {}, make("a", { href: `#/sessions/${sessionId}/compare` }, "Compare with the one before")));
+    make("p", {}, make("a", { href: `#/sessions/${sessionId}/compare` }, "Compare with the previous session")));
   const state = { askedAt: -Infinity, isOver: false };
 
   /** @type {() => Promise<void>} */
@@ -23,7 +23,7 @@ export function sessionSpeed({ sessionId }, { signal }) {
     const lines = phases.filter(({ name }) => name !== "clustering")
       .map(({ name, points }) => ({ label: titleOf(name), points }));
     const isEmpty = lines.every(({ points }) => points.length === 0);
-    if (!isEmpty) chart.replaceChildren(speedChart({ title: "Over this session,", unit: "photos", lines }));
+    if (!isEmpty) chart.replaceChildren(speedChart({ title: "This session", unit: "photos", lines }));
     setText(nothing, "No speed over time is recorded for this session.");
     setHidden(nothing, !isEmpty || !state.isOver);
     setHidden(node, isEmpty && !state.isOver);
@@ -31,7 +31,7 @@ export function sessionSpeed({ sessionId }, { signal }) {
 
   return {
     node,
-    // A table that somebody has opened is left alone until the session is over.
+    // A table that the user has opened is not replaced until the session is over.
     update(progress) {
       const isEnd = isOver(progress) && !state.isOver;
       const isDue = performance.now() - state.askedAt > EVERY_MS && !chart.querySelector("details[open]");

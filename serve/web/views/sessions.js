@@ -10,7 +10,7 @@ import { libraryCard } from "/static/views/library.js";
 import { startForm } from "/static/views/start.js";
 
 const PAGE = 50;
-const ASK_AGAIN_MS = 3000;
+const POLL_MS = 3000;
 
 /**
  * @typedef {object} LibraryList
@@ -31,14 +31,14 @@ export async function showSessions({ signal }) {
   return make("div", {}, backups.trouble,
     make("section", { class: "hero" },
       make("h1", {}, "Who is in your photos?"),
-      make("p", { class: "quiet" }, "Name a folder. Headcount reads each photo once, finds the faces and "
+      make("p", { class: "quiet" }, "Enter a folder. Headcount reads each photo once, finds the faces and "
         + "groups them into people. Your photos are not changed, and nothing is sent anywhere."),
       startForm(signal)),
     make("section", {}, make("h2", {}, "Libraries"), list.node),
     backups.node, decisions.node);
 }
 
-// Sessions may come before their library, and libraries before their sessions.
+// The answers may come in either order: sessions before their library, or libraries before their sessions.
 /** @type {(signal: AbortSignal) => LibraryList} */
 function libraryList(signal) {
   /** @type {Map<number, ReturnType<typeof libraryCard>>} */
@@ -76,7 +76,7 @@ function libraryList(signal) {
       sessions.set(session.sessionId, session);
       place(session);
     });
-    // Asked for again, the first page leaves the button as it is.
+    // Loading the first page again must not change the button for older sessions.
     if (from !== null || before === undefined) before = page.nextBefore;
     setHidden(more, before === null);
   }
@@ -88,13 +88,13 @@ function libraryList(signal) {
   return { node: make("div", {}, items, empty, more), load, loadSessions, changing };
 }
 
-// Asks again only while a session on the list can change by itself; what a library holds, only when
-// one has begun or ended.
+// Polls only while a session on the list is pending or running. Libraries are loaded again only when a
+// session has begun or ended.
 /** @type {(list: LibraryList, signal: AbortSignal) => Promise<void>} */
 async function refresh(list, signal) {
   while (list.changing()) {
     const before = list.changing();
-    await pause(ASK_AGAIN_MS, signal);
+    await pause(POLL_MS, signal);
     if (signal.aborted) return;
     try {
       await list.loadSessions();

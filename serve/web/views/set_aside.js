@@ -1,4 +1,4 @@
-// The faces that were set aside, by what was said of them, and taking them back.
+// The faces that were set aside, by their verdict, and a button that takes them back.
 
 import { queryOf } from "/static/api.js";
 import { button, make, setText } from "/static/dom.js";
@@ -26,11 +26,11 @@ export async function showSetAside({ query, signal }) {
   /** @type {GrowingList} */
   const faces = growingList({
     list: make("ul", { class: "people faces", "aria-label": "Faces" }), signal,
-    empty: make("p", { class: "empty", hidden: true }, "No face was set aside like this."),
+    empty: make("p", { class: "empty", hidden: true }, "No faces have this verdict."),
     key: ({ faceId }) => faceId,
     load: async (after) => {
       const page = await listFaces(null, { after, pack, verdict: filter.value }, { signal });
-      setText(summary, `${count(page.total, "face")}: in no group and never suggested, until taken back`);
+      setText(summary, `${count(page.total, "face")}: not grouped and never suggested, until you take them back`);
       return { items: page.faces, next: page.nextAfter };
     },
     tile: (face) => faceTile(face, { ticks, give: null, pack }),

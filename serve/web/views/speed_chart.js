@@ -6,17 +6,17 @@ import { draw, make } from "/static/dom.js";
 
 let charts = 0;
 
-// `unit` is "photos" or "faces". The lines may be at most two; they differ by colour and by dashes.
+// `unit` is "photos" or "faces". There are at most two lines; they differ by colour and by dashes.
 /** @type {(options: { title: string, unit: string, lines: ChartLine[] }) => HTMLElement} */
 export function speedChart({ title, unit, lines }) {
   const scale = scaleChart(lines);
-  const cut = scale.isCut ? `Peaks up to ${figure(scale.highest)} ${unit} a second are cut off.` : null;
+  const cut = scale.isCut ? `Peaks up to ${figure(scale.highest)} ${unit} per second are cut off.` : null;
   return make("figure", { class: "speed" },
-    make("figcaption", {}, make("strong", {}, title), ` ${unit} a second`),
+    make("figcaption", {}, make("strong", {}, title), `: ${unit} per second`),
     lines.length > 1 ? make("p", { class: "legend quiet" }, lines.map(({ label }, i) => legendKey(label, i))) : null,
     make("div", { class: "plot" },
       make("span", { class: "peak quiet", "aria-hidden": "true" }, figure(scale.top)),
-      drawPlot({ title: `${title}: ${unit} a second`, unit, lines }, scale.paths)),
+      drawPlot({ title: `${title}: ${unit} per second`, unit, lines }, scale.paths)),
     make("p", { class: "axis quiet", "aria-hidden": "true" },
       make("span", {}, "0 s"), make("span", {}, duration(scale.untilSeconds))),
     cut && make("p", { class: "quiet" }, cut),
@@ -52,7 +52,7 @@ function speedTable({ title, unit, lines }) {
     make("th", { scope: "row" }, `${duration(fromSeconds)} – ${duration(untilSeconds)}`),
     means.map((mean) => make("td", {}, mean === null ? "–" : figure(mean)))));
   return make("table", { class: "compared" },
-    make("caption", { class: "spoken" }, `${title}: ${unit} a second`),
+    make("caption", { class: "spoken" }, `${title}: ${unit} per second`),
     make("thead", {}, make("tr", {}, ["Time", ...lines.map(({ label }) => label)]
       .map((heading) => make("th", { scope: "col" }, heading)))),
     make("tbody", {}, rows));

@@ -1,4 +1,4 @@
-// The form that starts a session, or looks first. What is wrong with the folder is said by the server.
+// The form that starts a session, or a dry run first. The server reports errors of the folder.
 
 import { sendJson } from "/static/api.js";
 import { button, busy, make, setHidden, setText } from "/static/dom.js";
@@ -40,7 +40,7 @@ export function startForm(signal) {
     looking.found, wrong);
 }
 
-// A look belongs to the folder that was named: with another one it is left, and its answer goes.
+// A dry run belongs to the folder in the field: if the field changes, it is cancelled and its result hidden.
 /** @type {(root: HTMLInputElement, wrong: HTMLElement, signal: AbortSignal) => Looking} */
 function lookFirst(root, wrong, signal) {
   const found = make("div", { class: "looked", role: "status", hidden: true });
@@ -56,7 +56,7 @@ function lookFirst(root, wrong, signal) {
     turn = new AbortController();
     const { signal: own } = turn;
     showWrong(root, wrong, "");
-    showFound(found, [make("p", { class: "quiet" }, "Looking. Nothing is started.")]);
+    showFound(found, [make("p", { class: "quiet" }, "Listing the folder. No session is started.")]);
     try {
       /** @type {StartBody} */
       const body = { rootPath: root.value.trim() };

@@ -1,12 +1,12 @@
-// A button that has the browser tell when a session is done. It tells only what happens while the
-// page is open, not in front, and asked to; once for each session and status.
+// A button that asks the browser to notify the user when a session is over. A notification is shown only
+// if the page is open but not in front, once for each session and status.
 
 import { button, make, setHidden, setText } from "/static/dom.js";
 import { headline } from "/static/headline.js";
 import { isOver, say } from "/static/say.js";
 
-const ASK = "Tell me when it is done";
-const REFUSED = "The browser does not allow messages from this page. Its settings for this site can.";
+const ASK = "Notify me when it is done";
+const REFUSED = "The browser blocks notifications from this page. Allow them in its settings for this site.";
 
 /** @type {(sessionId: number) => Shown<ProgressBody>} */
 export function telling(sessionId) {
@@ -28,14 +28,14 @@ export function telling(sessionId) {
   };
 }
 
-// Browsers offer messages to pages on https and on this machine only.
+// Browsers allow notifications only for pages on https and on localhost.
 const isPossible = () => isSecureContext && "Notification" in window;
 
 const isElsewhere = () => document.hidden || !document.hasFocus();
 
 /** @typedef {{ get: () => boolean, set: (is: boolean) => void }} Wish */
 
-// Kept until the tab is closed, so that a reload forgets nothing.
+// It is kept in sessionStorage, so that a reload does not forget it.
 /** @type {(key: string) => Wish} */
 const remembered = (key) => ({
   get: () => sessionStorage.getItem(key) !== null && Notification.permission === "granted",
@@ -56,7 +56,7 @@ function showWish(control, wish) {
   control.setAttribute("aria-pressed", String(isPossible() && wish.get()));
 }
 
-// The tag makes one message of those that several tabs, or several replies, would show.
+// The tag merges the notifications of several tabs into one.
 /** @type {(sessionId: number, progress: ProgressBody) => void} */
 function tell(sessionId, progress) {
   const told = `told-${sessionId}-${progress.overallStatus}`;
@@ -68,6 +68,6 @@ function tell(sessionId, progress) {
     });
     message.addEventListener("click", () => { window.focus(); message.close(); });
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // browsers of phones let only workers do this
+    if (!(error instanceof TypeError)) throw error; // mobile browsers allow this only to service workers
   }
 }

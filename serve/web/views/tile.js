@@ -1,4 +1,4 @@
-// One person in the grid: the face leads to the photos, the name can be changed in place.
+// One person in the grid: the face links to the photos, and the name can be edited in place.
 
 import { make } from "/static/dom.js";
 import { picture } from "/static/pictures.js";
@@ -8,9 +8,9 @@ import { count } from "/static/words.js";
 const SIDE = 128;
 
 /** @type {(person: Pick<PersonBody, "name">) => string} */
-export const titleOf = ({ name }) => name ?? "Somebody without a name";
+export const titleOf = ({ name }) => name ?? "Unnamed person";
 
-// Where several people are named in one sentence.
+// The name of a person in a sentence with several people.
 /** @type {(person: { name: string | null, personId: number }) => string} */
 export const nameOf = ({ name, personId }) => name ?? `person ${personId}`;
 

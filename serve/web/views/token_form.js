@@ -1,4 +1,4 @@
-// What stands in the place of every view while the server wants its token: what to do, and a field.
+// The form that replaces every view while the server requires its token.
 
 import { button, make } from "/static/dom.js";
 import { setTitle } from "/static/router.js";
@@ -19,16 +19,16 @@ export function tokenForm(wasWrong) {
     if (token) setToken(token);
   };
   return make("section", { class: "token" },
-    make("h1", {}, "This server asks for its token"),
-    make("p", {}, "Open the link that Headcount printed at its start. The link ends with ",
-      make("code", {}, "#token=…"), " and needs nothing else."),
+    make("h1", {}, "This server requires its token"),
+    make("p", {}, "Open the link that Headcount printed when it started. The link ends with ",
+      make("code", {}, "#token=…"), "."),
     make("p", {}, "Or paste the token, or that link, here. The token is the setting ", make("code", {}, "api_token"),
       ", or the environment variable ", make("code", {}, "HEADCOUNT_API_TOKEN"),
-      ", on the computer that runs Headcount. Whoever started Headcount there knows it."),
+      ", on the computer that runs Headcount. Ask the person who started Headcount there."),
     make("form", { onsubmit: submit },
       make("label", { for: "token" }, "API token"), field,
       wasWrong ? make("p", { id: "token-wrong", class: "wrong", role: "alert" },
-        "The server did not accept this token. Was Headcount started again with another one?") : null,
-      make("p", { id: "token-hint", class: "quiet" }, "It is kept until you close this tab, and sent to this server alone."),
+        "The server did not accept this token. Headcount may have been restarted with another one.") : null,
+      make("p", { id: "token-hint", class: "quiet" }, "It is kept until you close this tab, and sent only to this server."),
       make("div", { class: "actions" }, button("Continue", null, { type: "submit", class: "primary" }))));
 }

@@ -26,18 +26,18 @@ export async function showUngrouped({ query, signal }) {
   const ticks = selection({
     say: (n) => `${count(n, "face")} chosen`,
     actions: [
-      button("Give to …", () => give(ticks.items()), { class: "primary" }),
+      button("Move to …", () => give(ticks.items()), { class: "primary" }),
       ...verdictButtons((verdict) => judgeFaces(ticks.items(), verdict).then(ticks.clear).catch(showWrong), signal),
     ],
   });
   /** @type {GrowingList} */
   const faces = growingList({
     list: make("ul", { class: "people faces", "aria-label": "Faces" }), signal,
-    empty: make("p", { class: "empty", hidden: true }, "Every face belongs to somebody."),
+    empty: make("p", { class: "empty", hidden: true }, "Every face belongs to a person."),
     key: ({ faceId }) => faceId,
     load: async (after) => {
       const page = await listFaces(null, { after, pack }, { signal });
-      summary.textContent = `${count(page.total, "face")}: seen too seldom to be a person, or too small or blurred to tell`;
+      summary.textContent = `${count(page.total, "face")}: too rare to form a person, or too small or blurred to compare`;
       return { items: page.faces, next: page.nextAfter };
     },
     tile: (face) => faceTile(face, { ticks, give, pack }),

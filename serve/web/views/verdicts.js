@@ -1,4 +1,4 @@
-// What a user can say of faces that belong to nobody, by button and by key.
+// The verdicts that a user can give to faces, by button and by key.
 
 import { button, isTyping } from "/static/dom.js";
 
@@ -20,7 +20,7 @@ export function verdictButtons(judge, signal) {
   return all;
 }
 
-// Presses the button in a visible bar that has the key of the event.
+// Presses the visible button whose key was pressed.
 /** @type {(event: KeyboardEvent, buttons: HTMLButtonElement[]) => void} */
 export function pressKey(event, buttons) {
   const { ctrlKey, metaKey, altKey, target } = event;

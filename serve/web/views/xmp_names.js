@@ -1,11 +1,11 @@
-// Names from and for other programs: two buttons of a library, and what they did.
+// Names from and for other programs: two buttons of a library, and their results.
 
 import { sendJson } from "/static/api.js";
 import { busy, button, make, setText } from "/static/dom.js";
 import { count, fileName, number } from "/static/words.js";
 
 const WHAT = "digiKam, Lightroom, PhotoPrism and others keep the names of faces as XMP, in photos and beside them. "
-  + "Names are read from there, and written into a folder of their own. No photo is changed.";
+  + "Names are read from there, and written into a separate folder. No photo is changed.";
 
 /** @type {(libraryId: number, changed: () => Promise<void>) => HTMLElement} */
 export function xmpNames(libraryId, changed) {
@@ -46,11 +46,11 @@ export function xmpNames(libraryId, changed) {
 
 /** @type {(body: NamesReadBody) => string} */
 function sayRead({ placed, added, unchanged, waiting, conflictCount, failedCount }) {
-  const done = placed ? `${count(placed, "face")} named` : unchanged ? "Nothing is new" : "No names were found";
+  const done = placed ? `${count(placed, "face")} named` : unchanged ? "No new names" : "No names were found";
   return [
     added ? `${done}, of which ${number(added)} were not known before.` : `${done}.`,
     waiting ? `${count(waiting, "name")} will be placed when a session has read the photos.` : "",
-    conflictCount ? `${count(conflictCount, "name")} contradict what is here, and were kept aside:` : "",
+    conflictCount ? `${count(conflictCount, "name")} contradict the library and were not applied:` : "",
     failedCount ? `${count(failedCount, "file")} could not be used.` : "",
   ].filter(Boolean).join(" ");
 }
@@ -59,13 +59,13 @@ function sayRead({ placed, added, unchanged, waiting, conflictCount, failedCount
 function listRead({ conflicts, failed }) {
   return [
     ...conflicts.map(({ path, name, here }) =>
-      here ? `${fileName(path)}: ${name} is ${here} here` : `${fileName(path)}: ${name} was placed otherwise here`),
+      here ? `${fileName(path)}: ${name} is ${here} here` : `${fileName(path)}: ${name} was placed differently here`),
     ...failed.map(({ path, reason }) => `${fileName(path)}: ${reason}`),
   ];
 }
 
 /** @type {(body: NamesWrittenBody) => string} */
 function sayWritten({ written, unchanged, failedCount, folder }) {
-  const done = written || !unchanged ? `${count(written, "sidecar")} written to ${folder}.` : `All sidecars in ${folder} are as they should be.`;
+  const done = written || !unchanged ? `${count(written, "sidecar")} written to ${folder}.` : `All sidecars in ${folder} are up to date.`;
   return failedCount ? `${done} ${count(failedCount, "file")} not written:` : done;
 }
