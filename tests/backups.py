@@ -1,4 +1,4 @@
-"""Backups in tests: what is wanted, and what people did."""
+"""Backups in tests: their policies, and decisions of users that make a backup due."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def names_in(engine: Engine) -> list[str]:
 
 
 def list_scratch(engine: Engine) -> list[str]:
-    """The scratch databases that are there for the engine's database."""
+    """The scratch databases that exist beside the engine's database."""
     query = text("SELECT datname FROM pg_database WHERE starts_with(datname, :start)")
     with begin(engine) as db:
         start = f"{(engine.url.database or '')[:24]}_scratch_"

@@ -1,4 +1,4 @@
-"""Sessions that are certain to be still at work: a test holds back what their workers commit."""
+"""Keeps sessions at work: a test holds the commit slots, so that workers cannot commit."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _COMMITTED = """
 class CommitSlots:
     """Every commit slot (store/sessions/attempts.py), taken from the workers of a library.
 
-    While a test has them no batch is committed, so that no phase of photos ends, however quick the
-    machine is. Workers go on with what they hold, and what is in flight is shown.
+    While a test holds them, no batch is committed, so that no phase of photos ends on a machine of
+    any speed. Workers go on with their batches, and photos in flight are shown.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,12 +41,12 @@ class CommitSlots:
             self._take(slot)
 
     def let_through(self, session_id: int, *, until: str) -> None:
-        """Let batches be committed until the phase of this name is running, and none of its own."""
+        """Let batches be committed until phase `until` is running, but none of that phase."""
         wait_until(lambda: self._step(session_id, until), f"{until} is running")
 
     def let_some_through(self) -> None:
-        """Let those commit who wait for it, one at the least."""
-        wait_until(lambda: self._ask(_WAITING, COMMIT_SLOTS), "somebody waits for a slot")
+        """Wait until a worker waits for a slot, and let all waiting workers commit."""
+        wait_until(lambda: self._ask(_WAITING, COMMIT_SLOTS), "a worker waits for a slot")
         self._let_in()
 
     def count_committed(self, session_id: int, phase: str) -> object:
@@ -54,11 +54,11 @@ class CommitSlots:
         return self._ask(_COMMITTED, session_id, phase)
 
     def free_all(self) -> None:
-        """Let everybody commit. May be called again, and when the database has gone."""
+        """Let all workers commit. May be called more than once, and when the database is gone."""
         self._connection.close()
 
     def _step(self, session_id: int, until: str) -> bool:
-        # In this order: who waits while an earlier phase is running has no batch of a later one.
+        # This order matters: a worker that waits in an earlier phase has no batch of a later one.
         is_somebody_waiting = self._ask(_WAITING, COMMIT_SLOTS)
         if self._ask(_HAS_TABLES) and self._ask(_IS_RUNNING, session_id, until):
             return True
@@ -68,7 +68,7 @@ class CommitSlots:
 
     def _let_in(self) -> None:
         for slot in range(COMMIT_SLOT_COUNT):
-            # Those who wait come first, those who come later do so after us.
+            # Workers that wait already get the slot before us; later ones get it after us.
             self._connection.execute("SELECT pg_advisory_unlock(%s)", [FIRST + slot])
             self._take(slot)
 
@@ -83,7 +83,7 @@ class CommitSlots:
 
 @contextmanager
 def slots_taken(data_dir: Path) -> Iterator[CommitSlots]:
-    """Start the database of a library and take all slots; they are given back with the block."""
+    """Start the database of a library and take all slots; leaving the block gives them back."""
     slots = CommitSlots(start_embedded(data_dir))
     try:
         yield slots

@@ -31,12 +31,12 @@ SHARED = (
     "models/buffalo_s_standin",
     *(f"photos/{part}" for part in ("camera", "formats", "group", "odd", "people", "people.csv")),
 )
-"""What the folder of shared photographs and models holds."""
+"""What the folder of shared photographs and models contains."""
 
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """The folder of shared photographs and models; a test that asks for it is skipped without.
+    """The folder of shared photographs and models; a test that needs it is skipped without it.
 
     Any other folder may be called `shared` too: one without all of SHARED is not it.
     """
@@ -66,7 +66,7 @@ def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished_library(
     demo_library: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FinishedLibrary]:
-    """The data directory of a run over the demo library that nobody disturbed."""
+    """The data directory of an undisturbed run over the demo library."""
     from tests.headcount import FinishedLibrary, Headcount, describe_files
 
     folder = tmp_path_factory.mktemp("finished")
@@ -80,7 +80,7 @@ def finished_library(
 
 @pytest.fixture(scope="module", autouse=True)
 def no_ray_of_others(request: pytest.FixtureRequest) -> None:
-    """End the Ray that tests share before a file whose tests use none, or one of their own."""
+    """End the shared Ray before a file whose tests use no Ray, or one of their own."""
     local_ray = sys.modules.get("tests.local_ray")
     own = [item for item in request.session.items if item.path == request.path]
     uses_it = any("shared_ray" in getattr(item, "fixturenames", ()) for item in own)
@@ -89,7 +89,7 @@ def no_ray_of_others(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the shared folder, what starts a whole Headcount or a Ray, what is slow."""
+    """Mark the tests that need the shared folder, start a whole Headcount or a Ray, or are slow."""
     mark_slow(items)
     for item in items:
         fixtures = getattr(item, "fixturenames", ())

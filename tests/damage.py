@@ -1,4 +1,4 @@
-"""What `jobs.check` finds in a library, also while a run is at work in it."""
+"""What `jobs.check` finds in a library, even while a run is at work on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.library_check import check_library
 
 
 def find_damage(data_dir: Path, *, but: Collection[DamageKind] = ()) -> list[str]:
-    """Return what is damaged, in words, without kinds that the test brings about itself."""
+    """Return the damage in words, without the kinds that the test causes itself."""
     engine = build_engine(start_embedded(data_dir))
     try:
         report = check_library(engine, Settings(data_dir=data_dir))

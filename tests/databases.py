@@ -23,8 +23,8 @@ from cluster.store.server.server_process import shut_down
 TEMPLATE = "headcount_template"
 
 IN_MEMORY, NEEDED_BYTES = Path("/dev/shm"), 2 << 30
-"""Each database is 300 files. ext4 takes a third of a second to create so many after others were
-deleted, a file system in memory a hundredth."""
+"""Each database has 300 files. To create as many after others were deleted takes a third of a
+second on ext4, and a hundredth in memory."""
 
 _numbers = itertools.count(1)
 _first: list[Engine] = []
@@ -51,7 +51,7 @@ def _stop(data_dir: Path) -> None:
 
 @pytest.fixture(scope="session")
 def database_template(database_server: str) -> str:
-    """Name of a database whose schema is up to date and which nobody is connected to."""
+    """Name of a database with the newest schema, to which nobody is connected."""
     _run(database_server, f"CREATE DATABASE {TEMPLATE}")
     engine = build_engine(database_server.replace("/postgres?", f"/{TEMPLATE}?"))
     upgrade_schema(engine)
@@ -88,10 +88,10 @@ def db(engine: Engine) -> Iterator[Session]:
 def _share_statements(engine: Engine) -> Engine:
     """Return the same engine with the statements that the engines before it have compiled.
 
-    Each engine compiles all its statements anew, which takes longer than to run them.
+    Each new engine would compile all statements again, which takes longer than running them.
     """
     if not _first:
-        with engine.connect():  # The dialect learns about the server when it first connects.
+        with engine.connect():  # The dialect learns about the server at the first connection.
             _first.append(engine)
         return engine
     sharing = Engine(engine.pool, _first[0].dialect, engine.url)

@@ -1,4 +1,4 @@
-"""Libraries in which users decide at random, and what an export says of them."""
+"""Libraries in which users make random decisions, and their exports."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SPREAD = text(
 
 
 def fill_decided(engine: Engine, *photos: list[int], pack: str = PACK) -> Album:
-    """Fill an album whose faces do not lie upon each other."""
+    """Fill an album whose faces do not overlap."""
     album = fill_album(engine, *photos, pack=pack)
     with begin(engine) as db:
         db.execute(_SPREAD, {"known": []})
@@ -55,7 +55,7 @@ def fill_decided(engine: Engine, *photos: list[int], pack: str = PACK) -> Album:
 
 
 def refill(engine: Engine, *photos: list[int], pack: str = PACK) -> Album:
-    """Erase everything, and fill the same photos, with these labels, as if it were new."""
+    """Erase everything, and index the same photos with these labels, as in a new library."""
     with begin(engine) as db:
         erase_all(db)
     return fill_decided(engine, *photos, pack=pack)
@@ -83,13 +83,13 @@ def take_in(engine: Engine, exported: bytes, *, source: str = "export.json") -> 
 
 
 def decide(db: Session, random: Random, *, times: int) -> None:
-    """Do this many things that users do; what is not possible is not done."""
+    """Make this many random decisions; one that is impossible is skipped."""
     for n in range(times):
         act = random.choice(_ACTS)
         try:
             with db.begin_nested():
                 act(db, random, n)
-        except (HeadcountError, IndexError):  # Such as a choice among no faces.
+        except (HeadcountError, IndexError):  # For example, a choice among no faces.
             continue
 
 

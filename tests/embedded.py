@@ -1,4 +1,4 @@
-"""Processes that use the embedded PostgreSQL, as other processes see them."""
+"""Processes that use the embedded PostgreSQL, seen from outside."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ sys.stdin.read()
 
 
 def ask(url: str, query: bytes = b"SELECT 1") -> object:
-    """Return the first value of the answer, None without an answer."""
+    """Return the first value of the answer, or None when there are no rows."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(query)
         row = cursor.fetchone() if cursor.description else None
@@ -46,7 +46,7 @@ def run_python(
 ) -> subprocess.Popen[str]:
     """Start a process that runs `code`, as this user or another one.
 
-    Skips the test where this Python lies in a folder that is closed to the other user.
+    Skip the test if the other user may not run this Python.
     """
     as_user: dict[str, Any] = {}
     if user is not None:
@@ -71,14 +71,14 @@ def run_python(
 def start_elsewhere(
     data_dir: Path, *, user: str | None = None
 ) -> tuple[subprocess.Popen[str], str]:
-    """Return a process that uses the server, and the URL that it got."""
+    """Return a process that uses the server, and the URL that the process got."""
     process = run_python(START, data_dir, user=user)
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
 
 
 def find_watches(data_dir: Path) -> list[psutil.Process]:
-    """Return the processes that wait for the last user of the server to end."""
+    """Return the watch processes, which wait for the last user of the server to end."""
     home = str(ServerFiles.under(data_dir).home)
     return [
         process

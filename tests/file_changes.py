@@ -1,7 +1,7 @@
 """What happens to the files of a photo library: touched, renamed, edited, deleted, brought back.
 
-All that happens follows from the random numbers that are drawn. A file is replaced in one step, as
-programs do that care for photos, and no pixel is ever changed.
+The random numbers determine every change. A file is replaced in one step, as careful programs do,
+and no pixel is ever changed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Picture = tuple[str, int]
 
 @dataclass
 class ChangingFolder:
-    """A folder of photos, the bin beside it, and everything that may happen to them."""
+    """A folder of photos, the bin beside it, and the changes that may happen to them."""
 
     root: Path
     bin: Path
@@ -39,7 +39,7 @@ class ChangingFolder:
     _known: dict[str, Picture] = field(default_factory=dict)
 
     def list_files(self) -> list[Path]:
-        """Return the photos that are there, by path."""
+        """Return the paths of the photos in the folder, in order."""
         return sorted(path for path in self.root.rglob("*") if path.is_file())
 
     def look(self) -> dict[str, Picture]:
@@ -56,17 +56,17 @@ class ChangingFolder:
         return self._known[digest]
 
     def change(self, draw: random.Random) -> str:
-        """Let one thing happen; return it in words."""
+        """Make one random change, and return it in words."""
         name = draw.choice(list(CHANGES))
         return f"{name} {CHANGES[name](self, draw)}"
 
     def pick(self, draw: random.Random, *, start: bytes = b"") -> Path:
-        """Return one of the photos whose content begins so, whatever they are called."""
+        """Return one of the photos whose content begins with `start`, whatever its name."""
         files = self.list_files()
         return draw.choice([path for path in files if path.read_bytes().startswith(start)])
 
     def find_place(self, draw: random.Random, name: str) -> Path:
-        """Return where nothing is, in one of the folders, under this name or one like it."""
+        """Return a free path in one of the folders, with this name or a similar one."""
         folder = self.root / draw.choice(FOLDERS)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
@@ -75,12 +75,12 @@ class ChangingFolder:
         return path
 
     def say(self, path: Path) -> str:
-        """Return a path as it is told."""
+        """Return a path as it is printed."""
         return str(path.relative_to(self.root))
 
 
 def touch(folder: ChangingFolder, draw: random.Random) -> str:
-    """Give some files another time."""
+    """Give some files another modification time."""
     paths = [folder.pick(draw) for _ in range(draw.randint(1, 12))]
     for path in paths:
         now = draw.randint(1_500_000_000, 1_700_000_000)
@@ -103,14 +103,14 @@ def move(folder: ChangingFolder, draw: random.Random) -> str:
 
 
 def rename_folder(folder: ChangingFolder, draw: random.Random) -> str:
-    """Give a folder another name, and whatever is in it another path."""
+    """Give a folder another name, and thereby its files another path."""
     old = folder.pick(draw).parent
     new = folder.root / f"folder {draw.randint(1, 10**6)}"
     return f"{folder.say(old)} to {folder.say(old.rename(new))}"
 
 
 def change_case(folder: ChangingFolder, draw: random.Random) -> str:
-    """Write a name in capitals, or in small letters."""
+    """Write a name in upper case, or swap the case of its letters."""
     path = folder.pick(draw)
     name = path.name.swapcase() if draw.random() < 0.5 else path.name.upper()
     new = path.with_name(name)
@@ -118,7 +118,7 @@ def change_case(folder: ChangingFolder, draw: random.Random) -> str:
 
 
 def change_form(folder: ChangingFolder, draw: random.Random) -> str:
-    """Write a letter of a name in the other Unicode form, as a disk of a Mac does."""
+    """Write the name in the other Unicode normal form, as disks of a Mac do."""
     path = folder.pick(draw)
     stem = path.stem if not path.stem.isascii() else f"{path.stem} é"
     form = "NFC" if unicodedata.is_normalized("NFD", stem) else "NFD"
@@ -127,7 +127,7 @@ def change_form(folder: ChangingFolder, draw: random.Random) -> str:
 
 
 def swap(folder: ChangingFolder, draw: random.Random) -> str:
-    """Let two files take each other's name."""
+    """Swap the names of two files."""
     one, other = folder.pick(draw), folder.pick(draw)
     if one != other:
         aside = folder.bin / "aside"
@@ -138,7 +138,7 @@ def swap(folder: ChangingFolder, draw: random.Random) -> str:
 
 
 def copy(folder: ChangingFolder, draw: random.Random) -> str:
-    """Copy a file, with its time or without."""
+    """Copy a file, with its modification time or without."""
     path = folder.pick(draw)
     if len(folder.list_files()) >= MOST_FILES:
         return "nothing"
@@ -150,7 +150,7 @@ def copy(folder: ChangingFolder, draw: random.Random) -> str:
 
 
 def delete(folder: ChangingFolder, draw: random.Random) -> str:
-    """Take a file away, and keep it in the bin."""
+    """Move a file to the bin."""
     path = folder.pick(draw)
     if len(folder.deleted) >= MOST_DELETED:
         return "nothing"
@@ -161,7 +161,7 @@ def delete(folder: ChangingFolder, draw: random.Random) -> str:
 
 
 def bring_back(folder: ChangingFolder, draw: random.Random) -> str:
-    """Put a deleted file back to where it was, or elsewhere."""
+    """Move a deleted file back to its old place, or to another one."""
     if not folder.deleted:
         return "nothing"
     kept, place = folder.deleted.pop(draw.randrange(len(folder.deleted)))
@@ -188,7 +188,7 @@ def write_metadata(folder: ChangingFolder, draw: random.Random) -> str:
 
 
 def write_orientation(folder: ChangingFolder, draw: random.Random) -> str:
-    """Turn a JPEG by its orientation alone, and note a time in its EXIF block."""
+    """Turn a JPEG by its orientation alone, and write a time into its EXIF block."""
     path = folder.pick(draw, start=JPEG)
     data, orientation = path.read_bytes(), draw.randint(1, 8)
     with Image.open(io.BytesIO(data)) as picture:
@@ -205,7 +205,7 @@ def write_orientation(folder: ChangingFolder, draw: random.Random) -> str:
 
 
 def replace_file(folder: ChangingFolder, path: Path, data: bytes) -> str:
-    """Let a file hold these bytes from one moment to the next."""
+    """Replace the content of a file in one step."""
     aside = folder.bin / "aside"
     aside.write_bytes(data)
     aside.rename(path)

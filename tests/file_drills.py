@@ -1,10 +1,10 @@
-"""Drills of files: a library lives, its people are named, merged, moved and erased meanwhile, and
-after each session that saw quiet files what users have done must be as they did it.
+"""Drills of files: the files of a library change while its people are named, merged, moved and
+erased. After each session during which no file changed, the decisions of users must be unchanged.
 
     python -m tests.file_drills --minutes 10 [--seed 1]      (make soak MINUTES=20)
 
-runs for so long, one library after the other, and prints what was done and what differed. The seed
-that is printed with a library draws all that happens to it.
+runs for that long, one library after the other, and prints the changes and the differences. The
+printed seed of a library determines everything that happens to it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.remembered_people import Memory
 from tests.waiting import wait_until
 
 ROUNDS = 12
-"""With one library: after so many, few people are left."""
+"""The rounds with one library; after these, few people are left."""
 
 MOST_CHANGES = 12
 AT_FIRST_AWAY = 7
@@ -44,7 +44,7 @@ Say = Callable[[str], object]
 
 @dataclass
 class Drill:
-    """A library that lives, and the server that looks at it."""
+    """A library whose files change, and the server that indexes it."""
 
     run: Headcount
     folder: ChangingFolder
@@ -54,7 +54,7 @@ class Drill:
     found: list[str] = field(default_factory=list)
 
     def look(self, *, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Run a session; what happens `meanwhile` begins with it, and ends before it or after."""
+        """Run a session, and `meanwhile` in a thread that starts with it."""
         started = self.run.post("/api/v1/training", {"rootPath": str(self.folder.root)})
         assert started.status == 201, started.body
         place = f"/api/v1/training/{started.body['sessionId']}/progress/unified"
@@ -68,14 +68,14 @@ class Drill:
         self.found += find_damage(self.run.data_dir, but=(DamageKind.FILE_GONE,))
 
     def begin(self) -> None:
-        """Look for the first time; some photos are in the bin, and will be new."""
+        """Run the first session; some photos are in the bin, and will be new later."""
         for _ in range(AT_FIRST_AWAY):
             self.say(f"  0: delete {delete(self.folder, self.draw)}")
         self.look()
         self.found += self.memory.compare(self.folder.look())
 
     def do_round(self, number: int) -> None:
-        """Change files and people, between sessions or during one, and look when all is quiet."""
+        """Change files and people between sessions or during one; compare after a quiet one."""
         with_people, is_disturbed = self.draw.random() < 0.6, self.draw.random() < 0.5
         self._change(number, with_people=with_people)
         if is_disturbed:
@@ -104,7 +104,7 @@ class Drill:
 
 @contextmanager
 def open_drill(place: Path, *, seed: int, say: Say) -> Iterator[Drill]:
-    """Give a drill over the demo library's portraits, which were looked at once."""
+    """Yield a drill over the demo library's portraits, after its first session."""
     folder = ChangingFolder(place / "photos", place / "bin")
     folder.bin.mkdir(parents=True)
     make_demo_library(place / "demo")
@@ -125,7 +125,7 @@ def open_drill(place: Path, *, seed: int, say: Say) -> Iterator[Drill]:
 def drill_library(
     place: Path, *, seed: int, rounds: int, say: Say, is_over: Callable[[], bool] = lambda: False
 ) -> list[str]:
-    """Let one library live for so many rounds; return what differed."""
+    """Run this many rounds with one library; return the differences."""
     with open_drill(place, seed=seed, say=say) as drill:
         for number in range(1, rounds + 1):
             if is_over():
@@ -135,13 +135,13 @@ def drill_library(
 
 
 def tell(line: str) -> None:
-    """Print a line at once: a drill is watched."""
+    """Print a line at once, because somebody may watch the drill."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Drill until the time is over; 1 when something differed."""
+    """Drill until the time is over; return 1 if anything differed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)

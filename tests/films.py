@@ -1,4 +1,4 @@
-"""Films that tests make: colours in scenes, and sample faces in motion. None is kept."""
+"""Films that tests make: scenes of colours, and sample faces in motion. None is stored."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write_film(
 ) -> Path:
     """Write frames, uint8 (H, W, 3), as a film of the kind that the suffix names.
 
-    `colours` are the code points (H.273) of the primaries and the transfer that the film names.
+    `colours` are the code points (H.273) of the film's primaries and transfer function.
     """
     codec = CODECS[path.suffix]
     kind = {".mts": "mpegts", ".mpg": "mpeg", ".mkv": "matroska"}.get(path.suffix)
@@ -78,7 +78,7 @@ def write_film(
 
 
 def turn_film(path: Path, orientation: int) -> Path:
-    """Change the display matrix of an MP4, as a camera that is held another way writes it."""
+    """Change the display matrix of an MP4, as a turned camera writes it."""
     content = bytearray(path.read_bytes())
     header = content.index(b"tkhd") + 4
     place = header + (40 if content[header] == 0 else 52)
@@ -89,7 +89,7 @@ def turn_film(path: Path, orientation: int) -> Path:
 
 
 def make_sound(path: Path) -> Path:
-    """Write an MP4 with a second of silence, and no picture."""
+    """Write an MP4 with one second of silence and no picture."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=44_100)
         silence = np.zeros((1, 44_100), np.float32)

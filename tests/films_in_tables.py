@@ -1,4 +1,4 @@
-"""A library in the tables with one film, whose file is there."""
+"""A library in the database with one film, whose file exists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TIMES = text("UPDATE face SET time_s = :time_s WHERE image_id = :id RETURNING i
 
 @dataclass(frozen=True)
 class FilmInTables:
-    """The film's photo, its one face, the person of that, and another photo of this person."""
+    """The film's photo, its only face, the person of this face, and another photo of the person."""
 
     image_id: int
     face_id: int
@@ -33,7 +33,7 @@ class FilmInTables:
 
 
 def add_film(engine: Engine, path: Path, *, duration_s: float, time_s: float) -> FilmInTables:
-    """Make one of two photos of a person a film, in which the person is seen at `time_s`."""
+    """Turn one of two photos of a person into a film, in which the person is seen at `time_s`."""
     people = fill_people(engine, 2)
     (person_id,) = people.ids
     status = path.stat()

@@ -1,4 +1,4 @@
-"""Two sessions with a history: what each phase worked on, samples of it, and failures."""
+"""Two sessions with a history: the work of each phase, samples of it, and failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def fill_history(engine: Engine, *, pack: str = PACK, letters: str = "ab") -> Hi
 def run_measured(
     db: Session, letter: str, *, active_s: float, pixels: int, failed: int = 0, pack: str = PACK
 ) -> int:
-    """Run a session over 40 photos, of which each phase took `active_s`; return its id."""
+    """Run a session over 40 photos, each phase of which took `active_s`; return its id."""
     session_id = start_session(db, pack=pack)
     names = [f"{letter}{n:02}" for n in range(PHOTOS)]
     add_found(db, session_id, [found(name) for name in names], pack=pack)
@@ -79,7 +79,7 @@ def run_measured(
 
 
 def set_work(db: Session, session_id: int, **values: Any) -> None:
-    """Set these columns of all phases of a session, and who was gained, lost and split."""
+    """Set these columns of all phases of a session, and the people gained, lost and split."""
     values = {"bytes": PHOTOS * 3_000_000, "workers": 2, "waited_s": 1.0, **values}
     columns = ", ".join(f"{name} = :{name}" for name in values)
     key = {"id": session_id, **values}
@@ -96,7 +96,7 @@ def set_work(db: Session, session_id: int, **values: Any) -> None:
 def add_samples(
     db: Session, session_id: int, scope: Scope, *samples: tuple[float, int], total: int = PHOTOS
 ) -> None:
-    """Add samples of a phase: pairs of the seconds of the session, and the finished items."""
+    """Add samples of a phase: pairs of the session's seconds and the number of finished items."""
     rows = [
         {"id": session_id, "scope": scope.value, "n": n, "s": s, "finished": done, "total": total}
         for n, (s, done) in enumerate(samples)

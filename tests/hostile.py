@@ -1,4 +1,4 @@
-"""Photos that are made to keep a decoder busy: few bytes, much work."""
+"""Photos made to keep a decoder busy: few bytes, much work."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from cluster.vision.photos.scans import START_OF_SCAN, walk_segments
 END_OF_IMAGE = b"\xff\xd9"
 SCAN = bytes([0xFF, START_OF_SCAN])
 SIDE_PX = 5600
-"""31 million pixels: more than may be decoded beside another large one."""
+"""31 million pixels, too many to be decoded beside another large photo."""
 
 MANY_SCANS = 20_000
-"""With so many, a photo of SIDE_PX takes a decoder about a quarter of an hour."""
+"""With this many scans, a photo of SIDE_PX keeps a decoder busy for about a quarter of an hour."""
 
 
 def make_photo(*, side_px: int = SIDE_PX, is_progressive: bool = False, mode: str = "L") -> bytes:
@@ -34,9 +34,9 @@ def make_photo(*, side_px: int = SIDE_PX, is_progressive: bool = False, mode: st
 
 
 def make_many_scans(count: int, *, side_px: int = SIDE_PX) -> bytes:
-    """Return a grey JPEG whose last scan is there again and again, `count` in all.
+    """Return a grey JPEG that repeats its last scan, with `count` scans in all.
 
-    Each costs a decoder the whole picture: 1 ms for a million pixels, and 60 bytes.
+    For each, a decoder goes through the whole picture: 1 ms per million pixels, for 60 bytes.
     """
     photo = make_photo(side_px=side_px, is_progressive=True).removesuffix(END_OF_IMAGE)
     there = sum(marker == START_OF_SCAN for marker, _ in walk_segments(photo))
@@ -45,7 +45,7 @@ def make_many_scans(count: int, *, side_px: int = SIDE_PX) -> bytes:
 
 
 def arrive(log: Path, kind: type, values: tuple[Any, ...]) -> Any:
-    """Return the limits as they were; their arrival in a process is noted, and scans unlimited."""
+    """Return the same limits, after noting this process in `log` and lifting its limit of scans."""
     scans.MAX_SCANS = 10 * MANY_SCANS
     with log.open("a") as file:
         file.write(f"{os.getpid()}\n")
@@ -53,7 +53,7 @@ def arrive(log: Path, kind: type, values: tuple[Any, ...]) -> Any:
 
 
 class Unlimited:
-    """Limits that let photos of any number of scans through in the process which they are sent to.
+    """Limits that allow any number of scans in each process to which they are sent.
 
     `log` gets a line with the id of each such process.
     """

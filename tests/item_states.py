@@ -1,4 +1,4 @@
-"""What the items of a session themselves say, which the row of each phase must equal."""
+"""The counts of a session's items, which the row of each phase must equal."""
 
 from __future__ import annotations
 

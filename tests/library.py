@@ -1,4 +1,4 @@
-"""Photos, records and faces to fill a database with, by name and without a picture."""
+"""Photos, records and faces that fill a database, made from names and without pictures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def start_session(db: Session, *, pack: str = PACK, root: str = "/photos") -> in
 
 
 def record(picture: str, *, dhash: int = 0, width: int = 400, data: str = "") -> PhotoRecord:
-    """A record whose pHash is that of `picture`; `data` tells files of the same picture apart."""
+    """A record with the pHash of `picture`; `data` distinguishes files of the same picture."""
     digest = hashlib.sha256(picture.encode()).digest()
     return PhotoRecord(
         sha256=hashlib.sha256((picture + data).encode()).digest(),
@@ -77,7 +77,7 @@ def settle_training(
 
 
 def train(db: Session, session_id: int, pictures: dict[str, str], *, pack: str = PACK) -> Settled:
-    """Settle the named photos in one batch; each shows the picture that it is mapped to."""
+    """Settle the photos in one batch; `pictures` maps their names to the pictures in them."""
     ids = ids_of(db, session_id)
     outcomes = [
         TrainingOutcome(ids[name], record(picture, data=name)) for name, picture in pictures.items()
@@ -86,7 +86,7 @@ def train(db: Session, session_id: int, pictures: dict[str, str], *, pack: str =
 
 
 def keep_upright(picture: bytes, turn: int) -> bytes:
-    """Say how a picture was turned: here it is none."""
+    """Mark a picture as turned, without turning it."""
     return picture + b" turned by %d" % turn
 
 

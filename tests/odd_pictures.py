@@ -46,7 +46,7 @@ def chunk(kind: bytes, content: bytes, check: int | None = None) -> bytes:
 
 
 def make_exif(orientation: int) -> Image.Exif:
-    """Return an EXIF of its own for each file, because Pillow takes the orientation out of it."""
+    """Return a new EXIF for each file, because Pillow removes the orientation when it saves."""
     exif = Image.Exif()
     exif[0x112] = orientation
     return exif

@@ -1,4 +1,4 @@
-"""A library whose faces are grouped: a photo for each face, people of the wanted sizes."""
+"""A library whose faces are grouped: one photo for each face, and people of given sizes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Grouped:
 
     @property
     def ids(self) -> list[int]:
-        """The ids of the people, in the order of their sizes as they were asked for."""
+        """The ids of the people, in the order of the given sizes."""
         return list(self.people)
 
 
@@ -44,7 +44,7 @@ def fill_people(engine: Engine, *sizes: int, ungrouped: int = 0, pack: str = PAC
 
 
 def group(db: Session, person_ids: list[int], *, pack: str = PACK) -> dict[int, int | None]:
-    """Give the faces, by id, to these people, as clustering does; return who each belongs to."""
+    """Give the faces, in order, to these people, as clustering does; return each face's person."""
     faces = load_vectors(db, pack=pack, min_quality=0.0)
     ids = np.array(person_ids, dtype=np.int64)
     assign_people(
@@ -65,7 +65,7 @@ def people_of_faces(db: Session, *, pack: str = PACK) -> dict[int, int | None]:
 
 
 def half_alike(pack: str) -> PackReach:
-    """The reach of a pack whose faces are one person from a cosine of one half on."""
+    """The reach of a pack whose faces are one person from a cosine of 0.5."""
     reach = Reach(core=0.9, same=0.5, join=0.5, alike=0.8)
     return PackReach(reach, pack=pack, is_calibrated=True)
 
@@ -111,7 +111,7 @@ def fill_album(engine: Engine, *photos: list[int], pack: str = PACK) -> Album:
 
 
 def set_times(db: Session, album: Album, *times: str | None) -> None:
-    """Set when the photos of an album were taken."""
+    """Set the times at which the photos of an album were taken."""
     for image_id, taken_at in zip(album.image_ids, times, strict=True):
         values = {"id": image_id, "taken_at": taken_at}
         db.execute(

@@ -1,4 +1,4 @@
-"""A program that receives webhooks: it keeps what it is sent, and answers as it is told."""
+"""A program that receives webhooks: it keeps every request, and answers as a test says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Post:
 
 @dataclass
 class Receiver:
-    """Answers with each of `statuses` in turn, and with the last one for ever."""
+    """Answers with each of `statuses` in turn, and then always with the last one."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=lambda: [204])
@@ -45,7 +45,7 @@ class Receiver:
 
 @contextmanager
 def receiving(**options: Any) -> Iterator[Receiver]:
-    """Listen on a free port of the loopback."""
+    """Listen on a free port of the loopback interface."""
     receiver = Receiver(**options)
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What must hold of people while files change: a memory of faces, names and what users decided."""
+"""What must stay true of people while files change: remembers faces, names and decisions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.file_changes import Picture
 from tests.headcount import Answer, Headcount
 
 SAME_PLACE = 0.08
-"""Of a picture's sides. No face moves as far, and no two lie as near."""
+"""As a share of a picture's sides. No face moves this far, and no two faces are this close."""
 
 FEWEST = 4
-"""Where fewer people are left, nobody is merged and nobody is erased."""
+"""When fewer people are left, nobody is merged or erased."""
 
 _FACES = """
     SELECT f.id, f.person_id, f.placed_by_user, i.missing_since IS NULL, i.content, i.orientation,
@@ -34,7 +34,7 @@ _PHOTOS = "SELECT content, orientation FROM image WHERE missing_since IS NULL"
 
 @dataclass(frozen=True)
 class SeenFace:
-    """A face as the tables have it; `place` is in its picture as it is stored, from 0 to 1."""
+    """A face as the tables have it; `place` is in the stored picture, from 0 to 1."""
 
     person_id: int | None
     is_placed: bool
@@ -44,7 +44,7 @@ class SeenFace:
 
 
 def place_in_file(x: float, y: float, orientation: int) -> tuple[float, float]:
-    """Return where a point of the upright picture lies in the picture as it is stored."""
+    """Return the place in the stored picture of a point in the upright picture."""
     return {
         1: (x, y),
         2: (1 - x, y),
@@ -59,7 +59,7 @@ def place_in_file(x: float, y: float, orientation: int) -> tuple[float, float]:
 
 @dataclass
 class Memory:
-    """What a client did and saw; `compare` says what has become of it."""
+    """What a client did and saw; `compare` tells what differs now."""
 
     run: Headcount
     homes: dict[int, SeenFace] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Memory:
         return sorted(answer.body["people"], key=lambda person: int(person["personId"]))
 
     def decide(self, draw: random.Random) -> str:
-        """Let a client do one thing to the people; return it in words."""
+        """Make one random change to the people as a client, and return it in words."""
         people = self.list_people()
         few = len(people) <= FEWEST
         kinds = [_name, _name, _split, _split] + ([] if few else [_merge, _merge, _erase])
@@ -100,12 +100,12 @@ class Memory:
         return f"{said}: {answer.status}"
 
     def send(self, method: str, path: str, body: object) -> Answer:
-        """Send a change to the people."""
+        """Send one change of people to the server."""
         headers = {"Content-Type": "application/json"}
         return self.run.send(method, f"/api/v1/people/{path}", json.dumps(body).encode(), headers)
 
     def compare(self, files: Mapping[str, Picture]) -> list[str]:
-        """Return what differs from what must hold, and keep what is there now."""
+        """Return what differs from the memory and should not, and remember the present state."""
         faces = self.see_faces()
         for path, content, _ in self.ask_tables(_FILES):
             if path in files:
@@ -153,7 +153,7 @@ class Memory:
             if face and (face.person_id, face.is_placed) != (person_id, True):
                 yield f"face {one} was placed with {person_id}, and is with {face.person_id}"
         if self.has_decided or set(faces) - set(self.owners):
-            return  # Other faces, or other decisions, may make other groups.
+            return  # Other faces or other decisions may lead to other groups.
         for one, face in faces.items():
             if face.person_id != self.owners.get(one):
                 yield f"face {one} went from {self.owners.get(one)} to {face.person_id}"
@@ -162,7 +162,7 @@ class Memory:
         self, faces: Mapping[int, SeenFace], files: Mapping[str, Picture]
     ) -> Iterator[str]:
         people = {int(person["personId"]): person for person in self.list_people()}
-        for person_id, name in self.names.items():  # A name pins no face: some have none left.
+        for person_id, name in self.names.items():  # Some named people have no face left.
             now = self.run.get(f"/api/v1/people/{person_id}").body.get("name")
             if now != name:
                 yield f"person {person_id} was called {name}, and is {now}"
@@ -210,7 +210,7 @@ def _merge(memory: Memory, people: list[dict[str, Any]], draw: random.Random) ->
 
 
 def _split(memory: Memory, people: list[dict[str, Any]], draw: random.Random) -> tuple[str, Answer]:
-    """Move some faces of a person, half of them at most, to another one, a new one or nobody."""
+    """Move some faces of a person, at most half of them, to another person, a new one or nobody."""
     person, other = draw.sample(people, 2)
     person_id = person["personId"]
     faces = memory.run.get(f"/api/v1/people/{person_id}/faces?limit=500").body["faces"]

@@ -1,4 +1,4 @@
-"""Whole sessions inside the test's own process, on whatever Ray and database its settings name."""
+"""Whole sessions inside the test's own process, on the Ray and the database of its settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jobs.running.runtime import Runtime, open_database, open_runtime
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Runtime]:
-    """Give the runtime of these settings, as the commands open it."""
+    """Yield the runtime of these settings, as the commands open it."""
     with (
         open_database(settings) as (url, engine),
         open_runtime(settings, url=url, engine=engine) as runtime,
@@ -31,7 +31,7 @@ def running(settings: Settings) -> Iterator[Runtime]:
 
 
 def add_session(runtime: Runtime, root: Path | str) -> SessionInfo:
-    """Make a session over `root` with the pack that comes along."""
+    """Make a session over `root` with the bundled pack."""
     now = datetime.now(UTC)
     with begin(runtime.engine) as db:
         return create_session(db, root=str(root), name=None, pack=BUNDLED, options={}, now=now)
@@ -40,7 +40,7 @@ def add_session(runtime: Runtime, root: Path | str) -> SessionInfo:
 def run(
     runtime: Runtime, session: SessionInfo, *, change: Callable[[Plan], Plan] = lambda plan: plan
 ) -> SessionStatus:
-    """Run a session to its end, its plan changed; may be called in a thread."""
+    """Run a session to its end with some values of its plan changed; may be called in a thread."""
     with lock_session(runtime.engine, session.id) as lock:
         plan = change(make_plan(runtime, session, resolve_pack(BUNDLED)))
         pool = WorkerPool(plan)

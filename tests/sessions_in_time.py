@@ -1,4 +1,4 @@
-"""Made sessions as the live view sees them second by second, for tests of promises."""
+"""Synthetic sessions as the live view sees them second by second, for tests of promises."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MadeSession:
     """A session over `photos` photos; speeds are photos per second.
 
     Photos are counted for `counting_s`; each has `faces` faces, and a share of `duplicates` needs
-    no search. Grouping takes `slowness` times as long as the curve says.
+    no search. Grouping takes `slowness` times as long as the curve predicts.
     """
 
     photos: int = 600
@@ -31,7 +31,7 @@ class MadeSession:
 
     @property
     def searched(self) -> int:
-        """The photos that are searched for faces."""
+        """The number of photos that are searched for faces."""
         return self.photos - int(self.photos * self.duplicates)
 
     @property
@@ -43,7 +43,7 @@ class MadeSession:
         return read_at, found_at, found_at + grouping_seconds(faces) * self.slowness
 
     def at(self, second: float) -> Phases:
-        """Return the phases as they are after so many seconds."""
+        """Return the phases as they are after this many seconds."""
         read_at, found_at, end = self.ends
         read = min(self.photos, int(second * self.reading))
         is_counting = second < min(self.counting_s, read_at)

@@ -1,4 +1,4 @@
-"""A pytest plugin: what other packages wait for takes as long as the machine needs."""
+"""A pytest plugin: the time-outs of other packages are long enough for slow machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.waiting import PATIENT_RAY
 
-# An example may take as long as it likes.
+# An example of Hypothesis has no deadline.
 hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -18,7 +18,7 @@ hypothesis.settings.load_profile("patient")
 
 @pytest.fixture(scope="session", autouse=True)
 def patient_ray() -> Iterator[None]:
-    """Each Ray that the tests start in this process is patient."""
+    """Every Ray that tests start from this process waits patiently."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in PATIENT_RAY.items():
             patch.setenv(name, value)

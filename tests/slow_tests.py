@@ -1,6 +1,6 @@
-"""Which tests `make test-fast` leaves out: those that took a tenth of a second or more.
+"""The tests that `make test-fast` leaves out: those that took a tenth of a second or more.
 
-They are listed in slow_tests.txt, by their names without parameters, and carry the marker `slow`;
+They are listed in slow_tests.txt, by name without parameters, and carry the marker `slow`;
 `make test` runs them all. To list them anew, on a quiet machine:
 
     make test-fast ARGS="-m 'not long' --durations=0 --durations-min=0.01" >durations
@@ -22,7 +22,7 @@ _TIMED = re.compile(r"^([\d.]+)s (?:setup|call|teardown) +(\S+?)(\[.*)?$")
 
 
 def find_slow(lines: Iterable[str]) -> list[str]:
-    """Return the tests that took long, all their parameters and steps together.
+    """Return the tests that are slow when all their parameters and steps are added up.
 
     `lines` are those that pytest prints with --durations=0.
     """

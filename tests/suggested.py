@@ -25,7 +25,7 @@ YES, NO, NOT_SURE = Answer.YES, Answer.NO, Answer.NOT_SURE
 
 @dataclass(frozen=True)
 class Circle:
-    """The faces by number, each at its angle; and the people that have them, by number."""
+    """The ids of the faces and of the people, in the order of their numbers."""
 
     face_ids: tuple[int, ...]
     people: tuple[int, ...]
@@ -46,7 +46,7 @@ def fill_circle(
 
 
 def fill_alike(engine: Engine, *, people: int, places: int, pairs: int) -> None:
-    """Index suggestions of each kind, as many as asked for, and nothing else that is alike.
+    """Index this many suggestions of each kind, and no other faces that are alike.
 
     Each person has two faces. The pictures can be shown.
     """
@@ -80,7 +80,7 @@ def _draw(*, hue: int) -> bytes:
 
 
 def set_angles(db: Session, angles: dict[int, float], *, plane: int = 0) -> None:
-    """Give the faces, by id, vectors at these angles in degrees, in a plane of their own."""
+    """Give the faces, by id, vectors at these angles in degrees, all in one plane."""
     for face_id, angle in angles.items():
         turn = np.radians(angle)
         vector = np.zeros(512)
@@ -110,7 +110,7 @@ def answer(
 
 
 def read_open(engine: Engine, *, pack: str = PACK, limit: int = 100) -> OpenSuggestions:
-    """Return the open suggestions as a replica that has just started tells them."""
+    """Return the open suggestions that a newly started replica gives."""
     known = SuggestionLists(reach_of=half_alike).find(engine, pack)
     assert known is not None
     with begin(engine) as db:
@@ -118,7 +118,7 @@ def read_open(engine: Engine, *, pack: str = PACK, limit: int = 100) -> OpenSugg
 
 
 def asked(engine: Engine, *, pack: str = PACK) -> set[frozenset[int]]:
-    """Return the pairs of faces that are asked about, by the ids of the faces."""
+    """Return the ids of each pair of faces that is asked about."""
     return {
         frozenset((one.first.face.id, one.second.face.id))
         for one in read_open(engine, pack=pack).suggestions

@@ -1,4 +1,4 @@
-"""A library of real pictures whose faces are where a test says, and XMP as programs write it."""
+"""A library of real pictures with faces at given places, and XMP as programs write it."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _make_faces(file_id: int, boxes: Sequence[BoundingBox]) -> list[object]:
 
 @dataclass(frozen=True)
 class Tag:
-    """A name and its box, in fractions of the picture that a program measures in."""
+    """A name and its box, in fractions of the stored or the upright picture."""
 
     name: str
     box: BoundingBox
@@ -177,7 +177,7 @@ def write_mp(tags: Sequence[Tag]) -> str:
 
 
 def wrap(body: str) -> str:
-    """A packet around properties."""
+    """An XMP packet with these properties."""
     return f"""<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 4.4.0-Exiv2">
     <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
       xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"

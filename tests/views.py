@@ -28,7 +28,7 @@ def view_of(engine: Engine) -> Progress:
 
 
 def view_without_database(**options: Any) -> Progress:
-    """Return a live view whose high-water marks are kept nowhere, unless `options` say where."""
+    """Return a live view that stores no high-water marks, unless `options` give it a store."""
     nowhere: dict[str, Any] = {
         "keep": lambda *floor: None,
         "first_version": lambda: 1000,

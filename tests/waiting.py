@@ -1,6 +1,6 @@
 """Waiting for other processes and threads, however slow or busy the machine is.
 
-A deadline is only there so that a hang ends. It never decides whether a test passes.
+The deadline only ends a hang. It never decides whether a test passes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PATIENT_S = 1200.0
-"""A hundred times what anything here takes on a quiet machine. pytest's own limit is longer."""
+"""A hundred times as long as anything takes on a quiet machine. pytest's own limit is longer."""
 
 POLL_S = 0.05
 
@@ -23,12 +23,12 @@ PATIENT_RAY = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": f"{PATIENT_S:.0f}",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": f"{PATIENT_S:.0f}",
 }
-"""How long the parts of a Ray wait for each other, and for a job that stops. Left alone, Serve's
-controller kills an HTTP proxy that has not started in five seconds."""
+"""How long the processes of Ray wait for each other, and for a job that stops. By default, Serve's
+controller kills an HTTP proxy that has not started within five seconds."""
 
 
 def wait_until(holds: Callable[[], T], what: str, *, every_s: float = POLL_S) -> T:
-    """Return what `holds` returns as soon as that is true; `what` names it in the error."""
+    """Return the first true result of `holds`; `what` names the awaited state in the error."""
     deadline = time.monotonic() + PATIENT_S
     while not (found := holds()):
         if time.monotonic() > deadline:

@@ -3,8 +3,8 @@
     python -m tests.write_dump REVISION [--add FILE.sql] > tests/postgres/dumps/REVISION.sql
 
 takes the newest dump there is, upgrades it to the revision, adds the rows of the file (those of
-new tables and columns), and prints all rows of all tables as INSERT statements. Only invented
-photos and people may be in it.
+new tables and columns), and prints all rows of all tables as INSERT statements. It may contain
+invented photos and people only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cluster.store.server.embedded import start_embedded, stop_embedded
 
 DUMPS = Path(__file__).parent / "postgres" / "dumps"
 LATE = ("cover_face_id",)
-"""Columns that name rows of a table that is filled later."""
+"""Columns that refer to rows of a table that is filled later."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,7 +58,7 @@ def run_file(engine: object, file: Path) -> None:
 
 
 def write(db: Db, *, after: str, revision: str) -> list[str]:
-    """Return the lines of the dump: rows in the order of references, then late columns, numbers."""
+    """Return the lines of the dump: rows in the order of references, late columns, sequences."""
     lines = [f"-- The database of {after}.sql as revision {revision} keeps it."]
     late: list[str] = []
     for table in (one.name for one in Table.metadata.sorted_tables):

@@ -1,4 +1,4 @@
-"""The types of what the API answers, for the page: types/api.d.ts, made from the OpenAPI document.
+"""Makes types/api.d.ts, the types of the API for the page, from the OpenAPI document.
 
 `python -m tests.house.page_types` writes the file; a test compares it with the document.
 """
@@ -26,7 +26,7 @@ Schema = Mapping[str, Any]
 
 
 def describe_types() -> str:
-    """The text of the file, as the routes are now."""
+    """The text of the file for the routes as they are now."""
     document = document_of_the_api()
     asked = set(names_of_bodies(document))
     declared = [
@@ -37,7 +37,7 @@ def describe_types() -> str:
 
 
 def document_of_the_api() -> dict[str, Any]:
-    """The OpenAPI document; the application behind it is never started."""
+    """The OpenAPI document of an application that is never started."""
     nothing: Any = None
     parts = AppParts(engine=nothing, progress=nothing, submit=nothing, allowed_roots=(), pack="")
     app: FastAPI = build_app(parts)
@@ -45,7 +45,7 @@ def document_of_the_api() -> dict[str, Any]:
 
 
 def names_of_bodies(document: Schema) -> Iterator[str]:
-    """The schemas of what is sent to the API."""
+    """The schemas of the requests to the API."""
     for methods in document["paths"].values():
         for route in methods.values():
             for content in route.get("requestBody", {}).get("content", {}).values():
@@ -53,14 +53,14 @@ def names_of_bodies(document: Schema) -> Iterator[str]:
 
 
 def declare(name: str, schema: Schema, *, is_asked: bool) -> str:
-    """One schema: an object is an interface, anything else a name for a type."""
+    """One schema: an object becomes an interface, anything else a type alias."""
     if "properties" not in schema:
         return f"type {name} = {type_of(schema)};\n"
     return "\n".join([f"interface {name} {{", *fields_of(schema, is_asked=is_asked), "}\n"])
 
 
 def fields_of(schema: Schema, *, is_asked: bool) -> Iterator[str]:
-    """The lines of an interface. What has a default may be left out of what is sent only."""
+    """The lines of an interface. A field with a default is optional in requests only."""
     required = schema.get("required", ())
     for name, field in schema["properties"].items():
         is_there = name in required or ("default" in field and not is_asked)
@@ -69,7 +69,7 @@ def fields_of(schema: Schema, *, is_asked: bool) -> Iterator[str]:
 
 
 def type_of(schema: Schema) -> str:
-    """A schema as TypeScript says it; KeyError for what it cannot say."""
+    """A schema as a TypeScript type; KeyError if there is none for it."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:

@@ -1,4 +1,4 @@
-"""The project's own files, read once, for the rules that a machine can hold."""
+"""The project's own files, read once, for the rules that a machine can check."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Source:
 
 @cache
 def project_files() -> tuple[str, ...]:
-    """The paths of the project's files: what git tracks or would; without git, all of them."""
+    """The paths of all project files that git does not ignore; without git, of all files."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
         listed = subprocess.run(
@@ -59,12 +59,12 @@ def python_sources() -> tuple[Source, ...]:
 
 
 def code_sources() -> list[Source]:
-    """The Python files that are the application or measure it: not the tests."""
+    """The Python files of the application and its benchmarks, without the tests."""
     return [source for source in python_sources() if source.path.startswith(CODE)]
 
 
 def read_text(path: str) -> str:
-    """The text of one file of the project; empty when there is no such file or it is no text."""
+    """The text of one file of the project; empty when the file is missing or is not text."""
     try:
         return (PROJECT_DIR / path).read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""What is needed to run on a cluster agrees with the code: settings, ports, commands, schemas."""
+"""The files for running on a cluster agree with the code: settings, ports, commands, schemas."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PORTS = {"gcs": 6379, "dashboard": 8265, "client": 10001, "serve": 8000, "metric
 FOLDER_OF_IMAGE = "/opt/headcount/"
 SENDS_NOTHING = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # With statistics off, `ray start` still reports that they are: to nobody.
+    # With statistics off, `ray start` still reports that; the report reaches nobody.
     "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",
     "ORT_DISABLE_TELEMETRY": "1",
 }
@@ -51,7 +51,7 @@ def cluster_of(name: str) -> dict[str, Any]:
 
 
 def pod_templates(name: str) -> Iterator[dict[str, Any]]:
-    """The pods of a cluster, and the one that submits its job."""
+    """The templates of a cluster's pods, and of the pod that submits its job."""
     cluster = cluster_of(name)
     for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
         yield group["template"]
@@ -76,7 +76,7 @@ def docker_variables() -> dict[str, str]:
 
 
 def scalars(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a file, with the name that it has there."""
+    """Every value in a file, with its name."""
     if isinstance(value, dict):
         named = value.get("name") if "value" in value else None
         for key, one in value.items():
@@ -186,7 +186,7 @@ def test_the_launcher_names_ports_and_files_that_exist() -> None:
 
 @pytest.mark.parametrize("name", KUBERAY)
 def test_ray_asks_for_a_token_in_every_manifest(name: str) -> None:
-    """KubeRay makes the token, and hands it to every pod and to the submitter of a RayJob."""
+    """KubeRay makes the token, and gives it to every pod and to the submitter of a RayJob."""
     assert cluster_of(name)["authOptions"] == {"mode": "token"}
     assert Version(cluster_of(name)["rayVersion"]) >= Version("2.52")
     own_secrets = re.findall(r"secretKeyRef: {name: ([\w-]+)", read_text(path_of(name)))
@@ -199,7 +199,7 @@ def test_ray_asks_for_a_token_in_the_image_and_under_the_launcher() -> None:
 
 
 def test_the_launcher_carries_its_secrets_as_files() -> None:
-    """Of the files' modes: `rsync --archive`, which is what the launcher calls, keeps them."""
+    """The launcher calls `rsync --archive`, which keeps the modes of the files."""
     (mounted,) = load("configs/ray/launcher.yaml")["file_mounts"]
     for variable in ("RAY_AUTH_TOKEN_PATH", "HEADCOUNT_CONFIG"):
         assert Path(docker_variables()[variable]).is_relative_to(mounted)
@@ -234,7 +234,7 @@ def test_no_file_of_the_cluster_holds_a_secret_as_a_value() -> None:
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """A secret by its name, or a password within a URL; names of secrets and of files are none."""
+    """Tell a secret by its name, or a password in a URL; a path to a secret is not one."""
     is_named = any(word in name.lower() for word in SECRET_WORDS)
     return (is_named and not name.endswith("_PATH")) or bool(
         re.search(r"://[^/\s]*:[^/\s]*@", value)

@@ -1,4 +1,4 @@
-"""No test depends on how quick the machine is: its retry is that of tests/waiting.py."""
+"""No test depends on the speed of the machine: tests wait with tests/waiting.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_WAITED_FOR: dict[str, str] = {
 }
 
 A_SECOND = 1.0
-"""Shorter ones are pauses between two looks, or time-outs that are themselves looked at."""
+"""Shorter numbers are pauses between two checks, or time-outs that are themselves tested."""
 
 
 def test_no_test_has_a_deadline_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""A default is said once: what a setting and a value of the code share is in cluster/core."""
+"""A default is written once: what a setting shares with the code is in cluster/core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.vision.packs.pack_reaches import ARCFACE
 
 NAMED_OTHERWISE = {"min_size_px": "min_face_px", "max_bytes": "max_file_bytes"}
 DECIDED_LATER = {
-    # Of these a setting of None, or another one, decides when the plan is made.
+    # A setting of None, or another setting, decides these when the plan is made.
     "detector_gpus",
     "decode_threads",
     "decoded_copies_bytes",

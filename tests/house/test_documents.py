@@ -1,4 +1,4 @@
-"""What the documents say is there, and what is there the documents say."""
+"""The documents describe what exists, and everything that exists is described."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_statements(document: str) -> Iterator[str]:
 
 
 def make_anchor(heading: str) -> str:
-    """Return the anchor that a heading gets: lower case, hyphens for spaces, no punctuation."""
+    """Return the anchor of a heading: lower case, hyphens for spaces, no punctuation."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
@@ -75,7 +75,7 @@ def test_the_reference_explains_every_setting_once_and_no_other() -> None:
 
 
 def test_the_reference_gives_the_default_of_every_setting() -> None:
-    """Numbers, words and paths as the code has them; others are told in words."""
+    """Numbers, words and paths are written as in the code, other defaults in words."""
     rows = re.findall(r"^\| `(\w+)` +\| `([^`]*)` +\|", read_text("docs/settings.md"), re.MULTILINE)
     told = dict(rows)
     wrong = {
@@ -168,7 +168,7 @@ def test_every_path_that_a_document_names_exists(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_in_a_document_leads_somewhere(document: str) -> None:
-    """A link is relative to its document; what follows a `#` is a heading of the linked one."""
+    """A link is relative to its document; after a `#` comes a heading of the linked one."""
     folder = PurePosixPath(document).parent
     broken = []
     for path, anchor in LINK.findall(read_text(document)):
@@ -197,7 +197,7 @@ def test_every_make_target_in_the_documents_exists() -> None:
 
 
 def test_every_fault_of_the_earlier_application_has_its_test() -> None:
-    """A test says which fault it answers by its number in brackets: `[7]`."""
+    """A test names the fault that it answers by its number in brackets: `[7]`."""
     listed = re.findall(r"^\| (\d+) \|", read_text("ARCHITECTURE.md"), re.MULTILINE)
     assert [int(number) for number in listed] == list(FAULTS)
     answered = {

@@ -1,4 +1,4 @@
-"""Each version that changed the tables left a small database that it wrote."""
+"""There is a small database that each version wrote whose tables changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WITHOUT = {
 
 
 def list_revisions() -> list[str]:
-    """The revisions, the oldest first; their files begin with their numbers."""
+    """The revisions, oldest first; the names of their files begin with the number."""
     names = [PurePosixPath(path).name for path in project_files() if path.startswith(VERSIONS)]
     return sorted(name.partition("_")[0] for name in names if name[:4].isdigit())
 
@@ -30,4 +30,4 @@ def test_every_revision_before_the_newest_has_a_dump_that_is_migrated_in_tests()
     revisions = list_revisions()
     assert sorted(set(revisions[:-1]) - dumped - set(WITHOUT)) == []
     assert dumped <= set(revisions)
-    assert not dumped & set(WITHOUT), "an exception that is no more one"
+    assert not dumped & set(WITHOUT), "an exception that is no longer one"

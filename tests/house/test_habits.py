@@ -1,4 +1,4 @@
-"""House habits (CONTRIBUTING.md) that a machine can hold."""
+"""House habits (CONTRIBUTING.md) that a machine can check."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENVIRONMENT_READERS = {
     "cluster/settings.py",
     "cluster/environment.py",
     "cluster/__init__.py",
-    "cluster/store/server/libpq.py",  # It reads nothing: it removes what libpq would read.
+    "cluster/store/server/libpq.py",  # It only removes what libpq would read.
     "jobs/install.py",  # For pip and uv, in an environment that has no settings yet.
 }
 
@@ -125,7 +125,7 @@ def test_test_folders_are_no_packages() -> None:
 
 
 def test_test_names_are_rules() -> None:
-    """A rule is a sentence: three words at the least."""
+    """A rule is a sentence of at least three words."""
     short = [
         f"{source.path}:{function.lineno} {function.name}"
         for source in python_sources()

@@ -1,4 +1,4 @@
-"""The arrow of imports points inwards (ARCHITECTURE.md); pyproject.toml holds the contracts."""
+"""Imports point inwards (ARCHITECTURE.md); pyproject.toml holds the contracts."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def test_the_core_imports_the_standard_library_and_itself_only() -> None:
 
 
 def test_a_new_room_of_the_cluster_is_a_decision() -> None:
-    """A module outside the known rooms would escape the contracts."""
+    """A module outside the known packages would escape the contracts."""
     places = {Path(source.path).parts[1] for source in code_sources() if _is_cluster(source.path)}
     assert places <= CLUSTER_ROOMS | CLUSTER_MODULES
 
 
 def test_imports_are_at_the_top_of_the_file() -> None:
-    """In bench/ a baseline may be imported by who measures it."""
+    """In bench/, a baseline may be imported where it is measured."""
     late = {
         f"{source.path}:{function.name}"
         for source in code_sources()

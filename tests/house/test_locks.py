@@ -1,4 +1,4 @@
-"""What is locked was decided on: licences, what could be sent, and a table without dead entries."""
+"""Every locked package was decided on: its licence, what it could send, and no dead entries."""
 
 from __future__ import annotations
 

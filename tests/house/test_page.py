@@ -1,4 +1,4 @@
-"""What lints the page is pinned, and is no part of what runs."""
+"""The linters of the page are pinned, and the running page needs none of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SWITCHED_OFF: dict[str, str] = {
 def test_the_linters_of_the_page_are_exact_versions() -> None:
     wanted = json.loads(read_text("package.json"))
     assert wanted["private"]
-    assert "dependencies" not in wanted, "a browser gets what is in serve/web, and nothing else"
+    assert "dependencies" not in wanted, "a browser gets the files of serve/web, and no others"
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", one) for one in wanted["devDependencies"].values())
 
 
@@ -32,7 +32,7 @@ def test_what_npm_installs_is_locked_by_hash_and_runs_nothing_at_its_install() -
 
 
 def test_ray_does_not_upload_what_npm_installs() -> None:
-    # Without a slash, because a link to a folder is ignored too.
+    # Without a trailing slash, so that a link to a folder is ignored too.
     assert "node_modules" in read_text(".gitignore").splitlines()
 
 

@@ -1,4 +1,4 @@
-"""Files and functions stay small enough to be read in one go."""
+"""Files and functions stay small enough to be read in one sitting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LONG_FUNCTIONS = ("cluster/numerics/", "cluster/store/database/migrations/versio
 
 
 def test_no_function_is_longer_than_fifty_lines() -> None:
-    """Kernels of cluster/numerics may be: their arithmetic reads best in one piece.
+    """Kernels in cluster/numerics may be longer: their arithmetic is easiest to read in one piece.
 
     Migrations are lists of tables.
     """
@@ -32,7 +32,7 @@ def test_the_median_function_is_about_ten_lines() -> None:
 
 
 def test_no_file_is_longer_than_350_lines() -> None:
-    """Tests may be: a file of rules is read rule by rule."""
+    """Test files may be longer: a file of rules is read rule by rule."""
     long = [
         f"{source.path} has {length} lines"
         for source in code_sources()
@@ -42,5 +42,5 @@ def test_no_file_is_longer_than_350_lines() -> None:
 
 
 def lines_of(function: FunctionNode) -> int:
-    """Lines from `def` to the end, decorators not counted."""
+    """The number of lines from `def` to the end, without decorators."""
     return (function.end_lineno or function.lineno) - function.lineno + 1

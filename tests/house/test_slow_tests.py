@@ -22,7 +22,7 @@ def test_parameters_and_steps_of_a_test_are_added_up() -> None:
 
 
 def test_every_listed_test_is_there() -> None:
-    """A test that was renamed is listed by its new name, or it is no longer left out."""
+    """A renamed test must be listed under its new name, or it is no longer left out."""
     defined = {
         f"{source.path}::{line.partition('(')[0].rpartition(' ')[2]}"
         for source in python_sources()
