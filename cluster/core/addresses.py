@@ -1,4 +1,4 @@
-"""Which addresses belong to the public internet, in every spelling."""
+"""Tells whether an address, in any spelling, belongs to the public internet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import socket
 
 _NUMBERS = re.compile(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}\.?", re.IGNORECASE)
-"""What resolvers read as an IPv4 address: one to four numbers, decimal, octal or hexadecimal."""
+"""A spelling of an IPv4 address that resolvers accept: one to four numbers, decimal, octal or
+hexadecimal."""
 
 _EMBEDDING = tuple(
     ipaddress.ip_network(network)
@@ -20,11 +21,11 @@ A gateway could send them on to a private address, so none of them counts as pub
 
 
 def is_public(address: str) -> bool:
-    """Tell whether a numeric address is one of the public internet.
+    """Tell whether a numeric address belongs to the public internet.
 
-    Loopback, private, link-local, shared, multicast, reserved and unspecified addresses are not,
-    nor is an IPv6 address that stands for an IPv4 address, except a mapped one (::ffff:0:0/96) of a
-    public address. Raises ValueError for anything but an address.
+    Loopback, private, link-local, shared, multicast, reserved and unspecified addresses do not.
+    Neither does an IPv6 address that stands for an IPv4 address, except for a mapped address
+    (::ffff:0:0/96) that stands for a public one. Raises ValueError for text that is not an address.
     """
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
@@ -36,7 +37,7 @@ def is_public(address: str) -> bool:
 
 
 def read_literal(host: str) -> str | None:
-    """Return the address that a host spells with numbers alone; None for a name.
+    """Return the address that a host spells with numbers; None for a name.
 
     An IPv4 address may have fewer than four parts, and octal or hexadecimal ones: `127.1`,
     `2130706433`, `0177.0.0.1` and `0x7f000001` are 127.0.0.1, as resolvers read them.

@@ -20,11 +20,11 @@ class CounterDeltas:
 
     @classmethod
     def starting_at(cls, attempt: int, counts: Mapping[str, int]) -> CounterDeltas:
-        """Begin at the counts of the row: an earlier process has recorded them."""
+        """Start from the counts of the row, because an earlier process has recorded them."""
         return cls(attempt, dict(counts))
 
     def grow_to(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """Return by how much each count rose above its highest value; other counts are left out."""
+        """Return the rise of each count above its highest value; other counts are left out."""
         grown: dict[str, int] = {}
         for name, count in counts.items():
             rise = count - self.highest.get(name, 0)

@@ -1,4 +1,4 @@
-"""The damage that `jobs.check` looks for, what it says about each kind, and what mends it."""
+"""The kinds of damage that `jobs.check` looks for, with the message and the remedy for each."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class DamageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a kind of damage is, as the end of "N ...", what to do, and whether it is derived.
+    """The message for a kind of damage, which follows "N ", the remedy, and whether it is derived.
 
-    What is derived can be computed again from other rows or from the photos: `--repair` mends it.
+    Derived data can be computed again from other rows or from the photos, so `--repair` mends it.
     """
 
     says: str
@@ -58,14 +58,14 @@ class Explanation:
 
 EXPLANATIONS: dict[DamageKind, Explanation] = {
     DamageKind.UNREADABLE: Explanation("parts of the database cannot be read", _BACKUP),
-    DamageKind.COUNTS: Explanation("phases count other items than there are", _REPAIR, True),
+    DamageKind.COUNTS: Explanation("phases have counts unlike their items", _REPAIR, True),
     DamageKind.LAW: Explanation("sessions break the law of progress", _BACKUP),
-    DamageKind.NUMBERS_USED: Explanation("tables would give an id twice", _REPAIR, True),
-    DamageKind.DANGLING: Explanation("rows name a row that is not there", _BACKUP),
-    DamageKind.UNCHECKED: Explanation("rules of tables are not enforced", _BACKUP),
-    DamageKind.PHOTO_WITHOUT_FILE: Explanation("photos are named by no file", _BACKUP),
+    DamageKind.NUMBERS_USED: Explanation("tables would assign an id twice", _REPAIR, True),
+    DamageKind.DANGLING: Explanation("rows refer to a row that does not exist", _BACKUP),
+    DamageKind.UNCHECKED: Explanation("constraints of tables are not enforced", _BACKUP),
+    DamageKind.PHOTO_WITHOUT_FILE: Explanation("photos have no file", _BACKUP),
     DamageKind.MISSING_FLAG: Explanation(
-        "photos are missing by their mark and not by their files, or the reverse", _REPAIR, True
+        "photos are marked as missing but have a file, or the reverse", _REPAIR, True
     ),
     DamageKind.OWN_DUPLICATE: Explanation(
         "photos are duplicates of, or similar to, themselves", _REPAIR, True
@@ -78,22 +78,22 @@ EXPLANATIONS: dict[DamageKind, Explanation] = {
         "people have neither a face nor a name", _REPAIR, True
     ),
     DamageKind.VERDICT_WITH_PERSON: Explanation(
-        "faces were set aside and belong to a person", _BACKUP
+        "faces were set aside but belong to a person", _BACKUP
     ),
     DamageKind.FACE_OF_OTHER_PACK: Explanation("faces belong to a person of another pack", _BACKUP),
     DamageKind.FACE_COUNT: Explanation(
-        "photos have other faces than were counted when they were searched", _REPAIR, True
+        "photos have another number of faces than when they were searched", _REPAIR, True
     ),
     DamageKind.VECTOR: Explanation(
         "faces have a vector of a wrong length, or one that is not normalised", _REPAIR, True
     ),
-    DamageKind.THUMBNAIL: Explanation("thumbnails are no whole JPEG", _REPAIR, True),
-    DamageKind.CROP: Explanation("pictures of faces are no whole JPEG", _REPAIR, True),
-    DamageKind.INDEX: Explanation("indexes do not hold what their tables hold", _REPAIR, True),
+    DamageKind.THUMBNAIL: Explanation("thumbnails are not complete JPEGs", _REPAIR, True),
+    DamageKind.CROP: Explanation("pictures of faces are not complete JPEGs", _REPAIR, True),
+    DamageKind.INDEX: Explanation("indexes do not agree with their tables", _REPAIR, True),
     DamageKind.DECODED_LEFT: Explanation(
-        "folders of decoded photos belong to no session that is unfinished", _REPAIR, True
+        "folders of decoded photos belong to no unfinished session", _REPAIR, True
     ),
-    DamageKind.FILE_GONE: Explanation("files are not where the last session met them", _SESSION),
+    DamageKind.FILE_GONE: Explanation("files are not where the last session found them", _SESSION),
     DamageKind.BACKUP: Explanation(
         "backups cannot be read", "Delete them, and make a new one; is the disk failing?"
     ),
@@ -102,10 +102,9 @@ EXPLANATIONS: dict[DamageKind, Explanation] = {
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Damage of one kind: how many things have it, and some of them, by id or by name.
+    """Damage of one kind: the number of damaged things, and examples by id or by path.
 
-    `examples` never hold the name of a person. `keys` are the ids of what `--repair` mends, where
-    it needs them.
+    `examples` never hold the name of a person. `keys` are the ids that `--repair` needs, if any.
     """
 
     kind: DamageKind
@@ -115,13 +114,13 @@ class Damage:
 
     @property
     def explanation(self) -> Explanation:
-        """What this kind of damage is, and what to do about it."""
+        """The message and the remedy for this kind of damage."""
         return EXPLANATIONS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found; `notes` are no damage, and `examined` says how much of what was seen."""
+    """The result of a check. `notes` are not damage; `examined` counts what was checked."""
 
     damage: tuple[Damage, ...]
     notes: tuple[str, ...]
@@ -129,7 +128,7 @@ class Report:
 
     @property
     def is_fine(self) -> bool:
-        """Nothing is damaged."""
+        """True if no damage was found."""
         return not self.damage
 
 

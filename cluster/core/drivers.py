@@ -1,4 +1,4 @@
-"""Decides which sessions have lost their driver: no process runs them or is about to.
+"""Decides which sessions have lost their driver, so that no process runs them or is about to.
 
 Pure: the unattended sessions go in, the ids of lost sessions come out; the clock is an argument.
 """
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from cluster.core.sessions import SessionStatus
 
 LOST_AFTER_S = 15.0
-"""How long a session may be unattended before its driver counts as lost. A driver that lost only
-its connection to the database is back sooner, and so is the job of a session that was resumed."""
+"""How long a session may be unattended before its driver counts as lost. A driver that only lost
+its connection to the database is back sooner, and so is the job of a resumed session."""
 
 NEVER_CAME_AFTER_S = 60.0
-"""The same for a new session without a job: a busy cluster may start its job late."""
+"""The limit for a new session without a job, because a busy cluster may start its job late."""
 
 _NOTHING_LOST = "Nothing that was finished is lost; resume continues from there."
 DRIVER_LOST = f"driver lost: the process that ran this session ended unexpectedly. {_NOTHING_LOST}"

@@ -1,7 +1,7 @@
-"""What a dry run says: what a session would find, and how long it would take.
+"""The result of a dry run: the files that a session would find, and how long it would take.
 
-Nothing is read but the listing. What a file holds is only guessed from its size, time and name, so
-moved photos and copies are probable.
+Only the listing is read. The content of a file is guessed from its size, time and name, so moved
+photos and copies are only probable.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from cluster.core.time_left.dry_times import DryWork
 from cluster.core.time_left.timing import TimeRange
 
 UNCOMPRESSED = ("bmp", "dib", "pbm", "pgm", "ppm", "pnm", "tga", "tif", "tiff")
-"""Suffixes of pictures that have equal sizes if they have equal sides, so a size tells nothing."""
+"""Suffixes of uncompressed pictures: files with equal sides have equal sizes, so a size proves
+nothing."""
 
 
 class ListedAs(StrEnum):
     """What a listed file is, compared with the database.
 
-    `new`: never read. `changed`: read, and of another size or time since. `unsearched`: unchanged,
-    but not searched with this pack. `moved`: new, and probably a known file that is gone. `copy`:
-    new, and probably a copy of a photo that is known or listed before. `unchanged`: no work.
+    `new`: never read. `changed`: its size or time has changed since it was read. `unsearched`:
+    unchanged, but not searched with this pack. `moved`: new, and probably a known file that is
+    gone. `copy`: new, and probably a copy of a photo that is known or listed earlier. `unchanged`:
+    no work.
     """
 
     NEW = "new"
@@ -38,9 +40,9 @@ class ListedAs(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """An unfinished session, which the command would continue instead of beginning a new one.
+    """An unfinished session, which the command would continue instead of starting a new one.
 
-    If it `is_listed`, it takes no file that it has not met before.
+    If it `is_listed`, its discovery is complete, and it takes no further files.
     """
 
     session_id: int
@@ -53,8 +55,8 @@ class DryListing:
 
     `counts` adds up to `photos`. A session would read `to_read` files of `bytes_to_read` bytes,
     decode `to_decode` of them, and search `to_search` for faces; `known_faces` are grouped again.
-    `size_bytes` leaves out the `sizes_unknown`. `gone` of `known` files were not met and have not
-    moved; both are None while the listing is not complete.
+    `size_bytes` leaves out the `sizes_unknown` files of unknown size. `gone` of the `known` files
+    were not found and have not moved; both are None while the listing is incomplete.
     """
 
     photos: int
@@ -74,7 +76,7 @@ class DryListing:
 
     @property
     def work(self) -> DryWork:
-        """The numbers that the time of a session depends on."""
+        """The numbers that determine the time of a session."""
         return DryWork(
             to_read=self.to_read,
             bytes_to_read=self.bytes_to_read,
@@ -85,7 +87,7 @@ class DryListing:
 
     @property
     def unconfirmed(self) -> Unconfirmed | None:
-        """The numbers if most known files are gone: a disk is probably not mounted (census.py)."""
+        """The numbers if most known files are gone; a disk may not be mounted (census.py)."""
         if self.known is None or self.gone is None or 2 * self.gone <= self.known:
             return None
         return Unconfirmed(self.known, self.gone)
@@ -93,9 +95,10 @@ class DryListing:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a walk: whether it met the whole library, and what it did not take.
+    """The end of a walk: whether it covered the whole library, and the files that it passed over.
 
-    `passed_over` counts by kind; `unlisted` are the folders and files that could not be opened.
+    `passed_over` counts them by kind; `unlisted` are the folders and files that could not be
+    opened.
     """
 
     is_complete: bool
@@ -105,7 +108,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A listing that was compared, and `paths` of a few files to read, spread over the listing."""
+    """A compared listing, and the `paths` of a few files to time, spread over the listing."""
 
     listing: DryListing
     paths: tuple[str, ...]
@@ -113,7 +116,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a session would find, and how long it would take; None while the listing is incomplete.
+    """A listing and the time of a session over it, None while the listing is incomplete.
 
     `is_measured` is true if photos of this library or earlier sessions were timed.
     """
@@ -131,22 +134,22 @@ COUNT_WORDS = {
     ListedAs.COPY: "probably copies",
     ListedAs.UNCHANGED: "unchanged",
 }
-"""How a report names the kinds, in its order."""
+"""The names of the kinds in a report, in its order."""
 
 
 def find_copied_name(path: str) -> str | None:
-    """Return the name of a file that keeps it when it is copied; None if its size tells nothing."""
+    """Return the name by which copies of a file are recognised; None if its size proves nothing."""
     name = path.rpartition("/")[2]
     return None if name.lower().rpartition(".")[2] in UNCOMPRESSED else name
 
 
 def describe_kinds(listing: DryListing) -> str:
-    """Return what is passed over, in words."""
+    """Return the counts of the files by kind, in words."""
     return describe_passed_over(PassedOver.from_json(listing.passed_over).counts)
 
 
 _UNITS = (("hour", 3_600, 5_400), ("minute", 60, 90), ("second", 1, 0))
-"""Units, their seconds, and from how many seconds on a time is told in them."""
+"""Units, their length in seconds, and the seconds from which a time is given in them."""
 
 
 def describe_range(time: TimeRange) -> str:

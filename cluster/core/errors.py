@@ -14,12 +14,12 @@ HeadcountError
 ├── NotFound                   no session, photo, face or person has this id
 ├── IllegalMove                a session cannot make this move from its status
 │   └── NothingFailed          no photo failed, so there is nothing to retry
-├── SameSession                a session is to be compared with itself
-├── SessionBusy                another process is running this session
+├── SameSession                a session cannot be compared with itself
+├── SessionBusy                another process runs this session
 │   └── SessionRunning         the session runs, and must be cancelled first
 ├── StaleVersion               a person was changed since the client read it
 ├── NameTaken                  another person of the pack has this name
-├── NamesDiffer                two people that are to be merged have different names
+├── NamesDiffer                two people cannot be merged: they have different names
 ├── FacesElsewhere             faces are no longer with the person that the client saw
 ├── NotLastChange              a change to people is not the last one, and cannot be undone
 ├── ImpossibleChange           a change to people is contradictory, such as a merge with itself
@@ -29,7 +29,7 @@ HeadcountError
 │   └── DatabaseDiskFull       its disk is full
 ├── DatabaseUnusable           the database answers, but this version cannot use its content
 ├── BackupFailed               a backup could not be made, or was not proved
-│   └── BackupBusy             another backup or restore of this database is at work
+│   └── BackupBusy             another backup or restore of this database is running
 ├── BadBackup                  a file cannot be restored: it is no backup, damaged, or too new
 ├── RayUnavailable             Ray cannot be reached or started
 │   └── RayChanged             this version of Ray lacks a private name that Headcount needs
@@ -157,7 +157,7 @@ class NothingFailed(IllegalMove):
 
 
 class SameSession(HeadcountError):
-    """A session is to be compared with itself."""
+    """A session cannot be compared with itself."""
 
     def __init__(self, session_id: int) -> None:
         super().__init__(f"Session {session_id} cannot be compared with itself; name another one.")
@@ -173,10 +173,10 @@ class SessionBusy(HeadcountError):
 
 
 class StaleVersion(HeadcountError):
-    """A person was changed since the client read it; `current` is how it is now."""
+    """A person was changed since the client read it; `current` is its present state."""
 
     def __init__(self, current: PersonSummary) -> None:
-        super().__init__(f"Person {current.id} was changed since: read it again.")
+        super().__init__(f"Person {current.id} was changed in the meantime; read it again.")
         self.current = current
 
 
@@ -189,11 +189,11 @@ class NameTaken(HeadcountError):
 
 
 class NamesDiffer(HeadcountError):
-    """Two people with different names are to be merged, and nobody said which name stays."""
+    """Two people with different names are merged, and the request does not say which name stays."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
-        super().__init__(f"They have different names, {' and '.join(self.names)}: which one stays?")
+        super().__init__(f"The people are named {' and '.join(self.names)}. Which name stays?")
 
 
 class FacesElsewhere(HeadcountError):
@@ -201,7 +201,7 @@ class FacesElsewhere(HeadcountError):
 
     def __init__(self, face_ids: Iterable[int]) -> None:
         self.face_ids = tuple(sorted(face_ids))
-        super().__init__(f"Faces were moved since, or are gone: {len(self.face_ids)} of them.")
+        super().__init__(f"{len(self.face_ids)} faces were moved or deleted in the meantime.")
 
 
 class NotLastChange(HeadcountError):
@@ -225,7 +225,7 @@ class SessionRunning(SessionBusy):
 
 
 class BadExport(HeadcountError):
-    """A file of exported decisions cannot be imported, or not be written; nothing was done."""
+    """A file of exported decisions cannot be imported or written; nothing was changed."""
 
     def __init__(
         self,
@@ -250,7 +250,7 @@ class DatabaseUnavailable(HeadcountError):
 
 
 class DatabaseDiskFull(DatabaseUnavailable):
-    """PostgreSQL has no room left on its disk."""
+    """The disk of PostgreSQL is full."""
 
     trouble = "the disk of the database is full"
 
@@ -264,7 +264,7 @@ class BackupFailed(HeadcountError):
 
 
 class BackupBusy(BackupFailed):
-    """Another process makes a backup of this database, or restores one."""
+    """Another process is making or restoring a backup of this database."""
 
 
 class BadBackup(HeadcountError):

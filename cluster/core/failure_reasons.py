@@ -1,4 +1,4 @@
-"""Groups reasons of failures that differ only in what they name: a path, an address, a number."""
+"""Groups reasons of failures that differ only in a path, an address, a name or a number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.core.sessions import PhaseName
 
 MOST_REASONS = 20
 LONGEST = 500
-"""The characters of a reason that are looked at; more would say nothing about its kind."""
+"""Only this many characters of a reason are compared; the rest says nothing about its kind."""
 
 LEFT_OUT = "…"
 
@@ -27,7 +27,7 @@ _VARYING = re.compile("|".join((_OBJECT, _QUOTED, _URL, _PATH, _HEXADECIMAL, _NU
 
 @dataclass(frozen=True, slots=True)
 class ReasonCount:
-    """How many photos failed in a phase for a reason, in which "…" stands for what varies."""
+    """A reason, with "…" in place of variable parts, and the number of photos that it failed."""
 
     phase: PhaseName
     reason: str
@@ -35,7 +35,7 @@ class ReasonCount:
 
 
 def fold_reason(reason: str) -> str:
-    """Return a reason in which paths, URLs, quoted names, addresses and numbers are "…"."""
+    """Return a reason with "…" in place of paths, URLs, quoted names, addresses and numbers."""
     folded = _VARYING.sub(LEFT_OUT, " ".join(reason[:LONGEST].split()))
     return re.sub(r"…(?:\s*…)+", LEFT_OUT, folded)
 

@@ -1,8 +1,8 @@
-"""One session in the live view: its rows, and the reports that came after them.
+"""One session in the live view: its rows, and the later reports.
 
 A report may arrive twice, late or out of order. Therefore the counts with the highest revision win,
-in-flight numbers are kept by batch and only rise, and a batch that has settled is never in flight
-again. Pure: rows and reports go in, the progress to show comes out.
+in-flight counts are kept by batch and only rise, and a settled batch is never in flight again.
+Pure: rows and reports go in, and the progress to show comes out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SAMPLE_INTERVAL_S = 0.2
 
 @dataclass(slots=True)
 class LivePhase:
-    """One phase: its row, the reports that came after it, and its recent rate.
+    """One phase: its row, the later reports, and its recent rate.
 
     `kept` is the high-water mark in the row; photos in flight are shown only up to this count.
     `is_being_kept` is true while a higher mark is being written. `films` are the places in films
@@ -40,7 +40,7 @@ class LivePhase:
     sampling: Throttle = field(default_factory=lambda: Throttle(SAMPLE_INTERVAL_S))
 
     def apply_row(self, row: PhaseSnapshot) -> None:
-        """Take over the row of the database, unless a newer attempt or revision is known."""
+        """Apply a row of the database, unless a newer attempt or revision is known."""
         if row.attempt > self.row.attempt:
             self.row, self.shown, self.kept = row, row, row.high_water_mark
             self.in_flight.clear()
@@ -62,7 +62,7 @@ class LivePhase:
             )
 
     def apply_in_flight(self, report: InFlight) -> bool:
-        """Take over how far a batch is; False when the report is outdated."""
+        """Apply a count of photos in flight; False if the report is outdated."""
         is_old = report.batch_id in self.settled_batches or report.attempt != self.row.attempt
         if is_old or report.count <= self.in_flight.get(report.batch_id, 0):
             return False
@@ -70,7 +70,7 @@ class LivePhase:
         return True
 
     def apply_film(self, report: FilmReport) -> bool:
-        """Take over where the search of a film is; False when the report is outdated."""
+        """Apply the position of the search in a film; False if the report is outdated."""
         is_old = report.batch_id in self.settled_batches or report.attempt != self.row.attempt
         if is_old or self.films.get(report.batch_id) == report.place:
             return False
@@ -85,17 +85,17 @@ class LivePhase:
 
     @property
     def is_ahead(self) -> bool:
-        """Tell whether more is in flight than may be shown."""
+        """True if more photos are in flight than may be shown."""
         return self.live > max(self.kept, self.shown.counts.finished)
 
     def apply_kept(self, attempt: int, count: int) -> None:
-        """Show photos in flight up to `count`, which is now the row's high-water mark."""
+        """Allow counts up to `count`, the row's new high-water mark, to be shown."""
         if attempt == self.row.attempt:
             self.kept = max(self.kept, count)
             self._show(self.shown)
 
     def apply_settled(self, report: SettledReport) -> bool:
-        """Take over committed counts; False when the report is outdated."""
+        """Apply committed counts; False if the report is outdated."""
         if report.attempt != self.row.attempt or report.batch_id in self.settled_batches:
             return False
         if report.batch_id is not None:
@@ -141,9 +141,10 @@ class LivePhase:
             self.rate.add_sample(now=now, count=self.shown.shown)
 
     def snapshot(self, *, now: float) -> PhaseSnapshot:
-        """Return the phase as it is shown at `now`, with its rate and the film that is searched.
+        """Return the phase as shown at `now`, with its rate and the film that is being searched.
 
-        Of several films, it is that of the oldest batch, so that it changes only when it is done.
+        Of several films, the film of the oldest batch is shown, so that it changes only when it is
+        done.
         """
         film = self.films[min(self.films)] if self.films else None
         return replace(self.shown, rate_per_s=self.rate.rate_per_s(now=now), film=film)
@@ -151,7 +152,7 @@ class LivePhase:
 
 @dataclass(slots=True)
 class LiveSession:
-    """One session's phases, in their order, the version of its latest change, and its time."""
+    """One session: its phases in their order, the version of its latest change, and its clock."""
 
     phases: dict[PhaseName, LivePhase]
     version: int = 0
@@ -160,7 +161,7 @@ class LiveSession:
 
     @classmethod
     def from_rows(cls, rows: Snapshots) -> LiveSession:
-        """Return the session as its phase rows describe it, without reports."""
+        """Return a session with these phase rows, and no reports yet."""
         return cls({row.name: LivePhase(row, row, kept=row.high_water_mark) for row in rows})
 
     def snapshots(self, *, now: float) -> Snapshots:

@@ -1,4 +1,4 @@
-"""The metrics for operators: names, units, labels. Pure; a `Meter` records them.
+"""The metrics for operators: names, units and labels. A `Meter` records them.
 
 Names follow Prometheus: the unit comes last, and counters end with `_total`. Ray puts `ray_` before
 each name. No label names a photo, a person or a path.
@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 Kind = Literal["counter", "gauge", "histogram"]
 
 STEP_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""From a fast batch on a GPU to a batch whose photos come over a slow network."""
+"""Bounds in seconds, from a fast batch on a GPU to a batch of photos over a slow network."""
 
 
 @dataclass(frozen=True, slots=True)

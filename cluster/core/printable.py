@@ -1,7 +1,7 @@
-"""Text from outside as a terminal or a log may show it.
+"""Makes text from outside safe for a terminal or a log.
 
-A file may be named with an escape sequence that clears the screen, with a line break that forges a
-line of output, or with a mark that turns the direction of what follows. None of them is printed.
+A file name may contain an escape sequence that clears the screen, a line break that forges a line
+of output, or a mark that reverses the direction of the text after it. All of these are escaped.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 
 
 def to_printable(text: str) -> str:
-    r"""Return the text on one line, with escapes like \\x1b in place of what may do harm."""
+    r"""Return the text on one line, with escapes like \\x1b in place of harmful characters."""
     return _HARMFUL.sub(lambda found: _escape(found.group()), text)
 
 
 def to_printable_lines(text: str) -> str:
-    """Return text of several lines, with escapes in place of what may do harm."""
+    """Return text of several lines, with escapes in place of harmful characters."""
     return "\n".join(to_printable(line) for line in text.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""Turns counts into the progress that users see. Pure: a snapshot goes in, an answer comes out.
+"""Turns counts into the progress that users see, with pure functions.
 
 The law: finished = processed + skipped + failed. The shown count is settled plus in flight. A
 percentage is rounded down, so that 100.00 is never shown before the last item. While photos are
@@ -34,7 +34,7 @@ class PhaseCounts:
 
     @property
     def finished(self) -> int:
-        """Photos that need nothing more: duplicates and failures count as finished."""
+        """The number of finished photos, including duplicates and failures."""
         return self.processed + self.skipped + self.failed
 
 
@@ -42,8 +42,8 @@ class PhaseCounts:
 class ClusteringResult:
     """The numbers of people found, of faces that belong to one, and of ungrouped faces.
 
-    `same_person` says in one line how alike the faces of one person were, and how that was chosen;
-    None for a result of an earlier version.
+    `same_person` describes in one line the reach that was used and its source; None for a result of
+    an earlier version.
     """
 
     clusters_found: int
@@ -58,8 +58,8 @@ class PhaseSnapshot:
 
     `in_flight` counts photos that workers have done but not committed; `high_water_mark` is the
     highest finished count that was shown in this attempt. `unchanged` counts finished items that
-    took no time in this attempt, and `rate_per_s` is finished items per second. `film` is a film
-    that is being searched, and `films` the number of films among the items, once all are found.
+    needed no work in this attempt, and `rate_per_s` is finished items per second. `film` is a film
+    that is being searched. `films` is the number of films among the items, 0 until all are found.
     """
 
     name: PhaseName
@@ -83,10 +83,10 @@ class PhaseSnapshot:
 
     @property
     def shown(self) -> int:
-        """The finished count to show: settled plus in flight, at least what was shown before.
+        """The finished count to show: settled plus in flight, at least the count shown before.
 
-        The last item counts only when it is settled, because a count that reaches the total means
-        that nothing can be lost any more.
+        The last item counts only when it is settled, because a count that reaches the total
+        promises that no photo can be lost any more.
         """
         counts = self.counts
         if counts.finished >= counts.total:
@@ -97,7 +97,7 @@ class PhaseSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Eta:
-    """The time left in whole seconds: the median, and the band that holds 80 % of the outcomes."""
+    """The time left in whole seconds: the median, and a band that contains 80 % of the outcomes."""
 
     seconds: int
     low: int
@@ -105,9 +105,10 @@ class Eta:
 
     @classmethod
     def from_range(cls, left: TimeRange) -> Eta:
-        """Return the range in whole seconds; the band is rounded, and at least a second wide.
+        """Return the range in whole seconds, with a band at least a second wide.
 
-        Rounded outwards, it would hold more than 80 % of the outcomes.
+        The band is rounded to the nearest second: rounded outwards, it would contain more than 80 %
+        of the outcomes.
         """
         seconds, low, high = round(left.middle_s), round(left.low_s), round(left.high_s)
         if low == high:
@@ -120,9 +121,9 @@ NO_TIME_LEFT = Eta(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class PhaseProgress:
-    """One phase as users see it; `eta` is None when it is not running or about to.
+    """One phase as users see it; `eta` is None unless the phase is running or about to run.
 
-    `film` is the film that is being searched, None if none is.
+    `film` is the film that is being searched, or None.
     """
 
     name: PhaseName
@@ -148,11 +149,11 @@ class PhaseProgress:
 
 @dataclass(frozen=True, slots=True)
 class UnifiedProgress:
-    """A session as users see it; `waiting_for` is what it waits for, None when it does not wait.
+    """A session as users see it; `waiting_for` names the resource that it waits for, or is None.
 
     `time_percentage` is the share of its time that has passed. `is_counting` is true while photos
-    are still being discovered, so that the time left covers photos that nobody has counted.
-    `films` is the number of films among its items; 0 until all are found.
+    are still being discovered, when the time left includes an estimate for undiscovered photos.
+    `films` is the number of films among its items, 0 until all are found.
     """
 
     session_id: int
@@ -196,7 +197,7 @@ def never_fall(before: PhaseSnapshot | None, now: PhaseSnapshot) -> PhaseSnapsho
 
 
 def show_phase(phase: PhaseSnapshot, left: TimeRange | None = None) -> PhaseProgress:
-    """Return the progress of one phase, as users see it, from its snapshot and its time left."""
+    """Return one phase as users see it, from its snapshot and its time left."""
     counts = phase.counts
     current = phase.shown
     is_complete = phase.status is PhaseStatus.COMPLETED
@@ -247,8 +248,8 @@ def unify(
 ) -> UnifiedProgress:
     """Return the progress of a session from the snapshots of its phases, in their order.
 
-    The overall percentage is the weighted sum, rounded down, and 100.0 exactly when the session
-    has completed. `moment` says how much time is left; without it, no time is shown.
+    The overall percentage is the weighted sum, rounded down, and 100.0 exactly when the session has
+    completed. `moment` holds the time left; without it, no time is shown.
     """
     ranges = {} if moment is None else moment.ranges
     shown = tuple(show_phase(phase, ranges.get(Scope.of(phase.name))) for phase in phases)

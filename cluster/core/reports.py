@@ -1,6 +1,7 @@
-"""The reports of workers to the live view. A report may arrive twice, late or out of order.
+"""The reports of workers to the live view.
 
-Workers send reports without waiting for an answer, so a report never blocks or fails the work.
+A report may arrive twice, late or out of order. Workers send it without waiting for an answer, so a
+report never blocks or fails the work.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class FilmReport:
-    """The report of where in a film of an uncommitted batch the search is."""
+    """The report of the position of the search in a film of an uncommitted batch."""
 
     session_id: int
     phase: PhaseName
@@ -49,7 +50,7 @@ class FilmReport:
 
 @dataclass(frozen=True, slots=True)
 class SettledReport:
-    """The counts of a phase row after a commit; `batch_id` is None when no batch was committed."""
+    """The report of a phase row's counts after a commit; `batch_id` is None if it was no batch."""
 
     session_id: int
     phase: PhaseName
@@ -61,15 +62,15 @@ class SettledReport:
 
 @dataclass(slots=True)
 class Throttle:
-    """Lets through at most one event an interval; the clock is an argument."""
+    """Admits at most one event per interval; the clock is an argument."""
 
     interval_s: float = MIN_INTERVAL_S
     _last: float | None = field(default=None)
 
     def admit(self, *, now: float, next_in_s: float = 0.0) -> bool:
-        """Tell whether an event at `now` (seconds) passes, and remember it when it does.
+        """Tell whether an event at `now` (seconds) is admitted, and remember it if so.
 
-        An event passes early when the next one, expected in `next_in_s`, would come too late.
+        An event is admitted early if the next one, expected in `next_in_s`, would come too late.
         """
         if self._last is not None and 0 <= now - self._last < self.interval_s - next_in_s:
             return False

@@ -1,8 +1,8 @@
-"""Compares the speed of a phase in two sessions, and says what made one of them slower.
+"""Compares the speed of a phase in two sessions, and lists the causes of the difference.
 
-How many times slower a phase was is a product of factors. Those that were measured are listed, the
-largest first, while a part of the whole is unexplained; the rest has one cause that was not
-measured. Swapping the sessions gives the same causes with inverse factors.
+The slowdown of a phase is taken as a product of factors. The measured factors are listed, the
+largest first, until they explain the slowdown; a remainder gets one cause that was not measured.
+Swapping the sessions gives the same causes with inverse factors.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from types import MappingProxyType
 from cluster.core.sessions import PhaseName, PhaseStatus
 
 LEAST_FACTOR = 1.15
-"""A smaller difference is not told: two runs over the same photos differ by as much."""
+"""A smaller factor is not reported, because two runs over the same photos differ by as much."""
 
 SHORT_S = 10.0
-"""In a phase that is shorter than this, to start and to end take a part that matters."""
+"""In a shorter phase, starting and ending take a considerable part of the time."""
 
 COMMIT_LANES: Mapping[PhaseName, int] = MappingProxyType(
     {PhaseName.TRAINING: 1, PhaseName.FACE_DETECTION: 2, PhaseName.CLUSTERING: 1}
 )
-"""How many things a worker does at once: a detector commits one batch while it searches the next
-(cluster/actors/detection.py), so that only waiting beyond that takes time."""
+"""The number of batches that a worker handles at the same time: a detector commits one batch while
+it searches the next (cluster/actors/detection.py), so that only longer waits delay it."""
 
 LONGEST_DELAY = 20.0
-"""The most that waiting for the database is taken to delay a phase."""
+"""The largest factor by which waiting for the database is assumed to slow a phase down."""
 
 
 class Cause(StrEnum):
-    """What can make a phase slower; the last three are given for what was not measured."""
+    """A cause of a slower phase; one of the last three is given for an unmeasured remainder."""
 
     PIXELS = "pixels"
     BYTES = "bytes"
@@ -47,12 +47,12 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhaseFigures:
-    """One phase of one session in numbers, those of its current attempt.
+    """The numbers of one phase of one session, in its current attempt.
 
-    `active_s` is how long it has worked, without pauses; None when it is not known. `unchanged`,
-    `pixels`, `read_bytes`, `waited_s` and `workers` are as in its row (SessionPhase). `faces` are
-    those that were found, or in clustering those that have a person. What a grouping did to people
-    is None in other phases, and when it is not known.
+    `active_s` is how long it has worked, without pauses; None if unknown. `unchanged`, `pixels`,
+    `read_bytes`, `waited_s` and `workers` are those of its row (SessionPhase). `faces` are the
+    faces that were found, or in clustering the faces that have a person. The changes of a grouping
+    to people are None in other phases, and if unknown.
     """
 
     name: PhaseName
@@ -74,7 +74,7 @@ class PhaseFigures:
 
     @property
     def worked(self) -> int:
-        """How many items took time: photos, or in clustering faces.
+        """The number of items that needed work: photos, or faces in clustering.
 
         In training, duplicates are read before they are skipped. In face detection, skipped photos
         are not opened; when a phase is tried again, those that were finished before are left out.
@@ -86,29 +86,29 @@ class PhaseFigures:
 
     @property
     def per_s(self) -> float | None:
-        """Items that took time, per second; None when there are none, or the time is not known."""
+        """Items that needed work, per second; None if there are none, or if the time is unknown."""
         return divide(self.worked, self.active_s)
 
     @property
     def pixels_each(self) -> float | None:
-        """Decoded pixels for each photo that took time; None when nothing was decoded."""
+        """Decoded pixels per photo that needed work; None if nothing was decoded."""
         return divide(self.pixels, self.worked)
 
     @property
     def bytes_each(self) -> float | None:
-        """Bytes that were read for each photo that took time; None when nothing was read."""
+        """Bytes read per photo that needed work; None if nothing was read."""
         return divide(self.read_bytes, self.worked)
 
     @property
     def waiting(self) -> float | None:
-        """How many of a worker's seconds, on average, went by while it waited for the database."""
+        """Seconds of waiting for the database per second of a worker, which may exceed 1."""
         if not self.active_s or self.active_s <= 0 or self.workers <= 0:
             return None
         return max(0.0, self.waited_s) / (self.active_s * self.workers)
 
 
 def divide(amount: float, by: float | None) -> float | None:
-    """Return amount / by; None when one of them is not above 0, or the quotient is no number."""
+    """Return amount / by; None unless both are above 0 and the quotient is finite."""
     if by is None or not (by > 0 and amount > 0):
         return None
     quotient = amount / by
@@ -117,7 +117,7 @@ def divide(amount: float, by: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One cause, and how many times slower it made a phase; below 1.0, it made the phase faster."""
+    """One cause, and the factor by which it made a phase slower; below 1.0, it made it faster."""
 
     cause: Cause
     factor: float
@@ -125,9 +125,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class PhaseComparison:
-    """How many times slower a phase was than in the other session, and why, in order.
+    """How many times slower a phase was than in the other session, and the reasons, in order.
 
-    Below 1.0, it was faster. None when one of the two did no work, or its time is not known.
+    `times_slower` is below 1.0 if the phase was faster, and None if one of the two did no work or
+    its time is unknown.
     """
 
     times_slower: float | None
@@ -139,8 +140,8 @@ def compare_phases(
 ) -> PhaseComparison:
     """Return how many times slower `this` was than `other`, and the causes of the difference.
 
-    A cause is told when it changed the speed by more than LEAST_FACTOR in the direction of the
-    whole, and when at least as much is not explained by the causes before it.
+    A cause is listed if it changed the speed by more than LEAST_FACTOR in the direction of the
+    whole difference, and if the causes before it leave more than LEAST_FACTOR unexplained.
     """
     slower = _log_ratio(other.per_s, this.per_s)
     if slower is None:
@@ -149,7 +150,7 @@ def compare_phases(
     rest, least = abs(slower), math.log(LEAST_FACTOR)
     causes = [(direction * log, cause) for cause, log in _list_factors(this, other)]
     reasons = []
-    # Rounded, so that equal factors keep the order of Cause whatever the last bit is.
+    # Rounded, so that equal factors keep the order of Cause despite rounding errors.
     for log, cause in sorted(causes, key=lambda one: -round(one[0], 9)):
         if log <= least or rest <= least:
             break
@@ -162,7 +163,7 @@ def compare_phases(
 
 
 def _list_factors(this: PhaseFigures, other: PhaseFigures) -> Iterator[tuple[Cause, float]]:
-    """Yield the logarithms of how many times slower each measured cause made `this`."""
+    """Yield each measured cause, and the logarithm of the factor by which it slowed `this` down."""
     known = (
         (Cause.PIXELS, _log_ratio(this.pixels_each, other.pixels_each)),
         (Cause.BYTES, _log_ratio(this.bytes_each, other.bytes_each)),
@@ -182,10 +183,10 @@ def _log_ratio(one: float | None, other: float | None) -> float | None:
 
 
 def _weigh_faces(phase: PhaseFigures) -> float | None:
-    """Return the work that faces make for each item.
+    """Return the work per item that depends on faces.
 
-    To describe a face takes about as long as to search a photo. A face is compared with all others,
-    so grouping takes for each face a time that grows with their number.
+    Embedding a face takes about as long as searching a photo. Grouping compares each face with all
+    others, so the time per face grows with their number.
     """
     match phase.name:
         case PhaseName.FACE_DETECTION:
@@ -197,15 +198,15 @@ def _weigh_faces(phase: PhaseFigures) -> float | None:
 
 
 def _weigh_failures(phase: PhaseFigures) -> float:
-    """Return the work that failures make: each is taken to cost as much as two other photos.
+    """Return the work per item, assuming that a failed photo takes as much time as two others.
 
-    A photo that fails is often waited for, or crashes its worker.
+    A photo that fails often reaches its time limit, or crashes its worker.
     """
     return 1.0 + min(1.0, divide(phase.failed, phase.worked) or 0.0)
 
 
 def _delay(phase: PhaseFigures) -> float | None:
-    """Return how many times slower a phase was than without waiting for the database."""
+    """Return the factor by which waiting for the database slowed a phase down."""
     waiting, lanes = phase.waiting, COMMIT_LANES[phase.name]
     if waiting is None:
         return None

@@ -25,7 +25,7 @@ class SessionStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """The status changes only by a move of a user."""
+        """True if only a user's move can change the status."""
         return self in _TERMINAL
 
 
@@ -41,7 +41,7 @@ class PhaseStatus(StrEnum):
 
     @property
     def has_started(self) -> bool:
-        """The phase has begun; it may also have ended, paused or failed."""
+        """True if the phase has begun; it may have been paused, or have ended or failed."""
         return self is not PhaseStatus.PENDING
 
 
@@ -54,7 +54,7 @@ class PhaseName(StrEnum):
 
     @property
     def counts_photos(self) -> bool:
-        """The phase counts photos, each an item with a state; clustering counts faces."""
+        """True if the phase counts photos, each an item with a state; clustering counts faces."""
         return self is not PhaseName.CLUSTERING
 
 
@@ -72,7 +72,7 @@ class ItemState(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a file was skipped in a phase: the value in the database, and the text for users."""
+    """Why a file was skipped in a phase, as stored in the database."""
 
     DUPLICATE = "duplicate"
     MOVED = "moved"
@@ -83,7 +83,7 @@ class SkipReason(StrEnum):
 
     @property
     def words(self) -> str:
-        """The reason as users read it; after a space at its end, a path or a cause follows."""
+        """The reason in words. If it ends with a space, a path or a cause follows."""
         return _SKIP_WORDS[self]
 
 
@@ -115,7 +115,7 @@ class Move(StrEnum):
 
     @property
     def is_users(self) -> bool:
-        """A user makes this move; the pipeline makes the others."""
+        """True if a user makes this move; the pipeline makes the others."""
         return self in _USERS_MOVES
 
 
@@ -177,7 +177,7 @@ def apply_move(status: SessionStatus, move: Move) -> SessionStatus:
 def overall_status(phases: Sequence[PhaseStatus]) -> SessionStatus:
     """Derive a session's status from its phases, in the order that ARCHITECTURE.md gives.
 
-    Completed is tested first, so that no client polls a finished session for ever. Between two
+    Completed is tested first, so that no client polls a finished session forever. Between two
     phases, a session has started, and is therefore running.
     """
     if phases and all(status is PhaseStatus.COMPLETED for status in phases):

@@ -1,4 +1,4 @@
-"""Measures how long the steps of a batch take, by the name of the step."""
+"""Measures the time of each step of a batch, by the name of the step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StepTimes:
             self._seconds[step] += seconds
 
     def take(self) -> dict[str, float]:
-        """Return the seconds of each step since the last call, and begin again at 0."""
+        """Return the seconds of each step since the last call, and reset them to 0."""
         with self._lock:
             taken, self._seconds = dict(self._seconds), defaultdict(float)
         return taken

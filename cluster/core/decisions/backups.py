@@ -1,7 +1,7 @@
-"""What a backup is, when one is due, and which backups are kept.
+"""The manifest and the name of a backup, and the rules that decide when one is due and kept.
 
-A backup is one file. It has its final name only after it was restored into a scratch database and
-found equal, so a file with such a name is proved.
+A backup is one file. It gets its final name only after it was restored into a scratch database and
+compared, so every file with such a name is proved.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ FORMAT = 1
 
 
 class BadManifest(ValueError):
-    """What a file says about itself is not what a backup says; the message is for users."""
+    """The manifest of a file is not that of a backup; the message is for users."""
 
 
 class BackupKind(StrEnum):
-    """What a backup holds: what people decided, or all tables with vectors and thumbnails."""
+    """The content of a backup: users' decisions, or all tables with vectors and thumbnails."""
 
     DECISIONS = "decisions"
     EVERYTHING = "everything"
 
 
 class BackupReason(StrEnum):
-    """Why a backup was made. Those before a restore are what `--undo` restores."""
+    """Why a backup was made. `--undo` restores a backup that was made before a restore."""
 
     ASKED = "asked"
     DUE = "due"
@@ -42,7 +42,7 @@ class BackupReason(StrEnum):
 
     @property
     def is_ordinary(self) -> bool:
-        """The backup was not made because something was about to be replaced."""
+        """True unless the backup was made because data was about to be replaced."""
         return self in (BackupReason.ASKED, BackupReason.DUE)
 
 
@@ -50,8 +50,8 @@ class BackupReason(StrEnum):
 class BackupPolicy:
     """Where a library's backups are, and when new ones are made.
 
-    `record` is the file that tells how the last try went. Backups that a user asks for are made
-    also when they are not enabled.
+    `record` is the file with the result of the last try. A backup that a user requests is made even
+    if backups are not enabled.
     """
 
     folder: Path
@@ -63,13 +63,13 @@ class BackupPolicy:
 
     @property
     def enough(self) -> frozenset[BackupKind]:
-        """The kinds that hold what a backup of the wanted kind would."""
+        """The kinds of backup that contain everything that the wanted kind contains."""
         return frozenset({self.kind, BackupKind.EVERYTHING})
 
 
 @dataclass(frozen=True, slots=True)
 class LastTry:
-    """How the last try to make a backup went: `file`, or the `error` that prevented it."""
+    """The result of the last try to make a backup: the `file`, or the `error` that prevented it."""
 
     at: datetime
     reason: BackupReason
@@ -79,7 +79,7 @@ class LastTry:
 
 @dataclass(frozen=True, slots=True)
 class TableCopy:
-    """A table in a backup: its columns in their order, and what its rows came to.
+    """A table in a backup: its columns in order, and the number and digest of its rows.
 
     `sha256` is the digest, in hexadecimal, of the rows as COPY writes them, ordered by the primary
     key.
@@ -103,10 +103,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup holds. `deeds` is a digest of what people did (deeds.py), to be compared only.
+    """The description of a backup's content.
 
-    `sequences` are the last numbers of the tables' ids. `tables` and `sequences` are empty for
-    decisions, where `digest` is that of the export.
+    `deeds` is a digest of what users did (deeds.py), for comparison. `sequences` are the last ids
+    of the tables. For decisions, `tables` and `sequences` are empty, and `digest` is the digest of
+    the export.
     """
 
     kind: BackupKind
@@ -126,10 +127,10 @@ class Manifest:
 
     @classmethod
     def from_json(cls, values: object) -> Manifest:
-        """Return the manifest of these values.
+        """Return the manifest with these values.
 
-        Raises BadManifest, in a phrase for users, when they are not those of a manifest, or those
-        of a newer format.
+        Raises BadManifest, in a phrase for users, if they are not a manifest, or one of a newer
+        format.
         """
         try:
             fields = Fields(values, name="")
@@ -141,7 +142,7 @@ class Manifest:
         except BadManifest:
             raise
         except ValueError as error:
-            raise BadManifest(f"what it says about itself is damaged ({error})") from None
+            raise BadManifest(f"its manifest is damaged ({error})") from None
 
     @classmethod
     def _read(cls, fields: Fields) -> Manifest:
@@ -186,7 +187,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, slots=True, order=True)
 class BackupName:
-    """The name of a backup's file; the order is that of time."""
+    """The name of a backup's file; names sort by time."""
 
     made_at: datetime
     number: int
@@ -233,9 +234,9 @@ def choose_surplus(names: Iterable[BackupName], *, keep: int) -> list[BackupName
 
 
 def is_due(newest: Manifest | None, *, deeds: str, now: datetime, every_hours: float) -> bool:
-    """Tell whether people did something since the `newest` backup, and that is old enough.
+    """Tell whether users did something since the `newest` backup, and whether that is old enough.
 
-    `deeds` is empty when people never did anything: then nothing has to be kept.
+    `deeds` is empty if users never did anything; then no backup is due.
     """
     if not deeds:
         return False

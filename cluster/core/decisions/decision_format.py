@@ -9,16 +9,16 @@ from enum import StrEnum
 
 FORMAT = "headcount-decisions"
 SCHEMA_VERSION = 1
-"""Raised with each change that an older reader would misread."""
+"""Increased with each change that an older reader would misread."""
 
 FRACTION_DIGITS = 6
-"""The decimals of a box as fractions of its picture: a hundredth of a pixel in 10,000."""
+"""Decimals of a box in fractions of its picture: a hundredth of a pixel in a side of 10,000."""
 
 
 class Section(StrEnum):
-    """The lists of an export, in their order in the file: each refers only to earlier ones.
+    """The lists of an export, in their order in the file.
 
-    Only the cover of a person refers to a later one, to a face.
+    A list refers only to earlier lists, except for the cover of a person, which is a face.
     """
 
     PHOTOS = "photos"
@@ -29,14 +29,14 @@ class Section(StrEnum):
 
 
 class PlacedBy(StrEnum):
-    """What put a face where it is: a user, or grouping."""
+    """Who placed a face with its person: a user, or grouping."""
 
     USER = "user"
     GROUPING = "grouping"
 
 
 class DecisionKind(StrEnum):
-    """What a decision that waits is about; a region is a named place of XMP."""
+    """The subject of a kept decision; a region is a named place in XMP."""
 
     PERSON = "person"
     FACE = "face"

@@ -1,7 +1,7 @@
 """The records of an export as values, checked field by field as they are read.
 
-A reader raises ValueError with the field and what is wrong with it, as in `box.left is not a
-number`. Fields that it does not know are left out.
+A reader raises ValueError with the field and its fault, as in `box.left is not a number`. Unknown
+fields are ignored.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ExportedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class ExportedPerson:
-    """A person of a pack. `is_decided` tells that a user did something about the person."""
+    """A person of a pack. `is_decided` tells whether a user has edited the person."""
 
     id: int
     pack: str
@@ -63,7 +63,7 @@ class ExportedPerson:
 class ExportedFace:
     """A face; `box` is in fractions of the upright picture, `pixels` in its pixels.
 
-    `has_vector` is false for one that no detector found.
+    `has_vector` is false for a face that no detector found.
     """
 
     id: int
@@ -92,7 +92,7 @@ class ExportedErasure:
 
 @dataclass(frozen=True, slots=True)
 class ExportedSide:
-    """One side of an answer: a face, else a person; `faces` is how many it had."""
+    """One side of an answer: a face, or else a person; `faces` is the number of its faces."""
 
     face: int | None
     person: int | None
@@ -129,7 +129,7 @@ def _to_text(record: Record) -> str:
 
 
 def read_photo(record: Record) -> ExportedPhoto:
-    """Return a photo. Raises ValueError."""
+    """Return the photo of a record. Raises ValueError."""
     fields, files = Fields(record), record.get("files")
     if not isinstance(files, list):
         raise ValueError("files is not a list")
@@ -152,7 +152,7 @@ def _read_file(record: object, number: int) -> ExportedFile:
 
 
 def read_person(record: Record) -> ExportedPerson:
-    """Return a person. Raises ValueError."""
+    """Return the person of a record. Raises ValueError."""
     fields = Fields(record)
     return ExportedPerson(
         id=fields.get_int("id"),
@@ -167,7 +167,7 @@ def read_person(record: Record) -> ExportedPerson:
 
 
 def read_face(record: Record) -> ExportedFace:
-    """Return a face. Raises ValueError."""
+    """Return the face of a record. Raises ValueError."""
     fields = Fields(record)
     person = fields.find_int("person")
     verdict = fields.find_choice("verdict", FaceVerdict)
@@ -201,7 +201,7 @@ def read_erasure(record: Record) -> ExportedErasure:
 
 
 def read_answer(record: Record) -> ExportedAnswer:
-    """Return an answer. Raises ValueError."""
+    """Return the answer of a record. Raises ValueError."""
     fields = Fields(record)
     answer, time = (
         fields.find_choice("answer", Answer),

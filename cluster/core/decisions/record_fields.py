@@ -1,4 +1,4 @@
-"""Checks the fields of one record of an export, and says which one is wrong."""
+"""Checks the fields of one record of an export, and names the first invalid one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ MOST = 2**63 - 1
 MAX_SIDE_PX = 2**31 - 1
 MAX_TEXT_CHARACTERS = 20_000
 OUTSIDE = 1.0
-"""How far a box may reach out of its picture, as a fraction: a detector guesses what is cut off."""
+"""How far a box may extend beyond its picture, as a fraction, because detectors guess the part that
+is cut off."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -32,7 +33,7 @@ class Fields:
         self.prefix = f"{name}." if name else ""
 
     def fail(self, field: str, wrong: str) -> ValueError:
-        """Return the error for a field."""
+        """Return the ValueError for a field, with its full name."""
         return ValueError(f"{self.prefix}{field} {wrong}")
 
     def is_none(self, field: str) -> bool:
@@ -53,12 +54,12 @@ class Fields:
         return None if self.is_none(field) else self.get_int(field, least=least)
 
     def get_float(self, field: str) -> float:
-        """Return a finite number."""
+        """Return a finite number of at most MAX_SIDE_PX, positive or negative."""
         value = self.record.get(field)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.fail(field, "is not a number")
         if not math.isfinite(value) or abs(value) > MAX_SIDE_PX:
-            raise self.fail(field, "is not a number within reason")
+            raise self.fail(field, "is not finite, or too large")
         return float(value)
 
     def get_bool(self, field: str) -> bool:
@@ -78,7 +79,7 @@ class Fields:
         if not isinstance(value, str):
             raise self.fail(field, "is not a text")
         if not least <= len(value) <= most:
-            raise self.fail(field, f"has not {least} to {most} characters")
+            raise self.fail(field, f"does not have {least} to {most} characters")
         return value
 
     def find_name(self, field: str) -> str | None:
@@ -87,7 +88,7 @@ class Fields:
             return None
         name = self.get_text(field, most=MAX_NAME_CHARACTERS).strip()
         if not name or any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in name):
-            raise self.fail(field, "holds control characters, or nothing but space")
+            raise self.fail(field, "has control characters, or only spaces")
         return name
 
     def get_digest(self, field: str, *, length: int | None = None) -> bytes:
@@ -116,7 +117,7 @@ class Fields:
             return time.astimezone(UTC) if has_zone else time
         except (ValueError, OverflowError):
             zone = "with" if has_zone else "without"
-            raise self.fail(field, f"is not a time {zone} a zone, as ISO 8601 has it") from None
+            raise self.fail(field, f"is not an ISO 8601 time {zone} a zone") from None
 
     def find_birth_date(self, field: str) -> date | None:
         """Return a birth date, or None."""
@@ -136,11 +137,14 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, str) or value not in list(kind):
-            raise self.fail(field, f"is none of {', '.join(kind)}")
+            raise self.fail(field, f"is not one of {', '.join(kind)}")
         return kind(value)
 
     def get_box(self, field: str, *, is_fraction: bool) -> BoundingBox:
-        """Return a box, which as fractions lies at least in part within its picture."""
+        """Return a box.
+
+        If `is_fraction`, the box must overlap its picture, and not extend far beyond it.
+        """
         sides = Fields(self.record.get(field), name=f"{self.prefix}{field}")
         box = BoundingBox(*(sides.get_float(side) for side in ("left", "top", "right", "bottom")))
         if box.left > box.right or box.top > box.bottom:

@@ -1,4 +1,4 @@
-"""How far a restore or an import is that the server does for a client, and what came of it."""
+"""The progress and the result of a restore or an import that the server runs for a client."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 INTERRUPTED = (
-    "It was interrupted, because its process ended. Either all of it was done or nothing: look at "
+    "It was interrupted, because its process ended. It was done completely or not at all; look at "
     "the library to see which."
 )
 
 
 class RestoreState(StrEnum):
-    """Where a restore or an import is; all but RUNNING are final."""
+    """The state of a restore or an import; all states except RUNNING are final."""
 
     RUNNING = "running"
     DONE = "done"
@@ -25,9 +25,9 @@ class RestoreState(StrEnum):
 class RestoreRecord:
     """A restore of the backup `name`, or with `is_import` an import of the file `name`.
 
-    `step` is what is done now, in words; `share` is how much of the step is done, 0 to 1, None when
-    that is not known. `kept` is the name of the backup of what was there before. `left` decisions
-    wait for their photo or their face. `changed` are the changes of an import by their kind.
+    `step` is the current step, in words; `share` is the finished part of the step, 0 to 1, None if
+    unknown. `kept` is the name of the backup of the earlier content. `left` decisions wait for
+    their photo or face. `changed` counts the changes of an import by kind.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Decides which files belong to another file's photo: the raw file of a JPEG, a live photo's film.
 
-A camera that writes a raw file and a JPEG of one shot gives both the same name and the same time. A
-phone gives a photo and the short film of it the same name.
+A camera gives the raw file and the JPEG of a shot the same name and the same time. A phone gives a
+photo and its short film the same name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST_LIVE_S = 6.0
 """A live photo's film takes 3 seconds (Apple), a motion photo's up to 5 (Samsung)."""
 
 _SHOWING = ("JPEG", "HEIC")
-"""The formats in which a camera writes the picture beside its raw file, the first one first."""
+"""The formats of the picture that a camera writes beside its raw file, the preferred one first."""
 
 _RANKS = {
     suffix: rank
@@ -38,7 +38,7 @@ COMPANION_SUFFIXES = RAW_SUFFIXES | FILM_SUFFIXES
 
 
 class ShotKind(StrEnum):
-    """What a file of a shot is."""
+    """The role of a file in a shot."""
 
     PICTURE = "picture"
     RAW = "raw"
@@ -47,10 +47,10 @@ class ShotKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShotFile:
-    """One file of a folder: `taken_at` is the local time of its photo, None when it is unknown.
+    """One file of a folder; `taken_at` is the local time of its photo, None if unknown.
 
-    `duration_s` is that of a film, None when it is unknown. A file that `is_companion` was found to
-    belong to another file's photo before.
+    `duration_s` is the length of a film, None if unknown. A file that `is_companion` was earlier
+    found to belong to another file's photo.
     """
 
     id: int
@@ -61,7 +61,7 @@ class ShotFile:
 
     @property
     def kind(self) -> ShotKind:
-        """What the file is by its name."""
+        """The role of the file, by its suffix."""
         suffix = split_name(self.path)[1]
         if suffix in RAW_SUFFIXES:
             return ShotKind.RAW
@@ -77,16 +77,16 @@ class CompanionCounts:
 
     @classmethod
     def find(cls, census: Mapping[str, Any]) -> CompanionCounts:
-        """Return the counts in a session's census; none were counted by earlier versions."""
+        """Return the counts in a session's census; 0 in a census of an earlier version."""
         counts = census.get("companions", {})
         return cls(counts.get(ShotKind.RAW, 0), counts.get(ShotKind.FILM, 0))
 
     def to_json(self) -> dict[str, int]:
-        """Return the counts by kind, as the census holds them."""
+        """Return the counts by kind, for the census."""
         return {str(ShotKind.RAW): self.raw, str(ShotKind.FILM): self.film}
 
     def __str__(self) -> str:
-        """Return the counts as users read them; nothing when there are none."""
+        """Return the counts in words; an empty text if there are none."""
         told = [
             f"{count:,} {one if count == 1 else one + 's'}"
             for count, one in ((self.raw, "raw photo"), (self.film, "film"))
@@ -100,7 +100,7 @@ class CompanionCounts:
 
 
 def split_name(path: str) -> tuple[str, str]:
-    """Return the path without its suffix in one case, and the suffix in lower case."""
+    """Return the path without its suffix, with its case folded, and the suffix in lower case."""
     folder, name = os.path.split(path)
     stem, suffix = os.path.splitext(name)
     return f"{folder}/{stem.casefold()}", suffix.lower()
@@ -109,10 +109,10 @@ def split_name(path: str) -> tuple[str, str]:
 def find_companions(files: Iterable[ShotFile]) -> Mapping[int, int]:
     """Map the id of each companion to the id of the file that shows its photo.
 
-    Files of one folder with one name, in upper or lower case, are compared. A raw file belongs to
-    the JPEG, or else HEIC, that was taken in the same second. A film of at most LONGEST_LIVE_S
-    belongs to the only picture of its name, or else to the only raw file. The answer does not
-    depend on the order of the files.
+    Files of one folder with one name are compared; the case of the name is ignored. A raw file
+    belongs to the JPEG, or else HEIC, that was taken in the same second. A film of at most
+    LONGEST_LIVE_S belongs to the only picture of its name, or else to the only raw file. The answer
+    does not depend on the order of the files.
     """
     by_name: dict[str, list[ShotFile]] = defaultdict(list)
     for file in sorted(files, key=lambda one: one.path):

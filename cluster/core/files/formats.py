@@ -1,9 +1,9 @@
 """The table of file formats that discovery and reading share, one row for each format.
 
-A row says how a file of the format is named, how it begins, and whether it is read. The known
-suffixes, the kinds by content and the names in messages are derived from these rows. A format that
-a signature cannot decide has its check in cluster/vision/sources/headers.py. To read another
-format, set `readers` in its row and register it with Pillow in cluster/vision/photos/images.py.
+A row holds the suffixes and signatures of a format, and whether it is read. The known suffixes, the
+kinds by content and the names in messages are derived from these rows. A format that a signature
+does not identify has a check in cluster/vision/sources/headers.py. To read another format, set
+`readers` in its row and register it with Pillow in cluster/vision/photos/images.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from cluster.core.files.passed_over import PassedOverKind
 class Signature:
     """The bytes `mark` at the offset `at`.
 
-    A signature without `decides` is too short to recognise a file without a suffix. It only tells
-    what a file with a picture's suffix really holds.
+    A signature without `decides` is too short to recognise a file without a suffix. It only
+    identifies the content of a file that has a picture's suffix.
     """
 
     mark: bytes
@@ -32,7 +32,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How a format is recognised, and what becomes of its files.
+    """How a format is recognised, and how its files are treated.
 
     `kind` is the reason why discovery passes a file over, None for a picture. `readers` are
     Pillow's names of the format. LibRaw reads a format that `is_raw`; any other picture without
@@ -56,7 +56,7 @@ class Format:
 
     @property
     def is_read(self) -> bool:
-        """Headcount reads photos of this format."""
+        """True if Headcount reads photos of this format."""
         return self.is_raw or bool(self.readers)
 
     @property
@@ -78,7 +78,7 @@ def _hints(*marks: bytes, at: int = 0) -> tuple[Signature, ...]:
 
 
 ANY_PICTURE = frozenset({b"mif1", b"mif2", b"msf1", b"miaf", b"MiPr", b"1pic"})
-"""Brands of a picture that do not say how it is coded."""
+"""Brands of a picture that do not identify its coding."""
 
 _READ = (
     Format(
@@ -199,7 +199,7 @@ RAW_TIFF = _raw(
     "3fr ari arw bay cs1 dcr dcs dng drf erf fff iiq k25 kc2 kdc mdc mef mos nef nrw pef ptx pxn "
     "rwz sr2 srf srw sti",
 )
-"""A camera's raw file that is a TIFF, or that only its name tells."""
+"""A camera's raw file that is a TIFF, or that is recognised only by its name."""
 
 _RAW = (
     _raw("Canon raw", "cr2 cr3 crw", b"HEAPCCDR", at=6, brands=frozenset({b"crx "})),
@@ -234,7 +234,7 @@ VIDEO = _film(
 """An MP4 or QuickTime film. An ISO media file is one unless its brands name another format."""
 
 TRANSPORT_STREAM = _film("MPEG transport stream", "m2t m2ts mts", "mpegts")
-"""Its packets, which all begin with the same byte, are its signature."""
+"""It is recognised by its packets, which all begin with the same byte."""
 
 _FILMS = (
     VIDEO,

@@ -1,8 +1,8 @@
 """Reads size, time and ETag of a file from a store's listing, as the database can hold them.
 
-Drivers disagree about names and types, and some pass on whatever a server sends. A value that
-cannot be understood is unknown: None, not 0. A number that does not fit into 64 bits becomes the
-nearest one that does.
+Drivers disagree about names and types, and some pass on anything that a server sends. A value that
+cannot be parsed is unknown: None, not 0. A number beyond 64 bits becomes the nearest one within
+them.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ def find_modified_ns(info: Mapping[str, Any]) -> int | None:
 
 
 def find_etag(info: Mapping[str, Any]) -> str | None:
-    """Return an ETag, checksum or version that identifies the content of a file, as the store
-    writes it; None when there is none of at most 200 printable characters.
+    """Return an ETag, checksum or version that identifies a file's content, as the store writes it.
+
+    None if the store gives none of at most 200 printable characters.
     """
     texts = (_to_tag(info.get(key)) for key in _ETAGS)
     return next((text for text in texts if text is not None), None)

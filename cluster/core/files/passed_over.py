@@ -1,4 +1,4 @@
-"""Counts, by kind, the files and folders that discovery passes over, so that all are reported."""
+"""Counts by kind the files and folders that discovery passes over, so that all are reported."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ _WORDS: dict[PassedOverKind, tuple[str, str]] = {
         "links that lead out of the allowed folders",
     ),
     PassedOverKind.LINK_AGAIN: (
-        "link to a file that is met elsewhere",
-        "links to files that are met elsewhere",
+        "link to a file that is found elsewhere",
+        "links to files that are found elsewhere",
     ),
     PassedOverKind.LINK_DEAD: ("link that goes nowhere", "links that go nowhere"),
     PassedOverKind.LINK_IN_STORE: ("link within a store", "links within a store"),
-    PassedOverKind.FOLDER_AGAIN: ("folder that was met before", "folders that were met before"),
+    PassedOverKind.FOLDER_AGAIN: ("folder already visited", "folders already visited"),
     PassedOverKind.SPECIAL: ("pipe, socket or device", "pipes, sockets or devices"),
     PassedOverKind.KERNEL: (
         "file or folder of the kernel's own",
@@ -93,7 +93,8 @@ class PassedOver:
     """The files and folders that one walk passed over.
 
     `unlisted` holds the paths of folders that could not be listed, and of files without a known
-    suffix that could not be opened, in the form of FoundPhoto. Known photos there are not gone.
+    suffix that could not be opened, in the form of FoundPhoto. Known photos in them do not count as
+    gone.
     """
 
     counts: Counter[PassedOverKind] = field(default_factory=Counter)

@@ -14,7 +14,7 @@ from urllib.parse import quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 _FILE_URL = "file://"
 
 MAX_PATH_CHARACTERS = 20_000
-"""More than a path of 4,096 bytes, which is Linux's limit, has when it is percent-encoded."""
+"""More than a percent-encoded path of 4,096 bytes, Linux's limit, can have."""
 
 
 def path_to_text(path: str) -> str:
@@ -27,7 +27,7 @@ def path_to_text(path: str) -> str:
 
 
 def text_to_path(text: str) -> str:
-    """Return the path whose text `path_to_text` returned."""
+    """Return the path from which `path_to_text` made the text."""
     if text.startswith(_FILE_URL):
         return os.fsdecode(unquote_to_bytes(text[len(_FILE_URL) :]))
     return text
@@ -39,7 +39,7 @@ def hash_path(path: str) -> bytes:
 
 
 def is_url(path: str) -> bool:
-    """Tell a URL that fsspec opens (s3://, memory://) from a local path."""
+    """Tell whether a path is a URL that fsspec opens (s3://, memory://); a file:// URL is not."""
     scheme, separator, _ = path.partition("://")
     return bool(separator) and scheme.isidentifier() and scheme != "file"
 

@@ -1,6 +1,6 @@
 """Classifies files and folders by their names.
 
-Where the name does not tell, the content decides (cluster/vision/sources/file_kinds.py).
+If the name is not enough, the content decides (cluster/vision/sources/file_kinds.py).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _OF_LIBRARIES = frozenset(
 """Folders within a library of Apple's for the program's own files and its copies of photos."""
 
 NO_MEDIA = ".nomedia"
-"""A file of this name marks a folder whose pictures are no photos (Android)."""
+"""A file of this name marks a folder whose pictures are not photos (Android)."""
 
 
 def is_photo_name(name: str) -> bool:

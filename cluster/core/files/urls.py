@@ -1,4 +1,4 @@
-"""Brings URLs of photo libraries into one normal form, and tells which lies below which.
+"""Brings URLs of photo libraries into one normal form, and tells whether one lies below another.
 
 Access is decided by comparing URLs, but a server or a driver may read a URL differently: `%2e%2e`
 is `..`, and `HOST:80` is `host`. Therefore a root is used, stored and compared in one unambiguous
@@ -14,14 +14,14 @@ from cluster.core.errors import BadRoot
 from cluster.core.files.passed_over import PassedOverKind
 
 MAX_URL_CHARACTERS = 4096
-"""The limit for a root over HTTP too; no key in an object store is longer."""
+"""Also the limit for a root over HTTP; no key in an object store is longer."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNRESERVED = re.compile(r"%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE)
 _NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _AS_WRITTEN = "%/:@!$&'()*+,;=~"
 _CHAIN = re.compile(r"::[A-Za-z0-9+.-]+:(/|$)")
-"""What other readers of URLs could take for a file of another store, unlike a plain `::`."""
+"""A `::` that other readers of URLs could take for a chain of file systems."""
 
 _SEPARATORS = re.compile(r"[/\\]")
 _MOST_DECODINGS = 5
@@ -80,7 +80,7 @@ def find_place(name: str, *, top: str) -> str | None:
 
 
 def find_fault(name: str) -> PassedOverKind:
-    """Return why `find_place` finds no place for a driver's name."""
+    """Return why `find_place` returned None for a driver's name."""
     if len(name) > MAX_URL_CHARACTERS:
         return PassedOverKind.PATH_TOO_LONG
     return PassedOverKind.NAME_REFUSED if _find_normal(name) is None else PassedOverKind.OUTSIDE
@@ -95,7 +95,7 @@ def file_name_of(place: str) -> str:
 def leaves_folder(name: str, folder: str) -> bool:
     """Tell whether a driver's name is another place than the listed folder itself.
 
-    A listing may name its own folder, as a web page does that links to itself in another order.
+    A listing may name its own folder, for example a web page that links to itself in another order.
     """
     bare = re.split(r"[?#]", name, maxsplit=1)[0] if _is_web(name) else name
     return bare.rstrip("/") != folder.rstrip("/")

@@ -1,4 +1,4 @@
-"""Changes of users to people as values: requests, results, and summaries of past changes."""
+"""Changes that users make to people, as values: requests, results, and past changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Answer(StrEnum):
 
 
 class Elsewhere(StrEnum):
-    """The targets of moved faces that are not existing people."""
+    """The targets of a move other than an existing person."""
 
     NEW = "new"
     UNGROUPED = "nobody"
@@ -64,7 +64,7 @@ class PersonEdit:
 
     @classmethod
     def hiding(cls, hidden: bool | None) -> PersonEdit:
-        """Return a change that hides or shows a person; None changes nothing."""
+        """Return a change that hides or shows a person; None changes neither."""
         return cls(kind=ChangeKind.HIDE, hidden=hidden)
 
     def with_birth_date(self, birth_date: date | None) -> PersonEdit:
@@ -82,7 +82,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """The people after they were hidden or shown; `change_id` is None when nothing changed."""
+    """The people after they were hidden or shown; `change_id` is None if nothing changed."""
 
     people: tuple[PersonSummary, ...]
     change_id: int | None
@@ -103,9 +103,9 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What remains of the `people` whose faces got a verdict, and how many faces were changed.
+    """The `people` that remain after faces got a verdict, and the number of changed faces.
 
-    `change_id` is None when all faces had the verdict already.
+    `change_id` is None if all faces had the verdict already.
     """
 
     people: tuple[PersonSummary, ...]

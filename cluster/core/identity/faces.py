@@ -21,17 +21,17 @@ class BoundingBox:
 
     @property
     def width(self) -> float:
-        """Width in pixels, never negative."""
+        """The width in pixels, at least 0."""
         return max(0.0, self.right - self.left)
 
     @property
     def height(self) -> float:
-        """Height in pixels, never negative."""
+        """The height in pixels, at least 0."""
         return max(0.0, self.bottom - self.top)
 
     @property
     def area(self) -> float:
-        """Area in square pixels."""
+        """The area in square pixels."""
         return self.width * self.height
 
     def scaled(self, factor: float) -> BoundingBox:
@@ -42,11 +42,11 @@ class BoundingBox:
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom."""
+        """The sides in pixels: left, top, right, bottom."""
         return self.left, self.top, self.right, self.bottom
 
     def moved_by(self, right: float, down: float) -> BoundingBox:
-        """Return the box so many pixels further to the right and down."""
+        """Return the box, moved by these numbers of pixels to the right and down."""
         return BoundingBox(
             self.left + right, self.top + down, self.right + right, self.bottom + down
         )
@@ -64,7 +64,7 @@ class BoundingBox:
 
 
 SAME_PLACE = 0.5
-"""Two boxes of one photo show the same face from this intersection over union on."""
+"""Two boxes of one photo with at least this intersection over union show the same face."""
 
 
 SAME_MOMENT_S = 0.05
@@ -82,8 +82,9 @@ def match_boxes(
 ) -> dict[int, int]:
     """Map the index of each new box to that of the old box in the same place.
 
-    Each box is matched at most once, the largest overlap first; other new boxes are left out.
-    `times` are those of the old and of the new boxes; those of a film match only in one frame.
+    Each box is matched at most once, the largest overlap first; unmatched new boxes are left out.
+    `times` are the times of the old and of the new boxes; boxes of a film match only within one
+    frame.
     """
     old_times, new_times = times or ([None] * len(old), [None] * len(new))
     overlaps = [
@@ -116,8 +117,8 @@ class Face:
 
     `embedding` holds the L2-normalised vector as little-endian float32 bytes (512 dimensions for
     ArcFace, 128 for dlib); `crop` is a JPEG of 160 x 160 pixels. `sharpness` is 0.0 to 1.0
-    (cluster/vision/photos/sharpness.py), None when it was not measured. `time_s` is where in a film
-    the face is, None in a photo.
+    (cluster/vision/photos/sharpness.py), None when it was not measured. `time_s` is the time of the
+    face in a film, None in a photo.
     """
 
     box: BoundingBox
@@ -130,16 +131,16 @@ class Face:
     time_s: float | None = None
 
     def moved_by(self, right: float, down: float) -> Face:
-        """Return the face in a photo of which this one shows a part, so many pixels inside."""
+        """Return the face, moved by these numbers of pixels to the right and down."""
         points = tuple((x + right, y + down) for x, y in self.landmarks)
         return replace(self, box=self.box.moved_by(right, down), landmarks=points)
 
 
 class FaceVerdict(StrEnum):
-    """What a user says about a face that belongs to no person.
+    """A user's verdict on a face; such a face belongs to no person, and clustering leaves it out.
 
     NOT_A_FACE: a statue, a poster, a pattern, or too blurry. STRANGER: never suggested. HIDDEN:
-    shown nowhere. Such a face is in no group.
+    shown nowhere.
     """
 
     NOT_A_FACE = "not_a_face"

@@ -1,4 +1,4 @@
-"""People and their faces as values, and the rule by which two names are the same."""
+"""People and their faces as values, and the rule that decides whether two names are the same."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cluster.core.identity.faces import BoundingBox, FaceVerdict
 
 MAX_NAME_CHARACTERS = 200
 TAG_CHARACTERS = 12
-"""How many hexadecimal digits of a picture's SHA-256 are in its address, so that a changed picture
-has another address."""
+"""Hexadecimal digits of a picture's SHA-256 in its URL, so that a changed picture has another
+URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class PersonSummary:
 
 @dataclass(frozen=True, slots=True)
 class PeopleChange:
-    """What a grouping did to the people that were there before it.
+    """The changes that a grouping made to the existing people.
 
-    `gained` are people with faces that did not exist before. `lost` are people who had faces before
-    and have none any more, also when their name is kept. `split` are people whose faces now belong
-    to two people or more, at least one of them new; faces that became ungrouped do not count.
+    `gained` are people with new faces. `lost` are people who had faces before and have none any
+    more, even if their name is kept. `split` are people whose faces now belong to two people or
+    more, at least one of them new; faces that became ungrouped do not count.
     """
 
     gained: int = 0
@@ -52,7 +52,7 @@ class PeopleChange:
 
 
 class PhotoMatch(StrEnum):
-    """Which photos of some people are wanted: with all of them, with any, or with only them."""
+    """Selects photos of several people: with all of them, with any of them, or with only them."""
 
     ALL = "all"
     ANY = "any"
@@ -73,7 +73,7 @@ class FaceInfo:
 
     `box` is in pixels of the upright photo of full size, `width` x `height`. `taken_at` is local
     time without a zone. The tags are the beginnings of the digests of thumbnail, photo and crop. In
-    a film of `duration_s`, the face is at `time_s`.
+    a film of `duration_s`, the face is seen at `time_s`.
     """
 
     id: int

@@ -1,7 +1,7 @@
-"""How alike two faces of one person are, as cosines: what a pack calls the same person.
+"""The reach of a pack: the cosines from which it takes two faces for one person.
 
 `bench/calibrate.py` measures them; `cluster/numerics/strangers.py` estimates them for a pack that
-nobody has measured.
+was not measured.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 CHILD_SHARE = 0.5
-"""The share of `same` at which the faces of one child of different years may still be alike."""
+"""Faces of one child in different years may have a cosine as small as this share of `same`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The cosines of a pack.
+    """The cosines from which a pack takes faces for one person.
 
     * `core`: faces that are linked by pairs with at least this cosine are one person.
     * `same`: two groups are merged when the cosine of their mean directions is at least this.
@@ -37,7 +37,7 @@ class Reach:
 
     @property
     def child_distance(self) -> float:
-        """The Euclidean distance up to which people may be one child in different years."""
+        """The Euclidean distance within which two people may be one child in different years."""
         return (2 - 2 * CHILD_SHARE * self.same) ** 0.5
 
     @property
@@ -48,7 +48,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class PackReach:
-    """The reach of the pack of this name: measured, or a guess that the library itself corrects.
+    """The reach of the pack of this name: measured, or a guess that is refined for each library.
 
     `center` is the mean of all faces of the pack. It is subtracted from each vector before vectors
     are compared; empty if nothing is subtracted.

@@ -30,7 +30,7 @@ class SuggestionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Two faces that stand for their sides, and how alike the sides are.
+    """Two faces that represent their sides, and the likeness of the sides.
 
     `similarity` is the cosine of the sides' vectors. `likelihood`, 0 to 1, is the share of such
     questions that is answered yes.
@@ -44,7 +44,7 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """Another person in a photo; the name is optional."""
+    """Another person in the photo of a side; the name is optional."""
 
     person_id: int
     name: str | None
@@ -52,7 +52,7 @@ class Companion:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a suggestion as users see it: a face, its person, and who else is in its photo.
+    """One side of a suggestion as users see it: a face, its person, and the others in its photo.
 
     `person` is None for an ungrouped face.
     """
@@ -64,7 +64,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class SamePerson:
-    """A suggestion as users see it; a yes settles as many faces as its smaller side has."""
+    """A suggestion as users see it."""
 
     likeness: Likeness
     first: Side
@@ -72,13 +72,13 @@ class SamePerson:
 
     @property
     def kind(self) -> SuggestionKind:
-        """What the two sides are."""
+        """The kind of the suggestion, by its two sides."""
         people = sum(side.person is not None for side in (self.first, self.second))
         return (SuggestionKind.PAIR, SuggestionKind.PLACE, SuggestionKind.PEOPLE)[people]
 
     @property
     def settles(self) -> int:
-        """How many faces a yes settles."""
+        """The number of faces that a yes assigns: those of the smaller side."""
         return min(
             1 if side.person is None else side.person.faces for side in (self.first, self.second)
         )
@@ -88,7 +88,7 @@ class SamePerson:
 class GivenAnswer:
     """A user's answer about two faces and their people.
 
-    `versions` are the people that the client saw and their versions; None does not check them.
+    `versions` are the versions of the people that the client saw; with None, they are not checked.
     `keep_name` chooses the name when a yes merges two people with different names.
     """
 

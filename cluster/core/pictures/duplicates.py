@@ -1,9 +1,10 @@
 """Decides which photos show the same picture, and which are only similar.
 
-Two photos are duplicates when their bytes are equal, or their pictures (the bytes without the
-metadata), or when their hashes agree **and** no block differs by more than saving a picture again
-changes it. Hashes alone call six people in front of one camera equal. Photos whose hashes agree
-without that proof are *similar*, and each is searched for faces.
+Two photos are duplicates if their bytes are equal, if their pictures are equal (the bytes without
+the metadata), or if their hashes agree **and** no block differs by more than saving a picture again
+would change it. Hashes alone are not enough: they are equal for six different people in front of
+one camera. Photos whose hashes agree without that proof are *similar*, and each is searched for
+faces.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from cluster.core.pictures.same_picture import are_blocks_same
 
 MAX_PHASH_BITS = 3
-"""Of 64 bits. Copies differ in 2 at most: two coefficients change sides of the median."""
+"""Of 64 bits. Copies differ in at most 2: two coefficients cross the median."""
 
 MAX_DHASH_BITS = 20
 """Of 256 bits. Copies of a third of the size differ in up to 20, copies of the same size in 7."""
@@ -26,13 +27,13 @@ QUARTER_SHIFTS = (0, 16, 32, 48)
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """The properties of one photo by which its duplicates are found.
+    """The properties of a photo that decide about duplicates.
 
     `phash` is 64 bits, `dhash` 256 bits as an integer; `width` and `height` are upright pixels;
     `modified_ns` is the file's time in nanoseconds. A photo that `is_settled` represents its
     duplicates for good, for example because an earlier session found its faces. A photo that
-    `has_faces` always represents itself. `content` and `blocks` are those of the photo's record;
-    empty bytes are unknown, and prove nothing.
+    `has_faces` always represents itself. `content` and `blocks` come from the photo's record; empty
+    bytes mean unknown, and prove nothing.
     """
 
     image_id: int
@@ -52,14 +53,14 @@ class Fingerprint:
 def find_quarters(phash: int) -> tuple[int, ...]:
     """Return the four quarters of a pHash, by QUARTER_SHIFTS, each in 0 to 65535.
 
-    Photos whose pHashes agree have a quarter in common: three different bits change three quarters
-    at most.
+    Photos whose pHashes agree have a quarter in common, because three different bits change at most
+    three quarters.
     """
     return tuple(phash >> shift & 0xFFFF for shift in QUARTER_SHIFTS)
 
 
 def have_equal_pictures(one: Fingerprint, other: Fingerprint) -> bool:
-    """Tell whether two files hold the same picture, whatever their metadata."""
+    """Tell whether two files hold the same picture, apart from metadata."""
     if one.sha256 == other.sha256:
         return True
     return bool(one.content) and one.content == other.content
@@ -80,7 +81,7 @@ def are_alike(one: Fingerprint, other: Fingerprint) -> bool:
 
 
 def are_duplicates(one: Fingerprint, other: Fingerprint) -> bool:
-    """Tell whether two photos show the same picture, so that one need not be searched for faces."""
+    """Tell whether two photos show the same picture, so that only one needs a search for faces."""
     if have_equal_pictures(one, other):
         return True
     return are_alike(one, other) and are_blocks_same(
@@ -100,9 +101,9 @@ def _have_same_aspect(one: Fingerprint, other: Fingerprint) -> bool:
 def find_representatives(fingerprints: Iterable[Fingerprint]) -> dict[int, int]:
     """Map each photo's id to the id of the photo that represents it (itself when it is unique).
 
-    Settled photos come first, then the oldest, then the largest, then by path. Each photo joins
-    the first representative that it duplicates. The answer depends on the set alone, not on the
-    order in which the photos were read.
+    Settled photos come first, then the oldest, then the largest, then by path. Each photo joins the
+    first representative that it duplicates. The answer depends only on the set of photos, not on
+    the order in which they were read.
     """
     representatives: list[Fingerprint] = []
     found: dict[int, int] = {}

@@ -14,8 +14,8 @@ from cluster.core.progress import PhaseCounts
 class FoundPhoto:
     """A file that discovery found; `path` is an absolute path or an fsspec URL, as text.
 
-    `size` is in bytes; `etag` is the store's name of the content, at most 200 characters. None is
-    unknown, and does not tell whether the file has changed.
+    `size` is in bytes; `etag` identifies the content in a store, in at most 200 characters. None
+    means unknown, and says nothing about a change of the file.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Item:
 class Batch:
     """Items of one attempt at a photo phase that one worker processes and commits together.
 
-    `workers` is how many workers were at work when it was dispatched, with its own.
+    `workers` is the number of busy workers when the batch was dispatched, including its own.
     """
 
     session_id: int
@@ -86,8 +86,8 @@ class TrainingOutcome:
 
     `known` is the SHA-256 of bytes that are already known, and were not decoded again. `relation`
     is that of the picture to `before`, the photo that the file held before. `is_lasting` means that
-    the reason of a failure is in the content, so that an unchanged file is not read again.
-    `read_bytes` is how many bytes were read, 0 when the file could not be read.
+    the cause of a failure is the content, so an unchanged file is not read again. `read_bytes` is
+    how many bytes were read, 0 when the file could not be read.
     """
 
     file_id: int
@@ -125,10 +125,10 @@ class DetectionOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a phase did for the items that moved in one transaction, to compare sessions by.
+    """The work of a phase for the items that settled in one transaction, for comparing sessions.
 
-    `waited_s` is how long the worker had waited for the database when it added this, `workers` how
-    many were at work at once.
+    `waited_s` is the time that the worker had waited for the database, `workers` the number of busy
+    workers.
     """
 
     pixels: int = 0
@@ -141,7 +141,7 @@ class Work:
 class Settled:
     """The absolute counts and the revision of a phase row after a commit.
 
-    `unchanged` counts the finished items that took no time in this attempt.
+    `unchanged` counts the finished items that needed no work in this attempt.
     """
 
     revision: int

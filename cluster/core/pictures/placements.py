@@ -63,7 +63,7 @@ class Placement:
 
     @property
     def is_mirrored(self) -> bool:
-        """The map mirrors: it exchanges left and right."""
+        """True if the map mirrors the picture."""
         return self.xx * self.yy - self.xy * self.yx < 0
 
     def place_point(self, x: float, y: float) -> tuple[float, float]:
@@ -74,7 +74,7 @@ class Placement:
         )
 
     def place_box(self, box: BoundingBox) -> BoundingBox:
-        """Return the smallest upright box around the four corners as placed."""
+        """Return the smallest upright box around the placed corners of a box."""
         corners = self._place((x, y) for x in (box.left, box.right) for y in (box.top, box.bottom))
         across, down = zip(*corners, strict=True)
         return BoundingBox(min(across), min(down), max(across), max(down))
@@ -82,7 +82,7 @@ class Placement:
     def place_points(self, points: Landmarks) -> Landmarks:
         """Return the landmarks of a face in the other picture.
 
-        In a mirrored picture, left and right change places, as a detector would name them there.
+        In a mirrored picture, left and right are exchanged, as a detector would find them there.
         """
         placed = self._place(points)
         if self.is_mirrored and len(placed) == len(_MIRRORED_LANDMARKS):

@@ -1,4 +1,4 @@
-"""Compares the blocks of two pictures to prove that both show the same picture, saved twice.
+"""Compares the blocks of two pictures to prove that both are the same picture, saved twice.
 
 The blocks of a picture are means over small overlapping windows, spread evenly over the picture:
 LUMA_GRID x LUMA_GRID of luma, then CHROMA_GRID x CHROMA_GRID each of blue and red chroma, as bytes,

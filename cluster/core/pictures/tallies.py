@@ -1,4 +1,4 @@
-"""Counts the photos of a listing for which there is no database yet, with a bounded memory."""
+"""Counts the photos of a listing when there is no database yet, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from cluster.core.dry_runs import Compared, DryListing, Finished, ListedAs, find
 from cluster.core.pictures.photos import FoundPhoto
 
 MOST_REMEMBERED = 200_000
-"""Names and sizes in which copies are recognised: about 15 MB."""
+"""The number of remembered names and sizes, by which copies are recognised: about 15 MB."""
 
 
 class Tally:
-    """Counts photos that are all new, and keeps `sample` of their paths."""
+    """Counts photos, all of which are new, and keeps the paths of `sample` of them."""
 
     def __init__(self, sample: int) -> None:
         self._counts: Counter[ListedAs] = Counter()
@@ -22,7 +22,7 @@ class Tally:
 
     def add(self, photo: FoundPhoto) -> None:
         """Count one more photo."""
-        is_copy = self._is_copy(photo)
+        is_copy = self._remember(photo)
         self._counts[ListedAs.COPY if is_copy else ListedAs.NEW] += 1
         self._size_bytes += photo.size or 0
         self._sizes_unknown += photo.size is None
@@ -30,7 +30,7 @@ class Tally:
             self._spread.add(photo.path)
 
     def finish(self, end: Finished) -> Compared:
-        """Return what was counted."""
+        """Return the listing after the end of the walk, as compared with an empty database."""
         photos = self._counts.total()
         listing = DryListing(
             photos=photos,
@@ -48,7 +48,8 @@ class Tally:
         )
         return Compared(listing, tuple(self._spread.paths))
 
-    def _is_copy(self, photo: FoundPhoto) -> bool:
+    def _remember(self, photo: FoundPhoto) -> bool:
+        """Remember the name and size of a photo; True if they were known, so it is a copy."""
         name = find_copied_name(photo.path)
         if photo.size is None or name is None:
             return False
@@ -60,13 +61,13 @@ class Tally:
 
 
 class Spread:
-    """Keeps `count` paths of a stream that are evenly spread over it."""
+    """Keeps `count` paths that are evenly spread over a stream."""
 
     def __init__(self, count: int) -> None:
         self._count, self._kept, self._stride, self._met = count, list[str](), 1, 0
 
     def add(self, path: str) -> None:
-        """Take the path into account."""
+        """Take the next path of the stream."""
         if self._met % self._stride == 0:
             self._kept.append(path)
             if len(self._kept) >= 2 * self._count:

@@ -1,6 +1,6 @@
-"""How long a session would take that has not begun, from a few timed photos and earlier sessions.
+"""Estimates how long a future session takes, from a few timed photos and earlier sessions.
 
-Work and speeds are those by which a running session is forecast (workload.py, speed.py).
+Work and speeds are modelled as for a running session (workload.py, speed.py).
 """
 
 from __future__ import annotations
@@ -30,31 +30,33 @@ from cluster.core.time_left.workload import (
 )
 
 START_S, START_SIGMA = 0.8, 0.4
-"""Seconds until the first photos are found and the first batch is committed."""
+"""Seconds until the first photos are found and the first batch is committed; their sigma."""
 
 KNOWN_WORK = 0.2
-"""The share of a unit that a file costs whose bytes are known: it is read, but not decoded."""
+"""The share of a unit that a file with known bytes costs: it is read, but not decoded."""
 
 ALONE_SIGMA = 0.5
-"""How much the times of photos differ, as far as one photo alone can tell."""
+"""Assumed spread of the times of photos (sigma of their logarithm) when only one was timed."""
 
 GPU_SIGMA = 0.5
-"""On a GPU, batches are faster than the single photos that were timed."""
+"""Uncertainty of timings on a GPU, where batches are faster than the single photos that were
+timed."""
 
 OTHERS_SIGMA = 0.45
-"""How much the photos of other libraries differ: one with a face or none, or a group of ten."""
+"""Spread between libraries: one face or none in a photo, or groups of ten."""
 
 GUESSED_CPUS = 4
-"""Those of a usual machine, where no photo could be timed."""
+"""The CPUs of a typical machine, assumed if no photo could be timed."""
 
 BUSY_STAYS, LEAST_FREE, BUSY_SIGMA = 0.7, 0.35, 0.5
-"""The part of other programs' load that lasts; the least share of the CPUs that a session gets; and
-how uncertain that is. Most loads are shorter than a session (bench/dryrun.py)."""
+"""The part of other programs' load that is expected to last, the least share of the CPUs that a
+session is expected to get, and the uncertainty of that share. Most loads are shorter than a session
+(bench/dryrun.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryWork:
-    """What a session would do, in numbers of files and bytes.
+    """The work of a session, in numbers of files and bytes.
 
     `to_read` files are read, `to_decode` of them are new pictures, and `to_search` are searched for
     faces. `known_faces` are grouped together with the new ones.
@@ -69,11 +71,11 @@ class DryWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedPhoto:
-    """What one photo cost in one process, in seconds, and its faces.
+    """The cost of one photo in one process, in seconds, and the number of its faces.
 
-    `read_s` is CPU time for reading, decoding and fingerprinting, and `waited_s` the time for which
-    a disk or a network was waited for. `search_s` is CPU time for finding its faces, and
-    `search_wall_s` all the time that this took.
+    `read_s` is the CPU time for reading, decoding and fingerprinting, and `waited_s` the time of
+    waiting for a disk or a network. `search_s` is the CPU time for finding its faces, and
+    `search_wall_s` the elapsed time.
     """
 
     size_bytes: int
@@ -87,11 +89,11 @@ class TimedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class TimedPhotos:
-    """A few photos of a library, timed.
+    """The times of a few photos of a library.
 
     `warm_up_s` is the time of loading the models and using them once. A session would read with
-    `cpus` and search with `detectors`, which run on GPUs if `on_gpu`. Others kept the share
-    `others_busy` (0 to 1) of the machine's CPUs busy meanwhile.
+    `cpus` and search with `detectors`, which run on GPUs if `on_gpu`. Meanwhile other programs used
+    the share `others_busy` (0 to 1) of the machine's CPUs.
     """
 
     photos: tuple[TimedPhoto, ...]
@@ -103,12 +105,12 @@ class TimedPhotos:
 
     @property
     def free_share(self) -> float:
-        """The share of the CPUs that others leave to workers, which have a low priority."""
+        """The share of the CPUs that other programs leave to the low-priority workers."""
         return max(LEAST_FREE, 1 - BUSY_STAYS * self.others_busy)
 
     @property
     def faces(self) -> float:
-        """The faces of a photo on average."""
+        """The mean number of faces in a photo."""
         return statistics.fmean(photo.faces for photo in self.photos)
 
 
@@ -116,8 +118,8 @@ class TimedPhotos:
 class PastSessions:
     """The speeds of earlier sessions with a pack, in units per second.
 
-    `grouping` is by how much longer than the curve grouping took; `faces` and `pixels` are those of
-    a photo on average. None is unknown.
+    `grouping` is the time of grouping as a multiple of `grouping_seconds`; `faces` and `pixels` are
+    means per photo. None means unknown.
     """
 
     speeds: Mapping[PhaseName, KnownSpeed] = field(default_factory=dict)
@@ -132,11 +134,11 @@ class PastSessions:
 
 
 def expect_time(work: DryWork, *, timed: TimedPhotos | None, past: PastSessions) -> TimeRange:
-    """Return how long a session over this work takes, from its beginning to its end.
+    """Return the time of a session with this work, from its start to its end.
 
-    Earlier sessions and timed photos are weighted by how sure each of them is; the photos are of
-    this library, while earlier sessions may have been over others. With neither, it is a guess with
-    a wide range.
+    Earlier sessions and timed photos are weighted by their precision; the photos are from this
+    library, while earlier sessions may have been over others. Without either, the result is a guess
+    with a wide range.
     """
     faces = _choose(None if timed is None else timed.faces, past.faces, 1.0)
     count = work.known_faces + work.to_search * faces
@@ -175,7 +177,7 @@ def _expect_phase(units: float, items: int, speed: KnownSpeed) -> TimeRange:
 
 
 def _time_reading(timed: TimedPhotos | None) -> KnownSpeed | None:
-    """Return the speed of reading with all CPUs; waiting for a disk or a network takes time too."""
+    """Return the speed of reading with all CPUs, including waits for a disk or a network."""
     if timed is None:
         return None
     units = [reading_units(photo.size_bytes) for photo in timed.photos]
@@ -199,7 +201,7 @@ def _time_searching(timed: TimedPhotos | None) -> KnownSpeed | None:
 def _measure(
     units: Sequence[float], seconds: Sequence[float], *, workers: int, timed: TimedPhotos
 ) -> KnownSpeed:
-    """Return the speed of `workers` that each take so many seconds for photos of these units."""
+    """Return the speed of several workers from the seconds that photos took in one."""
     taken = max(sum(seconds), 1e-6)
     costs = [max(second, 1e-6) / unit for unit, second in zip(units, seconds, strict=True)]
     rates = [math.log(cost) for cost in costs]
@@ -212,7 +214,7 @@ def _measure(
 def _weigh(
     measured: KnownSpeed | None, past: KnownSpeed | None, timed: TimedPhotos | None
 ) -> KnownSpeed | None:
-    """Return what both say together; earlier sessions are taken to have had a quiet machine."""
+    """Combine both speeds; earlier sessions are assumed to have run on an idle machine."""
     if past is None or timed is None:
         return measured or past
     slowed = KnownSpeed(
@@ -231,5 +233,5 @@ def _free_share(timed: TimedPhotos | None) -> float:
 
 
 def _choose(first: float | None, second: float | None, otherwise: float) -> float:
-    """Return the first of these that is known."""
+    """Return the first known value, or `otherwise`."""
     return next((value for value in (first, second) if value is not None), otherwise)

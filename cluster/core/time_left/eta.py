@@ -1,4 +1,4 @@
-"""Rate and time left, from samples of (time, count). The clock is an argument."""
+"""The rate of a growing count, from samples of (time, count). The clock is an argument."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 RATE_WINDOW_S = 30.0
-"""A rate covers the last 30 seconds: long enough to be steady, short enough to be current."""
+"""A rate covers the last 30 seconds, which is long enough to be steady and short enough to be
+current."""
 
 _MIN_SPAN_S = 1.0
 

@@ -1,8 +1,9 @@
-"""How long a session will take: from its counts, its work, and what is known of its speed.
+"""Forecasts the time of a session from its counts, its work, and the known speeds.
 
-The phase that runs is measured. The phases after it are estimated: from earlier sessions with the
-pack, from a probe on this machine, else from the speed of reading and the usual ratio, with a wide
-band. So there is a range for the whole session as soon as its first photos are counted.
+The speed of the running phase is measured. The later phases are estimated from earlier sessions
+with the pack and from a probe on this machine, or else from the speed of reading and the usual
+ratio, with a wide band. So there is a range for the whole session as soon as its first photos are
+counted.
 """
 
 from __future__ import annotations
@@ -24,52 +25,53 @@ from cluster.core.time_left.workload import (
 )
 
 READING_CPU_S, FINDING_CPU_S = 0.004, 0.06
-"""CPU seconds of one unit on a usual core: the first guess on a machine that is not known."""
+"""CPU seconds of one unit on a typical core: the first guess on an unknown machine."""
 
 GUESS_SIGMA, RATIO_SIGMA = 0.9, 0.55
-"""How uncertain that guess is; and how uncertain the ratio of the two phases is."""
+"""The sigma of that guess, and of the ratio of the two phases."""
 
 PROBE_SIGMA, PAST_SIGMA, GROUPING_SIGMA = 0.22, 0.22, 0.45
-"""How far a whole phase lies from a probe, from an earlier session, and from the curve."""
+"""The sigma of a whole phase around a probe, an earlier session, and `grouping_seconds`."""
 
 BUSY = 0.92
-"""The share of the CPUs that workers get; the rest is the database's and the driver's."""
+"""The share of the CPUs that workers get; the database and the driver use the rest."""
 
 OWN = 1.4
-"""By how much more of the CPUs is left to detectors than to readers: a session's own driver and
-database take more of them while photos are read many times faster."""
+"""The CPU share of detectors, as a multiple of that of readers. While photos are read, which is
+many times faster, the session's own driver and database use more of the CPUs."""
 
 LEAST_FREE, FREE_DOUBT, PAST_DOUBT = 0.1, 0.6, 0.5
-"""The least share of the CPUs that is believed to stay as small; how uncertain it is whether it
-stays, as a part of its logarithm; and how uncertain it is that it was the same in the past."""
+"""The smallest share of the CPUs that is assumed to last; the uncertainty of the future share, as a
+part of its logarithm; and the same for the share during earlier sessions."""
 
 MOST_SLOWED = 4.0
-"""By how much longer grouping is expected to take at most where others use the CPUs."""
+"""The largest factor by which other programs are expected to slow grouping down."""
 
 BETWEEN_PHASES_S = 0.1
 """Seconds from the last item of a phase to the beginning of the next one, or to the end."""
 
 SKIPPED_BEFORE, READ_BEFORE = 1.0, 12.0
-"""What is taken to have been met before the first photo: one duplicate in twelve."""
+"""The prior for duplicates, as if 1 of 12 photos had been skipped before the session."""
 
 FACES_BEFORE, PHOTOS_BEFORE = 4.0, 4.0
-"""The same for faces: one in each photo."""
+"""The prior for faces: 4 faces in 4 photos."""
 
 ALIKE_BEFORE = 6.0
-"""What the first guess about files as large as an earlier one weighs, in such files."""
+"""The weight of the first guess about files of equal size, as a number of such files."""
 
 UNDISCOVERED, UNDISCOVERED_SIGMA = 2.0, 0.8
-"""While photos are counted, as many again are expected: of what has no known end, half is seen in
-the median (Gott 1993, "Implications of the Copernican principle for our future prospects")."""
+"""While photos are being counted, twice the present number is expected: when the end of something
+is unknown, half of it is seen in the median (Gott 1993, "Implications of the Copernican principle
+for our future prospects")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is known before a session has measured anything.
+    """The knowledge about a session before it has measured anything.
 
-    `past` holds the speeds of earlier sessions with the pack, in units per second; `grouping` is by
-    how much longer than the curve grouping took then. `workers` is the number of detectors, and
-    `free` the share of the CPUs that was left to them lately, None if unknown.
+    `past` holds the speeds of earlier sessions with the pack, in units per second; `grouping` is
+    their time of grouping, as a multiple of `grouping_seconds`. `workers` is the number of
+    detectors, and `free` the share of the CPUs that was recently left to them, None if unknown.
     """
 
     past: Mapping[PhaseName, KnownSpeed] = field(default_factory=dict)
@@ -86,7 +88,7 @@ Speeds = Mapping[PhaseName, SpeedFilter]
 
 @dataclass(frozen=True, slots=True)
 class Forecaster:
-    """Estimates what is left of a session from its phases, its work and the measured speeds."""
+    """Estimates the time left of a session from its phases, its work and the measured speeds."""
 
     phases: Snapshots
     workload: Workload
@@ -95,7 +97,7 @@ class Forecaster:
     now: float
 
     def forecast(self) -> dict[Scope, TimeRange]:
-        """Return the time left, for the session and for each phase."""
+        """Return the time left of the session and of each phase."""
         parts = {phase: self._phase(phase) for phase in PhaseName}
         waits = sum(
             1 for name in PhaseName if self.phases[name].status is not PhaseStatus.COMPLETED
@@ -138,7 +140,7 @@ class Forecaster:
         return left, sigma
 
     def _found_without_search(self) -> float:
-        """Return the duplicates and failures that reading has met and face detection not yet."""
+        """Return the duplicates and failures of training that face detection has yet to skip."""
         detection, training = self.phases[PhaseName.FACE_DETECTION], self.phases[PhaseName.TRAINING]
         if detection.status is not PhaseStatus.PENDING:
             return 0.0
@@ -148,8 +150,8 @@ class Forecaster:
     def _skipped_of(self, unread: int) -> tuple[float, float, float]:
         """Return how many of the unread photos need no search.
 
-        Those are likely copies, with the standard deviation of their number, and others. Unchanged
-        files tell nothing about the photos that are new.
+        Returns the number of likely copies, its standard deviation, and the number of others.
+        Unchanged files are left out, because they say nothing about new photos.
         """
         training, alike = self.phases[PhaseName.TRAINING], self.workload.alike
         counts, known = training.counts, training.unchanged
@@ -157,16 +159,16 @@ class Forecaster:
         read = max(skipped, counts.finished - known)
         alike_left = min(float(unread), alike.count_last(unread))
         alike_read = min(float(read), max(0.0, alike.total - alike_left))
-        # Those that were skipped were copies first of all, so a size that says nothing shows soon.
+        # Skipped photos count as copies first, so a size that proves nothing shows soon.
         seen = ALIKE_BEFORE + alike_read
         share = (ALIKE_BEFORE * alike.share + min(skipped, alike_read)) / seen
-        off = math.sqrt(share * (1 - share) / (seen + 1))  # That of a beta distribution.
+        off = math.sqrt(share * (1 - share) / (seen + 1))  # The deviation of a beta distribution.
         met = SKIPPED_BEFORE + max(0.0, skipped - share * alike_read)
         other_share = min(0.98, met / (READ_BEFORE + read - alike_read))
         return share * alike_left, off * alike_left, other_share * (unread - alike_left)
 
     def _faces(self) -> float:
-        """Return the faces that there will be to group."""
+        """Return the expected number of faces to group."""
         detection = self.phases[PhaseName.FACE_DETECTION]
         items, _ = self._items_left(PhaseName.FACE_DETECTION)
         probe = self.outlook.probe
@@ -181,7 +183,7 @@ class Forecaster:
         phase = self.phases[PhaseName.CLUSTERING]
         factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
         sigma = GROUPING_SIGMA if self.outlook.grouping is None else GROUPING_SIGMA / 2
-        # Its process is started first, and grouping itself is slowed as well.
+        # Other programs slow down both the start of its process and grouping itself.
         if self.outlook.grouping is None:
             factor = min(MOST_SLOWED, (BUSY / self._free_share()) ** 2)
         whole_s = grouping_seconds(self._faces()) * factor
@@ -196,7 +198,7 @@ class Forecaster:
         return spread(whole_s, sigma)
 
     def prior(self, name: PhaseName) -> KnownSpeed:
-        """Return what is known of a phase's speed, in units per second, before it is measured."""
+        """Return the estimate of a phase's speed, in units per second, before it is measured."""
         if name is PhaseName.CLUSTERING:
             faces = max(1, self.phases[name].counts.total)
             factor = 1.0 if self.outlook.grouping is None else self.outlook.grouping
@@ -212,7 +214,7 @@ class Forecaster:
         return probed if past is None else combine_speeds(past, probed)
 
     def _past(self, name: PhaseName) -> KnownSpeed | None:
-        """Return the speed of earlier sessions, which may have had more or less of the machine."""
+        """Return the speed of earlier sessions, less certain if other programs use the CPUs now."""
         past = self.outlook.past.get(name)
         if past is None:
             return None
@@ -224,10 +226,10 @@ class Forecaster:
         return BUSY if free is None else min(BUSY, max(LEAST_FREE, OWN * free))
 
     def _probed(self, probe: Probe) -> KnownSpeed:
-        """Return the speed of all detectors, as a few photos tell it."""
+        """Return the speed of all detectors, estimated from a probe."""
         workers, doubt = BUSY * self.outlook.workers / probe.likely_seconds, probe.doubt
         if probe.cpu_s and self.outlook.free is not None:
-            # Over many seconds, the share that is left is known better than from the probe.
+            # The share of the CPUs over many seconds is known better than from the probe.
             free = self._free_share()
             workers = min(self.outlook.workers, free * self.outlook.cpus) / probe.cpu_s
             doubt = FREE_DOUBT * -math.log(free)

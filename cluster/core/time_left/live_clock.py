@@ -1,7 +1,7 @@
-"""The time of one session in the live view: its clock, what of it is stored, and what is shown.
+"""The clock of one session in the live view, with its stored and its shown moment.
 
-A share of time that was shown must not fall when all processes are killed. So a moment is shown
-after it was stored. Pure: the store and the clock are the caller's.
+A share of time that was shown must not fall when all processes are killed, so it is stored before
+it is shown. Pure: the caller has the store and the clock.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ READ_AGAIN_S = 20.0
 """Seconds after which the pending work of a session is read again."""
 
 SOON_S, COSTS = 2.0, 25.0
-"""While the work changes it is read this often, but at most for one part in so many of the time."""
+"""While the pending work changes, it is read every SOON_S seconds, but reading takes at most one
+COSTS-th of the time."""
 
 STORE_INTERVAL_S = 1.0
 
 LONGEST_UNTICKED_S = 3.0
-"""What is shown counts down by itself for so many seconds, if no tick comes."""
+"""Without a tick, the shown time left counts down for at most this many seconds."""
 
 
 @dataclass(slots=True)
@@ -51,11 +52,11 @@ class LiveClock:
 
     @classmethod
     def going_on(cls, moment: Moment) -> LiveClock:
-        """Return the clock of a session that has worked as long as this moment says."""
+        """Return a clock that continues from a stored moment."""
         return cls(SessionClock(moment), moment)
 
     def wants_work(self, phases: Sequence[PhaseSnapshot], *, now: float) -> bool:
-        """Tell whether the pending work is to be read again."""
+        """Tell whether the pending work should be read again."""
         age_s = now - self._read_at
         if age_s > max(READ_AGAIN_S, COSTS * self._read_took_s):
             return True
@@ -65,34 +66,34 @@ class LiveClock:
     def take_work(
         self, workload: Workload, phases: Sequence[PhaseSnapshot], *, asked_at: float, now: float
     ) -> None:
-        """Use the pending work that was read while the phases were these."""
+        """Use the pending work, which was read when the phases were as given."""
         self.clock.workload = workload
         self._read_at, self._read_took_s = now, now - asked_at
         self._read_for = _work_key(phases)
 
     def expect(self, *, workers: int, cpus: int) -> None:
-        """Take in how many detectors and CPUs the session has."""
+        """Use these numbers of detectors and CPUs."""
         self.clock.outlook = replace(self.clock.outlook, workers=workers, cpus=cpus)
 
     def take_free(self, share: float | None) -> None:
-        """Take in which share of the CPUs was left to workers lately."""
+        """Use the share of the CPUs that was recently left to workers."""
         self.clock.outlook = replace(self.clock.outlook, free=share)
 
     def take_probe(self, probe: Probe) -> None:
-        """Use the times of a few photos; a larger probe takes the place of a smaller one."""
+        """Use the times of a probe, unless an earlier probe had more photos."""
         known = self.clock.outlook.probe
         if known is None or probe.photos >= known.photos:
             self.clock.outlook = replace(self.clock.outlook, probe=probe)
 
     def take_past(self, outlook: Outlook) -> None:
-        """Use what earlier sessions measured."""
+        """Use the speeds of earlier sessions."""
         self.clock.outlook = replace(
             self.clock.outlook, past=outlook.past, grouping=outlook.grouping
         )
         self.has_past = True
 
     def tick(self, phases: Sequence[PhaseSnapshot], *, now: float) -> None:
-        """Take in the counts; the share of time that passed is shown when it has been stored."""
+        """Measure and forecast from the counts; the share of time is shown once it is stored."""
         by_name = {phase.name: phase for phase in phases}
         moment = self.clock.tick(by_name, now=now)
         self._ticked_at = now
@@ -101,13 +102,13 @@ class LiveClock:
         self._sample(by_name, moment)
 
     def show(self, *, now: float) -> Moment:
-        """Return what clients see now: the time left has gone on since the last tick."""
+        """Return the moment that clients see now; its time left counts down since the last tick."""
         passed_s = min(LONGEST_UNTICKED_S, max(0.0, now - self._ticked_at))
         ranges = {scope: left.after(passed_s) for scope, left in self.shown.ranges.items()}
         return replace(self.shown, ranges=ranges)
 
     def is_store_due(self, *, now: float) -> bool:
-        """Tell whether a second has passed since the moment was stored, or a phase has ended."""
+        """Tell whether the moment should be stored, for new samples or after a second."""
         return bool(self._samples) or now - self._stored_at >= STORE_INTERVAL_S
 
     def take_samples(self) -> list[Sample]:
@@ -116,7 +117,7 @@ class LiveClock:
         return samples
 
     def stored(self, moment: Moment, *, now: float) -> None:
-        """Show the moment, which is stored now."""
+        """Show the share of time of a moment that has been stored."""
         self._stored_at = now
         self.shown = replace(self.shown, time_percentage=moment.time_percentage)
 
@@ -143,7 +144,7 @@ class LiveClock:
 
 
 def _work_key(phases: Sequence[PhaseSnapshot]) -> tuple[object, ...]:
-    """Return what changes when other work is pending than before."""
+    """Return a key that changes when the pending work changes."""
     return tuple(
         (phase.status, phase.attempt, phase.counts.total, phase.is_discovering)
         for phase in phases
@@ -156,7 +157,7 @@ def _to_sample(scope: Scope, phases: Mapping[PhaseName, PhaseSnapshot], moment: 
     is_done = all(phase.status is PhaseStatus.COMPLETED for phase in own)
     return Sample(
         scope,
-        # The end has a number of its own, so that it does not replace a promise.
+        # The sample of the end has another number, so that it does not replace a promise.
         int(moment.worked_s) + (1 if is_done else 0),
         moment.worked_s,
         sum(phase.shown for phase in own),

@@ -1,7 +1,7 @@
-"""Whether promises of time were kept. Pure: the samples of a session in, a judgement out.
+"""Judges whether promises of time were kept, from the samples of a session.
 
 A promise holds if its middle is within 15 % or 2 seconds of the time that really passed. Its band
-covers if that time lies within it; of good bands, 80 % cover.
+covers that time if the time lies within the band; 80 % of well-calibrated bands do.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from cluster.core.time_left.timing import Scope, TimeRange
 
 HELD_SHARE, HELD_S = 0.15, 2.0
 MOST_SAMPLES = 120
-"""Samples of a scope that are kept; a sample every second for two minutes, then every other."""
+"""The most samples of a scope: one per second for two minutes, then one every two seconds, and so
+on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A scope at one moment; `left` is the promise, None where none was made.
+    """A scope at one moment; `left` is the promise, None if there was none.
 
-    `worked_s` is the time that the session had worked then, without pauses.
+    `worked_s` is how long the session had worked by then, without pauses.
     """
 
     scope: Scope
@@ -34,10 +35,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How the promises about one scope turned out.
+    """The quality of the promises about one scope.
 
-    `samples` counts the moments, `promises` those with a promise. Errors are shares of the time
-    that really passed, and None without a promise. `lasted_s` is how long the scope lasted.
+    `samples` counts the moments, `promises` the moments with a promise. Errors are shares of the
+    time that really passed, and None without a promise. `lasted_s` is how long the scope lasted.
     """
 
     scope: Scope
@@ -51,7 +52,7 @@ class Judgement:
 
 
 def sampling_stride(worked_s: float) -> int:
-    """Return the seconds between two samples: a power of two that keeps MOST_SAMPLES at most."""
+    """Return the seconds between two samples: the power of two that keeps at most MOST_SAMPLES."""
     stride = 1
     while worked_s / stride > MOST_SAMPLES:
         stride *= 2
@@ -59,19 +60,19 @@ def sampling_stride(worked_s: float) -> int:
 
 
 def is_held(promised_s: float, real_s: float) -> bool:
-    """Tell whether a promise was near enough to what came."""
+    """Tell whether a promise was near enough to the time that really passed."""
     return abs(promised_s - real_s) <= max(HELD_SHARE * real_s, HELD_S)
 
 
 def is_covered(left: TimeRange, real_s: float) -> bool:
-    """Tell whether what came lies within the band."""
+    """Tell whether the time that really passed lies within the band."""
     return left.low_s <= real_s <= left.high_s
 
 
 def judge(samples: Sequence[Sample], scope: Scope) -> Judgement | None:
     """Judge the promises of a scope that has ended; None if there is no sample of it.
 
-    The last sample is that of its end, from which the time that really passed is counted.
+    The last sample must be that of its end, which gives the time that really passed.
     """
     own = sorted((s for s in samples if s.scope is scope), key=lambda s: s.number)
     if not own:

@@ -1,11 +1,11 @@
-"""Spells in which a phase is far slower than it was: other programs have taken the machine.
+"""Spells in which a phase is far slower than usual, because other programs use the machine.
 
-Workers give way to other programs, so a phase may all but stand still while one of them computes.
-What is left at that speed would take hours; but programs end. Of a spell that has lasted so long,
-as much again is expected in the median, between a ninth of it and nine times as much in four of
-five cases (Gott 1993, "Implications of the Copernican principle for our future prospects"). After
-it, the phase goes on as before. A speed that is lower by less than SLOW times is followed at once:
-a disk or a lost node does that, and it lasts.
+Workers yield to other programs, so a phase may nearly stop while one of them computes. At that
+speed the rest would take hours, but programs end. A spell that has lasted for some time is expected
+to last as long again in the median, and between a ninth of it and nine times as long in 80 % of
+cases (Gott 1993, "Implications of the Copernican principle for our future prospects"). Afterwards
+the phase continues at its usual speed. A speed that falls by less than a factor of SLOW is not a
+spell: a slow disk or a lost node causes it, and it lasts.
 """
 
 from __future__ import annotations
@@ -16,25 +16,28 @@ from dataclasses import dataclass
 from cluster.core.time_left.timing import BAND_Z
 
 SLOW, OVER = 5.0, 2.0
-"""By how much slower than usual a phase is when a spell begins, and at most when it is over."""
+"""A spell begins when a phase is SLOW times slower than usual, and ends when it is less than OVER
+times slower."""
 
 KNOWN_SIGMA = 0.35
-"""How surely a speed must be known to be the usual one: the standard deviation of its logarithm."""
+"""The largest sigma (standard deviation of the logarithm) with which a speed is known as the usual
+one."""
 
 SHORTEST_S, LONGEST_S = 1 / 9, 9.0
-"""The band of what is left of a spell, as parts of what has passed."""
+"""The 80 % band of the remaining time of a spell, as multiples of the time that has passed."""
 
 
 @dataclass(slots=True)
 class SlowSpells:
-    """The spell of a phase that goes on now, in seconds, and the usual speed before it."""
+    """The current spell of a phase: its length in seconds, and the usual speed before it."""
 
     slow_s: float = 0.0
     log_usual: float = 0.0
 
     def take(self, measured: float, *, lasted_s: float, log_speed: float, sigma: float) -> bool:
-        """Take in a stretch, and what was known of the speed; tell whether a spell has just ended.
+        """Record a measured stretch; return True if a spell has just ended.
 
+        `measured` is the speed in the stretch, `log_speed` and `sigma` the estimate before it.
         Speeds are natural logarithms.
         """
         if not self.slow_s:
@@ -50,9 +53,10 @@ class SlowSpells:
     def expect(
         self, known: tuple[float, float], *, work: float, log_speed: float, silent_s: float
     ) -> tuple[float, float]:
-        """Return the seconds for this work, and their sigma, if the spell ends as spells do.
+        """Return the seconds for this work, and their sigma, assuming that the spell ends.
 
-        `known` is both at the speed now, which is `log_speed` before a silence of `silent_s`.
+        `known` is both without that assumption. `log_speed` is the speed before the current silence
+        of `silent_s`.
         """
         slow_s = self.slow_s + silent_s
         middle_s, sigma = known
@@ -61,7 +65,7 @@ class SlowSpells:
             return known
 
         def through(spell_s: float) -> float:
-            """Return the seconds if the spell goes on for these: the rest is done as usual."""
+            """Return the seconds if the spell lasts `spell_s`, and the rest has the usual speed."""
             return min(middle_s, spell_s + usual_s * (1 - min(1.0, spell_s / middle_s)))
 
         shares = (SHORTEST_S, 1.0, LONGEST_S)

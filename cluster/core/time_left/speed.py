@@ -1,9 +1,9 @@
-"""The speed of a phase, learned from how much work was done in how many seconds.
+"""The speed of a phase, estimated from the work done and the time taken.
 
 The logarithm of the speed follows a random walk, and each stretch of work is a noisy measurement of
-it: a Kalman filter (Kalman 1960) of one dimension. A beginning is known from earlier sessions, from
-a probe, or only roughly. A speed that has really changed is followed within seconds, because a
-measurement that does not fit makes the filter less sure of itself.
+it: a one-dimensional Kalman filter (Kalman 1960). The first estimate comes from earlier sessions,
+from a probe, or from a rough guess. A real change of speed is followed within seconds, because a
+measurement that does not fit raises the variance of the filter.
 
 Work is measured in units: one unit is the work for a small photo.
 """
@@ -19,39 +19,39 @@ DRIFT = 0.02
 """Standard deviation of the speed's logarithm after one second of random walk."""
 
 FUTURE_DRIFT = 0.04
-"""The same for the time to come: other programs begin and end, which no past second has shown."""
+"""The drift in the future, which is larger, because other programs may start and end."""
 
 USUAL_UNREST = 0.5
-"""The unrest where none was measured."""
+"""The `unrest` of a speed that was not measured."""
 
 MOST_DRIFT = 0.3
-"""The drift over a long time: a machine that others use comes back to its usual speed."""
+"""The largest drift over a long time, because a shared machine returns to its usual speed."""
 
 ITEM_VARIANCE = 0.3
-"""Variance of the logarithm of one item's work beside what its size tells (bench/eta.py)."""
+"""Variance of the logarithm of one item's work, apart from its size (bench/eta.py)."""
 
 STRETCH_VARIANCE = 0.01
-"""Variance that a stretch has however many items: workers report and commit in steps."""
+"""Variance of a stretch with any number of items, because workers report and commit in steps."""
 
 MISFIT = 0.02
-"""What remains uncertain of a speed however long it was measured."""
+"""Uncertainty of a speed that remains however long it was measured."""
 
 START_VARIANCE = 0.4
-"""Variance that the first stretch has beside that, and the ones after it less and less: workers get
-warm one after the other."""
+"""Additional variance of the first stretch, which decreases in later ones, because the workers warm
+up one after the other."""
 
 STRETCH_S, LONG_STRETCH_S = 1.0, 4.0
-"""A stretch ends after the first with ENOUGH_ITEMS, and after the second with one."""
+"""A stretch ends after STRETCH_S if it has ENOUGH_ITEMS, and after LONG_STRETCH_S if it has one."""
 
 ENOUGH_ITEMS = 4
 LEAST_WORK = 1e-9
 SURPRISE = 4.0
-"""Standard deviations beyond which a measurement says that the speed has changed."""
+"""A measurement that is off by more standard deviations means that the speed has changed."""
 
 MOST_VARIANCE = 0.6
 
 SPELL_SIGMA = 0.3
-"""How surely the usual speed is known to be back after a spell."""
+"""The sigma of the usual speed after a spell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class KnownSpeed:
 
 
 def combine_speeds(first: KnownSpeed, second: KnownSpeed) -> KnownSpeed:
-    """Return what two independent estimates say together, each weighted by its precision."""
+    """Combine two independent estimates, each weighted by its precision."""
     weights = [1 / (speed.sigma * speed.sigma) for speed in (first, second)]
     total = sum(weights)
     log_speed = (weights[0] * first.log_speed + weights[1] * second.log_speed) / total
@@ -72,10 +72,11 @@ def combine_speeds(first: KnownSpeed, second: KnownSpeed) -> KnownSpeed:
 
 @dataclass(slots=True)
 class SpeedFilter:
-    """The speed of one phase as it is known now. The clock is an argument.
+    """The current estimate of the speed of one phase. The clock is an argument.
 
-    `unrest` is how much larger the surprises were than expected; it widens the bands of a machine
-    that others use, and narrows those of a quiet one.
+    `unrest` is a moving average of the normalised innovation squared, which is 1 if measurements
+    deviate as much as expected. It widens the bands on a shared machine, and narrows them on an
+    idle one.
     """
 
     log_speed: float
@@ -90,21 +91,21 @@ class SpeedFilter:
 
     @classmethod
     def starting_with(cls, known: KnownSpeed) -> SpeedFilter:
-        """Return a filter that knows no more than this."""
+        """Return a filter with this first estimate."""
         return cls(known.log_speed, known.sigma * known.sigma)
 
     @property
     def known(self) -> KnownSpeed:
-        """The speed and how surely it is known."""
+        """The estimated speed and its sigma."""
         return KnownSpeed(self.log_speed, math.sqrt(self.variance))
 
     def learn(self, *, now: float, work: float, items: float) -> None:
-        """Take in that `work` units in `items` items were done since the last call."""
+        """Record that `items` items with `work` units were done since the last call."""
         if self._from_s is None or now < self._from_s:
             self.pause(now=now)
             return
         if self.stretches == 0 and not self._has_begun:
-            # What passes until the first item is no measure of the speed: workers get warm.
+            # The time until the first item says nothing about the speed, because workers warm up.
             self._has_begun = items > 0
             self.pause(now=now)
             return
@@ -118,11 +119,11 @@ class SpeedFilter:
             self.pause(now=now)
 
     def pause(self, *, now: float) -> None:
-        """Begin a new stretch now: what was before it is not measured."""
+        """Begin a new stretch now, and discard the current one."""
         self._from_s, self._work, self._items = now, 0.0, 0.0
 
     def waiting_s(self, *, now: float) -> float:
-        """Return how long the stretch that goes on now has lasted, in seconds."""
+        """Return the length of the current stretch so far, in seconds."""
         return 0.0 if self._from_s is None else max(0.0, now - self._from_s)
 
     def _measure(self, lasted_s: float) -> None:
@@ -134,15 +135,15 @@ class SpeedFilter:
         if self.stretches >= 2 and self.spells.take(
             measured, lasted_s=lasted_s, log_speed=before.log_speed, sigma=before.sigma
         ):
-            # What was learned in the spell says little of the time after it, and this stretch began
-            # in the spell.
+            # The speeds measured in the spell say little about the time after it, and this stretch
+            # began in the spell.
             self.log_speed, self.variance = self.spells.log_usual, SPELL_SIGMA**2
             return
         difference = measured - self.log_speed
         expected = self.variance + noise
         surprise = difference * difference / expected
         if surprise > SURPRISE * SURPRISE and self.stretches >= 2:
-            # Half of the change is believed at once, so that one odd photo does not move it all.
+            # The estimate moves at most halfway at once, so that one odd photo has limited effect.
             self.variance = min(MOST_VARIANCE, max(self.variance, noise))
             expected = self.variance + noise
         gain = self.variance / expected
@@ -159,7 +160,7 @@ def time_for(
 ) -> tuple[float, float]:
     """Return the median seconds for this work, and the standard deviation of their logarithm.
 
-    A filter that has seen nothing for long expects that the speed has fallen.
+    If no item was finished for a long time, the speed is assumed to have fallen.
     """
     if work <= 0 or items <= 0:
         return 0.0, MISFIT
@@ -182,9 +183,10 @@ def time_for(
 
 
 def _slowed(speed: SpeedFilter, *, items: float, middle_s: float, now: float) -> float:
-    """Return by how much longer the work takes if the silence now is more than chance.
+    """Return the factor, 1 to 8, by which the current silence suggests that the work takes longer.
 
-    The next ENOUGH_ITEMS items were due in `due_s`; three times that is believed to be chance.
+    The next ENOUGH_ITEMS items were expected within `due_s`. A silence of up to three times that is
+    taken for chance.
     """
     due_s = max(STRETCH_S, ENOUGH_ITEMS * middle_s / items)
     silent_s = speed.waiting_s(now=now)

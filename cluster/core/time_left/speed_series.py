@@ -1,4 +1,4 @@
-"""The speed of a phase over time, from samples of how far it was."""
+"""The speed of a phase over time, from samples of its finished count."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MOST_POINTS = 60
-"""Enough for a small chart; each point is the mean over its part of the time."""
+"""Enough for a small chart; each point is the mean over its interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeedSample:
-    """How many items were finished when the session had worked for `active_s` seconds."""
+    """The number of finished items when the session had worked for `active_s` seconds."""
 
     active_s: float
     finished: int
@@ -19,7 +19,7 @@ class SpeedSample:
 
 @dataclass(frozen=True, slots=True)
 class SpeedPoint:
-    """The items that were finished per second between two times, in seconds of the session."""
+    """Items finished per second between two times, in seconds of the session."""
 
     from_s: float
     until_s: float
@@ -31,8 +31,8 @@ def measure_speed(
 ) -> tuple[SpeedPoint, ...]:
     """Return at most `most` points, in the order of time; none when nothing was finished.
 
-    Before its first and after its last finished item, a phase has no points. When the count or the
-    time falls, a new attempt has begun, and only that one is measured.
+    There are no points before the first and after the last finished item. If the count or the time
+    falls, a new attempt has begun, and only the newest attempt is measured.
     """
     moving = _trim(_take_last_attempt(samples))
     if len(moving) < 2:
@@ -63,7 +63,7 @@ def _take_last_attempt(samples: Sequence[SpeedSample]) -> Sequence[SpeedSample]:
 
 
 def _trim(samples: Sequence[SpeedSample]) -> Sequence[SpeedSample]:
-    """Leave out what came before the last sample of the first count, and after the last count."""
+    """Drop the samples before the count begins to rise, and after it has reached its end."""
     if not samples:
         return samples
     first, last = samples[0].finished, samples[-1].finished

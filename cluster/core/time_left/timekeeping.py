@@ -1,7 +1,7 @@
-"""The time of one session: how long it has worked, and what it promises now.
+"""The time of one session: how long it has worked, and its current promises.
 
-About once a second, `tick` takes in the counts, measures the speeds, and returns what is shown.
-What is shown counts down by itself, and follows a new estimate within seconds, without jumps.
+About once a second, `tick` reads the counts, measures the speeds, and returns the moment to show.
+The shown time counts down by itself, and follows a new estimate within seconds, without jumps.
 Pure: the clock is an argument.
 """
 
@@ -20,28 +20,30 @@ from cluster.core.time_left.track_record import TrackRecord
 from cluster.core.time_left.workload import Workload
 
 LONGEST_STEP_S = 10.0
-"""A longer time between two ticks was no work: this process stood still, or was started again."""
+"""A longer time between two ticks does not count as work, because this process was stopped or
+restarted."""
 
 FOLLOW_SHARE, FOLLOW_AGE, FOLLOW_S = 0.12, 0.15, (0.6, 3.0)
-"""What is shown follows an estimate in this share of it, or in this share of the time since the
-first one if that is less, but within these seconds. The first estimates are corrected most."""
+"""The shown time follows a new estimate with a time constant: FOLLOW_SHARE of the estimate, or
+FOLLOW_AGE of the time since the first estimate if that is less, limited to FOLLOW_S. So the first
+estimates are corrected fastest."""
 
 BAND = 0.85
-"""How wide a band is shown, as a part of what was estimated: parts of a session make up for each
-other more than is assumed (17 sessions that were replayed by bench/eta_replay.py)."""
+"""The width of a shown band, as a part of the estimated one: the parts of a session compensate each
+other more than assumed (17 sessions, replayed by bench/eta_replay.py)."""
 
 COUNTING_S = 9.0
-"""Seconds for which no time is said while nothing has been found."""
+"""Seconds for which no time left is shown while no photo has been found."""
 
 REGAINED_SIGMA = 0.15
-"""How surely a speed is known that an earlier process measured over the whole phase."""
+"""The sigma of a speed that an earlier process measured over the whole phase."""
 
 
 @dataclass(slots=True)
 class Countdown:
     """A range that counts down, and follows newer estimates without jumps.
 
-    Its band is as wide as the estimates of this end have been uncertain so far.
+    The width of its band depends on how much the estimates of this end were revised so far.
     """
 
     shown: TimeRange | None = None
@@ -51,7 +53,7 @@ class Countdown:
     _since: float = 0.0
 
     def follow(self, estimate: TimeRange, *, now: float) -> TimeRange:
-        """Return what is shown now."""
+        """Return the range to show now, moved towards the estimate."""
         factor = self._record.take(estimate, now=now)
         estimate = spread(estimate.middle_s, BAND * factor * estimate.sigma)
         if self.shown is None or now < self._at:
@@ -71,9 +73,9 @@ class Countdown:
 
 @dataclass(frozen=True, slots=True)
 class TimeInputs:
-    """What a clock tells the time from: the phases, their work and the outlook, at one moment.
+    """The inputs of a session's clock at one moment: the phases, their work and the outlook.
 
-    `now` is in seconds of a monotonic clock. `shown` is what was shown then.
+    `now` is in seconds of a monotonic clock. `shown` is the moment that was shown at that time.
     """
 
     now: float
@@ -85,7 +87,7 @@ class TimeInputs:
 
 @dataclass(slots=True)
 class SessionClock:
-    """Keeps the time of one session; `moment` goes on from what an earlier process left.
+    """Keeps the time of one session; `moment` continues from that of an earlier process.
 
     The percentage of time never falls, and is below 100 until the session has ended.
     """
@@ -102,11 +104,11 @@ class SessionClock:
     _phase: PhaseName | None = None
 
     def tick(self, phases: Mapping[PhaseName, PhaseSnapshot], *, now: float) -> Moment:
-        """Measure what was done since the last tick, and return what is known now."""
+        """Measure the work since the last tick, and return the moment to show."""
         running = next((p for p in phases.values() if p.status is PhaseStatus.RUNNING), None)
         is_working = running is not None or _is_between(phases)
         step_s = 0.0 if self._at is None else now - self._at
-        # A session may have waited, or been paused, until just now.
+        # The status at the last tick counts, because the session may have waited or been paused.
         if self._was_working and 0 < step_s <= LONGEST_STEP_S:
             self._work_on(self._phase if running is None else running.name, step_s)
         self._at, self._was_working = now, is_working
@@ -157,7 +159,7 @@ class SessionClock:
         self._speeds[name].learn(now=now, work=self._work(name, left, done), items=done)
 
     def _begin_again(self, name: PhaseName) -> None:
-        """Forget the time of a phase's earlier attempt, and the percentage that it led to."""
+        """Discard the time of a phase's earlier attempt, and the percentage based on it."""
         phases_s = {**self.moment.phases_s, name: 0.0}
         self.moment = Moment(worked_s=sum(phases_s.values()), phases_s=phases_s)
         self._countdowns.clear()
@@ -189,7 +191,7 @@ class SessionClock:
         if training.is_discovering and not training.counts.total:
             if self.moment.worked_s < COUNTING_S:
                 return {}
-            # Of what has no known end, half is seen in the median (Gott 1993; see forecast.py).
+            # When the end is unknown, half is seen in the median (Gott 1993; see forecast.py).
             unknown = spread(self.moment.worked_s, LARGEST_SIGMA)
             return dict.fromkeys(Scope, unknown)
         estimate = self._forecaster(phases, now=now).forecast()
@@ -206,7 +208,8 @@ class SessionClock:
         before = min(self.moment.time_percentage, 99.99)
         if left is None:
             return before
-        # While photos are counted, a percentage that is too high could not fall again.
+        # The percentage cannot fall, so it is estimated with caution while photos are being
+        # counted.
         is_counting = phases[PhaseName.TRAINING].is_discovering
         whole_s = self.moment.worked_s + (left.high_s if is_counting else left.middle_s)
         share = self.moment.worked_s / whole_s if whole_s > 0 else 0.0
@@ -214,14 +217,14 @@ class SessionClock:
 
 
 def count_worked(phase: PhaseSnapshot) -> int:
-    """Return the finished items that took work: no unchanged file, no photo without a search."""
+    """Return the finished items that needed work, without unchanged files and skipped photos."""
     if phase.name is PhaseName.FACE_DETECTION:
         return phase.shown - phase.counts.skipped
     return phase.shown - phase.unchanged
 
 
 def _is_between(phases: Mapping[PhaseName, PhaseSnapshot]) -> bool:
-    """Tell whether the session is between two phases: one has completed, the next one not begun."""
+    """Tell whether the session is between two phases: some are completed, and none is running."""
     statuses = [phase.status for phase in phases.values()]
     return (
         PhaseStatus.COMPLETED in statuses

@@ -1,6 +1,6 @@
-"""Ranges of time: how long something will take, as an 80 % band with its middle.
+"""Ranges of time: a median with an 80 % band.
 
-A duration is taken as log-normal: it is never negative, and twice as long is as likely as half.
+Durations are assumed to be log-normal: never negative, and twice the median is as likely as half.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ BAND_Z = 1.2816
 """The normal quantile of 0.9: the band from 10 % to 90 % holds 80 % of the outcomes."""
 
 SMALLEST_SIGMA, LARGEST_SIGMA = 0.03, 1.2
-"""Bounds of a logarithm's standard deviation. The largest is a band from a fifth to five times."""
+"""Bounds of sigma, the standard deviation of the logarithm. The largest one gives a band from a
+fifth of the median to five times."""
 
 TOGETHER = 0.35
 """The correlation of two parts of a session: a busy machine slows all of them down."""
 
 SHORTEST_S = 1e-6
 NEAR_S = 0.15
-"""Seconds that a band covers on each side at least: counts move in steps, clocks are read late."""
+"""The least width of a band on each side, in seconds, because counts move in steps and clocks are
+read late."""
 
 
 class Scope(StrEnum):
-    """What a promise is about; the values of the phases are those of PhaseName."""
+    """The subject of a promise: the session or a phase, with the values of PhaseName."""
 
     SESSION = "session"
     TRAINING = "training"
@@ -42,7 +44,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """Seconds from `low_s` to `high_s`, within which 80 % of the outcomes lie; the median."""
+    """A median in seconds, and the band from `low_s` to `high_s` with 80 % of the outcomes."""
 
     low_s: float
     middle_s: float
@@ -57,7 +59,7 @@ class TimeRange:
         return max(SMALLEST_SIGMA, math.log(high / self.middle_s) / BAND_Z)
 
     def after(self, passed_s: float) -> TimeRange:
-        """Return what of it is left when so many seconds have passed."""
+        """Return the range that is left after `passed_s` seconds."""
         low_s, middle_s, high_s = (
             max(0.0, end_s - passed_s) for end_s in (self.low_s, self.middle_s, self.high_s)
         )
@@ -97,10 +99,10 @@ def add_up(parts: Iterable[TimeRange]) -> TimeRange:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is known of a session's time at one moment.
+    """The time of a session at one moment.
 
-    `worked_s` is how long it has worked, and `phases_s` how long each phase has in its attempt,
-    both without pauses. `ranges` is the time left; a scope is missing if nothing can be said yet.
+    `worked_s` is how long it has worked, and `phases_s` how long each phase has worked in its
+    attempt, both without pauses. `ranges` is the time left; a scope without an estimate is missing.
     `time_percentage` is the share of the session's time that has passed.
     """
 

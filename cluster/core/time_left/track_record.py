@@ -1,10 +1,10 @@
-"""How good the forecasts of one end were so far: by how much its band is to be wider or narrower.
+"""Adapts the width of a band to the quality of the earlier forecasts of the same end.
 
-A forecast of an end is revised as time passes. A band that is right foretells by how much: of the
-variance that it had, the part for the time that has passed since must have shown. So the
-revisions that came, compared with those that were to come, tell of this session on this machine
-whether its bands are too wide or too narrow, long before its end (as in adaptive conformal
-inference: Gibbs and Candes 2021, "Adaptive Conformal Inference Under Distribution Shift").
+A forecast is revised as time passes, and the width of a correct band predicts the size of the
+revisions: they must account for the part of its variance that belongs to the time that has passed.
+Actual revisions that are larger or smaller than predicted show that the bands of this session on
+this machine are too narrow or too wide, long before its end (as in adaptive conformal inference:
+Gibbs and Candes 2021, "Adaptive Conformal Inference Under Distribution Shift").
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ from dataclasses import dataclass
 from cluster.core.time_left.timing import TimeRange
 
 LAG_SHARE, LAG_S = 0.12, (3.0, 6.0)
-"""A forecast is compared with the one before it, after this share of the time that was left, but
-within these seconds."""
+"""A forecast is compared with an earlier one after LAG_SHARE of the time that was left then,
+limited to LAG_S."""
 
 PRIOR_WEIGHT, KEEP = 2.0, 0.75
-"""What the bands as they are weigh, in revisions; and what each revision leaves of the others."""
+"""The weight of a factor of 1, in revisions, and the factor by which each revision reduces the
+weight of earlier ones."""
 
 MOST_SURPRISE = 16.0
-"""The largest square of a revision, in variances: one jump alone tells little."""
+"""The largest squared revision, as a multiple of its variance, because a single jump proves
+little."""
 
 CLOCK_S = 0.25
-"""Seconds by which an end moves because counts move in steps."""
+"""Seconds by which an end is revised only because counts move in steps."""
 
 LEAST_FACTOR, MOST_FACTOR = 0.3, 3.0
 
 
 @dataclass(slots=True)
 class TrackRecord:
-    """The revisions of one end. `factor` is what the width of its band is to be multiplied by."""
+    """The revisions of one end, and the `factor` for the width of its band."""
 
     _at: float | None = None
     _left_s: float = 0.0
@@ -42,12 +44,12 @@ class TrackRecord:
 
     @property
     def factor(self) -> float:
-        """From LEAST_FACTOR, where no end was revised, to MOST_FACTOR; 1 at the beginning."""
+        """From LEAST_FACTOR, without revisions, to MOST_FACTOR; 1 at first."""
         square = (PRIOR_WEIGHT + self._sum) / (PRIOR_WEIGHT + self._weight)
         return min(MOST_FACTOR, max(LEAST_FACTOR, math.sqrt(square)))
 
     def take(self, estimate: TimeRange, *, now: float) -> float:
-        """Take in what is estimated to be left at `now` (seconds); return the factor."""
+        """Record the estimated time left at `now` (seconds), and return the factor."""
         if self._at is None or now < self._at:
             self._compare_from(estimate, now=now)
             return self.factor

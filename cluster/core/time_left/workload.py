@@ -1,4 +1,4 @@
-"""How much work a session has before it, in units: one unit is the work for a small photo.
+"""The pending work of a session, in units: one unit is the work for a small photo.
 
 Reading a photo costs a fixed part and a part that grows with the root of its bytes, because large
 photos are decoded at a reduced size. Finding faces costs a fixed part and a part that grows with
@@ -18,18 +18,18 @@ from statistics import pstdev
 from cluster.core.sessions import PhaseName
 
 BYTES_PER_UNIT = 4_000
-"""Bytes of a photo that takes twice as long to read as one of none. bench/eta_costs.py measures the
-root, and next to no fixed part; what each photo costs the driver and the database, which it does
-not see, is allowed for by this number."""
+"""A photo of this many bytes takes twice as long to read as the smallest one. bench/eta_costs.py
+confirms the root, and measures almost no fixed cost; this number includes the cost for the driver
+and the database, which that script does not measure."""
 
 ROOT_OF_MEAN = 0.9
-"""The mean of the roots of sizes as a part of the root of their mean, where only that is known: in
-a library whose sizes are log-normal with a standard deviation of 0.9."""
+"""The mean of the roots of sizes, as a part of the root of their mean, for use when only the mean
+is known. It holds for log-normal sizes with a standard deviation of 0.9."""
 
 PIXELS_PER_UNIT = 10_000_000
-"""Pixels that make finding faces take twice as long as in a small photo. It is a middle: with a
-decoded copy, a large photo takes as long as a small one (bench/eta_costs.py); without, it is
-decoded again, which takes several times as long."""
+"""Finding faces in a photo of this many pixels takes twice as long as in a small one. The number is
+a compromise: with a decoded copy, a large photo takes as long as a small one (bench/eta_costs.py);
+without a copy, it is decoded again, which takes several times as long."""
 
 FILM_BYTES_PER_UNIT = 1_800_000
 """A film is read in a stream, without decoding it (bench/films.py)."""
@@ -38,14 +38,15 @@ FILM_SECONDS_PER_UNIT, MOST_FILM_UNITS = 1.5, 160
 """A frame is searched at least every two seconds, and about as many more where scenes change."""
 
 FACES_ALONE_S, FACES_LINEAR_S, FACES_SQUARE_S = 0.2, 1e-4, 1.0e-8
-"""Seconds of grouping: for any faces, for each face, and for each pair (bench/clustering.py).
+"""Seconds of grouping: a fixed part, per face, and per pair (bench/clustering.py).
 
-On two cores without VNNI; other machines are compared with this curve.
+Measured on two cores without VNNI; other machines are compared with this curve.
 """
 
 
 DOUBT = 0.6
-"""Other programs may end soon: the share of the CPUs that they take is uncertain by this part."""
+"""The uncertainty of the CPU share of other programs, which may end soon, as a part of its
+logarithm."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,14 @@ class PhaseWork:
 
     @property
     def mean_work(self) -> float:
-        """Units for each item on average; 1 if nothing is known."""
+        """The mean units per item; 1 without items."""
         total = self.total_items
         return self._work_from_end[-1] / total if total else 1.0
 
     def for_last(self, items: float) -> float:
-        """Return the units of the last `items` items: those that are left, as items end in order.
+        """Return the units of the last `items` items: the pending ones, because items end in order.
 
-        Items beyond those that were known count with the mean.
+        Items beyond the known ones count with the mean.
         """
         ends, work = self._items_from_end, self._work_from_end
         if items >= ends[-1]:
@@ -89,10 +90,11 @@ class PhaseWork:
 
 @dataclass(frozen=True, slots=True)
 class AlikeFiles:
-    """Files that are as large as one, two or three earlier ones of the session: likely copies.
+    """Files that are as large as one, two or three earlier files of the session: likely copies.
 
-    `pending` has the number of such files in each segment of the pending files, `total` how many
-    there are in all but unchanged files, and `share` is the part that is likely to be copies.
+    `pending` has the number of such files in each segment of the pending files, `total` their
+    number in all files except unchanged ones, and `share` the part of them that probably are
+    copies.
     """
 
     pending: PhaseWork = field(default_factory=PhaseWork)
@@ -100,16 +102,17 @@ class AlikeFiles:
     share: float = 0.0
 
     def count_last(self, files: float) -> float:
-        """Return how many of the last `files` files there are."""
+        """Return how many of the last `files` files are as large as an earlier one."""
         return self.pending.for_last(files) if self.pending.total_items else 0.0
 
 
 def share_of_copies(alike: int, *, sizes: int, neighbours: int) -> float:
-    """Return which part of the files that are as large as an earlier one is not so by chance.
+    """Return the part of the files as large as an earlier one whose size is not equal by chance.
 
-    `sizes` is how many different sizes there are, and `neighbours` how many of these have another
-    that is one byte larger. If sizes were drawn alone, as many would be equal as are neighbours: of
-    q = neighbours / sizes, a Poisson process of log(1 / (1 - q)) files at each size.
+    `sizes` is the number of different sizes, and `neighbours` the number of these for which the
+    size one byte larger also occurs. With independent sizes, equal sizes are as frequent as
+    neighbouring ones: q = neighbours / sizes means a Poisson process with log(1 / (1 - q)) files of
+    each size.
     """
     if alike <= 0:
         return 0.0
@@ -120,9 +123,9 @@ def share_of_copies(alike: int, *, sizes: int, neighbours: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The pending work of the photo phases, and the faces that the pack has found before.
+    """The pending work of the photo phases, and the number of faces that the pack has found before.
 
-    `known_files` is how many files the library had in earlier sessions.
+    `known_files` is the number of files of the library in earlier sessions.
     """
 
     training: PhaseWork = field(default_factory=PhaseWork)
@@ -137,10 +140,10 @@ class Workload:
 
 
 def segment_work(*, items: float, measured: float, units: float, extra: float = 0.0) -> float:
-    """Return the units of `items` items: one each, and what their sizes add.
+    """Return the units of `items` items: one each, plus the units for their sizes.
 
-    `units` is what the sizes of `measured` of them add; the others count like these. `extra` is
-    what films take.
+    `units` are the units for the sizes of `measured` items; the other items count with their mean.
+    `extra` are the units of films.
     """
     return items * (1 + (units / measured if measured else 0.0)) + extra
 
@@ -151,7 +154,7 @@ def reading_units(size_bytes: float) -> float:
 
 
 def reading_work(*, items: float, sized_items: float, total_bytes: float) -> float:
-    """Return the units of reading `items` photos; those of unknown size count as the others."""
+    """Return the units of reading `items` photos; photos of unknown size count with the mean."""
     if sized_items <= 0:
         return items
     root = reading_units(total_bytes / sized_items) - 1
@@ -159,7 +162,7 @@ def reading_work(*, items: float, sized_items: float, total_bytes: float) -> flo
 
 
 def finding_work(*, items: float, sized_items: float, total_pixels: float) -> float:
-    """Return the units of finding faces in photos; those not read yet count as the others."""
+    """Return the units of finding faces in photos; photos not read yet count with the mean."""
     return segment_work(items=items, measured=sized_items, units=total_pixels / PIXELS_PER_UNIT)
 
 
@@ -170,12 +173,12 @@ def grouping_seconds(faces: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A few photos of the library, timed before their turn on a worker that was warm.
+    """The times of a few photos of the library, measured before their turn on a warm worker.
 
-    `seconds` is what a worker will need for one when all workers do the same; `faces` is how many
-    one had. `sigma` is the standard deviation of the logarithm of their times, and `doubt` that of
-    the share of the CPUs that other programs will use. `cpu_s` is the CPU time of one photo, None
-    on a GPU.
+    `seconds` is the expected time for one photo when all workers are busy; `faces` is the mean
+    number of faces. `sigma` is the standard deviation of the logarithm of their times, and `doubt`
+    that of the share of the CPUs that other programs will use. `cpu_s` is the CPU time of one
+    photo, None on a GPU.
     """
 
     photos: int
@@ -187,16 +190,17 @@ class Probe:
 
     @property
     def likely_seconds(self) -> float:
-        """What a worker will need for one if half of the other programs were there by chance.
+        """The expected seconds for one photo, halfway between `seconds` and `cpu_s`.
 
-        A probe lasts a third of a second, in which the session itself starts and reads.
+        A probe lasts only a third of a second, while the session itself starts and reads, so the
+        load that it sees may not last.
         """
         return self.seconds if self.cpu_s is None else math.sqrt(self.seconds * self.cpu_s)
 
 
 @dataclass(frozen=True, slots=True)
 class TimedPhoto:
-    """One photo of a probe: CPU seconds, seconds that passed, and its faces."""
+    """One photo of a probe: CPU seconds, elapsed seconds, and the number of its faces."""
 
     cpu_s: float
     passed_s: float
@@ -204,11 +208,11 @@ class TimedPhoto:
 
 
 def summarise_probe(timed: Sequence[TimedPhoto], *, cpus: int, is_on_gpu: bool) -> Probe:
-    """Return what a detector will need for a photo, from at least one that was timed.
+    """Return the probe of at least one timed photo.
 
-    On a GPU that is the time that passed. On a CPU, readers of the session worked beside the probe,
-    one on each CPU, and so did other programs. The CPU time tells the work, and the time that
-    passed tells how many programs shared the CPUs: `cpus * passed / cpu` of them.
+    On a GPU, the elapsed time counts. On a CPU, the probe competes with the session's readers, one
+    on each CPU, and with other programs. The CPU time gives the work, and the elapsed time gives
+    the number of processes that shared the CPUs: `cpus * passed / cpu`.
     """
     photos = len(timed)
     passed_s = sum(one.passed_s for one in timed)

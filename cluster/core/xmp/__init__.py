@@ -1,1 +1,1 @@
-"""XMP, as far as face regions need it: packets in and out, without files and without pixels."""
+"""Reads and writes the face regions in XMP packets, without files and without pixels."""

@@ -1,9 +1,9 @@
-"""Parses an XMP packet to elements, defused: no document type, so no entities, and bounded.
+"""Parses an XMP packet to elements, safely: without document types, and with limits.
 
-A packet comes from any program, and from anybody. It is decoded here, because what it declares
-about its encoding is often wrong (ISO 16684-1 wants UTF-8 in most formats, and allows UTF-16 and
-UTF-32 in some). Entities are declared in a document type, which no XMP has, so one is refused; that
-leaves nothing to expand ("billion laughs") and nothing to fetch.
+A packet may come from any program, or from an attacker. It is decoded here, because its declared
+encoding is often wrong (ISO 16684-1 requires UTF-8 in most formats, and allows UTF-16 and UTF-32 in
+some). XMP has no document type, so a packet with one is refused. Without it, no entity can be
+declared that expands ("billion laughs") or fetches a file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from xml.parsers import expat
 from cluster.core.errors import UnreadableXmp
 
 MAX_PACKET_BYTES = 16 << 20
-"""A longer packet is not read. Extended XMP of Lightroom with its masks reaches some MB."""
+"""A longer packet is not read. Lightroom's extended XMP with masks has a few MB."""
 
 MAX_ELEMENTS = 300_000
 MAX_DEPTH = 64
@@ -41,9 +41,9 @@ _DECLARATION = re.compile(r"<\?xml\s[^>]*\?>")
 
 @dataclass(slots=True)
 class Element:
-    """An element; names are the namespace, a space and the local name, or the local name alone.
+    """An element; a name is the namespace, a space and the local name, or the local name alone.
 
-    `start` and `end` are the places of the whole element in the bytes that were parsed.
+    `start` and `end` are the offsets of the whole element in the parsed bytes.
     """
 
     name: str
@@ -55,14 +55,14 @@ class Element:
 
     @property
     def text(self) -> str:
-        """The text in the element itself, without space around it."""
+        """The text directly in the element, without surrounding whitespace."""
         return "".join(self.texts).strip()
 
 
 def normalise_packet(data: bytes) -> bytes:
     """Return a packet as UTF-8 from its first to its last tag, without an XML declaration.
 
-    Raises UnreadableXmp for one that is too long, that holds no XML, or whose encoding is not told.
+    Raises UnreadableXmp if it is too long, holds no XML, or cannot be decoded.
     """
     if len(data) > MAX_PACKET_BYTES:
         raise UnreadableXmp(f"it is longer than {MAX_PACKET_BYTES >> 20} MB")
@@ -82,7 +82,7 @@ def parse_packet(packet: bytes) -> Element:
     try:
         parser.Parse(packet, True)
     except expat.ExpatError as error:
-        raise UnreadableXmp(f"it is no well-formed XML ({error})") from None
+        raise UnreadableXmp(f"it is not well-formed XML ({error})") from None
     if builder.root is None:
         raise UnreadableXmp("it holds no element")
     return builder.root

@@ -1,7 +1,7 @@
 """Reads the properties of an XMP packet as texts, lists and structures.
 
 Programs write one structure in several ways (ISO 16684-1, 7.9): as a nested rdf:Description, with
-rdf:parseType="Resource", or as attributes of the property. Here they are all the same.
+rdf:parseType="Resource", or as attributes of the property. All forms give the same value here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Struct: TypeAlias = "dict[str, Value]"
 
 
 def list_descriptions(root: Element) -> list[Element]:
-    """Return the elements that hold properties: the children of rdf:RDF, wherever that is."""
+    """Return the elements that hold properties: the children of rdf:RDF, wherever it is."""
     if root.name == f"{RDF} RDF":
         return root.children
     return [found for child in root.children for found in list_descriptions(child)]
@@ -32,20 +32,20 @@ def read_structs(root: Element) -> list[Struct]:
 
 
 def find_struct(value: Value | None) -> Struct | None:
-    """Return a structure, or that of a list of one; None for anything else."""
+    """Return a structure, or the only structure of a list; None for any other value."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value if isinstance(value, dict) else None
 
 
 def list_structs(value: Value | None) -> list[Struct]:
-    """Return the structures of a list, or the one structure that stands in place of a list."""
+    """Return the structures of a list, or a single structure in place of a list."""
     items = value if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, dict)]
 
 
 def find_text(value: Value | None) -> str | None:
-    """Return a text, the first one of a list; None for anything else, and for an empty text."""
+    """Return a text, or the first text of a list; None for an empty text or any other value."""
     if isinstance(value, list):
         value = next((item for item in value if isinstance(item, str)), None)
     return value.strip() or None if isinstance(value, str) else None

@@ -1,7 +1,7 @@
-"""Decides what the names of regions mean for faces and people, as values.
+"""Decides which people get the names of regions, and which faces move.
 
-A name that was there before always stays. A group without a name gets the one that most of its
-regions have; the faces of other names leave it, unless a user placed them there.
+An existing name always stays. A group without a name gets the most frequent name of its regions;
+faces with other names leave the group, unless a user placed them there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 LEAST_VOTES = 2
-"""How many regions must have a name before a larger group gets it, as for other packs."""
+"""The number of regions with a name from which a larger group gets it (as in carried_names.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A person without a name: how many faces it has, and whether a user took its name away."""
+    """A person without a name: the number of its faces, and whether a user removed its name."""
 
     faces: int
     lost_its_name: bool
@@ -24,7 +24,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A face, by any number, that a region names; `person_id` is its person without a name."""
+    """A face, by any number, with the name of its region; `person_id` is its unnamed person."""
 
     face: int
     key: str
@@ -34,9 +34,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """`names` are people who get a name, by its key; `moves` faces and the name that they go to.
+    """`names` maps people to the keys of their new names, and `moves` faces to the keys of theirs.
 
-    `refused` are faces that a user placed with a person who does not get that name.
+    `refused` are faces that a user placed with a person who does not get the name.
     """
 
     names: Mapping[int, str]
@@ -47,7 +47,7 @@ class Choices:
 def choose_names(
     wishes: Iterable[Wish], groups: Mapping[int, Group], in_use: Iterable[str]
 ) -> Choices:
-    """Return who is named, and which faces go to whom; `in_use` are the names of other people."""
+    """Return the people to name and the faces to move; `in_use` are the names of other people."""
     wishes = list(wishes)
     names = _name_groups(wishes, groups, set(in_use))
     moves: dict[int, str] = {}

@@ -1,7 +1,8 @@
-"""Matches regions of other programs to faces, whose boxes are drawn by other rules.
+"""Matches regions of other programs to faces, although their boxes are drawn differently.
 
 Picasa and digiKam draw a square around the whole head, a detector a box around the face. So a face
-also is that of a region when each has the centre of the other in it, and they share a fifth.
+also matches a region if each contains the centre of the other and their intersection over union is
+at least a fifth.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ LEAST_OVERLAP = 0.2
 def match_regions(faces: Sequence[BoundingBox], regions: Sequence[BoundingBox]) -> dict[int, int]:
     """Map the index of each region to that of its face.
 
-    Each is matched at most once, the largest overlap first; other regions are left out.
+    Each is matched at most once, the largest overlap first; unmatched regions are left out.
     """
     overlaps = [
         (overlap, -f, -r)
@@ -35,7 +36,7 @@ def match_regions(faces: Sequence[BoundingBox], regions: Sequence[BoundingBox]) 
 
 
 def is_same_face(one: BoundingBox, other: BoundingBox) -> bool:
-    """Tell whether two boxes, perhaps drawn by different rules, are about one face."""
+    """Tell whether two boxes, perhaps drawn by different programs, show the same face."""
     overlap = one.overlap(other)
     return overlap >= SAME_PLACE or (overlap >= LEAST_OVERLAP and _are_concentric(one, other))
 

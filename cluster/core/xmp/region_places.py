@@ -1,4 +1,4 @@
-"""Where a face region is in the upright picture, and whether it still fits the picture.
+"""Converts face regions between the stored and the upright picture, and checks that they fit.
 
 The Metadata Working Group (Guidelines for Handling Image Metadata 2.0, section 5.9) measures
 regions in the picture as it is stored, before it is turned by its EXIF orientation, and says in
@@ -40,7 +40,7 @@ class Picture:
 
 
 class Frame(StrEnum):
-    """The picture that regions were measured in."""
+    """The picture in which regions were measured: as stored, upright, or of another shape."""
 
     STORED = "stored"
     UPRIGHT = "upright"
@@ -48,10 +48,10 @@ class Frame(StrEnum):
 
 
 def find_frame(applied: tuple[float, float] | None, picture: Picture) -> Frame:
-    """Return what regions that apply to a picture of this size were measured in.
+    """Return the frame of regions that apply to a picture of this size.
 
-    OTHER when the picture has another shape now: it was cropped or turned since. Without a size,
-    the standard holds.
+    OTHER if the picture has another shape now, because it was cropped or turned later. Without a
+    size, the standard holds.
     """
     if applied is None:
         return Frame.STORED
@@ -65,23 +65,23 @@ def find_frame(applied: tuple[float, float] | None, picture: Picture) -> Frame:
 
 
 def make_upright(box: BoundingBox, orientation: int) -> BoundingBox:
-    """Return a box in fractions of the stored picture in fractions of the upright one."""
+    """Convert a box from fractions of the stored picture to fractions of the upright one."""
     return turning(orientation, 1.0, 1.0).place_box(box)
 
 
 def make_stored(box: BoundingBox, orientation: int) -> BoundingBox:
-    """Return a box in fractions of the upright picture in fractions of the stored one."""
+    """Convert a box from fractions of the upright picture to fractions of the stored one."""
     return turning(invert_turn(orientation), 1.0, 1.0).place_box(box)
 
 
 def to_fractions(box: BoundingBox, picture: Picture) -> BoundingBox:
-    """Return a box in pixels of the upright picture in fractions of it."""
+    """Convert a box from pixels of the upright picture to fractions."""
     width, height = max(1, picture.width), max(1, picture.height)
     return BoundingBox(box.left / width, box.top / height, box.right / width, box.bottom / height)
 
 
 def to_pixels(box: BoundingBox, picture: Picture) -> BoundingBox:
-    """Return a box in fractions of the upright picture in pixels of it."""
+    """Convert a box from fractions of the upright picture to pixels."""
     width, height = picture.width, picture.height
     return BoundingBox(box.left * width, box.top * height, box.right * width, box.bottom * height)
 
@@ -95,6 +95,6 @@ def clip(box: BoundingBox) -> BoundingBox:
 def _has_aspect(size: tuple[float, float], other: tuple[float, float]) -> bool:
     if min(*size, *other) <= 0:
         return False
-    # A side of a small picture is rounded to a whole pixel.
+    # A side of a small picture may be off by the rounding to a whole pixel.
     tolerance = ASPECT_TOLERANCE + 0.5 / min(*size, *other)
     return abs(size[0] * other[1] / (size[1] * other[0]) - 1) <= tolerance

@@ -37,15 +37,15 @@ REGIONS, MP_REGIONS = f"{MWG} Regions", f"{MP} RegionInfo"
 
 FACE = "Face"
 MOST_REGIONS = 500
-"""More faces than anybody tags in a photo. Each region is compared with all others, so that a
-packet of a few MB could keep a core busy for days."""
+"""More faces than anybody tags in a photo. Without a limit, a packet of a few MB could keep a core
+busy for days, because each region is compared with all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenRegion:
-    """A region as it is written: a box in fractions of the picture it was measured in.
+    """A region as written: a box in fractions of the picture in which it was measured.
 
-    `kind` is the type of MWG-RS, Face for a region of MP or one without a type.
+    `kind` is the type of MWG-RS; Face for a region of MP or one without a type.
     """
 
     name: str | None
@@ -56,7 +56,7 @@ class WrittenRegion:
 
 @dataclass(slots=True)
 class WrittenRegions:
-    """The regions of one packet, the size of the picture they apply to, and how many are no box."""
+    """The regions of one packet, the size of their picture, and the number of unreadable boxes."""
 
     regions: list[WrittenRegion] = field(default_factory=list)
     applied: tuple[float, float] | None = None
@@ -73,10 +73,11 @@ class NamedRegion:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRegions:
-    """The named faces of a photo, and how many regions were left out, and why.
+    """The named faces of a photo, and the number of regions that were left out, by reason.
 
-    `unnamed` have no name that a person can have. `cropped` were measured in a picture of another
-    shape. `unreadable` are no box, and `faults` say why whole packets could not be read.
+    `unnamed` regions have no valid name. `cropped` ones were measured in a picture of another
+    shape. `unreadable` ones have no valid box. `faults` are the reasons why whole packets could not
+    be read.
     """
 
     regions: tuple[NamedRegion, ...] = ()
@@ -89,7 +90,7 @@ class PhotoRegions:
 def read_regions(packets: Sequence[bytes], picture: Picture) -> PhotoRegions:
     """Return the named faces of all packets of a photo.
 
-    Where two regions are in one place, the one of the earlier packet holds.
+    If two regions are in the same place, the one of the earlier packet counts.
     """
     named: list[NamedRegion] = []
     unnamed = cropped = unreadable = 0
@@ -119,7 +120,7 @@ def read_regions(packets: Sequence[bytes], picture: Picture) -> PhotoRegions:
 def read_packet(packet: bytes) -> WrittenRegions:
     """Return the regions of one packet, those of MWG-RS before those of MP.
 
-    Raises UnreadableXmp. A packet without regions is not parsed, so it may be anything.
+    Raises UnreadableXmp. A packet without regions is not parsed, so its faults go unnoticed.
     """
     written = WrittenRegions()
     xml = normalise_packet(packet)
@@ -136,7 +137,7 @@ def read_packet(packet: bytes) -> WrittenRegions:
 
 
 def has_regions(packet: bytes) -> bool:
-    """Tell whether a packet may have regions, without parsing it; a broken one may."""
+    """Tell whether a packet may have regions, without parsing it; a broken packet may."""
     try:
         xml = normalise_packet(packet)
     except UnreadableXmp:
@@ -145,7 +146,7 @@ def has_regions(packet: bytes) -> bool:
 
 
 def clean_name(name: str | None) -> str | None:
-    """Return a name as a person can have it; None for an empty, too long or unprintable one."""
+    """Return a name without surrounding space; None if it is empty, too long or unprintable."""
     if name is None:
         return None
     name = " ".join(unicodedata.normalize("NFC", name).split())
@@ -154,7 +155,7 @@ def clean_name(name: str | None) -> str | None:
 
 
 def _add(named: list[NamedRegion], region: NamedRegion, *, earlier: int) -> None:
-    """Add a region, unless its place is that of another; the first `earlier` may be rough."""
+    """Add a region, unless another is in its place; boxes of the first `earlier` may be rough."""
     if any(is_same_face(region.box, known.box) for known in named[:earlier]):
         return
     if all(region.box.overlap(known.box) < SAME_PLACE for known in named[earlier:]):
@@ -191,7 +192,7 @@ def _read_mp(regions: Struct | None, written: WrittenRegions) -> None:
     for region in list_structs(regions.get(f"{MP_INFO} Regions")):
         rectangle = find_text(region.get(f"{MP_REGION} Rectangle"))
         if rectangle is None:
-            continue  # A person in the photo without a place.
+            continue  # A person who is in the photo, but has no region.
         box = _read_rectangle(rectangle)
         if box is None:
             written.unreadable += 1

@@ -1,8 +1,8 @@
-"""Writes the named faces of a photo as an XMP packet, or into a packet that is there already.
+"""Writes the named faces of a photo as an XMP packet, or into an existing packet.
 
 Each face is written twice, as MWG-RS and as MP, because some programs read only one of them. The
-boxes are fractions of the picture as it is stored, as MWG's guidelines want it. Into a packet of
-another program only these two properties are written; everything else stays byte for byte.
+boxes are fractions of the stored picture, as MWG's guidelines require. In a packet of another
+program only these two properties are changed; everything else stays byte for byte.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cluster.core.xmp.region_reading import (
 )
 
 TOOLKIT = "Headcount"
-"""The x:xmptk of a packet that Headcount wrote alone, and may write anew."""
+"""The x:xmptk of a packet that only Headcount wrote, so that it may be replaced as a whole."""
 
 _META = "adobe:ns:meta/"
 _ID = "W5M0MpCehiHzreSzNTczkc9d"
@@ -49,14 +49,14 @@ _NAMESPACES = """\
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A packet with regions. `kept` are names of the packet that stay although ours differ."""
+    """A packet with regions. `kept` are existing names that stay although ours differ."""
 
     packet: bytes
     kept: tuple[str, ...] = ()
 
 
 def write_packet(regions: Sequence[NamedRegion], picture: Picture) -> bytes:
-    """Return a packet of its own with these regions: UTF-8, the same bytes for the same faces."""
+    """Return a new packet with these regions, in UTF-8; the same faces give the same bytes."""
     written = [_to_written(region, picture) for region in regions]
     body = _describe(written, picture)
     meta = f'<x:xmpmeta xmlns:x="{_META}" x:xmptk="{TOOLKIT}">\n'
@@ -65,7 +65,7 @@ def write_packet(regions: Sequence[NamedRegion], picture: Picture) -> bytes:
 
 
 def is_own_packet(packet: bytes) -> bool:
-    """Tell whether Headcount wrote a packet alone. Raises UnreadableXmp."""
+    """Tell whether only Headcount wrote a packet. Raises UnreadableXmp."""
     root = parse_packet(normalise_packet(packet))
     return root.attributes.get(f"{_META} xmptk") == TOOLKIT
 
@@ -75,8 +75,8 @@ def edit_packet(
 ) -> Edited:
     """Return a packet with these regions in place of its own.
 
-    Regions of the packet where none of ours is stay: pets, bar codes, faces without a name here.
-    Where the packet has another name for a face, that stays too, unless `replaces_names`. Raises
+    Regions of the packet stay where none of ours is: pets, bar codes, and faces without a name
+    here. Another name of the packet for a face also stays, unless `replaces_names`. Raises
     UnreadableXmp for a packet that cannot be read or has no rdf:RDF, and, unless `replaces_names`,
     for one whose regions belong to a picture of another shape.
     """
@@ -99,7 +99,7 @@ def edit_packet(
 
 
 def _list_stored(packet: bytes, picture: Picture, *, drops_others: bool) -> list[WrittenRegion]:
-    """Return the regions of a packet in the stored picture, each once."""
+    """Return the regions of a packet, in fractions of the stored picture, without repetitions."""
     written = read_packet(packet)
     frame = find_frame(written.applied, picture)
     if frame is Frame.OTHER and written.regions and not drops_others:
@@ -116,17 +116,17 @@ def _list_stored(packet: bytes, picture: Picture, *, drops_others: bool) -> list
 
 
 def _is_twice(one: WrittenRegion, other: WrittenRegion) -> bool:
-    """Tell whether two regions of a packet are one, as MWG-RS and MP have it."""
+    """Tell whether two regions are the same one, written as MWG-RS and as MP."""
     return one.kind == other.kind and one.box.overlap(other.box) >= SAME_PLACE
 
 
 def _is_about(there: WrittenRegion, mine: WrittenRegion) -> bool:
-    """Tell whether a region of a packet, perhaps with a rough box, is about the face of ours."""
+    """Tell whether an existing region, perhaps with a rough box, shows the same face as ours."""
     return there.kind == FACE and is_same_face(there.box, mine.box)
 
 
 def _differ(there: WrittenRegion, here: WrittenRegion) -> bool:
-    """Tell whether a region has a name, and another one than ours."""
+    """Tell whether an existing region has a name that differs from ours."""
     name = clean_name(there.name)
     return name is not None and fold_name(name) != fold_name(here.name or "")
 
@@ -160,7 +160,7 @@ def _splice(xml: bytes, rdf: Element, body: bytes) -> bytes:
 
 
 def _list_cuts(xml: bytes, rdf: Element) -> Iterator[tuple[int, int]]:
-    """Yield the places of the regions; of a description that holds nothing else, its whole lines.
+    """Yield the places of the regions; if a description has no other content, its whole lines.
 
     So writing the same regions again gives the same bytes.
     """
@@ -177,7 +177,7 @@ def _list_cuts(xml: bytes, rdf: Element) -> Iterator[tuple[int, int]]:
 
 
 def _describe(regions: Iterable[WrittenRegion], picture: Picture) -> str:
-    """Return a description with both properties; nothing for no regions."""
+    """Return a description with both properties; an empty text without regions."""
     regions = sorted(regions, key=lambda one: (one.box.left, one.box.top, one.name or ""))
     if not regions:
         return ""

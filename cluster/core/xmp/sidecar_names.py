@@ -1,4 +1,4 @@
-"""Where the sidecar of a photo is, by its name."""
+"""The names of the sidecars of a photo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def list_sidecars(path: str, *, is_url: bool) -> list[str]:
     """Return the places where a photo's sidecar may be, the surest first.
 
     digiKam and darktable append the suffix (photo.jpg.xmp), Lightroom replaces that of the photo
-    (photo.xmp). `path` is a local path or a URL; of a URL, fewer are asked for.
+    (photo.xmp). `path` is a local path or a URL; fewer places are tried for a URL.
     """
     stem = path[: len(path) - len(posixpath.splitext(file_name_of(path))[1])]
     names = [path + SUFFIX] if stem == path else [path + SUFFIX, stem + SUFFIX]
@@ -21,12 +21,12 @@ def list_sidecars(path: str, *, is_url: bool) -> list[str]:
 
 
 def find_stem(path: str) -> str:
-    """Return a path without the suffix of its file, by which photos share a sidecar."""
+    """Return a path without its suffix; photos with equal stems share a sidecar."""
     return posixpath.splitext(path)[0]
 
 
 def name_mirrors(roots: list[str]) -> dict[str, str]:
-    """Return a folder name for each root, by its last part; equal ones get a number."""
+    """Return a folder name for each root, from its last part; equal names get a number."""
     names: dict[str, str] = {}
     for root in sorted(roots):
         last = root.rstrip("/").rpartition("/")[2] or "library"
