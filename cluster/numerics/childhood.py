@@ -1,18 +1,18 @@
 """Finds people who may be one child in different years.
 
-A face changes most in childhood, so the years of one child fall apart into several people: too
-different to be grouped, yet more alike than strangers, and one begins about when the other ends.
-Brothers and sisters are as alike, but are photographed in the same years, and together. The pairs
-found here are to be suggested to users, never to be merged.
+A face changes most in childhood, so one child may be grouped into several people of different
+years. They are more alike than strangers, and one begins about when the other ends. Siblings are as
+alike, but are photographed in the same years, and together. The pairs found here are suggested to
+users, and never merged without an answer.
 
-The likelihood of a pair is the product of three numbers from 0 to 1. It is an order, not a
-probability:
+The likelihood of a pair is the product of three numbers from 0 to 1. It serves for ordering, and is
+not a probability:
 
-* likeness: 1 at the distance from which on faces are different people, 0 at the wider limit;
-* succession: 1 when one of them begins as the other ends. A gap of a year divides it by e. Where
-  the two overlap, it falls with the part of the shorter time that both share.
-* apartness: 1 without a photo of both, 0 when both are in a tenth of the photos of the rarer one.
-  A collage, or a picture on a wall, does not rule a pair out.
+* likeness: 1 at the reach, where faces begin to count as different people, 0 at the wider limit;
+* succession: 1 when one of them begins as the other ends. A gap of a year divides it by e. If the
+  two overlap, it falls with the part of the shorter span that they share.
+* apartness: 1 without a photo of both, 0 if both are in a tenth of the photos of the rarer one. So
+  a collage, or a picture on a wall, does not exclude a pair.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LONGEST_GAP_DAYS = 3 * 365
 MOST_TOGETHER = 0.1
 LEAST_LIKELIHOOD = 0.05
 FEWEST_PHOTOS = 2
-"""One photo is no span of time."""
+"""A single photo is not a span of time."""
 
 EDGE_PERCENT = 5
-"""A span leaves out so many percent of the photos at each end, because single times are wrong."""
+"""The percentage of photos that a span leaves out at each end, because some times are wrong."""
 
 _BLOCK = 1024
 
@@ -43,8 +43,8 @@ Days = npt.NDArray[np.int64]
 class Appearances:
     """The photos of one person: `image_ids` int64 (n,), each once, and `days` int64 (k,), k <= n.
 
-    The days are those of the photos whose time is known, in any order. They count from any day, the
-    same for all people.
+    The days are those of the photos whose time is known, in any order. They count from the same
+    arbitrary day for all people.
     """
 
     image_ids: npt.NDArray[np.int64]
@@ -70,10 +70,10 @@ def find_childhoods(
     """Return the pairs of people who may be one child in different years, likeliest first.
 
     `centroids` float32 (p, d) are L2-normalised; `appearances` are those of the same p people. A
-    pair is more than `reach` and at most `wide_reach` apart (Euclidean distance, 0 to 2): up to
-    `reach`, the pack itself calls two faces the same person. People in fewer than FEWEST_PHOTOS
-    photos with a known time are left out. The order of equals follows the positions, so the answer
-    is always the same.
+    pair is more than `reach` and at most `wide_reach` apart (Euclidean distance, 0 to 2); within
+    `reach`, the pack takes two faces for the same person. People in fewer than FEWEST_PHOTOS photos
+    with a known time are left out. Equally likely pairs are ordered by position, so the result is
+    deterministic.
     """
     spans = np.array([_find_span(one.days) for one in appearances]).reshape(-1, 2)
     found = []
@@ -87,13 +87,13 @@ def find_childhoods(
 
 
 Spans = npt.NDArray[np.float64]
-"""The first and the last day of each person, (p, 2); NaN without one."""
+"""The first and the last day of each person, (p, 2); NaN without a span."""
 
 
 def _list_likely(
     centroids: npt.NDArray[np.float32], spans: Spans, reach: float, wide_reach: float
 ) -> Iterator[tuple[int, int, float]]:
-    """Yield positions i < j and likeness times succession of each pair, where that suffices."""
+    """Yield positions i < j and likeness times succession of each pair that is likely enough."""
     for begin in range(0, len(centroids), _BLOCK):
         products = centroids[begin : begin + _BLOCK] @ centroids[begin:].T
         distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * products))

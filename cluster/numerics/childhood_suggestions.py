@@ -1,4 +1,4 @@
-"""Suggestions from time and likeness: people who may be one child in different years.
+"""Suggests people who may be one child in different years, by time and likeness.
 
 Their faces are less alike than those of one person in one year, so likeness alone does not suggest
 them. The pairs come from `childhood.find_childhoods`, and are never merged without an answer.
@@ -23,8 +23,8 @@ from cluster.numerics.suggestions import (
 )
 
 CHILD_CHANCE = 0.1
-"""The chance of a yes for the likeliest pair. Likeness and time alone are weak: of 94 pairs
-of people farther apart than the reach, whose labels are known, none was one person."""
+"""The probability of a yes for the likeliest pair. Likeness and time are weak evidence: of 94
+labelled pairs of people farther apart than the reach, none was one person."""
 
 UNKNOWN_DAY = -(1 << 40)
 """The day of a photo whose time is not known."""
@@ -50,9 +50,9 @@ def suggest_childhoods(
 
 
 def join_suggestions(*parts: Sequence[Suggestion]) -> list[Suggestion]:
-    """Return all suggestions, the most useful first; of two about the same sides, the likelier.
+    """Return all suggestions, the most useful first; of two with the same sides, the likelier one.
 
-    Equals stay in the order of the parts.
+    Equally useful suggestions keep the order of the parts.
     """
     best: dict[frozenset[int], Suggestion] = {}
     for one in (suggestion for part in parts for suggestion in part):

@@ -1,12 +1,14 @@
 """Component edges: the edges of the spanning tree that the neighbour lists do not settle.
 
-The contract is that of `spanning_tree`. A component is a part of the tree that the lists settle.
+The contract is the same as in `spanning_tree`. A component is a part of the tree that the lists
+settle.
 
 Method:
 
 1. `connect_components` builds a tree of the components from the listed edges. Where these do not
    suffice, it compares the densest points of each component and adds the edges that it finds. All
-   of them are real edges, so the true tree is nowhere heavier. Most of them are already right.
+   of these are real edges, so the true tree is at most as heavy everywhere. Most of them already
+   belong to it.
 2. `find_limits` takes the known edges in rising order, as Kruskal (1956) does. Each edge joins two
    parts. The edge is right if one part has no point with a bound below the edge's weight, because
    then every unlisted edge that leaves this part is at least as heavy. If both parts have such a
@@ -42,7 +44,8 @@ SAMPLED_EACH = 8
 """The most points of one component that are compared to connect the components."""
 
 SAMPLED = 4096
-"""The most points compared in all. Each component has at least one, even if that makes more."""
+"""The most points compared in total. Each component has at least one, even if that exceeds the
+limit."""
 
 
 @dataclass(frozen=True)

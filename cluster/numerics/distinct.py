@@ -1,9 +1,9 @@
 """Distinct vectors in canonical order, so that groups do not depend on the input order.
 
-`neighbours` and `spanning_tree` work on the distinct vectors, ordered by a hash of their bytes. The
-same vectors in any order are therefore the same input, and every tie (equal distances, equal edges)
-is broken the same way. Copies of a vector become one vector with a count, so they never crowd a
-neighbour list.
+`neighbours` and `spanning_tree` work on the distinct vectors, ordered by a hash of their bytes.
+Therefore the same vectors in any order are the same input, and every tie (equal distances, equal
+edges) is broken in the same way. Copies of a vector become one vector with a count, so they never
+fill a neighbour list.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 DIGEST_BYTES = 16
 ROWS_AT_ONCE = 1024
 MINUS_ZERO_AWAY = np.float32(0)
-"""Added to -0.0, it gives 0.0. The two are equal but differ in their bytes."""
+"""Adding it turns -0.0 into 0.0, which is equal but has other bytes."""
 
 
 @dataclass(frozen=True)

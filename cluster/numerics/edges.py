@@ -2,8 +2,8 @@
 
 Mutual reachability of a and b is max(core a, core b, |a - b|) (Campello, Moulavi, Sander, PAKDD
 2013). Edges are ordered by weight, and edges of equal weight by their ends, which are numbered in
-canonical order. So no two edges are equal, and the result does not depend on where an edge was
-found.
+canonical order. So no two edges are equal in this order, and the result does not depend on the tile
+in which an edge was found.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def weigh_pairs(pairs: Pairs, core: npt.NDArray[np.float64]) -> Edges:
 
 
 def join_edges(parts: Sequence[Edges]) -> Edges:
-    """Return the edges of all parts, one part after the other."""
+    """Concatenate the edges of all parts."""
     return Edges(
         np.concatenate([part.left for part in parts]),
         np.concatenate([part.right for part in parts]),

@@ -1,8 +1,8 @@
-"""Faces of films join the people that photos made.
+"""Lets faces of films join the people that were grouped from photos.
 
-The faces of films have no part in grouping, so the people are those that the photos alone give. A
-face of a film joins as a single face of a photo does (`joining`), and changes nobody's direction.
-In one film a person may have several faces, but not two at the same moment.
+Faces of films take no part in grouping, so they do not change the people. A face of a film joins
+like a single face of a photo (`joining`), and changes no person's direction. A person may have
+several faces in one film, but not two at the same moment.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ NOISE = -1
 class Seen:
     """n faces of photos, then m faces of films.
 
-    `rules` are over all n + m, and its `photos` are the moments: equal for faces that were seen at
-    the same time. `person_ids` int64 (n + m,) are the people that photos made, for the faces of
-    photos, NOBODY for none; for the faces of films those of before. `is_placed` bool (n + m,) marks
-    faces that a user placed. `photo_faces` is n.
+    `rules` cover all n + m faces, and its `photos` are the moments: equal for faces that were seen
+    at the same time. `person_ids` int64 (n + m,) are the new people of the faces of photos, NOBODY
+    for none, and the previous people of the faces of films. `is_placed` bool (n + m,) marks faces
+    that a user placed. `photo_faces` is n.
     """
 
     rules: PhotoRules
@@ -37,9 +37,9 @@ class Seen:
 
 
 def join_film_faces(seen: Seen, reach: Reach) -> npt.NDArray[np.int64]:
-    """Return the person of each face, int64 (n + m,): those of photos as they are, NOBODY for none.
+    """Return the person of each face, int64 (n + m,), NOBODY for none.
 
-    Faces of films that a user placed stay where they are.
+    Faces of photos, and faces of films that a user placed, keep their person.
     """
     is_film = np.arange(len(seen.person_ids)) >= seen.photo_faces
     is_joining = is_film & ~seen.is_placed

@@ -1,6 +1,6 @@
-"""The people in one film: of the faces in its frames, the best one of each person.
+"""Groups the faces in the frames of one film, and chooses the best face of each person.
 
-The frames are photos to the rules of grouping: nobody is twice in a frame. A person may be in a
+The rules of grouping treat frames as photos: nobody is twice in a frame. A person may be in a
 single frame.
 """
 
@@ -25,9 +25,9 @@ def choose_best(
 ) -> list[int]:
     """Return the row of the best face of each person, ascending.
 
-    `vectors` float32 (n, d) of length 1, `frames` int64 (n,), `qualities` float32 (n,). A person
-    founded on faces of `min_quality` may be in one frame only. A face that belongs to nobody stands
-    for itself when it has that quality, and is left out otherwise.
+    `vectors` float32 (n, d) of length 1, `frames` int64 (n,), `qualities` float32 (n,). Faces of
+    `min_quality` found people, even one face in one frame. A face in no group is kept if it has
+    that quality, and otherwise left out.
     """
     if not len(vectors):
         return []

@@ -1,4 +1,4 @@
-"""Faces in, people out: cores of the exact tree, merged while they agree, nobody twice in a photo.
+"""Groups faces into people: cores of the exact tree are merged while their directions agree.
 
 Contract: `vectors` is float32 (n, d), each row of length 1; labels are int64 (n,), 0 to k - 1 for
 the k groups, the largest first, and -1 for a face in no group. The groups and their numbers do not
@@ -6,12 +6,12 @@ depend on the order of the faces.
 
 Method, in steps:
 1. Cores: the components of the tree of mutual reachability distances (`tiled_tree`; Campello,
-   Moulavi, Sander, PAKDD 2013) when every edge longer than the pack's `core` is cut. That is
-   DBSCAN's result for its core points (Ester et al., KDD 1996), at a distance so small that no
-   stranger is within it.
+   Moulavi, Sander, PAKDD 2013) when every edge longer than the pack's `core` is cut. This is
+   DBSCAN's result for its core points (Ester et al., KDD 1996), at a distance within which there is
+   no stranger.
 2. Nodes, which are cores and single faces, are merged while their mean directions agree
-   (`merging_nodes`). A burst is one core; its direction is that of its person, so it joins the
-   person although its faces are nearer to each other than to anybody.
+   (`merging_nodes`). A burst becomes one core with the direction of its person, so it joins the
+   person although its faces are nearest to each other.
 3. Nobody is twice in a photo (`photo_conflicts`).
 4. Faces left over, and those of low quality, join the nearest group (`joining`).
 
@@ -42,7 +42,7 @@ NOISE = -1
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """The rules of grouping: how alike faces of one person are, and how many make a person."""
+    """The rules of grouping: the reach of the pack, and the least number of faces of a person."""
 
     reach: Reach
     min_size: int = MIN_CLUSTER_SIZE
@@ -52,7 +52,7 @@ class Grouping:
 class Faces:
     """n faces: `vectors` float32 (n, d), `photos` int64 (n,), `is_founder` bool (n,), and `apart`.
 
-    A founder's quality suffices to found a group. Other faces can only join one.
+    A founder has enough quality to found a group. Other faces can only join one.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -68,7 +68,7 @@ class Faces:
         return cls(vectors, photos, np.ones(count, dtype=bool), Apart.nobody(count))
 
     def in_canonical_order(self) -> tuple[Faces, npt.NDArray[np.int64]]:
-        """Return the faces in an order that depends on nothing but their vectors, and the order."""
+        """Return the faces in an order that depends only on their vectors, and that order."""
         order = np.argsort(find_distinct(self.vectors).places, kind="stable")
         faces = Faces(
             self.vectors[order],
@@ -84,7 +84,7 @@ Span = Callable[[DistinctVectors], SpanningTree]
 
 
 def span_locally(distinct: DistinctVectors, *, min_samples: int = MIN_SAMPLES) -> SpanningTree:
-    """Return the tree, computed in this process."""
+    """Return the spanning tree, computed in this process."""
     _, tree = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=min_samples)
     return tree
 
@@ -138,7 +138,7 @@ def cut_tree(
 def split_cores(labels: npt.NDArray[np.int64], rules: PhotoRules) -> npt.NDArray[np.int64]:
     """Return the labels, 0 to k - 1, with each core that is not one person split into its faces.
 
-    Brother and sister, or people whom a user told apart, may be one core.
+    Siblings, or people whom a user told apart, may be in one core.
     """
     found = labels.copy()
     order = np.argsort(labels, kind="stable")

@@ -1,10 +1,10 @@
 """Matches new groups to the known people, so that people keep their identity.
 
-Each new group takes over the existing person with which it shares most faces, one to one, the
-largest overlap first. Ties go to the smaller person id, then to the smaller label. Faces that a
-user placed stay where they are and vote for their person. If at least two of them are the majority
-of the group's known faces, the whole group joins that person. So merged and hidden people stay as
-they are when their groups grow.
+Groups and existing people are matched one to one by the number of shared faces, the largest overlap
+first. Ties go to the smaller person id, then to the smaller label. Faces that a user placed stay
+where they are and vote for their person. If at least two of them are the majority of the group's
+known faces, the whole group joins that person. So merged and hidden people keep their state when
+their groups grow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ UNGROUPED = 0
 """The value for an ungrouped face. New persons are -1, -2, ..."""
 
 MIN_VOTES = 2
-"""A single face that a user corrected says nothing about its group."""
+"""One face that a user corrected says nothing about its group."""
 
 
 def match_identities(

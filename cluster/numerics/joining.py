@@ -1,7 +1,7 @@
-"""Single faces join groups: a face in no group, or of too low a quality to found one.
+"""Lets single faces join groups: faces in no group, or with too low a quality to found one.
 
-A face joins the group whose mean direction is nearest to it, when that is near enough and no other
-group is nearly as near. It changes no direction, so it never bridges two groups.
+A face joins the group with the nearest mean direction, if that is near enough and no other group is
+nearly as near. It does not change the direction, so it never bridges two groups.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cluster.numerics.photo_conflicts import PhotoRules
 def join_faces(
     rules: PhotoRules, labels: npt.NDArray[np.int64], reach: Reach
 ) -> npt.NDArray[np.int64]:
-    """Return the labels, int64 (n,), after the faces with label -1 joined the groups 0 to k - 1."""
+    """Return the labels, int64 (n,), after faces with label -1 joined the groups 0 to k - 1."""
     found = labels.copy()
     groups = [np.flatnonzero(labels == label) for label in range(int(labels.max(initial=-1)) + 1)]
     if not groups:
@@ -49,7 +49,7 @@ def _find_nearest(
     loose: npt.NDArray[np.int64],
     directions: npt.NDArray[np.float32],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return the nearest group of each face, its cosine, and how much less the next one's is."""
+    """Return the nearest group of each face, its cosine, and its lead over the next group."""
     nearest = np.empty(len(loose), dtype=np.int64)
     cosines = np.empty(len(loose), dtype=np.float32)
     gaps = np.empty(len(loose), dtype=np.float32)
@@ -66,7 +66,7 @@ def _find_nearest(
 
 
 def _may_join(rules: PhotoRules, row: int, members: list[npt.NDArray[np.int64]]) -> bool:
-    """Tell whether a face may join a group: not beside another face of it, nor one told apart."""
+    """Tell whether a face may join a group: no face of the group is in its photo or told apart."""
     one = np.array([row])
     group = np.concatenate(members)
     if rules.apart.are_apart(rules.apart.list_sides(one), rules.apart.list_sides(group)):

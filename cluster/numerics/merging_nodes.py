@@ -1,10 +1,10 @@
-"""Agglomeration: nodes of faces are merged, the most alike first, while their directions agree.
+"""Agglomerative clustering: merges nodes of faces, the most alike first, while they agree.
 
 Method: the similarity of two nodes is the cosine of the sums of their vectors (centroid linkage on
 the sphere: spherical k-means' similarity, Dhillon and Modha, 2001). In each round, all pairs that
 are each other's most similar node are merged, so the result does not depend on the order of the
-nodes, except for exact ties, which go to the lowest node. A sum of faces is less noisy than a face,
-so a group is not extended step by step to a stranger, as single linkage does.
+nodes, except for exact ties, which go to the lowest node. A sum of faces is less noisy than one
+face, so a group is not extended step by step to a stranger, as with single linkage.
 
 Contract: a node is a set of rows; `sums` float64 (k, d) are the sums of their vectors. Only the
 rows of the similarity matrix that changed are computed again, so the memory is k times d.
@@ -24,14 +24,15 @@ ENTRIES_AT_ONCE = 1 << 24
 NONE = np.float32(-2)
 
 Allows = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], bool]
-"""Tells whether two sets of rows, int64, may be one person."""
+"""A function that tells whether two sets of rows, int64, may be one person."""
 
 
 @dataclass
 class Nodes:
-    """The living nodes: `rows` of each, `units` float32 (k, d), and the most similar other node.
+    """The remaining nodes: `rows` of each, unit vectors `units` float32 (k, d), and best partners.
 
-    `best` int64 (k,) and `cosines` float32 (k,); NONE when no other node may be merged.
+    `best` int64 (k,) is the most similar other node, NONE if no other may be merged, and `cosines`
+    float32 (k,) its similarity.
     """
 
     rows: list[npt.NDArray[np.int64]]
@@ -67,7 +68,7 @@ class Nodes:
             self.ban(kept, other)
 
     def compact(self, is_alive: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        """Drop the nodes that were absorbed; return the new number of each old node."""
+        """Drop the absorbed nodes, and return the new number of each old node."""
         numbers = np.cumsum(is_alive) - 1
         self.rows = [rows for rows, stays in zip(self.rows, is_alive, strict=True) if stays]
         self.sums, self.units = self.sums[is_alive], self.units[is_alive]
@@ -79,7 +80,7 @@ class Nodes:
         return numbers
 
     def find_best(self, places: npt.NDArray[np.int64]) -> None:
-        """Find the most similar other node of these nodes, and tell all others of them."""
+        """Find the most similar other node of these nodes, and update the best of all others."""
         size = max(1, ENTRIES_AT_ONCE // max(1, len(self.rows)))
         for start in range(0, len(places), size):
             some = places[start : start + size]
@@ -127,7 +128,7 @@ def merge_nodes(
 
 
 def _list_mutual(nodes: Nodes, same: float) -> list[tuple[int, int]]:
-    """Return the pairs that are each other's best; where rounding left none, the best pair."""
+    """Return the pairs that are each other's best; if rounding leaves none, the best pair."""
     near = np.flatnonzero(nodes.cosines >= np.float32(same))
     if not len(near):
         return []
@@ -140,7 +141,7 @@ def _list_mutual(nodes: Nodes, same: float) -> list[tuple[int, int]]:
 def _merge_pairs(
     nodes: Nodes, pairs: list[tuple[int, int]], allows: Allows
 ) -> npt.NDArray[np.int64]:
-    """Merge or ban each pair; return the nodes whose best partner is not known any more."""
+    """Merge or ban each pair; return the nodes whose best partner must be found again."""
     is_alive = np.ones(len(nodes.rows), dtype=bool)
     is_changed = np.zeros(len(nodes.rows), dtype=bool)
     for one, other in pairs:

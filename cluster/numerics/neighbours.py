@@ -2,21 +2,21 @@
 
 Contract: `vectors` is float32 (n, d), C-contiguous, distinct, in canonical order
 (`distinct.find_distinct`), each row of length 1 (within float32's rounding). Distances are
-Euclidean; they order such vectors as cosine distances do. The result of a tile depends only on
-the tile, the radii and the vectors, so tiles may be computed anywhere and in any order.
+Euclidean, which have the same order as cosine distances. The result of a tile depends only on the
+tile, the radii and the vectors, so tiles may be computed anywhere and in any order.
 
-Method: brute force within a radius that each vector has of its own, instead of the k nearest
-neighbours. The k nearest are known only after all tiles, so each tile would depend on those before
-it. A radius is known beforehand and serves both ends of a pair, so tiles are independent.
+Method: brute force within a radius of each vector, instead of the k nearest neighbours. The k
+nearest are known only after all tiles, so each tile would depend on those before it. A radius is
+known beforehand and serves both ends of a pair, so tiles are independent.
 
 1. `find_radii`: the radius of a vector is its distance to the c-th nearest vector of a sample. At
    least c vectors lie within it, and k on average if the sample is c / k of all (`plan_sample`).
    The canonical order is as good as random, so the sample is its beginning.
 2. `compare_tile`: a `Prefilter` lets through the pairs that may lie within the radius of either
-   vector. Their distances are measured, and the pairs that do are kept.
-3. `find_core_distances`: the core distance of Campello, Moulavi, Sander (PAKDD 2013), counted as
-   in hdbscan: the distance to the `min_samples`-th neighbour, not counting the point itself. The
-   lists are long enough for that.
+   vector. Their distances are measured, and the pairs within the radius are kept.
+3. `find_core_distances`: the core distance of Campello, Moulavi, Sander (PAKDD 2013), counted as in
+   hdbscan: the distance to the `min_samples`-th neighbour, not counting the point itself. The lists
+   are long enough for that.
 
 Decisions: if a vector has fewer than k others, its list holds all of them. A single vector has an
 empty list and the core distance 0.
@@ -33,7 +33,8 @@ from cluster.numerics.pairs import Lists, Pairs, join_pairs, measure_distances, 
 from cluster.numerics.products.prefilter import PRODUCT_SLACK, Block, Prefilter, split_rows
 
 DEFAULT_NEIGHBOURS = 36
-"""The average length of a list. Longer lists take longer to find but leave less to search."""
+"""The average length of a list. Longer lists take longer to find, but leave fewer component
+edges."""
 
 SMALLEST_SAMPLE = 1024
 
@@ -44,12 +45,12 @@ EXTRA_USED = 2
 ROWS_AT_ONCE = 8192
 
 Tile = tuple[Block, Block]
-"""A block of rows, and the block of columns to compare them with: the same block or a later one."""
+"""A block of rows, and the block of columns to compare it with: the same block or a later one."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The sample that radii come from: distance to the `count`-th nearest of the first `size`."""
+    """The sample for radii, which are distances to the `count`-th nearest of the first `size`."""
 
     size: int
     count: int
@@ -147,7 +148,7 @@ def _reach_counts(
     used: int,
     wanted: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return core distances from the first `used` entries of each list, and which are final.
+    """Return core distances from the first `used` entries of each list, and a mask of final ones.
 
     A core distance is not final if the next entries of the list may be equal to it within the
     rounding error.

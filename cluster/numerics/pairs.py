@@ -1,7 +1,7 @@
 """Pairs of vectors, their distances, and the neighbour lists made from them.
 
 Every distance that a decision depends on is computed from differences, never from products, because
-`2 - 2 * product` loses small distances to rounding.
+rounding in `2 - 2 * product` destroys small distances.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Lists:
 
 
 def join_pairs(parts: Sequence[Pairs]) -> Pairs:
-    """Return the pairs of all parts, one part after the other."""
+    """Concatenate the pairs of all parts."""
     none = np.empty(0, dtype=np.int32)
     parts = [Pairs(none, none, np.empty(0, dtype=np.float32)), *parts]
     return Pairs(

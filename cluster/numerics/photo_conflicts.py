@@ -1,8 +1,8 @@
-"""Who cannot be one person: two faces of one photo, and faces that a user told apart.
+"""Rules for faces that cannot be one person: in one photo, or told apart by a user.
 
-Two faces of one photo are one person only when they are plainly alike: a collage, a mirror, a
-picture in the picture. Two groups that meet in many photos are two people. A single such photo is
-more often a wrong face than a reason to keep two groups apart, so the worse face leaves.
+Two faces of one photo are one person only if they are plainly alike: in a collage, a mirror, or a
+picture within the picture. Two groups that meet in many photos are two people. A single such photo
+is more often caused by a wrong face, so the worse face leaves its group.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 CONFLICT_SHARE = 0.25
-"""Two groups are two people when they conflict in more than this share of the photos of the one
-that is in fewer photos."""
+"""Two groups are two people if they conflict in more than this share of the photos of the group
+with fewer photos."""
 
 JUNK_SHARE = 0.5
-"""A group with conflicts in more than this share of its photos is no person."""
+"""A group with conflicts in more than this share of its photos is not a person."""
 
 NO_SIDE = -1
 
@@ -27,7 +27,7 @@ NO_SIDE = -1
 class Apart:
     """Faces that users told apart: `sides` int64 (n,), NO_SIDE for most; `pairs` of sides, a < b.
 
-    A side is a person, or a face that belongs to none.
+    A side is a person, or an ungrouped face.
     """
 
     sides: npt.NDArray[np.int64]
@@ -35,11 +35,11 @@ class Apart:
 
     @classmethod
     def nobody(cls, count: int) -> Apart:
-        """Return the value for `count` faces of which users told none apart."""
+        """Return the value for `count` faces, none of which were told apart."""
         return cls(np.full(count, NO_SIDE, dtype=np.int64))
 
     def take(self, rows: npt.NDArray[np.integer]) -> Apart:
-        """Return the value for these rows."""
+        """Return the sides of these rows, with all pairs."""
         return Apart(self.sides[rows], self.pairs)
 
     def list_sides(self, rows: npt.NDArray[np.int64]) -> set[int]:
@@ -47,13 +47,13 @@ class Apart:
         return set(self.sides[rows].tolist()) - {NO_SIDE} if self.pairs else set()
 
     def are_apart(self, one: Collection[int], other: Collection[int]) -> bool:
-        """Tell whether any of these sides was told apart from any of those."""
+        """Tell whether a side of `one` was told apart from a side of `other`."""
         return any((min(a, b), max(a, b)) in self.pairs for a in one for b in other)
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoRules:
-    """The rules over n faces: `vectors` float32 (n, d), `photos` int64 (n,)."""
+    """The rules for n faces: `vectors` float32 (n, d), `photos` int64 (n,)."""
 
     vectors: npt.NDArray[np.float32]
     photos: npt.NDArray[np.int64]
@@ -61,7 +61,7 @@ class PhotoRules:
     apart: Apart
 
     def take(self, rows: npt.NDArray[np.integer]) -> PhotoRules:
-        """Return the rules over these rows only."""
+        """Return the rules for these rows only."""
         return PhotoRules(self.vectors[rows], self.photos[rows], self.alike, self.apart.take(rows))
 
     def allow(self, one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> bool:
@@ -101,8 +101,8 @@ class PhotoRules:
     def release_conflicts(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the labels, int64 (n,), with no person twice in a photo unless plainly alike.
 
-        In each photo, the faces that fit their group best stay, and the others become -1. So do all
-        faces of a group that is mostly conflicts.
+        In each photo, the faces that fit their group best stay, and the others become -1. All faces
+        of a group with too many conflicts become -1 as well.
         """
         found = labels.copy()
         order = np.lexsort((labels, self.photos))

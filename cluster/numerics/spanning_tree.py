@@ -8,9 +8,9 @@ that is not in its list weighs less. All edges between points in each other's li
 
 Method: Borůvka (1926), as McInnes and Healy (2017) use it. A component takes its lightest outgoing
 edge if none of its points can have a lighter unlisted edge. This gives most of the tree in little
-time. `component_edges` finds the edges between the remaining components, which are people with more
-photos than a list has entries. The weights of the tree are computed again from differences, in
-float64.
+time. `component_edges` finds the edges between the remaining components, which occur for people
+with more photos than a list has entries. The weights of the tree are computed again from
+differences, in float64.
 """
 
 from __future__ import annotations

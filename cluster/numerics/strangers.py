@@ -1,4 +1,4 @@
-"""The reach of a pack that nobody has calibrated, from the strangers in a library.
+"""Estimates the reach of an uncalibrated pack from the strangers in a library.
 
 Two faces of one photo are nearly always two people, so the cosines between them are a free sample
 of strangers.
@@ -14,13 +14,13 @@ import numpy.typing as npt
 from cluster.core.identity.reach import PackReach, Reach
 
 MIN_STRANGERS = 300
-"""Pairs of faces of one photo from which the spread of strangers is known to a tenth."""
+"""The number of pairs of faces from which the spread of strangers is known to a tenth."""
 
 NEXT_FACES = 5
 
 CORE_SPREADS, SAME_SPREADS, JOIN_SPREADS, ALIKE_SPREADS = 6.2, 4.85, 3.8, 7.6
-"""How many standard deviations above the mean cosine of strangers each cosine of a `Reach` lies,
-as it does for the calibrated ArcFace pack."""
+"""The cosines of a `Reach` as standard deviations above the mean cosine of strangers, as measured
+with the calibrated ArcFace pack."""
 
 MARGIN_SPREADS = 1.35
 MAD_TO_DEVIATION = 1.4826
@@ -30,9 +30,9 @@ MAD_TO_DEVIATION = 1.4826
 def center_vectors(
     vectors: npt.NDArray[np.float32], center: Sequence[float]
 ) -> npt.NDArray[np.float32]:
-    """Return the vectors, float32 (n, d), without `center`, and of length 1 again.
+    """Subtract `center` from vectors, float32 (n, d), and normalise them again.
 
-    Vectors of another length than `center` are returned as they are.
+    Vectors with another dimension than `center` are returned unchanged.
     """
     if vectors.shape[1] != len(center):
         return vectors
@@ -57,14 +57,15 @@ def choose_reach(pack: PackReach, strangers: npt.NDArray[np.floating]) -> tuple[
 
 
 def describe(reach: Reach, source: str) -> str:
-    """Return in one line how alike faces of one person are, as a cosine and a distance."""
+    """Return a line with the `same` cosine, its cosine distance, and its source."""
     return f"cosine {reach.same:.2f} and more (distance {1 - reach.same:.2f}), {source}"
 
 
 def estimate_reach(strangers: npt.NDArray[np.floating]) -> Reach | None:
-    """Return the cosines that follow from the cosines of strangers, (n,); None from too few.
+    """Return the reach that follows from the cosines of strangers, (n,); None if there are too few.
 
-    Median and median absolute deviation: a few pairs are one person twice, in a collage.
+    Uses the median and the median absolute deviation, because a few pairs are one person twice, in
+    a collage.
     """
     if len(strangers) < MIN_STRANGERS:
         return None
@@ -89,7 +90,7 @@ def sample_strangers(
     """Return the cosines of pairs of faces of one photo, float32 (m,), m <= `at_most`.
 
     `vectors` float32 (n, d) of length 1, `photos` int64 (n,). Each face is paired with the next
-    NEXT_FACES of its photo, so that a crowd does not outvote all other photos.
+    NEXT_FACES of its photo, so that a crowd does not dominate the sample.
     """
     order = np.argsort(photos, kind="stable")
     lefts, rights = [], []

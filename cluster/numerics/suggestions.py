@@ -1,22 +1,22 @@
-"""Faces with their people in, suggestions out: which sides may be the same person.
+"""Suggests which people and ungrouped faces may be the same person.
 
-A side is a person or an ungrouped face. Its vector is the mean of its faces, of length 1; of the
-measures that were tried on labelled photos (the nearest pair, the mean of the nearest 2 to 10, the
-mean of all pairs), the distance of these means separates yes from no best (bench/peers.py).
+A side is a person or an ungrouped face. Its vector is the mean of its faces, normalised. On
+labelled photos, the distance of these means separates yes from no better than the nearest pair, the
+mean of the nearest 2 to 10, and the mean of all pairs (bench/peers.py).
 
 A side's code is the id of its person (0 or more), or -1 - row for the ungrouped face in that row.
 
 Order: likelihood of a yes, times the faces that it settles. The likelihood is a logistic function
 of the distance. Two people need a smaller distance than a face and a person, because means of many
-faces are near each other anyway.
+faces are nearer to each other.
 
 Decisions:
 * Two sides that meet in a photo are suggested only if their faces are very alike in each such
   photo, as in a collage or a mirror.
 * Many sides are first compared in the SCREEN_DIMENSIONS principal directions of their vectors, and
-  the nearest POOL pairs again in all dimensions. So a pair at the limit can be left out in a
-  library of more than SCREEN_ABOVE sides, whose suggestions nobody gets to the end of.
-* The result depends on the values alone, and is the same whenever it is computed.
+  the nearest POOL pairs again in all dimensions. So a pair at the limit may be missing in a library
+  of more than SCREEN_ABOVE sides, which has more suggestions than a user can answer.
+* The result depends only on the values, so it is reproducible.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ WIDER = 1.1
 """The limit of suggestions, as a multiple of the reach; beyond it hardly any answer is yes."""
 
 EVEN_PLACE, EVEN_PEOPLE = 1.045, 0.98
-"""The distances, as multiples of the reach, at which one of two answers is yes."""
+"""The distances, as multiples of the reach, at which half of the answers are yes."""
 STEEPNESS = 0.02
 """The width of the logistic function, as a multiple of the reach."""
 ALIKE = 0.6
-"""How near two faces of one photo must be to be one person, as a multiple of the reach."""
+"""The largest distance of two faces of one photo that are one person, as a multiple of the
+reach."""
 
 BLOCK = 1024
 POOL = 20_000
@@ -49,7 +50,7 @@ SCREEN_ABOVE = 6_000
 SCREEN_DIMENSIONS = 64
 SAMPLE = 4_096
 SHOWN_FACES = 12
-"""A person is shown by one of its faces of best quality; so many are considered."""
+"""A person is shown by one of this many faces of best quality."""
 
 KINDS = (SuggestionKind.PAIR, SuggestionKind.PLACE, SuggestionKind.PEOPLE)
 
@@ -59,8 +60,8 @@ class FacesOfPeople:
     """The faces of one pack; row i of every array is the same face.
 
     `vectors`: float32 (n, d), L2-normalised. `person_ids`: int64 (n,), -1 for an ungrouped face.
-    `image_ids`: int64 (n,). `qualities`: float32 (n,). `sizes`: int64 (n,), the faces of the face's
-    person, more than there are rows when only some of them were loaded; None counts the rows.
+    `image_ids`: int64 (n,). `qualities`: float32 (n,). `sizes`: int64 (n,), the number of faces of
+    the face's person, which may exceed its rows if only some were loaded; None counts the rows.
     `named`: the ids of the people who have a name, int64.
     """
 
@@ -171,7 +172,7 @@ def find_sides(faces: FacesOfPeople) -> Sides:
 
 
 def _average(vectors: Floats, rows: Ints, starts: Ints) -> Floats:
-    """Return the mean of each group of rows, of length 1; the vectors are not copied."""
+    """Return the normalised mean of each group of rows, without copying the vectors."""
     ones = np.ones(len(rows), np.float32)
     members = csr_array((ones, rows, starts), shape=(len(starts) - 1, len(vectors)))
     sums: Floats = np.ascontiguousarray(members @ vectors, np.float32)
@@ -181,7 +182,7 @@ def _average(vectors: Floats, rows: Ints, starts: Ints) -> Floats:
 def _find_near(vectors: Floats, *, least: float) -> tuple[Ints, Ints]:
     """Return the sides i < j whose vectors have a cosine of at least about `least`.
 
-    They are all of them, unless there are more than POOL, or more than SCREEN_ABOVE sides.
+    Some are missing if there are more than POOL such pairs, or more than SCREEN_ABOVE sides.
     """
     if len(vectors) > SCREEN_ABOVE:
         vectors, kept = _compress(vectors)
@@ -238,7 +239,7 @@ def are_answered(codes: Ints, first: Ints, second: Ints, answered: Ints) -> npt.
 def _expect_yes(
     sides: Sides, first: Ints, second: Ints, *, distances: Floats, reach: float
 ) -> npt.NDArray[np.float64]:
-    """Return the likelihood of a yes for each pair; whole percent, so that there are equals."""
+    """Return the likelihood of a yes for each pair, in whole percent, so that ties occur."""
     are_people = (sides.codes[first] >= 0) & (sides.codes[second] >= 0)
     even = np.where(are_people, EVEN_PEOPLE, EVEN_PLACE)
     odds = (distances / reach - even) / STEEPNESS
@@ -254,7 +255,7 @@ def _order(
     likelihoods: npt.NDArray[np.float64],
     named: Ints | None,
 ) -> Ints:
-    """Return the pairs by use; among equals those with names, then those with more faces."""
+    """Return the pairs by usefulness; ties go to pairs with names, then with more faces."""
     has_name = np.isin(sides.codes, named if named is not None else [])
     settles = np.minimum(sides.sizes[first], sides.sizes[second])
     return np.lexsort(
@@ -282,7 +283,7 @@ def _may_meet(faces: FacesOfPeople, first: Ints, second: Ints, *, alike: float) 
 def describe_pair(
     faces: FacesOfPeople, sides: Sides, one: int, two: int, *, figures: tuple[float, float]
 ) -> Suggestion:
-    """Return the suggestion; of the best faces of the two sides, the pair most alike shows them."""
+    """Return the suggestion, shown by the most similar pair among the best faces of its sides."""
     if sides.sizes[two] > sides.sizes[one]:
         one, two = two, one
     first, second = sides.rows_of(one)[:SHOWN_FACES], sides.rows_of(two)[:SHOWN_FACES]

@@ -2,7 +2,7 @@
 
 Three kinds of work consist of independent pieces: `find_radii`, `compare_tile` (the pairs that are
 near; nearly all of the time) and `search_tile` (component edges). A `Workers` object computes the
-pieces. `LocalWorkers` uses threads of this process; another one may use other processes, and may
+pieces. `LocalWorkers` uses threads of this process; other classes may use other processes, and may
 stop, wait or count between two results. The tree is the same in each case.
 """
 
@@ -52,13 +52,13 @@ Result = TypeVar("Result")
 
 
 OnProgress = Callable[[str, int, int], None]
-"""Called with the step, the part of it that is done, and its total."""
+"""A callback with the step, its finished part, and its total."""
 
 PARTS = 1000
 LISTED, CORES_FOUND, CONNECTED = 100, 200, 400
-"""The count of the step "spanning_tree", of PARTS in all, after each of its parts.
+"""The counts of the step "spanning_tree", out of PARTS, after each of its parts.
 
-The rest, from CONNECTED to PARTS, is the search for component edges.
+The search for component edges moves the count from CONNECTED to PARTS.
 """
 
 
@@ -134,7 +134,7 @@ class LocalWorkers:
 
 
 def split_tiles(count: int, *, size: int) -> list[Tile]:
-    """Return tiles of at most `size` rows and columns that contain each pair of `count` once."""
+    """Return tiles with sides of at most `size` that contain each pair of `count` rows once."""
     blocks = split_rows(0, count, size=size)
     return [(rows, columns) for rows in blocks for columns in blocks if rows <= columns]
 
@@ -217,7 +217,7 @@ class _Count:
         self.on_progress(self.step, self.done, self.total)
 
     def reach(self, done: int) -> None:
-        """Raise the count to `done`, unless it is there already, and report it."""
+        """Raise the count to `done`, unless it is higher already, and report it."""
         self.advance(max(0, done - self.done))
 
     def follow(self, results: Iterable[Result], costs: Iterable[int]) -> Iterator[Result]:

@@ -1,4 +1,4 @@
-"""Union-find over n points: components that edges join."""
+"""Union-find over n points, which edges join into components."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Chooses the prefilter that is fastest on this processor, by a measurement.
+"""Measures which prefilter is fastest on this processor.
 
-All of them let through every pair that matters, so the choice changes no result. With VNNI, 8-bit
-products win by far. Without it, 8 bits take two products for each tile, 7 bits take one and let
-through a few more pairs, and float32 takes as long as two: which is fastest depends on the
-processor.
+All prefilters let through every pair that matters, so the choice changes no result. With VNNI,
+8-bit products are the fastest by far. Without it, 8 bits take two products per tile, 7 bits take
+one and let through a few more pairs, and float32 takes as long as two products, so the fastest one
+depends on the processor.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAMPLE = 1024
 """Vectors of one measured tile; it takes about ten milliseconds."""
 
 NEAR_SHARE = 1 / 2000
-"""The share of pairs that are near in the measured tile: as rare as in a library of people."""
+"""The share of near pairs in the measured tile, as in a library of people."""
 
 ROUNDS = 3
 
@@ -46,7 +46,7 @@ class Choice:
 
     @property
     def make(self) -> MakePrefilter:
-        """The function that makes it."""
+        """The function that makes the chosen prefilter."""
         return CHOICES[self.name]
 
 
@@ -74,7 +74,7 @@ def choose_prefilter(
 
 
 def _measure(prefilter: Prefilter, count: int, near: float, clock: Callable[[], float]) -> float:
-    """Return the shortest time of a tile, because other programs can only make it longer."""
+    """Return the shortest time of several runs, because other programs can only make it longer."""
     thresholds, tile = np.full(count, near), (0, count)
     times = []
     for _ in range(ROUNDS):

@@ -1,7 +1,7 @@
 """A prefilter that computes and compares the inner products of many vectors on a GPU.
 
-It consists of two ONNX graphs. The comparison is part of the graphs, so only the pairs that were
-found leave the GPU. The tests run the graphs on the CPU, which is slow.
+It consists of two ONNX graphs. The comparison is part of the graphs, so only the found pairs leave
+the GPU. The tests run the graphs on the CPU, which is slow.
 """
 
 from __future__ import annotations

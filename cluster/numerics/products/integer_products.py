@@ -1,8 +1,8 @@
 """A prefilter with inner products in 8-bit integers and a proven bound on the rounding error.
 
-It lets through every pair of vectors whose product reaches a threshold, and few others. Integer
-products run in ONNX Runtime, which also runs the face models. It uses the processor's instructions
-for them (VNNI: seven times the speed of float32).
+It lets through every pair of vectors whose product reaches a threshold, and few others. ONNX
+Runtime, which also runs the face models, computes the integer products. It uses the processor's
+instructions for them (VNNI: seven times the speed of float32).
 
 Let q(x) be x rounded to whole steps, and e(x) = x - q(x). Then
 
@@ -15,8 +15,8 @@ threshold.
 Rows are unsigned with a zero point of 128. Processors without VNNI add two products of an unsigned
 and a signed byte in 16 bits, where 2 * 255 * 64 fits and 2 * 255 * 65 does not (ONNX Runtime's
 documentation on quantization, "U8S8 saturation"). There, vectors are rounded to 7 bits, or columns
-of 8 bits are split into two halves that are multiplied separately. Seven bits are one product in
-place of two, and let through a few more pairs; `fastest_prefilter.py` measures which is faster.
+of 8 bits are split into two halves that are multiplied separately. 7 bits need one product instead
+of two, and let through a few more pairs; `fastest_prefilter.py` measures which is faster.
 """
 
 from __future__ import annotations

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 CLIPS = (3.0, 3.5, 4.0, 5.0, 7.0, 10.0, 16.0, math.inf)
-"""The largest values that can be represented, in root mean squares of a component.
+"""Candidates for the largest representable value, in root mean squares of a component.
 
-The best one for the vectors at hand is chosen; for face embeddings it is 3.5 or 4.
+The best one for the given vectors is chosen; for face embeddings it is 3.5 or 4.
 """
 
 TRIED = 1024
-"""Vectors on which the step is chosen."""
+"""The number of vectors from which the step is chosen."""
 
 ROWS_AT_ONCE = 512
 FLOAT_SLACK = 1e-6
