@@ -3,8 +3,7 @@
 PostgreSQL holds the truth; the live view adds the progress between two commits. `Progress` is a
 plain class; `ProgressActor` makes it a named, detached Ray actor that restarts itself. Before a
 count in flight is shown, it is written to the rows as the high-water mark of its phase. So a new
-ProgressActor reads every count that was shown from the rows, and no count falls, even if all
-processes end.
+ProgressActor reads all shown counts from the rows, and none falls, even if all processes end.
 """
 
 from __future__ import annotations
@@ -50,8 +49,7 @@ on request."""
 
 COALESCE_S = 0.05
 KEEP_INTERVAL_S = 0.15
-"""Seconds between two high-water marks of a phase, and so between two changes of its in-flight
-count."""
+"""Seconds between two high-water marks of a phase, and between changes of its in-flight count."""
 
 
 class Progress:
