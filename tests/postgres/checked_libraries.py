@@ -44,7 +44,7 @@ def make_jpeg(seed: int, *, side: int = 120) -> bytes:
 
 @pytest.fixture
 def photos(engine: Engine, tmp_path: Path) -> Path:
-    """A library of four photos that were read from the disk, with a face each; one is named."""
+    """A library of four photos that were read from disk, with one face each; one is named."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for number, name in enumerate(NAMES):
@@ -108,7 +108,7 @@ def read_everything(engine: Engine) -> dict[str, list[str]]:
 
 
 def break_rows(engine: Engine, *statements: str) -> None:
-    """Damage rows as a failing disk or a foreign program would: no rule of the tables holds."""
+    """Damage rows as a failing disk or another program would, without the tables' constraints."""
     with begin(engine) as db:
         db.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in statements:

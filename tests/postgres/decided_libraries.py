@@ -1,4 +1,4 @@
-"""Libraries in which users decided, and their decisions in words that can be compared."""
+"""Libraries with decisions of users, and these decisions in words that can be compared."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LATER = NOW + timedelta(days=2)
 
 
 def list_decisions(exported: bytes, *, with_groups: bool = False) -> Counter[str]:
-    """What users decided, in words that are the same whatever the numbers and packs are.
+    """The decisions of users, in words that do not depend on ids and packs.
 
-    `with_groups` also tells which faces grouping put to the people that a user decided about.
+    `with_groups` also lists the faces that grouping gave to named people whom a user changed.
     """
     document = parse(exported)
     faces = {face["id"]: face for face in document["faces"]}

@@ -1,4 +1,4 @@
-"""Sessions that end, and what sends the messages about it, as fixtures."""
+"""Sessions that end, and fixtures that send and receive the messages about it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def sender(engine: Engine, receiver: Receiver, tmp_path: Path) -> Make:
-    """Makes a sender to the receiver; its clock is `at` seconds after the sessions ended."""
+    """Makes a sender to the receiver, with a clock `at` seconds after the end of the sessions."""
 
     def make(*, at: float = 0.0, url: str | None = None, allows_private: bool = True) -> Sender:
         options = NotifyOptions(

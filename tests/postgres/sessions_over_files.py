@@ -29,7 +29,7 @@ BOX = BoundingBox(100, 60, 180, 160)
 
 @dataclass(frozen=True)
 class Held:
-    """What a file holds, and how that is related to what it held before."""
+    """The content of a file, and its relation to the file's earlier content."""
 
     record: PhotoRecord
     relation: Relation | None = None
@@ -37,7 +37,7 @@ class Held:
 
 
 def picture(name: str, *, faces: Sequence[Face] = (), **changes: Any) -> Held:
-    """A file with this picture, in which these faces are found."""
+    """A file that holds this picture, in which detection finds these faces."""
     return Held(replace(record(name), **changes), faces=tuple(faces))
 
 
@@ -46,9 +46,9 @@ def face_at(box: BoundingBox, number: int = 1) -> Face:
 
 
 def look(db: Session, files: dict[str, Held | None], *, times: dict[str, int] | None = None) -> int:
-    """Run a session over /photos, which holds these files; None is one that is unchanged.
+    """Run a session over /photos, which holds these files; None stands for an unchanged file.
 
-    `times` are their modification times, 100 unless told. Returns the session's id.
+    `times` are their modification times, by default 100. Returns the session's id.
     """
     session_id = start_session(db)
     start_phase(db, session_id, PhaseName.TRAINING, now=NOW)
@@ -60,7 +60,7 @@ def look(db: Session, files: dict[str, Held | None], *, times: dict[str, int] | 
     read = []
     for item in list_pending(db, session_id, PhaseName.TRAINING, limit=10_000):
         held = by_path[item.path]
-        assert held is not None, f"{item.path} is unchanged, and was to be read"
+        assert held is not None, f"{item.path} is unchanged, but the session reads it"
         relation = held.relation
         read.append(
             TrainingOutcome(item.file_id, held.record, relation=relation, before=item.image_id)
@@ -116,7 +116,7 @@ def name_faces(db: Session) -> tuple[int, int]:
 
 
 def check_kept(db: Session, face_id: int, person_id: int) -> None:
-    """Check that the only face is what it was, with its name."""
+    """Check that the only face still belongs to its named person, placed by a user."""
     assert rows(db, "SELECT id, person_id, placed_by_user FROM face") == [
         (face_id, person_id, True)
     ]
@@ -125,7 +125,7 @@ def check_kept(db: Session, face_id: int, person_id: int) -> None:
 
 
 def turned(name: str, turn: int, *, faces: Sequence[Face] = ()) -> Held:
-    """A file whose EXIF block turns a picture, which therefore has other hashes."""
+    """A file whose EXIF block turns the picture, so that the picture has other hashes."""
     size = {"width": 300, "height": 400} if turn >= 5 else {}
     other = record(f"{name} turned")
     hashes = {"phash": other.phash, "sha256": other.sha256}

@@ -37,7 +37,7 @@ JPEG, RAW = "IMG_1.JPG", "IMG_1.CR2"
 
 @dataclass(frozen=True)
 class Held:
-    """What a file holds; `size` is that of the picture in it, which detection searches."""
+    """The content of a file; `size` is that of its picture, which detection searches."""
 
     record: PhotoRecord
     faces: tuple[Face, ...] = ()
@@ -58,7 +58,7 @@ def jpeg(name: str = "shot", *, faces: Sequence[Face] = (face(BOX),), **changes:
 
 
 def raw(name: str = "shot", *, faces: Sequence[Face] = (face(HALF),), **changes: Any) -> Held:
-    """The raw file of a shot, whose preview has half the size and looks a little different."""
+    """The raw file of a shot; its preview has half the size and looks slightly different."""
     made = record(name, width=200, data="raw")
     preview = replace(made, phash=made.phash ^ 0b10101, blocks=b"\x80" * len(made.blocks))
     return Held(replace(preview, **changes), tuple(faces))
@@ -76,9 +76,9 @@ def look(
     batch: int = 1,
     kill: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Run a session over /photos, in batches of `batch` files; None is a file that is unchanged.
+    """Run a session over /photos in batches of `batch` files; None stands for an unchanged file.
 
-    `kill` ends it before faces are looked for.
+    `kill` ends the session before face detection.
     """
     session_id = start_session(db, pack=pack)
     when = {f"/photos/{name}": time for name, time in (times or {}).items()}
@@ -94,7 +94,7 @@ def look(
 
 
 def go_on(db: Session, session_id: int, files: Files, *, first: PhaseName) -> None:
-    """Do what is pending again, from this phase on."""
+    """Process the pending files of a restarted session, from this phase on."""
     if first is PhaseName.TRAINING:
         start_phase(db, session_id, PhaseName.TRAINING, now=NOW)
         read_all(db, session_id, files)
@@ -112,7 +112,7 @@ def read_all(
         read = []
         for item in pending[start : start + batch]:
             held = by_path[item.path]
-            assert held is not None, f"{item.path} is unchanged, and was to be read"
+            assert held is not None, f"{item.path} is unchanged, but the session reads it"
             relation = held.relation
             read.append(
                 TrainingOutcome(item.file_id, held.record, relation=relation, before=item.image_id)
@@ -139,7 +139,7 @@ def search_all(db: Session, session_id: int, files: Files, *, pack: str = PACK) 
 
 
 def settle(db: Session, session_id: int, by_path: Files, *, pack: str = PACK) -> None:
-    """What a session does at the end of training; a second time, it changes nothing."""
+    """Do what a session does at the end of training, twice: the second time changes nothing."""
     for _ in range(2):
         gone = [one.file_id for one in list_doubtful(db, session_id) if one.path not in by_path]
         settle_files(db, session_id, root="/photos", gone=gone, now=NOW)
@@ -167,7 +167,7 @@ def items(db: Session, session_id: int) -> dict[str, tuple[str, str | None]]:
 
 
 def photos(db: Session) -> list[tuple[int, int, int, bool]]:
-    """Each photo's size, number of files that are there, and whether it is there."""
+    """The size of each photo, the number of its present files, and whether it is present."""
     return rows(
         db,
         "SELECT i.width, i.height, (SELECT count(*) FROM file WHERE image_id = i.id"
@@ -192,7 +192,7 @@ def name_face(db: Session) -> tuple[int, int]:
 
 
 def check_named(db: Session, kept: tuple[int, int], box: BoundingBox = BOX) -> None:
-    """Check that the only face is what it was, with its name, and where it is to be."""
+    """Check that the only face still belongs to its named person, and lies in this box."""
     ((face_id, person_id, left, top, right, bottom),) = rows(
         db, "SELECT id, person_id, box_left, box_top, box_right, box_bottom FROM face"
     )

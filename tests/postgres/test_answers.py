@@ -1,4 +1,4 @@
-"""Answers about two faces: what they change, what is never asked again, what an undo restores."""
+"""Answers about two faces: their effects, which questions they end, and undoing them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def face(grouped: Grouped, number: int, nth: int = 0) -> int:
 
 
 def is_answered(db: Session, first: int, second: int) -> bool:
-    """Tell whether two sides, by their codes, are not asked about any more."""
+    """Tell whether the question about two sides, by their codes, is no longer asked."""
     return frozenset((first, second)) in list_answered(db, pack=PACK)
 
 

@@ -1,4 +1,4 @@
-"""What users told apart stays apart when faces are grouped again."""
+"""People whom users told apart stay apart when faces are grouped again."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.people import people_of_faces
 from tests.suggested import NO, NOT_SURE, Circle, answer, fill_circle
 
 ONE_PERSON = Grouping(Reach(core=0.9, same=0.8, join=0.7, alike=0.95))
-"""All faces within some 30 degrees are one person."""
+"""All faces within about 30 degrees are one person."""
 
 
 @pytest.fixture
 def twins(engine: Engine) -> Circle:
-    """Two people of three faces each who are nearly alike, and two ungrouped faces beside them."""
+    """Two people who look nearly alike, with three faces each, and two ungrouped faces."""
     return fill_circle(engine, (0, 2, 4, 6, 8, 10, 3, 5), (1, 1, 1, 2, 2, 2, 0, 0))
 
 

@@ -1,4 +1,4 @@
-"""A backup is proved before it counts; whatever is wrong, the earlier ones stay."""
+"""A backup is verified before it counts; if anything is wrong, the earlier ones stay."""
 
 from __future__ import annotations
 

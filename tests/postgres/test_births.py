@@ -1,4 +1,4 @@
-"""Birth dates: set, undone, and no face belongs to a person before the birth."""
+"""Birth dates are set and undone, and no person has a face from before the birth."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TIMES = (
     None,
 )
 EARLY = [0, 1]
-"""The photos that were taken more than a day before the birth, by cameras with a set clock."""
+"""The photos taken more than a day before the birth, by cameras whose clock was set."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A batch ends where it is when its session is stopped."""
+"""A batch ends early when its session is stopped."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ DAMAGE: dict[str, tuple[DamageKind, Sequence[str]]] = {
         ["UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_image_time'::regclass"],
     ),
 }
-"""By SQL; what is on the disk is damaged in tests of its own."""
+"""The damage that SQL can do; other tests damage the files on the disk."""
 
 
 ON_THE_DISK = {

@@ -1,4 +1,4 @@
-"""Which session a driver runs, and which it leaves alone."""
+"""Which session a driver claims, and which ones it leaves alone."""
 
 from __future__ import annotations
 

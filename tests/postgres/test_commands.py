@@ -1,4 +1,4 @@
-"""The commands that work on the database alone."""
+"""The commands that need only the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hundreds of workers may commit; only so many do at the same time, and all get their turn."""
+"""Hundreds of workers may commit, a limited number at the same time, and all get their turn."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def many(database_url: str) -> Engine:
 
 
 def count_slots(engine: Engine) -> tuple[int, int]:
-    """Return how many workers have a slot, never more than there are slots, and how many wait."""
+    """Return how many workers hold a slot (at most the number of slots), and how many wait."""
     with begin(engine) as db:
         taken, waiting = db.execute(_TURNS_NOW, {"class": COMMIT_SLOTS}).one()
     assert taken <= COMMIT_SLOT_COUNT
@@ -47,7 +47,7 @@ def test_workers_commit_in_slots(engine: Engine, many: Engine) -> None:
 
     with ThreadPoolExecutor(WORKERS) as threads:
         settled = [threads.submit(settle) for _ in range(WORKERS)]
-        wait_until(lambda: sum(count_slots(engine)) == WORKERS, "all have come to commit")
+        wait_until(lambda: sum(count_slots(engine)) == WORKERS, "all hold a slot or wait")
         assert count_slots(engine)[1] >= WORKERS - COMMIT_SLOT_COUNT
         go_on.set()
         assert all(future.result() for future in settled)

@@ -1,4 +1,4 @@
-"""A raw file and its JPEG are one photo with two files, whatever happens to either of them."""
+"""A raw file and its JPEG are one photo with two files, whatever happens to either file."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_when_the_jpeg_is_deleted_the_raw_file_shows_the_photo(db: Session) -> N
     assert count_companions(db, session_id).raw == 0
     image_id = rows(db, "SELECT image_id FROM face")[0][0]
     assert get_source(db, image_id).path == f"/photos/{RAW}"
-    # It comes back, and shows the photo again.
+    # The JPEG comes back, and shows the photo again.
     session_id = look(db, {RAW: None, JPEG: None, **there})
     check_named(db, kept)
     assert count_companions(db, session_id).raw == 1
@@ -203,7 +203,7 @@ def test_a_run_that_was_killed_before_detection_goes_on(db: Session) -> None:
 def test_a_photo_that_only_its_raw_file_shows_is_searched_there_by_another_pack(
     db: Session,
 ) -> None:
-    """The faces are in the pixels of the photo, although the raw file's picture is smaller."""
+    """The boxes of faces are in pixels of the photo, although the raw file's picture is smaller."""
     look(db, {JPEG: jpeg(), RAW: raw(), "x.jpg": jpeg("x", faces=())})
     other = "other-pack"
     look(db, {RAW: raw(), "x.jpg": jpeg("x", faces=())}, pack=other)

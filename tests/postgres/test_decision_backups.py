@@ -1,4 +1,4 @@
-"""A backup of decisions is proved too, and gives them back to the same photos indexed anew."""
+"""A backup of decisions is verified too, and restores them when the photos are indexed again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decisions_in(folder: Path, *, hours: float = 0.0) -> Wanted:
 
 @pytest.fixture
 def decided(engine: Engine) -> Engine:
-    """A library in which users decided a lot."""
+    """A library with many decisions of users."""
     fill_decided(engine, *PHOTOS)
     with begin(engine) as db:
         decide(db, Random(7), times=40)
@@ -53,7 +53,7 @@ def test_decisions_come_back_to_the_same_photos_indexed_anew(
 
 
 def add_waiting(engine: Engine, **known: object) -> None:
-    """Add a face of a photo that is not here; `known` is what earlier placings noted."""
+    """Add a decision about a face in an absent photo; `known` holds notes of earlier placements."""
     document = parse(export(engine))
     faces = (one for one in document["faces"] if one["person"] is not None)
     face = next(faces)
@@ -85,7 +85,7 @@ def test_decisions_that_wait_are_kept_too_and_come_once(decided: Engine, tmp_pat
 def test_decisions_that_wait_do_not_name_people_of_the_library_that_they_come_from(
     decided: Engine, tmp_path: Path
 ) -> None:
-    """There another person may have the id: the faces would go to a stranger."""
+    """In another library the id may belong to another person, who would get the faces."""
     add_waiting(decided, here=1, isApplied=True)
     stored = make_backup(decided, decisions_in(tmp_path))
     refill(decided, *([0] * len(labels) for labels in PHOTOS))

@@ -1,4 +1,4 @@
-"""The command exports to new files, imports them, and says what waits."""
+"""The command exports to new files, imports files, and lists the decisions that wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An export holds everything that people did, and equal databases give equal bytes."""
+"""An export holds all decisions of users, and equal databases give equal bytes."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def count_left(report: Any) -> Mapping[tuple[DecisionKind, LeftReason], int]:
 
 @pytest.fixture
 def album(engine: Engine) -> Album:
-    """Anna (1) with three faces and Bea (2) with two, who were only named; and one of nobody."""
+    """Anna (1) with three faces and Bea (2) with two, who were only named; one ungrouped face."""
     album = fill_decided(engine, [1], [1], [1], [2], [2], [0])
     for number, called in enumerate(("Anna", "Bea"), start=1):
         name(engine, album.people[number], called)
@@ -173,7 +173,7 @@ def test_what_waits_can_be_forgotten(engine: Engine, album: Album) -> None:
 def test_a_photo_that_was_turned_by_its_metadata_keeps_its_decisions(
     engine: Engine, album: Album
 ) -> None:
-    """The same pixels have another orientation here, so the boxes are elsewhere."""
+    """Here, the same pixels have another orientation, so that the boxes lie elsewhere."""
     with begin(engine) as db:
         judge_faces(db, album.face_ids[5], FaceVerdict.STRANGER, now=NOW)
     before = export(engine)
@@ -196,7 +196,7 @@ def test_a_photo_that_was_turned_by_its_metadata_keeps_its_decisions(
 def test_decisions_about_a_photo_hold_where_another_copy_represents_it(
     engine: Engine, album: Album
 ) -> None:
-    """Here, the photo of Anna's first face is a small duplicate of a photo twice as large."""
+    """Here, the photo with Anna's first face is a duplicate of a photo twice as large."""
     with begin(engine) as db:
         move_faces(db, album.people[1], album.face_ids[0], to=album.people[2], version=2, now=NOW)
     before = export(engine)

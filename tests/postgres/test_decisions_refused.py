@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def before(engine: Engine) -> dict[str, Any]:
-    """An export of a library; the library then is new, and nobody is grouped in it."""
+    """An export of a library, which is then indexed again and not grouped."""
     fill_decided(engine, [1], [1, 2], [2], [0])
     document = parse(export(engine))
     refill(engine, [0], [0, 0], [0], [0])
@@ -73,7 +73,7 @@ def test_records_that_contradict_each_other_are_refused_and_nothing_changes(
 def test_an_import_that_is_killed_in_the_middle_changes_nothing_and_can_be_repeated(
     engine: Engine, before: dict[str, Any], database_url: str, tmp_path: Path
 ) -> None:
-    """The file comes through a pipe that stops half-way, so the import is at work when it dies."""
+    """The file comes through a pipe that stops halfway, so that the import is killed at work."""
     now, data = export(engine), json.dumps(before).encode()
     pipe = tmp_path / "export.json"
     os.mkfifo(pipe)
@@ -94,7 +94,7 @@ def test_an_import_that_is_killed_in_the_middle_changes_nothing_and_can_be_repea
 
 
 def is_importing(engine: Engine) -> bool:
-    """Tell whether another transaction is open in this database, and waits for its client."""
+    """Tell whether another open transaction in this database waits for its client."""
     query = text(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
         " AND pid <> pg_backend_pid() AND state = 'idle in transaction')"

@@ -1,4 +1,4 @@
-"""An import restores all that users decided, before or after indexing, and with another pack."""
+"""An import restores all decisions of users, before or after indexing, and with another pack."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_decisions_are_restored_in_a_library_that_was_indexed_with_another_pack(
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_waits_is_placed_photo_by_photo(engine: Engine, seed: int) -> None:
-    """The library comes in three parts, and the import before the second."""
+    """The library is indexed in three parts; the import comes before the second."""
     before = decided_library(engine, seed)
     refill(engine, *NOBODY[:3])
     take_in(engine, before)

@@ -1,4 +1,4 @@
-"""What users decided survives an export and an import into another library of the same photos."""
+"""Decisions survive an export and an import into another library of the same photos."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SEEDS = [4, 8, 12, *(pytest.param(seed, marks=pytest.mark.long) for seed in rang
 def test_an_export_of_the_library_that_it_was_imported_into_is_equal(
     engine: Engine, seed: int
 ) -> None:
-    """Nobody is grouped in the new library, so that all comes from the import."""
+    """The new library is not grouped, so that all its people come from the import."""
     fill_decided(engine, *PHOTOS)
     with begin(engine) as db:
         decide(db, Random(seed), times=40)
@@ -53,7 +53,7 @@ def test_an_export_of_the_library_that_it_was_imported_into_is_equal(
 def test_what_waited_is_placed_in_lots_as_all_at_once(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, lot: int
 ) -> None:
-    """A million decisions may wait, and must not be in memory together."""
+    """A million decisions may wait, too many to be in memory at once."""
     monkeypatch.setattr(kept_rows, "MOST_AT_ONCE", lot)
     fill_decided(engine, *PHOTOS)
     with begin(engine) as db:

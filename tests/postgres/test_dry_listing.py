@@ -36,7 +36,7 @@ NAMES = [f"photo{n}" for n in range(10)]
 
 
 def sized(name: str, number: int) -> FoundPhoto:
-    """A photo whose size and time no other photo has."""
+    """A photo with a size and a time of its own."""
     return found(name, size=1000 + number, modified_ns=10_000 + number)
 
 
@@ -76,7 +76,7 @@ def moved(photo: FoundPhoto, place: str) -> FoundPhoto:
 
 
 def dump(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, and its transaction."""
+    """Every row of every table, with the transaction that wrote it."""
     with begin(engine) as db:
         return {
             name: [
@@ -234,7 +234,7 @@ def test_an_unfinished_session_does_what_it_has_left(engine: Engine) -> None:
     with begin(engine) as db:
         finish_discovery(db, session_id)
     listing = look(engine, here, unfinished=Unfinished(session_id, is_listed=True)).listing
-    assert (listing.to_read, listing.to_search) == (6, 10), "it takes no file that came later"
+    assert (listing.to_read, listing.to_search) == (6, 10), "a listed session takes no later files"
 
 
 def test_the_paths_are_spread_over_what_is_to_be_read(engine: Engine) -> None:

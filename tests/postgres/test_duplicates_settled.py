@@ -128,7 +128,7 @@ def test_a_photo_that_has_faces_stands_for_its_duplicates_in_every_pack(db: Sess
 
 
 def test_a_duplicate_that_is_released_becomes_processed(db: Session) -> None:
-    """Middle duplicates new, old duplicates new, but old and middle differ by too many bits."""
+    """`middle` and `old` are duplicates of `new`, but differ from each other by too many bits."""
     session_id = open_group(db)
     ids = ids_of(db, session_id)
     most = (1 << MAX_DHASH_BITS) - 1
@@ -152,7 +152,7 @@ def run_together(work: Sequence[Callable[[], object]]) -> None:
         barrier.wait()
         try:
             task()
-        except BaseException as error:  # Shown by the assertion below.
+        except BaseException as error:  # The assertion below shows it.
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(task,)) for task in work]

@@ -1,4 +1,4 @@
-"""A picture that is turned, saved again or cropped keeps its people, and what was erased in it."""
+"""A picture that is turned, saved again or cropped keeps its people; erased faces stay so."""
 
 from __future__ import annotations
 

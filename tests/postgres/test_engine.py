@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: URLs, errors without secrets, transactions, locks."""
+"""Connections to PostgreSQL: URLs, errors without secrets, transactions, locks."""
 
 from __future__ import annotations
 

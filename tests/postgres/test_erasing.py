@@ -1,4 +1,4 @@
-"""What is erased is in no table any more; what others need stays."""
+"""Erased data is in no table any more, and data that others need stays."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DETECTION = PhaseName.FACE_DETECTION
 
 
 def every_value(db: Session) -> Iterator[tuple[str, object]]:
-    """Every value of every table, as text, by its column."""
+    """Every value of every table, as text, with its column."""
     for table in Table.metadata.sorted_tables:
         for column in table.columns:
             query = f'SELECT CAST("{column.name}" AS text) FROM "{table.name}"'
@@ -53,7 +53,7 @@ def every_value(db: Session) -> Iterator[tuple[str, object]]:
 
 
 def secrets_of(db: Session, image_ids: list[int]) -> set[str]:
-    """What must be nowhere afterwards: pictures, vectors and fingerprints of these photos."""
+    """The pictures, vectors and fingerprints of these photos, which must be nowhere afterwards."""
     faces = db.execute(
         text("SELECT embedding::text, crop::text FROM face WHERE image_id = ANY(:ids)"),
         {"ids": image_ids},
@@ -69,7 +69,7 @@ def secrets_of(db: Session, image_ids: list[int]) -> set[str]:
 
 
 def make_person(db: Session, name: str, image_ids: list[int]) -> int:
-    """Put every face of these photos with a new person."""
+    """Give every face in these photos to a new person."""
     query = text(
         "INSERT INTO person (name, pack, created_at, updated_at)"
         " VALUES (:name, :pack, now(), now()) RETURNING id"
@@ -92,7 +92,7 @@ def count(db: Session, table: str) -> int:
 def test_an_erased_session_is_in_no_table(db: Session) -> None:
     session_id = run_session(db, {n: found(n) for n in "ab"})
     make_person(db, "Ada Lovelace", list(images(db).values()))
-    # Made vectors and crops differ by photo, so that one that stays is seen.
+    # Vectors and crops differ by face, so that one that stays is noticed.
     db.execute(text("UPDATE face SET crop = CAST('crop ' || id AS bytea)"))
     secrets = secrets_of(db, list(images(db).values())) | {"Ada Lovelace"}
     assert len(secrets) > 8
@@ -183,7 +183,7 @@ def test_an_erased_person_does_not_come_back(db: Session) -> None:
     erase_person(db, make_person(db, "Ada", [images(db)["a"]]))
     again = run_session(db, {"a": found("a")})
     assert count(db, "face") == 0
-    # Nor when faces are looked for again, or with another pack.
+    # The face stays erased when detection runs again, or with another pack.
     restart_session(db, again, DETECTION, now=NOW)
     detect(db, again, {"a": 1})
     assert count(db, "face") == 0

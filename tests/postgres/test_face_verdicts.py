@@ -1,4 +1,4 @@
-"""Faces that users set aside belong to nobody, are found nowhere, and can be taken back."""
+"""Faces that users set aside belong to nobody, appear in no search, and can be taken back."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_search_does_not_find_faces_that_were_set_aside(db: Session, grouped: 
 def test_faces_that_were_set_aside_are_moved_only_when_they_were_taken_back(
     db: Session, grouped: Grouped
 ) -> None:
-    """A client that has not seen the verdict does not overwrite it."""
+    """A client that does not know the verdict cannot overwrite it."""
     face = grouped.ungrouped[0]
     judge(db, [face])
     with pytest.raises(FacesElsewhere):
@@ -192,7 +192,7 @@ def test_the_log_forgets_verdicts_on_faces_of_an_erased_person(
 def test_the_log_forgets_who_was_set_aside_whole_when_anybody_is_erased(
     db: Session, grouped: Grouped
 ) -> None:
-    """A later change may not bring back the name of a person who was erased meanwhile."""
+    """An undo must not bring back the name of a person who has been erased since."""
     one, two, _ = grouped.ids
     judge(db, [*grouped.people[one], *grouped.people[two][:1]])
     erase_person(db, two)

@@ -1,4 +1,4 @@
-"""What happens to files happens to no person: a photo is its content, a file is where it lies."""
+"""Changes of files change no person: a photo is its content, and a file is only its place."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_another_picture_under_an_old_name_is_a_new_photo_and_the_old_one_is_mis
     assert get_person(db, person_id).photos == 0
     query = f"SELECT missing_since IS NULL FROM image WHERE id IN ({MISSING_OF.format(face_id)})"
     assert rows(db, query) == [(False,)]
-    # It comes back, somewhere else, and is whole.
+    # The photo comes back in another place, and is complete.
     back = look(db, {"a": None, "b": None, "c": picture("a")}, times={"a": 200})
     assert count_detected(db, back) == 0
     assert get_person(db, person_id).photos == 1
@@ -136,7 +136,7 @@ def test_a_duplicate_takes_the_place_of_its_representative(db: Session) -> None:
     assert count_detected(db, session_id) == 0
     check_kept(db, face_id, person_id)
     assert box_of(db, face_id) == BOX.scaled(0.5)
-    # The larger one is its duplicate from now on.
+    # From now on, the larger file is a duplicate of the smaller one.
     look(db, {"a": None, "small": None, **dict.fromkeys("xyz")}, times={"a": 1})
     check = "SELECT count(*) FROM detection d JOIN image i ON i.id = d.image_id"
     assert rows(db, f"{check} WHERE i.duplicate_of IS NOT NULL") == [(0,)]
@@ -188,7 +188,7 @@ def test_a_photo_that_was_forgotten_while_its_file_waits_is_a_failed_item(db: Se
 
 
 def test_what_is_gone_beside_a_renamed_folder_is_missing(db: Session) -> None:
-    """The photos that moved are not gone: two of eight are."""
+    """Photos that moved are not gone; only two of eight are."""
     names = [f"old/{n}" for n in range(8)]
     look(db, {name: picture(name) for name in names})
     session_id = look(db, {n.replace("old", "new"): picture(n) for n in names[:6]})

@@ -1,4 +1,4 @@
-"""What the tables keep of films, through everything that happens to files and people."""
+"""The rows of films through all changes of files and people."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_faces_of_a_film_are_found_again_at_their_times_only(db: Session) -> Non
     restart_session(db, session_id, PhaseName.FACE_DETECTION, now=NOW)
     _detect_again(db, session_id, [seen_at(5, 3), seen_at(9, 1)])
     after = dict(rows(db, "SELECT time_s, id FROM face"))
-    assert after == {5.0: before[5.0], 9.0: before[1.0]}, "by its place at 5 s, by its look at 9 s"
+    assert after == {5.0: before[5.0], 9.0: before[1.0]}, "by place at 5 s, by vector at 9 s"
 
 
 def _detect_again(db: Session, session_id: int, faces: list[Face]) -> None:

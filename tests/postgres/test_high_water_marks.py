@@ -1,4 +1,4 @@
-"""What was shown in flight is kept in the rows; versions rise through every restart."""
+"""The highest counts shown are kept in the rows, and versions rise through every restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is in a file that is called a backup: it is refused in plain words, without effect."""
+"""A damaged or forged backup is refused in plain words, and has no effect."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KEPT_MEMBER = "tables/kept_decision.copy"
 _OF_PYTHON = re.compile(
     r"int\(\)|NoneType|codec|Traceback|keyword|KeyError|invalid literal|Errno|magic|0x"
 )
-"""Words of Python's own messages, which tell a user nothing."""
+"""Words from Python's own messages, which mean nothing to users."""
 
 Change = Callable[[bytearray, Random], None]
 
@@ -62,7 +62,7 @@ def insert(content: bytearray, random: Random) -> None:
 
 
 def announce_much(content: bytearray, random: Random) -> None:
-    """Put a huge size where the directory at the end of the zip has sizes."""
+    """Write a huge size into the directory at the end of the zip."""
     at = content.rindex(b"PK\1\2") + random.choice([20, 24, 42])
     struct.pack_into("<I", content, at, random.choice([0xFFFFFFFE, 0x7FFFFFFF, 0xFFFFFFFF]))
 
@@ -76,7 +76,7 @@ def people(engine: Engine) -> Engine:
 
 
 def read_all(file: Path) -> None:
-    """Read all that a restore would read."""
+    """Read everything that a restore would read."""
     with open_backup(file) as backup:
         for name, copy in backup.manifest.tables.items():
             for _ in backup.read_table(name, copy):
@@ -142,7 +142,7 @@ def test_a_manifest_that_says_nonsense_is_refused_in_plain_words(
         with pytest.raises(BadBackup) as refused:
             compare_backup(people, forged)
         assert not _OF_PYTHON.search(refused.value.reason), (key, value, refused.value.reason)
-        # The others are listed all the same.
+        # The other backups are still listed.
         listed = read_state(people, policy_in(tmp_path), now=NOW).backups
         assert stored.file in [one.file for one in listed]
 
@@ -158,7 +158,7 @@ def test_a_file_of_another_kind_is_no_backup(people: Engine, tmp_path: Path) -> 
 
 
 def test_a_forged_file_writes_to_no_table_of_postgresql(people: Engine, tmp_path: Path) -> None:
-    """A table of PostgreSQL itself is shared by all databases, so no scratch would hold it back."""
+    """All databases share this table of PostgreSQL, so a scratch database would not contain it."""
     stored = make_backup(people, wanted_in(tmp_path))
     tables = dict(stored.manifest.to_json()["tables"])
     tables["pg_shdescription"] = {**tables["person"], "columns": ["objoid"]}
@@ -196,7 +196,7 @@ def test_a_backup_that_is_larger_than_the_disk_is_refused_before_it_is_read(
 
 @pytest.mark.long
 def test_decisions_that_wait_and_make_no_sense_are_refused(people: Engine, tmp_path: Path) -> None:
-    """They would fail each later session, which tries to place them."""
+    """Each later session would fail, because it tries to place them."""
     exported = export(people)
     refill(people, [0])
     assert take_in(people, exported).left

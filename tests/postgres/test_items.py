@@ -1,4 +1,4 @@
-"""The law of progress in the database: every item counts once, whatever is run twice or late."""
+"""The law of progress in the database: every item counts once, even if it is run twice or late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that make or restore a backup are killed: the old state is there, or the new one."""
+"""A kill while a backup is made or restored leaves the old state or the new one."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def wait_for(process: subprocess.Popen[str], step: str) -> None:
 
 
 def kill(process: subprocess.Popen[str]) -> str:
-    """Kill a process, and return what it had said that nobody had read."""
+    """Kill a process, and return its unread output."""
     process.kill()
     return process.communicate()[0]
 
 
 def check_all_is_well(engine: Engine, folder: Path) -> None:
-    """Nothing half-made counts, and the next backup leaves nothing of the killed one."""
+    """Check that an unfinished backup does not count, and that the next one removes its remains."""
     kept = list_backups(folder / "backups")
     with hold_server(engine):
         assert list_scratch(engine) == []

@@ -1,4 +1,4 @@
-"""An upgrade of the tables that is killed goes on, and every earlier version can be upgraded."""
+"""A killed upgrade of the tables can be continued, and every earlier version can be upgraded."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_dump_has_rows_in_every_table(engine: Engine, revision: str) -> No
 def test_an_upgrade_that_is_killed_goes_on_and_comes_to_the_same(
     engine: Engine, database_url: str, table: str
 ) -> None:
-    """A reader of `table` holds up the first revision that changes it; there the kill comes."""
+    """A reader of `table` blocks the first revision that changes it, and the kill comes there."""
     load_dump(engine, "0005")
     upgrade_schema(engine)
     undisturbed = read_everything(engine)

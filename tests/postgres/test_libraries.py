@@ -1,4 +1,4 @@
-"""Libraries: what each holds, and what a user says of photos that are gone."""
+"""The contents of libraries, and what a user may decide about photos that are gone."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.library import NOW, PACK, found, run_session, start_session
 
 
 def run_over(db: Session, *names: str) -> int:
-    """Run a session over /photos in which these files are met."""
+    """Run a session over /photos that finds these files."""
     return run_session(db, {name: found(name) for name in names})
 
 
 def look_again(db: Session, *names: str) -> int:
-    """Let a session meet these files, unchanged, and settle what became of the others."""
+    """Let a session find these files unchanged, and settle the others as gone."""
     session_id = start_session(db)
     add_found(db, session_id, [found(name) for name in names], pack=PACK)
     finish_discovery(db, session_id)
@@ -55,7 +55,7 @@ def file_ids(db: Session, *names: str) -> list[int]:
 
 
 def name_person(db: Session, name: str, files: Sequence[int]) -> int:
-    """Put every face in these files with a new person."""
+    """Give every face in these files to a new person."""
     query = text(
         "INSERT INTO person (name, pack, created_at, updated_at)"
         " VALUES (:name, :pack, now(), now()) RETURNING id"

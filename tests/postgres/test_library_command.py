@@ -104,10 +104,10 @@ def test_a_place_that_holds_other_photos_is_not_where_a_library_moved(
     new = tmp_path / "new"
     new.mkdir()
     wish = ["--moved", str(photos), str(new)]
-    assert library.main(wish) == 2  # Nothing is there.
+    assert library.main(wish) == 2  # The folder is empty.
     for number in range(4):
         (new / f"{number}.jpg").write_bytes(b"\xff\xd8\xff and more")
-    assert library.main(wish) == 2  # Files of the same names, and of other sizes.
+    assert library.main(wish) == 2  # The files have the same names, but other sizes.
     said = capfd.readouterr().err
     assert "of 4 known photos" in said and "0 are there" in said
     assert library.main(["--moved", str(photos), str(photos / "sub")]) == 2

@@ -1,4 +1,4 @@
-"""A library that lies elsewhere now: other paths, the same photos, and nothing is read."""
+"""A library that was moved: its paths change, its photos stay, and nothing is read."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_library_does_not_move_while_a_session_of_it_runs(engine: Engine) -> N
         move_session(db, session_id, Move.PAUSE, now=NOW)
     with lock_session(engine, session_id), begin(engine) as db, pytest.raises(SessionBusy):
         move_library(db, "/photos", "/new", now=NOW)
-    # The server ends the connection that held the lock a moment after it was closed.
+    # The server ends the connection that held the lock a moment after the client has closed it.
     wait_until(lambda: not list_locked(engine), "no session is locked")
     with begin(engine) as db:
         move_library(db, "/photos", "/new", now=NOW)

@@ -12,7 +12,7 @@ FILM = "IMG_1.MOV"
 
 
 def film(db: Session, name: str = "film", *, duration_s: float = 2.8) -> None:
-    """Note that the photo of the film is a film (the reader of films does it in the end)."""
+    """Record that the photo of the film is a film, as the reader of films does later."""
     db.execute(text(f"UPDATE image SET duration_s = {duration_s} WHERE width = 640"))
 
 

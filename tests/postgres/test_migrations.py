@@ -1,4 +1,4 @@
-"""A database that an earlier version wrote is carried over, row by row."""
+"""A database that an earlier version wrote is migrated row by row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = ("a", "b", "c", "d", "e", "f", "bad", "unread")
 
 @pytest.fixture
 def carried_over(engine: Engine) -> Engine:
-    """The database that revision 0004 wrote, brought to date."""
+    """The database that revision 0004 wrote, upgraded to the newest revision."""
     load_dump(engine, "0004")
     upgrade_schema(engine)
     return engine

@@ -1,4 +1,4 @@
-"""A session's end is told to each channel once, at least once through kills, and to nobody else."""
+"""Each channel gets one message about a session's end, or more after kills, and nobody else any."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_after_three_tries_the_error_stays_and_no_more_are_made(
     assert sender().send_one()
     assert not sender().send_one(), "it pauses"
     assert sender(at=1).send_one()
-    assert not sender(at=2).send_one(), "it pauses longer"
+    assert not sender(at=2).send_one(), "the next pause is longer"
     assert sender(at=11).send_one()
     assert not sender(at=10_000).send_one()
     assert len({post.headers[DELIVERY_HEADER] for post in receiver.posts}) == 1
@@ -216,7 +216,7 @@ def test_a_message_whose_sender_is_killed_before_it_is_recorded_is_sent_again_wi
     receiver.before_answer = kill
     wait_until(lambda: process.poll() is not None, "the sender is killed")
     later = (datetime.now(UTC) - NOW).total_seconds() + 1
-    wait_until(sender(at=later).send_one, "the message is free again")
+    wait_until(sender(at=later).send_one, "the message can be sent again")
     assert len(receiver.posts) == 2
     assert len({post.headers[DELIVERY_HEADER] for post in receiver.posts}) == 1
     (one,) = told(engine, session_id)

@@ -1,4 +1,4 @@
-"""Messages go to no private address, follow no redirect, and no URL is told."""
+"""Messages go to no private address and follow no redirect, and errors contain no URL."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_nothing_is_posted_to_a_private_address_unless_that_is_allowed(
 
 
 def resolve_to(*addresses: str) -> Callable[..., list[tuple[object, ...]]]:
-    """A resolver whose answer for a name is another one each time."""
+    """A resolver that gives these addresses in turn, one for each call."""
     answers = list(addresses)
 
     def resolve(_host: object, port: int, **_options: object) -> list[tuple[object, ...]]:

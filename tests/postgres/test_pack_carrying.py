@@ -1,4 +1,4 @@
-"""What users decided with one pack holds for the same faces of another pack."""
+"""Decisions made with one pack hold for the same faces of another pack."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def old(engine: Engine) -> Grouped:
 
 @pytest.fixture
 def new(engine: Engine, old: Grouped) -> dict[int, int]:
-    """The faces of another pack by those of the old one; nobody is grouped yet."""
+    """Maps the faces of the old pack to those of another pack, which are not grouped yet."""
     fill_people(engine, ungrouped=11, pack=NEW)
     query = text(
         "SELECT o.id AS old, n.id AS new FROM face o JOIN face n USING (image_id)"
@@ -58,7 +58,7 @@ def name(db: Session, person_id: int, called: str | None) -> int | None:
 
 
 def put(db: Session, face_ids: list[int], *, pack: str = NEW) -> int:
-    """Make a person of these faces, as clustering does; return its id."""
+    """Make one person of these faces, as clustering does; return its id."""
     query = text(
         "INSERT INTO person (pack, created_at, updated_at) VALUES (:pack, :now, :now) RETURNING id"
     )
@@ -69,7 +69,7 @@ def put(db: Session, face_ids: list[int], *, pack: str = NEW) -> int:
 
 
 def face(db: Session, face_id: int) -> tuple[Any, ...]:
-    """The person, the verdict, and whether a user placed it."""
+    """A face's person, its verdict, and whether a user placed it."""
     query = text("SELECT person_id, verdict, placed_by_user FROM face WHERE id = :id")
     return tuple(db.execute(query, {"id": face_id}).one())
 
@@ -222,7 +222,7 @@ def test_a_person_with_the_name_gets_the_birth_date_that_it_lacks(
 def test_the_newest_decision_of_several_packs_wins(
     engine: Engine, db: Session, old: Grouped, new: dict[int, int]
 ) -> None:
-    """[16] The third pack gets what was decided last, whichever of the others it was."""
+    """[16] The third pack gets the latest decision, whichever pack it was made with."""
     first, second, _ = old.ungrouped
     judge_faces(db, [first], FaceVerdict.STRANGER, now=NOW)
     judge_faces(db, [new[first]], FaceVerdict.HIDDEN, now=LATER)

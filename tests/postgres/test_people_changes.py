@@ -1,4 +1,4 @@
-"""Names, hiding, merging and moving: what counts, what is refused, what clustering leaves alone."""
+"""Naming, hiding, merging and moving: effects, refusals, and what clustering must keep."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def merge(db: Session, *person_ids: int) -> PersonSummary:
 
 @contextmanager
 def refused(db: Session, error: type[Exception]) -> Iterator[pytest.ExceptionInfo[Any]]:
-    """Expect an error; what was done until then is rolled back, as in a transaction of its own."""
+    """Expect an error, and roll back what the block has done."""
     with pytest.raises(error) as caught, db.begin_nested():
         yield caught
 
@@ -67,7 +67,7 @@ def test_a_name_is_kept_and_pins_no_face(db: Session, grouped: Grouped) -> None:
 
 
 def test_what_is_so_already_is_no_change(db: Session, grouped: Grouped) -> None:
-    """A client whose answer was lost may ask again."""
+    """A client that did not receive the answer may send its request again."""
     anna = grouped.ids[0]
     first = rename(db, anna, "Anna")
     again = rename(db, anna, "Anna")

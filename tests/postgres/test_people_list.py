@@ -1,4 +1,4 @@
-"""The people of a pack in pages, filtered; their faces with the photos; the pictures."""
+"""Pages of the people of a pack, filters, their faces with the photos, and the pictures."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ PHOTOS = (
 
 @pytest.fixture
 def album(engine: Engine) -> Album:
-    """Seven photos, the later ones newer."""
+    """Seven photos, from the oldest to the newest."""
     album = fill_album(engine, *PHOTOS)
     with begin(engine) as db:
         set_times(db, album, *(f"2020-01-0{day}" for day in range(1, 8)))
@@ -37,7 +37,7 @@ def album(engine: Engine) -> Album:
 
 
 def find(db: Session, album: Album, match: PhotoMatch, *labels: int) -> list[int]:
-    """The numbers of the photos that are found, in their order."""
+    """The numbers of the photos that are found, in order."""
     page = page_photos(db, album.of(*labels), match=match, limit=100)
     assert page.total == len(page.photos)
     return [album.photo(photo.id) for photo in page.photos]
@@ -205,7 +205,7 @@ def test_the_faces_of_a_turned_copy_are_where_they_are_in_it(db: Session, album:
 
 
 def test_many_photos_are_in_the_same_order_as_few(db: Session, album: Album) -> None:
-    """Above a thousand photos, another plan finds them (people_photos.py)."""
+    """For more than a thousand photos, another query plan finds them (people_photos.py)."""
     more = text(
         """
         WITH added AS (

@@ -1,4 +1,4 @@
-"""Clients and clustering at the same moment: no change is lost, nobody waits for ever."""
+"""Clients and clustering work at the same time: no change is lost, and nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def grouped(engine: Engine) -> Grouped:
 
 
 def run_at_once(engine: Engine, *works: Work) -> list[object]:
-    """Run each in a transaction and thread of its own; return what came of it, errors as values."""
+    """Run each in a transaction and a thread of its own; return the results, or the errors."""
     start = threading.Barrier(len(works))
 
     def run(work: Work) -> object:
@@ -100,14 +100,14 @@ def test_an_undo_that_is_sent_twice_undoes_once(engine: Engine, grouped: Grouped
 
 
 class Clustering:
-    """A clustering that has read the faces and not yet written the people."""
+    """A clustering that has read the faces but not yet written the people."""
 
     def __init__(self, engine: Engine) -> None:
         with begin(engine) as db:
             self.faces = load_vectors(db, pack=PACK, min_quality=0.0)
 
     def write(self, db: Session, person_ids: list[int] | None = None) -> None:
-        """Leave the faces where they were, or put them where `person_ids` says."""
+        """Leave the faces with their people, or give them to `person_ids`."""
         wanted = self.faces.person_ids if person_ids is None else np.array(person_ids)
         assign_people(
             db,
@@ -208,7 +208,7 @@ WORKS = [merge_first_two, move_one_face, name_third, write_clustering, turn_pict
 def test_who_changes_people_or_deletes_faces_comes_one_after_the_other(
     engine: Engine, grouped: Grouped, work: Callable[[Session, Grouped], object]
 ) -> None:
-    """Two who took rows in different orders would wait for each other."""
+    """Two transactions that locked rows in different orders would wait for each other."""
     with ThreadPoolExecutor(1) as threads:
         with begin(engine) as db:
             lock_people(db)
@@ -229,7 +229,7 @@ def wait_until_somebody_waits(engine: Engine) -> None:
         with begin(engine) as db:
             return bool(db.execute(is_waiting).scalar_one())
 
-    wait_until(does_somebody_wait, "somebody waits for a lock")
+    wait_until(does_somebody_wait, "a transaction waits for a lock")
 
 
 def test_all_of_them_at_once_come_to_an_end(engine: Engine, grouped: Grouped) -> None:

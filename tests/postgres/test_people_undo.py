@@ -1,4 +1,4 @@
-"""An undo of the newest change to people leaves everything as it was."""
+"""Undoing the newest change to people restores everything as it was before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Change = Callable[[Session, Grouped], int | None]
 
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
-    """Anna (4 faces), Bea (3), hidden (2), nobody (3)."""
+    """Anna (4 faces), Bea (3), a hidden person (2), and 3 ungrouped faces."""
     grouped = fill_people(engine, 4, 3, 2, ungrouped=3)
     with begin(engine) as db:
         rename(db, grouped.ids[0], "Anna", version=1)
@@ -58,7 +58,7 @@ def show_again(db: Session, grouped: Grouped) -> int | None:
 
 
 def merge_all(db: Session, grouped: Grouped) -> int | None:
-    """The unnamed, hidden one is kept and gets a name: both are taken back."""
+    """The unnamed, hidden person stays and gets a name; an undo takes back both."""
     first, *others = reversed(grouped.ids)
     versions = dict.fromkeys(grouped.ids, 2)
     return merge_people(db, first, others, versions=versions, now=NOW).change_id
@@ -212,7 +212,7 @@ def test_answers_that_a_change_gave_are_taken_back_with_it(db: Session, grouped:
 
 
 def test_people_are_hidden_together_and_shown_by_one_undo(db: Session, grouped: Grouped) -> None:
-    """Who is hidden already is no part of the change."""
+    """A person who is already hidden is not part of the change."""
     before, seen = state_of(db), dict.fromkeys(grouped.ids, 2)
     hidden = hide_people(db, seen, hidden=True, now=NOW)
     assert hidden.change_id is not None
@@ -228,7 +228,7 @@ def test_people_are_hidden_together_and_shown_by_one_undo(db: Session, grouped: 
 def test_a_name_that_somebody_got_without_a_change_is_not_given_twice(
     db: Session, grouped: Grouped
 ) -> None:
-    """Names that are carried from another pack are no changes of the log."""
+    """Names that are carried from another pack are not in the log of changes."""
     anna, _, third = grouped.ids
     change_id = rename(db, anna, "Ana", version=2)
     assert change_id is not None

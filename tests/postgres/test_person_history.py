@@ -1,4 +1,4 @@
-"""A person's photos by year, the first and the last, and who is with them most."""
+"""A person's photos by year, the first and the last one, and the most frequent companions."""
 
 from __future__ import annotations
 

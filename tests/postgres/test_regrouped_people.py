@@ -1,4 +1,4 @@
-"""What a grouping did to the people before it: gained, lost and split."""
+"""How a grouping changed the earlier people: gained, lost and split."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ OTHER_PACK = "buffalo_l"
 
 @pytest.fixture
 def two_people(engine: Engine) -> Grouped:
-    """Two people, of three and of two faces, and a face of nobody."""
+    """Two people, with three and two faces, and an ungrouped face."""
     return fill_people(engine, 3, 2, ungrouped=1)
 
 
 def regroup(db: Session, *person_ids: int) -> PeopleChange:
-    """Give the six faces, in their order, to these people; -1, -2 … are new ones, 0 is nobody."""
+    """Give the six faces, in order, to these people; -1, -2 … are new people, 0 is nobody."""
     remember_people(db, pack=PACK)
     group(db, list(person_ids))
     return compare_people(db, pack=PACK)
@@ -58,7 +58,7 @@ def test_a_person_whose_last_face_goes_is_lost_also_when_the_name_stays(
     db.execute(text("UPDATE person SET name = 'Anna', name_key = 'anna' WHERE id = :id"), {"id": b})
     assert regroup(db, a, a, a, a, a, a) == PeopleChange(lost=1)
     assert regroup(db, a, a, a, a, a, a) == PeopleChange(), "nobody is lost twice"
-    assert regroup(db, a, a, a, b, b, 0) == PeopleChange(), "who existed is not gained"
+    assert regroup(db, a, a, a, b, b, 0) == PeopleChange(), "no old person is gained"
 
 
 def test_a_person_whose_faces_lie_in_two_people_one_of_them_new_is_split(

@@ -25,7 +25,7 @@ __all__ = ["photos", "settings"]  # Fixtures.
 def test_what_was_made_again_equals_what_was_there(
     engine: Engine, photos: Path, capfd: Output
 ) -> None:
-    """All that can be derived is broken at once, and is as it was before."""
+    """All that can be derived is broken at once, and the repair restores it."""
     before = read_everything(engine)
     changes = [
         "UPDATE image SET thumbnail = ''",

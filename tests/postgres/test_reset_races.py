@@ -1,4 +1,4 @@
-"""Doing a phase again while others commit, or ask for the same."""
+"""A phase is restarted while others commit, or restart it too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doing a phase again: what is undone, what stays, and that a late worker changes nothing."""
+"""Restarting a phase: what is undone, what stays, and that a late worker changes nothing."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_restarting_face_detection_leaves_training_as_it_is(db: Session) -> None
     now = phases(db, session_id)
     assert now[TRAINING] == before
     assert attempts(db, session_id) == [1, 2, 2]
-    # b2 is a duplicate and bad is unreadable: nobody looks for faces there.
+    # b2 is a duplicate and bad is unreadable, so that neither is searched for faces.
     assert now[DETECTION].counts == PhaseCounts(5, skipped=2)
     assert now[DETECTION].faces_detected == 0
     assert set(ids_of(db, session_id, DETECTION)) == {"a", "b", "odd"}

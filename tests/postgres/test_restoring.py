@@ -1,4 +1,4 @@
-"""A restore gives exactly what was there, keeps what it replaces, and refuses what it cannot."""
+"""A restore gives back the exact state, keeps what it replaces, and refuses the impossible."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_an_empty_library_takes_a_backup_and_keeps_nothing_before(
 
 
 def rewrite(file: Path, target: Path, change: dict[str, bytes]) -> Path:
-    """Copy a zip with other content for some of its members."""
+    """Copy a zip, and replace the content of some members."""
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
             new.writestr(name, change.get(name, old.read(name)))

@@ -1,4 +1,4 @@
-"""Backups on a server that an administrator gives: what is not allowed is said with its cure."""
+"""Backups on a server of an administrator: a missing right is reported together with its cure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def admin(engine: Engine) -> Iterator[Server]:
 
 @pytest.fixture
 def library(admin: Server) -> Iterator[Engine]:
-    """A library of two people, whose user is no superuser and may create databases."""
+    """A library of two people, whose database user is not a superuser but may create databases."""
     name = f"of_{ROLE}_{admin.name}"
     run(admin, f"CREATE ROLE {ROLE} LOGIN CREATEDB", f"CREATE DATABASE {name} OWNER {ROLE}")
     run_in(admin, name, "CREATE EXTENSION vector")

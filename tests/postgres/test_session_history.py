@@ -67,4 +67,4 @@ def test_forgetting_twice_forgets_nothing_more(engine: Engine) -> None:
         for _ in range(2):
             forget_history(db, before=NOW)
     with begin(engine) as db:
-        assert count_details(db)[history.first] == 3, "it ended at that time, and not before"
+        assert count_details(db)[history.first] == 3, "the session ended at that time, not before"

@@ -1,4 +1,4 @@
-"""Who runs a session: one at a time, known to all, free again when it dies or ends."""
+"""One driver at a time locks a session, and the lock is free when the driver ends or dies."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_driver_that_lost_only_its_connection_takes_the_session_again(engine: 
     session_id = start(engine)
     with lock_session(engine, session_id) as lock:
         cut_connections(engine)
-        wait_until(lambda: is_held(engine, session_id), "the driver has taken it again")
+        wait_until(lambda: is_held(engine, session_id), "the driver has locked the session again")
         lock.check()
 
 
@@ -111,7 +111,7 @@ def test_a_driver_that_was_replaced_meanwhile_learns_of_it(engine: Engine) -> No
     session_id = start(engine)
     with lock_session(engine, session_id) as lock:
         other = SessionLock(engine, session_id)
-        with lock._mutex:  # It would be its own successor, were it the first to look.
+        with lock._mutex:  # Otherwise the driver might be the first to take the lock again.
             cut_connections(engine)
             wait_until(other.take, "another driver takes the session")
         wait_until(lambda: has_lost(lock), "the driver knows that it has lost the session")

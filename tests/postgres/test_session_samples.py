@@ -1,4 +1,4 @@
-"""How long a session worked and what it promised is kept, and survives a kill."""
+"""The working time of a session and its promises are stored, and survive a kill."""
 
 from __future__ import annotations
 
@@ -139,6 +139,6 @@ def test_a_film_counts_by_its_own_measure_and_not_as_a_photo_without_bytes(
     files = [found("photo", size=4_000), film]
     with begin(engine) as db:
         add_found(db, session_id, files, pack=PACK)
-    # One unit each; the bytes of the photo one more for each of both, and the film's bytes ten.
+    # One unit for each file, one for the bytes of each, and ten more for the film.
     work = load_workload(engine, session_id).training
     assert work.for_last(2) == pytest.approx(2 + 1 + 1 + 10)

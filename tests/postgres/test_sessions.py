@@ -1,4 +1,4 @@
-"""A session's status, its phases and the legal moves."""
+"""The status of a session, its phases and its legal moves."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_past_speeds_are_those_of_completed_sessions_with_the_pack(
     newest, other = new_session(db), new_session(db, pack="buffalo_l")
     db.commit()
     speeds, grouping = load_past(engine, newest.id)
-    # 40 in 20 s counts twice as much as the older 100 in 20 s.
+    # The 40 in 20 s weigh twice as much as the older 100 in 20 s.
     expected = (2 * math.log(2.0) + math.log(5.0)) / 3
     assert speeds[PhaseName.TRAINING].log_speed == pytest.approx(expected)
     assert speeds[PhaseName.FACE_DETECTION].log_speed == pytest.approx(expected)

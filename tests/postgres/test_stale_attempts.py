@@ -25,7 +25,7 @@ from tests.library import NOW, PACK, start_session
 
 @pytest.fixture
 def plan(engine: Engine) -> Plan:
-    """As much of a plan as a session without photos needs."""
+    """The parts of a plan that a session without photos needs."""
     with begin(engine) as db:
         session_id = start_session(db)
     pack = SimpleNamespace(name=PACK)
@@ -34,7 +34,7 @@ def plan(engine: Engine) -> Plan:
 
 
 class Phase:
-    """Work that fails as often as it is told, and is restarted by a user while it does."""
+    """A phase whose work fails, and which a user may restart while it fails."""
 
     def __init__(self, *, is_restarted: bool) -> None:
         self.attempts: list[int] = []

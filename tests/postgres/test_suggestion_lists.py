@@ -1,4 +1,4 @@
-"""What is suggested from the faces in the database, and that nothing is asked twice."""
+"""Suggestions from the faces in the database, none of which is asked twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PEOPLE = (1, 1, 1, 2, 2, 2, 3, 3, 3, 0, 0, 0, 0)
 
 @pytest.fixture
 def circle(engine: Engine) -> Circle:
-    """Two people alike, a face like a third person, two faces alike, and a face like nobody."""
+    """Two people alike, a face like a third person, two faces alike, and one like no other."""
     return fill_circle(engine, ANGLES, PEOPLE)
 
 
@@ -178,7 +178,7 @@ def test_a_request_does_not_wait_for_a_list_that_takes_long(
     lists = SuggestionLists(reach_of=find_reach)
     assert lists.find(engine, PACK) is None
     may_end.set()
-    found = wait_until(lambda: lists.find(engine, PACK), "the list is there")
+    found = wait_until(lambda: lists.find(engine, PACK), "the list is ready")
     assert len(found.likenesses) == 3  # type: ignore[union-attr]
 
 
@@ -193,7 +193,7 @@ def test_a_list_that_took_long_is_not_computed_after_each_answer(
         answer(db, one.first.face.id, one.second.face.id, NO)
     for _ in range(8):
         assert lists.find(engine, PACK) is before
-    wait_until(lambda: lists.find(engine, PACK) is not before, "the list is computed anew")
+    wait_until(lambda: lists.find(engine, PACK) is not before, "the list has been computed again")
 
 
 def test_an_error_of_a_computation_reaches_the_request(engine: Engine, circle: Circle) -> None:
@@ -207,7 +207,7 @@ def test_an_error_of_a_computation_reaches_the_request(engine: Engine, circle: C
 def test_an_answer_about_a_face_that_is_not_compared_hides_no_other_question(
     engine: Engine, circle: Circle
 ) -> None:
-    """The face before it in the database was answered, and then found to be a bad picture."""
+    """A face just before it in the database was answered, and later got too low a quality."""
     place, before, pair, _ = circle.face_ids[9:]
     with begin(engine) as db:
         answer(db, place, pair, NO)

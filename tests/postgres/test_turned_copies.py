@@ -1,4 +1,4 @@
-"""Copies of a picture of which some are turned are one photo, each file in its own orientation."""
+"""Turned and unturned copies of a picture are one photo; each file keeps its orientation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The undo log keeps the newest changes of a pack, and nothing of who was erased."""
+"""The undo log keeps the newest changes of a pack, and nothing about erased people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.people import Grouped, fill_people
 
 @pytest.fixture
 def grouped(engine: Engine) -> Grouped:
-    """Anna (4 faces), Bea (3), somebody (2)."""
+    """Anna (4 faces), Bea (3), and an unnamed person (2)."""
     grouped = fill_people(engine, 4, 3, 2)
     with begin(engine) as db:
         rename(db, grouped.ids[0], "Anna")

@@ -1,4 +1,4 @@
-"""Any sequence of changes, undone one by one, gives back each earlier state exactly."""
+"""Any sequence of changes can be undone one by one, which restores each earlier state exactly."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ STEPS_BY_KIND: tuple[Step, ...] = (rename, hide, merge, move, place, judge, judg
 
 
 def take_a_step(db: Session, random: Random, number: int) -> int | None:
-    """Make one change, if it has an effect. A merge needs two people, who are not always left."""
+    """Try one change, which may have no effect. With too few people left, it is a verdict."""
     step = random.choice(STEPS_BY_KIND)
     if len(versions(db)) < 3 and step in (merge, move):
         step = judge
@@ -170,7 +170,7 @@ def undo_last(db: Session) -> int:
 
 
 def check_verdicts(db: Session) -> None:
-    """A face with a verdict belongs to nobody, and nobody is without a face."""
+    """Check that no face with a verdict belongs to a person, and that every person has a face."""
     wrong = text("SELECT count(*) FROM face WHERE verdict IS NOT NULL AND person_id IS NOT NULL")
     empty = text(
         "SELECT count(*) FROM person p WHERE NOT EXISTS"

@@ -1,4 +1,4 @@
-"""Faces that no detector found, but XMP knew, survive an export and an import too."""
+"""Faces that only XMP named, and no detector found, survive an export and an import too."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ PLACED = [("Ann", True), ("Bob", True)]
 
 @pytest.fixture
 def exported(engine: Engine, photos: Path, run: Command, tmp_path: Path) -> Path:
-    """An export with Ann, whom the pack found, and Bob, whom only XMP knew; the library is empty.
+    """An export with Ann, found by the pack, and Bob, known only from XMP; the library is empty.
 
-    The sidecar is gone, so only the import can tell of Bob.
+    The sidecar is gone, so that only the import knows Bob.
     """
     path = make_jpeg(photos / "a.jpg", orientation=6)
     tag_sidecar(path, Tag("Ann", LEFT), Tag("Bob", RIGHT), orientation=6)

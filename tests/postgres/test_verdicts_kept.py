@@ -21,7 +21,7 @@ ELSEWHERE = BoundingBox(10, 10, 40, 40)
 
 @pytest.fixture
 def face_id(db: Session) -> int:
-    """The only face, which is no face."""
+    """The only face, with the verdict that it is not a face."""
     look(db, {"a": picture("a", faces=[face_at(BOX)])})
     return judge_only_face(db)
 
@@ -125,7 +125,7 @@ def test_it_holds_when_the_photo_is_missing_and_comes_back(db: Session) -> None:
 def test_it_holds_when_the_photo_is_searched_again(
     db: Session, face_id: int, box: BoundingBox
 ) -> None:
-    """As after a restart of face detection. A face in the same place takes over the row."""
+    """Face detection was restarted. A face in the same place takes over the row."""
     ((image_id,),) = rows(db, "SELECT id FROM image")
     outcome = FoundFaces(image_id, (replace(make_face(7), box=box),))
     (fresh,) = keep_redetected(db, [outcome], pack=PACK)

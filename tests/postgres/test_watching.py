@@ -1,4 +1,4 @@
-"""The ProgressActor's second duty: sessions without a driver fail, and lost news is caught up."""
+"""The ProgressActor's second duty: it fails sessions without a driver, and reloads lost news."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.library import NOW, start_session
 
 @dataclass
 class Ray:
-    """The jobs that live, the time, and what the live view shows."""
+    """The living jobs, their last words, the time, and what the live view shows."""
 
     alive: set[str] = field(default_factory=set)
     words: dict[str, str] = field(default_factory=dict)
@@ -85,7 +85,7 @@ def test_a_session_whose_job_died_before_it_began_fails_too(
     session_id = create_submitted(engine, "job-1")
     ray.alive.add("job-1")
     look_for(watch, ray, 100)
-    assert status(engine, session_id) is SessionStatus.PENDING, "it waits for its turn"
+    assert status(engine, session_id) is SessionStatus.PENDING, "the session waits for its turn"
     ray.alive.clear()
     look_for(watch, ray, LOST_AFTER_S + 6)
     assert status(engine, session_id) is SessionStatus.FAILED

@@ -1,4 +1,4 @@
-"""What a phase did, beside its counts: pixels, bytes, workers, and the wait for the database."""
+"""The work of a phase beside its counts: pixels, bytes, workers, and waits for the database."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_new_attempt_begins_with_no_work(db: Session, session_id: int, failed_
 
 @dataclass
 class Outage:
-    """A database that is away for a while; each transaction takes a tenth of a second."""
+    """A database that is unreachable for a while; each transaction takes a tenth of a second."""
 
     attempts: int
     now: float = 100.0

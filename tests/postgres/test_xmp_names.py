@@ -54,7 +54,7 @@ SCHEMAS = ("mwg", "mp", "upright mwg")
 
 
 def write_tags(schema: str, orientation: int, **boxes: BoundingBox) -> bytes:
-    """The packet of a program that measures in the stored picture, or in the upright one."""
+    """The packet of a program that measures in the stored picture or in the upright one."""
     if schema == "upright mwg":
         return write_mwg([Tag(name, box) for name, box in boxes.items()], SIZE).encode()
     stored = [Tag(name, make_stored(box, orientation)) for name, box in boxes.items()]
@@ -127,7 +127,7 @@ def test_what_a_user_decided_about_a_face_stays(engine: Engine, photos: Path, ru
     answer = run("read")
     assert [one["name"] for one in answer["conflicts"]] == ["Ann"]
     assert moved.target is not None
-    with begin(engine) as db:  # Who had no name gets one.
+    with begin(engine) as db:  # The unnamed person gets the name.
         assert get_person(db, moved.target.id).name == "Bob"
 
 

@@ -1,4 +1,4 @@
-"""`python -m jobs.xmp` over a folder of photos, as fixtures, and the names that faces have."""
+"""`python -m jobs.xmp` over a folder of photos, as fixtures, and the names of faces."""
 
 from __future__ import annotations
 

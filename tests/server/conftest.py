@@ -16,12 +16,12 @@ from cluster.store.server.server_process import shut_down
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """An empty folder; servers of data directories in it are stopped after the test."""
+    """An empty folder; servers with a data directory in it are stopped after the test."""
     path = Path(tempfile.mkdtemp(prefix="headcount-embedded-"))
     yield path
     for home in path.rglob("postgres"):
         if (home / "start.lock").exists():
             stop_embedded(home.parent)
             shut_down(ServerFiles(home))
-    # What a server that is ending removes at this moment is gone as well.
+    # A server that is ending may remove files at the same moment.
     shutil.rmtree(path, ignore_errors=True)

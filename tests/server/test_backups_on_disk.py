@@ -1,4 +1,4 @@
-"""Backups on a disk that is full, read-only or away: the failure is told, and earlier ones stay."""
+"""Backups on a disk that is full, read-only or missing: the failure is told, earlier ones stay."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def people(engine: Engine) -> Engine:
 
 
 def fill(disk: Path) -> None:
-    """Take all the room that is left."""
+    """Fill the disk."""
     with (disk / "ballast").open("wb", buffering=0) as file:
         for size in (1 << 20, 1 << 12):
             with suppress(OSError):
@@ -59,7 +59,7 @@ def fill(disk: Path) -> None:
     [
         (BackupKind.EVERYTHING, True),
         (BackupKind.EVERYTHING, False),
-        # Nobody knows their size beforehand.
+        # Their size is not known beforehand.
         (BackupKind.DECISIONS, False),
     ],
 )

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL starts anywhere, for anybody, and comes back whatever was killed."""
+"""The embedded PostgreSQL starts anywhere, for any user, and comes back whatever was killed."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_server_that_is_killed_while_it_starts_is_started_again(folder: Path) 
     killer = threading.Thread(target=kill_twice, daemon=True)
     killer.start()
     assert start_embedded(folder) == url
-    # Killed late, it had started: whoever uses it starts it again, as in the test above.
+    # A server that was killed late had started; its next user starts it again, as above.
     while killer.is_alive():
         start_embedded(folder)
     assert ask(start_embedded(folder)) == 1

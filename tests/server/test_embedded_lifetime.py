@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL lives as long as somebody uses it, however its users end."""
+"""The embedded PostgreSQL runs as long as a process uses it, however its users end."""
 
 from __future__ import annotations
 
@@ -115,9 +115,9 @@ def test_a_killed_watch_is_replaced_by_whoever_comes_next(folder: Path) -> None:
     user, _ = start_elsewhere(folder)
     (watch,) = wait_until(lambda: find_watches(folder), "a watch stands beside the server")
     watch.kill()
-    wait_until(lambda: not find_watches(folder), "it is gone")
+    wait_until(lambda: not find_watches(folder), "the killed watch is gone")
     start_embedded(folder)
-    wait_until(lambda: find_watches(folder), "there is another one")
+    wait_until(lambda: find_watches(folder), "another watch stands beside the server")
     user.kill()
     user.wait()
     assert stop_embedded(folder)

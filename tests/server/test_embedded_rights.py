@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL opens nothing that was closed, and what it makes is closed to others."""
+"""The embedded PostgreSQL makes no closed folder accessible, and closes its own to others."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def modes_above(path: Path) -> dict[Path, int]:
 
 @pytest.fixture
 def closed(folder: Path) -> Path:
-    """A folder with mode 0700, as a home is."""
+    """A folder with mode 0700, like a home directory."""
     home = folder / "home"
     home.mkdir(mode=0o700)
     return home
@@ -58,7 +58,7 @@ def closed(folder: Path) -> Path:
 
 @pytest.fixture
 def closed_programs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """PostgreSQL's programs in a folder that only its owner may enter, and where copies go."""
+    """PostgreSQL's programs in a folder that only its owner may enter, and the place of copies."""
     site = folder / "checkout"
     installed = server_programs.find_programs()
     parts = server_programs._list_parts(installed)
@@ -172,7 +172,7 @@ def test_an_ordinary_user_starts_it_as_himself_and_root_joins(folder: Path) -> N
     assert stop_embedded(own)
     owners = {path.lstat().st_uid for path in (own / "postgres").rglob("*")}
     assert owners == {user.pw_uid}
-    # Root started it now; its owner may go on.
+    # Root starts it now, and then its owner may start it again.
     start_embedded(own)
     process, url = start_elsewhere(own, user=STRANGER)
     assert ask(url) == 1
@@ -198,7 +198,7 @@ def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(folder: Path) -> N
 def test_a_second_name_in_its_folder_writes_no_other_file(
     folder: Path, name: str, make: object
 ) -> None:
-    """The server's user owns the folder, and may plant there what root opens."""
+    """The server's user owns the folder, and could place links there that root opens."""
     files = ServerFiles.under(folder)
     prepare_folders(files)
     victim = folder / "victim"
@@ -213,7 +213,7 @@ def test_a_second_name_in_its_folder_writes_no_other_file(
 
 
 NAMELESS = 61_234
-"""A number that no user of the machine has."""
+"""A user id that no user of the machine has."""
 
 
 def give_to(home: Path, uid: int) -> None:
@@ -227,7 +227,7 @@ def give_to(home: Path, uid: int) -> None:
 def test_a_folder_whose_owner_has_no_name_here_is_given_to_the_user_of_the_server(
     folder: Path, is_used: bool
 ) -> None:
-    """A volume moves to another container, in which the server's user has another number."""
+    """A volume may move to another container, where the server's user has another id."""
     files = ServerFiles.under(folder)
     prepare_folders(files)
     if is_used:
@@ -252,7 +252,7 @@ os.setgroups([])
 os.setgid({uid})
 os.setuid({uid})
 """
-"""Imports come first: this Python may lie in a folder that is closed to the other user."""
+"""Imports come first, because the other user may not be allowed to read this Python's folder."""
 
 START_ANEW = """
 try:

@@ -1,4 +1,4 @@
-"""A database whose disk is full is waited for, and what was refused is committed once."""
+"""A database with a full disk is waited for, and refused work is committed once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PHOTOS = [f"p{number}" for number in range(50)]
 FACES_IN_EACH = 20
 
 ROOM_BYTES = 1 << 20
-"""Enough for what a batch writes before its faces are copied; those take three times as much."""
+"""Enough for the rows that a batch writes before its faces, which need three times as much."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def disk(folder: Path) -> Iterator[Path]:
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"needs a small file system, and none can be mounted: {error}")
     yield place
-    # On a full disk a server cannot stop in order, and would be waited for.
+    # On a full disk a server cannot shut down, and stopping it would take long.
     kill_processes(ServerFiles.under(place / "data"))
     stop_embedded(place / "data")
     subprocess.run(["umount", "--lazy", str(place)], check=True)
@@ -55,7 +55,7 @@ def disk(folder: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def engine(disk: Path) -> Iterator[Engine]:
-    """An engine on a server whose data lies on the small disk."""
+    """An engine on a server whose data is on the small disk."""
     engine = build_engine(start_embedded(disk / "data"))
     upgrade_schema(engine)
     yield engine
@@ -63,7 +63,7 @@ def engine(disk: Path) -> Iterator[Engine]:
 
 
 def fill(disk: Path, *, leave_bytes: int = 0) -> Path:
-    """Take the room that is left; return the file that takes it."""
+    """Fill the disk; return the file that fills it."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         for size in (1 << 20, 1 << 12):
@@ -128,7 +128,7 @@ def test_a_full_disk_is_named_with_its_cure(disk: Path, engine: Engine) -> None:
 def test_a_server_that_the_full_disk_ended_says_so_too_and_comes_back(
     disk: Path, engine: Engine
 ) -> None:
-    """Without room for its log PostgreSQL stops, and does not start."""
+    """Without room for its log, PostgreSQL stops and cannot start."""
     session_id = start_detection(engine)
     ballast, said = fill(disk), list[str | None]()
     with pytest.raises(DatabaseDiskFull):

@@ -1,4 +1,4 @@
-"""What a user's environment says about PostgreSQL never reaches the embedded server."""
+"""A user's environment variables for PostgreSQL never reach the embedded server."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ FOREIGN = [
 ]
 SLOW = (pytest.mark.long, pytest.mark.drill)
 ALL = [*MOST_HARMFUL, *(pytest.param(one, marks=SLOW) for one in FOREIGN)]
-"""Each alone is tried among the drills; that all are forgotten is a test of its own."""
+"""The drills try each variable alone; another test checks that all are ignored."""
 
 
 def name_of(variables: dict[str, str]) -> str:
@@ -71,7 +71,7 @@ def fill(variables: dict[str, str], folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def services(folder: Path) -> Path:
-    """A home with a service that leads elsewhere, in both places where libpq looks."""
+    """A home with a service that leads elsewhere, in both files that libpq reads."""
     for name in ("services", ".pg_service.conf"):
         (folder / name).write_text("[elsewhere]\nhostaddr=127.0.0.1\nport=1\n")
     return folder
@@ -79,7 +79,7 @@ def services(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One embedded server for all variables; it need not run."""
+    """The data directory of one embedded server for all tests; it need not be running."""
     return tmp_path_factory.mktemp("library") / "data"
 
 
@@ -99,7 +99,7 @@ def test_no_variable_leads_away_from_the_embedded_server(
 def test_a_process_that_is_only_given_the_url_forgets_them_too(
     database_url: str, services: Path, variables: dict[str, str]
 ) -> None:
-    """As Ray's workers and Serve's replicas are, on a cluster that somebody else started."""
+    """Ray's workers and Serve's replicas on a cluster of somebody else are such processes."""
     environment = {"HOME": str(services), **fill(variables, services)}
     process = run_python(CONNECT, database_url, environment=environment)
     assert process.communicate(timeout=PATIENT_S)[0] == "connected\n"

