@@ -1,4 +1,4 @@
-"""Embeddings as face models make them: people, tight and loose, and strangers, on the sphere."""
+"""Embeddings like those of face models, on the sphere: tight and loose people, and strangers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor found, as tests compare it."""
+"""The doctor's findings as levels and as text, which tests can compare."""
 
 from __future__ import annotations
 

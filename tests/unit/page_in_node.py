@@ -1,4 +1,4 @@
-"""The page's own functions, asked from Python: Node runs them, without a browser."""
+"""Calls the page's own functions from Python: Node runs them, without a browser."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ NO_NODE = "Node is not installed (on Debian and Ubuntu: apt-get install nodejs)"
 
 
 class PageError(Exception):
-    """What a function of the page threw."""
+    """An error that a function of the page threw."""
 
 
 class Page:
-    """One Node that has loaded what it was asked for."""
+    """A Node process that runs the modules of the page."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def call(self, file: str, name: str, *arguments: Any) -> Any:
-        """What the function returns; `PageError` when it throws."""
+        """Return what the function returns; raise `PageError` when it throws."""
         return self._ask(file, name, list(arguments))
 
     def get(self, file: str, name: str) -> Any:
-        """A constant of a module."""
+        """Return a constant of a module."""
         return self._ask(file, name, None)
 
     def _ask(self, *question: Any) -> Any:
@@ -46,7 +46,7 @@ class Page:
 
 @contextmanager
 def open_page(*, now: str = "", zone: str = "UTC") -> Iterator[Page]:
-    """A page in a time zone, at `now` (ISO 8601) or at the time that it is."""
+    """Yield a page in a time zone, at `now` (ISO 8601) or at the present time."""
     assert NODE is not None
     with subprocess.Popen(
         [NODE, ANSWERS, now],

@@ -1,4 +1,4 @@
-"""An address that is not of the public internet is recognised in every spelling."""
+"""Addresses outside the public internet are recognised in every spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pack that is downloaded is the known one, and is there whole or not at all."""
+"""A downloaded pack is the known one, and is complete or not there at all."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Shelf:
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     sent_bytes: int | None = None
-    """How much of a file is sent; None: all of it."""
+    """The number of bytes of a file that are sent; None for all of it."""
     waits: bool = False
-    """Whether a connection stays open after that."""
+    """Whether the connection stays open afterwards."""
     asked: list[str] = field(default_factory=list)
     halfway: Event = field(default_factory=Event)
     closing: Event = field(default_factory=Event)
@@ -69,7 +69,7 @@ def shelf() -> Iterator[Shelf]:
                 found.closing.wait()
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     found.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -1,4 +1,4 @@
-"""A setting that cannot be used is told in one sentence, before anything is started."""
+"""An invalid setting is reported in one sentence, before anything is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A BMP is read by its masks, and alpha that nobody set is none."""
+"""A BMP is read by its masks, and an alpha channel that was never set is ignored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.odd_pictures import draw, read
 def make_bitmap(
     pixels: np.ndarray, masks: tuple[int, ...], *, bits: int, header: int, downwards: bool = False
 ) -> bytes:
-    """Return a BMP whose colours, and alpha of 0, are where the masks say."""
+    """Return a BMP whose colours, and an alpha of 0, are laid out by the masks."""
     height, width = pixels.shape[:2]
     words = np.zeros((height, width), np.uint32)
     for channel, mask in enumerate(masks[:3]):

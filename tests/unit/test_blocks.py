@@ -1,4 +1,4 @@
-"""Blocks are means of the whole photo, however it was decoded, and turn as it turns."""
+"""Blocks are means over the whole photo, however it was decoded, and turn with it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_photo_of_any_size_has_blocks(size: tuple[int, int]) -> None:
 def test_what_exif_turns_has_the_blocks_of_the_turned_pixels(
     size: tuple[int, int], turn: int
 ) -> None:
-    """A size that the decoder's scale does not divide leaves a part of a pixel at one edge."""
+    """If the decoder's scale does not divide the size, one edge has a fraction of a pixel."""
     upright = group_photo(*size)
     stored = upright if turn == 1 else upright.transpose(UPRIGHT_BY[invert_turn(turn)])
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""Changes to people are told in sentences; names are the same in any case and coding."""
+"""Changes to people are described in sentences; names are equal in any case and Unicode form."""
 
 from __future__ import annotations
 

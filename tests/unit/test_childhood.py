@@ -1,4 +1,4 @@
-"""Years of one child that fell apart are found by likeness and time; brothers are not."""
+"""The separate years of one child are found by likeness and time; brothers are not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def at(distance: float, *, axis: int = 1) -> npt.NDArray[np.float32]:
 
 
 def seen(begins: int, ends: int, *, photos: int = 40, first_image: int = 0) -> Appearances:
-    """Photos evenly over these years."""
+    """Photos spread evenly over these years."""
     days = np.linspace(begins * YEAR, ends * YEAR, photos).astype(np.int64)
     return Appearances(np.arange(photos) + first_image, days)
 
@@ -58,7 +58,7 @@ def test_what_the_pack_calls_one_person_or_strangers_is_no_question() -> None:
 
 def test_the_longer_the_gap_the_less_likely_until_it_is_too_long() -> None:
     soon, late = (find(0.95, BABY, seen(begins, begins + 3)) for begins in (2013, 2014))
-    assert soon == [] and late == [], "the same photos are in both"
+    assert soon == [] and late == [], "both are in the same photos"
     soon, late, never = (
         find(0.95, BABY, seen(begins, begins + 3, first_image=100)) for begins in (2013, 2014, 2016)
     )

@@ -1,4 +1,4 @@
-"""The years of one child are suggested together: by time and likeness, never by likeness alone."""
+"""The years of one child are suggested as one person by time and likeness, not likeness alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def turn(degrees: float, count: int = EACH) -> np.ndarray:
 def family(
     *, apart_degrees: float = 73.0, later_from: int = 1000
 ) -> tuple[FacesOfPeople, np.ndarray]:
-    """A child at two ages, `apart_degrees` from each other, photographed one after the other."""
+    """A child at two ages, `apart_degrees` from each other, photographed in sequence."""
     vectors = np.concatenate([turn(0), turn(apart_degrees)])
     person_ids = np.repeat([1, 2], EACH)
     days = np.concatenate([np.linspace(0, 990, EACH), later_from + np.linspace(0, 990, EACH)])

@@ -37,7 +37,7 @@ def to_p3(image: Image.Image) -> Image.Image:
 
 
 def encode(image: Image.Image, kind: str, code: ColourCode, **options: object) -> bytes:
-    """Return a file that names these code points."""
+    """Return a file with these code points."""
     out = io.BytesIO()
     image.save(out, kind, **options)
     data = out.getvalue()
@@ -45,7 +45,7 @@ def encode(image: Image.Image, kind: str, code: ColourCode, **options: object) -
         return data[:33] + chunk(b"cICP", bytes([code.primaries, code.transfer, 0, 1])) + data[33:]
     at = data.find(b"colrnclx")
     if at < 0:
-        pytest.fail("the encoder names no code points")
+        pytest.fail("the encoder writes no code points")
     return data[: at + 8] + struct.pack(">HH", code.primaries, code.transfer) + data[at + 12 :]
 
 
@@ -79,7 +79,7 @@ def test_display_p3_that_only_code_points_tell_is_converted(
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_code_points_do_not_change_the_content_of_a_photo(kind: str) -> None:
-    """A known photo is not a changed one because its colours are shown as they should be."""
+    """A known photo does not count as changed when its colours are now shown correctly."""
     plain, _ = make_record_and_image(encode(draw(), kind, PLAIN, **WRITERS[kind]), path="plain")
     coded = encode(draw(), kind, LOOKS_LIKE_P3, **WRITERS[kind])
     wide, _ = make_record_and_image(coded, path="wide")
@@ -118,7 +118,7 @@ def test_a_broken_chunk_of_code_points_changes_nothing(content: bytes) -> None:
 
 
 def pq(nits: float) -> int:
-    """The 8-bit sample of this light (SMPTE ST 2084)."""
+    """The 8-bit sample for this luminance (SMPTE ST 2084)."""
     power = (nits / 10_000) ** 0.1593017578125
     return round(255 * ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375)
 
@@ -132,7 +132,7 @@ def shown(code: ColourCode, *values: int) -> np.ndarray:
 def test_pq_keeps_the_light_of_a_usual_photo_and_compresses_what_is_brighter() -> None:
     dark, skin, white, lamp, sun = shown(ColourCode(BT_2020, PQ), *map(pq, (0, 60, 203, 1000, 9e3)))
     assert dark.tolist() == [0, 0, 0]
-    assert np.abs(skin - 148).max() <= 4  # 60 of 203 nits, by the curve of sRGB
+    assert np.abs(skin - 148).max() <= 4  # 60 of 203 nits on the curve of sRGB
     assert (white > 220).all()
     assert (white < 245).all()
     assert (lamp >= 253).all()

@@ -1,4 +1,4 @@
-"""Which files belong to the photo of another file, by name, time and length."""
+"""Which files belong to the photo of another file: by name, time and length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOON = datetime(2024, 6, 1, 12)
 
 
 def pair_up(*files: tuple[str, datetime | None, float | None]) -> dict[str, str]:
-    """The names of companions, each with the name of the file that shows its photo."""
+    """Maps the names of companions to the names of the files that show their photos."""
     shots = [ShotFile(n, f"/photos/{one[0]}", one[1], one[2]) for n, one in enumerate(files)]
     names = [one[0] for one in files]
     return {names[a]: names[b] for a, b in find_companions(shots).items()}

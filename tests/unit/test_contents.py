@@ -60,9 +60,9 @@ def test_another_picture_has_another_digest(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8])
 def test_writing_exif_changes_no_digest(kind: str, orientation: int) -> None:
-    """Pillow makes of the tag what AVIF says by itself (irot, imir); libheif turns a HEIC."""
+    """For AVIF, Pillow turns the tag into irot and imir; libheif turns a HEIC itself."""
     if kind == "HEIF" and orientation != 1:
-        pytest.skip("pillow-heif writes it as irot and imir, by which libheif decodes")
+        pytest.skip("pillow-heif writes the orientation as irot and imir, which libheif applies")
     assert digest(encode(kind, exif=exif(orientation))) == digest(encode(kind))
 
 
@@ -95,7 +95,7 @@ def test_a_jpeg_without_its_jfif_header_keeps_its_digest() -> None:
 
 
 def test_tables_may_stand_in_another_order() -> None:
-    """Some tools write all tables into one segment, and others one each."""
+    """Some tools write all tables into one segment, others write a segment for each."""
     size = struct.unpack(">H", JPEG[4:6])[0]
     at = 4 + size
     first, second = JPEG[at : at + 69], JPEG[at + 69 : at + 138]
@@ -105,7 +105,7 @@ def test_tables_may_stand_in_another_order() -> None:
 
 
 def test_adobes_mark_decides_about_colours() -> None:
-    """Without JFIF's, a decoder takes the components as RGB where Adobe's mark says so."""
+    """Without JFIF's segment, a decoder takes the components as RGB if Adobe's segment says so."""
     size = struct.unpack(">H", JPEG[4:6])[0]
     plain = JPEG[:2] + JPEG[4 + size :]
     mark = segment(0xEE, b"Adobe\0\x64\0\0\0\0\0")
@@ -163,7 +163,7 @@ def test_an_alpha_channel_decides_about_a_webp() -> None:
 
 def test_the_same_pixels_in_another_kind_have_another_digest() -> None:
     assert digest(PNG) != digest(encode("WEBP", lossless=True))
-    assert digest(encode("TIFF")) == digest(encode("BMP")), "both as they are decoded"
+    assert digest(encode("TIFF")) == digest(encode("BMP")), "both are digested as decoded"
 
 
 @pytest.mark.parametrize("data", [JPEG[:20], PNG[:40], WEBP[:12], b""])

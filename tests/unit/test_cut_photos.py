@@ -1,4 +1,4 @@
-"""A photo that lacks its end is read whole, or says truly how much of it is there."""
+"""A photo without its end is read whole, or its error says correctly how much of it exists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.odd_pictures import chunk, draw, encode, find_reason, read
 TRAILER = b"\0\0\x30\x0a\x0e\0\0\0MotionPhoto_Data\0\0\0\x18ftypmp42" + np.random.default_rng(
     1
 ).bytes(5000)
-"""What a phone writes behind the picture: its own data, and a film."""
+"""The bytes that a phone writes behind the picture: its own data, and a film."""
 
 
 @pytest.mark.parametrize("is_interlaced", [False, True])
@@ -91,7 +91,7 @@ def test_a_jpeg_that_is_cut_says_how_much_is_there_whatever_it_shows(
 
 
 def find_rows(whole: bytes, cut: int) -> float:
-    """Return which percent of the rows the bytes up to `cut` decide, by changing what follows."""
+    """Return the percentage of rows that stay the same when the bytes from `cut` on are changed."""
     changed = bytearray(whole)
     for at in range(cut, len(whole) - 2):
         if not {0xFF, 0xAA} & set(whole[at - 1 : at + 2]):

@@ -1,4 +1,4 @@
-"""What is never read to its end fails after its time, and its reader goes on with the next."""
+"""A read that never ends fails after its time limit, and its reader goes on with the next photo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of decisions that is no export, or a wrong one, is refused with the place and the cure."""
+"""A file that is not a valid export of decisions is refused with the place and the cure."""
 
 from __future__ import annotations
 

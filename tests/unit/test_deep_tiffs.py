@@ -80,7 +80,7 @@ def test_deep_samples_are_read_in_every_layout(kind: str, layout: str) -> None:
 @pytest.mark.parametrize("kind", [*KINDS, "16 bits"])
 @pytest.mark.parametrize("layout", [{}, {"tile": (32, 48)}, {"compression": "zlib"}])
 def test_separate_planes_are_not_mixed_up(kind: str, layout: dict[str, Any]) -> None:
-    """Pillow read three planes of 16 bits as if they were one, and said nothing."""
+    """Pillow silently read three planes of 16 bits as if they were one."""
     samples = (KINDS | {"16 bits": (WANTED * 257).astype(np.uint16)})[kind]
     planes = np.ascontiguousarray(samples.transpose(2, 0, 1))
     check(write(planes, planarconfig="separate", **layout))

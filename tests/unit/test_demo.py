@@ -1,4 +1,4 @@
-"""The demo library: the same files each time, and something of every kind."""
+"""The demo library has the same files each time, and some of every kind."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def are_same_groups(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) ->
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_where_all_edges_differ_the_groups_are_exactly_hdbscans(library: dict[str, float]) -> None:
-    """With min_samples 1 every point's core distance is that of an edge, and the rest differ."""
+    """With min_samples 1 every point's core distance is that of an edge; all other edges differ."""
     vectors = make_embeddings(**library)  # type: ignore[arg-type]
     expected = hdbscan_labels(vectors, min_samples=1, min_cluster_size=5)
     found = cluster(vectors, min_samples=1, min_cluster_size=5)

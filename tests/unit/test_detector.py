@@ -1,4 +1,4 @@
-"""Faces are those that InsightFace itself finds, in the pixels of the full-size photo."""
+"""The faces are those that InsightFace finds, in pixels of the full-size photo."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def read_as_shown(path: Path) -> np.ndarray:
 
 
 def assert_equals_insightface(pack: str, paths: list[Path]) -> None:
-    """IoU >= 0.9 for >= 99 % of the faces, and cosine >= 0.999 for each of these."""
+    """Check an IoU >= 0.9 for >= 99 % of the faces, and a cosine >= 0.999 for each of these."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         app = FaceAnalysis(name=pack, providers=["CPUExecutionProvider"])

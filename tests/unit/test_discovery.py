@@ -1,4 +1,4 @@
-"""Walking a library: what is a photo, what is left alone, and what must not hang."""
+"""Walking a library: which files are photos, which are skipped, and that nothing hangs."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_time_that_no_database_holds_is_the_nearest_that_it_does(tmp_path: Pat
 
 @pytest.mark.parametrize("seconds", [-(10**11), -2_000_000_000, -1, 0, 9_300_000_000, 10**11])
 def test_a_file_time_of_any_century_fits_into_the_database(tmp_path: Path, seconds: int) -> None:
-    """What a disk cannot hold it changes itself."""
+    """A file system adjusts times that it cannot store."""
     path = make_file(tmp_path / "a.jpg")
     os.utime(path, (seconds, seconds))
     (found,) = walk_photos(str(tmp_path))

@@ -1,4 +1,4 @@
-"""A check of the doctor that fails, or hangs, takes no other along."""
+"""A check of the doctor that fails or hangs does not stop the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Look = Callable[..., Section]
 
 @pytest.fixture
 def look_with(monkeypatch: pytest.MonkeyPatch) -> Look:
-    """Runs one of the checks above, which the doctor finds by the names of module and function."""
+    """Runs one of the checks above, which the doctor finds by its module and its name."""
     module = ModuleType("checks_of_tests")
     vars(module).update(globals())
     monkeypatch.setitem(sys.modules, module.__name__, module)

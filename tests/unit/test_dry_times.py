@@ -1,4 +1,4 @@
-"""How long a session would take, judged before it begins."""
+"""How long a session will take, estimated before it begins."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_more_photos_take_longer(photos: int) -> None:
 
 
 def test_the_time_is_that_of_the_photos_shared_by_the_cpus() -> None:
-    """1,000 photos of a quarter of a second on two CPUs: 125 s, and what the bookkeeping takes."""
+    """1,000 photos of a quarter of a second on two CPUs take 125 s, plus bookkeeping."""
     time = expect_time(work(1000), timed=TIMED, past=NOTHING)
     assert 125 < time.middle_s < 175
     assert time.low_s < 140 < time.high_s

@@ -1,4 +1,4 @@
-"""Which photos show the same picture, which are alike, and which of them stands for the others."""
+"""Which photos show the same picture, which are alike, and which one represents the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cluster.core.pictures.same_picture import BLOCKS_BYTES, LUMA_BYTES
 
 DHASH = (1 << 256) - 1
 BLOCKS = bytes(range(256)) * (LUMA_BYTES // 256) + bytes([128]) * (BLOCKS_BYTES - LUMA_BYTES)
-"""In each row a bright edge lies beside a dark one."""
+"""Each row has a bright edge next to a dark one."""
 
 EVEN = bytes([100]) * BLOCKS_BYTES
 
@@ -66,14 +66,14 @@ def test_unknown_blocks_prove_nothing() -> None:
 
 
 def test_one_block_that_differs_makes_another_picture() -> None:
-    """Six people before one camera have equal hashes."""
+    """Photos of six people in front of one camera have equal hashes."""
     one = photo(1, width=1200, height=900, blocks=EVEN)
     assert are_duplicates(one, photo(2, width=1200, height=900, blocks=change(EVEN, 1000, 1)))
     assert not are_duplicates(one, photo(2, width=1200, height=900, blocks=change(EVEN, 1000, 4)))
 
 
 def test_saving_may_change_more_where_the_picture_has_edges() -> None:
-    """Between 0 and 255 saving may add five levels to the two of an even area."""
+    """At an edge from 0 to 255, saving may change five levels more than the two of an even area."""
     size = {"width": 1200, "height": 900}
     one, other = photo(1, **size), photo(2, **size, blocks=change(BLOCKS, 256, 6))
     assert are_duplicates(one, other)
@@ -95,7 +95,7 @@ def test_another_colour_is_another_picture() -> None:
 
 
 def test_many_bits_of_dhash_are_a_different_picture() -> None:
-    """A 64-bit hash alone calls the frames of a burst equal."""
+    """By a 64-bit hash alone, the frames of a burst would be equal."""
     assert not are_duplicates(photo(1), photo(2, dhash=DHASH ^ ((1 << 21) - 1)))
 
 
@@ -212,7 +212,7 @@ def test_a_similar_photo_is_looked_at_and_so_is_the_one_that_it_is_like(
 
 
 def test_a_photo_with_faces_stands_for_itself_and_for_its_copies() -> None:
-    """The first two were looked at before one was turned, and look the same since."""
+    """The first two were searched before one was turned; since then, they show the same picture."""
     first = photo(1, is_settled=True, has_faces=True)
     second = photo(2, is_settled=True, has_faces=True, content=b"second")
     copy = photo(3, phash=0xFFFF, content=b"second")

@@ -1,4 +1,4 @@
-"""Rates and times left; the clock is an argument, so nothing waits."""
+"""Rates and times left. The clock is an argument, so that no test waits."""
 
 from __future__ import annotations
 

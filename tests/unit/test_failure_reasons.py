@@ -1,4 +1,4 @@
-"""Reasons of failures that differ only in what they name are one."""
+"""Reasons of failures that differ only in names and numbers count as one."""
 
 from __future__ import annotations
 

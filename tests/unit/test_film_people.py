@@ -1,4 +1,4 @@
-"""The people in a film, and how its faces join the people that photos made."""
+"""The people in a film, and how its faces join the people found in photos."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def faces_of(*people: int, seed: int = 1, spread: float = 0.03) -> Vectors:
 
 
 def two_looks(person: int) -> Vectors:
-    """Return two vectors near this person that are not plainly alike: their cosine is 0.62."""
+    """Return two vectors near this person that are not clearly alike: their cosine is 0.62."""
     looks = np.zeros((2, 16), np.float32)
     looks[:, person], looks[:, 12] = 0.9, (0.436, -0.436)
     return looks / np.linalg.norm(looks, axis=1, keepdims=True)
@@ -85,7 +85,7 @@ def join(
     apart: Apart | None = None,
     people: list[int] = PEOPLE,
 ) -> list[int]:
-    """Return the people of the faces of films, after those of photos were checked."""
+    """Check that the people of photos are unchanged, and return those of the films' faces."""
     count = len(films)
     photos = [*range(1, 1 + len(PHOTOS)), *(moments or [-1 - n for n in range(count)])]
     rules = PhotoRules(
@@ -145,7 +145,7 @@ def test_boxes_of_a_film_match_in_one_frame_only(later_s: float, is_same: bool) 
 
 
 def load(photos: Vectors, films: Vectors) -> Loaded:
-    """Return faces as the database gives them: three in each photo, and all films' in one film."""
+    """Return faces as the database gives them: three in each photo, and all others in one film."""
     count, all_faces = len(photos), np.concatenate([photos, films])
     images = np.append(1 + np.arange(count) // 3, np.full(len(films), 9_000))
     moments = np.append(images[:count], -1 - np.arange(len(films)))
@@ -172,10 +172,10 @@ def find(loaded: Loaded, pack: PackReach, **options: bool) -> tuple[list[int], s
 @pytest.mark.parametrize("is_calibrated", [True, False])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_films_change_nothing_about_the_people_of_photos(seed: int, is_calibrated: bool) -> None:
-    """Not one bit: the labels, and how alike one person's faces are, are the same."""
+    """The labels are identical, and so is the likeness of one person's faces."""
     photos = make_embeddings(900, dim=32, seed=seed)
     random = np.random.default_rng(seed)
-    # Faces of films that lie between people, and a crowd of one stranger in a single film.
+    # Faces of films that lie between people, and many faces of one stranger in a single film.
     between = photos[random.permutation(900)[:300]] + photos[random.permutation(900)[:300]]
     stranger = np.repeat(make_embeddings(1, dim=32, seed=99), 300, axis=0)
     films = np.concatenate([between / np.linalg.norm(between, axis=1, keepdims=True), stranger])

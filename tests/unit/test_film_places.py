@@ -1,4 +1,4 @@
-"""While a long film is searched, the count stands still, and its place is told."""
+"""While a long film is searched, the count does not move, but the place in the film is shown."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_place_is_shown_until_the_film_is_settled() -> None:
     phase = LivePhase(RUNNING, RUNNING)
     assert phase.apply_film(report(1, 10))
     assert phase.apply_film(report(1, 20))
-    assert not phase.apply_film(report(1, 20)), "nothing new"
+    assert not phase.apply_film(report(1, 20)), "nothing has changed"
     assert shown(phase) == place(20)
     phase.apply_settled(settled(1))
     assert shown(phase) is None
@@ -119,7 +119,7 @@ def test_a_phase_that_does_not_run_searches_no_film(status: PhaseStatus) -> None
 
 
 class Steps:
-    """A clock that goes on by so many seconds each time it is read."""
+    """A clock that advances by `step_s` each time it is read."""
 
     def __init__(self, step_s: float) -> None:
         self._times = itertools.count(0.0, step_s)

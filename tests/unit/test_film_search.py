@@ -1,4 +1,4 @@
-"""Searching a film: best faces with their times, within time, and stopped between two frames."""
+"""Searching a film: the best faces with their times, a time limit, and stops between frames."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ANNA, BEA = 1, 2
 
 @dataclass
 class BrightnessDetector:
-    """Sees Anna in dark frames and Bea in bright ones, the better the nearer to black or white."""
+    """Sees Anna in dark frames and Bea in bright ones, best near black and near white."""
 
     provider, photos_at_once = "CPU", 1
     options: DetectorOptions = field(default_factory=DetectorOptions)
@@ -55,7 +55,7 @@ class BrightnessDetector:
     def _see(self, photo: PreparedPhoto) -> Face:
         self.seen.append(photo.path)
         assert photo.data is None
-        assert photo.image.scale == 1, "no larger decode is asked for"
+        assert photo.image.scale == 1, "no larger picture is asked for"
         level = float(photo.image.pixels[-1, -1].mean())
         height, width = photo.image.pixels.shape[:2]
         box = BoundingBox(0, 0, width / 2, height / 2)
@@ -78,7 +78,7 @@ def find(
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Anna for ten seconds, best at 4 s; then Bea for ten seconds, best at her end."""
+    """Anna for ten seconds, best at 4 s; then Bea for ten seconds, best at the end."""
     anna = [100 - 8 * min(n, 80 - n) // 4 for n in range(0, 80, 1)] + [90] * 20
     return make_film(tmp_path / "film.mp4", [*anna, *range(140, 240)])
 

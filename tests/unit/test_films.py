@@ -1,4 +1,4 @@
-"""Films: which frames are searched, what a film says of itself, and films that are none."""
+"""Films: which frames are searched, the metadata of a film, and files that are not films."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_metadata_in_another_encoding_does_not_decide_whether_a_film_is_read(
 def test_a_film_in_hdr_is_shown_as_srgb(
     transfer: int, sample: int, level: int, tmp_path: Path
 ) -> None:
-    """100 nits by PQ, and white paper by HLG (ITU-R BT.2408)."""
+    """100 nits in PQ, and white paper in HLG (ITU-R BT.2408)."""
     frames = [np.full((96, 160, 3), sample, np.uint8)] * 3
     path = write_film(tmp_path / "film.mkv", frames, colours=(9, transfer))
     picture = next(list_pictures(str(path), max_pixels=MANY, duration_s=0.3, frames=1))
@@ -262,7 +262,7 @@ def test_an_item_is_a_film_by_what_was_read_or_else_by_its_name() -> None:
 
 
 def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
-    """What is named like a film is opened by its content, never as a list of addresses."""
+    """A file that is named like a film is opened by its content, never as a list of addresses."""
     make_film(tmp_path / "film.mts", [50] * 20)
     (tmp_path / "list.mp4").write_text(f"#EXTM3U\n#EXTINF:2,\n{tmp_path}/film.mts\n")
     with pytest.raises(UnreadableImage), open_film(str(tmp_path / "list.mp4"), max_pixels=MANY):

@@ -1,4 +1,4 @@
-"""One small decode gives what training keeps; the hashes are imagehash's own."""
+"""One small decode gives everything that training stores; the hashes equal imagehash's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the time of phases to come is estimated from: duplicates met, unchanged files, free CPUs."""
+"""The time of later phases is estimated from duplicates so far, unchanged files and free CPUs."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def test_no_free_cpus_at_all_are_not_believed_to_stay() -> None:
 
 
 def expect_copies(phases: dict[PhaseName, PhaseSnapshot], alike: AlikeFiles) -> float:
-    """Return the photos that are expected to be searched."""
+    """Return the number of photos that are expected to be searched."""
     work = Workload(alike=alike)
     return Forecaster(phases, work, Outlook(), {}, now=10.0)._items_left(DETECTION)[0]
 
 
 LAST_ARE_COPIES = AlikeFiles(PhaseWork((100, 200), (0.0, 200.0)), total=200, share=0.95)
-"""Three hundred files; the last two hundred are as large as one before them."""
+"""Three hundred files; each of the last two hundred is as large as one before it."""
 
 
 def test_copies_that_come_last_are_expected_before_the_first_is_met() -> None:

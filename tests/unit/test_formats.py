@@ -1,4 +1,4 @@
-"""One table of formats: what discovery takes, reading knows by the same row."""
+"""One table of formats: discovery and reading recognise a file by the same row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def encode(kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
-HEADS = {  # What signatures that other files may begin with need to be believed.
+HEADS = {  # The bytes that weak signatures need, because other files may begin like these too.
     b"\xff\xd8\xff": encode("JPEG"),
     b"BM": encode("BMP"),
     b"WEBP": encode("WEBP"),
@@ -47,7 +47,7 @@ HEADS = {  # What signatures that other files may begin with need to be believed
 
 
 def head_with(signature: Signature) -> bytes:
-    """The beginning of a file that has this signature."""
+    """The first bytes of a file with this signature."""
     made = bytes(signature.at) + signature.mark + bytes(64)
     return HEADS.get(signature.mark, made)[:HEAD_BYTES]
 
@@ -62,7 +62,7 @@ def ids(case: object) -> str | None:
 
 
 def check_both_know(row: Format, head: bytes) -> None:
-    """Discovery and reading tell the same format, and what becomes of the file follows from it."""
+    """Check that discovery and reading find the same format, and handle the file accordingly."""
     assert find_format(head) is row
     assert guess_format(head) is row
     assert find_kind(head) is row.kind
@@ -135,7 +135,7 @@ def test_a_picture_is_read_whatever_its_major_brand(kind: str, name: str) -> Non
 
 
 def test_a_big_tiff_is_taken_in_either_byte_order_and_read_in_the_usual_one() -> None:
-    """Pillow reads no big-endian one: it fails, and says that it is a TIFF."""
+    """Pillow cannot read a big-endian one; the error says that the file is a TIFF."""
     little = encode("TIFF", big_tiff=True)
     assert find_kind(little[:HEAD_BYTES]) is None
     assert open_image(little, path="photo").width == 64

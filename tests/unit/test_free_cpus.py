@@ -1,4 +1,4 @@
-"""The share of the CPUs that is left to processes in the background."""
+"""The share of the CPUs that is left to background processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.actors.free_cpus import WINDOW_S, FreeCpus
 
 @dataclass
 class Times:
-    """CPU times of a machine on Linux, in seconds since its start."""
+    """CPU times of a Linux machine, in seconds since its start."""
 
     user: float = 0.0
     nice: float = 0.0
@@ -25,7 +25,7 @@ class Times:
 
 @dataclass
 class TimesOfWindows:
-    """CPU times of a system without processes in the background."""
+    """CPU times of a system that has no background processes."""
 
     user: float = 0.0
     system: float = 0.0

@@ -1,4 +1,4 @@
-"""People are told by the reach of the pack, not by density; nobody is twice in a photo."""
+"""People are told apart by the reach of the pack, not by density; nobody is twice in a photo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def person(seed: int) -> Vectors:
 
 
 def faces_of(seed: int, count: int, *, noise: float = 0.8, look: int = 0) -> Vectors:
-    """Faces of a person: cosine 1 / (1 + noise^2) between each other."""
+    """Faces of a person, with a cosine of 1 / (1 + noise^2) between any two."""
     rng = np.random.default_rng((seed, look))
     return normalize(person(seed) + noise * rng.standard_normal((count, DIM)))
 
@@ -125,14 +125,14 @@ def test_a_mirror_shows_the_same_person_twice() -> None:
 
 
 def test_two_people_who_meet_in_their_photos_are_two() -> None:
-    """Brother and sister: more alike than strangers, and together in each photo."""
+    """Brother and sister are more alike than strangers, and are together in each photo."""
     rng = np.random.default_rng(0)
     siblings = [
         normalize(person(1) + 0.7 * rng.standard_normal(DIM) + 0.4 * rng.standard_normal((6, DIM)))
         for _ in range(2)
     ]
     together = np.tile(np.arange(6), 2)
-    assert group(*siblings).tolist() == [0] * 12, "so alike that one person seems likely"
+    assert group(*siblings).tolist() == [0] * 12, "they look like one person"
     labels = group(*siblings, photos=together)
     assert len(set(labels[:6])) == len(set(labels[6:])) == 1
     assert labels[0] != labels[6]
@@ -165,7 +165,7 @@ def told_apart(sides: list[int]) -> Apart:
 
 @pytest.mark.parametrize("noise", [0.8, 0.2])
 def test_people_whom_a_user_told_apart_stay_apart(noise: float) -> None:
-    """Also twins, whose faces are one core."""
+    """Even twins, whose faces form one core."""
     vectors = faces_of(1, 12, noise=noise)
     labels = group(vectors, apart=told_apart([1] * 6 + [2] * 6))
     assert not set(labels[:6]) & set(labels[6:]) - {-1}
@@ -179,7 +179,7 @@ def test_a_face_that_is_not_anna_stays_away_from_her_and_the_others_do_not() -> 
 
 
 def test_an_uncalibrated_pack_learns_from_the_faces_in_one_photo() -> None:
-    """Its vectors all point in nearly one direction, as dlib's do: 0.4 says nothing there."""
+    """All its vectors point in nearly one direction, like dlib's, so that 0.4 means nothing."""
     rng = np.random.default_rng(0)
     common = 3.0 * rng.standard_normal(DIM)
     people = normalize(common + rng.standard_normal((700, DIM)))

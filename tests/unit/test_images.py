@@ -1,4 +1,4 @@
-"""Any photo becomes upright RGB, or an error that says why in words."""
+"""Any photo becomes upright RGB, or an error that explains why not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ORIENTATIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""How a camera that is held so stores a picture."""
+"""How a camera stores a picture, by the orientation in which it was held."""
 
 
 def picture(width: int = 240, height: int = 160) -> Image.Image:
@@ -280,7 +280,7 @@ def test_odd_metadata_prints_nothing() -> None:
 
 
 def test_the_film_behind_a_motion_photo_is_not_seen() -> None:
-    """Google's and Samsung's motion photos: a JPEG, and a film behind it in the same file."""
+    """Motion photos of Google and Samsung are a JPEG with a film behind it in the same file."""
     film = struct.pack(">I", 24) + b"ftypmp42" + bytes(4) + b"isommp42" + bytes(20_000)
     samsung = b"\0\0\x30\x0a\x0e\0\0\0MotionPhoto_Data" + film
     jpeg = encode(picture(), "JPEG")

@@ -1,4 +1,4 @@
-"""The bytes of a photo come from a path or a URL, or an error says why not."""
+"""The bytes of a photo come from a path or a URL, or an error explains why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JPEG XL is read, or fails with a true reason."""
+"""JPEG XL is read, or fails with the correct reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.unit.encoded_pictures import (
 
 
 def jxl(pixels: np.ndarray, *, exif: bytes | None = None, parts: int = 0) -> bytes:
-    """A lossless JPEG XL, in a container with these boxes if any are wanted."""
+    """A lossless JPEG XL, in a container if it needs boxes for EXIF or parts."""
     stream = imagecodecs.jpegxl_encode(pixels, lossless=True, usecontainer=False)
     if exif is None and not parts:
         return stream
@@ -93,7 +93,7 @@ def test_a_broken_jpeg_xl_says_so() -> None:
 
 
 def test_a_jpeg_xl_that_claims_too_much_is_refused_before_it_is_decoded() -> None:
-    bits = 0b0  # Not small; the height with 30 bits, no ratio, the width with 30 bits.
+    bits = 0b0  # Not the small header: the height in 30 bits, no ratio, the width in 30 bits.
     at = 1
     for value, width in ((3, 2), (65_000 - 1, 30), (0, 3), (3, 2), (65_000 - 1, 30)):
         bits |= value << at

@@ -1,4 +1,4 @@
-"""A file whose name says nothing is told by the structure of its header."""
+"""If the name of a file does not tell its kind, the structure of its header does."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def media(*brands: bytes) -> bytes:
 
 
 def tiff(*tags: tuple[int, int], order: str = "<") -> bytes:
-    """A TIFF whose directory holds these tags, with one long each."""
+    """A TIFF whose directory holds these tags, each with one 32-bit value."""
     entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags)
     mark = b"II" if order == "<" else b"MM"
     return mark + struct.pack(f"{order}HIH", 42, 8, len(tags)) + entries + bytes(64)

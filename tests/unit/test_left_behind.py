@@ -1,4 +1,4 @@
-"""What was left behind gives back what it holds, and its process is to be replaced."""
+"""Work that was left behind releases its locks, and its process is to be replaced."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SOON, LONG_AFTER = 0.01, 1e6
 
 
 class Hostile:
-    """Work that computes until it is told to end, and holds a lock if it is given one."""
+    """Work that computes until it is told to end, and holds a lock."""
 
     def __init__(self, lock: threading.Lock | None = None) -> None:
         self._lock = lock or threading.Lock()
@@ -57,12 +57,12 @@ class Hostile:
             self._may_end.wait()
 
     def leave_behind(self) -> None:
-        """Let it begin, and leave it behind: for it, time passes when it has begun."""
+        """Start the work and leave it behind: its time runs out as soon as it has begun."""
         with pytest.raises(TimeOver):
             wait_for(SOON, self, clock=lambda: self._now)
 
     def end(self) -> None:
-        """Let it end, and its thread with it."""
+        """End the work and its thread."""
         self._may_end.set()
         if self._thread is not threading.current_thread():
             self._thread.join(PATIENT_S)
@@ -90,27 +90,27 @@ def test_a_lock_is_free_when_its_holder_is_left_behind(
             return "read"
 
     assert within(PATIENT_S, "good.jpg", read) == "read"
-    assert lock.acquire(blocking=False), "the good one holds it no more"
+    assert lock.acquire(blocking=False), "the good photo has released the lock"
     hostile.end()
-    assert lock.locked(), "what was left behind does not take it from who holds it now"
+    assert lock.locked(), "work left behind keeps no lock from others"
 
 
 class LongLine:
-    """A lock that is had after a long time."""
+    """A lock that is acquired after a long time."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def acquire(self) -> None:
         self.now = LONG_AFTER
-        threading.Event().wait(20 * SOON)  # The caller looks at the clock meanwhile, if it does.
+        threading.Event().wait(20 * SOON)  # Time for the caller to look at the clock.
 
     def release(self) -> None:
         pass
 
 
 def test_waiting_for_others_does_not_use_up_the_time_of_a_photo() -> None:
-    """Else a good photo that came while a hostile one was decoded would fail with it."""
+    """Otherwise a good photo that waits while a hostile one is decoded would fail too."""
     line: Any = LongLine()
 
     def read() -> str:
@@ -129,7 +129,7 @@ def test_a_process_is_burdened_as_long_as_it_computes_what_it_left(hostile: Host
 
 
 def test_a_dead_mount_is_no_burden() -> None:
-    """Who waits for it uses no processor: its worker goes on with the next photo."""
+    """Waiting for a mount uses no processor, so that the worker goes on with the next photo."""
     is_alive_again = threading.Event()
     with pytest.raises(UnreachableImage):
         within(0.01, "/dead/mount.jpg", is_alive_again.wait)

@@ -1,4 +1,4 @@
-"""A line of text is told from whatever else has changed in a picture."""
+"""A line of text is told apart from other changes in a picture."""
 
 from __future__ import annotations
 

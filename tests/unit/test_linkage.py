@@ -10,8 +10,8 @@ from bench.linkage import link_edges
 
 
 def label(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the merges as hdbscan finds them."""
-    from hdbscan._hdbscan_linkage import label  # It takes seconds, which only these tests need.
+    """Return the merges that hdbscan finds."""
+    from hdbscan._hdbscan_linkage import label  # A slow import that only these tests need.
 
     merges: npt.NDArray[np.float64] = label(edges)
     return merges

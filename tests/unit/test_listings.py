@@ -1,4 +1,4 @@
-"""Whatever a store says of a file fits into PostgreSQL's columns, or is unknown."""
+"""Whatever a store reports about a file fits into PostgreSQL's columns, or counts as unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time of a session in the live view: stored before it is shown, and never in the way."""
+"""The time of a session in the live view is stored before it is shown, and delays nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Stored:
 
 @dataclass
 class Watched:
-    """A made session in the live view, and the store of its time."""
+    """A synthetic session in the live view, and the store of its time."""
 
     stored: Stored
     session: LiveSession

@@ -1,4 +1,4 @@
-"""The live view: settled counts and what is in flight, whatever the order of the reports."""
+"""The live view: settled counts and photos in flight, whatever the order of the reports."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_reports_in_any_order_and_twice_give_the_same_answer(
         for report in [*reports, *again]:
             seen.append((await send(progress, report)).phase(DETECTION).current)
         assert seen == sorted(seen)
-        # Before all three have settled the view may run ahead; the mark keeps what was shown.
+        # Until all three have settled the view may run ahead; the mark keeps the highest count.
         assert seen[-1] >= 48
         phase = (await progress.show(SESSION)).phase(DETECTION)
         assert phase.processed + phase.skipped + phase.failed == phase.current

@@ -1,4 +1,4 @@
-"""A Ray that does not start at once, one that is not there, and what nobody may find open."""
+"""A Ray that does not start at once, one that is missing, and files that must be private."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOO_LONG = "The current node timed out during startup. This could happen because
 
 @pytest.fixture
 def starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Exception | str]]:
-    """What the next starts of Ray come to: an error, or the context."""
+    """The outcomes of the next starts of Ray: an error, or the context."""
     outcomes: list[Exception | str] = []
 
     def init(folder: Path, *, namespace: str, export_port: int) -> Any:
@@ -106,7 +106,7 @@ def test_people_are_told_from_accounts_of_the_system() -> None:
 
 
 def test_the_dashboards_modules_are_rays_but_the_one_that_asks_the_clouds() -> None:
-    """A new version of Ray that has others fails here first."""
+    """A new version of Ray with other modules fails here first."""
     from ray.dashboard.subprocesses.module import SubprocessModule
     from ray.dashboard.utils import DashboardHeadModule, get_all_modules
 

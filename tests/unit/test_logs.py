@@ -1,4 +1,4 @@
-"""Logs are JSON lines: the message is constant, what varies is a field, the session is in each."""
+"""Logs are JSON lines with a constant message, fields for what varies, and the session in each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What those who run Headcount see: counters count a commit once, gauges say how it stands."""
+"""The metrics for operators: counters count a commit once, and gauges show the present state."""
 
 from __future__ import annotations
 

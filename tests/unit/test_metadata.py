@@ -1,4 +1,4 @@
-"""What a photo says of its time is a time of photography, or nothing."""
+"""The time that is read from a photo is the time of the exposure, or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JPEG 2000 and PNM are read, or fail with a true reason; so are real files of rare kinds."""
+"""JPEG 2000 and PNM are read, or fail with the correct reason; real files of rare kinds too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage of every kind ends in pixels or in a reason."""
+"""A photo with damage of any kind gives pixels or a reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.mutations import PIXELS, REASON, Findings, describe, note, read_mutat
 
 @pytest.mark.long
 def test_damaged_photos_end_in_pixels_or_in_a_reason() -> None:
-    """`make mutations` does it with ten thousand."""
+    """`make mutations` does this with ten thousand photos."""
     findings = watch(range(400), seed=2)
     assert not findings.wrong
     assert set(findings.outcomes) == {PIXELS, REASON}

@@ -1,4 +1,4 @@
-"""A name in a store is a name, whatever a URL would make of its characters."""
+"""A photo in a store is found by its name, whatever its characters mean in a URL."""
 
 from __future__ import annotations
 

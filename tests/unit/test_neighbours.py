@@ -1,4 +1,4 @@
-"""Neighbours and core distances are what brute force in float64 says, block by block."""
+"""Neighbours and core distances, block by block, equal those of brute force in float64."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def all_distances(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 def core_by_brute_force(
     vectors: npt.NDArray[np.float32], *, min_samples: int
 ) -> npt.NDArray[np.float64]:
-    """The point itself is the one at place 0."""
+    """Return the core distances; the point itself is at place 0."""
     return np.sort(all_distances(vectors), axis=1)[:, min(min_samples, len(vectors) - 1)]
 
 
@@ -148,7 +148,7 @@ def test_copies_count_as_neighbours_at_distance_0(copies: int) -> None:
 
 
 def test_ties_at_the_end_of_a_list_do_not_move_core_distances() -> None:
-    """Every point of a cross-polytope has all others but one at the same distance."""
+    """For every point of a cross-polytope, all other points but one have the same distance."""
     vectors = normalize(np.concatenate([np.eye(24), -np.eye(24)]))
     assert core_of(vectors, min_samples=3, k=3) == pytest.approx(np.sqrt(2), rel=1e-7)
 

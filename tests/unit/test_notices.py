@@ -1,4 +1,4 @@
-"""What a message says, whom it may go to, and when it is tried again."""
+"""The content of a message, its allowed receivers, and when sending is tried again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that open everywhere else are read: metadata and first words decide nothing."""
+"""Files that other programs open are read, whatever their metadata and first bytes say."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_metadata_of_a_tiff_does_not_decide_whether_it_is_read(
 def make_tiff(
     pixels: np.ndarray, *, order: str, is_big: bool, odd: tuple[int, int, int, int]
 ) -> bytes:
-    """Return a plain TIFF or BigTIFF with one entry that is nonsense, unless its tag is 0."""
+    """Return a plain TIFF or BigTIFF with one meaningless entry, unless its tag is 0."""
     height, width = pixels.shape[:2]
     start = 16 if is_big else 8
     values = {256: width, 257: height, 259: 1, 262: 2, 273: start, 277: 3, 278: height}

@@ -27,7 +27,7 @@ FAILS = {
 }
 
 SHIFTED = {"bitflips.jpg"}
-"""The damage moves what comes after it: there is a face, at another place."""
+"""The damage shifts the rest of the picture: a face is found, but at another place."""
 
 WITHOUT_FACE = {
     "flat_grey_no_face.jpg",

@@ -1,4 +1,4 @@
-"""Metadata of a PNG decides neither whether it is read nor about its pixels."""
+"""Metadata of a PNG affects neither whether it is read nor its pixels."""
 
 from __future__ import annotations
 

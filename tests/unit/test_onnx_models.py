@@ -1,4 +1,4 @@
-"""Graphs are rewritten for batches and for speed, and give the same results."""
+"""Graphs that are rewritten for batches and for speed give the same results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pack is used, and what is said when there is none."""
+"""Which pack is used, and the error when there is none."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_name_of_a_folder_tells_its_models_apart(tmp_path: Path) -> None:
     same = write_tiny_pack(tmp_path / "two" / "mine")
     other = write_tiny_pack(tmp_path / "three" / "mine")
     with (other / "rec_tiny.onnx").open("ab") as file:
-        file.write(b"\x72\x00")  # An empty field: the same model in other bytes.
+        file.write(b"\x72\x00")  # An empty field makes the same model in other bytes.
     names = [resolve_pack(str(folder)).name for folder in (one, same, other)]
     assert names[0] == names[1] != names[2]
     assert names[0].startswith("mine-")

@@ -1,4 +1,4 @@
-"""How old somebody was in a photo (serve/web/ages.js)."""
+"""The age of a person in a photo (serve/web/ages.js)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is happening in a session, as the page says it (serve/web/say.js)."""
+"""How the page describes what is happening in a session (serve/web/say.js)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def progress_of(
     films: int = 0,
     **found: Any,
 ) -> dict[str, Any]:
-    """What the server answers while `phase` is the current one; `found` is said of that phase."""
+    """The server's answer while `phase` is the current phase; `found` are values of that phase."""
     phases = {key: phase_of(name) for name, key in KEYS.items()}
     phases[KEYS[phase]] = phase_of(phase, **found)
     return {
@@ -127,7 +127,7 @@ def test_work_is_said_with_its_counts_in_the_unit_of_its_phase(
 
 
 def test_the_time_that_a_phase_needs_is_not_said_as_that_of_the_session(page: Page) -> None:
-    """It said "about 6 seconds left" of the reading, when a minute was left."""
+    """The page said "about 6 seconds left" for reading, when the session needed another minute."""
     progress = progress_of(SessionStatus.RUNNING, PhaseName.TRAINING, current=1, total=2, eta_s=6)
     assert say(page, progress) == "Reading photos: 1 of 2 photos"
 

@@ -1,4 +1,4 @@
-"""Numbers, times and statuses on the page (serve/web/words.js): never other than the server's."""
+"""Numbers, times and statuses on the page (serve/web/words.js) are always the server's."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_time_of_today_is_a_time_of_day_and_any_other_has_its_date(page: Page)
 
 
 def test_times_are_those_of_the_readers_time_zone() -> None:
-    with open_page(now=NOW, zone="Pacific/Auckland") as there:  # where it is 23:30
+    with open_page(now=NOW, zone="Pacific/Auckland") as there:  # The local time is 23:30.
         assert words(there, "time", "2026-03-29T08:05:09Z") == "21:05:09"
         assert words(there, "time", "2026-03-28T08:05:09Z") == "Mar 28, 2026, 9:05 PM"
         assert words(there, "moment", "2026-03-29T11:30:00Z") == "Mar 30, 2026, 12:30 AM"

@@ -1,4 +1,4 @@
-"""What is passed over is counted by kind, and told in words."""
+"""Files that are passed over are counted by kind, and described in words."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_links_are_counted_by_where_they_lead(tmp_path: Path) -> None:
 
 
 def test_a_link_to_what_the_walk_does_not_come_to_is_followed(tmp_path: Path) -> None:
-    """As in the folders of git-annex, whose photos are all links to hidden ones."""
+    """All photos in a folder of git-annex are such links to hidden files."""
     targets = [
         make_file(tmp_path / ".git" / "annex" / "a.jpg"),
         make_file(tmp_path / "marked" / "b.jpg"),
@@ -221,7 +221,7 @@ def test_a_root_that_has_gone_could_not_be_listed(tmp_path: Path) -> None:
 
 
 def test_paths_that_are_too_long_are_counted(tmp_path: Path) -> None:
-    # The test's folder may have any length; from here on the lengths are known.
+    # The path of the test's folder may have any length; that of `start` is known.
     start = tmp_path / ("p" * (250 - len(str(tmp_path))))
     start.mkdir()
     made, before = 0, Path.cwd()
@@ -243,7 +243,7 @@ def test_paths_that_are_too_long_are_counted(tmp_path: Path) -> None:
 def test_a_photo_that_may_not_be_asked_is_taken_with_nothing_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It fails with its reason when it is read."""
+    """Reading the photo then fails with a reason."""
     make_file(tmp_path / "a.jpg")
     listed = [RefusingEntry(entry) for entry in os.scandir(tmp_path)]
     monkeypatch.setattr(os, "scandir", lambda folder: Listing(listed))

@@ -1,4 +1,4 @@
-"""File names as text: whatever a file is called, it can be stored and found again."""
+"""File names as text: any file name can be stored, and its file found again."""
 
 from __future__ import annotations
 

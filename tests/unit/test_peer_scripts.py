@@ -1,4 +1,4 @@
-"""bench/peers.py and bench/calibrate.py choose on some identities, score on others, and print."""
+"""bench/peers.py and bench/calibrate.py choose on some identities and score on others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLACE = ((0.0, 0.0),) * 5
 
 
 def make_library(people: int = 6, faces_each: int = 6) -> LabelledFaces:
-    """Return people with a label each, and as many faces of strangers without."""
+    """Return faces of labelled people, and as many unlabelled faces of strangers."""
     rng = np.random.default_rng(0)
     count = people * faces_each
     means = np.repeat(np.eye(people, 64), faces_each, axis=0)
@@ -58,7 +58,7 @@ def test_kept_faces_are_measured_without_photos(
 
 
 def test_a_parameter_is_scored_on_the_identities_that_it_was_not_chosen_on() -> None:
-    """Each of two results is right for some people only; none is chosen by what it is scored on."""
+    """Each of two results is right for one person only, and is never scored where it was chosen."""
     faces = make_library(people=2)
     labels = faces.identities
     one, other = (np.where(labels == person, labels, -1) for person in (0, 1))

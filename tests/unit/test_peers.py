@@ -1,4 +1,4 @@
-"""What bench/peers.py and bench/calibrate.py count: agreement, other programs' rules, answers."""
+"""The figures of bench/peers.py and bench/calibrate.py: agreement, rules of peers, answers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def turn(*degrees: float) -> npt.NDArray[np.float32]:
 
 
 def make_people(*sizes: int, noise: float = 0.05) -> npt.NDArray[np.float32]:
-    """Return faces of people who are nothing like each other."""
+    """Return faces of people who do not look alike."""
     rng = np.random.default_rng(0)
     means = np.repeat(np.eye(len(sizes), 64), sizes, axis=0)
     vectors = means + noise * rng.standard_normal(means.shape)
@@ -82,7 +82,7 @@ def test_a_resample_is_the_same_for_the_same_seed() -> None:
 
 
 def test_identities_are_resampled_whole() -> None:
-    """An identity with all its faces right or wrong moves the mean in steps of its size."""
+    """An identity whose faces are all right or all wrong moves the mean in steps of its size."""
     scores = FaceScores(np.array([1.0] * 4 + [0.0] * 4), np.ones(8), np.repeat([0, 1], 4))
     assert {one.precision for one in scores.resample(seed=0)} == {0.0, 0.5, 1.0}
 
@@ -121,7 +121,7 @@ def test_faces_are_read_as_they_were_kept(tmp_path: Path) -> None:
 
 
 def test_immich_puts_a_face_of_few_neighbours_off_until_there_is_a_person() -> None:
-    """At 0.2, that is 36 degrees: the first face has one neighbour, and that one is a core."""
+    """0.2 is 36 degrees: the first face has one neighbour, which is a core."""
     vectors = turn(0, 30, 40, 50, 180, 210)
     assert group_as_immich(vectors, 0.2).tolist() == [0, 0, 0, 0, -1, -1]
 
@@ -162,7 +162,7 @@ def test_what_nobody_suggests_is_put_right_by_hand() -> None:
 
 
 def test_no_question_is_asked_twice_and_one_about_unlabelled_faces_counts() -> None:
-    """The labels say no to what looks like one person, and nothing of the last face."""
+    """By the labels, the two groups are different people; the last face has no label."""
     album = open_album([7], groups=[0, 0, 0, 1, 1, 1, -1], labels=[0, 0, 0, 1, 1, 1, -1])
     replies = list(answer_suggestions(SAME_DISTANCE)(album))
     assert sorted(replies) == [Reply.NO, Reply.NOT_SURE, Reply.NOT_SURE]

@@ -1,4 +1,4 @@
-"""PendingItems and discovery: every item once, in order, with bounded memory."""
+"""PendingItems and discovery give every item once, in order, with bounded memory."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_many_workers_report_no_more_often_than_the_live_view_can_take() -> None
 def run_discovery(
     count: int, *, fail: bool = False, photo_s: float = 0.0
 ) -> tuple[list[int], list[str], Discovery]:
-    """Discover photos, each of which takes `photo_s` seconds to be found."""
+    """Discover photos, each of which takes `photo_s` seconds to find."""
     chunks: list[int] = []
     now = [0.0]
     ends: list[str] = []
@@ -139,7 +139,7 @@ def test_discovery_that_fails_is_not_finished_and_says_why() -> None:
 
 
 class DeadMount:
-    """Two photos are found; whoever lists what comes after them waits."""
+    """A mount on which two photos are found, and then the listing hangs."""
 
     def __init__(self) -> None:
         self.is_alive_again = threading.Event()

@@ -1,4 +1,4 @@
-"""Photoshop files are read, or fail with a true reason."""
+"""Photoshop files are read, or fail with the correct reason."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def encode_planes(planes: np.ndarray, coding: str, version: int) -> bytes:
 
 
 def pack_bits(row: bytes) -> bytes:
-    """Runs of one byte are packed, others copied."""
+    """Pack the runs of one byte; copy the other bytes."""
     out, at = b"", 0
     while at < len(row):
         run = next(
@@ -100,7 +100,7 @@ def test_a_photoshop_file_of_any_colours_is_read() -> None:
 def test_the_transparent_part_of_a_photoshop_file_is_white() -> None:
     clear = np.concatenate([RGB, np.zeros((1, *RGB.shape[1:]), np.uint8)])
     check_like(psd(clear, layers=-1), Image.new("RGB", SIZE, "white"), most=0)
-    check_like(psd(clear, layers=1), picture(), most=0)  # Another channel, such as a selection.
+    check_like(psd(clear, layers=1), picture(), most=0)  # A selection, not alpha.
 
 
 def test_a_photoshop_file_has_its_time_and_its_profile() -> None:

@@ -1,4 +1,4 @@
-"""Boxes and points of a picture lie where the pixels went."""
+"""Boxes and points of a picture move with its pixels."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_turn_can_be_taken_back(turn: int) -> None:
 
 @given(turns, turns)
 def test_another_orientation_turns_the_upright_picture(old: int, new: int) -> None:
-    """A tool has written another orientation, and has left the pixels alone."""
+    """A tool has written another orientation without changing the pixels."""
     stored = astronaut()[:4, :6]
     before, after = turn_pixels(stored, old), turn_pixels(stored, new)
     assert np.array_equal(turn_pixels(before, relative_turn(old, new)), after)

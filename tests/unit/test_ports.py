@@ -1,4 +1,4 @@
-"""The port of a run that was killed is waited for; anybody else's is not."""
+"""The port of a killed run is waited for; a port of another program is not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def was_killed() -> bool:
 
 @dataclass
 class Pauses:
-    """A clock that only moves while somebody sleeps; at `closes_at` the listener goes away."""
+    """A clock that only sleeping moves; at `closes_at` the listener closes."""
 
     listener: socket.socket
     closes_at: float = float("inf")

@@ -1,4 +1,4 @@
-"""Prefilters let through every pair that reaches a threshold, whatever the vectors."""
+"""Prefilters let every pair through that reaches a threshold, whatever the vectors."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def opposite(count: int) -> Vectors:
 
 
 def alike(count: int) -> Vectors:
-    """All products are equal, but for float32's rounding."""
+    """All products are equal, apart from float32's rounding."""
     return normalize(1 + 1e-7 * np.random.default_rng(0).standard_normal((count, 40)))
 
 
 def signs(count: int) -> Vectors:
-    """Every component has the same size: of bytes, the largest."""
+    """All components have the same magnitude, which becomes the largest byte."""
     return normalize(np.sign(np.random.default_rng(0).standard_normal((count, 512))))
 
 
@@ -271,7 +271,7 @@ def test_wide_sums_and_few_vectors_need_no_measurement() -> None:
 
 
 def test_seven_bits_saturate_no_sums() -> None:
-    """Two products of the largest bytes are added in 16 bits by processors without VNNI."""
+    """Processors without VNNI add two products of the largest bytes in 16 bits."""
     vectors = normalize(np.ones((PANEL, 40)))
     prefilter = narrow_prefilter(vectors)
     largest = int(prefilter.rows.max()) * int(np.abs(prefilter.panels.astype(np.int64)).max())

@@ -1,4 +1,4 @@
-"""What the storage says of known files: gone, there, or not to be told."""
+"""Whether known files are gone or present, or the storage cannot tell."""
 
 from __future__ import annotations
 

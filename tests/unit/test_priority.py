@@ -1,4 +1,4 @@
-"""Whoever works on photos gives way, with all its threads."""
+"""Processes that work on photos run at a low priority, with all their threads."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_clustering_that_failed_is_not_complete_and_says_why() -> None:
 
 
 def test_nothing_to_do_is_complete_at_once() -> None:
-    """[6] A library without a photo to do never completed."""
+    """[6] A library without photos to process never completed."""
     shown = session(*(snapshot(name, COMPLETED) for name in PhaseName))
     assert (shown.status, shown.percentage) == (SessionStatus.COMPLETED, 100.0)
     assert [phase.percentage for phase in shown.phases] == [100.0] * 3
@@ -115,7 +115,7 @@ def test_a_new_attempt_may_start_from_zero() -> None:
 
 
 def test_a_phase_of_failures_alone_still_ends() -> None:
-    """[13] With every photo failed a session was running for ever."""
+    """[13] When every photo failed, a session ran for ever."""
     shown = show_phase(snapshot(total=7, failed=7))
     assert (shown.current, shown.percentage) == (7, 100.0)
 
@@ -135,7 +135,7 @@ def test_every_phase_has_its_own_status() -> None:
 
 
 def test_processed_skipped_and_failed_add_up_to_the_count() -> None:
-    """[18] Totals of two phases differed without a word."""
+    """[18] Totals of two phases differed without an explanation."""
     shown = show_phase(snapshot(total=666, processed=100, skipped=335, failed=2, in_flight=5))
     assert shown.processed + shown.skipped + shown.failed == shown.current == 442
 
@@ -232,7 +232,7 @@ def running_session() -> tuple[PhaseSnapshot, ...]:
     )
 
 
-# For every snapshot there can be
+# For every possible snapshot
 
 
 @st.composite
@@ -289,7 +289,7 @@ def test_the_count_lies_between_what_is_settled_and_the_total(phase: PhaseSnapsh
 
 @st.composite
 def reports(draw: st.DrawFn) -> list[PhaseSnapshot]:
-    """One attempt as the live view sees it: settled counts grow, in flight comes and goes."""
+    """One attempt as the live view sees it: settled counts grow, photos in flight come and go."""
     total = draw(st.integers(1, 200))
     steps = draw(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=30))
     done, seen = 0, []

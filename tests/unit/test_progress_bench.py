@@ -1,4 +1,4 @@
-"""What bench/progress.py calls behind, and what all clients share."""
+"""When bench/progress.py counts a client as behind, and what all clients share."""
 
 from __future__ import annotations
 

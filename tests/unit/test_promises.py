@@ -1,4 +1,4 @@
-"""Whether promises of time were kept, and ranges of time as such."""
+"""Ranges of time, and whether promises of time were kept."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_promises_are_judged_by_the_time_that_passed_to_the_end() -> None:
     made = [sample(0, around(90)), sample(20, around(100)), sample(50, None), sample(90, around(3))]
     judged = judge([*made, sample(100, NO_TIME)], Scope.SESSION)
     assert judged is not None
-    # 90 for 100 and 100 for 80 have it in their bands; 3 for 10 is far off.
+    # The bands of 90 (true: 100) and of 100 (true: 80) hold; 3 (true: 10) is far off.
     assert (judged.samples, judged.promises, judged.held, judged.covered) == (4, 3, 1, 2)
     assert judged.lasted_s == 100
     assert judged.median_error == pytest.approx(0.25)
@@ -117,7 +117,7 @@ def test_work_grows_with_bytes_and_pixels_and_not_without() -> None:
 
 
 def test_a_probe_beside_readers_tells_the_speed_of_detectors_alone() -> None:
-    """Two readers and the probe share two CPUs: each has two thirds of one."""
+    """Two readers and the probe share two CPUs, so that each has two thirds of one."""
     timed = [TimedPhoto(cpu_s=0.08, passed_s=0.12, faces=faces) for faces in (0, 1, 2)]
     probe = summarise_probe(timed, cpus=2, is_on_gpu=False)
     assert (probe.photos, probe.seconds, probe.faces) == (3, pytest.approx(0.08), 1.0)
@@ -125,7 +125,7 @@ def test_a_probe_beside_readers_tells_the_speed_of_detectors_alone() -> None:
 
 
 def test_a_probe_on_a_machine_that_others_use_takes_their_share_into_account() -> None:
-    """Four other programs: seven share two CPUs now, six will share them in face detection."""
+    """With four other programs, seven share two CPUs now, and six will in face detection."""
     timed = [TimedPhoto(cpu_s=0.08, passed_s=0.28, faces=0)] * 4
     probe = summarise_probe(timed, cpus=2, is_on_gpu=False)
     assert probe.seconds == pytest.approx(0.08 * 6 / 2)

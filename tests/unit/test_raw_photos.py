@@ -1,4 +1,4 @@
-"""A raw photo is read by its preview, upright, or is developed, or fails with a reason."""
+"""A raw photo is read upright from its preview, or developed, or fails with a reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""How a camera that is held so stores a picture."""
+"""How a camera stores a picture, by the orientation in which it was held."""
 
 
 def picture(size: tuple[int, int] = SIZE) -> Image.Image:
@@ -71,7 +71,7 @@ def test_a_preview_comes_out_upright(orientation: int) -> None:
 
 @pytest.mark.parametrize("orientation", TURNS)
 def test_a_preview_that_says_its_own_orientation_is_turned_once(orientation: int) -> None:
-    """As in CR2 and RAF: the preview has an EXIF block of its own."""
+    """In CR2 and RAF, the preview has an EXIF block of its own."""
     shot, exif = stored(orientation), Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     preview = encode(shot, quality=95, exif=exif)
@@ -95,7 +95,7 @@ def test_a_raw_photo_without_a_preview_is_developed_upright_in_half_size(orienta
     assert (found.width, found.height) == (SIZE[0] // 2, SIZE[1] // 2)
     assert found.taken_at == datetime(2021, 6, 5, 14, 30, 15)
     expected = np.asarray(picture().resize(found.pixels.shape[1::-1])).astype(float)
-    for channel in (0, 1):  # Exposure and colours are LibRaw's; where is what, is not.
+    for channel in (0, 1):  # LibRaw decides exposure and colours, but not where things are.
         seen = found.pixels[:, :, channel].astype(float)
         assert np.corrcoef(seen.ravel(), expected[:, :, channel].ravel())[0, 1] > 0.8
 
@@ -158,7 +158,7 @@ def test_what_is_in_the_file_counts_not_its_name() -> None:
 def test_the_time_of_the_exposure_counts_not_that_of_the_editing() -> None:
     preview = take_jpeg(picture(), time=TIME)
     found = opened(make_dng(picture(), preview=preview, time="2024:01:01 00:00:00"))
-    assert found.taken_at == datetime(2024, 1, 1)  # Only the raw file's own directory was edited.
+    assert found.taken_at == datetime(2024, 1, 1)  # Only the raw file's directory was edited.
 
 
 def test_what_libraw_prints_is_not_seen_and_everything_else_is(

@@ -1,4 +1,4 @@
-"""What the Rays of a user leave on the disk, and how its commands find them."""
+"""The files that the Rays of a user leave on the disk, and how commands find them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from jobs.running.ray_files import (
 
 @pytest.fixture
 def listening() -> Iterator[list[str]]:
-    """The addresses of two servers that take connections."""
+    """The addresses of two servers that accept connections."""
     with ExitStack() as stack:
         servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
         yield [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
@@ -36,7 +36,7 @@ def listening() -> Iterator[list[str]]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A temporary folder of this test's own."""
+    """A temporary folder for this test alone."""
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setattr(ray_files, "open_private_folder", lambda: open_private_folder(folder))
@@ -74,11 +74,11 @@ def test_a_run_that_was_killed_is_told_from_one_that_ended(
         (file,) = (tmp_path / "ray").glob("*.json")
         left = file.read_bytes()
     assert not was_killed(tmp_path)
-    file.write_bytes(left)  # Nobody holds its lock: as after kill -9.
+    file.write_bytes(left)  # Its lock is free, as after kill -9.
     assert was_killed(tmp_path)
     assert list_running(tmp_path) == []
     with announced(make_ray(tmp_path, listening[1], "next"), data_dir=tmp_path):
-        assert not was_killed(tmp_path), "the next run takes it away"
+        assert not was_killed(tmp_path), "the next run removes it"
 
 
 def test_a_ray_that_answers_no_more_is_not_found(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_private_folder_that_somebody_else_prepared_is_refused(kind: str, tmp_
         elif os.geteuid() == 0:
             os.chown(folder, 65534, 65534)
         else:
-            pytest.skip("needs root, to give a folder to another user")
+            pytest.skip("needs root to give a folder to another user")
     with pytest.raises(UnsafeFolder, match="set TMPDIR"):
         open_private_folder(tmp_path)
 

@@ -1,4 +1,4 @@
-"""What is written into an XMP packet is read again, and all else in it stays."""
+"""Regions written into an XMP packet are read again, and everything else in it stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new picture is to an old one of which a thumbnail and fingerprints are left."""
+"""How a new picture relates to an old one, of which a thumbnail and fingerprints are left."""
 
 from __future__ import annotations
 

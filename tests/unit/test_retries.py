@@ -1,4 +1,4 @@
-"""A database that went away is waited for: for everyone to see, and not for ever."""
+"""A database that is gone is waited for visibly, and not for ever."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.running.runtime import build_retry_policy
 
 @dataclass
 class Outage:
-    """A database that is away for so many attempts, and a clock that sleeping moves."""
+    """A database that is unreachable for some attempts, and a clock that sleeping moves."""
 
     attempts: int
     now: float = 100.0

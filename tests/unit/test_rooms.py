@@ -1,4 +1,4 @@
-"""Detectors are shared out among nodes by the room that they have."""
+"""Detectors are distributed among nodes by the room that each node has."""
 
 from __future__ import annotations
 

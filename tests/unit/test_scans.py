@@ -1,4 +1,4 @@
-"""A JPEG of very many scans is refused by its headers; what only looks like one is read."""
+"""A JPEG with too many scans is refused by its headers; one that only looks like it is read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_photo_of_1500_scans_is_refused_before_anything_is_decoded(
 
 
 def test_a_photo_of_millions_of_empty_segments_is_refused() -> None:
-    """Pillow keeps each: 12 MB of them took it 2 GB."""
+    """Pillow keeps each segment: 12 MB of them took 2 GB of memory."""
     photo = make_photo(side_px=SMALL)
     padded = photo[:2] + MAX_SEGMENTS * b"\xff\xe5\x00\x02" + photo[2:]
     with pytest.raises(UnreadableImage, match="a JPEG of more than 20,000 segments"):
@@ -63,7 +63,7 @@ def test_a_progressive_photo_has_the_scans_that_libjpeg_writes(mode: str, scans:
 @pytest.mark.parametrize("is_progressive", [False, True])
 @pytest.mark.parametrize("marker", [0xE0, 0xE1, 0xE2, 0xFE])
 def test_what_lies_within_a_segment_is_no_scan(marker: int, is_progressive: bool) -> None:
-    """EXIF holds a thumbnail, MPF a second picture, a comment anything."""
+    """EXIF holds a thumbnail, MPF a second picture, and a comment holds anything."""
     photo = make_photo(side_px=SMALL, is_progressive=is_progressive)
     larger = add_segment(photo, marker, MANY)
     assert count(larger) == count(photo)
@@ -92,13 +92,13 @@ def test_scans_are_counted_behind_fill_bytes_too() -> None:
 
 @pytest.mark.parametrize("marker", [0x01, *range(0xD0, 0xD8)])
 def test_scans_are_not_hidden_behind_a_marker_without_length(marker: int) -> None:
-    """What follows such a marker is no length, though it may look like one."""
+    """The bytes after such a marker are not a length, even if they look like one."""
     photo = make_many_scans(1500, side_px=SMALL)
     assert count(photo.replace(SCAN, bytes([0xFF, marker, 0x7F, 0x7F]) + SCAN)) == 1500
 
 
 def test_a_sequential_photo_with_its_components_apart_is_counted_to_its_end() -> None:
-    """A decoder makes all scans of such a photo, as of a progressive one."""
+    """A decoder decodes all scans of such a photo, like those of a progressive one."""
     photo = make_photo(side_px=SMALL, mode="RGB")
     start = photo.rindex(SCAN)
     of_one = SCAN + b"\x00\x08\x01\x01\x00\x00\x3f\x00" + bytes(4)

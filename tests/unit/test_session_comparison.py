@@ -1,4 +1,4 @@
-"""What made a phase slower than in another session: in order, symmetric, and never nonsense."""
+"""Why a phase was slower than in another session: in order, symmetric, and never nonsense."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PHASES = st.builds(
 
 
 def photos(name: PhaseName = TRAINING, **numbers: float) -> PhaseFigures:
-    """A thousand photos of ten million pixels and three million bytes in 100 s by four workers."""
+    """A thousand photos of ten million pixels and 3 MB each, read in 100 s by four workers."""
     usual = PhaseFigures(
         name,
         total=1000,
@@ -149,7 +149,7 @@ def test_the_largest_cause_comes_first_and_what_remains_was_the_machine() -> Non
 
 
 def test_what_another_cause_has_explained_is_not_explained_again() -> None:
-    """Larger photos have more bytes as well."""
+    """Larger photos also have more bytes."""
     large = photos(active_s=200.0, pixels=2 * 10**10, read_bytes=6 * 10**9)
     assert causes(large, photos()) == [Cause.PIXELS]
 

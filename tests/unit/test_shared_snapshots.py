@@ -1,4 +1,4 @@
-"""The file: what the live view shows to its own node is what it answers, or nothing."""
+"""The file through which the live view shows its node the same as in its answers, or nothing."""
 
 from __future__ import annotations
 

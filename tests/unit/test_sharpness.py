@@ -1,4 +1,4 @@
-"""The sharpness of a face: blur and enlargement take it away, size and brightness do not."""
+"""Blur and enlargement reduce the sharpness of a face; size and brightness do not."""
 
 from __future__ import annotations
 

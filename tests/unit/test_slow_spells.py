@@ -1,4 +1,4 @@
-"""Spells in which other programs have the machine: they are expected to end, as spells do."""
+"""Spells in which other programs use the machine are expected to end."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from cluster.core.time_left.speed import KnownSpeed, SpeedFilter, time_for
 from cluster.core.time_left.timing import spread
 
 USUAL, LEFT = 50.0, 3000.0
-"""Units a second, and units that are left when a spell begins."""
+"""Units per second, and the units that are left when a spell begins."""
 
 
 def work_at(speed: SpeedFilter, per_s: float, *, since_s: float, until_s: float) -> None:
-    """Let work be done at an even speed, told once a second."""
+    """Do work at an even speed, reported once a second."""
     for second in range(math.floor(since_s), math.floor(until_s)):
         done = math.floor(per_s * (second + 1)) - math.floor(per_s * second)
         speed.learn(now=second + 1.0, work=done, items=done)
 
 
 def begin_spell(per_s: float, *, for_s: float) -> SpeedFilter:
-    """Return a filter after 30 usual seconds and a spell."""
+    """Return a filter after 30 seconds at the usual speed and a spell."""
     speed = SpeedFilter.starting_with(KnownSpeed(math.log(USUAL), 0.3))
     work_at(speed, USUAL, since_s=0, until_s=30)
     work_at(speed, per_s, since_s=30, until_s=30 + for_s)

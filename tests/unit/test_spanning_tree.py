@@ -1,4 +1,4 @@
-"""The tree weighs what brute force says it must, whatever the lists leave to search."""
+"""The tree has the weight that brute force finds, whatever the lists leave to search."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_unions_number_components_by_their_first_point() -> None:
 
 
 def plan_in_parts(distinct: DistinctVectors, *, k: int) -> tuple[Search, Edges]:
-    """What is to be searched after lists of k, and the edges known until then."""
+    """The points to be searched after lists of k, and the edges known until then."""
     core, _ = span_vectors(distinct, LocalWorkers(distinct.vectors), min_samples=3, k=k)
     prefilter, whole = FloatPrefilter(distinct.vectors), (0, len(core))
     sample = plan_sample(len(core), min_samples=3, k=k)

@@ -1,4 +1,4 @@
-"""The speed of a phase, learned from samples: it is found, followed, and never nonsense."""
+"""The speed of a phase is learned from samples: found, followed, and never nonsense."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPEEDS = st.floats(1e-3, 1e5)
 def feed(
     speed: SpeedFilter, *, per_s: float, seconds: float, start_s: float = 0.0, step_s: float = 1.0
 ) -> float:
-    """Let work be done at an even speed; return the time at the end."""
+    """Do work at an even speed; return the time at the end."""
     now, owed = start_s, 0.0
     speed.pause(now=now)
     while now < start_s + seconds:
@@ -114,7 +114,7 @@ def test_two_estimates_together_lie_between_and_are_surer() -> None:
 
 
 def test_the_band_of_a_noisy_phase_holds_four_of_five() -> None:
-    """Made phases with items of uneven cost and a speed that drifts, as on a machine in use."""
+    """Synthetic phases with items of uneven cost and a drifting speed, as on a machine in use."""
     random = np.random.default_rng(7)
     covered = []
     for _ in range(150):

@@ -1,4 +1,4 @@
-"""A batch whose session is stopped commits what is done; the rest comes again."""
+"""A batch whose session is stopped commits the finished photos; the rest is done again later."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ NOTHING = Settled(1, PhaseCounts())
 
 
 def stopping_after(photos: int) -> Callable[..., bool]:
-    """A question that is answered with yes once it was asked so many times."""
+    """A question that is answered with yes after it was asked a number of times."""
     asked = iter([False] * photos)
     return lambda *_: next(asked, True)
 
 
 class BlindDetector:
-    """Opens every photo, and finds nobody."""
+    """Opens every photo, and finds no faces."""
 
     provider, photos_at_once = "CPU", 1
 
@@ -119,7 +119,7 @@ def test_what_came_back_is_handed_out_again_as_long_as_something_moves(
 
 
 class RereadingDetector(BlindDetector):
-    """Reads every photo anew, and finds nobody."""
+    """Reads every photo again, and finds no faces."""
 
     def prepare(self, path: str) -> PreparedPhoto:
         return replace(super().prepare(path), data=b"another picture")

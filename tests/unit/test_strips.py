@@ -25,7 +25,7 @@ GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
 ORDINARY = [(1600, 1200), (1200, 1600), (1920, 1080), (1000, 1000), (2400, 1080), (2520, 1080)]
 LONG = [(4000, 800), (800, 4000), (12000, 1500), (1080, 20000), (2600, 1000), (20000, 100)]
 SMALLEST = {"bundled": 1 / 12, "buffalo_s_standin": 1 / 20}
-"""In README: the shorter side of a face as a share of the longer side of the photo."""
+"""From README: the shorter side of a face as a share of the longer side of the photo."""
 
 PACKS = [pytest.param("bundled", marks=pytest.mark.long), "buffalo_s_standin"]
 
@@ -45,7 +45,7 @@ def find(detector: FaceDetector, picture: Image.Image, folder: Path) -> tuple[Fa
 
 
 def paste_faces(detector: FaceDetector, size: tuple[int, int], places: list[float]) -> Image.Image:
-    """Return a plain picture with the best face of the group photo, as small as README says."""
+    """Return a plain picture with the best face of the group photo, in README's smallest size."""
     (faces,) = detector.detect([detector.prepare(str(GROUP_PHOTO))])
     box = max(faces, key=lambda face: face.score).box
     margin = 0.6 * max(box.width, box.height)

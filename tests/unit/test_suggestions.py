@@ -174,7 +174,7 @@ def test_suggestions_do_not_depend_on_when_they_are_computed() -> None:
 
 
 def test_a_user_who_answers_all_suggestions_rightly_joins_what_belongs_together() -> None:
-    """A yes joins, a no is remembered; the suggestions end."""
+    """A yes joins people, a no is remembered, and the suggestions come to an end."""
     faces = make_library(3, people=12)
     truth = np.repeat(np.arange(12), 6)
     person_ids, answered = faces.person_ids.copy(), NONE

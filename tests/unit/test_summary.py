@@ -1,4 +1,4 @@
-"""The last words of a run say what became of every file."""
+"""The summary of a run says what became of every file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def summarise(
     films: int = 0,
     seconds: float | None = None,
 ) -> str:
-    """Return what is printed of a session of 12 photos with this census."""
+    """Return the printed summary of a session of 12 photos with this census."""
     session = SessionInfo(
         id=1,
         library_id=1,

@@ -1,4 +1,4 @@
-"""What a listing adds up to where there is no database yet."""
+"""The sums of a listing when there is no database yet."""
 
 from __future__ import annotations
 

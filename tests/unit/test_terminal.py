@@ -1,4 +1,4 @@
-"""What a terminal says of a session: its own time, not that of a phase."""
+"""The terminal shows the time of the session, not that of a phase."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def running(ranges: dict[Scope, TimeRange]) -> UnifiedProgress:
 
 
 def test_a_line_says_the_time_of_the_session_and_not_that_of_the_phase() -> None:
-    """It said "about 6 seconds left" of the reading, when a minute was left."""
+    """It said "about 6 seconds left" for reading, when the session needed another minute."""
     ranges = {Scope.TRAINING: TimeRange(5, 6, 8), Scope.SESSION: TimeRange(50, 66, 80)}
     line = write_line(running(ranges))
     assert line.endswith("50 s to 80 s left in all")

@@ -1,4 +1,4 @@
-"""What a session promises about its time, from its first second to its end."""
+"""The promises of a session about its time, from its first second to its end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ made_sessions = st.builds(
 def watch(
     session: MadeSession, outlook: Outlook | None = None, *, step_s: float = 1.0
 ) -> list[tuple[float, Moment]]:
-    """Return what a clock says at each second of a session."""
+    """Return the forecasts of a clock at each second of a session."""
     clock, moments = SessionClock(outlook=outlook or Outlook()), []
     for now, phases in session.seconds(step_s=step_s):
         clock.workload = session.workload(phases)

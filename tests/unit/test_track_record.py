@@ -1,4 +1,4 @@
-"""Bands follow how good the forecasts of this end were: narrower or wider, within half a minute."""
+"""Bands get narrower or wider with the past errors of the forecast, within half a minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END_S = 300.0
 
 
 def follow(record: TrackRecord, *, start_s: int, end_s: int, off_s: float, sigma: float) -> float:
-    """Let seconds pass in which the end is forecast to be `off_s` later or earlier, in turns."""
+    """Pass the time with forecasts that alternate between `off_s` too late and too early."""
     factor = 1.0
     for now in range(start_s, end_s):
         shift_s = off_s if now % 8 < 4 else -off_s
@@ -52,7 +52,7 @@ def test_before_the_first_revision_the_band_is_as_it_is(scale: float) -> None:
 
 
 def test_bands_that_are_wrong_by_half_cover_nearer_to_four_of_five() -> None:
-    """Made sessions whose ends are learned bit by bit, with bands that claim another spread."""
+    """Synthetic sessions whose ends become known gradually, with bands of another spread."""
     for claimed in (0.5, 2.0):
         plain, corrected = measure_coverage(claimed=claimed)
         assert abs(corrected - 0.8) < abs(plain - 0.8)
@@ -62,7 +62,7 @@ def measure_coverage(*, claimed: float, sessions: int = 120) -> tuple[float, flo
     random = np.random.default_rng(11)
     plain, corrected = [], []
     for _ in range(sessions):
-        # What is left is known to 15 %: the end is a sum of revisions, each of its own second.
+        # The time left is known to 15 %: each second revises the end by a random amount.
         steps = random.normal(0.0, 1.0, int(END_S))
         left_s = END_S - np.arange(END_S)
         revisions_s = steps * np.sqrt(np.maximum(0.0, -np.diff((0.15 * left_s) ** 2, append=0.0)))

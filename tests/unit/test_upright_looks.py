@@ -1,4 +1,4 @@
-"""Turning a picture changes neither how good a face is nor whose face it is."""
+"""Turning a picture changes neither the quality of a face nor its person."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cluster.vision.packs.pack_files import resolve_pack
 from cluster.vision.packs.upright_looks import find_tilt
 
 TURNS = (20, 40, 90, 270)
-"""Upside down, this face is not found at all."""
+"""Upside down, the detector does not find this face."""
 
 
 @pytest.fixture(scope="module")

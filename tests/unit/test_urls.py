@@ -1,4 +1,4 @@
-"""URLs in one normal form, and which lies below which."""
+"""The normal form of URLs, and which URL lies below another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A walk through a library can be left at any time, also when a mount is dead."""
+"""A walk through a library can be left at any time, even when a mount is dead."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_walk_that_takes_too_long_is_left_with_what_it_found() -> None:
     walk = watch(go_on, limit_s=0.3)
     assert list(walk)
     assert not walk.is_complete
-    assert is_left.wait(PATIENT_S), "the thread ends too"
+    assert is_left.wait(PATIENT_S), "the thread of the walk ends too"
 
 
 def test_a_walk_ends_after_the_most_photos() -> None:

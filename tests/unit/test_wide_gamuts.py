@@ -1,4 +1,4 @@
-"""Colours that a profile tells are shown as sRGB."""
+"""Colours that a profile defines are shown as sRGB."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDE = [(0.7977, 0.2880, 0.0), (0.1352, 0.7119, 0.0), (0.0313, 0.0001, 0.8249)]
 
 
 def make_profile(primaries: list[tuple[float, float, float]], gamma: float) -> bytes:
-    """Return an ICC profile (version 2.4) of these primaries, in D50 XYZ."""
+    """Return an ICC profile (version 2.4) with these primaries, in D50 XYZ."""
 
     def number(value: float) -> bytes:
         return struct.pack(">i", round(value * 65536))
@@ -89,7 +89,7 @@ def test_a_photo_and_its_twin_in_srgb_are_the_same_picture(seed: int) -> None:
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_profile_does_not_change_the_content_of_a_photo(kind: str) -> None:
-    """A known photo is not a changed one because its colours are shown as they should be."""
+    """A known photo does not count as changed when its colours are now shown correctly."""
     shown = draw()
     plain, _ = make_record_and_image(encode(shown, kind, **WRITERS[kind]), path="plain")
     data = encode(shown, kind, icc_profile=WIDE_PROFILE, **WRITERS[kind])
@@ -114,7 +114,7 @@ def test_a_profile_of_another_colour_space_changes_nothing() -> None:
 
 
 def test_a_large_profile_of_a_png_is_used() -> None:
-    """Pillow refuses a profile of more than 1 MiB; tables of printers and cameras are larger."""
+    """Pillow refuses profiles of more than 1 MiB; those of printers and cameras can be larger."""
     long = struct.pack(">I", len(WIDE_PROFILE) + (2 << 20)) + WIDE_PROFILE[4:] + bytes(2 << 20)
     shown = encode(to_wide(draw()), "PNG")
     piece = chunk(b"iCCP", b"a\0\0" + zlib.compress(long))

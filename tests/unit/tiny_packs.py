@@ -1,7 +1,7 @@
-"""A face pack of a few kilobytes, shaped like InsightFace's: for tests without real models.
+"""A face pack of a few kilobytes, shaped like InsightFace's, for tests without real models.
 
-The detector calls bright red places faces, the recogniser mixes pixels by fixed random weights.
-Neither knows anything of faces; both are deterministic and depend on what they see.
+For the detector, bright red places are faces; the recogniser mixes pixels with fixed random
+weights. Neither knows anything about faces; both are deterministic and depend on the picture.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _head(
 
 def _head_weights(width: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(width)
-    if width == 1:  # Red much above green and blue, as skin is; the second anchor asks for more.
+    if width == 1:  # Red far above green and blue, as on skin; the second anchor needs more.
         weights, bias = [[6, -4, -3], [6, -4, -3]], [-6.0, -6.5]
         return np.float32(weights).reshape(2, 3, 1, 1), np.float32(bias)
     slopes = random.normal(0, 0.1, (ANCHORS * width, 3, 1, 1)).astype(np.float32)
@@ -85,7 +85,7 @@ def _head_weights(width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tiny_recogniser() -> onnx.ModelProto:
-    """Build a graph with ArcFace's contract, a PReLU by channel in it."""
+    """Build a graph with ArcFace's contract, with a PReLU per channel."""
     random = np.random.default_rng(112)
     constants = {
         "w": random.normal(0, 0.5, (8, 3, 3, 3)),
