@@ -213,23 +213,23 @@ def test_who_changes_people_or_deletes_faces_comes_one_after_the_other(
         with begin(engine) as db:
             lock_people(db)
             done = threads.submit(run_at_once, engine, lambda db: work(db, grouped))
-            wait_until_somebody_waits(engine)
+            wait_until_a_transaction_waits(engine)
             assert not done.done()
         (answer,) = done.result(timeout=PATIENT_S)
     assert not isinstance(answer, Exception)
 
 
-def wait_until_somebody_waits(engine: Engine) -> None:
+def wait_until_a_transaction_waits(engine: Engine) -> None:
     is_waiting = text(
         "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
         " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())"
     )
 
-    def does_somebody_wait() -> bool:
+    def is_any_waiting() -> bool:
         with begin(engine) as db:
             return bool(db.execute(is_waiting).scalar_one())
 
-    wait_until(does_somebody_wait, "a transaction waits for a lock")
+    wait_until(is_any_waiting, "a transaction waits for a lock")
 
 
 def test_all_of_them_at_once_come_to_an_end(engine: Engine, grouped: Grouped) -> None:
