@@ -1,6 +1,6 @@
-"""BMP files of 16 and 32 bits with colours by any masks, of which Pillow reads the usual ones.
+"""Reads BMP files of 16 and 32 bits with any colour masks; Pillow reads only the usual masks.
 
-A mask says which bits of a pixel are one colour. Alpha is left out.
+A mask selects the bits of one colour in a pixel. Alpha is ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _USUAL = {
 
 @dataclass(frozen=True, slots=True)
 class MaskedBitmap:
-    """The header of a BMP of 16 or 32 bits whose colours are where `masks` say."""
+    """The header of a BMP of 16 or 32 bits, with the `masks` of its colours."""
 
     width: int
     height: int
@@ -34,12 +34,12 @@ class MaskedBitmap:
 
     @property
     def row_bytes(self) -> int:
-        """The bytes of a row, a multiple of four."""
+        """The bytes of a row in the file, a multiple of four."""
         return (self.width * self.bits + 31) // 32 * 4
 
 
 def find_masked_bitmap(data: bytes) -> MaskedBitmap | None:
-    """Return the header of a BMP of 16 or 32 bits, None of any other file."""
+    """Return the header of a BMP of 16 or 32 bits, None for any other file."""
     try:
         return _read_header(data)
     except struct.error:

@@ -1,7 +1,7 @@
-"""Code points of colours (ITU-T H.273) that HEIC, AVIF and PNG name beside a profile, or instead.
+"""Reads the code points of colours (ITU-T H.273) in HEIC, AVIF and PNG files.
 
-HEIC and AVIF have them in the `colr` property `nclx` of the primary picture (ISO/IEC 14496-12),
-PNG in the chunk cICP.
+They stand beside an ICC profile or in place of it: in HEIC and AVIF in the `colr` property `nclx`
+of the primary picture (ISO/IEC 14496-12), in PNG in the chunk cICP.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ColourCode:
 
 
 def find_colour_code(data: bytes) -> ColourCode | None:
-    """Return the code points of a HEIC, AVIF or PNG; None where there are none."""
+    """Return the code points of a HEIC, AVIF or PNG; None if there are none."""
     if data.startswith(SIGNATURE):
         return _find_in_png(data)
     boxes = (data[box.start : box.end] for box in list_primary(data, b"colr"))
@@ -33,7 +33,7 @@ def find_colour_code(data: bytes) -> ColourCode | None:
 
 
 def _find_in_png(data: bytes) -> ColourCode | None:
-    """The chunk must come before the pixels, have four bytes and be sound."""
+    """Return the code points of a PNG whose chunk is intact and comes before the pixels."""
     for chunk in walk_chunks(data):
         if chunk.kind == b"IDAT":
             return None

@@ -1,4 +1,4 @@
-"""The boxes of an ISO media file: whether it is a picture, and how AVIF crops it.
+"""Reads the boxes of an ISO media file: whether it holds a picture, and how AVIF crops it.
 
 ISO/IEC 14496-12 (boxes) and 23008-12 (pictures: `meta`, `pitm`, `iprp`). Pictures and films share
 this container, and the brands do not always tell which one a file is.
@@ -21,7 +21,7 @@ _BIG, _TO_THE_END = 1, 0
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box: its kind, and where its content begins and ends. `end` may be past the file."""
+    """One box: its kind, and the offsets of its content; `end` may be beyond the file."""
 
     kind: bytes
     start: int
@@ -29,7 +29,7 @@ class Box:
 
 
 def walk_boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """Yield the boxes between two places, until one is no box."""
+    """Yield the boxes between two offsets, up to the first malformed one."""
     at, last = start, len(data) if end is None else min(end, len(data))
     for _ in range(_MOST_BOXES):
         if at + 8 > last:
@@ -49,7 +49,7 @@ def walk_boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[
 def find_box(data: bytes, *kinds: bytes) -> Box | None:
     """Return the first box on this path from the top of the file, None if there is none.
 
-    `meta` and `iref` have a version and flags before their boxes.
+    In `meta` and `iref`, a version and flags precede the boxes.
     """
     start, end, found = 0, len(data), None
     for kind in kinds:
@@ -61,7 +61,7 @@ def find_box(data: bytes, *kinds: bytes) -> Box | None:
 
 
 def is_picture(head: bytes) -> bool:
-    """Tell whether a file that begins so holds a picture, by its handler."""
+    """Tell from the beginning of a file whether it holds a picture, by its handler."""
     handler = find_box(head, b"meta", b"hdlr")
     return handler is not None and head[handler.start + 8 : handler.start + 12] == b"pict"
 
@@ -83,8 +83,8 @@ def has_film(data: bytes) -> bool:
 def find_crop(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
     """Return left, top, right, bottom of the clean aperture (`clap`) of the primary picture.
 
-    `size` is its stored width and height. None when there is no aperture, when it is the whole
-    picture, or when it does not lie within it.
+    `size` is its stored width and height. None if there is no aperture, or if it is the whole
+    picture or not within it.
     """
     places = [box.start for box in list_primary(data, b"clap") if box.start + 32 <= len(data)]
     if not places:
@@ -101,7 +101,7 @@ def find_crop(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] |
 
 
 def list_primary(data: bytes, kind: bytes) -> list[Box]:
-    """Return the properties of this kind that the primary picture has; none of another file."""
+    """Return the properties of this kind of the primary picture; none for another file."""
     try:
         return list(_walk_primary(data, kind))
     except (struct.error, IndexError):

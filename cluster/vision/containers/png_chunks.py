@@ -1,7 +1,7 @@
-"""The chunks of a PNG: the picture without metadata that cannot be used, and how much is there.
+"""Reads the chunks of a PNG, removes unusable metadata, and measures how much of it is there.
 
-Pillow refuses a PNG for a wrong checksum in any chunk, and for text or a profile that is larger
-than 1 MiB. Neither says anything about the pixels.
+Pillow refuses a PNG with a wrong checksum in any chunk, or with text or a profile of more than 1
+MiB, although neither affects the pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_TEXT_BYTES = 1 << 20
 """The largest text or profile that is kept, unpacked: the limit of Pillow (MAX_TEXT_CHUNK)."""
 
 MAX_CHUNKS = 100_000
-"""More than any writer makes: an IDAT of 8 kB for each row of 800 MB."""
+"""More than any writer creates, even with an IDAT of 8 kB in a picture of 800 MB."""
 
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _OF_PIXELS = (*_CRITICAL, b"tRNS")
@@ -30,12 +30,12 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
 _ADAM7 = (*_PASSES, (0, 1, 1, 2))
-"""First column and row, and the steps across and down, of each pass (the same, 8.2)."""
+"""First column and row, and the steps across and down, of each pass (PNG specification, 8.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk: `whole` are its bytes with length and checksum."""
+    """One chunk; `whole` are its bytes with length and checksum."""
 
     kind: bytes
     content: memoryview
@@ -43,13 +43,13 @@ class Chunk:
 
     @property
     def is_sound(self) -> bool:
-        """Its checksum is right."""
+        """True if the checksum is right."""
         check = self.whole[-4:] if len(self.whole) == len(self.content) + 12 else b""
         return bytes(check) == struct.pack(">I", zlib.crc32(self.content, zlib.crc32(self.kind)))
 
 
 def walk_chunks(data: bytes) -> Iterator[Chunk]:
-    """Yield the chunks of a PNG, until the file or the picture ends."""
+    """Yield the chunks of a PNG up to the end of the file or of the picture."""
     view, at = memoryview(data), len(SIGNATURE)
     while at + 8 <= len(data):
         size = int.from_bytes(view[at : at + 4])
@@ -63,7 +63,7 @@ def walk_chunks(data: bytes) -> Iterator[Chunk]:
 def read_chunks(file: BinaryIO, kind: bytes, *, max_bytes: int) -> Iterator[bytes]:
     """Yield the contents of the chunks of a kind in a file, without reading the others.
 
-    Chunks of more than `max_bytes`, and those that are cut off, are left out.
+    Chunks of more than `max_bytes` and truncated chunks are left out.
     """
     file.seek(len(SIGNATURE))
     for _ in range(MAX_CHUNKS):
@@ -79,7 +79,7 @@ def read_chunks(file: BinaryIO, kind: bytes, *, max_bytes: int) -> Iterator[byte
 
 
 def strip_chunks(data: bytes, *, only_pixels: bool) -> bytes:
-    """Return a PNG with only what decides about its picture, and the metadata that can be used.
+    """Return a PNG with only the chunks that affect its picture, and the usable metadata.
 
     With `only_pixels`, all metadata is left out. A chunk with a wrong checksum is left out unless
     the picture needs it, and so is text that is larger than MAX_TEXT_BYTES.
@@ -90,7 +90,7 @@ def strip_chunks(data: bytes, *, only_pixels: bool) -> bytes:
 
 
 def find_fault(data: bytes) -> str:
-    """Return what is wrong with the header or the palette of a PNG, "" if nothing is."""
+    """Return the fault of the header or the palette of a PNG, "" if there is none."""
     names = {b"IHDR": "header", b"PLTE": "palette"}
     checked = (chunk for chunk in walk_chunks(data) if chunk.kind in names)
     wrong = next((names[chunk.kind] for chunk in checked if not chunk.is_sound), "")
@@ -98,10 +98,10 @@ def find_fault(data: bytes) -> str:
 
 
 def find_profile(data: bytes, *, at_most: int) -> bytes | None:
-    """Return the ICC profile of a PNG, also one that Pillow refuses for its size.
+    """Return the ICC profile of a PNG, also one that Pillow refuses because of its size.
 
-    None where there is none, where its chunk is not sound, and of one with more than `at_most`
-    bytes, of which no more is unpacked.
+    None if there is none, if its chunk is damaged, or if it has more than `at_most` bytes; no more
+    than these are unpacked.
     """
     for chunk in walk_chunks(data):
         if chunk.kind == b"IDAT":
@@ -117,7 +117,7 @@ def find_profile(data: bytes, *, at_most: int) -> bytes | None:
 
 
 def share_there(data: bytes) -> float:
-    """Return the share of the bytes of all rows that a PNG holds, 0.0 to 1.0."""
+    """Return the share of the bytes of all rows that is in a PNG, 0.0 to 1.0."""
     chunks = list(walk_chunks(data))
     header = next((bytes(c.content) for c in chunks if c.kind == b"IHDR"), b"")
     if len(header) < 13:
@@ -150,7 +150,7 @@ def _is_short(chunk: Chunk) -> bool:
 
 
 def _count_unpacked(pieces: Iterator[bytes], *, at_most: int) -> int:
-    """Return how many bytes zlib unpacks, counting no further than `at_most`; none are kept."""
+    """Return how many bytes zlib unpacks, counting no further than `at_most`, and keeping none."""
     unpacker, count = zlib.decompressobj(), 0
     for piece in pieces:
         rest = piece

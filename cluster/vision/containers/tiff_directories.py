@@ -1,7 +1,7 @@
-"""The first directory of a TIFF: the picture without metadata that cannot be used.
+"""Rewrites the first directory of a TIFF without unusable metadata.
 
-The directory is written anew behind the file, in the classic layout of 32 bits; the pixels stay
-where they are. So a BigTIFF in big-endian order, which Pillow takes for a classic one, is read too.
+The new directory is appended to the file, in the classic 32-bit layout; the pixels stay in place.
+So a big-endian BigTIFF, which Pillow takes for a classic TIFF, can be read too.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 _LONG, _LONG8, _IFD8 = 4, 16, 18
 _MAX_VALUE_BYTES = 32 << 20
-"""The offsets and lengths of four million strips."""
+"""Enough for the offsets and lengths of four million strips."""
 
 PIXEL_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 290, 291, 292, 293}
     | {301, 317, 318, 319, 320, 322, 323, 324, 325, 332, 334, 336, 338, 339, 340, 341, 347}
     | {512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532}
 )
-"""The tags that decide about pixels (TIFF 6.0, and its technical note 2)."""
+"""The tags that affect pixels (TIFF 6.0, and its technical note 2)."""
 
 KEPT_TAGS = PIXEL_TAGS | {274, 306, 34665, 34675}
 """Also the orientation, the time, the pointer to EXIF and the ICC profile."""
@@ -37,15 +37,15 @@ class _Entry:
 
 
 def is_big_endian_big_tiff(data: bytes) -> bool:
-    """Tell whether this is a TIFF with offsets of 64 bits in big-endian order."""
+    """Tell whether this is a big-endian TIFF with 64-bit offsets."""
     return data[:8] == b"MM\0+\0\x08\0\0"
 
 
 def strip_directory(data: bytes, *, only_pixels: bool) -> bytes | None:
-    """Return a classic TIFF of the first picture, with the tags that decide about it.
+    """Return a classic TIFF of the first picture, with the tags that affect it.
 
-    Unless `only_pixels`, tags of the metadata that Headcount reads are kept. None of a file whose
-    directory cannot be read.
+    Unless `only_pixels`, the metadata that Headcount reads is kept. None if the directory cannot be
+    read.
     """
     order = _ORDERS.get(data[:2])
     if order is None:
@@ -61,7 +61,7 @@ def strip_directory(data: bytes, *, only_pixels: bool) -> bytes | None:
 
 
 def read_numbers(data: bytes, tags: Container[int]) -> dict[int, tuple[int, ...]]:
-    """Return the whole numbers of these tags of the first directory; {} where it is unreadable."""
+    """Return the integers of these tags of the first directory; {} if it is unreadable."""
     order = _ORDERS.get(data[:2])
     if order is None:
         return {}

@@ -1,4 +1,4 @@
-"""The chunks of a WebP: the picture without metadata that cannot be used."""
+"""Reads the chunks of a WebP, and removes unusable metadata."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HAS_ICC, _HAS_ALPHA, _HAS_EXIF = 0x20, 0x10, 0x08
 
 
 def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield the names and contents of the chunks, whatever size the file gives itself."""
+    """Yield the names and contents of the chunks, ignoring the size in the file's header."""
     view, at = memoryview(data), 12
     while at + 8 <= len(data):
         size = int.from_bytes(view[at + 4 : at + 8], "little")
@@ -25,7 +25,7 @@ def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 def read_chunks(file: BinaryIO, kind: bytes, *, max_bytes: int) -> Iterator[bytes]:
     """Yield the contents of the chunks of a kind in a file, without reading the others.
 
-    Chunks of more than `max_bytes`, and those that are cut off, are left out.
+    Chunks of more than `max_bytes` and truncated chunks are left out.
     """
     file.seek(12)
     for _ in range(MAX_CHUNKS):
@@ -41,9 +41,9 @@ def read_chunks(file: BinaryIO, kind: bytes, *, max_bytes: int) -> Iterator[byte
 
 
 def strip_chunks(data: bytes, *, only_pixels: bool) -> bytes | None:
-    """Return a WebP with only what decides about its picture, and its profile and EXIF.
+    """Return a WebP with only its picture, profile and EXIF.
 
-    With `only_pixels`, profile and EXIF are left out too. None of an animation, or without a
+    With `only_pixels`, profile and EXIF are left out too. None for an animation, or without a
     picture.
     """
     found: dict[bytes, bytes] = {}

@@ -1,7 +1,7 @@
 """A position in a film, from which its pictures are decoded forwards with FFmpeg (PyAV).
 
-FFmpeg reads through a Python file and knows no other protocol, and the format is given to it, so
-that no playlist or reference in a film opens another file or an address. One frame at a time is in
+FFmpeg reads through a Python file, without any other protocol, and the format is fixed, so that no
+playlist or reference in a film opens another file or a network address. One frame at a time is in
 memory. Frames that cannot be decoded are left out.
 """
 
@@ -34,10 +34,10 @@ from cluster.vision.sources.deadlines import begin_computing
 from cluster.vision.sources.film_files import find_format_of_film, open_film_file
 
 FRAME_LONG_SIDE_PX = 1920
-"""Larger frames are reduced to this side: a face that recognition needs has enough pixels then."""
+"""Larger frames are reduced to this side, which leaves enough pixels for recognition."""
 
 MOST_ASPECT = 8
-"""Pixels that claim to be more oblong than this are taken for square ones."""
+"""Pixels with a larger aspect ratio than this are treated as square."""
 
 _OPTIONS = {"protocol_whitelist": "none", "enable_drefs": "0", "use_absolute_path": "0"}
 _MICROSECONDS = 1_000_000
@@ -64,7 +64,7 @@ Pixels = npt.NDArray[np.uint8]
 class FilmFrame:
     """A decoded frame, `time_s` seconds from the beginning of its film.
 
-    `is_key` tells that it was decoded without the frames before it.
+    `is_key` tells whether it was decoded without the frames before it.
     """
 
     time_s: float
@@ -82,16 +82,16 @@ class FilmCursor:
 
     @property
     def container(self) -> InputContainer:
-        """FFmpeg's view of the file."""
+        """The open file in FFmpeg."""
         return self._container
 
     @property
     def stream(self) -> av.VideoStream:
-        """FFmpeg's view of the pictures."""
+        """The video stream in FFmpeg."""
         return self._stream
 
     def seek(self, time_s: float) -> bool:
-        """Go to the last keyframe at or before `time_s`; tell whether the film allows it."""
+        """Go to the last keyframe at or before `time_s`; False if the film does not allow it."""
         base = self._stream.time_base or Fraction(1, _MICROSECONDS)
         target = max(0, int((time_s + self._start_s) / base))
         try:
@@ -102,7 +102,7 @@ class FilmCursor:
         return True
 
     def keyframes(self) -> Iterator[FilmFrame]:
-        """Yield the keyframes from here on; what is between them is not decoded."""
+        """Yield the keyframes from here on, without decoding the frames between them."""
         context = self._stream.codec_context
         for packet in self._packets():
             if not packet.is_keyframe or not packet.size:
@@ -125,7 +125,7 @@ class FilmCursor:
             yield from self._timed(found)
 
     def digest(self) -> tuple[bytes, float]:
-        """Return the SHA-256 of all coded pictures from here on, and the time when they end.
+        """Return the SHA-256 of all coded pictures from here on, and the time of their end.
 
         Nothing is decoded. The digest does not depend on the metadata of the film.
         """
@@ -140,7 +140,7 @@ class FilmCursor:
         return digest.digest(), end_s
 
     def _packets(self) -> Iterator[Packet[av.VideoStream]]:
-        """Yield the packets of the pictures until the film ends, also where it ends too early."""
+        """Yield the packets of the pictures until the film ends, even if it is truncated."""
         with suppress(av.FFmpegError):
             yield from self._container.demux(self._stream)
 
@@ -153,14 +153,14 @@ class FilmCursor:
     def _find_time_s(self, frame: av.VideoFrame) -> float:
         time = frame.pts if frame.pts is not None else frame.dts
         base = self._stream.time_base
-        if time is None or base is None:  # Some AVI films number nothing.
+        if time is None or base is None:  # Some AVI films have no timestamps.
             return self._last_s + float(1 / (self._stream.average_rate or _USUAL_RATE))
         return max(0.0, float(time * base) - self._start_s)
 
     def to_image(self, frame: av.VideoFrame, *, long_side_px: int) -> OpenedImage:
         """Return a frame as an upright picture of at most `long_side_px`, with square pixels.
 
-        Its colours are sRGB. The picture is its own full size: a larger decode of it cannot be had.
+        Its colours are sRGB. The picture counts as full size, because it cannot be decoded larger.
         """
         orientation = find_orientation(frame)
         width, height = shape_of(frame, self._stream)
@@ -181,13 +181,13 @@ class FilmCursor:
 def open_film(path: str, *, max_pixels: int) -> Iterator[FilmCursor]:
     """Open a film at its beginning, and close it after the block.
 
-    Raises UnreadableImage if the file holds no picture that can be decoded or one that is larger
+    Raises UnreadableImage if the file holds no picture that can be decoded, or a picture larger
     than `max_pixels`, and UnreachableImage if it cannot be read now, also from within the block.
     """
     with open_film_file(path) as file:
         format_ = find_format_of_film(file)
         if format_ is None:
-            raise UnreadableImage(path, "a file with the name of a film whose content is none")
+            raise UnreadableImage(path, "a file with the name of a film and other content")
         file.seek(0)
         with open_container(file, format_, path=path) as container:
             stream = _choose_stream(container, path=path)
@@ -218,8 +218,8 @@ def _say(error: Exception) -> str:
 
 
 def _choose_stream(container: InputContainer, *, path: str) -> av.VideoStream:
-    """Return the largest moving picture of a film; the cover of a song is none."""
-    # A stream without a decoder has no context, which the types of PyAV do not know.
+    """Return the largest video stream of a film; a cover picture does not count."""
+    # A stream without a decoder has no context, which the types of PyAV do not express.
     videos = cast(Any, container.streams.video)
     streams = [one for one in videos if not one.disposition & Disposition.attached_pic]
     if not streams:
@@ -254,7 +254,7 @@ def _find_start_s(container: InputContainer, stream: av.VideoStream) -> float:
 
 
 def find_orientation(frame: av.VideoFrame) -> int:
-    """Return EXIF's name, 1 to 8, of the turn that makes a frame upright."""
+    """Return the EXIF orientation, 1 to 8, of a stored frame."""
     found = cast(Any, frame.side_data).get("DISPLAYMATRIX")
     matrix = b"" if found is None else bytes(found)
     if len(matrix) < _MATRIX.size:
@@ -295,4 +295,4 @@ _FLIPS = {
     7: (-1, -1),
     8: (-1, 1),
 }
-"""The steps through the rows and columns, after the sides were swapped where they are."""
+"""The steps through the rows and columns, after the sides were swapped if necessary."""

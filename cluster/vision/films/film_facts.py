@@ -1,4 +1,4 @@
-"""What a film says about itself: its length, its size, when it was taken, and one of its frames."""
+"""Reads the facts of a film: its length, its size, its time, and one of its frames."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from cluster.vision.photos.images import OpenedImage
 
 _POSTER_SHARES = (0.1, 0.3, 0.5, 0.0)
 _LEAST_CONTRAST = 12.0
-"""The standard deviation, in levels, of a frame that shows something; a fade has less."""
+"""The least standard deviation, in levels, of a frame that shows something; a fade has less."""
 
 _LOCAL_TIMES = ("com.apple.quicktime.creationdate", "creationdate", "date")
 _UTC_TIME = "creation_time"
 _UNSET_YEARS = (1904, 1970)
-"""The years from which MP4 and Unix count: a clock that was never set."""
+"""The first years of MP4's and Unix's time, which come from a clock that was never set."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmFacts:
     """A film: `width` and `height` of an upright frame, `duration_s`, and its `poster`.
 
-    `content` is a digest of its coded pictures and of how they are turned (32 bytes).
+    `content` is a digest of its coded pictures and their orientation (32 bytes).
 
-    `taken_at` is local time without a zone: that of the camera if the film tells it, or else the
-    time in UTC as the clock of this machine shows it.
+    `taken_at` is local time without a zone: that of the camera if the film has it, or else the time
+    in UTC converted to the zone of this machine.
     """
 
     width: int
@@ -49,7 +49,7 @@ class FilmFacts:
 def read_facts(film: FilmCursor, *, path: str) -> FilmFacts:
     """Return the facts of a film that was opened. Raises UnreadableImage.
 
-    The length is that of the pictures that are there, whatever the film claims.
+    The length is that of the existing pictures, whatever the film claims.
     """
     coded, duration_s = film.digest()
     frame = find_poster(film, duration_s)
@@ -65,7 +65,7 @@ def read_facts(film: FilmCursor, *, path: str) -> FilmFacts:
 
 
 def find_poster(film: FilmCursor, duration_s: float) -> FilmFrame | None:
-    """Return the first of a few frames that shows something; any frame if none does."""
+    """Return the first of a few frames that shows something, or else any frame."""
     any_frame: FilmFrame | None = None
     for share in _POSTER_SHARES:
         film.seek(share * duration_s)
@@ -85,7 +85,7 @@ def _shows_something(frame: FilmFrame) -> bool:
 
 
 def find_taken_at(metadata: Mapping[str, str]) -> datetime | None:
-    """Return when a film was taken, from its metadata; None when it does not tell."""
+    """Return when a film was taken, from its metadata; None if unknown."""
     names = {name.lower(): value for name, value in metadata.items()}
     for name in _LOCAL_TIMES:
         if (moment := _parse(names.get(name))) is not None:

@@ -1,4 +1,4 @@
-"""The frames of a film that are searched, as upright pictures, one after the other."""
+"""Yields the frames of a film that are searched, as upright pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.vision.sources.deadlines import begin_computing
 
 @dataclass(frozen=True, slots=True)
 class FilmPicture:
-    """A frame as a picture; `scale` is the pixels of the picture per pixel of the full size."""
+    """A frame as a picture; `scale` is its size relative to the full-size frame."""
 
     time_s: float
     image: OpenedImage
@@ -25,7 +25,7 @@ def list_pictures(
 ) -> Iterator[FilmPicture]:
     """Yield the frames that are searched, at most `frames`, in the order of their times.
 
-    Each frame is decoded when it is asked for. Raises UnreadableImage and UnreachableImage.
+    Each frame is decoded when it is needed. Raises UnreadableImage and UnreachableImage.
     """
     with open_sampler(path, max_pixels=max_pixels, duration_s=duration_s, frames=frames) as sampler:
         for frame in sampler.sample():

@@ -1,7 +1,8 @@
-"""Chooses the frames of a film that are searched (cluster/core/pictures/films.py says which).
+"""Chooses the frames of a film that are searched, by the rules in cluster/core/pictures/films.py.
 
-One cursor decodes keyframes alone, of which encoders put one where a scene begins. Another decodes
-what lies between two keyframes that are far apart. In a long film, the first one seeks.
+One cursor decodes only keyframes, because encoders place a keyframe at the beginning of a scene.
+Another cursor decodes frames between keyframes that are far apart. In a long film, the first cursor
+seeks.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from cluster.core.pictures.films import HOPPING_S, SPACING_S, choose_spacing_s
 from cluster.vision.films.film_cursor import FilmCursor, FilmFrame, open_film
 
 SCENE_DIFFERENCE = 20.0
-"""The least mean difference, in levels of grey, of frames from two scenes."""
+"""The least mean difference between frames of two scenes, in levels of grey."""
 
 SCENE_SHARE = 0.25
-"""The least share of a frame whose brightness the other frame does not have, in two scenes.
+"""The least share of pixels that differ between the brightness histograms of two scenes.
 
-A pan moves what is bright and what is dark, and a cut brings something else."""
+A pan only moves bright and dark areas, while a cut changes their amounts."""
 
 _LEVELS = np.arange(0, 257, 32)
 
@@ -45,7 +46,7 @@ def open_sampler(
 
 
 class Sampler:
-    """The frames of a film that are searched, at most `frames`; `film` is where it is."""
+    """Samples at most `frames` frames of a film; `film` is the cursor of its keyframes."""
 
     def __init__(
         self, keys: FilmCursor, between: FilmCursor, *, duration_s: float, frames: int
@@ -57,7 +58,7 @@ class Sampler:
         self._seen: Signature | None = None
 
     def sample(self) -> Iterator[FilmFrame]:
-        """Yield the frames, in the order of their times."""
+        """Yield the frames to search, in the order of their times."""
         hops = self._duration_s / max(1, self._left) > HOPPING_S
         for frame in self._hop() if hops else self._walk():
             self._left -= 1
@@ -68,7 +69,7 @@ class Sampler:
 
     @property
     def _next_s(self) -> float:
-        """The latest time of the next frame."""
+        """The latest time of the next frame, in seconds."""
         if self._taken_s < 0:
             return 0.0
         return self._taken_s + choose_spacing_s(
@@ -94,7 +95,7 @@ class Sampler:
         yield from self._fill(key_s, until_s=self._duration_s)
 
     def _fill(self, key_s: float, *, until_s: float) -> Iterator[FilmFrame]:
-        """Yield frames after the keyframe at `key_s`, until the next would not be before `until_s`.
+        """Yield frames after the keyframe at `key_s` as long as the next is before `until_s`.
 
         A film whose keyframes cannot be decoded begins here.
         """
@@ -131,7 +132,7 @@ class Sampler:
 
 
 class _Run:
-    """Decodes frame by frame, and goes on from where it stopped unless a keyframe saves work."""
+    """Decodes frame by frame, and continues from its last position unless a keyframe saves work."""
 
     def __init__(self, cursor: FilmCursor) -> None:
         self._cursor = cursor
@@ -141,7 +142,7 @@ class _Run:
     def advance(
         self, key_s: float, after_s: float, *, is_taken: Callable[[FilmFrame], bool]
     ) -> FilmFrame | None:
-        """Return the first frame later than `after_s` that `is_taken`; None at the film's end.
+        """Return the first frame after `after_s` that `is_taken` accepts; None at the film's end.
 
         `key_s` is the time of the last known keyframe at or before `after_s`.
         """
@@ -165,7 +166,7 @@ def sign(frame: FilmFrame) -> Signature:
 
 
 def differs(one: Signature, other: Signature) -> bool:
-    """Tell whether two frames show two scenes."""
+    """Tell whether two frames belong to different scenes."""
     if np.abs(one - other).mean() < SCENE_DIFFERENCE:
         return False
     counts = [np.histogram(frame, bins=_LEVELS)[0] for frame in (one, other)]

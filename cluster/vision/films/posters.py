@@ -1,4 +1,4 @@
-"""The poster of a film: one of its frames as a JPEG, made from the file."""
+"""Makes the poster of a film, one of its frames as a JPEG, from the file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def make_poster(
 ) -> bytes:
     """Return a frame of a film as a JPEG, upright, at most PREVIEW_LONG_SIDE_PX wide and high.
 
-    As with the preview of a photo, `sha256` is the digest of the bytes that the library knows, and
-    another process reads the file. Raises UnreadableImage, and UnreachableImage if the file is
-    gone, changed, or not read within `timeout_s`.
+    As with the preview of a photo, `sha256` is the digest of the indexed bytes, and another process
+    reads the file. Raises UnreadableImage, and UnreachableImage if the file is gone, changed, or
+    not read within `timeout_s`.
     """
     work = partial(draw_poster, path, sha256, max_pixels=max_pixels)
     try:
@@ -36,7 +36,7 @@ def make_poster(
 
 
 def draw_poster(path: str, sha256: bytes, *, max_pixels: int) -> bytes:
-    """Return the poster, made in this process and without a time limit."""
+    """Make the poster in this process, without a time limit."""
     if digest_film(path) != sha256:
         raise UnreachableImage(path, "the file has changed since it was read")
     with open_film(path, max_pixels=max_pixels) as film:
@@ -49,7 +49,7 @@ def draw_poster(path: str, sha256: bytes, *, max_pixels: int) -> bytes:
 
 
 def load() -> None:
-    """Do nothing: the import of this module has loaded everything that a poster needs."""
+    """Do nothing, because the import of this module has loaded everything that a poster needs."""
 
 
 @functools.cache

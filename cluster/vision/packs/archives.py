@@ -1,7 +1,7 @@
 """Downloads, verifies and unpacks the archives of InsightFace's packs.
 
-An archive is unpacked only if its SHA-256 is the known one. A pack appears in its folder whole or
-not at all, because it is unpacked beside the folder and then renamed.
+An archive is unpacked only if its SHA-256 is the known one. A pack appears in its folder either
+complete or not at all, because it is unpacked beside the folder and then renamed.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ from onnx import helper, numpy_helper
 
 CHANNEL_BLOCK = 16
 SPLIT_TAKES_AN_INPUT = 13
-"""The opset from which Split takes its lengths as an input. Before, they are an attribute."""
+"""The first opset in which Split takes its lengths as an input; in earlier ones they are an
+attribute."""
 
 Constants = dict[str, onnx.TensorProto]
 
@@ -46,7 +47,7 @@ def merge_convolutions(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _key(node: onnx.NodeProto, constants: Constants) -> tuple[object, ...]:
-    """Return the key that mergeable convolutions share; that of a grouped convolution is unique."""
+    """Return the key that mergeable convolutions share; a grouped convolution has a unique key."""
     options = {one.name: helper.get_attribute_value(one) for one in node.attribute}
     own = node.output[0] if options.get("group", 1) != 1 else None
     shape = tuple(constants[node.input[1]].dims[1:])

@@ -1,4 +1,4 @@
-"""The interface of all packs: photos in, faces out.
+"""The interface of all packs, which find the faces in photos.
 
 `load_detector(resolve_pack("auto"))` loads the models. `prepare(path)` reads and decodes a photo,
 in any thread. `detect([photo, ...])` runs the models, in one thread at a time.
@@ -27,10 +27,10 @@ __all__ = [
 
 
 class FaceDetector(Protocol):
-    """A loaded pack. It keeps nothing of the photos that it has seen.
+    """A loaded pack, which stores nothing of the photos that it has seen.
 
-    `provider` is what the models run on. `photos_at_once` is the number of photos that it is
-    fastest with. `times` adds up the seconds of the steps "detect" and "embed".
+    `provider` runs the models. `photos_at_once` is the number of photos with which it is fastest.
+    `times` adds up the seconds of the steps "detect" and "embed".
     """
 
     pack: Pack
@@ -49,7 +49,7 @@ class FaceDetector(Protocol):
 
 
 def choose_provider(pack: Pack, requested: Requested = "auto") -> Provider:
-    """Return what a pack would run on in this process: "CPU" or "CUDA"; dlib has only CPU.
+    """Return the provider that would run a pack in this process, "CPU" or "CUDA"; for dlib, "CPU".
 
     Raises BadSetting if CUDA is requested and missing.
     """
@@ -59,7 +59,7 @@ def choose_provider(pack: Pack, requested: Requested = "auto") -> Provider:
 def load_detector(pack: Pack, options: DetectorOptions | None = None) -> FaceDetector:
     """Load a pack's models. Raises PackNotFound if its files are missing.
 
-    Only the library that this kind of pack needs is imported.
+    Imports only the library that this kind of pack needs.
     """
     options = options or DetectorOptions()
     if pack.kind == BUNDLED:

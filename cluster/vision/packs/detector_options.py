@@ -1,4 +1,4 @@
-"""The options of face detection, and photos that are read and decoded for it."""
+"""The options of face detection, and photos that were read and decoded for it."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class DetectorOptions:
     model. `batch` is the number of photos, and of faces, in one run of a model; None chooses it by
     the provider. `precision` applies to models on CUDA; on CPU they use 32 bits.
     `decode_long_side_px` is the long side of a photo that is decoded for detection, None for its
-    full size. A photo that is not read within `timeout_s` has failed. With `straighten`, tilted and
-    doubtful faces are looked at again, turned upright. `film` limits the search of a film.
+    full size. A photo that is not read within `timeout_s` fails. With `straighten`, tilted and
+    doubtful faces are searched again, turned upright. `film` limits the search of a film.
     """
 
     min_score: float = MIN_SCORE

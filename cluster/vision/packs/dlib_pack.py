@@ -37,8 +37,8 @@ _MAX_LONG_SIDE_PX = 960
 """dlib's detector finds faces of at least 80 pixels, one twelfth of this side."""
 
 _STRIP_LONG_SIDE_PX = 1280
-"""Strips are looked at larger: with 960, dlib missed 11 of 30 faces of a fifteenth of the strip's
-height, and none with 1280."""
+"""Strips are searched at a larger size: with 960, dlib missed 11 of 30 faces of a fifteenth of the
+strip's height, and with 1280 none."""
 
 _MARGIN = 0.2
 """The width of the frame around a photo, as a share of its long side.
@@ -53,7 +53,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class DlibDetector:
-    """The bundled pack, loaded. Any thread may call `prepare`, one at a time `detect`."""
+    """The bundled pack, loaded. Any thread may call `prepare`; one at a time may call `detect`."""
 
     def __init__(self, pack: Pack, options: DetectorOptions) -> None:
         """Load the three models. Raises PackNotFound if a file is missing."""

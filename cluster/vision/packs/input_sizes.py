@@ -1,13 +1,14 @@
 """Chooses the input sizes in which the detector searches a photo.
 
 InsightFace 2.1 searches every photo twice: scaled into 128 x 128, for a face that fills the frame,
-and into 640 x 640. Two changes make this cheaper without losing a face:
+and into 640 x 640. Two changes reduce the cost without losing a face:
 
-* The input has the shape of the photo instead of a square with black bars, a quarter less for 4:3.
+* The input has the shape of the photo instead of a square with black bars, which saves a quarter
+  for 4:3.
 * A small photo is searched at 128 first, where its smallest faces are still large enough. It is
-  searched at 640 only if that leaves a doubt: no face, or a candidate that might be one.
+  searched at 640 only in case of doubt: no face was found, or a candidate that may be a face.
 
-A larger, dithered photo without a face is searched once more at 128 and shrunk smoothly.
+A larger, dithered photo without a face is searched again at 128, shrunk with averaging, because
 InsightFace skips pixels, which hides the faces of grainy and dithered photos.
 
 bench/RESULTS.md compares this with InsightFace's automatic setting, using the stand-in pack.
@@ -22,7 +23,7 @@ import numpy as np
 from cluster.vision.packs.scrfd import Candidates, Size
 
 STEP_PX = 32
-"""Sides are multiples of this. SCRFD's coarsest level has one place for every 32 pixels."""
+"""Sides are multiples of this, because SCRFD's coarsest level has one cell for every 32 pixels."""
 
 SMALL_PX = 128
 LARGE_PX = 640
@@ -40,9 +41,9 @@ _SAME_FACE_OVERLAP = 0.3
 class Plan:
     """The input sizes for one photo.
 
-    The sizes in `always` are searched first, and those in `in_doubt` if that leaves a doubt. If a
-    dithered photo has no face, it is searched in the sizes `when_empty`, shrunk smoothly, because
-    the usual way of shrinking makes noise of its dots.
+    The sizes in `always` are searched first, and the sizes in `in_doubt` in case of doubt. If no
+    face is found in a dithered photo, it is searched in the sizes `when_empty`, shrunk with
+    averaging, because otherwise its dots become noise.
     """
 
     always: tuple[Size, ...]

@@ -54,12 +54,12 @@ _BATCH_ON_GPU = 32
 _DOUBT_SIZE = 0.8
 """Candidates below the minimum size by up to this factor count as doubtful.
 
-A closer look may find that they are large enough.
+A search at a larger size may show that they are large enough.
 """
 
 
 MAX_ENLARGEMENT = 1.5
-"""Faces that recognition would have to enlarge by more are cut from a larger decode."""
+"""Faces that recognition would have to enlarge by a larger factor are cut from a larger decode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class _Seen:
 
 
 class InsightFaceDetector:
-    """A loaded InsightFace pack. Any thread may call `prepare`, one at a time `detect`."""
+    """A loaded InsightFace pack. Any thread may call `prepare`; one at a time may call `detect`."""
 
     def __init__(self, pack: Pack, options: DetectorOptions) -> None:
         """Load the pack's detector and recogniser through InsightFace's model zoo."""
@@ -140,7 +140,7 @@ class InsightFaceDetector:
     def _find_in_strips(
         self, photos: Sequence[PreparedPhoto], found: Sequence[Candidates]
     ) -> tuple[list[PreparedPhoto], list[Candidates]]:
-        """Return the photos and their faces; those of a very wide or tall photo, decoded larger."""
+        """Return the photos and their faces; a very wide or tall photo is decoded larger."""
         kept, faces = list(photos), list(found)
         for index, photo in enumerate(photos):
             strips = plan_strips(photo.image.width, photo.image.height)
@@ -154,7 +154,7 @@ class InsightFaceDetector:
     def _search_strips(
         self, image: OpenedImage, strips: Sequence[Strip], whole: Candidates
     ) -> Candidates:
-        """Return the faces that `whole` and the strips show, in pixels of `image`, each once."""
+        """Return the faces of `whole` and of the strips, each once, in pixels of `image`."""
         cuttings = [cut_strip(image, strip) for strip in strips]
         seen = self._find([cutting for cutting, _ in cuttings])
         looks = [whole]

@@ -1,6 +1,6 @@
 """Checks whether the models of a pack can be loaded on this machine.
 
-The check runs in a process of its own, `python -m cluster.vision.packs.opening PACK MODELS_DIR
+The check runs in a separate process, `python -m cluster.vision.packs.opening PACK MODELS_DIR
 PROVIDER`, because a library that is broken or built for another processor kills its process.
 """
 
@@ -80,7 +80,7 @@ def read_told(told: str, complaints: str, *, status: int) -> Opening:
 
 
 def open_pack(requested: str, *, models_dir: Path, provider: str) -> Opening:
-    """Load a pack as a detector does. Raises what a library raises for a broken file."""
+    """Load a pack as a detector does. Raises any error that a library raises for a broken file."""
     import onnxruntime  # noqa: PLC0415
 
     from cluster.vision.packs.detector import DetectorOptions, load_detector  # noqa: PLC0415

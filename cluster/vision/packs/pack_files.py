@@ -1,6 +1,6 @@
-"""Finds the pack of face models that is used, and its files.
+"""Finds the pack of face models to use, and its files.
 
-This module neither runs a model nor downloads one; `archives.py` downloads packs.
+This module neither runs nor downloads models; `archives.py` downloads packs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The reach of each pack: how alike two faces of one person are.
+"""The reach of each pack: the cosines from which two faces are one person.
 
-`bench/calibrate.py` prints the curves that these cosines were chosen from.
+`bench/calibrate.py` prints the curves from which these cosines were chosen.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ DLIB_CENTER = (
 )
 """The mean over people of their mean vectors with dlib's recogniser: 128 little-endian float16.
 
-All vectors of dlib point in nearly this direction, which says nothing about a person.
+All vectors of dlib point in nearly this direction, so it says nothing about a person.
 """
 
 CALIBRATED: Mapping[str, Reach] = {"buffalo_s_standin": ARCFACE}
-"""By the name of the pack, without the digest of its files."""
+"""The reaches by the name of the pack, without the digest of its files."""
 
 
 def find_reach(name: str) -> PackReach:

@@ -34,8 +34,8 @@ Size = tuple[int, int]
 class Candidates:
     """Possible faces in one photo: boxes (n, 4), scores (n,), landmarks (n, 5, 2), float32.
 
-    `upright_sides` (n,) are the shorter sides of the boxes of the faces turned upright, None when
-    nobody looked at them so.
+    `upright_sides` (n,) are the shorter sides of the boxes of the faces turned upright, None if
+    they were not measured.
     """
 
     boxes: Floats
@@ -57,21 +57,21 @@ class Candidates:
         return Candidates(self.boxes[kept], self.scores[kept], self.landmarks[kept])
 
     def picked(self, which: npt.NDArray[np.bool_] | Sequence[int]) -> Candidates:
-        """Return some of the candidates: by a mask (n,), or by their numbers in this order."""
+        """Return some of the candidates: by a mask (n,), or by indices, in their order."""
         is_mask = isinstance(which, np.ndarray)
         kept = np.flatnonzero(which) if is_mask else np.asarray(which, np.int64)
         sides = None if self.upright_sides is None else self.upright_sides[kept]
         return Candidates(self.boxes[kept], self.scores[kept], self.landmarks[kept], sides)
 
     def moved_by(self, place: tuple[float, float]) -> Candidates:
-        """Return the candidates in a photo in which this one's left top is at `place`."""
+        """Return the candidates in coordinates of a photo in which this one begins at `place`."""
         offset = np.array(place, np.float32)
         boxes = self.boxes + np.tile(offset, 2)
         return Candidates(boxes, self.scores, self.landmarks + offset, self.upright_sides)
 
     @staticmethod
     def join(looks: Sequence[Candidates]) -> Candidates:
-        """Return the candidates of several looks at one photo, in order."""
+        """Concatenate the candidates of several searches of one photo."""
         return Candidates(
             np.concatenate([one.boxes for one in looks]),
             np.concatenate([one.scores for one in looks]),
@@ -80,7 +80,7 @@ class Candidates:
         )
 
     def divided_by(self, scale: float) -> Candidates:
-        """Return the candidates in a photo that is 1 / `scale` times as large."""
+        """Return the candidates in coordinates of a photo that is 1 / `scale` times as large."""
         sides = None if self.upright_sides is None else self.upright_sides / scale
         return Candidates(self.boxes / scale, self.scores, self.landmarks / scale, sides)
 
@@ -107,7 +107,7 @@ class Scrfd:
 
         Photos are scaled to fit, placed at the upper left and padded with black, as in InsightFace.
         The candidates are in pixels of the photos. `is_smooth` averages pixels when a photo is
-        shrunk to less than half; InsightFace skips pixels.
+        shrunk to less than half; otherwise pixels are skipped, as in InsightFace.
         """
         fitted = [_fit(photo, size, is_smooth=is_smooth) for photo in photos]
         scales = [

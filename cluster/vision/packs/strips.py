@@ -1,9 +1,9 @@
-"""Strips: parts of a very wide or tall photo, each of which is searched for faces by itself.
+"""Strips: parts of a very wide or tall photo that are searched for faces separately.
 
-A photo is searched in an input of a fixed long side. So in a panorama a face would have to be large
-for its height. A photo of more than MOST_ASPECT is therefore cut into overlapping strips of the
-shape of an ordinary photo, and seen as large as one of its height. The whole photo is searched
-as well, for faces that no strip holds.
+A photo is searched in an input with a fixed long side, so a panorama would be shrunk so far that
+small faces are lost. Therefore a photo with an aspect ratio of more than MOST_ASPECT is cut into
+overlapping strips with the shape of an ordinary photo. The whole photo is searched as well, for
+faces that no strip contains.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ import numpy.typing as npt
 from cluster.vision.photos.images import OpenedImage
 
 MOST_ASPECT = 2.5
-"""Photos whose long side is not more than this, in short sides, have no strips.
+"""Photos with at most this aspect ratio have no strips.
 
-Phones have screens, screenshots and photos of up to 21:9.
+Screenshots and photos of phones go up to 21:9.
 """
 
 STRIP_ASPECT = 4 / 3
 OVERLAP = 0.5
-"""What two strips share, in short sides. A face of this width is whole in one of them."""
+"""The overlap of two strips, in short sides. A face of this width is complete in one of them."""
 
 MAX_STRIPS = 24
-"""Bounds the work for one photo. Where there would be more, strips become longer."""
+"""Limits the work for one photo: instead of more strips, a photo gets longer ones."""
 
 LEAST_SHORT_SIDE_PX = 40
 
 _SAME_FACE_SHARE = 0.6
-"""Boxes of two looks show one face if they share this much of the smaller one: strips cut faces."""
+"""Boxes of two searches show one face if they share this part of the smaller one, because strips
+cut faces."""
 
 _CORE_MARGIN = 0.1
 
@@ -42,8 +43,8 @@ Floats = npt.NDArray[np.float32]
 class Strip:
     """A part of a photo along its long side, in pixels of the full-size photo.
 
-    It reaches from `start` to `end`. It answers for faces with their centre between `first` and
-    `last`.
+    It reaches from `start` to `end`. It is responsible for faces with their centre between `first`
+    and `last`.
     """
 
     start: float
@@ -53,14 +54,14 @@ class Strip:
     is_down: bool
 
     def holds(self, boxes: Floats) -> npt.NDArray[np.bool_]:
-        """Tell for which boxes (n, 4), in pixels of the full-size photo, this strip answers."""
+        """Return a mask of the boxes (n, 4), in full-size pixels, that belong to this strip."""
         axis = int(self.is_down)
         centres = (boxes[:, axis] + boxes[:, axis + 2]) / 2
         return np.asarray((centres >= self.first) & (centres <= self.last), np.bool_)
 
 
 def plan_strips(width: int, height: int) -> tuple[Strip, ...]:
-    """Return the strips of a photo of this size, none of an ordinary one."""
+    """Return the strips of a photo of this size; none for an ordinary shape."""
     long, short = max(width, height), min(width, height)
     if long <= MOST_ASPECT * short or short < LEAST_SHORT_SIDE_PX:
         return ()
@@ -101,10 +102,10 @@ def cut_strip(image: OpenedImage, strip: Strip) -> tuple[OpenedImage, tuple[floa
 
 
 def choose_faces(boxes: Floats, scores: Floats, looks: npt.NDArray[np.int64]) -> list[int]:
-    """Return which boxes (n, 4) are kept so that no face is there twice, best first.
+    """Return the indices of the boxes (n, 4) to keep so that no face occurs twice, best first.
 
-    `looks` (n,) are the numbers of the looks that found them, 0 for that at the whole photo. Where
-    a strip shows the same face, the strip's is kept, because it shows more of it.
+    `looks` (n,) are the numbers of the searches that found them, 0 for the whole photo. If a strip
+    shows the same face, the box of the strip is kept, because it has more detail.
     """
     kept: list[int] = []
     for index in np.lexsort((-scores, looks == 0)):

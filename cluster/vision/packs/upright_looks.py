@@ -1,8 +1,8 @@
-"""A second look at tilted faces, turned upright.
+"""Searches tilted faces a second time, turned upright.
 
-SCRFD was trained on upright faces. On a face lying on its side or upside down it is unsure, and its
-landmarks are wrong, so that quality and embedding would depend on how the picture is turned. A
-doubtful or tilted face is therefore cut out, turned, and looked at again.
+SCRFD was trained on upright faces. For a face lying on its side or upside down, its score is low
+and its landmarks are wrong, so that quality and embedding would depend on how the picture is
+turned. Therefore a doubtful or tilted face is cut out, turned, and searched again.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ DOUBTFUL_SCORE = 0.75
 """A sharp upright face scores 0.8 to 0.9 with SCRFD, one on its side 0.5 to 0.75."""
 
 LEVEL_DEGREES = 12.0
-"""A face that is tilted by less is upright."""
+"""A face that is tilted by less counts as upright."""
 
 QUARTER_TURNS = (0.0, 90.0, 180.0, 270.0)
 LOOK_SIZE: Size = (256, 256)
 SURROUNDINGS = 3.0
-"""The side of what is cut out, in sides of the face's box: a face of 85 pixels then."""
+"""The side of the cutting, in sides of the face's box, which makes the face 85 pixels wide."""
 
 OFF_CENTER = 0.12
-"""How far from the centre the face that is meant may be found, as a share of the cutting's side."""
+"""The largest distance of the wanted face from the centre, as a share of the cutting's side."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One face as seen in one turn: landmarks (5, 2) and shorter side in pixels of the photo."""
+    """One face, found in one turn: landmarks (5, 2) and shorter side in pixels of the photo."""
 
     degrees: float
     score: float
@@ -47,9 +47,9 @@ class _Look:
 def straighten(
     scrfd: Scrfd, pixels: Pixels, found: Candidates, *, min_side_px: float
 ) -> Candidates:
-    """Return the candidates as they are when turned upright, best first: score, landmarks, side.
+    """Return the candidates with the score, landmarks and side of the upright face, best first.
 
-    `pixels` uint8 (height, width, 3) is the photo that they were found in. Boxes stay. Faces
+    `pixels` uint8 (height, width, 3) is the photo in which they were found. Boxes stay. Faces
     smaller than `min_side_px` are left alone.
     """
     scores, landmarks, sides = found.scores.copy(), found.landmarks.copy(), found.sides.copy()
@@ -75,14 +75,14 @@ def find_tilt(landmarks: Floats) -> float:
 
 
 def _list_turns(score: float, tilt: float) -> tuple[float, ...]:
-    """Return the turns to try: the tilt itself, and all directions when it cannot be believed."""
+    """Return the turns to try: the tilt itself, and all directions if it is not reliable."""
     return (tilt,) if score >= DOUBTFUL_SCORE else (*QUARTER_TURNS, tilt)
 
 
 def _look_again(
     scrfd: Scrfd, pixels: Pixels, box: Floats, *, first: tuple[float, ...]
 ) -> _Look | None:
-    """Return the best look at a face that is not upright; None when it is upright already."""
+    """Return the best result for a face that is not upright; None if it is upright already."""
     best = _pick(_look(scrfd, pixels, box, first))
     if best is None:
         return None
@@ -102,7 +102,7 @@ def _turn_between(one: float, other: float) -> float:
 
 
 def _look(scrfd: Scrfd, pixels: Pixels, box: Floats, turns: tuple[float, ...]) -> Iterator[_Look]:
-    """Yield the most certain face in the middle of the cutting, for each turn that shows one."""
+    """Yield the face with the best score in the middle of the cutting, for each turn with one."""
     size = scrfd.fixed_size or LOOK_SIZE
     transforms = [_turn_upright(box, degrees, side=min(size)) for degrees in turns]
     cuttings = [

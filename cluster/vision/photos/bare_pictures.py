@@ -1,8 +1,8 @@
-"""A file without the metadata that its reader stumbles over.
+"""Removes metadata that prevents a picture from being read.
 
-Metadata never decides whether a picture can be read. A file that Pillow refuses is therefore tried
-again with the parts that say something about pixels, orientation and colours, and then with those
-about pixels alone.
+Metadata must never decide whether a picture can be read. So a file that Pillow refuses is tried
+again with only the parts about pixels, orientation and colours, and then with only the parts about
+pixels.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from cluster.vision.photos.scans import START_OF_SCAN, walk_places
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
 _KEPT_OF_PIXELS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
 _KEPT = {**_KEPT_OF_PIXELS, 0xE1: (b"Exif\0", 8), 0xE2: (b"ICC_PROFILE\0", 14)}
-"""The segments that are kept, by marker: how their content begins, and its least size."""
+"""The segments that are kept, by marker: the beginning of their content, and its least size."""
 
 
 def list_bare(data: bytes, *, name: str) -> Iterator[bytes]:
-    """Yield a file of this format with less metadata, then with none; only what differs from it.
+    """Yield a file with less metadata, then with none, unless that equals the file itself.
 
     `name` is that of the format in cluster/core/files/formats.py.
     """
@@ -31,10 +31,10 @@ def list_bare(data: bytes, *, name: str) -> Iterator[bytes]:
 
 
 def strip_jpeg(data: bytes, *, only_pixels: bool) -> bytes:
-    """Return a JPEG without comments and APPn segments, except those that decide about colours.
+    """Return a JPEG without comments and APPn segments, except those that affect colours.
 
-    Those are JFIF's and Adobe's markers (jdapimin.c in libjpeg). Unless `only_pixels`, EXIF and
-    the ICC profile are kept as well.
+    These are JFIF's and Adobe's markers (jdapimin.c in libjpeg). Unless `only_pixels`, EXIF and the
+    ICC profile are kept as well.
     """
     kept, last = [data[:2]], 2
     for marker, start, end in walk_places(data):

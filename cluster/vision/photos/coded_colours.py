@@ -1,8 +1,9 @@
 """Converts colours that are named by code points (ITU-T H.273) to sRGB.
 
-Phones that write no ICC profile name Display P3 or BT.2020 so, and photos with a high dynamic range
-(HDR: PQ and HLG, ITU-R BT.2100) are always named so. Of HDR, the light of a usual photo stays as
-it is, and what is brighter is compressed into what a screen without HDR can show.
+Phones that write no ICC profile name Display P3 or BT.2020 in this way, and photos with a high
+dynamic range (HDR: PQ and HLG, ITU-R BT.2100) always do. In HDR photos, light up to the range of an
+ordinary photo stays unchanged, and brighter light is compressed into the range of a screen without
+HDR.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ Light = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
 WHITE_NITS = 203.0
-"""The light of white paper in HDR (ITU-R BT.2408, table 1): what 255 is in sRGB."""
+"""The light of white paper in HDR (ITU-R BT.2408, table 1), which becomes 255 in sRGB."""
 
 PEAK = 1000.0 / WHITE_NITS
-"""The brightest light that is told apart: HDR is mastered for 1,000 nits."""
+"""The brightest light that is distinguished, because HDR is mastered for 1,000 nits."""
 
 KNEE = 0.6
-"""The share of white below which light stays as it is; skin is below."""
+"""The share of white below which light is unchanged; skin is below it."""
 
 _PQ, _HLG, _LINEAR, _GAMMA_22, _GAMMA_28, _CINEMA = 16, 18, 8, 4, 5, 17
 _LIKE_SRGB = frozenset({1, 2, 6, 7, 11, 12, 13, 14, 15})
-"""BT.709 and its kin are shown as sRGB is, and so is what is not specified."""
+"""BT.709 and similar functions, and unspecified ones, are shown like sRGB."""
 
 _D65 = (0.3127, 0.3290)
 _BT_709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), _D65)
@@ -51,7 +52,7 @@ _STEPS = 4096
 
 
 def code_to_srgb(pixels: Pixels, code: ColourCode) -> Pixels | None:
-    """Return pixels, (H, W, 3), in sRGB; None when the code is unknown, or says sRGB already."""
+    """Return pixels, (H, W, 3), in sRGB; None if the code is unknown or means sRGB."""
     if not is_other_than_srgb(code):
         return None
     converted = np.empty_like(pixels)
@@ -100,7 +101,7 @@ def _hlg_gain(luminance: Light) -> Light:
 
 
 def _pq_light(coded: Light) -> Light:
-    """BT.2100, table 4; white paper is 1.0."""
+    """Return the light of PQ samples (BT.2100, table 4); white paper is 1.0."""
     m1, m2 = 2610 / 16384, 2523 / 4096 * 128
     c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
     power = coded ** (1 / m2)
@@ -109,14 +110,14 @@ def _pq_light(coded: Light) -> Light:
 
 
 def _hlg_light(coded: Light) -> Light:
-    """BT.2100, table 5: the light of the scene, 0..1."""
+    """Return the light of the scene, 0..1, from HLG samples (BT.2100, table 5)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     light = np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - c) / a) + b) / 12)
     return np.asarray(light, np.float32)
 
 
 def _srgb_light(coded: Light) -> Light:
-    """IEC 61966-2-1."""
+    """Return the light of sRGB samples, 0..1 (IEC 61966-2-1)."""
     light = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
     return np.asarray(light, np.float32)
 
@@ -129,7 +130,7 @@ _TO_LIGHT: dict[int, Callable[[Light], Light]] = {
     _GAMMA_28: lambda coded: coded**2.8,
     _CINEMA: lambda coded: coded**2.6 * np.float32(52.37 / 48),
 }
-"""The light of samples, 0..1, by transfer function; the others are like sRGB's."""
+"""The functions from samples, 0..1, to light, by transfer function; others are treated as sRGB."""
 
 
 @functools.cache

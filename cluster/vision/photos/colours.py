@@ -1,12 +1,12 @@
 """Converts the colours of a picture to sRGB by its ICC profile, or by its code points.
 
-The bytes of a picture say how much red is in a pixel, and its profile says which red. Phones save
-Display P3, editors Adobe RGB or ProPhoto RGB. All else in Headcount takes pixels as sRGB: shown so,
-the colours would be dull, and a photo would differ from its own copy in sRGB.
+The profile of a picture defines the meaning of its pixel values. Phones save Display P3, editors
+Adobe RGB or ProPhoto RGB. The rest of Headcount takes pixels for sRGB, so without a conversion the
+colours would be dull, and a photo would differ from its own copy in sRGB.
 
-What a profile does is tried once on a grid of colours and remembered. A profile that changes
-nothing visible, as sRGB's own in most photos, costs only its digest. A profile that cannot be used
-is ignored.
+The effect of a profile is computed once on a grid of colours, and remembered. A profile without a
+visible effect, such as sRGB itself in most photos, costs only its digest. A profile that cannot be
+used is ignored.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from cluster.vision.photos.coded_colours import code_to_srgb
 from cluster.vision.photos.metadata import PILLOW_ERRORS
 
 MAX_PROFILE_BYTES = 8 << 20
-"""The largest profile that is used. Tables of printers have about 2 MB."""
+"""The largest profile that is used. Printer profiles have about 2 MB."""
 
 MAX_UNSEEN_LEVELS = 3
-"""A profile that moves no colour by more is taken for sRGB; those of that name differ a little."""
+"""A profile that moves no colour by more counts as sRGB, because profiles of that name differ a
+little."""
 
 _MAX_KEPT_BYTES = 1 << 20
 """Larger profiles are not remembered."""
@@ -56,10 +57,11 @@ UNKNOWN = Colours()
 
 
 def find_colours(image: Image.Image, data: bytes, *, profile: bytes | None = None) -> Colours:
-    """Return what `image`, opened from `data`, says about its colours.
+    """Return the profile and the code points of `image`, which was opened from `data`.
 
-    `profile` is one that its reader does not read. In a PNG, code points count before a profile
-    (PNG specification, 4.3); in HEIC and AVIF, a profile counts first (ISO/IEC 23000-22).
+    `profile` is a profile that the reader of the image does not find. In a PNG, code points count
+    before a profile (PNG specification, 4.3); in HEIC and AVIF, a profile counts first (ISO/IEC
+    23000-22).
     """
     read = image.info.get("icc_profile")
     found = read if isinstance(read, bytes) else profile
@@ -67,9 +69,9 @@ def find_colours(image: Image.Image, data: bytes, *, profile: bytes | None = Non
 
 
 def convert_colours(image: Image.Image, shown: Image.Image, colours: Colours) -> Image.Image | None:
-    """Return the picture in sRGB; None when nothing changes.
+    """Return the picture in sRGB; None if nothing changes.
 
-    `shown` is the picture as RGB, and `image` as its profile means it.
+    `image` has the mode to which its profile applies, and `shown` is the same picture as RGB.
     """
     if colours.code is not None and (colours.is_code_first or colours.profile is None):
         pixels = code_to_srgb(np.asarray(shown), colours.code)
@@ -123,7 +125,7 @@ def find_transform(profile: bytes, mode: str) -> Any | None:
 def _is_visible(transform: Any, mode: str) -> bool:
     """Tell whether the transform moves any colour of a grid by more than MAX_UNSEEN_LEVELS.
 
-    For CMYK it always does, because Pillow's own conversion knows no inks.
+    Always true for CMYK, because Pillow's own conversion does not model inks.
     """
     if mode == "CMYK":
         return True

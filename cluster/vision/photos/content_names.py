@@ -1,4 +1,4 @@
-"""What a file that was taken for a photo is, in words that a person understands."""
+"""Describes in words for users what a file is, or why it cannot be read as a photo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cluster.vision.readers.jpeg_2000 import is_cut
 from cluster.vision.sources.file_kinds import guess_format, is_text
 
 READ_FORMATS = tuple(reader for row in FORMATS for reader in row.readers)
-"""Pillow's names of the formats that it may try."""
+"""The formats that Pillow may try, by its names."""
 
 _A_TIFF = "a TIFF"
 _NAMES = [row.name for row in FORMATS if row.readers]
@@ -24,15 +24,15 @@ _READ_FROM = f"photos are read from {READ_FORMATS_IN_WORDS}"
 
 
 def find_read_format(data: bytes) -> Format | None:
-    """Return the format when it is one that is read, else None."""
+    """Return the format of a file's bytes if Headcount reads it, else None."""
     found = guess_format(data)
     return found if found is not None and found.is_read else None
 
 
 def describe_stranger(data: bytes, *, path: str = "") -> str:
-    """Say why bytes that are none of the formats that are read are not a photo.
+    """Return why bytes in none of the formats that Headcount reads are not a photo.
 
-    A format without a signature, such as TGA, is known by the suffix of `path` alone.
+    A format without a signature, such as TGA, is recognised only by the suffix of `path`.
     """
     if not data:
         return "not a photo: the file is empty"
@@ -53,14 +53,14 @@ def describe_stranger(data: bytes, *, path: str = "") -> str:
 
 
 def _find_by_name(path: str) -> Format | None:
-    """Return the format of a picture that only this suffix names, if it is not read."""
+    """Return the unread picture format with this suffix, if it has no signature."""
     suffix = os.path.splitext(path)[1].lower()
     unread = (row for row in FORMATS if row.kind is None and not row.is_read and not row.signatures)
     return next((row for row in unread if suffix in row.suffixes), None)
 
 
 def describe_damage(data: bytes, error: Exception) -> str:
-    """Say why a file of a format that is read could not be decoded; `error` is Pillow's."""
+    """Return why a file in a readable format could not be decoded; `error` is Pillow's."""
     if isinstance(error, MemoryError):
         return "not enough memory to decode the picture"
     if isinstance(error, NotReadable):

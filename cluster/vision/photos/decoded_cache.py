@@ -1,9 +1,9 @@
 """Decoded photos that training keeps for face detection, so that each photo is decoded once.
 
 Decoding is most of the work on a camera's JPEG, and a smaller scale does not avoid its entropy
-decoding. A copy is the upright picture in the size for the detector, raw, in a file of its own. All
-copies are removed when the run of the session ends. A photo whose copy is missing is decoded again,
-with the same result.
+decoding. A copy holds the raw pixels of the upright picture, in the size for the detector, in one
+file. All copies are removed when the run of the session ends. A photo whose copy is missing is
+decoded again, with the same result.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _HEADER = struct.Struct("<4I")
 class DecodedCopies:
     """The copies of one session, in a folder that only this user can read.
 
-    `long_side_px` is the long side that the detector needs, None for all that was decoded. Smaller
-    copies are faster: writing memory for the first time costs more than shrinking a picture.
+    `long_side_px` is the long side that the detector needs, None to keep the decoded size. Smaller
+    copies are faster, because writing new memory costs more than shrinking a picture.
     """
 
     folder: Path
@@ -50,7 +50,7 @@ class DecodedCopies:
         return len(header) + image.pixels.nbytes
 
     def find(self, file_id: int) -> OpenedImage | None:
-        """Return a photo's pixels; None if its copy is missing or incomplete."""
+        """Return the decoded photo; None if its copy is missing or incomplete."""
         try:
             data = self._path(file_id).read_bytes()
         except OSError:

@@ -58,7 +58,7 @@ from cluster.vision.readers import deep_tiffs, jpeg_2000, jpeg_xl, photoshop, po
 from cluster.vision.sources.deadlines import begin_computing, holding
 
 DECODE_LONG_SIDE_PX = 640
-"""The long side for which photos are decoded: the largest input of the detector."""
+"""The default long side for decoding, the largest input of the detector."""
 
 LARGE_PIXELS = 30_000_000
 """Pictures with more pixels (120 MB in memory) are decoded one at a time in each process."""
@@ -69,8 +69,8 @@ _PLUGINS = (
     *(deep_tiffs, jpeg_2000, jpeg_xl, photoshop, portable_maps),
 )
 pillow_heif.register_heif_opener()
-# Both apply to the whole process. Our own limit, whose message has the numbers, replaces Pillow's.
-# Pillow's warnings (a broken EXIF block, ...) do not help the user.
+# Both apply to the whole process. Our own limit replaces Pillow's, because its message has the
+# numbers. Pillow's warnings (a broken EXIF block, ...) are of no use to users.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
@@ -93,9 +93,9 @@ class OpenedImage:
     """A photo in memory, upright.
 
     `pixels` is uint8 RGB (H, W, 3), C-contiguous. `width` and `height` are those of the full-size
-    upright photo, of which `pixels` may be a reduced copy. `orientation` is the EXIF orientation,
-    1 to 8, by which the picture was turned. `unconverted` are the pixels before their colours were
-    converted to sRGB, None if they were not.
+    upright photo, of which `pixels` may be a reduced copy. `orientation` is the EXIF orientation, 1
+    to 8, by which the picture was turned. `unconverted` are the pixels before the conversion to
+    sRGB, None if there was none.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -120,9 +120,9 @@ def open_image(
 ) -> OpenedImage:
     """Decode a photo's bytes; `path` only names it in errors.
 
-    With `long_side_px`, the long side of the result is at least that long, if the photo's is, and
-    less than twice as long; a JPEG is reduced to 1/8 at most. Without it, the photo keeps its full
-    size. Raises UnreadableImage.
+    With `long_side_px`, a larger photo is reduced to a long side of at least this and less than
+    twice this length; a JPEG is reduced to 1/8 at most. Without it, the photo keeps its full size.
+    Raises UnreadableImage.
     """
     if find_read_format(data) is None:
         raise UnreadableImage(path, describe_stranger(data, path=path))
@@ -143,7 +143,7 @@ def _open_picture(
     long_side_px: int | None,
     max_pixels: int,
 ) -> OpenedImage:
-    """Decode a picture that Pillow or its plugins read; `known` is its metadata, if told."""
+    """Decode a picture that Pillow or its plugins read; `known` is its metadata, if known."""
     check_scans(data, path=path)
     limits = _Limits(path, long_side_px, max_pixels, known)
     found = find_read_format(data)
@@ -160,9 +160,9 @@ def _open_picture(
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """How a photo is decoded; `path` names it in errors, `known` is its metadata, if told.
+    """How a photo is decoded; `path` names it in errors, `known` is its metadata, if known.
 
-    `profile` is one that the photo's reader does not read.
+    `profile` is a profile that the photo's reader does not find.
     """
 
     path: str
@@ -173,7 +173,7 @@ class _Limits:
 
 
 def _try_otherwise(data: bytes, name: str, limits: _Limits) -> OpenedImage | None:
-    """Return what another reader, or the file without its metadata, gives; None for nothing."""
+    """Decode with another reader, or without metadata; None if that is not possible either."""
     if name == "PNG":
         limits = replace(limits, profile=find_profile(data, at_most=MAX_PROFILE_BYTES))
     for bare in list_bare(data, name=name):

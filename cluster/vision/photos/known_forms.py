@@ -1,7 +1,7 @@
-"""Forms of a file that a reader does not know, brought into one that it knows.
+"""Converts files that Pillow misreads into a form that it reads.
 
-Pillow chooses the reader of HEIC and AVIF by the first brand alone, takes a BigTIFF in big-endian
-order for a classic one, and shows all of an AVIF whose clean aperture is a part of it.
+Pillow chooses the reader of HEIC and AVIF by the first brand only, takes a big-endian BigTIFF for a
+classic one, and ignores the clean aperture of an AVIF.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cluster.vision.sources.headers import list_brands
 
 _STILL_OF = {b"avis": b"avif"}
 _CODED_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs avif avis".split())
-"""The major brands that say how the picture is coded: by these Pillow finds the reader."""
+"""The major brands that define the coding of the picture, by which Pillow chooses the reader."""
 
 _BRANDS_OF_CODES = {
     b"av01": frozenset({b"avif", b"avis"}),
@@ -25,7 +25,7 @@ _ANY_CODE = b"mif1"
 
 
 def make_readable(data: bytes) -> bytes:
-    """Return the file in a form that Pillow knows; most files as they are."""
+    """Return the file in a form that Pillow reads; most files unchanged."""
     if is_big_endian_big_tiff(data):
         return strip_directory(data, only_pixels=False) or data
     brands = list_brands(data)
@@ -40,10 +40,10 @@ def crop_aperture(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[i
 
 
 def _give_known_brand(data: bytes, brands: tuple[bytes, ...]) -> bytes:
-    """Return a HEIC or AVIF whose first brand says how the picture is coded.
+    """Return a HEIC or AVIF whose first brand is that of its coding.
 
-    The boxes of the picture say it, or else a brand. A file that calls itself a sequence, and
-    has no track, is a picture.
+    The coding is taken from the boxes of the picture, or else from a brand. A file that claims to
+    be a sequence, but has no track, is a picture.
     """
     if not has_film(data):
         brands = tuple(_STILL_OF.get(brand, brand) for brand in brands)

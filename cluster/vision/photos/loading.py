@@ -1,4 +1,4 @@
-"""Loads the pixels of a picture that Pillow has opened, also where its file is cut or damaged."""
+"""Loads the pixels of a picture that Pillow has opened, even from a truncated or damaged file."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ def load_pixels(
 ) -> Image.Image:
     """Return the loaded picture; `data` is the file that it was opened from.
 
-    A JPEG is decoded at a fraction of its size where that leaves `long_side_px`. A JPEG or PNG of
-    which nearly all is there is used. Raises UnreadableImage when too little is there, and Pillow's
-    errors.
+    A JPEG is decoded at a fraction of its size if that leaves `long_side_px`. A JPEG or PNG that is
+    nearly complete is used. Raises UnreadableImage if too much is missing, and Pillow's errors.
     """
     height = image.height
     _draft(image, long_side_px)
@@ -93,9 +92,9 @@ def _draft(image: ImageFile.ImageFile, long_side_px: int | None) -> None:
 
 
 def _without_empty_alpha(image: Image.Image) -> Image.Image:
-    """Return a BMP whose alpha is 0 everywhere without it: most programs leave the byte unset.
+    """Return a BMP without its alpha if that is 0 everywhere, because most programs leave it unset.
 
-    In other formats alpha is never unset, so a picture without any visible pixel stays empty.
+    In other formats alpha is always set, so a fully transparent picture stays empty.
     """
     if image.mode != "RGBA" or getattr(image, "format", None) not in _BITMAPS:
         return image

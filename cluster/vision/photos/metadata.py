@@ -1,7 +1,7 @@
 """Reads a photo's EXIF: its orientation, and when it was taken.
 
-A broken EXIF block never fails a photo whose pixels can be decoded. Pillow raises nearly any error
-for such a block (SyntaxError, TypeError, struct.error, ...).
+A broken EXIF block must not fail a photo whose pixels can be decoded. Pillow may raise almost any
+error for such a block (SyntaxError, TypeError, struct.error, ...).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ PILLOW_ERRORS: tuple[type[Exception], ...] = (
     zlib.error,
     Image.DecompressionBombError,
 )
-"""All errors that Pillow and its plugins were seen to raise for malformed files."""
+"""All errors that Pillow and its plugins have been observed to raise for malformed files."""
 
 UPRIGHT = 1
 
 _YEARS = range(1800, 2200)
-"""Plausible years, which include dates that users gave to scans of old prints."""
+"""Plausible years, including dates that users gave to scans of old prints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def read_metadata(image: Image.Image) -> Metadata:
 
 
 def read_tiff_metadata(data: bytes) -> Metadata:
-    """Return what the tags of a TIFF say; for a broken one, what `read_metadata` would."""
+    """Return the metadata in the tags of a TIFF; for a broken one, as `read_metadata` does."""
     exif = Image.Exif()
     try:
         exif.load(data)

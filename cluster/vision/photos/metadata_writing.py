@@ -1,4 +1,4 @@
-"""Replaces a JPEG by one with other metadata and the same picture, in one step."""
+"""Replaces a file atomically, for example a JPEG by one with other metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Written:
 def check_replaceable(path: str) -> os.stat_result:
     """Return the status of a file that may be replaced. Raises UnreadableXmp.
 
-    A link would become a file of its own, and a file with a second name would lose it.
+    Replacing it would turn a link into a file, and would separate a file from its hard links.
     """
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode):
@@ -39,9 +39,9 @@ def replace_file(
 ) -> Written:
     """Write a file in one step: readers see the old content or the new one, also after a crash.
 
-    The rights and the owner are those of `like`; without it, the rights of `mode` to read and write
-    are given, or else only the user has any. The time is now, because
-    backups go by it. Raises UnreadableXmp when the file has changed since `like`, and OSError.
+    Permissions and owner are those of `like`; without it, the read and write permissions of `mode`,
+    or else of the user only. The modification time is the present one, because backup programs rely
+    on it. Raises UnreadableXmp when the file has changed since `like`, and OSError.
     """
     folder = os.path.dirname(path)
     descriptor, name = tempfile.mkstemp(prefix=".headcount-", suffix=".tmp", dir=folder)
@@ -57,7 +57,7 @@ def replace_file(
             os.chmod(name, stat.S_IMODE(mode) & 0o666)
         os.replace(name, path)
     finally:
-        Path(name).unlink(missing_ok=True)  # Nothing is left when it was not renamed.
+        Path(name).unlink(missing_ok=True)  # The temporary file, if it was not renamed.
     _sync_folder(folder)
     status = os.stat(path)
     return Written(status.st_size, status.st_mtime_ns)

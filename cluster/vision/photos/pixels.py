@@ -43,8 +43,8 @@ def _to_eight_bits(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Scale grey values (H, W) to uint8.
 
     Unsigned 16-bit values keep their upper byte. Wider or signed integers are scaled from 0..65535,
-    or from their own range if it is larger. Floats are scaled from the first range that holds them:
-    0..1, 0..255, or their own.
+    or from their own range if it is larger. Floats are scaled from the first range that contains
+    them: 0..1, 0..255, or their own.
     """
     if values.dtype.itemsize == 2 and values.dtype.kind == "u":
         return (values.astype(np.uint16) >> 8).astype(np.uint8)

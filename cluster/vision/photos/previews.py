@@ -1,4 +1,4 @@
-"""Previews: photos large enough to fill a screen, made from the file on request and not kept."""
+"""Makes previews: photos large enough to fill a screen, made from the file on request."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def make_preview(
 ) -> bytes:
     """Return a photo as a JPEG, upright, at most PREVIEW_LONG_SIDE_PX wide and high.
 
-    `sha256` is the digest of the bytes that the library knows. A file with other bytes is not
-    shown, because it is not the photo that was indexed. Raises UnreadableImage, and
-    UnreachableImage if the file is gone, changed, or not read within `timeout_s`.
+    `sha256` is the digest of the indexed bytes. A file with other bytes is not shown, because it is
+    not the photo that was indexed. Raises UnreadableImage, and UnreachableImage if the file is
+    gone, changed, or not read within `timeout_s`.
 
-    Another process reads the photo. It is killed if it takes too long, and the caller goes on.
+    Another process reads the photo. It is killed if it takes too long.
     """
     work = partial(draw_preview, path, sha256, max_bytes=max_bytes, max_pixels=max_pixels)
     try:
@@ -45,7 +45,7 @@ def make_preview(
 
 
 def draw_preview(path: str, sha256: bytes, *, max_bytes: int, max_pixels: int) -> bytes:
-    """Return the preview, made in this process and without a time limit."""
+    """Make the preview in this process, without a time limit."""
     data = read_photo(path, max_bytes=max_bytes)
     if hashlib.sha256(data).digest() != sha256:
         raise UnreachableImage(path, "the file has changed since it was read")
@@ -56,7 +56,7 @@ def draw_preview(path: str, sha256: bytes, *, max_bytes: int, max_pixels: int) -
 
 
 def load() -> None:
-    """Do nothing: the import of this module has loaded everything that a preview needs."""
+    """Do nothing, because the import of this module has loaded everything that a preview needs."""
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Opens camera raw files: by their embedded preview, or else by a development in half size.
 
-The photo has the size of the picture that was looked at: that of the preview, or half of the
-sensor's. So its boxes, its thumbnail and what the page shows agree.
+The photo has the size of the picture that was used: the preview, or half of the sensor. So its
+boxes, its thumbnail and its display on the page agree.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _TIFF = "TIFF"
 
 
 def is_raw(data: bytes, path: str) -> bool:
-    """Tell whether a photo is a raw file: by its content, or as a TIFF with the name of one."""
+    """Tell whether a photo is a raw file, by its content, or by its suffix if it is a TIFF."""
     found = find_read_format(data)
     if found is None or found.is_raw:
         return found is not None
@@ -55,9 +55,9 @@ def is_raw(data: bytes, path: str) -> bool:
 def open_raw(
     data: bytes, *, path: str, max_pixels: int, open_picture: OpenPicture[Opened]
 ) -> Opened:
-    """Return what `open_picture` makes of the preview or of the developed picture.
+    """Open the preview or the developed picture with `open_picture`, and return the result.
 
-    It is given the bytes of a picture and its metadata. Raises UnreadableImage.
+    `open_picture` gets the bytes of a picture and its metadata. Raises UnreadableImage.
     """
     try:
         preview = extract_preview(data)
@@ -85,8 +85,8 @@ def open_raw(
 def read_raw_metadata(data: bytes, preview: bytes | None) -> Metadata:
     """Return the time of the raw file, and the orientation of its preview.
 
-    A preview whose EXIF names no orientation is stored as the sensor's picture is. The time comes
-    from the preview if the raw file is no TIFF, or names none.
+    A preview whose EXIF has no orientation is stored like the sensor's picture. The time comes from
+    the preview if the raw file is not a TIFF, or has none.
     """
     own, shown = find_tiff(data), _find_own_exif(preview or b"")
     of_raw = Metadata() if own is None else read_tiff_metadata(own)
@@ -109,7 +109,7 @@ def _find_own_exif(preview: bytes) -> bytes | None:
 def _open_stranger(
     data: bytes, fault: str, *, path: str, open_picture: OpenPicture[Opened]
 ) -> Opened:
-    """Open a file that LibRaw cannot open as a TIFF, if it is one."""
+    """If a file that LibRaw cannot open is a TIFF, open it as one."""
     reason = f"a raw photo that cannot be opened: {fault}"
     if find_tiff(data) is not data:
         raise UnreadableImage(path, reason)

@@ -1,4 +1,4 @@
-"""Cuts the crops of faces that only another program knew, by boxes in fractions of a photo."""
+"""Cuts the crops of faces that only another program has found, by boxes in fractions of a photo."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def cut_region(data: bytes, box: BoundingBox, *, path: str) -> bytes:
 
 
 def cut_from_thumbnail(image_id: int, thumbnail: bytes, box: BoundingBox) -> bytes:
-    """Return the crop from the thumbnail of a photo, which is coarser and always there."""
+    """Return the crop from the thumbnail of a photo, which is coarser, but always available."""
     return cut_region(thumbnail, box, path=f"the thumbnail of photo {image_id}")

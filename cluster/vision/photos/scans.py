@@ -22,7 +22,8 @@ libjpeg writes 10 scans for a colour picture, and no encoder in use writes more 
 """
 
 MAX_SEGMENTS = 20_000
-"""A gibibyte of full segments has 16,400. Pillow keeps all of them: 3 million empty ones took 2 GB.
+"""A gibibyte of full segments has 16,400 of them. Pillow keeps all segments: 3 million empty ones
+took 2 GB.
 """
 
 START_OF_SCAN = 0xDA
@@ -44,7 +45,7 @@ def walk_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def walk_places(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield each segment's marker, and the places where its length and what follows it begin."""
+    """Yield each segment's marker, and the offsets of its length and of the bytes after it."""
     at = len(_START_OF_IMAGE)
     while (found := MARKER.search(data, at)) is not None:
         marker, start = data[found.end() - 1], found.end()
@@ -57,7 +58,7 @@ def walk_places(data: bytes) -> Iterator[tuple[int, int, int]]:
 def check_scans(data: bytes, *, path: str) -> None:
     """Raise UnreadableImage if a JPEG has more scans or segments than the limits.
 
-    Other formats pass. If the picture is in one scan, as nearly always, only headers are read.
+    Other formats pass. If the picture has a single scan, as nearly always, only headers are read.
     """
     if not data.startswith(_START_OF_IMAGE):
         return

@@ -1,9 +1,9 @@
-"""How sharp a face is: the variance of the Laplacian.
+"""Measures the sharpness of a face by the variance of the Laplacian.
 
 The measure is LAPV of Pertuz et al. (Pattern Recognition 46, 2013), introduced by Pech-Pacheco et
-al. ("Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000): edges make
-the second derivative large, and blur and enlargement take it away. Faces are compared aligned and
-at one size, so it depends neither on their size in the photo nor on how they are turned.
+al. ("Diatom autofocusing in brightfield microscopy: a comparative study", ICPR 2000): edges have a
+large second derivative, which blur and enlargement reduce. Faces are compared aligned and at one
+size, so the measure depends neither on their size in the photo nor on their rotation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TYPICAL_VARIANCE = 150.0
 def measure_sharpness(aligned: npt.NDArray[np.uint8]) -> float:
     """Return the sharpness of an aligned face, uint8 RGB (h, w, 3): 0.0 to 1.0, exclusive.
 
-    It is v / (v + TYPICAL_VARIANCE), v being the variance of the Laplacian of the grey picture.
+    It is v / (v + TYPICAL_VARIANCE), where v is the variance of the Laplacian of the grey picture.
     """
     grey = cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY)
     if grey.shape != (SIDE_PX, SIDE_PX):

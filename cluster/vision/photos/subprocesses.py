@@ -1,8 +1,8 @@
 """Runs work in side processes, which are killed when the work takes too long.
 
-A thread cannot be killed, and a process that serves others cannot be replaced because of one photo.
-Starting a process takes a second, so processes are kept for the next piece of work. A process ends
-by itself after some idle time, when its parent process has ended, and some time after the time
+A thread cannot be killed, and a process that serves other requests must not be replaced because of
+one photo. Starting a process takes a second, so processes are kept for the next piece of work. A
+process ends after some idle time, when its parent process has ended, and some time after the time
 limit of its work.
 """
 
@@ -30,7 +30,7 @@ IDLE_S = 300.0
 START_S = 120.0
 _GRACE_S = 30.0
 
-# multiprocessing's own start would run the main program of this process again, Ray's worker.
+# multiprocessing would run the main program of this process again, which is Ray's worker.
 _PROGRAM = "import sys; sys.path[:] = {path}; from {module} import do_work; do_work({descriptor})"
 
 
@@ -48,7 +48,7 @@ class SideProcess:
 
     @property
     def is_fresh(self) -> bool:
-        """True if the process is not about to end because it is idle."""
+        """True if the process is not about to end from idleness."""
         return time.monotonic() - self.used_at < IDLE_S - _GRACE_S
 
     def do(self, work: Work, *, timeout_s: float) -> tuple[Any, HeadcountError | None]:

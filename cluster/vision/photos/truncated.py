@@ -1,9 +1,10 @@
-"""Truncated and damaged JPEGs: how much of the picture can be read, and the bytes that show it.
+"""Finds the readable part of truncated and damaged JPEGs.
 
-A JPEG that lacks only its end has a whole picture. Pillow refuses it unless LOAD_TRUNCATED_IMAGES
-is set, which applies to the whole process; here each file is judged alone. A row that is black is
-not a row that is missing, so the pixels of one decode say nothing. The picture is therefore decoded
-twice, with different bytes in place of the missing ones. What the file holds is equal in both.
+A JPEG that lacks only its end has a complete picture. Pillow refuses it unless
+LOAD_TRUNCATED_IMAGES is set, which applies to the whole process; here each file is judged
+separately. A black row is not necessarily missing, so a single decode is not enough. Therefore the
+picture is decoded twice, with different bytes in place of the missing ones. Rows that are equal in
+both are in the file.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _RESTART_INTERVAL = 0xDD
 _RESTART = 0xD0
 
 _FILLINGS = (bytes(64), bytes(range(251, 2, -7)) * 2)
-"""Coded pixels that are none of this picture's; neither contains a marker."""
+"""Coded pixels in place of missing ones; neither contains a marker."""
 
 Pixels = npt.NDArray[np.uint8]
 Decode = Callable[[bytes], Pixels]
@@ -43,10 +44,10 @@ Decode = Callable[[bytes], Pixels]
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """What can be read of a JPEG.
+    """The readable part of a JPEG.
 
-    `data` is a JPEG of it, `share` the share of its rows that the file holds, 0.0 to 1.0. `is_cut`
-    tells whether the file ends there; otherwise something else follows.
+    `data` is a JPEG with this part, `share` the share of rows that the file holds, 0.0 to 1.0.
+    `is_cut` tells whether the file ends after it; otherwise other bytes follow.
     """
 
     data: bytes
@@ -56,7 +57,7 @@ class Readable:
 
 @dataclass(frozen=True, slots=True)
 class _Pixels:
-    """Where the coded pixels of a JPEG end, and whether a scan for each coefficient has begun."""
+    """The end of the coded pixels of a JPEG, and whether a scan of each coefficient has begun."""
 
     end: int
     is_complete: bool
@@ -65,7 +66,7 @@ class _Pixels:
 
 
 def find_readable(data: bytes, decode: Decode) -> Readable | None:
-    """Return what can be read of a JPEG; None of one without coded pixels.
+    """Return the readable part of a JPEG; None if it has no coded pixels.
 
     `decode` returns the pixels (H, W, ...) of a JPEG's bytes. Its errors are raised.
     """
@@ -76,7 +77,7 @@ def find_readable(data: bytes, decode: Decode) -> Readable | None:
     is_cut = found.end >= len(data)
     whole = coded + _END_OF_IMAGE
     if found.is_progressive:
-        # Each coefficient of the whole picture is there; the last bit is missing in some blocks.
+        # All coefficients of the picture are there; only the last bit is missing in some blocks.
         return Readable(whole, 1.0 if found.is_complete else 0.0, is_cut)
     if not found.is_complete:
         return Readable(whole, 0.0, is_cut)
@@ -85,19 +86,19 @@ def find_readable(data: bytes, decode: Decode) -> Readable | None:
 
 
 def is_enough(share: float, *, height: int) -> bool:
-    """Tell whether a picture of `height` rows, of which this share is there, is used."""
+    """Tell whether a picture of `height` rows is complete enough to be used."""
     small = min(MAX_MISSING_ROWS / height, _MAX_MISSING_SHARE_OF_SMALL)
     return 1.0 - share <= max(MAX_MISSING_SHARE, small)
 
 
 def _share_equal(one: Pixels, other: Pixels) -> float:
-    """Return the share of rows above the first that differs; 1.0 if none does."""
+    """Return the share of rows above the first differing row; 1.0 if none differs."""
     differs = (one != other).reshape(one.shape[0], -1).any(axis=1)
     return float(differs.argmax() / len(differs)) if differs.any() else 1.0
 
 
 def _fill(restarts: int | None) -> Iterator[bytes]:
-    """Yield endings of a JPEG that differ in the pixels that it lacks, and in no other.
+    """Yield endings of a JPEG that differ only in the missing pixels.
 
     `restarts` is the number of restart markers so far, None if there are none. After the last
     marker of an interval, a decoder reads nothing until the next one.
@@ -109,9 +110,9 @@ def _fill(restarts: int | None) -> Iterator[bytes]:
 
 
 def _find_pixels(data: bytes) -> _Pixels | None:
-    """Return where the last scan that the picture needs ends.
+    """Return the end of the last scan of the picture.
 
-    Nothing that follows it, such as a phone's trailer, belongs to the picture.
+    Bytes after it, such as a phone's trailer, do not belong to the picture.
     """
     wanted, seen, found = set[tuple[int, int]](), set[tuple[int, int]](), None
     is_progressive, has_restarts = False, False

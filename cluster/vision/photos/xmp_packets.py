@@ -1,8 +1,8 @@
-"""Finds the XMP packets in a photo, and writes one into a JPEG, without touching its picture.
+"""Finds the XMP packets in a photo, and writes one into a JPEG without changing its picture.
 
 JPEG: APP1 segments, with the extended XMP of Adobe's XMP Specification Part 3 (1.1.3.1). PNG: the
-iTXt chunk of that name. WebP: the chunk "XMP ". TIFF, HEIC and AVIF: as Pillow finds it. Only heads
-of segments are read on the way, and no pixel is decoded.
+iTXt chunk of that name. WebP: the chunk "XMP ". TIFF, HEIC and AVIF: as Pillow finds it. Only
+segment headers are read on the way, and no pixel is decoded.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ _PNG_XMP = b"XML:com.adobe.xmp\0"
 _XMP_TAG = 700
 MAX_SEGMENTS = 20_000
 MOST_PACKETS = 8
-"""Of a PNG or WebP, which should have one. Thousands, packed well, would fill the memory."""
+"""The most packets of a PNG or WebP, which should have one. Thousands of compressed packets would
+fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment of a JPEG before its pixels: its marker, its place with the marker, its content."""
+    """A segment of a JPEG before its pixels: marker, offsets including the marker, and content."""
 
     marker: int
     start: int
@@ -55,16 +56,17 @@ class _Extension:
     pieces: dict[int, bytes] = field(default_factory=dict)
 
     def assemble(self) -> bytes | None:
-        """Return the packet; None when a piece is missing, or it is too long."""
+        """Return the packet; None if a piece is missing or the packet is too long."""
         whole = b"".join(piece for _, piece in sorted(self.pieces.items()))
         return whole if len(whole) == self.length <= MAX_PACKET_BYTES else None
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The XMP packets of a photo as they are.
+    """The XMP packets of a photo, unparsed.
 
-    `turned` is the orientation that a HEIC had before its reader turned it and forgot that.
+    `turned` is the orientation of a HEIC before its reader turned it, which the reader does not
+    keep.
     """
 
     packets: tuple[bytes, ...] = ()
@@ -74,7 +76,7 @@ class Embedded:
 def read_packets(file: BinaryIO) -> Embedded:
     """Return the XMP packets of a photo; none for a damaged file.
 
-    `file` is at its beginning, and can be moved.
+    `file` must be seekable and at its beginning.
     """
     head = file.read(12)
     file.seek(0)
@@ -93,15 +95,15 @@ def read_packets(file: BinaryIO) -> Embedded:
 def put_packet(data: bytes, packet: bytes) -> bytes:
     """Return a JPEG with this packet in place of its own; all other bytes stay.
 
-    Raises UnreadableXmp when that cannot be done without harm: the packet is too long for its
-    segment, the photo has extended XMP, or other pictures behind it would move.
+    Raises UnreadableXmp if this would do harm: the packet is too long for a segment, the photo has
+    extended XMP, or other pictures behind it would move.
     """
     content = STANDARD + packet
     if len(content) > MAX_SEGMENT_BYTES:
         raise UnreadableXmp("it would not fit into the photo")
     segments = list(list_segments(io.BytesIO(data)))
     if not segments:
-        raise UnreadableXmp("the photo is no whole JPEG")
+        raise UnreadableXmp("the photo is not a complete JPEG")
     if any(_is(one, EXTENDED) for one in segments):
         raise UnreadableXmp("the photo has extended XMP, which would no longer fit")
     old = [one for one in segments if _is(one, STANDARD)]
@@ -147,7 +149,7 @@ def list_segments(file: BinaryIO) -> Iterator[Segment]:
 
 
 def _read_marker(file: BinaryIO) -> int | None:
-    """Return the next marker, behind bytes of filling; None when there is none."""
+    """Return the next marker after fill bytes; None if there is none."""
     if file.read(1) != b"\xff":
         return None
     while (byte := file.read(1)) == b"\xff":
@@ -160,7 +162,7 @@ def _is(segment: Segment, signature: bytes) -> bool:
 
 
 def _find_place(segments: list[Segment]) -> int:
-    """Return where a new packet goes: behind JFIF and EXIF, which want to be first."""
+    """Return the place of a new packet: after JFIF and EXIF, which must come first."""
     place = segments[0].start
     for one in segments:
         is_first = one.marker == _APP0 or (
@@ -187,7 +189,7 @@ def _read_jpeg(file: BinaryIO) -> list[bytes]:
             extension = extensions.setdefault(guid, _Extension(length))
             extension.pieces[offset] = one.content[at + 40 :]
     for guid, extension in extensions.items():
-        # A leftover of another program is not announced.
+        # An extension without an announcement is a leftover of another program.
         whole = extension.assemble()
         if whole is not None and any(guid in packet for packet in packets):
             packets.append(whole)
@@ -203,7 +205,7 @@ def _read_itxt(content: bytes) -> Iterator[bytes]:
     if not content.startswith(_PNG_XMP):
         return
     is_compressed = content[len(_PNG_XMP)] == 1
-    # The language and the translated keyword end with a zero each.
+    # The language and the translated keyword each end with a zero byte.
     text = content[len(_PNG_XMP) + 2 :].split(b"\0", 2)[2]
     yield zlib.decompressobj().decompress(text, MAX_PACKET_BYTES) if is_compressed else text
 

@@ -1,4 +1,4 @@
-"""A Pillow image file that another decoder than Pillow's decodes, when it is loaded."""
+"""A Pillow image file whose pixels come from another decoder than Pillow's."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 from PIL import Image, ImageFile
 
 CUT = "image file is truncated"
-"""How Pillow says that a file ends too early; `images.py` knows it by this word."""
+"""Pillow's error for a truncated file; `content_names.ends_early` recognises it by its last
+word."""
 
 
 class NotReadable(ValueError):
-    """An undamaged file without a picture that can be read; the message is a reason for users."""
+    """An undamaged file whose picture cannot be read; the message is a reason for users."""
 
 
 class DecodedFile(ImageFile.ImageFile):
-    """A picture whose size is known from its header, and whose pixels `decode` gives."""
+    """A picture whose size comes from its header, and whose pixels come from `decode`."""
 
     def _open(self) -> None:
         assert self.fp is not None
@@ -28,7 +29,7 @@ class DecodedFile(ImageFile.ImageFile):
 
     @abstractmethod
     def read_header(self) -> tuple[int, int]:
-        """Return width and height; raise SyntaxError if this is no such file."""
+        """Return width and height; raise SyntaxError if the file has another format."""
 
     @abstractmethod
     def decode(self) -> Image.Image:

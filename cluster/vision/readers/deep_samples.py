@@ -1,4 +1,4 @@
-"""Samples of floating point, and of wide or signed integers, as samples of 8 bits."""
+"""Converts floating-point samples, and wide or signed integers, to 8 bits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _TOPS_OF_WIDE = (65535.0, 2.0**24 - 1, 2.0**31 - 1, 2.0**32 - 1)
 
 
 def deep_to_eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Scale numbers (H, W, ...) to uint8, from the first range that holds them.
+    """Scale numbers (H, W, ...) to uint8, from the first range that contains them.
 
     Unsigned 16-bit values keep their upper byte. Signed ones are scaled from their positive half,
-    wider ones from 16, 24, 31 or 32 bits, floats from 0..1, 0..255 or from 0 to the largest. What
-    is negative or no number becomes 0.
+    wider ones from 16, 24, 31 or 32 bits, floats from 0..1, 0..255 or from 0 to the largest.
+    Negative values and NaN become 0.
     """
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
         return (values >> (8 * values.dtype.itemsize - 8)).astype(np.uint8)

@@ -1,6 +1,6 @@
-"""Reads the TIFFs that Pillow refuses or mixes up: floating point, wide integers, separate planes.
+"""Reads TIFFs that Pillow refuses or misreads: floating point, wide integers, separate planes.
 
-The parts of the picture are unpacked with imagecodecs.
+imagecodecs unpacks the parts of the picture.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CURE = "save it with 8 or 16 bits a channel"
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How the samples of a TIFF are stored. `kind` is u, i or f, `order` that of the bytes."""
+    """How the samples of a TIFF are stored. `kind` is u, i or f; `order` is the byte order."""
 
     size: tuple[int, int]
     channels: int
@@ -52,12 +52,12 @@ class _Layout:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of a sample as it is stored."""
+        """The dtype of a stored sample."""
         return np.dtype(f"{self.order}{self.kind}{self.bits // 8}")
 
     @property
     def is_deep(self) -> bool:
-        """Pillow does not read this kind, and it is read here."""
+        """True if this module reads the kind, and Pillow does not."""
         wanted = (1, 2) if self.colours in (_WHITE_IS_ZERO, _GREY) else (3, 4)
         is_known = self.colours in (_WHITE_IS_ZERO, _GREY, _RGB) and self.channels in wanted
         if not is_known or self.packing not in _UNPACK:
@@ -70,7 +70,7 @@ class _Layout:
 
     @property
     def part(self) -> tuple[int, int]:
-        """Width and height of the strips or tiles; a strip may have fewer rows."""
+        """Width and height of the strips or tiles; the last strip may have fewer rows."""
         width, height = self.size
         if _TILES in self.tags:
             return _first(self.tags, _TILE_WIDTH), _first(self.tags, _TILE_HEIGHT)
@@ -84,7 +84,7 @@ class DeepTiffFile(DecodedFile):
     format_description = "a TIFF of floating point, wide integers or separate planes"
 
     def read_header(self) -> tuple[int, int]:
-        """Return the size; raise SyntaxError when Pillow reads the file, or nobody does."""
+        """Return the size; raise SyntaxError if Pillow reads the file, or no reader does."""
         layout = _read_layout(self.data)
         if layout is None or not layout.is_deep:
             raise SyntaxError("a TIFF of another kind")
@@ -116,9 +116,9 @@ class DeepTiffFile(DecodedFile):
 
 
 def describe_kind(data: bytes, *, is_opened: bool) -> str:
-    """Say what kind of TIFF this is, and what to do about it; "" where its directory is broken.
+    """Return the kind of a TIFF, and what a user can do; "" if its directory is broken.
 
-    A TIFF that a reader has opened is described only if it is compressed in an unusual way.
+    A TIFF that a reader has opened is described only if its compression is not supported.
     """
     layout = _read_layout(data)
     if layout is None or (is_opened and layout.packing in _USUAL_PACKINGS):
@@ -222,7 +222,7 @@ _UNPACK: Mapping[int, Callable[[bytes, int], bytes | bytearray]] = {
     32773: lambda packed, size: imagecodecs.packbits_decode(packed, out=size),
     50000: lambda packed, size: imagecodecs.zstd_decode(packed, out=size),
 }
-"""By the number of the compression: none, LZW, Deflate, PackBits, Zstandard."""
+"""The decoders by the number of the compression: none, LZW, Deflate, PackBits, Zstandard."""
 
 _USUAL_PACKINGS = frozenset({*_UNPACK, 2, 3, 4, 6, 7, 34925})
 

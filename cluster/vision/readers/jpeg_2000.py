@@ -1,4 +1,4 @@
-"""JPEG 2000 as Pillow reads it, with the EXIF that exiftool puts into a box of its own."""
+"""Reads JPEG 2000 through Pillow, with the EXIF that exiftool writes into a box of its own."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Jpeg2000File(Jpeg2KImagePlugin.Jpeg2KImageFile):
 
 
 def find_exif(data: bytes) -> bytes | None:
-    """Return the EXIF of a JP2, a TIFF; None where there is none."""
+    """Return the EXIF of a JP2, which is a TIFF; None if there is none."""
     boxes = (bytes(box) for kind, box in walk_boxes(data) if kind == b"uuid")
     return next((box[16:] for box in boxes if box.startswith(_EXIF)), None)
 
 
 def is_cut(data: bytes) -> bool:
-    """Tell whether this is a JP2 one of whose boxes goes on behind the end of the file."""
+    """Tell whether this is a JP2 with a box that extends beyond the end of the file."""
     return data.startswith(_SIGNATURE) and any(box.end > len(data) for box in list_boxes(data))
 
 

@@ -1,7 +1,7 @@
 """Reads JPEG XL (ISO/IEC 18181), decoded by libjxl through imagecodecs.
 
-Only the first frame is decoded. libjxl turns the picture upright, as the codestream says; the
-orientation in EXIF is then only a remark (18181-2), and is left out here.
+Only the first frame is decoded. libjxl turns the picture upright by the orientation in the
+codestream; the orientation in EXIF is only informative (18181-2), and is left out here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class JpegXlFile(DecodedFile):
 
 
 def find_exif(data: bytes) -> bytes | None:
-    """Return the EXIF block of a container, a TIFF; None where there is none that can be read."""
+    """Return the EXIF block of a container, which is a TIFF; None if there is no readable one."""
     if not data.startswith(CONTAINER):
         return None
     content = next((bytes(box) for kind, box in walk_boxes(data) if kind == b"Exif"), b"")
@@ -62,9 +62,9 @@ def find_exif(data: bytes) -> bytes | None:
 
 
 def read_size(head: bytes) -> tuple[int, int]:
-    """Return the upright width and height that a codestream begins with (18181-1, annex D).
+    """Return the upright width and height in the header of a codestream (18181-1, annex D).
 
-    Raises SyntaxError when this is no codestream, or ends within its header.
+    Raises SyntaxError if this is not a codestream, or ends within its header.
     """
     if not head.startswith(CODESTREAM):
         raise SyntaxError("not a JPEG XL codestream")
@@ -86,7 +86,7 @@ def read_size(head: bytes) -> tuple[int, int]:
 
 
 class _Bits:
-    """Takes numbers from bytes, the lowest bits first."""
+    """Reads numbers from bytes, the lowest bits first."""
 
     def __init__(self, data: bytes, *, at: int) -> None:
         self._data, self._at = data, at
@@ -105,7 +105,7 @@ def _take_side(bits: _Bits) -> int:
 
 
 def _list_codestream(data: bytes, *, at_most: int) -> Iterator[bytes]:
-    """Yield the beginning of the codestream, which may be in one box or in parts."""
+    """Yield the beginning of the codestream, which may be in one box or in several."""
     if not data.startswith(CONTAINER):
         yield data[:at_most]
         return

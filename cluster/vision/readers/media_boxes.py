@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 MOST_BOXES = 10_000
-"""Boxes at one level that are looked at. A file of a gibibyte could hold 134 million empty ones."""
+"""The most boxes that are read at one level. A gibibyte could hold 134 million empty ones."""
 
 
 def walk_boxes(
@@ -13,7 +13,7 @@ def walk_boxes(
 ) -> Iterator[tuple[bytes, memoryview]]:
     """Yield the kind and the content of the boxes from `start` to `end`, until one is malformed.
 
-    The last box may be cut; its content is then what is there.
+    The last box may be truncated; its content is then the part that exists.
     """
     view, at, last = memoryview(data), start, len(data) if end is None else min(end, len(data))
     for _ in range(MOST_BOXES):

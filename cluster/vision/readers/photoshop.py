@@ -1,8 +1,8 @@
 """Reads the flattened picture of a Photoshop file (PSD, and PSB for large ones).
 
-Photoshop stores the picture of all layers at the end of the file, unless it was told not to
-("maximize compatibility"). Pillow reads neither 16 bits nor PSB, and psd-tools parses every layer;
-the flattened picture needs a small part of Adobe's specification ("Photoshop File Formats").
+Photoshop stores the picture of all layers at the end of the file, unless "maximize compatibility"
+is off. Pillow reads neither 16 bits nor PSB, and psd-tools parses every layer; the flattened
+picture needs only a small part of Adobe's specification ("Photoshop File Formats").
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LAYERS_ONLY = (
 
 
 class PhotoshopFile(DecodedFile):
-    """A PSD or PSB. Its pixels are those of the flattened picture."""
+    """A PSD or PSB, read as its flattened picture."""
 
     format = "FLAT_PSD"
     format_description = "the flattened picture of a Photoshop file"
@@ -81,7 +81,7 @@ class PhotoshopFile(DecodedFile):
             self._has_flattened = content[4] != 0
 
     def decode(self) -> Image.Image:
-        """Return the flattened picture; raise NotReadable when there is none."""
+        """Return the flattened picture; raise NotReadable if there is none."""
         if not self._has_flattened:
             raise NotReadable(_LAYERS_ONLY)
         wanted = _CHANNELS[self._colours]
@@ -104,7 +104,7 @@ class PhotoshopFile(DecodedFile):
                 4 - len(planes)
             )
         if self._colours == _CMYK:
-            planes = [255 - plane for plane in planes]  # Photoshop stores how much paper is left.
+            planes = [255 - plane for plane in planes]  # Photoshop stores inverted inks.
         mode = "RGBA" if self._colours == _RGB and len(planes) == 4 else _MODES[self._colours]
         return Image.merge(mode, [Image.fromarray(plane) for plane in planes])
 
@@ -150,7 +150,7 @@ class PhotoshopFile(DecodedFile):
 
 
 def _take(data: bytes, at: int, width: int) -> tuple[bytes, int]:
-    """Return a part that its length precedes, and where the next one begins."""
+    """Return a part that is preceded by its length, and the offset after it."""
     start = at + width
     if len(data) < start:
         raise SyntaxError("the header is cut")
@@ -175,7 +175,7 @@ def _walk_resources(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _read_layers(data: bytes, *, is_big: bool) -> tuple[bool, bool]:
-    """Return whether the first alpha channel is that of the picture; whether there are layers."""
+    """Return whether the first alpha channel is the picture's, and whether there are layers."""
     at = 8 if is_big else 4
     count = int.from_bytes(data[at : at + 2], signed=True)
     return count < 0, count != 0

@@ -1,4 +1,4 @@
-"""Reads what Pillow lacks of the family of PNM: PAM, and PFM in colour (netpbm's documentation)."""
+"""Reads the PNM formats that Pillow lacks: PAM, and PFM in colour (netpbm's documentation)."""
 
 from __future__ import annotations
 

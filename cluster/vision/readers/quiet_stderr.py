@@ -1,7 +1,7 @@
-"""Keeps what a library prints to the standard error output of the process out of the logs.
+"""Keeps LibRaw's messages on standard error out of the logs.
 
-LibRaw prints a line for each damaged file, and rawpy offers no way to turn it off. Everything else
-that is written meanwhile, by other threads, is passed on when the library is done.
+LibRaw prints a line for each damaged file, and rawpy cannot turn it off. All other output during
+the call, for example from other threads, is written afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LINES_OF_LIBRAW = re.compile(
 
 
 class _Held:
-    """Who holds the output back: their number, the real output, and what was written meanwhile."""
+    """The state of the redirection: its users, the real standard error, and the held output."""
 
     users = 0
     real = -1
@@ -32,7 +32,7 @@ class _Held:
 
 @contextmanager
 def without_lines_of_libraw() -> Iterator[None]:
-    """Hold back what is written to the process's standard error output; then pass on the rest."""
+    """Hold back standard error during the block, and then write it without LibRaw's lines."""
     with _lock:
         if _Held.users == 0:
             _hold_back()
@@ -53,7 +53,7 @@ def _hold_back() -> None:
 
 
 def _open_unnamed() -> IO[bytes]:
-    """Open a file in memory where the system can, because a full disk must fail no photo."""
+    """Open a file, in memory if possible, because a full disk must not fail a photo."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("stderr"), "r+b")
     return TemporaryFile()

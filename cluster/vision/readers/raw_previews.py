@@ -1,7 +1,7 @@
 """Reads camera raw files with LibRaw, through rawpy: the embedded preview, or a quick development.
 
-Cameras embed a JPEG of the shot, mostly in full size. It is taken instead of a development, which
-takes many times as long and looks different from what the camera showed.
+Cameras embed a JPEG of the shot, mostly in full size. It is preferred to a development, which takes
+many times as long and looks different from the camera's own picture.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _MOST_DIRECTORIES = 64
 
 
 class NotRaw(Exception):
-    """LibRaw cannot open the file; the message says why, for users."""
+    """LibRaw cannot open the file; the message is a reason for users."""
 
 
 class CannotDevelop(Exception):
-    """The raw picture cannot be developed; the message says why, for users."""
+    """The raw picture cannot be developed; the message is a reason for users."""
 
 
 def extract_preview(data: bytes) -> bytes | None:
@@ -51,8 +51,8 @@ def extract_preview(data: bytes) -> bytes | None:
 def develop(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
     """Return the raw picture in half its size, upright, uint8 RGB (H, W, 3).
 
-    Raises CannotDevelop; a picture of more than `max_pixels` is not unpacked where the file is a
-    TIFF, and not developed elsewhere.
+    Raises CannotDevelop. A picture of more than `max_pixels` is refused before it is unpacked if
+    the file is a TIFF, and otherwise before it is developed.
     """
     rawpy = _load_libraw()
     _check_size(max((w * h for w, h in list_sizes(data)), default=0), max_pixels)
@@ -66,7 +66,7 @@ def develop(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
 
 
 def find_tiff(data: bytes) -> bytes | None:
-    """Return a raw file that has the structure of a TIFF, with a TIFF's mark; None of another."""
+    """Return a raw file with the structure of a TIFF, with the mark of a TIFF; None for others."""
     if data[:4] in (b"II*\0", b"MM\0*"):
         return data
     mark = _TIFF_MARKS.get(data[:4])
@@ -74,7 +74,7 @@ def find_tiff(data: bytes) -> bytes | None:
 
 
 def list_sizes(data: bytes) -> list[tuple[int, int]]:
-    """Return the widths and heights in the directories of a TIFF; none of another file."""
+    """Return the widths and heights in the directories of a TIFF; none for another file."""
     tiff = find_tiff(data)
     return [] if tiff is None else list(_walk_sizes(tiff))
 

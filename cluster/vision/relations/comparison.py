@@ -2,8 +2,8 @@
 
 A fit removes edits of the whole picture (brightness, contrast, colours, black and white): it
 predicts each colour of the new picture from the three colours of the old one. A remaining
-difference that a shift by one pixel does not explain is something painted over the picture, or
-another picture.
+difference that a shift by one pixel does not explain means that something was painted over the
+picture, or that it is another picture.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROUNDS = 4
 SAMPLED = 5
 MIN_FITTED = 100
 DARKEST, BRIGHTEST = 4, 251
-"""Colours beyond these were clipped by an edit, so they cannot be predicted."""
+"""Colours beyond these limits may have been clipped by an edit, so they cannot be predicted."""
 
 NEARLY_DARKEST, NEARLY_BRIGHTEST = 30, 225
 CUT_SHARE = 0.003
@@ -27,7 +27,7 @@ WINDOW_PX = 5
 """The side of a window. A head of 60 pixels in a photo of 1,200 has 13 in the thumbnail."""
 
 USUAL_SPREAD = 50.0
-"""The standard deviation of a photo in daylight, in levels."""
+"""The standard deviation of a typical photo in daylight, in levels."""
 
 MIN_SPREAD_SHARE = 0.4
 
@@ -85,9 +85,9 @@ def _measure_excess(fitted: Floats, after: Floats) -> Floats:
 
 
 def _find_cut(fitted: Floats, after: Floats, mask: Mask) -> Mask:
-    """Return the colours (H, W, 3) that an edit has clipped, or may have clipped.
+    """Return a mask of the colours (H, W, 3) that an edit may have clipped.
 
-    They prove nothing, because the mean of clipped colours is not the clipped mean.
+    These prove nothing, because the mean of clipped colours is not the clipped mean.
     """
     shown, is_cut = after[mask], np.zeros(after.shape, np.bool_)
     if float((shown > BRIGHTEST).mean()) > CUT_SHARE:

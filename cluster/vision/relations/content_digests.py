@@ -1,4 +1,4 @@
-"""Content: a digest of the picture in a file, which does not change when metadata is edited.
+"""Computes the content of a file: a digest of its picture that ignores metadata.
 
 For JPEG, PNG and WebP, the stored parts that determine the pixels are digested. For other formats,
 and for files whose parts cannot be found, the decoded pixels are digested. The name of the method
@@ -27,7 +27,7 @@ Parts = Iterable[bytes | memoryview]
 def digest_content(data: bytes, image: OpenedImage) -> bytes:
     """Return the content of a file, a digest of 32 bytes; `image` is the decoded file.
 
-    Equal pixels that another encoder wrote have a different digest.
+    Equal pixels from another encoder have a different digest.
     """
     kind, parts = _list_parts(data)
     if not parts:
@@ -49,7 +49,7 @@ def _list_parts(data: bytes) -> tuple[bytes, list[bytes | memoryview]]:
 
 
 def _list_pixels(image: OpenedImage) -> list[bytes | memoryview]:
-    """The pixels as they are stored: an ICC profile is metadata, too."""
+    """Return the pixels before colour conversion, because an ICC profile is metadata too."""
     pixels = image.pixels if image.unconverted is None else image.unconverted
     stored = turn_pixels(pixels, invert_turn(image.orientation))
     height, width = image.height, image.width
@@ -73,7 +73,7 @@ def _list_png_parts(data: bytes) -> list[bytes | memoryview]:
 
 
 def _list_webp_parts(data: bytes) -> list[bytes | memoryview]:
-    """Return the compressed pixels; for an animation, the first frame and its place."""
+    """Return the compressed pixels; of an animation, the first frame and its place."""
     parts: list[bytes | memoryview] = []
     canvas: bytes | memoryview = b""
     for kind, content in _walk_chunks(data, at=12, is_png=False):

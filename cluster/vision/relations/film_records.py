@@ -1,7 +1,7 @@
-"""Everything that training keeps of a film.
+"""Makes the record of a film that training stores.
 
-Films are copies of each other when their coded pictures are equal, and in no other case. Therefore
-the hashes of a film come from a digest, and it has no blocks: by them, it resembles nothing.
+Films are copies of each other only if their coded pictures are equal. Therefore the hashes of a
+film come from a digest, and it has no blocks, so that it resembles no other photo.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cluster.vision.relations.fingerprints import make_thumbnail
 
 
 def read_film_record(path: str, *, sha256: bytes, max_pixels: int) -> PhotoRecord:
-    """Return what training keeps of the film with these bytes.
+    """Return the record of the film with this digest.
 
     Raises UnreadableImage and UnreachableImage.
     """

@@ -1,10 +1,10 @@
-"""Everything that training keeps of a photo, made from one small decode.
+"""Makes the record of a photo that training stores, from one small decode.
 
 The hashes are those of imagehash (`phash`, 64 bits; `dhash(hash_size=16)`, 256 bits). They are
 computed from the upright photo, decoded for the detector and averaged over windows of whole pixels
 to 384..767 pixels on its long side. imagehash then averages again, to 32 x 32. Averaging twice
-differs a little from averaging once, so bits near the threshold may differ from a hash of the full
-size. All photos are opened by the same rule, so equal photos have equal hashes.
+differs slightly from averaging once, so bits near the threshold may differ from a hash of the
+full-size photo. All photos are opened by the same rule, so equal photos have equal hashes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from cluster.vision.sources.photo_bytes import read_photo
 HASH_LONG_SIDE_PX = 384
 """Twelve pixels for each of the 32 pixels of the hash.
 
-With 256, 85 % of the photos kept their pHash in half size; with 384, 95 % did, as many as with the
-full size. Decoding costs 7 % more (measured on 39 camera files, copies saved with quality 85).
+With 256, 85 % of the photos kept their pHash at half size; with 384, 95 % did, as many as at full
+size. Decoding costs 7 % more (measured on 39 camera files, copies saved with quality 85).
 """
 
 THUMBNAIL_LONG_SIDE_PX = 256
@@ -49,7 +49,7 @@ Pixels = npt.NDArray[np.uint8]
 def read_record(
     path: str, *, max_bytes: int = MAX_FILE_BYTES, max_pixels: int = MAX_PIXELS
 ) -> PhotoRecord:
-    """Read a photo once and return everything that training keeps of it.
+    """Read a photo once and return its record.
 
     Raises UnreachableImage or UnreadableImage.
     """
@@ -59,7 +59,7 @@ def read_record(
 def read_record_and_image(
     path: str, *, max_bytes: int = MAX_FILE_BYTES, max_pixels: int = MAX_PIXELS
 ) -> tuple[PhotoRecord, OpenedImage]:
-    """Read a photo once; return what training keeps, and the picture decoded for the detector.
+    """Read a photo once; return its record, and the picture decoded for the detector.
 
     Raises UnreachableImage or UnreadableImage.
     """
@@ -70,7 +70,7 @@ def read_record_and_image(
 def make_record_and_image(
     data: bytes, *, path: str, max_pixels: int = MAX_PIXELS
 ) -> tuple[PhotoRecord, OpenedImage]:
-    """Return what training keeps of a file's bytes, and the picture decoded for the detector.
+    """Return the record of a file's bytes, and the picture decoded for the detector.
 
     Raises UnreadableImage; `path` only names the photo in the error.
     """
@@ -79,7 +79,7 @@ def make_record_and_image(
 
 
 def make_record(data: bytes, image: OpenedImage) -> PhotoRecord:
-    """Return what training keeps of a photo; `image` is `data`, decoded."""
+    """Return the record of a photo; `image` is the decoded `data`."""
     picture, side = _average(image.pixels)
     phash, dhash = _hash(picture)
     return PhotoRecord(
@@ -133,7 +133,7 @@ def _average(pixels: Pixels) -> tuple[Pixels, int]:
 
 
 def measure_blocks(image: OpenedImage) -> bytes:
-    """Return the blocks of an opened photo, the same as in its record."""
+    """Return the blocks of an opened photo, as in its record."""
     picture, side = _average(image.pixels)
     return make_blocks(image, picture, side=side)
 

@@ -1,7 +1,7 @@
-"""The parts of a JPEG that determine its pixels: tables, frames and scans, without metadata.
+"""Lists the parts of a JPEG that determine its pixels: tables, frames and scans.
 
-APPn segments and comments are left out, except for what libjpeg derives the colour space from
-(jdapimin.c, default_decompress_parms): the JFIF marker, else Adobe's marker, else the names of the
+APPn segments and comments are left out. Only the source of the colour space is kept (libjpeg's
+jdapimin.c, default_decompress_parms): the JFIF marker, else Adobe's marker, else the names of the
 components.
 """
 
@@ -21,10 +21,10 @@ _OTHERS = frozenset({0xCC, 0xDC, 0xDD})
 
 _ENDS_A_SCAN = np.ones(256, np.bool_)
 _ENDS_A_SCAN[[0x00, 0x01, *range(0xD0, 0xD9), 0xFF]] = False
-"""Whether FF and this byte end a scan, by the same rule as MARKER."""
+"""For each byte, whether FF and this byte end a scan, by the same rule as MARKER."""
 
 _PIECE_BYTES = 1 << 18
-"""Bytes of a scan that are searched in one step. They fit into the cache."""
+"""The bytes of a scan that are searched in one step, which fit into the cache."""
 
 Part = bytes | memoryview
 

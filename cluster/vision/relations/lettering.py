@@ -1,7 +1,7 @@
-"""Recognises a line of text, such as a date, that was written over a picture.
+"""Recognises a line of text, such as a date, that was printed over a picture.
 
 A line is much wider than high and has no wide gaps. Most of its letters have the same colour and
-about the height of the line. A row of heads is less flat and has several colours.
+about the height of the line. A row of heads is higher and has several colours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Area = tuple[slice, slice]
 
 
 def find_line(changed: Mask) -> Area | None:
-    """Return the rows and columns around all changes, or None if they are not shaped as a line."""
+    """Return the rows and columns around all changes; None if these do not form a line."""
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):
         return None

@@ -1,4 +1,4 @@
-"""Registration: the position of a picture within a cropped, scaled, straightened or edited one.
+"""Finds the position of a picture in a cropped, scaled, straightened or edited version.
 
 Keypoints come from SIFT (Lowe, IJCV 2004) and are matched by the ratio of the two nearest. RANSAC
 fits a similarity transform to the matches. A crop of a third of a picture has enough keypoints.

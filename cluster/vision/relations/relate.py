@@ -1,9 +1,9 @@
-"""Relates a new picture to an old one, of which only a thumbnail and fingerprints are left.
+"""Relates a new picture to an old one, of which only a thumbnail and fingerprints are stored.
 
 Blocks recognise the same picture in any of eight turns. A part or an edit is aligned with the
 thumbnail by its keypoints, and must then agree with it everywhere. Two photos of different people
-by a fixed camera differ only in a head, and they are different pictures. So any difference as large
-as a head makes another picture, unless it is a frame or a line of text.
+from a fixed camera may differ only in a head, and are still different pictures. So any difference
+as large as a head means another picture, unless it is a frame or a line of text.
 """
 
 from __future__ import annotations
@@ -41,21 +41,22 @@ MAX_ASPECT_DIFFERENCE = 0.02
 
 MAX_EQUAL_BLOCKS = 1
 MAX_EQUAL_THUMBNAILS = 2.0
-"""Levels, on average. Thumbnails of the same pixels differ by their own compression."""
+"""Mean difference in levels. Thumbnails of the same pixels differ by their own compression."""
 
 MIN_OVERLAP = 0.2
 MIN_CORRELATION = 0.9
 MAX_DIFFERENCE = 12.0
-"""Levels, in a window as large as a small head. Crops differ by up to 9, other heads by 20 to 150.
+"""Difference in levels in a window as large as a small head. Crops differ by up to 9, other heads
+by 20 to 150.
 """
 
 MAX_DIFFERENCE_UNEDITED = 3.0
 MAX_EXPOSURE = 5.0
 MAX_MOVE_SHARE = 0.01
-"""Limits for a picture that is not edited: same size, nearly the same place and exposure.
+"""Limits for an unedited picture: same size, nearly the same place and exposure.
 
-If its blocks differ from the old ones, it is the next photo of a fixed camera. The exposure of such
-a camera varies by a few levels, and its tripod moves a little.
+If the blocks of such a picture differ from the old ones, it is the next photo of a fixed camera,
+whose exposure varies by a few levels and whose tripod moves a little.
 """
 
 FRAME_SHARE = 0.97
@@ -67,9 +68,9 @@ OTHER = Relation(Likeness.OTHER, None)
 def relate(old: OldPicture, new: OpenedImage) -> Relation:
     """Return whether the new picture is the old one, a part or an edit of it, or another one.
 
-    EQUAL means that the thumbnails show no difference. They are too small to recognise a copy that
-    was saved again in very high quality. The placement maps points of the old upright picture of
-    full size to the new one.
+    EQUAL means that the thumbnails show no difference. They are too small to distinguish a copy
+    that was saved again with very high quality. The placement maps points of the old upright
+    picture of full size to the new one.
     """
     thumbnail = _decode(old.thumbnail)
     return _find_turned(old, new, thumbnail) or _find_part(old, new, thumbnail) or OTHER
@@ -196,7 +197,7 @@ def _to_placement(matrix: Matrix, small: Pixels, full: Pixels) -> Placement:
 def _lay_over(
     thumbnail: Pixels, pixels: Pixels, placement: Placement, *, inside: Area
 ) -> tuple[Pixels, npt.NDArray[np.bool_]]:
-    """Return the new picture aligned with the thumbnail, and the mask of what it shows there.
+    """Return the new picture aligned with the thumbnail, and the mask of the area that it covers.
 
     `inside` is the area of the new picture without its frame.
     """
@@ -225,7 +226,7 @@ def _list_all(pixels: Pixels) -> Area:
 
 
 def _find_inside(pixels: Pixels) -> Area:
-    """Return the rows and columns within a frame of one colour; all of them if there is none."""
+    """Return the rows and columns within a frame of one colour; all of them without a frame."""
     edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     like = (np.abs(pixels - np.median(edges, axis=0)) <= FRAME_LEVELS).all(axis=2)
     height, width = like.shape

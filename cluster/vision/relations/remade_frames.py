@@ -1,4 +1,4 @@
-"""Makes the stored pictures of films again: the thumbnail, and the picture of a face."""
+"""Makes the stored pictures of films again: thumbnails, and pictures of faces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cluster.vision.sources.deadlines import within
 from cluster.vision.sources.film_files import digest_film
 
 SAME_FRAME_S = 0.005
-"""The times of frames are computed in the same way each time, and stored with 32 bits."""
+"""Tolerance for the times of frames, which are reproducible, but stored with 32 bits."""
 
 
 def remake_film_picture(
@@ -26,8 +26,8 @@ def remake_film_picture(
 ) -> bytes | None:
     """Return a film's thumbnail, or the picture of the face in `box` at `time_s`, as JPEG.
 
-    `box` is in pixels of the upright frame of full size. None when the file holds other bytes now,
-    or no frame at that time can be decoded. Raises UnreachableImage or UnreadableImage.
+    `box` is in pixels of the upright full-size frame. None if the file has other bytes now, or if
+    no frame at that time can be decoded. Raises UnreachableImage or UnreadableImage.
     """
     return within(FILM_TIMEOUT_S, path, lambda: _remake(path, sha256, box, time_s))
 
@@ -49,7 +49,7 @@ def _remake(
 
 
 def _find_frame(film: FilmCursor, time_s: float) -> FilmFrame | None:
-    """Return the frame at a time; where seeking finds another one, all frames are looked at."""
+    """Return the frame at a time; if seeking finds another one, all frames are searched."""
     for start_s in (time_s, 0.0):
         film.seek(start_s)
         for frame in film.frames():

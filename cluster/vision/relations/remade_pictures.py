@@ -1,4 +1,4 @@
-"""Thumbnails and pictures of faces: whether they can be shown, and how they are made again."""
+"""Checks whether thumbnails and pictures of faces can be decoded, and makes them again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cluster.vision.sources.photo_bytes import read_photo
 
 
 def find_broken(pictures: Mapping[int, bytes]) -> list[int]:
-    """Return the keys of the pictures that are no JPEG that can be decoded to its end."""
+    """Return the keys of the pictures that are not JPEGs that can be decoded to the end."""
     return [key for key, picture in pictures.items() if not _is_whole(picture)]
 
 
@@ -35,7 +35,7 @@ def _is_whole(picture: bytes) -> bool:
 def remake_picture(path: str, *, sha256: bytes, box: BoundingBox | None) -> bytes | None:
     """Return a thumbnail, or the picture of the face in `box` (upright full-size pixels), as JPEG.
 
-    None when the file holds other bytes now than those with this digest. Raises UnreachableImage or
+    None if the bytes of the file have another digest now. Raises UnreachableImage or
     UnreadableImage.
     """
     return within(PHOTO_TIMEOUT_S, path, lambda: _remake(path, sha256, box))

@@ -1,12 +1,12 @@
-"""Time limits for reading and decoding a photo, so that no photo blocks its worker for ever.
+"""Time limits for reading and decoding a photo, so that no photo blocks its worker forever.
 
-A dead mount blocks every reader, and a decoder may run for hours on hostile content. Python cannot
-interrupt either. Therefore a thread beside the caller does the work. When the time is over, the
-caller leaves this thread behind and goes on with a new one. The old thread ends with its work, or
-with the process.
+A dead mount blocks every reader, and a decoder may run for hours on hostile content. Python can
+interrupt neither. Therefore another thread does the work. After the time limit, the caller leaves
+this thread behind and continues with a new one. The old thread ends with its work, or with the
+process.
 
 Work that is left behind releases its locks. While it still computes, its process `is_burdened`, and
-the owner of the process replaces it as soon as its finished work is committed.
+the owner of the process replaces the process as soon as its finished work is committed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def wait_for(
 
 
 def begin_computing() -> None:
-    """Note that the work of this thread keeps a processor busy from here on.
+    """Record that the work of this thread keeps a CPU busy from now on.
 
     Raises TimeOver if the work was left behind before; the thread's next work is not affected.
     """
@@ -77,7 +77,7 @@ def begin_computing() -> None:
 def holding(lock: threading.Lock) -> Iterator[None]:
     """Hold `lock` until the block ends, or until the work of this thread is left behind.
 
-    The time of waiting for `lock` does not count for the work's time limit.
+    Waiting for `lock` does not count towards the work's time limit.
     """
     attempt: _Attempt[Any] | None = getattr(_own, "attempt", None)
     if attempt is None:
@@ -111,7 +111,7 @@ class _Attempt(Generic[Result]):
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """Do the work, and keep its result or error."""
+        """Do the work, and store its result or error."""
         try:
             self.result = self._work()
         except BaseException as error:  # Raised again in the caller's own thread.

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, where its name does not tell."""
+"""Recognises files by their first bytes, if their names are not enough."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cluster.vision.containers.iso_boxes import find_code, is_picture
 from cluster.vision.sources.headers import has_header, is_raw_tiff, list_brands
 
 _TRANSPORT_PACKETS = ((0, 188), (4, 192))
-"""Where the first packet of an MPEG transport stream begins, and how long each is. The packets of
-camcorders (M2TS) have a time before them."""
+"""The offset of the first packet of an MPEG transport stream, and the length of a packet. In
+camcorder files (M2TS), a timestamp precedes each packet."""
 _MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def find_kind(head: bytes) -> PassedOverKind | None:
-    """Return what a file that begins so is, if it is no picture; None when it is one.
+    """Return the kind of a file that is not a picture; None for a picture.
 
     `head` holds the first HEAD_BYTES of the file, or all of it.
     """
@@ -32,9 +32,9 @@ def find_kind(head: bytes) -> PassedOverKind | None:
 
 
 def find_format(head: bytes) -> Format | None:
-    """Return the format of a file that begins so, None of what begins like none of them.
+    """Return the format of a file from its first bytes; None if they match no format.
 
-    The whole header is looked at: text may begin with BM or GIF8.
+    The whole header is checked, because text may begin with BM or GIF8.
     """
     brands = list_brands(head)
     if brands:
@@ -47,7 +47,7 @@ def find_format(head: bytes) -> Format | None:
 
 
 def find_film_format(head: bytes) -> Format | None:
-    """Return the format of a file that begins so, if it is a film that is read; None otherwise."""
+    """Return the format of a file from its first bytes; None unless it is a readable film."""
     found = find_format(head)
     if found is None and _is_transport_stream(head):
         return TRANSPORT_STREAM
@@ -55,9 +55,9 @@ def find_film_format(head: bytes) -> Format | None:
 
 
 def guess_format(head: bytes) -> Format | None:
-    """Return the format whose signature the file has, whatever follows it; None of no known one.
+    """Return the format whose signature the file has, whatever follows it; None for no known one.
 
-    This is for a file that was taken for a photo already, and may be damaged.
+    Use this for a file that was already taken for a photo, and may be damaged.
     """
     brands = list_brands(head)
     if brands:
@@ -69,11 +69,11 @@ def guess_format(head: bytes) -> Format | None:
 
 
 def is_text(head: bytes) -> bool:
-    """Tell whether a file that begins so holds text, as UTF-8 or with the mark of UTF-16."""
+    """Tell from its first bytes whether a file holds text, as UTF-8 or with a UTF-16 mark."""
     if head.startswith(_MARKS_OF_UTF_16):
         return True
     text = head.decode("utf-8", errors="ignore")
-    is_utf8 = len(head) - len(text.encode()) < 4  # The last letter may be cut.
+    is_utf8 = len(head) - len(text.encode()) < 4  # The last character may be cut.
     return is_utf8 and bool(text) and all(c.isprintable() or c.isspace() for c in text)
 
 
@@ -82,10 +82,10 @@ def _has_mark(row: Format, head: bytes) -> bool:
 
 
 def _find_by_brands(brands: Sequence[bytes], head: bytes) -> Format:
-    """Return the first format that a brand names; a raw photo also lists brands of pictures.
+    """Return the format by the brands of a file; a raw photo also lists brands of pictures.
 
-    How a picture is coded is in its boxes, where these are at the beginning of the file, and else
-    in its brands. Where no brand is known, the boxes tell a picture from a film.
+    The coding of a picture is taken from its boxes if they are at the beginning of the file, and
+    otherwise from its brands. If no brand is known, the boxes distinguish a picture from a film.
     """
     major = [row for row in FORMATS if brands[0] in row.major_brands]
     named = [row for brand in brands for row in FORMATS if brand in row.brands]
@@ -107,7 +107,7 @@ def _find_without_signature(head: bytes) -> PassedOverKind:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """Each packet of an MPEG transport stream begins with 0x47."""
+    """Tell whether several packets of an MPEG transport stream begin with 0x47."""
     return any(
         head[start : start + 4 * length : length] == b"GGGG" for start, length in _TRANSPORT_PACKETS
     )

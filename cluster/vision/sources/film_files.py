@@ -1,4 +1,4 @@
-"""The file of a film, from a local path or any fsspec URL, opened for reading here and there.
+"""Opens the file of a film, from a local path or any fsspec URL, for random access.
 
 A film is never read into memory as a whole.
 """
@@ -25,7 +25,7 @@ from cluster.vision.sources.storage import as_os_errors, find_driver
 CHUNK_BYTES = 1 << 20
 
 _WEBM = b"webm"
-"""The kind of document that a WebM names in its head."""
+"""The document type in the header of a WebM."""
 
 _MEDIA_TYPES = {
     "mov": "video/mp4",
@@ -34,7 +34,8 @@ _MEDIA_TYPES = {
     "mpeg": "video/mpeg",
     "mpegts": "video/mp2t",
 }
-"""By names in cluster/core/files/formats.py. Browsers play QuickTime films as MP4 or not at all."""
+"""Media types by the names in cluster/core/files/formats.py. Browsers play QuickTime films as MP4
+or not at all."""
 
 
 class StoredFile:
@@ -44,19 +45,19 @@ class StoredFile:
         self._file = file
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, at most `size`."""
+        """Return the next bytes, at most `size`; all remaining ones if it is -1."""
         with as_os_errors():
             data: bytes = self._file.read(size)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place, and return it."""
+        """Go to an offset, and return it from the beginning."""
         with as_os_errors():
             place: int = self._file.seek(offset, whence)
         return place
 
     def tell(self) -> int:
-        """Return the place of the next byte."""
+        """Return the offset of the next byte."""
         return int(self._file.tell())
 
 
@@ -92,7 +93,7 @@ def _open_stored(url: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _open_local(path: str) -> Iterator[BinaryIO]:
-    # Without O_NONBLOCK, opening a named pipe would wait for ever for a writer.
+    # Without O_NONBLOCK, opening a named pipe would wait forever for a writer.
     descriptor = os.open(text_to_path(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -101,7 +102,7 @@ def _open_local(path: str) -> Iterator[BinaryIO]:
 
 
 def find_format_of_film(file: BinaryIO) -> Format | None:
-    """Return the format of a film by the first bytes of its file; None when it is no film."""
+    """Return the format of a film by the first bytes of its file; None if it is not a film."""
     file.seek(0)
     return find_film_format(file.read(HEAD_BYTES))
 
@@ -134,8 +135,8 @@ class KnownFilm:
 def open_known_film(path: str, *, size: int | None, modified_ns: int | None) -> Iterator[KnownFilm]:
     """Open the file of a film that was read before, and close it after the block.
 
-    Raises UnreachableImage if it is no film any more, or if its size or time are not those that it
-    had (None is unknown). A store tells no time here.
+    Raises UnreachableImage if it is no longer a film, or if its size or time has changed (None
+    means unknown). The time of a file in a store is not checked.
     """
     with open_film_file(path) as file:
         format_ = find_format_of_film(file)

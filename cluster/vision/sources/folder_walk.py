@@ -34,7 +34,7 @@ _DEAD = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def resolve_folders(folders: Sequence[Path] | None) -> list[str] | None:
-    """Return the real paths of these folders; None stays None."""
+    """Return the real paths of folders; None stays None."""
     return None if folders is None else [os.path.realpath(folder) for folder in folders]
 
 
@@ -72,11 +72,11 @@ class FolderWalk:
         self._come_to = {self._real_top: True}
 
     def walk(self) -> Iterator[FoundPhoto]:
-        """Yield every photo once, in no particular order; note everything else."""
+        """Yield every photo once, in no particular order; count everything else."""
         self._waiting.append(self.top)
         while self._waiting:
             folder = self._waiting.pop()
-            if not is_inside(folder, self.allowed):  # It has become a link since it was met.
+            if not is_inside(folder, self.allowed):  # It has become a link since it was listed.
                 self.passed_over.note(PassedOverKind.LINK_OUT)
                 continue
             for entry in self._list(folder):
@@ -109,7 +109,7 @@ class FolderWalk:
         return PassedOverKind.MARKED_FOLDER if is_marked else None
 
     def _meet(self, entry: os.DirEntry[str]) -> FoundPhoto | None:
-        """Return a photo; queue a folder for the walk, and note anything else."""
+        """Return a photo; queue a folder for the walk, and count anything else."""
         try:
             kind = self._find_kind(entry)
             if kind is not None:
@@ -133,7 +133,7 @@ class FolderWalk:
             self.passed_over.note_unlisted(path_to_text(entry.path), kind)
 
     def _find_kind(self, entry: os.DirEntry[str]) -> PassedOverKind | None:
-        """Return why an entry is not taken; None for a photo, or a folder that is walked."""
+        """Return why an entry is passed over; None for a photo, or a folder to walk."""
         if is_hidden(entry.name):
             is_folder = entry.is_dir(follow_symlinks=False)
             return PassedOverKind.HIDDEN_FOLDER if is_folder else PassedOverKind.HIDDEN_FILE
@@ -146,14 +146,15 @@ class FolderWalk:
             parent = os.path.basename(os.path.dirname(entry.path))
             return find_kind_of_folder(entry.name, parent=parent)
         if not entry.is_file():
-            entry.stat()  # It may have gone.
+            entry.stat()  # Raises if it is gone.
             return PassedOverKind.SPECIAL
         return self._find_kind_of_file(entry.name, entry.path)
 
     def _find_kind_of_link(self, entry: os.DirEntry[str]) -> PassedOverKind | None:
         """Return why a link is not followed, or None.
 
-        It is not followed into the kernel's file systems, or if the walk reaches its target anyway.
+        A link is not followed into the kernel's file systems, or if the walk reaches its target
+        anyway.
         """
         if entry.stat().st_dev in self._kernels_own:
             return PassedOverKind.KERNEL
@@ -163,13 +164,13 @@ class FolderWalk:
         folder, name = os.path.split(target)
         if not entry.is_file() or is_hidden(name) or not self._comes_to(folder):
             return None
-        # A link may have the name of a photo while its target has not.
+        # A link may have the suffix of a photo while its target has another.
         is_photo_by_link = self._find_kind_of_file(entry.name, target) is None
         is_counted = not is_photo_by_link or self._find_kind_of_file(name, target) is None
         return PassedOverKind.LINK_AGAIN if is_counted else None
 
     def _comes_to(self, folder: str) -> bool:
-        """Tell whether the walk reaches a real folder from its top without following a link.
+        """Tell whether the walk reaches a real folder without following a link.
 
         The answer does not depend on the order in which folders are listed, so a photo has the same
         path in each run.
@@ -185,9 +186,9 @@ class FolderWalk:
         return comes
 
     def _find_kind_of_file(self, name: str, path: str) -> PassedOverKind | None:
-        """Return what a regular file is by its name or else by its content.
+        """Return why a regular file is passed over, by its name or else by its content.
 
-        None for a photo, and for a film that is taken.
+        None for a photo, and for a film if films are taken.
         """
         if is_photo_name(name) or (self.takes_films and is_film_name(name)):
             return None
@@ -227,7 +228,7 @@ def _is_walked(folder: str) -> bool:
 
 
 def _read_head(path: str) -> bytes:
-    # Without O_NONBLOCK, opening what has become a pipe would wait for ever for a writer.
+    # Without O_NONBLOCK, opening a file that has become a pipe would wait forever for a writer.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)

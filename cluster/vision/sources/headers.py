@@ -1,7 +1,7 @@
-"""Whether a file goes on as its signature promises: the structure of the header of a picture.
+"""Checks whether the header of a file has the structure that its signature promises.
 
-Text may begin with BM or GIF8, and most raw formats begin as a TIFF. A header that ends too early
-is judged by what is there: a photo that was cut is a photo that fails, with its reason.
+Text may begin with BM or GIF8, and most raw formats begin as a TIFF. A truncated header is judged
+by the part that exists, because a truncated photo must become a failed item with its reason.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 HEAD_BYTES = 4096
-"""What is read of a file to know what it is."""
+"""The number of bytes that are read to recognise a file."""
 
 _MOST_BRANDS = 64
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
@@ -25,23 +25,23 @@ _NEW_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_IFDS, _DNG = 254, 259, 262
 _TAGS_OF_PICTURES = frozenset({254, 255, 256, 257, 258, 259, 262, 273, 324, 330})
 _RAW_COMPRESSIONS = frozenset({32767, 32769, 32770, 34713, 65000, 65535})
 _RAW_PHOTOMETRIC = frozenset({32803, 34892})
-"""Colour filter array and linear raw, of TIFF/EP and of DNG."""
+"""Colour filter array and linear raw, from TIFF/EP and DNG."""
 
 
 def has_header(name: str, head: bytes) -> bool:
-    """Tell whether a file with the signature of the format of this name goes on like one, too."""
+    """Tell whether a file with the signature of a format also has its header."""
     check = _CHECKS.get(name)
     return check is None or check(head)
 
 
 def is_raw_tiff(head: bytes) -> bool:
-    """Tell whether this is a camera's raw file in the shape of a TIFF."""
+    """Tell whether this is a camera's raw file with the structure of a TIFF."""
     tags = _read_tags(head)
     return bool(tags) and (_has_raw_mark(head) or _are_of_raw(tags))
 
 
 def list_brands(head: bytes) -> tuple[bytes, ...]:
-    """Return the major and the compatible brands of an ISO media file; none of another one."""
+    """Return the major and the compatible brands of an ISO media file; none for another file."""
     if head[4:8] != b"ftyp":
         return ()
     size = int.from_bytes(head[:4], "big")
@@ -52,7 +52,7 @@ def list_brands(head: bytes) -> tuple[bytes, ...]:
 
 
 def _is_jpeg(head: bytes) -> bool:
-    """A start, and the marker of a first segment with its length."""
+    """Tell whether a start marker and the marker of a segment with its length follow."""
     if head[:3] != b"\xff\xd8\xff" or len(head) < 4:
         return False
     has_length = 0xC0 <= head[3] <= 0xFE and not 0xD0 <= head[3] <= 0xD9
@@ -60,7 +60,7 @@ def _is_jpeg(head: bytes) -> bool:
 
 
 def _is_gif(head: bytes) -> bool:
-    """A screen that has a size, then a table of colours, then the start of a known block."""
+    """Tell whether a screen size, a table of colours, and the start of a known block follow."""
     if head[:6] not in (b"GIF87a", b"GIF89a") or len(head) < 13:
         return False
     width, height, flags = struct.unpack_from("<HHB", head, 6)
@@ -82,7 +82,7 @@ def _is_plain_tiff(head: bytes) -> bool:
 
 
 def _is_bmp(head: bytes) -> bool:
-    """A header of a known size that names one plane and a usual number of bits."""
+    """Tell whether a header of a known size with one plane and a usual number of bits follows."""
     if head[:2] != b"BM" or len(head) < 30:
         return False
     offset, size = struct.unpack_from("<II", head, 10)
@@ -92,7 +92,7 @@ def _is_bmp(head: bytes) -> bool:
 
 
 def _is_pnm(head: bytes) -> bool:
-    """A mark, then the width and the height as numbers; PAM names its first field."""
+    """Tell whether width and height follow the mark as numbers; in a PAM, a named field."""
     return any(pattern.match(head) for pattern in (_PNM, _PAM))
 
 
@@ -105,14 +105,14 @@ def _are_of_raw(tags: dict[int, int]) -> bool:
         return True
     if tags.get(_COMPRESSION) in _RAW_COMPRESSIONS:
         return True
-    # The first picture is a preview, and the raw one hangs below it (NEF, ARW, SRW).
+    # The first picture is a preview, and the raw picture is in a subdirectory (NEF, ARW, SRW).
     return tags.get(_NEW_SUBFILE) == 1 and _SUB_IFDS in tags and _MAKE in tags
 
 
 def _read_tags(head: bytes) -> dict[int, int]:
-    """Return the first directory of a TIFF, each tag with its first value; {} of no TIFF.
+    """Return the first directory of a TIFF, each tag with its first value; {} for another file.
 
-    Of a directory further back in the file nothing is known but that it is there.
+    A directory beyond `head`, whose tags are unknown, is represented by a single picture tag.
     """
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:
@@ -146,4 +146,5 @@ _CHECKS: dict[str, Callable[[bytes], bool]] = {
     "TIFF": _is_plain_tiff,
     "PNM": _is_pnm,
 }
-"""By names in cluster/core/files/formats.py: signatures that other files may begin with as well."""
+"""Checks by the names in cluster/core/files/formats.py, for signatures that other files may have
+too."""

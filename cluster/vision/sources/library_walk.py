@@ -1,12 +1,12 @@
-"""Walking a photo library: any folder or fsspec URL in, a stream of photos out.
+"""Walks a photo library, a folder or an fsspec URL, and yields its photos.
 
-Discovery streams: its memory grows with the number of folders, not with the number of photos. The
-name of a file tells its kind; if the suffix is unknown or missing, its first bytes do. Everything
-that is passed over is counted by its kind (cluster/core/files/passed_over.py): hidden files and
-folders, folders that programs keep for themselves, files of other kinds, and the kernel's file
-systems (/proc, /sys, /dev), where reading may block for ever or have effects. Symbolic links are
-followed, except those that leave `confined_to` and those to a place that the walk reaches anyway.
-Each folder is entered once. In a store behind a URL, only entries below the root are taken
+The memory of the walk grows with the number of folders, not with the number of photos. The kind of
+a file follows from its name or, if the suffix is unknown or missing, from its first bytes.
+Everything that is passed over is counted by its kind (cluster/core/files/passed_over.py): hidden
+files and folders, folders that programs keep for themselves, files of other kinds, and the kernel's
+file systems (/proc, /sys, /dev), where reading may block forever or have side effects. Symbolic
+links are followed, except those that leave `confined_to` and those to a place that the walk reaches
+anyway. Each folder is entered once. In a store behind a URL, only entries below the root are taken
 (cluster/vision/sources/storage.py).
 """
 
@@ -46,9 +46,9 @@ def walk_photos(
 
     `confined_to` lists the folders that links may not leave; None follows them anywhere. A folder
     that cannot be listed is passed over, as is a root that is missing. `on_entry` is called for
-    everything that is met, photo or not, and `passed_over` counts what is not taken; with
-    `takes_films` false, these are films too. Raises
-    RootNotAllowed when the root itself has become a link that leads out of `confined_to`.
+    each entry, photo or not, and `passed_over` counts the entries that are not taken, including
+    films if `takes_films` is false. Raises RootNotAllowed if the root itself has become a link that
+    leads out of `confined_to`.
     """
     noted = PassedOver() if passed_over is None else passed_over
     if is_url(root):
@@ -84,8 +84,10 @@ def check_root(
     takes_films: bool = True,
     timeout_s: float = ROOT_TIMEOUT_S,
 ) -> None:
-    """Raise RootNotFound, RootEmpty or RootUnreachable unless `root` holds a photo or film, and
-    RootNotAllowed when it has become a link that leads out of `confined_to`.
+    """Check that `root` holds a photo or film.
+
+    Raises RootNotFound, RootEmpty or RootUnreachable, and RootNotAllowed if `root` has become a
+    link that leads out of `confined_to`.
 
     A URL that exists passes even if listing it takes longer than `timeout_s`, because an object
     store lists a whole folder before it returns the first file.
@@ -102,7 +104,7 @@ def check_root(
 def ask_storage(
     root: str, question: Callable[[], Answer], *, timeout_s: float = ROOT_TIMEOUT_S
 ) -> Answer:
-    """Return the answer to a question about `root`. Raises RootUnreachable when none comes."""
+    """Return the result of a call about `root`. Raises RootUnreachable if it takes too long."""
     try:
         return wait_for(timeout_s, question)
     except TimeOver:
@@ -112,7 +114,7 @@ def ask_storage(
 def find_gone(paths: Sequence[str]) -> list[str]:
     """Return the local paths at which nothing exists any more.
 
-    A path that may not be accessed, or is on a failing disk, does not count as gone.
+    A path without permission, or on a failing disk, does not count as gone.
     """
     return [path for path in paths if _is_gone(text_to_path(path))]
 
@@ -151,7 +153,7 @@ def _say_empty(passed_over: PassedOver) -> str:
 def _check_folder(root: str, confined_to: Sequence[Path] | None) -> None:
     if is_url(root):
         return _check_url(root)
-    if "\0" not in root:  # First, so that nothing is said about places that are not allowed.
+    if "\0" not in root:  # First, so that no error reveals places that are not allowed.
         _refuse_outside(os.path.abspath(root), resolve_folders(confined_to))
     if "\0" in root or not os.path.exists(root):
         raise RootNotFound(root.replace("\0", "\\0"), "there is no such folder.")

@@ -1,4 +1,4 @@
-"""The bytes of a photo, from a local path or any fsspec URL."""
+"""Reads the bytes of a photo, from a local path or any fsspec URL."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
 
 @contextmanager
 def open_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[BinaryIO]:
-    """Open a photo to read parts of it; what lies behind a URL is read whole.
+    """Open a photo to read parts of it; a photo behind a URL is read as a whole.
 
     Raises the errors of `read_photo`.
     """
@@ -51,7 +51,7 @@ def open_photo(path: str, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[Binary
 
 
 def _open_local(path: str) -> BinaryIO:
-    # Without O_NONBLOCK, opening a named pipe would wait for ever for a writer.
+    # Without O_NONBLOCK, opening a named pipe would wait forever for a writer.
     descriptor = os.open(text_to_path(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -74,7 +74,7 @@ def _too_large(max_bytes: int) -> str:
 
 
 def say_unreachable(error: Exception) -> str:
-    """Return why a file cannot be read, in words."""
+    """Return why a file cannot be read, in words for users."""
     if isinstance(error, FileNotFoundError):
         return "the file is no longer there"
     if isinstance(error, PermissionError):

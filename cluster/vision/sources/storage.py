@@ -1,8 +1,8 @@
 """Lists and reads photos behind fsspec URLs.
 
-Some drivers raise errors that are not OSErrors, for example botocore's; here all become OSErrors.
-http:// and https:// have a driver of our own (cluster/vision/sources/web_storage.py), which refuses
-redirects to other places.
+Some drivers raise errors that are not OSErrors, for example botocore's; this module converts all of
+them to OSErrors. http:// and https:// have a driver of our own
+(cluster/vision/sources/web_storage.py), which refuses redirects to other places.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from cluster.core.files.urls import (
 from cluster.vision.sources.file_kinds import find_film_format, find_kind
 from cluster.vision.sources.headers import HEAD_BYTES
 
-# Registered by name, because importing aiohttp takes a third of a second that disks do not need.
+# Registered by name, because importing aiohttp takes a third of a second, and local files do not
+# need it.
 for _scheme in ("http", "https"):
     fsspec.register_implementation(
         _scheme, "cluster.vision.sources.web_storage.WebFileSystem", clobber=True
@@ -42,7 +43,7 @@ for _scheme in ("http", "https"):
 
 
 class StorageError(OSError):
-    """An error of a driver, with the name of the driver's exception."""
+    """An error of a driver; the message contains the name of the driver's exception."""
 
 
 class LeadsElsewhere(StorageError):
@@ -63,30 +64,30 @@ def walk_url(
     passed_over: PassedOver,
     takes_films: bool = True,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the URL and the properties of every photo below `root`; note everything else.
+    """Yield the URL and the properties of every photo below `root`; count everything else.
 
     With `takes_films` false, films are passed over.
 
-    Entries that are not below `root` are not followed: links upwards or to another server, symbolic
-    links, keys with `..` in them. A folder that is gone or may not be read is passed over. If the
-    store fails, the walk fails. If the name of a file does not tell its kind, its first bytes are
+    Entries outside `root` are not followed: links upwards or to another server, symbolic links, and
+    keys that contain `..`. A folder that is gone or may not be read is passed over. If the store
+    fails, the walk fails. If the name of a file does not tell its kind, its first bytes are
     requested. `on_entry` is called for each folder and each of these requests.
     """
     with as_os_errors():
         filesystem, start = find_driver(root)
         walk = _UrlWalk(filesystem, normalise_place(start), on_entry, passed_over, takes_films)
         waiting = [start]
-        # Not fsspec's own walk: below the first folder, it passes over whatever goes wrong.
+        # fsspec's own walk is not used, because it ignores all errors below the first folder.
         while waiting:
             on_entry()
             folder = waiting.pop()
             for info in walk.list_folder(folder):
-                if not walk.is_followed(info, folder):
+                if not walk.follow(info, folder):
                     continue
                 name = info["name"].rstrip("/")
                 if info["type"] == "directory":
                     waiting.append(name)
-                elif walk.is_taken(name):
+                elif walk.take(name):
                     yield name_place(filesystem, name), info
 
 
@@ -113,7 +114,7 @@ class _UrlWalk:
         except (FileNotFoundError, PermissionError, LeadsElsewhere):
             self._note_unlisted(folder, PassedOverKind.FOLDER_UNLISTED)
             return []
-        # Drivers cache their listings, which would add up to the whole library.
+        # Drivers cache listings, which would grow to the size of the whole library.
         self.filesystem.invalidate_cache(folder)
         is_marked = any(file_name_of(info["name"]) == NO_MEDIA for info in listed)
         if is_marked and normalise_place(folder) != self.top:
@@ -121,8 +122,11 @@ class _UrlWalk:
             return []
         return sorted(listed, key=lambda info: str(info["name"]))
 
-    def is_followed(self, info: Mapping[str, Any], folder: str) -> bool:
-        """Tell whether an entry is followed. The entry of the folder itself is not."""
+    def follow(self, info: Mapping[str, Any], folder: str) -> bool:
+        """Decide whether to follow an entry, and count it if not; remember a followed folder.
+
+        The folder's own entry is not followed.
+        """
         name = info["name"].rstrip("/")
         if not leaves_folder(name, folder):
             return False
@@ -134,14 +138,14 @@ class _UrlWalk:
             self._entered.add(place)
         return kind is None
 
-    def is_taken(self, name: str) -> bool:
-        """Tell whether a file is a photo or film by its name, or else by its first bytes."""
+    def take(self, name: str) -> bool:
+        """Decide by name or first bytes whether to take a file, and count it if not."""
         file_name = file_name_of(name)
         if is_photo_name(file_name) or (self.takes_films and is_film_name(file_name)):
             return True
         try:
             kind = find_kind_of_name(file_name) or self._find_kind_of_content(name)
-        except (OSError, ValueError):  # Where the whole store fails, its next listing says so.
+        except (OSError, ValueError):  # If the whole store fails, its next listing raises an error.
             self._note_unlisted(name, PassedOverKind.FILE_UNREADABLE)
             return False
         if kind is not None:
@@ -149,7 +153,7 @@ class _UrlWalk:
         return kind is None
 
     def _find_kind(self, info: Mapping[str, Any], place: str) -> PassedOverKind | None:
-        """Return why an entry is passed over, or None. The target of a link is not known."""
+        """Return why an entry is passed over, or None. A link is, because its target is unknown."""
         name = file_name_of(place)
         if info["type"] == "link" or info.get("islink"):
             return PassedOverKind.LINK_IN_STORE
@@ -178,7 +182,7 @@ class _UrlWalk:
 
 
 def read_url(url: str, *, max_bytes: int) -> bytes:
-    """Return the content of a file, and at most a byte more than `max_bytes` of it."""
+    """Return the content of a file, at most `max_bytes` + 1 bytes of it."""
     with as_os_errors():
         filesystem, path = find_driver(url)
         with filesystem.open(path, "rb") as file:
@@ -189,7 +193,7 @@ def read_url(url: str, *, max_bytes: int) -> bytes:
 def find_driver(url: str) -> tuple[Any, str]:
     """Return the driver of a URL, and the path by which the driver knows it.
 
-    fsspec's own way would take `::` in a name for a chain of drivers, and `*`, `?` and `[` for a
+    fsspec itself would take `::` in a name for a chain of drivers, and `*`, `?` and `[` for a
     pattern.
     """
     scheme = url.partition("://")[0]
@@ -213,7 +217,7 @@ def as_os_errors() -> Iterator[None]:
     """Raise the errors of drivers as OSErrors."""
     try:
         yield
-    except TimeoutError as error:  # fsspec's comes without a word
+    except TimeoutError as error:  # fsspec's has no message
         raise StorageError("no answer in time") from error
     except (OSError, ValueError, ImportError):
         raise

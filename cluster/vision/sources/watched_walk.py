@@ -1,7 +1,7 @@
-"""A walk through a library that its caller can leave at any time, even when a mount is dead.
+"""A walk through a library that its caller can leave at any time, even if a mount is dead.
 
-The walk runs in a thread of its own, because a dead mount blocks whoever lists it. The photos come
-to the caller's thread.
+The walk runs in a thread of its own, because listing a dead mount blocks. The photos are passed to
+the caller's thread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cluster.core.pictures.photos import FoundPhoto
 POLL_S = 0.1
 CHUNK, CHUNK_S = 512, 0.1
 MOST_CHUNKS = 16
-"""The most chunks that wait for the caller, so that memory does not grow with the library."""
+"""The most chunks that are queued for the caller, so that memory does not grow with the library."""
 
 Walk = Callable[[Callable[[], None]], Iterable[FoundPhoto]]
 
@@ -29,8 +29,8 @@ class WatchedWalk:
     """The photos of one walk, to be iterated once.
 
     `walk` returns the photos and calls its argument for each entry that it meets. The iteration
-    raises what the walk raises, and `unreachable` after `silence_s` without an entry. It ends after
-    `limit_s`, or after about `most` photos; `is_complete` then stays false.
+    raises the errors of the walk, and `unreachable` after `silence_s` without an entry. It ends
+    after `limit_s`, or after about `most` photos; `is_complete` then stays false.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """fsspec's driver for http:// and https://, which refuses redirects to other places.
 
-A server may redirect to a machine behind the firewall, or to another folder. A user who may index
-one folder of one server must not reach those. So a redirect is followed only to https, or to the
+A server may redirect to a machine behind the firewall, or to another folder, which a user who may
+index one folder of one server must not reach. So a redirect is followed only to https, or to the
 same path with a slash at its end.
 """
 
