@@ -42,12 +42,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--kind",
         choices=[kind.value for kind in BackupKind],
-        help="what to keep; default: the setting backup_kind",
+        help="the content of the backup; default: the setting backup_kind",
     )
     parser.add_argument(
         "--if-due",
         action="store_true",
-        help="only if people did something, and the last one is old enough",
+        help="only if there are new decisions and the last backup is old enough",
     )
     parser.add_argument("--list", action="store_true", help="list the backups, and make none")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 def make(
     settings: Settings, engine: Engine, options: argparse.Namespace
 ) -> tuple[StoredBackup | None, str]:
-    """Make the backup, and return it with its place; None when none is due.
+    """Make the backup, and return it with its path or URL; None if no backup is due.
 
     Raises BackupFailed, or BackupBusy while another process makes or restores one.
     """
@@ -116,7 +116,7 @@ def describe_made(backup: StoredBackup, *, place: str) -> str:
 
 
 def describe_totals(backup: StoredBackup) -> str:
-    """Return the kind of a backup and the numbers of its library."""
+    """Return the kind of a backup and the counts of its library."""
     totals = backup.manifest.totals
     return (
         f"{backup.manifest.kind}, {count_nouns(totals.photos, 'photo')}, "

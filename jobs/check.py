@@ -1,9 +1,9 @@
 """`python -m jobs.check`: compare the library with itself, with the disk and with its backups.
 
-It reads only: the database refuses every change meanwhile, and no photo is opened. `--repair` mends
-what can be derived again, such as counts, indexes and thumbnails, says each repair, and checks
-again; it changes nothing that people decided, and no photo. Exit codes: 0 nothing is damaged, 1
-something is, 2 the library cannot be checked.
+The check only reads: its transaction is read-only, and no photo is opened. `--repair` repairs
+derived data, such as counts, indexes and thumbnails, reports each repair, and checks again; it
+changes no decision and no photo. Exit codes: 0 nothing is damaged, 1 something is damaged, 2 the
+library cannot be checked.
 """
 
 from __future__ import annotations
@@ -36,38 +36,38 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     return run_command(
         partial(run, options),
-        but={DatabaseUnavailable: NOT_CHECKED, DatabaseUnusable: NOT_CHECKED},
+        exit_codes={DatabaseUnavailable: NOT_CHECKED, DatabaseUnusable: NOT_CHECKED},
     )
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m jobs.check", description=__doc__)
-    parser.add_argument("--repair", action="store_true", help="mend what can be derived again")
+    parser.add_argument("--repair", action="store_true", help="repair derived data")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--patience",
         type=float,
         default=1.0,
         metavar="N",
-        help="look N times as long at what is limited by time (files, indexes, old sessions)",
+        help="multiply the time limits (of files, indexes, old sessions and backups) by N",
     )
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check, mend if that is wanted, print, and return the exit code."""
+    """Check, repair if requested, print the report, and return the exit code."""
     settings = load_settings(config=options.config)
     with opened(settings) as engine:
-        report = check_library(engine, settings, patience=options.patience)
+        report = check_library(engine, settings, limit_factor=options.patience)
         repairs: list[str] = []
         if options.repair and not report.is_fine:
             for line in repair_library(engine, settings, report):
                 repairs.append(line)
                 if not options.json:
                     print(line, flush=True)
-            report = check_library(engine, settings, patience=options.patience)
+            report = check_library(engine, settings, limit_factor=options.patience)
     if options.json:
         print(json.dumps(as_values(report, repairs=repairs), indent=2))
     else:
@@ -77,9 +77,9 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Engine]:
-    """Yield an engine on the database; no table is upgraded, and no database is made.
+    """Yield an engine for the database, without creating a database or upgrading tables.
 
-    Raises DatabaseUnavailable when there is none, or it does not answer.
+    Raises DatabaseUnavailable if there is no database, or it does not answer.
     """
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
@@ -98,7 +98,7 @@ def opened(settings: Settings) -> Iterator[Engine]:
 
 
 def describe(report: Report) -> Iterator[str]:
-    """Yield the lines of a report: damage with its cure, notes, and what was examined."""
+    """Yield the lines of a report: damage with its cure, notes, and the counts of checked rows."""
     cures: list[str] = []
     for damage in report.damage:
         yield f"DAMAGED  {describe_damage(damage)}"

@@ -1,9 +1,9 @@
 """`python -m jobs.control MOVE ID`: pause, resume, cancel, restart or retry a session.
 
 Works on the database, with or without a server. A session that continues is submitted to the Ray
-cluster of its library. When no cluster is running, the session runs here, as with `python -m
-jobs.train --resume ID`, and with the same exit codes. Otherwise: 0 done, 1 the cluster took no job,
-2 not possible.
+cluster of its library. If no cluster is running, the session runs here, as with `python -m
+jobs.train --resume ID`, and with the same exit codes. Otherwise: 0 done, 1 the cluster did not
+accept the job, 2 the move is not possible.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     return run_command(
         lambda: run(load_settings(config=options.config), check_wish(options)),
-        but={IllegalMove: BAD_ARGUMENTS},
+        exit_codes={IllegalMove: BAD_ARGUMENTS},
     )
 
 
@@ -64,18 +64,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def check_wish(options: argparse.Namespace) -> Wish:
-    """Return the move that is asked for; raise BadSetting when its options do not fit it."""
+    """Return the requested move. Raises BadSetting if the options do not fit it."""
     move = Move(options.move)
     phase = PhaseName(options.phase) if options.phase else None
     if move is Move.RESTART and phase is None:
         raise BadSetting("--phase", "name the phase to restart.")
     if move is Move.RETRY and phase is not None and not phase.counts_photos:
-        raise BadSetting("--phase", f"no photo fails in {phase}; restart it.")
+        raise BadSetting("--phase", f"photos do not fail in {phase}; restart it instead.")
     return Wish(options.session, move, phase, options.failed_only)
 
 
 def run(settings: Settings, wish: Wish) -> int:
-    """Make the move; a session that continues runs on the library's cluster, or else here."""
+    """Make the move; a session that continues runs on the library's cluster, or in this process."""
     with open_database(settings) as (_, engine):
         address = next(iter(find_clusters(settings)), None)
         if address is not None or wish.move in STOPS:
@@ -83,12 +83,12 @@ def run(settings: Settings, wish: Wish) -> int:
             print(describe(make_move(control, wish)))
             return DONE
         prepare(engine, wish)
-    print(f"No Ray cluster runs for this library: session {wish.session_id} runs here.")
+    print(f"No Ray cluster is running for this library: session {wish.session_id} runs here.")
     return run_here(settings, Request(resume=wish.session_id))
 
 
 def make_submitter(settings: Settings, address: str | None) -> JobSubmitter:
-    """Return what submits sessions to the cluster at `address`; None suffices for a stop."""
+    """Return the submitter for the cluster at `address`; a pause or cancellation needs none."""
     environment = make_job_environment(settings, address=address) if address else {}
     return JobSubmitter(address=address or "", python=sys.executable, runtime_env=environment)
 
@@ -105,7 +105,7 @@ def make_move(control: SessionControl, wish: Wish) -> SessionInfo:
 
 
 def prepare(engine: Engine, wish: Wish) -> None:
-    """Make the move in the database, so that running the session carries it out."""
+    """Make the move in the database; the session must be run afterwards."""
     session_id, phase, now = wish.session_id, wish.phase, _now()
     with begin(engine) as db:
         if wish.move is Move.RESUME:

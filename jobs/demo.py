@@ -2,8 +2,8 @@
 
 The library has some sixty files, cut from sample pictures in installed packages: six people who
 appear eight times or more, exact and rescaled copies, photos without a face, a short film of two of
-the people, and files that are not photos in spite of their names. Nothing is downloaded. The files
-are always the same, so a second call changes nothing.
+the people, a truncated photo, and a text file with the name of a photo. Nothing is downloaded. The
+files are always the same, so a second call changes nothing.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def _find_sample(package: str, path: str) -> Path:
 def main() -> None:
     """Create the demo library in the folder that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m jobs.demo", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where the photos go")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of the library")
     folder: Path = parser.parse_args().folder
     written = make_demo_library(folder)
     print(f"Demo library: {folder} ({written} files written)")

@@ -8,8 +8,8 @@ import av
 from PIL import Image
 
 SIZE = (400, 400)
-FRAMES_A_SECOND = 12
-SCENE_FRAMES = 4 * FRAMES_A_SECOND
+FRAMES_PER_S = 12
+SCENE_FRAMES = 4 * FRAMES_PER_S
 
 _PAN = 0.2
 """How far the picture moves in one scene, as a share of its width."""
@@ -24,7 +24,7 @@ def draw_film(party: Image.Image, boxes: list[tuple[int, int, int, int]]) -> byt
     """
     out = io.BytesIO()
     with av.open(out, "w", format="webm", container_options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libvpx", rate=FRAMES_A_SECOND, options=_OPTIONS)
+        stream = container.add_stream("libvpx", rate=FRAMES_PER_S, options=_OPTIONS)
         stream.width, stream.height = SIZE
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1

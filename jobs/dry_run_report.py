@@ -1,4 +1,4 @@
-"""`python -m jobs.train --root DIR --dry-run`: says what a session would find, and starts none.
+"""`python -m jobs.train --root DIR --dry-run`: reports what a session would find; starts none.
 
 The database is read, and a few photos are timed. No Ray is started, and no row is written.
 """
@@ -42,13 +42,13 @@ from serve.bodies.dry_run_bodies import DryRunBody
 def look_first(options: argparse.Namespace, settings: Settings) -> int:
     """Print what a session over the root would find and how long it would take; return 0.
 
-    Raises BadSetting for options that make no sense together, and BadRoot or PackNotFound as a
-    session would.
+    Raises BadSetting for options that exclude each other, and BadRoot or PackNotFound as a session
+    would.
     """
     if not options.dry_run:
-        raise BadSetting("--json", "it belongs to --dry-run.")
+        raise BadSetting("--json", "use it with --dry-run.")
     if options.resume is not None:
-        raise BadSetting("--dry-run", "it looks at a folder: give --root instead of --resume.")
+        raise BadSetting("--dry-run", "use it with --root instead of --resume.")
     root, pack = check_root_and_pack(options.root, settings)
     dry_run = make_dry_run(settings, root=root, pack=pack)
     if options.json:
@@ -78,9 +78,9 @@ def make_dry_run(settings: Settings, *, root: str, pack: Pack) -> DryRun:
 
 
 def compare(settings: Settings, *, root: str, pack: str) -> tuple[Compared, PastSessions]:
-    """Return the listing, compared with the database, and what earlier sessions took.
+    """Return the listing, compared with the database, and the times of earlier sessions.
 
-    No database is created for that.
+    Without a database, none is created, and all photos are new.
     """
     listing = LibraryListing(root, silence_s=settings.photo_timeout_s)
     if settings.database_url is None and not look_at_embedded(settings.data_dir).is_made:
@@ -124,16 +124,18 @@ def list_figures(listing: DryListing) -> list[tuple[str, str]]:
 
 
 def list_sentences(dry_run: DryRun, *, root: str) -> list[str]:
-    """Return what a user must know besides the figures."""
+    """Return the sentences below the figures: doubts, the unfinished session, and the time."""
     listing, said = dry_run.listing, []
     if listing.unconfirmed is not None:
         said.append(f"{listing.unconfirmed} {describe_confirming(path_to_text(root))}")
     if listing.unfinished is not None:
-        said.append(f"Session {listing.unfinished.session_id} is unfinished, and would go on.")
+        said.append(
+            f"Session {listing.unfinished.session_id} is unfinished, and would be continued."
+        )
     if not (listing.to_read or listing.to_search):
         said.append("There is nothing to read.")
     if not dry_run.is_measured:
-        said.append("No photo could be timed, so the time is hardly more than a guess.")
+        said.append("No photo could be timed, so the time is only a guess.")
     if dry_run.time is not None:
         said.append(f"A session would take {describe_range(dry_run.time)}.")
     return [*said, "Nothing was started."]

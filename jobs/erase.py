@@ -1,8 +1,8 @@
 """`python -m jobs.erase`: erase a session, a person, or everything, permanently.
 
-Photo files are never changed. The command asks for confirmation, unless `--yes` is given. No query
-sees a deleted row any more; `--compact` also removes its bytes from PostgreSQL's files at once.
-Exit codes: 0 erased, 1 not now (a session runs), 2 bad arguments or not confirmed.
+Photo files are never changed. The command asks for confirmation, unless `--yes` is given. Deleted
+rows are invisible to all queries; `--compact` also removes their bytes from PostgreSQL's files at
+once. Exit codes: 0 erased, 1 a session is running, 2 bad arguments or not confirmed.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--compact", action="store_true", help="rewrite the tables' files")
     parser.add_argument(
-        "--backups", action="store_true", help="delete all backups in backup_dir, which hold it too"
+        "--backups", action="store_true", help="also delete all backups in backup_dir"
     )
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
 
 
 def describe(options: argparse.Namespace) -> str:
-    """Return words for the data to erase."""
+    """Return a description of the data to erase, for the question."""
     if options.all:
         return "all sessions, photos, faces and people"
     if options.person is not None:
@@ -80,7 +80,7 @@ def is_confirmed(what: str) -> bool:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Erase, and print how much was erased."""
+    """Erase, and print the numbers of erased photos, faces and people."""
     with open_database(settings) as (_, engine):
         erased = erase(engine, settings, options)
         if options.compact:
@@ -106,7 +106,7 @@ def erase(engine: Engine, settings: Settings, options: argparse.Namespace) -> Er
 
 
 def print_backups(settings: Settings, *, deletes: bool) -> None:
-    """Delete all backups, or say that they still hold what was erased."""
+    """Delete all backups, or warn that they may still contain the erased data."""
     folder = backup_policy(settings).folder
     names = list_names(folder)
     if not names:
@@ -117,7 +117,7 @@ def print_backups(settings: Settings, *, deletes: bool) -> None:
         print(f"Deleted: {count_nouns(len(names), 'backup')} in {folder}.")
     else:
         backups = count_nouns(len(names), "backup")
-        print(f"{backups} in {folder} may still hold what was erased; --backups deletes them.")
+        print(f"{backups} in {folder} may still contain the erased data; --backups deletes them.")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,8 @@ HOW_UV_FETCHES = (
     *("UV_KEYRING_PROVIDER", "UV_INSECURE_HOST", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"),
     *("UV_HTTP", "UV_NO_PROXY", "UV_REQUEST_TIMEOUT", "UV_CONCURRENT"),
 )
-"""Prefixes of the variables that tell uv where and how to fetch packages. These variables of a user
-are kept. All other variables of uv could change which packages are installed, or where, so they are
-removed."""
+"""Prefixes of the variables that tell uv where and how to fetch packages. They are kept. All other
+variables of uv could change which packages are installed, or where, so they are removed."""
 
 WHERE_UV_LOOKS = ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 OTHER_ENVIRONMENTS = ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV")
@@ -63,7 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.install", description=__doc__)
     parser.add_argument("locks", nargs="+", metavar="LOCK")
     parser.add_argument(
-        "--compile", action="store_true", help="compile what a start of Headcount imports"
+        "--compile",
+        action="store_true",
+        help="compile the modules that a start of Headcount imports",
     )
     options = parser.parse_args(arguments)
     environment = dict(os.environ)
@@ -87,13 +88,13 @@ def install(
         return False, install_by_pip(locks, environment, run=run)
     get_uv = [*PIP, "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     if run([*get_uv, "-r", str(UV_LOCK)], environment) != 0:
-        print("uv is not available here: pip installs, which takes longer", file=sys.stderr)
+        print("uv is not available: installing with pip, which takes longer", file=sys.stderr)
         return False, install_by_pip(locks, environment, run=run)
     for_uv = environment_for_uv(environment, pip_settings=pip_settings)
     by_uv = [*UV, "install", "--python", sys.executable, *AS_LOCKED]
     if all(run([*by_uv, "-r", lock], for_uv) == 0 for lock in locks):
         return True, 0
-    print("uv could not install this: pip tries again, which takes longer", file=sys.stderr)
+    print("uv could not install this: trying pip, which takes longer", file=sys.stderr)
     return False, install_by_pip(locks, environment, run=run)
 
 

@@ -4,7 +4,8 @@ By default it lists each library: its photos, missing photos, people, and last s
 `--confirm-missing ROOT` confirms that absent files are gone, and not on a disk that is not mounted.
 `--forget-missing ROOT` forgets the missing photos with their faces, and people who are in no other
 photo, after a confirmation. `--moved OLD NEW` moves a library to a new root. Photo files are never
-changed or read. Exit codes: 0 done, 1 not now (a session runs), 2 bad arguments or not confirmed.
+changed or read. Exit codes: 0 done, 1 a session is running or the storage does not answer, 2 bad
+arguments or not confirmed.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     return run_command(
         lambda: run(load_settings(config=options.config), options),
-        but={BadRoot: BAD_ARGUMENTS, RootUnreachable: FAILED},  # The storage may answer later.
+        # Storage that does not answer may answer later.
+        exit_codes={BadRoot: BAD_ARGUMENTS, RootUnreachable: FAILED},
     )
 
 
@@ -53,9 +55,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m jobs.library", description=__doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--forget-missing", metavar="ROOT", help="forget its missing photos")
-    what.add_argument("--confirm-missing", metavar="ROOT", help="its absent files are gone")
-    what.add_argument("--moved", nargs=2, metavar=("OLD", "NEW"), help="it is at NEW now")
-    what.add_argument("--json", action="store_true", help="list as the HTTP interface does")
+    what.add_argument(
+        "--confirm-missing", metavar="ROOT", help="confirm that its absent files are gone"
+    )
+    what.add_argument("--moved", nargs=2, metavar=("OLD", "NEW"), help="the library is at NEW now")
+    what.add_argument("--json", action="store_true", help="print JSON, as the HTTP interface does")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
@@ -81,7 +85,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def describe(library: LibraryInfo) -> str:
-    """Return lines with a library's root, numbers and last session."""
+    """Return lines with a library's root, counts and last session."""
     figures = f"{library.photos:,} photos, {library.missing:,} missing, {library.people:,} people"
     last = library.last_session
     root = to_printable(library.root)
@@ -131,7 +135,7 @@ def is_confirmed(library: LibraryInfo) -> bool:
 
 
 def confirm(engine: Engine, root: str) -> int:
-    """Mark the known files that are not there as missing, and print how many photos that makes."""
+    """Confirm that absent files are gone, and print the number of photos that became missing."""
     library = find_library(engine, root)
     with begin(engine) as db:
         known = list_known_files(db, library)
@@ -151,7 +155,7 @@ def move(engine: Engine, old: str, new: str) -> int:
     with begin(engine) as db:
         moved = move_library(db, library.root, place, now=datetime.now(UTC))
     old_root, new_root = to_printable(library.root), to_printable(place)
-    print(f"{old_root} is now {new_root}: {moved.files:,} files, none of which was read.")
+    print(f"{old_root} is now {new_root}: {moved.files:,} files. No file was read.")
     if moved.superseded:
         print(f"{moved.superseded:,} of them were already known at the new place.")
     return DONE

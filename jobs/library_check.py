@@ -1,4 +1,4 @@
-"""Gathers what a check of a library finds: in the database, on the disk, and in the backups."""
+"""Checks a library for damage: in the database, on the disk, and in the backups."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ from cluster.vision.relations.remade_pictures import find_broken
 from cluster.vision.sources.library_walk import ask_storage
 
 SAMPLE = 500
-"""So many thumbnails, and so many pictures of faces, are decoded."""
+"""The number of thumbnails, and of crops, that are decoded."""
 
-PATIENCE_S = {"sessions": 15.0, "indexes": 15.0, "files": 20.0, "backups": 10.0}
-"""After so long, a part of the check ends and says what it did not examine. With the queries, which
-have no such limit, a check of 100,000 photos stays below a minute (bench/check.py)."""
+TIME_LIMITS_S = {"sessions": 15.0, "indexes": 15.0, "files": 20.0, "backups": 10.0}
+"""The time limit of each part of the check. A part that reaches its limit stops, and the rest of it
+is reported as not examined. The other queries have no limit. A check of 100,000 photos takes less
+than a minute (bench/check.py)."""
 
 _BACKUP = re.compile(r"headcount-\d{8}T\d{6}Z.*\.zip")
 _DECODED = re.compile(r"session-(\d+)")
@@ -47,42 +48,44 @@ Clock = Callable[[], float]
 
 
 class Limit:
-    """Tells when a part of the check has taken long enough."""
+    """The time limit of a part of the check."""
 
     def __init__(self, part: str, *, factor: float, clock: Clock = time.monotonic) -> None:
-        self._clock, self._end = clock, clock() + factor * PATIENCE_S[part]
+        self._clock, self._end = clock, clock() + factor * TIME_LIMITS_S[part]
 
     def is_over(self) -> bool:
-        """The part has taken long enough."""
+        """The part has reached its time limit."""
         return self._clock() > self._end
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one part of a check found."""
+    """The result of one part of a check; `examined` are pairs of a noun and its count."""
 
     damage: tuple[Damage, ...] = ()
     notes: tuple[str, ...] = ()
     examined: tuple[tuple[str, int], ...] = ()
 
 
-def check_library(engine: Engine, settings: Settings, *, patience: float = 1.0) -> Report:
-    """Return what is damaged. The database is read in one read-only transaction.
+def check_library(engine: Engine, settings: Settings, *, limit_factor: float = 1.0) -> Report:
+    """Return the damage. The database is read in one read-only transaction.
 
-    `patience` multiplies the limits of the parts that take long. Raises DatabaseUnavailable, or
-    DatabaseUnusable when the tables are not those of this version.
+    `limit_factor` multiplies TIME_LIMITS_S. Raises DatabaseUnavailable, or DatabaseUnusable if the
+    tables are not those of this version.
     """
     parts: list[Found] = []
     with open_snapshot(engine) as db:
         parts.append(_count(db))
         rows = tuple(find_row_damage(db))
         parts.append(Found(rows))
-        parts.append(_check_sessions(db, Limit("sessions", factor=patience)))
-        parts.append(_check_indexes(db, Limit("indexes", factor=patience)))
+        parts.append(_check_sessions(db, Limit("sessions", factor=limit_factor)))
+        parts.append(_check_indexes(db, Limit("indexes", factor=limit_factor)))
         parts.append(_check_pictures(db, rows))
         parts.append(_check_decoded(db, settings.data_dir))
-        parts.append(_check_files(db, Limit("files", factor=patience)))
-    parts.append(check_backups(backup_policy(settings).folder, Limit("backups", factor=patience)))
+        parts.append(_check_files(db, Limit("files", factor=limit_factor)))
+    parts.append(
+        check_backups(backup_policy(settings).folder, Limit("backups", factor=limit_factor))
+    )
     return Report(
         merge_damage(one for part in parts for one in part.damage),
         tuple(note for part in parts for note in part.notes),
@@ -109,14 +112,12 @@ def _check_indexes(db: Db, limit: Limit) -> Found:
     if checked.left:
         notes.append(f"{checked.left:,} indexes were not examined.")
     if not checked.has_amcheck:
-        notes.append(
-            "Of indexes, only the numbers of rows were compared: this database has no amcheck."
-        )
+        notes.append("Of indexes, only the row counts were compared: this database has no amcheck.")
     return Found(checked.damage, tuple(notes), (("indexes", checked.examined),))
 
 
 def _check_pictures(db: Db, rows: Sequence[Damage]) -> Found:
-    """Decode a sample of the pictures that are whole by their first and last bytes."""
+    """Decode a sample of the pictures; those that `rows` lists as damaged are left out."""
     samples = (
         (DamageKind.THUMBNAIL, sample_thumbnails(db, limit=SAMPLE), "photo"),
         (DamageKind.CROP, sample_crops(db, limit=SAMPLE), "face"),
@@ -138,7 +139,7 @@ def _check_decoded(db: Db, data_dir: Path) -> Found:
 
 
 def list_decoded_left(data_dir: Path, *, unfinished: set[int]) -> list[Path]:
-    """Return the folders of decoded photos that belong to no session that may go on."""
+    """Return the folders of decoded photos that belong to no unfinished session."""
     folder = data_dir / "decoded"
     if not folder.is_dir():
         return []
@@ -147,7 +148,7 @@ def list_decoded_left(data_dir: Path, *, unfinished: set[int]) -> list[Path]:
 
 
 def _check_files(db: Db, limit: Limit) -> Found:
-    """Look for the local files where the last session met them; nothing is opened."""
+    """Look for the local files where the last session found them; no file is opened."""
     roots = [root for root in list_roots(db) if not is_url(root)]
     away = [root for root in roots if not _is_folder_there(root)]
     prefixes = tuple(path_prefix(root) for root in away)
@@ -168,9 +169,11 @@ def _check_files(db: Db, limit: Limit) -> Found:
         gone += lost
         changed += other
     if changed:
-        notes.append(f"{changed:,} files have changed since a session met them.")
+        notes.append(f"{changed:,} files have changed since a session read them.")
     if not is_whole:
-        notes.append(f"Only {looked:,} files were looked for, a fair sample, to save time.")
+        notes.append(
+            f"Because of the time limit, only {looked:,} files, a fair sample, were looked for."
+        )
     damage = Damage(DamageKind.FILE_GONE, len(gone), tuple(to_printable(one) for one in gone))
     return Found((damage,), tuple(notes), (("files looked for", looked),))
 
@@ -192,14 +195,14 @@ def _look(places: Sequence[FilePlace]) -> tuple[list[str], int]:
         except (FileNotFoundError, NotADirectoryError):
             gone.append(one.path)
         except OSError:
-            continue  # It may not be looked at: that does not mean that it is gone.
+            continue  # A file that is not accessible need not be gone.
         else:
             changed += (status.st_size, status.st_mtime_ns) != (one.size, one.modified_ns)
     return gone, changed
 
 
 def check_backups(folder: Path, limit: Limit) -> Found:
-    """Read the backups in a folder, the newest first; without a folder there is none to read."""
+    """Read the backups in a folder, the newest first; the folder need not exist."""
     files = sorted(_list_backups(folder), reverse=True)
     read, bad = 0, list[str]()
     for file in files:
@@ -221,7 +224,7 @@ def _list_backups(folder: Path) -> Iterator[Path]:
 
 
 def _is_whole_archive(file: Path) -> bool:
-    """Tell whether each member has the bytes that its checksum tells."""
+    """Tell whether every member of a zip file matches its checksum."""
     try:
         with zipfile.ZipFile(file) as archive:
             return archive.testzip() is None and bool(archive.namelist())

@@ -1,4 +1,4 @@
-"""Mends what a check found and what can be derived again; each repair is said."""
+"""Repairs the derived data that a check found damaged, and reports each repair."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ PICTURES = (DamageKind.THUMBNAIL, DamageKind.CROP)
 
 
 def repair_library(engine: Engine, settings: Settings, report: Report) -> Iterator[str]:
-    """Mend the derived damage of a report; yield a line about each kind, when it is done.
+    """Repair the derived data of a report; yield a line about each kind of damage after it.
 
     Indexes come first, because the other repairs use them.
     """
     derived = [one for one in report.damage if one.explanation.is_derived]
     for damage in sorted(derived, key=lambda one: one.kind is not DamageKind.INDEX):
-        yield _describe(damage, _mend(engine, settings, damage))
+        yield _describe(damage, _repair(engine, settings, damage))
 
 
-def _mend(engine: Engine, settings: Settings, damage: Damage) -> int:
+def _repair(engine: Engine, settings: Settings, damage: Damage) -> int:
     if damage.kind in PICTURES:
         return _remake_pictures(engine, damage)
     if damage.kind is DamageKind.DECODED_LEFT:
@@ -42,7 +42,7 @@ def _mend(engine: Engine, settings: Settings, damage: Damage) -> int:
 
 
 def _remake_pictures(engine: Engine, damage: Damage) -> int:
-    """Make pictures again from the photos; one whose photo is gone or changed stays as it is."""
+    """Make pictures again from the photos, unless the photo is gone or has changed."""
     with begin(engine) as db:
         sources = list_picture_sources(db, damage)
     done: set[int] = set()
@@ -71,15 +71,15 @@ def _remove_decoded(engine: Engine, settings: Settings) -> int:
     return sum(not folder.exists() for folder in left)
 
 
-def _describe(damage: Damage, mended: int) -> str:
-    line = f"mended {mended:,} of {damage.count:,}: {damage.explanation.says}"
-    if mended >= damage.count:
+def _describe(damage: Damage, repaired: int) -> str:
+    line = f"repaired {repaired:,} of {damage.count:,}: {damage.explanation.says}"
+    if repaired >= damage.count:
         return line
-    return f"{line}. {_REST.get(damage.kind, 'The rest could not be mended.')}"
+    return f"{line}. {_REST.get(damage.kind, 'The rest could not be repaired.')}"
 
 
 _REST = {
-    DamageKind.COUNTS: "Sessions that run were left alone.",
+    DamageKind.COUNTS: "Running sessions were not changed.",
     DamageKind.VECTOR: "The next session searches the photos of the other faces again.",
     DamageKind.THUMBNAIL: "The files of the others are gone or have changed.",
     DamageKind.CROP: "The files of the others are gone or have changed.",

@@ -1,8 +1,7 @@
 """`python -m jobs.models PACK` downloads a pack of face models; `make models PACK=...` calls it.
 
-Nothing else in Headcount downloads files, and this command does so only on request. The archive is
-compared with a known SHA-256 before it is unpacked. Exit codes: 0 the pack is there, 1 the download
-failed, 2 bad arguments.
+Models are downloaded only by this command, on request. The archive is compared with a known SHA-256
+before it is unpacked. Exit codes: 0 the pack is there, 1 the download failed, 2 bad arguments.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def get_pack(name: str, *, models_dir: Path, release: Release = INSIGHTFACE) -> int:
-    """Download the pack to `models_dir` unless it is there; return 0, or 1 when that fails."""
+    """Download the pack to `models_dir` unless it is there; return the exit code."""
     print(LICENCE)
 
     def get() -> int:

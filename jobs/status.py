@@ -1,8 +1,8 @@
 """`python -m jobs.status ID`: show the progress of a session, as the HTTP interface does.
 
-The answer comes from the live view if a Ray cluster runs for the library, or else from the
+The answer comes from the live view if a Ray cluster is running for the library, otherwise from the
 database. `--json` prints the body of `GET /api/v1/training/ID/progress/unified`. Exit codes: 0
-shown, 2 no such session.
+shown, 2 no such session, or the progress cannot be read.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the body of the HTTP answer")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     options = parser.parse_args(arguments)
-    return run_command(partial(show, options), but={HeadcountError: BAD_ARGUMENTS})
+    return run_command(partial(show, options), exit_codes={HeadcountError: BAD_ARGUMENTS})
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print the progress and return 0. Raises HeadcountError when it cannot be read."""
+    """Print the progress and return 0. Raises HeadcountError if it cannot be read."""
     progress = read_progress(load_settings(config=options.config), options.session)
     if options.json:
         print(ProgressBody.from_progress(progress).model_dump_json(indent=2))

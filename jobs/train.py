@@ -1,8 +1,8 @@
 """`python -m jobs.train --root DIR`: run one session from start to end.
 
-The same command is the entry point of a Ray job. A job leaves its session alone when a user has
-paused or cancelled it in the meantime, and exits with the code of the session's status. Exit codes:
-0 completed, 1 failed, 2 bad arguments, 3 paused, 130 interrupted (which pauses).
+The same command is the entry point of a Ray job. If a user has paused or cancelled the session in
+the meantime, the job does nothing, and exits with the code of the session's status. Exit codes: 0
+completed, 1 failed or cancelled, 2 bad arguments, 3 paused, 130 interrupted (which pauses).
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ EXIT_CODES = {
     SessionStatus.PAUSED: 3,
     SessionStatus.PENDING: 3,
 }
-WRONG_WISHES: dict[type[HeadcountError], int] = {
+REQUEST_ERRORS: dict[type[HeadcountError], int] = {
     BadRoot: BAD_ARGUMENTS,
     PackNotFound: BAD_ARGUMENTS,
     IllegalMove: BAD_ARGUMENTS,
 }
-"""Besides EXIT_CODES of jobs/running/command.py: errors in the request; no session has begun."""
+"""The exit codes of errors in the request. They extend EXIT_CODES of jobs/running/command.py."""
 
 READY_POLL_S = 0.2
 
@@ -105,15 +105,17 @@ class Run:
 def main(arguments: list[str] | None = None) -> int:
     """Run one session and return the exit code."""
     options = build_parser().parse_args(arguments)
-    # A job that starts too late has nothing to do, which is no error; for a command it is one.
+    # A job that starts too late has nothing to do, which is not an error. For a command it is one.
     busy = EXIT_CODES[SessionStatus.COMPLETED] if options.if_waiting else BAD_ARGUMENTS
-    return run_command(partial(read_and_run, options), but=WRONG_WISHES | {SessionBusy: busy})
+    return run_command(
+        partial(read_and_run, options), exit_codes=REQUEST_ERRORS | {SessionBusy: busy}
+    )
 
 
 def read_and_run(options: argparse.Namespace) -> int:
     """Check the settings and the request, run the session, and return the exit code.
 
-    Raises BadSetting, BadRoot or PackNotFound when they are wrong.
+    Raises BadSetting, BadRoot or PackNotFound before anything is started.
     """
     settings = load_settings(config=options.config, options={"pack": options.pack})
     if options.dry_run or options.json:
@@ -127,9 +129,9 @@ def read_and_run(options: argparse.Namespace) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m jobs.train", description="Find out who is in a folder of photos."
+        prog="python -m jobs.train", description="Find the people in a folder of photos."
     )
-    parser.add_argument("--root", help="the folder, or fsspec URL, that holds the photos")
+    parser.add_argument("--root", help="the folder or fsspec URL of the photos")
     parser.add_argument("--name", help="a name for the session")
     parser.add_argument("--pack", help="a face model pack: a name, a folder, bundled, or auto")
     parser.add_argument("--resume", type=int, metavar="ID", help="continue this session")
@@ -143,13 +145,13 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="URL",
-        help="a URL to tell of the end; repeatable",
+        help="a URL that gets a message at the end; repeatable",
     )
     parser.add_argument("--keep", action="store_true", help="keep serving when the session ends")
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="say what a session would find and how long it would take, and start none",
+        help="show what a session would find and how long it would take; start none",
     )
     parser.add_argument("--json", action="store_true", help="with --dry-run: print JSON")
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
@@ -198,7 +200,7 @@ def run(settings: Settings, request: Request) -> int:
 def told_to_session(engine: Engine, session_id: int) -> Iterator[None]:
     """Store an error that keeps a Ray job from starting its session as the session's error.
 
-    The output of a job is hardly ever read. A command prints the error, and its session stays
+    The output of a job is rarely read. A command prints the error instead, and its session stays
     pending.
     """
     try:
@@ -224,7 +226,7 @@ def find_session(engine: Engine, request: Request) -> SessionInfo:
 
 
 def check_can_run(engine: Engine, session_id: int, *, if_waiting: bool) -> SessionStatus:
-    """Return the session's status; raise IllegalMove for a complete one, unless `if_waiting`."""
+    """Return the session's status. Raises IllegalMove if it cannot run, unless `if_waiting`."""
     with begin(engine) as db:
         status = get_session(db, session_id).status
     if status not in BEGINNINGS and not if_waiting:
@@ -327,7 +329,7 @@ def wait_for_interrupt(run: Run) -> None:
     """Keep serving until Ctrl-C, and restart the embedded database if it dies."""
     runtime = run.runtime
     run.console.print(
-        f"Serving at {runtime.urls.get('page') or runtime.dashboard_url}; Ctrl-C ends.",
+        f"Serving at {runtime.urls.get('page') or runtime.dashboard_url}; press Ctrl-C to stop.",
         markup=False,
         soft_wrap=True,
     )

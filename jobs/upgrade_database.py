@@ -1,10 +1,10 @@
 """`python -m jobs.upgrade_database`: carry the embedded database over to this PostgreSQL.
 
-Run it when a newer Headcount says that the database was made by an earlier PostgreSQL. The old
-server is read, a new one is filled, and the two are compared, row by row. Then the new one takes
-the place of the old one, which is kept until `--confirm` removes it. Whatever stops the command,
-the old or the new database is there, and the command can be run again. Exit codes: 0 done, or
-nothing to do; 1 not now, or it failed and nothing changed; 2 bad arguments.
+Run it if a newer Headcount says that the database was made by an earlier PostgreSQL. The old server
+is dumped, a new one is filled, and digests of all rows are compared. Then the new one takes the
+place of the old one, which is kept until `--confirm` removes it. If the command is stopped, either
+the old or the new database is in place, and the command can be run again. Exit codes: 0 done, or
+nothing to do; 1 the database is in use, or the upgrade failed and nothing changed; 2 bad arguments.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the options say; return the exit code."""
+    """Upgrade or confirm, and return the exit code. Raises DatabaseUnusable for a newer one."""
     settings = load_settings(config=options.config)
     if settings.database_url is not None:
         raise BadSetting("database_url", "an external server is upgraded by its own tools.")
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
             "Headcount that made it, or set another data_dir."
         )
     elif major == VERSION:
-        print(f"The database is one of PostgreSQL {VERSION} already.")
+        print(f"The database is already one of PostgreSQL {VERSION}.")
         tell_kept(files)
     else:
         upgrade(settings, files, major, programs=options.programs)
@@ -86,11 +86,11 @@ def upgrade(settings: Settings, files: ServerFiles, major: int, *, programs: Pat
 def tell_kept(files: ServerFiles) -> None:
     """Print where old databases are kept, and how to remove them."""
     for folder in list_kept(files):
-        print(f"The old database is kept: {folder}. When all is well, --confirm removes it.")
+        print(f"The old database is kept: {folder}. If everything works, remove it with --confirm.")
 
 
 def confirm(files: ServerFiles, major: int | None) -> int:
-    """Remove the kept databases; refuse when there is no other one."""
+    """Remove the kept databases. Raises DatabaseUnusable if there is no new one."""
     if major != VERSION:
         raise DatabaseUnusable(
             f"There is no database of PostgreSQL {VERSION} in {files.home}, so nothing was removed."

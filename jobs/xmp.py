@@ -2,10 +2,10 @@
 
 `read` takes the names of faces from photos and their sidecars, as digiKam, Lightroom, PhotoPrism
 and Picasa's successors write them (MWG-RS and Microsoft regions). No photo is changed, and no name
-that is here is overwritten: what contradicts it is listed and kept. Photos that are not indexed yet
-get their names later. `write` writes the names as sidecars into a folder of their own; next to the
-photos with --beside-photos, and into JPEGs with --into-photos. Exit codes: 0 done, 1 failed, 2 bad
-arguments.
+in the library is overwritten: names that contradict it are listed and kept. Photos that are not
+indexed yet get their names later. `write` writes the names as sidecars into a separate folder; with
+--beside-photos next to the photos, and with --into-photos into JPEGs. Exit codes: 0 done, 1 failed,
+2 bad arguments.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     return run_command(
         lambda: run(load_settings(config=options.config), options),
-        but={BadRoot: BAD_ARGUMENTS, RootUnreachable: FAILED},
+        exit_codes={BadRoot: BAD_ARGUMENTS, RootUnreachable: FAILED},
     )
 
 
@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     read = commands.add_parser("read", help="take names from photos and sidecars")
     read.add_argument("--from", dest="folder", metavar="DIR", help="a folder that `write` made")
-    read.add_argument("--dry-run", action="store_true", help="say what would change")
+    read.add_argument("--dry-run", action="store_true", help="show what would change")
     write = commands.add_parser("write", help="write names as sidecars")
     where = write.add_mutually_exclusive_group()
     where.add_argument("--to", dest="folder", metavar="DIR", help="default: xmp in data_dir")
@@ -66,14 +66,16 @@ def build_parser() -> argparse.ArgumentParser:
     write.add_argument("--with-hidden", action="store_true", help="also people who are hidden")
     for one in (read, write):
         one.add_argument("--root", action="append", metavar="DIR", help="default: all libraries")
-        one.add_argument("--pack", help="whose people; default: that of the newest session")
+        one.add_argument(
+            "--pack", help="the pack of the people; default: that of the newest session"
+        )
         one.add_argument("--json", action="store_true", help="print JSON")
         one.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Open the database, read or write, print what happened, and return the exit code."""
+    """Open the database, read or write names, print the report, and return the exit code."""
     with open_database(settings) as (_, engine):
         roots = choose_roots(engine, options.root)
         if options.command == "read":
@@ -104,7 +106,7 @@ def choose_roots(engine: Engine, named: list[str] | None) -> list[str]:
 def read_libraries(
     engine: Engine, roots: list[str], options: argparse.Namespace
 ) -> tuple[list[PlacedRegions], ReadFaults]:
-    """Read all roots and place what was read, one transaction for each; return what happened."""
+    """Read the names below all roots and place them, in one transaction for each root."""
     faults, placed = ReadFaults(), list[PlacedRegions]()
     mirrors = find_mirrors(engine, roots, options.folder)
     for root in roots:
@@ -136,7 +138,7 @@ def find_mirrors(engine: Engine, roots: list[str], folder: str | None) -> dict[s
 def write_libraries(
     engine: Engine, roots: list[str], settings: Settings, options: argparse.Namespace
 ) -> tuple[WriteReport, str]:
-    """Write the names of all roots; return what happened, and where."""
+    """Write the names of all roots; return the report and the folder, "" beside or in photos."""
     report, target = WriteReport(), choose_target(options)
     top = os.path.realpath(os.path.expanduser(options.folder or settings.data_dir / FOLDER))
     folders = name_folders(engine, roots, top)
@@ -153,7 +155,7 @@ def write_libraries(
 
 
 def choose_target(options: argparse.Namespace) -> Target:
-    """Return where a user wants the names."""
+    """Return the place that the options select for the names."""
     if options.into_photos:
         return Target.INTO
     return Target.BESIDE if options.beside_photos else Target.FOLDER

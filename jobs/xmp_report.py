@@ -1,4 +1,4 @@
-"""Says what `jobs.xmp` did: in sentences for people, and as JSON."""
+"""Reports the results of `jobs.xmp`, as sentences and as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEFT_OUT = {
 
 
 def describe_read(placed: Sequence[PlacedRegions], faults: ReadFaults, *, is_dry: bool) -> str:
-    """Return lines that say what reading changed, and what it left."""
+    """Return lines with the changes by reading, and the names that were left."""
     sums = _add_up(placed)
     conflicts = [one for library in placed for one in library.conflicts]
     waiting = sum(len(one.left) for one in placed) - len(conflicts)
@@ -30,7 +30,7 @@ def describe_read(placed: Sequence[PlacedRegions], faults: ReadFaults, *, is_dry
         f"Faces placed by name: {sums['placed']:,}, of which {sums['added']:,} were not known "
         "before.",
         f"People who got a name: {sums['named']:,}. New people: {sums['created']:,}.",
-        f"Regions that said what was so already: {sums['unchanged']:,}.",
+        f"Regions whose names were known already: {sums['unchanged']:,}.",
     ]
     if waiting:
         lines.append(f"Kept until their photos are indexed: {waiting:,} regions.")
@@ -42,7 +42,7 @@ def describe_read(placed: Sequence[PlacedRegions], faults: ReadFaults, *, is_dry
         if faults.counts[kind]
     ]
     if conflicts:
-        lines.append(f"Contradict what is here, and were kept aside: {len(conflicts):,} regions.")
+        lines.append(f"Kept, because they contradict the library: {len(conflicts):,} regions.")
         lines += _list_first([_describe_conflict(one) for one in conflicts])
     if faults.counts["failed"]:
         lines.append(f"Could not be used: {faults.counts['failed']:,}.")
@@ -51,7 +51,7 @@ def describe_read(placed: Sequence[PlacedRegions], faults: ReadFaults, *, is_dry
 
 
 def read_as_json(placed: Sequence[PlacedRegions], faults: ReadFaults) -> dict[str, Any]:
-    """Return the same as a document."""
+    """Return the report as plain values for JSON."""
     conflicts = [one for library in placed for one in library.conflicts]
     return {
         **_add_up(placed),
@@ -71,17 +71,15 @@ def read_as_json(placed: Sequence[PlacedRegions], faults: ReadFaults) -> dict[st
 
 
 def describe_written(report: WriteReport, place: str) -> str:
-    """Return lines that say what was written, and what was not."""
+    """Return lines with the numbers of files that were written, unchanged, removed or failed."""
     counts = report.counts
     where = f" below {place}" if place else ""
-    lines = [
-        f"Written{where}: {counts['written']:,} files. As they should be: {counts['unchanged']:,}."
-    ]
+    lines = [f"Written{where}: {counts['written']:,} files. Up to date: {counts['unchanged']:,}."]
     if counts["removed"]:
-        lines.append(f"Removed, because they name nobody any more: {counts['removed']:,} sidecars.")
+        lines.append(f"Removed, because they have no names now: {counts['removed']:,} sidecars.")
     if report.kept:
         lines.append(
-            f"Names of other programs that were left (see --replace-names): {len(report.kept):,}."
+            f"Names of other programs that were kept (see --replace-names): {len(report.kept):,}."
         )
         lines += _list_first([f"{path}: {name}" for path, name in report.kept])
     if report.failed:
@@ -91,7 +89,7 @@ def describe_written(report: WriteReport, place: str) -> str:
 
 
 def written_as_json(report: WriteReport) -> dict[str, Any]:
-    """Return the same as a document."""
+    """Return the report as plain values for JSON."""
     return {
         **{kind: report.counts[kind] for kind in ("written", "unchanged", "removed")},
         "kept": [{"path": path, "name": name} for path, name in report.kept],

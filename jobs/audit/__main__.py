@@ -1,7 +1,7 @@
 """`python -m jobs.audit` checks the locked packages; `make audit` calls it.
 
-Exit codes: 0 nothing new, 1 something to decide on, 2 bad arguments. Checks that are not possible,
-such as vulnerabilities without a network, are reported and do not fail the audit.
+Exit codes: 0 nothing new, 1 a finding needs a decision, 2 bad arguments. Checks that are not
+possible, such as vulnerabilities without a network, are reported and do not fail the audit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOCKS = [
     REQUIREMENTS / f"{name}.txt"
     for name in ("build", "uv", "servers", "cpu", "gpu", "dev", "audit")
 ]
-"""The smallest lock comes first: an index without data about it is not asked about the others."""
+"""The smallest lock comes first: if the index has no data about it, the others are not checked."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     for problem in problems:
         say(problem)
     if problems:
-        say("decide on each in requirements/audit.toml")
+        say("record a decision on each of them in requirements/audit.toml")
     return 1 if problems else 0
 
 

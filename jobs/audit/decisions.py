@@ -1,4 +1,4 @@
-"""Reads requirements/audit.toml, which holds the decisions about the locked packages."""
+"""Reads requirements/audit.toml, which contains the decisions about the locked packages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Locked:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A licence that is accepted for one package, and why."""
+    """A licence that is accepted for one package, and the reason."""
 
     licence: str
     why: str
@@ -27,7 +27,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A package that can send or fetch something, and what prevents it.
+    """A package that can send or fetch data, and the measures that prevent it.
 
     Headcount's code sets each of `variables` to the given value. No package of `not_locked` is in a
     lock. No line of Headcount's code contains one of `not_called`.
@@ -75,7 +75,7 @@ def read_lock(file: Path) -> list[Locked]:
 
 
 def read_table(file: Path) -> Table:
-    """Read the decisions. Raises KeyError or TypeError when the file has another form."""
+    """Read the decisions. Raises KeyError or TypeError if the file has another structure."""
     content = tomllib.loads(file.read_text())
     licences, sources = content["licences"], content["sources"]
     return Table(

@@ -12,7 +12,10 @@ from jobs.audit.decisions import Locked, Report, Table
 def check_licences(
     locked: Iterable[Locked], table: Table, *, installed: Mapping[str, Distribution]
 ) -> Report:
-    """Compare the licences with the table; packages not installed get the decided licence."""
+    """Compare the licences with the table.
+
+    A package that is not installed here is listed with the licence that was decided on.
+    """
     lines, problems = [], []
     for package in locked:
         decision = table.decided.get(package.name)
@@ -22,9 +25,9 @@ def check_licences(
         else:
             licence = licence_of(found)
             if decision is not None and decision.licence != licence:
-                problems.append(f"{package.name}: {decision.licence} was decided, it is {licence}")
+                problems.append(f"{package.name}: {decision.licence} was accepted, it is {licence}")
             elif decision is None and not is_allowed(licence, table.allowed):
-                problems.append(f"{package.name} {package.version}: {licence} is not decided on")
+                problems.append(f"{package.name} {package.version}: no decision on {licence}")
         lines.append(f"{package.name} {package.version}: {licence}")
     return Report("Licences", tuple(lines), tuple(problems))
 

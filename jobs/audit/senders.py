@@ -1,4 +1,4 @@
-"""Checks that packages that can send or fetch something are prevented, and finds new ones."""
+"""Checks that packages which can send or fetch data are prevented from it, and finds new ones."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ SCANNED = {".py", ".js", ".mjs", ".html", ".so", ".dylib", ".dll", ".node", ""}
 
 
 def check_senders(locked: Iterable[Locked], table: Table, *, project_dir: Path) -> Report:
-    """List what each known package would send; one that is not prevented is a problem."""
+    """List the data that each known package would send; a missing prevention is a problem."""
     names = {package.name for package in locked}
     code = _our_code(project_dir)
     lines, problems = [], []
     for sender in table.senders:
         lines.append(f"{sender.package}: {sender.sends} When: {sender.when} Off: {sender.off}")
         problems += [f"{sender.package}: {fault}" for fault in _faults(sender, code, names)]
-    return Report("What could be sent or fetched, and why it is not", tuple(lines), tuple(problems))
+    return Report(
+        "Data that packages could send, and its prevention", tuple(lines), tuple(problems)
+    )
 
 
 def _faults(sender: Sender, code: str, locked: set[str]) -> Iterable[str]:
@@ -31,14 +33,14 @@ def _faults(sender: Sender, code: str, locked: set[str]) -> Iterable[str]:
             yield f"no line of the code sets {variable}={value}"
     for name in sender.not_locked:
         if name in locked:
-            yield f"{name} is locked, which makes it send"
+            yield f"{name} is locked, and with it the package sends data"
     for call in sender.not_called:
         if re.search(rf"(?<!\w){re.escape(call)}", code):
             yield f"{call} is in the code"
 
 
 def _our_code(project_dir: Path) -> str:
-    """Return Headcount's code as one text, without this package, which names forbidden calls."""
+    """Return Headcount's code as one text, without `jobs.audit`, which names forbidden calls."""
     files = [file for room in OUR_CODE for file in sorted((project_dir / room).rglob("*.py"))]
     audit = project_dir / "jobs" / "audit"
     return "\n".join(file.read_text() for file in files if not file.is_relative_to(audit))

@@ -19,7 +19,7 @@ class NotAsked(Exception):
 
 
 def check_vulnerabilities(locks: Sequence[Path], table: Table, *, program: Path | None) -> Report:
-    """Ask pip-audit about each lock; when that is not possible, it is a line and no problem."""
+    """Ask pip-audit about each lock; a check that is not possible is reported, not a problem."""
     if program is None or not program.is_file():
         return Report(TITLE, ("not checked: pip-audit is not installed here",))
     known: dict[tuple[str, str], dict[str, Any]] = {}
@@ -53,7 +53,7 @@ def judge(answer: Iterable[dict[str, Any]], table: Table) -> Report:
     skipped = [one["name"] for one in packages if "skip_reason" in one]
     lines = [f"{len(packages) - len(skipped)} packages checked"]
     if skipped:
-        lines.append(f"not checked, the index does not know them: {', '.join(skipped)}")
+        lines.append(f"not checked, because the index has no data: {', '.join(skipped)}")
     problems = []
     for package in packages:
         for found in package.get("vulns", []):

@@ -1,1 +1,1 @@
-"""Exports what people did, imports it, and says what still waits for its photo."""
+"""Exports and imports decisions, and lists those that wait for their photo or face."""

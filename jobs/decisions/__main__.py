@@ -1,7 +1,7 @@
-"""`python -m jobs.decisions`: export what people did, or import it into this library.
+"""`python -m jobs.decisions`: export the decisions of this library, or import those of another.
 
-An export holds names, placed faces, answers, verdicts, erased places, birth dates and covers. An
-import adds them to this library; what it cannot place yet is kept, and placed by a later session.
+An export has names, placed faces, answers, verdicts, erased places, birth dates and covers. An
+import adds them to this library; decisions that cannot be placed yet wait for a later session.
 Exit codes: 0 done, 1 failed, 2 bad arguments or a file that cannot be imported.
 """
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     return run_command(
         lambda: options.run(load_settings(config=options.config), options),
-        but={BadExport: BAD_ARGUMENTS},
+        exit_codes={BadExport: BAD_ARGUMENTS},
     )
 
 
@@ -43,26 +43,26 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m jobs.decisions", description=__doc__)
     does = parser.add_subparsers(required=True, metavar="export | import | waiting")
-    export = does.add_parser("export", help="write what people did to a new file")
-    export.add_argument("file", type=Path, metavar="FILE", help="a file that is not there yet")
+    export = does.add_parser("export", help="write the decisions to a new file")
+    export.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
     export.add_argument("--format", type=ExportFormat, choices=list(ExportFormat), default="json")
     export.add_argument("--pack", help="people and faces of this pack only")
     export.set_defaults(run=run_export)
-    take_in = does.add_parser("import", help="add what an export (JSON) holds to this library")
-    take_in.add_argument("file", type=Path, metavar="FILE")
-    take_in.set_defaults(run=run_import)
-    waiting = does.add_parser("waiting", help="list what could not be placed yet")
-    waiting.add_argument("--forget", action="store_true", help="forget all of it, for good")
+    importing = does.add_parser("import", help="add the decisions of an export (JSON)")
+    importing.add_argument("file", type=Path, metavar="FILE")
+    importing.set_defaults(run=run_import)
+    waiting = does.add_parser("waiting", help="list the decisions that could not be placed yet")
+    waiting.add_argument("--forget", action="store_true", help="forget all of them permanently")
     waiting.add_argument("--yes", action="store_true", help="do not ask")
     waiting.set_defaults(run=run_waiting)
-    for one in (export, take_in, waiting):
+    for one in (export, importing, waiting):
         one.add_argument("--json", action="store_true", help="print JSON")
         one.add_argument("--config", type=Path, help="a YAML file with settings")
     return parser
 
 
 def run_export(settings: Settings, options: argparse.Namespace) -> int:
-    """Export to the file, and print how much it holds."""
+    """Export to the file, and print the number of records of each section."""
     check_free(options.file)
     with open_database(settings) as (_, engine):
         counts = export_to(
@@ -77,10 +77,10 @@ def run_export(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def run_import(settings: Settings, options: argparse.Namespace) -> int:
-    """Import the file in one transaction, and print what has changed and what is left."""
-    say("An import cannot be undone. To be able to go back, make a backup first.")
+    """Import the file in one transaction, and print the changes and the decisions that wait."""
+    say("An import cannot be undone, except by restoring a backup that was made before it.")
     with open_database(settings) as (_, engine):
-        report = take_in_file(engine, options.file)
+        report = import_file(engine, options.file)
         with begin(engine) as db:
             kept = count_kept(db)
     if options.json:
@@ -90,8 +90,8 @@ def run_import(settings: Settings, options: argparse.Namespace) -> int:
     return DONE
 
 
-def take_in_file(engine: Engine, path: Path) -> ImportReport:
-    """Import a file. Raises BadExport, also when it cannot be opened."""
+def import_file(engine: Engine, path: Path) -> ImportReport:
+    """Import a file. Raises BadExport if it cannot be opened or is not an export."""
     try:
         stream = path.open("rb")
     except OSError as error:
@@ -103,12 +103,12 @@ def take_in_file(engine: Engine, path: Path) -> ImportReport:
 
 
 def describe_report(report: ImportReport, *, kept: int) -> list[str]:
-    """Return lines on what an import changed, and on what it could not place."""
+    """Return lines with the changes of an import, and the decisions that it could not place."""
     if report.has_changed:
         lines = [
             f"Imported: {report.people:,} people, {report.covers:,} covers, "
             f"{report.placed:,} placed faces, {report.set_aside:,} faces set aside, "
-            f"{report.grouped:,} faces of groups, {report.erased:,} erased places, "
+            f"{report.grouped:,} grouped faces, {report.erased:,} erased places, "
             f"{report.answers:,} answers."
         ]
     else:
@@ -120,8 +120,8 @@ def describe_report(report: ImportReport, *, kept: int) -> list[str]:
         lines.append(to_printable(f"  {left.kind}: {who}{left.path or ''} ({left.reason})"))
     if kept:
         lines.append(
-            f"{kept:,} decisions wait. A session that finds their photos places them: "
-            "python -m jobs.decisions waiting"
+            f"{kept:,} decisions wait. A session that finds their photos places them. To list "
+            "them: python -m jobs.decisions waiting"
         )
     return lines
 
@@ -138,7 +138,11 @@ def run_waiting(settings: Settings, options: argparse.Namespace) -> int:
         rows = [{**asdict(one), "kept_at": one.kept_at.isoformat()} for one in listed]
         print(json.dumps({"count": count, "waiting": rows}, indent=2))
         return DONE
-    print(f"{count:,} decisions wait for their photo or face." if count else "No decision waits.")
+    print(
+        f"{count:,} decisions wait for their photo or face."
+        if count
+        else "No decisions are waiting."
+    )
     print("".join(f"{describe_kept(one)}\n" for one in listed), end="")
     return DONE
 
@@ -152,7 +156,7 @@ def describe_kept(one: KeptInfo) -> str:
 def forget(engine: Engine, count: int, *, is_sure: bool) -> int:
     """Forget the decisions that wait, after a confirmation unless `is_sure`."""
     if not count:
-        print("No decision waits.")
+        print("No decisions are waiting.")
         return DONE
     if not (is_sure or is_confirmed(count)):
         print("Nothing was forgotten.")
@@ -165,7 +169,7 @@ def forget(engine: Engine, count: int, *, is_sure: bool) -> int:
 def is_confirmed(count: int) -> bool:
     """Ask for confirmation; without a terminal, the answer is no."""
     try:
-        return input(f"Forget {count:,} decisions for good? Type yes: ").strip().lower() == "yes"
+        return input(f"Forget {count:,} decisions permanently? Type yes: ").strip().lower() == "yes"
     except EOFError:
         return False
 

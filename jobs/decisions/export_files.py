@@ -1,7 +1,7 @@
 """Writes an export to a file: JSON, or tables as CSV or Parquet in a folder or a zip.
 
-A file that is there is never replaced, so that no photo is lost to a mistyped name. A new file is
-complete or not there: it is written under another name beside it, and renamed at the end.
+An existing file is never replaced, so a mistyped name cannot destroy a photo. A new file appears
+only when it is complete: it is written under a temporary name beside it, and renamed at the end.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class ExportFormat(StrEnum):
 
 
 def check_free(path: Path) -> None:
-    """Raise BadExport when something is there already, or the folder of `path` is not."""
+    """Raise BadExport if `path` exists already, or its folder does not exist."""
     if path.exists() or path.is_symlink():
-        raise _cannot_write(path, "something with this name is there already")
+        raise _cannot_write(path, "this name exists already")
     if not path.absolute().parent.is_dir():
         raise _cannot_write(path, "there is no such folder")
 
@@ -54,9 +54,9 @@ def _cannot_write(path: Path, reason: str) -> BadExport:
 def export_to(
     engine: Engine, path: Path, kind: ExportFormat, *, pack: str | None, now: datetime
 ) -> dict[str, int]:
-    """Export to a new file, or of tables to a new folder, and return how much of each it holds.
+    """Export to a new file, or as tables to a new folder or zip; return the counts by section.
 
-    Raises BadExport for a path that is taken or cannot be written, or for Parquet without pyarrow.
+    Raises BadExport for a path that exists or cannot be written, or for Parquet without pyarrow.
     """
     try:
         return _export(engine, path, kind, pack=pack, now=now)
@@ -82,7 +82,7 @@ def _export(
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[Path]:
-    """Yield a name to write to, which becomes `path` at the end, or is removed after an error."""
+    """Yield a temporary file, which is renamed to `path` at the end, or removed after an error."""
     number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
     os.close(number)
     file = Path(name)
@@ -98,7 +98,7 @@ def _new_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to write to, which becomes `path`, or a zip when that is its suffix."""
+    """Yield a temporary folder, which becomes `path`: a folder, or a zip if that is its suffix."""
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
     try:
         yield folder
@@ -114,7 +114,7 @@ def _new_folder(path: Path) -> Iterator[Path]:
 
 
 def _write_csv(file: Path, table: DecisionTable) -> int:
-    """Write a table as CSV (RFC 4180) in UTF-8, and return how many rows it has."""
+    """Write a table as CSV (RFC 4180) in UTF-8, and return the number of rows."""
     count = 0
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)

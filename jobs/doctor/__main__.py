@@ -1,4 +1,4 @@
-"""`python -m jobs.doctor`: examine the installation, and report what is wrong or may go wrong.
+"""`python -m jobs.doctor`: examine the installation, and report problems and possible problems.
 
 It changes nothing in the library. The output is meant for bug reports: it shows no secret, and
 without `--paths` no folder of photos, no photo, and no name of a session or person. Exit codes: 0

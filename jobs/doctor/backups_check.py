@@ -1,4 +1,4 @@
-"""Checks that what people did is in a backup, and that the last try to make one worked."""
+"""Checks that all decisions are in a backup, and that the last attempt to make one succeeded."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CURE = "Run `python -m jobs.backup`, and correct what it reports."
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Report the backups, the last try, and whether something is in none of them."""
+    """Report the backups, the last attempt, and decisions that are in no backup."""
     settings = read_settings(inquiry).settings
     policy = backup_policy(settings)
     if not policy.is_enabled:
         cure = "Set backups_enabled to true, unless something else copies the database."
-        yield warning("enabled", "no backups are made by themselves.", cure)
+        yield warning("enabled", "no backups are made automatically.", cure)
     yield from judge_folder(policy)
     state = None
     condition = read_library(inquiry).condition
@@ -60,7 +60,7 @@ def describe_backup(backup: StoredBackup) -> str:
 
 
 def judge_state(policy: BackupPolicy, state: BackupState | None) -> Iterator[Finding]:
-    """Report the last try, and changes that are in no backup; the database may not be known."""
+    """Report the last attempt, and decisions without a backup if the database was read."""
     last = read_last_try(policy.record)
     if last is not None and last.error is not None:
         when = last.at.astimezone().strftime("%Y-%m-%d %H:%M")
@@ -68,4 +68,4 @@ def judge_state(policy: BackupPolicy, state: BackupState | None) -> Iterator[Fin
     elif last is not None:
         yield ok("last try", "it worked")
     if state is not None and state.is_overdue:
-        yield warning("changes", "what people did is in no backup yet.", CURE)
+        yield warning("changes", "recent decisions are in no backup yet.", CURE)

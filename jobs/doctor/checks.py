@@ -17,13 +17,16 @@ from pathlib import Path
 from cluster.environment import PROJECT_DIR
 
 LIMIT_S = 180.0
-"""The time limit of a check: a disk or server that is away may never answer."""
+"""The time limit of a check. A disk or server that is not connected may never answer."""
 
 SAY_INTERVAL_S = 10.0
 
 
 class Level(StrEnum):
-    """The severity of a finding. A problem prevents Headcount from working, or lets others in."""
+    """The severity of a finding.
+
+    A problem prevents Headcount from working, or gives access to others.
+    """
 
     OK = "ok"
     NOTE = "note"
@@ -38,7 +41,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check of a `subject`; `cure` says what to do, None if nothing."""
+    """The result of one check of a `subject`; `cure` says what to do, or is None."""
 
     subject: str
     level: Level
@@ -56,10 +59,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inquiry:
-    """The options of the doctor. `environment` is that with which the process was started.
+    """The options of the doctor. `environment` is the environment at the start of the process.
 
     With `shows_paths`, names of photo folders and sessions are shown. With `is_offline`, no
-    database is started and nothing is connected to.
+    database is started and no connection is made.
     """
 
     environment: Mapping[str, str]
@@ -69,7 +72,7 @@ class Inquiry:
 
     @property
     def config_file(self) -> Path | None:
-        """The file of settings, which may not exist if named; None when none is named or found."""
+        """The settings file; a named one may not exist. None if none is named or found."""
         named = self.config or self.environment.get("HEADCOUNT_CONFIG")
         if named:
             return Path(named).expanduser()
@@ -135,7 +138,7 @@ def look(
     found = tuple(findings)
     if thread.is_alive():
         says = f"no answer within {limit_s:g} seconds; the rest of this section was not checked."
-        cure = "Is a disk or a server away, or the machine very busy? Try again when it is back."
+        cure = "Is a disk or server not connected, or the machine very busy? Try again later."
         found += (problem("time", says, cure),)
     return Section(source.section, found)
 
@@ -145,7 +148,7 @@ def _collect(source: Source, inquiry: Inquiry, findings: list[Finding]) -> None:
         for finding in source.load()(inquiry):
             findings.append(finding)
     except ImportError as error:
-        says = f"{sys.executable} lacks a package, or has a broken one: {error}."
+        says = f"{sys.executable} lacks a package, or one is broken: {error}."
         cure = "In the checkout: make run, then .venv/bin/python -m jobs.doctor."
         findings.append(problem("packages", says, cure))
     except OSError as error:

@@ -71,7 +71,7 @@ def read_settings(inquiry: Inquiry) -> Reading:
     try:
         return Reading(load_settings(config=inquiry.config), given)
     except BadSetting as error:
-        # Each channel alone is a text; that it cannot be used is known only with other settings.
+        # A channel is valid text. Whether it can be used depends on other settings.
         wrong = {error.setting} & _CHANNELS & given.keys()
         settings, others = read_usable({k: v for k, v in given.items() if k not in wrong})
         return Reading(settings, given, error, (*wrong, *others))
@@ -116,7 +116,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
         cure = "Correct or remove it; docs/settings.md lists all settings."
         yield problem(reading.error.setting, str(reading.error), cure)
         left_out = ", ".join(reading.left_out) or "none of the settings could be read"
-        yield note("left out", f"in what follows: {left_out}")
+        yield note("left out", f"in the checks below: {left_out}")
     for name in sorted(reading.given):
         if name in Settings.model_fields and name not in reading.left_out:
             yield ok(name, show_value(name, reading.settings, shows_paths=inquiry.shows_paths))
@@ -137,9 +137,7 @@ def check_file(file: Path | None, reading: Reading) -> Iterator[Finding]:
         return  # The error of the settings already says what is wrong with the file.
     holds_secret = SECRETS & set(_from_file(file))
     if mode & 0o077 and holds_secret:
-        says = (
-            f"others may read it (mode {mode:04o}), and it holds {', '.join(sorted(holds_secret))}"
-        )
+        says = f"others may read it (mode {mode:04o}), and it has {', '.join(sorted(holds_secret))}"
         yield warning("file", says, f"chmod 600 {file}")
 
 
@@ -156,7 +154,7 @@ def show_value(name: str, settings: Settings, *, shows_paths: bool) -> str:
 
 
 def check_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Report other programs' variables that matter, without their values."""
+    """Report the variables of other programs that affect Headcount, without their values."""
     for name, value in SENDING.items():
         if environment.get(name, value) != value:
             says = f"{name}={environment[name]} in your environment; Headcount sets it to {value}."
@@ -164,4 +162,4 @@ def check_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
             yield warning("telemetry", says, cure)
     others = sorted(n for n in environment if n.startswith(NAMED) or n.lower().endswith("_proxy"))
     if others:
-        yield note("variables", f"set as well: {', '.join(others)}")
+        yield note("variables", f"also set: {', '.join(others)}")

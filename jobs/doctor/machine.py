@@ -15,7 +15,7 @@ from jobs.doctor.units import count_nouns, describe_bytes
 
 CGROUPS = Path("/sys/fs/cgroup")
 LEAST_AVAILABLE_BYTES = 2_000_000_000
-"""About what Ray, PostgreSQL and two detectors need."""
+"""The approximate need of Ray, PostgreSQL and two detectors."""
 
 BUSY_PER_CORE = 5.0
 """The load average for each core at which Ray's start has timed out."""
@@ -74,7 +74,7 @@ def check_load(averages: tuple[float, float, float], *, cores: float) -> Finding
     """Report how busy the machine is."""
     says = f"{', '.join(f'{one:.1f}' for one in averages)} in the last 1, 5 and 15 minutes"
     if averages[0] > BUSY_PER_CORE * cores:
-        cure = "Wait, or end other programs: Ray's start may time out, and is then repeated."
+        cure = "Wait, or end other programs: Ray's start may time out and be repeated."
         return warning("load", says, cure)
     return ok("load", says)
 
@@ -101,7 +101,7 @@ def check_memory(memory: Mapping[str, int], *, limit_bytes: int | None) -> Itera
 
 
 def read_limits(membership: str, *, root: Path = CGROUPS) -> tuple[float | None, int | None]:
-    """Return the limits of cores and bytes that the cgroups set for this process; None for none.
+    """Return the cgroups' limits of cores and bytes for this process; None without a limit.
 
     `membership` is the content of /proc/self/cgroup, `root` the folder of the groups. The limits of
     all groups above apply too.
@@ -156,7 +156,7 @@ def check_gpus(told: str | None, *, provider: str) -> Iterator[Finding]:
         says = f"{name}, {total} MiB, {used} MiB used, driver {driver}"
         yield ok(f"gpu {number}", says)
     if lines and not has_package("onnxruntime-gpu") and provider != "cpu":
-        says = f"{count_nouns(len(lines), 'GPU')}, but the ONNX Runtime is for the CPU alone."
+        says = f"{count_nouns(len(lines), 'GPU')}, but the ONNX Runtime supports only the CPU."
         yield warning("gpu", says, "make clean, then make run LOCK=gpu.")
 
 

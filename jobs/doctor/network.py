@@ -81,7 +81,7 @@ def check_reach(settings: Settings) -> Iterator[Finding]:
         return
     token = "with a token" if settings.api_token is not None else "without a token"
     if is_loopback(settings.host):
-        yield ok("reach", f"this machine alone, {token}")
+        yield ok("reach", f"only this machine, {token}")
     elif settings.api_token is None:
         says = "every machine that reaches it sees all faces: allow_without_token is true."
         yield warning("reach", says, "Set HEADCOUNT_API_TOKEN.")

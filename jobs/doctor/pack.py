@@ -32,15 +32,15 @@ def judge(opening: Opening, *, requested: str, provider: str) -> Iterator[Findin
     if opening.providers:
         yield ok("onnx runtime", ", ".join(n.removesuffix("Provider") for n in opening.providers))
     if opening.error is not None or opening.provider is None:
-        yield problem("models", opening.error or "they do not open.", cure_of(opening))
+        yield problem("models", opening.error or "they cannot be opened.", cure_of(opening))
         return
-    yield ok("models", f"they open, and run on {opening.provider}")
+    yield ok("models", f"they can be opened, and run on {opening.provider}")
     has_cuda = "CUDAExecutionProvider" in opening.providers
     if has_cuda and opening.provider == "CPU" and opening.kind != "bundled" and provider != "cpu":
         cure = "Does nvidia-smi work, and is its driver one for CUDA 13?"
         yield warning("models", "CUDA is installed, but could not be started.", cure)
     if opening.kind == "bundled" and has_cuda:
-        yield note("models", "the bundled pack uses the CPU alone.")
+        yield note("models", "the bundled pack uses only the CPU.")
 
 
 def cure_of(opening: Opening) -> str:

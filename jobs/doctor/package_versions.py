@@ -27,7 +27,7 @@ LOCKS_BY_MARK = {".cpu": "cpu", ".gpu": "gpu"}
 AT_ODDS = (("onnxruntime", "onnxruntime-gpu"), ("opencv-python", "opencv-python-headless"))
 """Packages that overwrite each other's files."""
 
-ANEW = "Reinstall them: make clean, then make run."
+REINSTALL = "Reinstall them: make clean, then make run."
 MAX_NAMED = 6
 
 
@@ -41,7 +41,7 @@ class Pin:
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Report the versions that a maintainer needs first."""
+    """Report the versions of Headcount, Python, the system and the packages."""
     yield ok("headcount", describe_headcount(PROJECT_DIR))
     yield check_python(sys.version_info[:3])
     yield from check_system()
@@ -54,7 +54,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def describe_headcount(project_dir: Path) -> str:
-    """Return the commit of a checkout, or else the newest version in CHANGELOG.md."""
+    """Return the commit of a checkout; without git, the newest version in CHANGELOG.md."""
     if not (project_dir / ".git").exists():  # It may be within another project's checkout.
         return read_changelog(project_dir / "CHANGELOG.md")
     command = ["git", "--no-optional-locks", "describe", "--tags", "--always", "--dirty"]
@@ -73,7 +73,7 @@ def read_changelog(file: Path) -> str:
         found = re.search(r"^## (.+)$", file.read_text(), re.M)
     except OSError:
         found = None
-    return f"{found[1]} (by CHANGELOG.md; no git here)" if found else "unknown: no CHANGELOG.md"
+    return f"{found[1]} (from CHANGELOG.md, without git)" if found else "unknown: no CHANGELOG.md"
 
 
 def check_python(version: tuple[int, ...]) -> Finding:
@@ -137,9 +137,9 @@ def check_postgresql() -> Finding:
             [str(program), "--version"], capture_output=True, text=True, timeout=30, check=True
         )
     except DatabaseUnavailable as error:
-        return problem("postgresql", str(error), ANEW)
+        return problem("postgresql", str(error), REINSTALL)
     except (OSError, subprocess.SubprocessError) as error:
-        return problem("postgresql", f"its programs do not run: {error}", ANEW)
+        return problem("postgresql", f"its programs do not run: {error}", REINSTALL)
     return ok("postgresql", f"{told.stdout.split()[-1]}, the embedded programs")
 
 
@@ -148,7 +148,7 @@ def check_packages(installed: Mapping[str, str], prefix: Path) -> Iterator[Findi
     for pair in AT_ODDS:
         if all(name in installed for name in pair):
             says = f"{' and '.join(pair)} are both installed, and overwrite each other."
-            yield problem("packages", says, ANEW)
+            yield problem("packages", says, REINSTALL)
     marks = [name for mark, name in LOCKS_BY_MARK.items() if (prefix / mark).exists()]
     name = (marks or ["gpu" if "onnxruntime-gpu" in installed else "cpu"])[0]
     lock = PROJECT_DIR / "requirements" / f"{name}.txt"
@@ -184,4 +184,4 @@ def compare(pins: Iterable[Pin], installed: Mapping[str, str], *, lock: str) -> 
         return ok("packages", f"those of {lock}")
     more = f", and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
     named = "; ".join(others[:MAX_NAMED])
-    return warning("packages", f"not those of {lock}: {named}{more}.", ANEW)
+    return warning("packages", f"not those of {lock}: {named}{more}.", REINSTALL)

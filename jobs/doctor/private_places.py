@@ -101,7 +101,7 @@ def _list_read_places(settings: Settings) -> list[Place]:
 
 
 def look_at(place: Place, mounts: list[tuple[str, str]]) -> Iterator[Finding]:
-    """Report the state of a place, and what is wrong with it."""
+    """Report the state of a place, and its problems."""
     try:
         found = observe(place.path, mounts)
     except OSError as error:
@@ -159,7 +159,7 @@ def _plain(escaped: str) -> str:
 
 
 def find_kind(path: str, mounts: list[tuple[str, str]]) -> str:
-    """Return the type of the file system that holds an absolute path."""
+    """Return the type of the file system of an absolute path."""
     holding = [(m, k) for m, k in mounts if path == m or path.startswith(m.rstrip("/") + "/")]
     # Of two mounts at the same place, the later one hides the earlier.
     return max(reversed(holding), key=lambda one: len(one[0]), default=("", "unknown"))[1]
@@ -174,7 +174,7 @@ def describe(place: Place, found: Found) -> str:
 
 
 def name_owner(uid: int) -> str:
-    """Return the owner in words; the names of people are not shown."""
+    """Return the owner for a report: "yours", a system user by name, or others by their id."""
     if uid == os.geteuid():
         return "yours"
     try:
@@ -185,7 +185,7 @@ def name_owner(uid: int) -> str:
 
 
 def judge(place: Place, found: Found) -> Iterator[Finding]:
-    """Yield what is wrong with a place."""
+    """Yield the problems of a place."""
     subject, path = place.subject, place.path
     if not found.is_folder and not (found.exists and place.is_file):
         says = "it is a file, not a folder." if found.exists else "a file is in its way."
@@ -209,7 +209,7 @@ def judge(place: Place, found: Found) -> Iterator[Finding]:
 
 
 def judge_use(place: Place, found: Found) -> Iterator[Finding]:
-    """Yield what prevents a place from being read or written."""
+    """Yield the problems that prevent reading or writing a place."""
     subject = place.subject
     if not found.is_readable:
         yield problem(subject, "you may not read it.", f"chmod u+rX {place.path}")
@@ -221,19 +221,19 @@ def judge_use(place: Place, found: Found) -> Iterator[Finding]:
         says = "you may not write there." if found.exists else above
         yield problem(subject, says, "Set a data_dir where you may write.")
     if place.holds_database and NETWORK.match(found.kind):
-        says = f"{found.kind} is no file system for PostgreSQL: it may lose written data."
+        says = f"{found.kind} is not suitable for PostgreSQL: written data may be lost."
         cure = "Set a data_dir on a disk of this machine, or a database server (database_url)."
         yield problem(subject, says, cure)
     if place.is_private and found.kind in WITHOUT_MODES:
-        says = f"{found.kind} has no owners and modes: it cannot be closed to others."
+        says = f"{found.kind} has no owners and modes, so other users can read it."
         yield problem(subject, says, "Set a data_dir on a file system of Linux, such as ext4.")
 
 
 def judge_room(place: Place, found: Found) -> Iterator[Finding]:
-    """Yield what is wrong when the disk is full or may become full."""
+    """Yield a problem if the disk is full, or a warning if it may become full."""
     free = describe_bytes(found.free_bytes)
     needs = describe_bytes(place.needs_bytes)
-    cure = "Make room, lower decoded_copies_bytes, or set a data_dir on another disk."
+    cure = "Free disk space, lower decoded_copies_bytes, or set a data_dir on another disk."
     if found.free_bytes < FULL_BYTES:
         yield problem(place.subject, f"its disk is full: {free} left.", cure)
     elif found.free_bytes < place.needs_bytes:

@@ -20,7 +20,10 @@ def find_holders(file: Path) -> list[int]:
 
 
 def parse_locks(text: str, *, inode: int) -> list[int]:
-    """Return the ids in /proc/locks that hold a lock on an inode; waiting ones are left out."""
+    """Return the ids of processes that hold a lock on an inode, from the text of /proc/locks.
+
+    Processes that wait for the lock, and this process, are left out.
+    """
     line = re.compile(rf"^\d+: FLOCK +\w+ +\w+ +(\d+) [0-9a-f]+:[0-9a-f]+:{inode} ", re.M)
     return sorted({int(pid) for pid in line.findall(text)} - {0, os.getpid()})
 
@@ -46,7 +49,7 @@ def descends_from(process: psutil.Process, pids: Iterable[int]) -> bool:
 
 
 def describe_process(process: psutil.Process | None) -> str:
-    """Return id and name of a process; its command line may hold secrets and is not shown."""
+    """Return id and name of a process; its command line may have secrets and is not shown."""
     if process is None:
         return "a process of another user"
     try:

@@ -21,13 +21,13 @@ from jobs.doctor.units import count_nouns
 from jobs.running.ray_files import RunningRay, is_held, list_running, ray_files
 
 FEWEST_FILES = 4096
-"""Each of Ray's processes has some hundred open connections and files."""
+"""Each of Ray's processes has a few hundred open connections and files."""
 
 MAX_FATAL = 300
 
 
 def check(inquiry: Inquiry) -> Iterator[Finding]:
-    """Report the Ray that a session would run on, and what may prevent its start."""
+    """Report the Ray that a session would run on, and problems that may prevent its start."""
     settings = read_settings(inquiry).settings
     address = settings.ray_address or ray_address_from_environment()
     if address is None:
@@ -64,7 +64,7 @@ def check_running(data_dir: Path) -> Iterator[Finding]:
     left = [file for file in files.glob("*.json") if not is_held(file)]
     if left:
         says = f"{count_nouns(len(left), 'run')} of this library ended unexpectedly."
-        yield note("killed", says, "Do nothing: the next run removes the leftovers.")
+        yield note("killed", says, "No action is needed: the next run removes the leftovers.")
 
 
 def describe_running(running: RunningRay, files: Path) -> str:
@@ -95,7 +95,7 @@ def check_left_behind() -> Iterator[Finding]:
 
 
 def check_last_words(parent: Path) -> Iterator[Finding]:
-    """Report why the main process of the newest Ray died, if it did."""
+    """Report why the raylet of the newest Ray died, if its log has a fatal message."""
     logs = sorted(parent.glob("????/session_2*/logs/raylet.out"), key=lambda log: log.parts[-3])
     for log in logs[-1:]:
         fatal = find_fatal(log.read_text(errors="replace"))

@@ -17,12 +17,12 @@ TITLES = {
     "pack": "Pack of face models",
     "machine": "Processor, memory and GPU",
     "folders": "Folders in use",
-    "ports": "Ports, and who reaches them",
+    "ports": "Ports and their reachability",
     "ray": "Ray",
     "database": "Database",
     "backups": "Backups",
     "sessions": "Last sessions",
-    NEXT: "What would go wrong next",
+    NEXT: "Problems and warnings",
 }
 _LEVELS = {Level.OK: "ok", Level.NOTE: "note", Level.WARNING: "WARNING", Level.PROBLEM: "PROBLEM"}
 _LEVEL_WIDTH, _SUBJECT_WIDTH = 9, 22
@@ -45,7 +45,7 @@ def list_next(sections: Iterable[Section]) -> Section:
 
 
 def status_of(sections: Iterable[Section]) -> int:
-    """Return the exit code: 1 when there is a problem, 0 otherwise."""
+    """Return the exit code: 1 if there is a problem; warnings do not count."""
     levels = {found.level for section in sections for found in section.findings}
     return PROBLEMS if Level.PROBLEM in levels else ALL_WELL
 
@@ -70,7 +70,7 @@ def summarise(troubles: Section) -> str:
     levels = [found.level for found in troubles.findings]
     problems, warnings = levels.count(Level.PROBLEM), levels.count(Level.WARNING)
     if not levels:
-        return "Nothing wrong was found."
+        return "No problems were found."
     return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}."
 
 

@@ -49,9 +49,9 @@ class Library:
 
 @cache
 def read_library(inquiry: Inquiry) -> Library:
-    """Return the condition of the database; an embedded one is started for that, and stopped.
+    """Return the condition of the database; an embedded server is started for it, and stopped.
 
-    Nothing is created when there is no library yet, and no table is upgraded.
+    Without a library, nothing is created. No table is upgraded.
     """
     settings = read_settings(inquiry).settings
     is_embedded = settings.database_url is None
@@ -112,15 +112,15 @@ def check_embedded(settings: Settings) -> Iterator[Finding]:
     yield from judge_watch(state)
     for folder in list_kept(files):
         says = f"{folder}, of an earlier PostgreSQL, is kept after an upgrade."
-        cure = "When all is well: python -m jobs.upgrade_database --confirm"
+        cure = "If everything works: python -m jobs.upgrade_database --confirm"
         yield note("old database", says, cure)
 
 
 def judge_watch(state: EmbeddedState) -> Iterator[Finding]:
-    """Report whether a process would stop the server when its users are killed."""
+    """Report whether a process will stop the server if its users are killed."""
     if state.is_running and not state.is_watched:
-        says = "its watching process is gone: nothing would stop it when its users are killed."
-        yield warning("watch", says, "Do nothing: the next command starts another.")
+        says = "its watch process is gone: the server would keep running if its users are killed."
+        yield warning("watch", says, "No action is needed: the next command starts another.")
     elif state.is_running:
         yield ok("watch", "a process stops the server when it has no user")
 
@@ -232,12 +232,12 @@ def judge_session(
 
 def judge_unsent(message: NotificationInfo) -> Finding:
     """Report a message about the end of a session that was not sent, and why."""
-    when = "another try follows" if message.next_try_at else "no more are made"
+    when = "another try follows" if message.next_try_at else "no further try"
     says = (
-        f"the channel {message.channel} was not told that it is {message.status}: {message.error} "
-        f"(tries: {message.tries}; {when})"
+        f"channel {message.channel} was not told that the session is {message.status}: "
+        f"{message.error} (tries: {message.tries}; {when})"
     )
-    cure = "Correct HEADCOUNT_NOTIFY (docs/settings.md, Notifications), or see to its receiver."
+    cure = "Correct HEADCOUNT_NOTIFY (docs/settings.md, Notifications), or repair the receiver."
     return warning(f"session {message.session_id}", says, cure)
 
 
@@ -260,14 +260,14 @@ def check_root(session: SessionInfo, inquiry: Inquiry) -> Iterator[Finding]:
 
 
 def describe_root(root: str) -> str | None:
-    """Return what is wrong with a folder of photos; None when it can be read."""
+    """Return the reason why a folder of photos cannot be read; None if it can."""
     if not os.path.isdir(root):
         return "is not there"
     return None if os.access(root, os.R_OK | os.X_OK) else "may not be read"
 
 
 def judge_growth(condition: Condition, settings: Settings) -> Iterator[Finding]:
-    """Report when there is no room for as many photos again as in the last session."""
+    """Warn if the disk has no room for another session as large as the last one."""
     newest = condition.last_sessions[0]
     if settings.database_url is not None or newest.photos is None:
         return
@@ -280,5 +280,5 @@ def judge_growth(condition: Condition, settings: Settings) -> Iterator[Finding]:
             f"another session of {newest.photos:,} photos would need {describe_bytes(needs)}, "
             f"but {describe_bytes(free)} are free."
         )
-        cure = "Make room, lower decoded_copies_bytes, or set a data_dir on another disk."
+        cure = "Free disk space, lower decoded_copies_bytes, or set a data_dir on another disk."
         yield warning("room", says, cure)

@@ -1,4 +1,4 @@
-"""Tells the channels of the settings, and those of `--notify`, when a session has ended."""
+"""Sends messages to the channels of the settings and of `--notify` when a session has ended."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from jobs.running.runtime import Runtime
 OPTION = "--notify"
 
 BRIEF_S = 2.0
-"""The same as DRAIN_S for a run that was told to end, such as by a machine that shuts down."""
+"""Replaces DRAIN_S for a run that was told to end, for example because the machine shuts down."""
 
 
 def check_channels(settings: Settings, urls: Iterable[str]) -> tuple[Channel, ...]:
-    """Return the channels of `--notify`, after all channels of this run were examined.
+    """Check all channels of this run, and return those of `--notify`.
 
     Nothing is sent. Raises BadSetting, without the URL, for one that cannot be used.
     """
@@ -57,22 +57,22 @@ def _examine(channel: Channel, options: NotifyOptions) -> str | None:
 def announce_to(
     engine: Engine, session_id: int, settings: Settings, given: tuple[Channel, ...]
 ) -> None:
-    """Have the end of this run told to the channels of the settings, and to `given`.
+    """Register the channels for the end of this run: those of the settings, and `given`.
 
-    The database gets the names alone; the URLs of `given` are kept in files until they are told.
+    The database stores only names; files keep the URLs of `given` until the messages are sent.
     """
     options = make_notify_options(settings)
     with begin(engine) as db:
         names = dict.fromkeys(channel.name for channel in (*options.channels, *given))
         set_channels(db, session_id, names)
-    # After the names: a file that nothing in the database waits for is removed.
+    # After the names: a file that no row in the database needs is removed.
     keep_channels(options.folder, given)
 
 
 def send_what_is_due(runtime: Runtime, session_id: int, *, interrupt: Interrupt) -> None:
-    """Send the messages of a session that has ended, for some seconds at most.
+    """Send the messages of a session that has ended, for a few seconds at most.
 
-    The user is told which were not sent, and why. Ctrl-C ends the waiting.
+    Messages that were not sent are printed with the reason. Ctrl-C ends the waiting.
     """
     sender = Sender(runtime.engine, make_notify_options(runtime.settings))
     was_told_to_end = interrupt.is_set

@@ -13,13 +13,13 @@ from cluster.store.backups.routine import back_up_if_due
 from cluster.store.database.engine import Engine
 
 LOOK_INTERVAL_S = 600.0
-"""How often a kept server looks whether a backup is due."""
+"""The interval at which a kept server checks whether a backup is due."""
 
 
 def back_up_after(engine: Engine, settings: Settings) -> dict[str, str]:
     """Make a backup if one is due, and return its line for the summary, by the line's name.
 
-    A failure is told in the line, and later on the page and by the doctor; it fails no session.
+    A failure is reported in the line, and later on the page and by the doctor; it fails no session.
     """
     try:
         made = back_up_if_due(engine, backup_policy(settings), now=datetime.now(UTC))
@@ -31,7 +31,7 @@ def back_up_after(engine: Engine, settings: Settings) -> dict[str, str]:
 def back_up_at_times(
     engine: Engine, settings: Settings, print_line: Callable[[str], None]
 ) -> Callable[[], None]:
-    """Return a function that makes the backups that are due; it may be called at any time."""
+    """Return a function that makes a backup if one is due; it checks every LOOK_INTERVAL_S."""
     looks = Throttle(LOOK_INTERVAL_S)
     looks.admit(now=time.monotonic())
 

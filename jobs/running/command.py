@@ -1,4 +1,4 @@
-"""The frame of every command: private files, any terminal, and errors without a traceback."""
+"""Runs every command: with private files, on any terminal, and with errors without a traceback."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ EXIT_CODES: Mapping[type[HeadcountError], int] = {
 
 
 def run_command(
-    work: Callable[[], int], *, but: Mapping[type[HeadcountError], int] | None = None
+    work: Callable[[], int], *, exit_codes: Mapping[type[HeadcountError], int] | None = None
 ) -> int:
     """Return the exit code of `work`; a HeadcountError is printed on stderr and gives its code.
 
-    `but` are the exit codes in which a command differs from EXIT_CODES.
+    `exit_codes` override EXIT_CODES.
     """
     try:
         return work()
@@ -36,7 +36,7 @@ def run_command(
         if was_interrupted(error):  # Such as a database that did not answer because of Ctrl-C.
             return INTERRUPTED
         say(str(error))
-        codes = {**EXIT_CODES, **(but or {})}
+        codes = {**EXIT_CODES, **(exit_codes or {})}
         return next(codes[kind] for kind in type(error).__mro__ if kind in codes)
 
 
@@ -61,7 +61,7 @@ def as_command(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The output has no reader any more; Python would raise again when it flushes at its end.
+        # The reader of the output is gone. Python would raise again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (HeadcountError, OSError) as error:

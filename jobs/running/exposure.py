@@ -1,4 +1,4 @@
-"""Warns at the start when other users of this machine could open the page."""
+"""Warns at the start if other users of this machine can open the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handles Ctrl-C and SIGTERM: the first signal pauses the session, the second ends everything."""
+"""Handles Ctrl-C and SIGTERM: the first signal pauses the session, the second ends the command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from types import FrameType
 import psutil
 
 HURRY_S = 30.0
-"""After the second signal, child processes have this time for an orderly end; then they die."""
+"""The time for an orderly end after the second signal; then all processes are killed."""
 
 AGAIN_S = 0.05
 INTERRUPTED = 130
@@ -42,7 +42,7 @@ class Interrupt:
 
     @property
     def is_users(self) -> bool:
-        """The signal was Ctrl-C: the user at the terminal knows of it."""
+        """The signal was Ctrl-C, so the user at the terminal knows why the session stops."""
         return self._signal == signal.SIGINT
 
     def wait(self, timeout_s: float) -> bool:
@@ -83,7 +83,7 @@ class Interrupt:
     ) -> None:
         """Raise KeyboardInterrupt again after Python ignored it; report everything else.
 
-        Python ignores what finalizers and callbacks of weak references raise.
+        Python ignores exceptions in finalizers and in callbacks of weak references.
         """
         if ignored.exc_type is not KeyboardInterrupt:
             report(ignored)

@@ -1,12 +1,13 @@
 """Connects to Ray for a run: to a named cluster, or to a local Ray that it starts.
 
-A local Ray listens on loopback alone and always requires its token, which only this user can read.
+A local Ray listens only on loopback and always requires its token, which only this user can read.
 Other commands of this user find its address and token in `data_dir/ray` (see ray_files.py).
 """
 
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,7 +60,7 @@ FOR_SHOW = (
     "autoscaler/_private/monitor.py",
     "autoscaler/v2/monitor.py",
 )
-"""The scripts of Ray's dashboard and of its monitors, which keep nothing."""
+"""The scripts of Ray's dashboard and monitors. They have no state, so they can be killed."""
 
 STARTS = 4
 END_LIMIT_S = 10.0
@@ -140,12 +141,14 @@ def check_reachable(address: str) -> None:
         host, port = parts.hostname, parts.port
         if not host or not port:
             raise ValueError("write it as HOST:PORT")
+        # gRPC retries a refused connection, or an unknown name, until its time is up.
+        socket.create_connection((host, port), timeout=REACH_S).close()
         with grpc.insecure_channel(f"{host}:{port}", options=NO_PROXY) as channel:
             grpc.channel_ready_future(channel).result(timeout=REACH_S)
-    except (grpc.FutureTimeoutError, ValueError) as error:
-        reason = str(error) or f"no answer within {REACH_S:g} seconds"
-        said = f"No Ray cluster answers at {address}: {reason}. {cure}"
-        raise RayUnavailable(said) from error
+    except (grpc.FutureTimeoutError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason or f"no answer within {REACH_S:g} seconds"
+        raise RayUnavailable(f"No Ray cluster answers at {address}: {reason}. {cure}") from error
 
 
 def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
@@ -213,10 +216,10 @@ def takes_too_long(said: str) -> bool:
 
 
 def shut_down(folder: Path | None) -> None:
-    """Disconnect from Ray; end the local one in `folder` whole.
+    """Disconnect from Ray, and end all processes of a local Ray in `folder`.
 
-    `ray.shutdown` asks each of Ray's processes to end, and waits up to a second for one after the
-    other. Those that only show things do not end when they are asked, so they are killed first.
+    `ray.shutdown` asks each of Ray's processes to end, and waits up to a second for each in turn.
+    The dashboard and the monitors do not end when they are asked, so they are killed first.
     """
     started = [] if folder is None else list_processes(folder)
     send_kill([one for one in started if is_for_show(one)])
@@ -246,9 +249,9 @@ def list_processes(folder: Path) -> list[psutil.Process]:
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """Kill what still runs of `processes`, and wait until it has ended, for ten seconds at most.
+    """Kill the processes, and wait until they have ended, at most END_LIMIT_S.
 
-    One that has ended is waited for no longer, even where its parent lets it stay as a zombie.
+    A zombie has ended, even if its parent never reaps it.
     """
     send_kill(processes)
     deadline = time.monotonic() + END_LIMIT_S
@@ -259,7 +262,7 @@ def kill(processes: list[psutil.Process]) -> None:
 
 
 def send_kill(processes: list[psutil.Process]) -> None:
-    """Kill what still runs of `processes`, without waiting for it."""
+    """Kill those of the processes that still run, without waiting for their end."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -287,10 +290,10 @@ def use_token(file: Path | None) -> None:
 
 
 def find_clusters(settings: Settings) -> list[str]:
-    """Return the addresses of the Ray clusters that run for this library.
+    """Return the addresses of the Ray clusters of this library; this process can connect to them.
 
-    It is the cluster in the settings or in RAY_ADDRESS, or else the local ones that this user has
-    started, the oldest first. This process can connect to them afterwards.
+    They are the cluster in the settings or in RAY_ADDRESS; without one, the local Rays that this
+    user has started, the oldest first.
     """
     named = named_address(settings)
     if named is not None:

@@ -57,7 +57,7 @@ def normalise_root(root: str) -> str:
 def explain_root(settings: Settings, error: BadRoot) -> BadRoot:
     """Return the error about an absent or empty root, extended by the number of known photos.
 
-    No database is created for that. When the database cannot be read, the error stays as it is.
+    If there is no database, or it cannot be read, the error is returned as it is.
     """
     try:
         is_embedded = settings.database_url is None
@@ -87,10 +87,10 @@ def choose_session(
             session = get_session(db, resume)
             # The root may have become a link since then; the walk checks where it leads.
             if root not in (None, session.root, normalise_root(session.root)):
-                raise BadSetting("--root", f"session {session.id} is over {session.root}.")
+                raise BadSetting("--root", f"the root of session {session.id} is {session.root}.")
             return session
         if root is None or pack is None:
-            raise BadSetting("--root", "name the folder that holds the photos.")
+            raise BadSetting("--root", "name the folder of the photos.")
         unfinished = find_unfinished_session(db, root=root, pack=pack.name)
         if unfinished is not None:
             return unfinished
@@ -101,16 +101,16 @@ def choose_session(
 def open_pack(session: SessionInfo, settings: Settings, *, chosen: Pack | None) -> Pack:
     """Return the pack that a session was created with.
 
-    `chosen` is the pack from the command line, None when it only names the session. Raises
-    PackNotFound when the session's folder holds another pack now, because embeddings of different
-    packs are never mixed within a session.
+    `chosen` is the pack from the command line, or None if the session is resumed by its id. Raises
+    PackNotFound if the session's folder has another pack now, because embeddings of different packs
+    are never mixed within a session.
     """
     if chosen is not None and chosen.name == session.pack:
         return chosen
     wanted = session.options.get("pack", session.pack)
     pack = resolve_pack(wanted, models_dir=settings.models_dir)
     if pack.name != session.pack:
-        raise PackNotFound(session.pack, f"{wanted} holds {pack.name} now.")
+        raise PackNotFound(session.pack, f"{wanted} contains {pack.name} now.")
     return pack
 
 
@@ -185,7 +185,7 @@ def make_detector_options(settings: Settings) -> DetectorOptions:
 
 
 def make_film_limits(settings: Settings) -> FilmLimits:
-    """Return how much work a film may be, from the settings."""
+    """Return the limits of the work for one film, from the settings."""
     return FilmLimits(frames=settings.film_frames, timeout_s=settings.film_timeout_s)
 
 

@@ -1,4 +1,4 @@
-"""Checks that the port of the HTTP application is free, and waits while a killed run holds it."""
+"""Checks that the port of the HTTP application is free, and waits while a killed run uses it."""
 
 from __future__ import annotations
 

@@ -72,13 +72,13 @@ def remove_ended(parent: Path) -> None:
             shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
             lock.unlink(missing_ok=True)
     for folder in parent.glob("????"):
-        # A process that outlived its Ray wrote once more; a Ray that runs has a lock.
+        # A process that outlived its Ray has written here again. A running Ray has a lock.
         if not folder.with_suffix(".lock").exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_all_but_logs(folder: Path) -> None:
-    """Remove everything but the logs from a Ray's temporary folder; objects may hold faces."""
+    """Remove everything except the logs from a Ray's temporary folder: objects may have faces."""
     for entry in folder.iterdir():
         if not entry.is_dir() or entry.is_symlink():
             entry.unlink(missing_ok=True)
@@ -159,9 +159,9 @@ def find_token(data_dir: Path) -> Path | None:
 
 
 def find_any_token(data_dir: Path) -> Path | None:
-    """Return the token file of a running Ray: of this library's, or else of any of this user's.
+    """Return the token file of a running Ray: that of this library, or another one of this user.
 
-    Without a running Ray, it is the file that this library's last Ray left; None without one.
+    Without a running Ray, return the file that the last Ray of this library left, or None.
     """
     own = find_token(data_dir)
     if own is not None and list_running(data_dir):

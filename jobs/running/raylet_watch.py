@@ -1,4 +1,4 @@
-"""Ends a command whose local Ray has lost its raylet: Ray lets the command wait for ever."""
+"""Ends a command whose local Ray has lost its raylet, because Ray would let it wait forever."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LOOK_INTERVAL_S = 1.0
 
 @contextmanager
 def raylet_watched(folder: Path, *, end: Callable[[], object]) -> Iterator[None]:
-    """While the block runs, end this process, after `end`, when its raylet has died.
+    """While the block runs, call `end` and end this process if its raylet dies.
 
-    The raylet is the process of a node that starts all others: none of them outlives it. What was
-    finished is in the database, so this is no more than a killed command. `folder` has Ray's logs.
+    The raylet starts all other processes of a node, and none of them outlives it. Finished photos
+    are in the database, so the next run continues as after a killed command. `folder` has the logs.
     """
     raylets = [one for one in psutil.Process().children(recursive=True) if one.name() == NAME]
     over = threading.Event()
@@ -31,8 +31,8 @@ def raylet_watched(folder: Path, *, end: Callable[[], object]) -> Iterator[None]
         while not over.wait(LOOK_INTERVAL_S):
             if (not raylets or any(map(has_ended, raylets))) and not over.is_set():
                 say(
-                    "Ray ended on this machine, so this command ends too. What was finished is "
-                    f"kept, and the next run goes on from there. Ray's logs are in {folder}."
+                    "Ray ended on this machine, so this command ends too. Finished photos are "
+                    f"kept, and the next run continues from there. Ray's logs are in {folder}."
                 )
                 end()
                 sys.stdout.flush()
@@ -46,7 +46,7 @@ def raylet_watched(folder: Path, *, end: Callable[[], object]) -> Iterator[None]
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Tell whether a process has ended, also when nobody has waited for it."""
+    """Tell whether a process has ended; a zombie, which was not reaped yet, has ended."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

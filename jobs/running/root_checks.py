@@ -15,7 +15,7 @@ def check_root_and_pack(named: str | None, settings: Settings) -> tuple[str, Pac
     Raises BadSetting without a root, BadRoot or PackNotFound.
     """
     if named is None:
-        raise BadSetting("--root", "name the folder that holds the photos.")
+        raise BadSetting("--root", "name the folder of the photos.")
     root = normalise_root(named)
     try:
         check_root(root)

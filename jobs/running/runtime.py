@@ -1,4 +1,4 @@
-"""Starts what a session needs: the database, Ray, the live view and the HTTP application.
+"""Starts the services of a session: the database, Ray, the live view and the HTTP application.
 
 On one machine, all four are started and ended here. Inside a Ray job, or with the address of a
 cluster, Ray and the HTTP application belong to the cluster and are not started or ended.
@@ -69,7 +69,7 @@ class Runtime:
         if self.dashboard_url:
             urls["Ray dashboard"] = self.dashboard_url
             if not is_ray_open():
-                urls["its token"] = "by .venv/bin/ray get-auth-token"
+                urls["its token"] = "run .venv/bin/ray get-auth-token"
         return urls
 
     def link(self, path: str) -> str:
@@ -115,9 +115,9 @@ def open_database(settings: Settings) -> Iterator[tuple[str, Engine]]:
 
 
 def keep_before(settings: Settings, engine: Engine) -> None:
-    """Make a backup before the tables are upgraded, if people did something since the last one.
+    """Make a backup before the tables are upgraded, if there are decisions since the last one.
 
-    Raises BackupFailed with the way around.
+    Raises BackupFailed, whose message says how to upgrade without a backup.
     """
     say("the tables are from an earlier version; a backup is made before they are upgraded")
     back_up_before_upgrade(engine, backup_policy(settings), now=datetime.now(UTC))

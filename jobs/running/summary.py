@@ -1,4 +1,4 @@
-"""Prints the summary of a run: the numbers, the failures with their reasons, and the addresses."""
+"""Prints the summary of a run: the counts, the failures with their reasons, and the addresses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LISTED_FAILURES = 10_000
 
 @dataclass(frozen=True)
 class Summary:
-    """The numbers of a session at its end; `failures` are the first LISTED_FAILURES of `failed`.
+    """The counts of a session at its end; `failures` are the first LISTED_FAILURES of `failed`.
 
     `companions` are the files that were skipped because another file shows their photo.
     """

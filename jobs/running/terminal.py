@@ -119,7 +119,7 @@ def write_line(progress: UnifiedProgress) -> str:
 
 
 def _count(phase: PhaseProgress) -> str:
-    """Return ": 3 of 5", or nothing before it is known of how many."""
+    """Return ": 3 of 5", or ": 5 found so far" during discovery, or "" without a total."""
     if phase.is_discovering:
         return f": {phase.total} found so far"
     return f": {phase.current} of {phase.total}" if phase.total else ""
@@ -152,9 +152,9 @@ def _describe(phase: PhaseProgress, *, left: str = "") -> str:
 
 
 def say_time_left(eta: Eta | None) -> str:
-    """Return "1 to 2 min left", or "about 40 s left" where the band is narrow.
+    """Return "1 to 2 min left", or "about 40 s left" if the band is narrow.
 
-    A band that begins with nothing is "at most 12 s left".
+    A band that begins at 0 is "at most 12 s left". Without a time left, return "".
     """
     if eta is None:
         return ""

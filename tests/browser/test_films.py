@@ -44,9 +44,7 @@ def test_a_film_is_marked_and_plays_from_the_moment_at_which_a_face_is_seen(
     mark = page.locator(".film-mark")
     expect(mark).to_have_count(1)
     expect(mark).to_have_text("▶ 0:02")
-    page.get_by_role(
-        "button", name="birthday.webm: enlarge, a film of 0:06, at 0:02"
-    ).click()
+    page.get_by_role("button", name="birthday.webm: enlarge, a film of 0:06, at 0:02").click()
     video = page.locator("dialog video")
     expect(video).to_be_visible()
     wait_for(page, "document.querySelector('dialog video').readyState >= 1")

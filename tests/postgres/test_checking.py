@@ -116,7 +116,7 @@ def test_each_kind_of_damage_is_found_and_derived_rows_are_mended(
     code, body = run_check(capfd, "--repair")
     if EXPLANATIONS[kind].is_derived:
         assert kind.value not in damaged(body)
-        assert any(line.startswith("mended ") for line in body["repairs"])
+        assert any(line.startswith("repaired ") for line in body["repairs"])
     else:
         assert kind.value in damaged(body)
 

@@ -58,7 +58,7 @@ def test_a_session_is_paused_and_cancelled_without_a_server(
         (["resume", "{id}"], "completed cannot resume; legal moves: restart."),
         (["retry", "{id}"], "No photo failed"),
         (["restart", "{id}"], "name the phase"),
-        (["retry", "{id}", "--phase", "clustering"], "no photo fails in clustering"),
+        (["retry", "{id}", "--phase", "clustering"], "photos do not fail in clustering"),
         (["pause", "4711"], "There is no session 4711"),
     ],
 )

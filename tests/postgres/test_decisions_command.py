@@ -136,7 +136,7 @@ def test_an_import_says_what_it_did_and_what_waits(
     assert json.loads(capfd.readouterr().out)["waiting"][0]["reason"] == "photo_absent"
     assert main(["waiting", "--forget", "--yes"]) == 0
     assert main(["waiting"]) == 0
-    assert "No decision waits." in capfd.readouterr().out
+    assert "No decisions are waiting." in capfd.readouterr().out
 
 
 def test_a_file_that_cannot_be_opened_or_is_no_export_is_an_error_of_one_sentence(

@@ -89,5 +89,5 @@ def test_a_picture_whose_photo_has_changed_is_not_made_again(
     break_rows(engine, "UPDATE image SET thumbnail = ''")
     code, body = run_check(capfd, "--repair")
     assert (code, damaged(body)) == (1, {"thumbnails": 4})
-    assert "mended 0 of 4" in body["repairs"][0]
+    assert "repaired 0 of 4" in body["repairs"][0]
     assert any("4 files have changed" in note for note in body["notes"])

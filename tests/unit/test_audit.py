@@ -85,7 +85,7 @@ def test_a_licence_that_changed_since_it_was_decided_fails(tmp_path: Path) -> No
     other = install(tmp_path / "other", "odd", "License: Proprietary")
     assert not check_licences([Locked("odd", "1.0")], TABLE, installed=same).problems
     (problem,) = check_licences([Locked("odd", "1.0")], TABLE, installed=other).problems
-    assert "GPLv2 was decided, it is Proprietary" in problem
+    assert "GPLv2 was accepted, it is Proprietary" in problem
 
 
 def test_a_package_that_is_not_installed_here_is_said_not_to_be_checked() -> None:
@@ -174,7 +174,7 @@ def test_packages_that_the_index_does_not_know_are_said_not_to_be_checked(tmp_pa
     report = check_vulnerabilities([tmp_path / "cpu.txt"], TABLE, program=program)
     assert report.lines == (
         "1 packages checked",
-        "not checked, the index does not know them: own",
+        "not checked, because the index has no data: own",
     )
 
 

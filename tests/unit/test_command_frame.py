@@ -79,8 +79,8 @@ def test_an_error_that_is_not_listed_has_the_code_of_its_parent() -> None:
         raise SessionRunning(7)
 
     assert run_command(fail) == FAILED
-    assert run_command(fail, but={SessionBusy: BAD_ARGUMENTS}) == BAD_ARGUMENTS
-    assert run_command(fail, but={SessionBusy: BAD_ARGUMENTS, SessionRunning: 5}) == 5
+    assert run_command(fail, exit_codes={SessionBusy: BAD_ARGUMENTS}) == BAD_ARGUMENTS
+    assert run_command(fail, exit_codes={SessionBusy: BAD_ARGUMENTS, SessionRunning: 5}) == 5
 
 
 def test_what_is_no_error_of_ours_is_not_handled_here() -> None:

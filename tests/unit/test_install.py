@@ -54,7 +54,7 @@ def test_uv_itself_is_installed_by_its_hash_and_never_built() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fails", "said"), [("uv.txt", "uv is not available here"), ("uv pip", "uv could not install")]
+    ("fails", "said"), [("uv.txt", "uv is not available"), ("uv pip", "uv could not install")]
 )
 def test_pip_installs_where_uv_does_not_and_it_is_said(
     fails: str, said: str, capsys: pytest.CaptureFixture[str]

@@ -72,8 +72,8 @@ def say(page: Page, compared: dict[str, Any]) -> str:
         ),
         (
             phase(PhaseName.FACE_DETECTION, 3.0, (Cause.FACES, 2.0), (Cause.FAILURES, 1.2)),
-            "Finding faces was 3 times slower: more faces per photo (2 instead of 0.5); more photos "
-            "failed (4 of 40 instead of 0 of 40).",
+            "Finding faces was 3 times slower: more faces per photo (2 instead of 0.5); more "
+            "photos failed (4 of 40 instead of 0 of 40).",
         ),
         (
             phase(PhaseName.CLUSTERING, 12.4, (Cause.FACES, 12.4)),

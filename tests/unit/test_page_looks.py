@@ -78,7 +78,8 @@ def test_where_nothing_is_new_nothing_is_to_be_read(page: Page) -> None:
 def test_a_guess_is_called_a_guess(page: Page) -> None:
     found = answer({ListedAs.NEW: 40}, is_measured=False)
     assert say(page, found)[-1].endswith(
-        "It will take 2 to 4 minutes, which is a guess: no photo has been timed on this machine yet."
+        "It will take 2 to 4 minutes, which is a guess: no photo has been timed on this machine "
+        "yet."
     )
 
 
