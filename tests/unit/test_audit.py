@@ -1,4 +1,4 @@
-"""The audit of the locked packages: what fails it, and what is only said."""
+"""The audit of the locked packages: which findings fail it, and which are only reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SENDER = Sender("chatty", "all.", "always.", "NO_CHAT=1.", {}, (), ())
 
 
 def install(folder: Path, name: str, *metadata: str, **files: str) -> dict[str, Distribution]:
-    """Install a package of a few lines into `folder`; return all that is installed there."""
+    """Install a package of a few lines into `folder`; return all packages there."""
     info = folder / f"{name}-1.0.dist-info"
     info.mkdir(parents=True)
     lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *metadata]
@@ -138,7 +138,7 @@ def test_what_would_let_a_package_send_is_neither_locked_nor_called(tmp_path: Pa
 
 
 def pip_audit_that_says(folder: Path, said: str, *, code: int = 0) -> Path:
-    """Put a program in pip-audit's place that prints `said`."""
+    """Replace pip-audit by a program that prints `said`."""
     program = folder / "bin" / "pip-audit"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\necho no route >&2\nexit {code}\n")

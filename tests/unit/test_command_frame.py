@@ -1,4 +1,4 @@
-"""One frame for all commands: an error of ours is one line on stderr and an exit code."""
+"""One frame for all commands: an error of Headcount's is one line on stderr and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""uv installs as the locks say, wherever a user's settings point; pip does where uv cannot."""
+"""uv installs exactly the locked packages, whatever a user's settings; pip does if uv cannot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCKS = ("build.txt", "cpu.txt")
 
 
 class FakeMachine:
-    """Notes what is run; a command that contains one of `fails` has no success."""
+    """Records the commands that are run; a command that contains `fails` fails."""
 
     def __init__(self, *, fails: str = "nothing") -> None:
         self.fails = fails

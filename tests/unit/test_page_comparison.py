@@ -1,4 +1,4 @@
-"""The comparison of two sessions as the page says and draws it."""
+"""How the page describes and draws the comparison of two sessions."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_the_top_of_a_chart_is_a_round_number(page: Page, value: float, rounded:
 
 
 def points(*steps: tuple[float, float]) -> list[dict[str, float]]:
-    """Points that follow each other: how many seconds, and how many per second."""
+    """Consecutive points, each given by its seconds and its speed per second."""
     ends = list(itertools.accumulate((seconds for seconds, _ in steps), initial=0.0))
     return [
         {"fromSeconds": begin, "untilSeconds": end, "perSecond": speed}

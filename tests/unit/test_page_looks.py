@@ -1,4 +1,4 @@
-"""What a look at a folder found, as the page says it (serve/web/look_first.js)."""
+"""How the page describes the preview of a folder (serve/web/look_first.js)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def answer(
     is_measured: bool = True,
     **changes: Any,
 ) -> dict[str, Any]:
-    """What the server answers; everything that is not unchanged is to be read."""
+    """The server's answer; every photo that is not unchanged is to be read."""
     to_read = sum(counts.values()) - counts.get(ListedAs.UNCHANGED, 0)
     work = dict.fromkeys(("to_read", "to_decode", "to_search"), to_read)
     values: dict[str, Any] = {
