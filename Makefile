@@ -1,23 +1,23 @@
-# Headcount from its checkout: every target sets up what it needs. `make help` lists them.
+# Headcount from its checkout: every target installs what it needs. `make help` lists the targets.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast test-all lint lint-page models bench soak mutations audit lock clean
 
-# Paths go to the recipes through the environment, as they were typed: spaces, quotes and $ stay.
+# Paths are passed to the recipes through the environment, so that spaces, quotes and $ are kept.
 override PHOTOS := $(value PHOTOS)
 override PACK := $(value PACK)
 export PHOTOS PACK
 
-# What packages would send of their use, they do not.
+# Turn off the usage statistics of packages.
 export ORT_DISABLE_TELEMETRY := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-# Compiled modules are kept: without them each of the many processes compiles all of them anew.
+# Keep compiled modules: without them, each of the many processes would compile them again.
 export PYTHONDONTWRITEBYTECODE :=
 
-# The lock of this machine: onnxruntime-gpu where there is an NVIDIA driver, else onnxruntime.
+# The lock of this machine: onnxruntime-gpu with an NVIDIA driver, otherwise onnxruntime.
 ifndef LOCK
 LOCK := $(shell if nvidia-smi -L >/dev/null 2>&1 || [ -e /proc/driver/nvidia/version ]; \
 	then echo gpu; else echo cpu; fi)
@@ -26,25 +26,25 @@ endif
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PYTHON_CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14
-# By file, because the tests of a file share what is started for them, and in the order of the
-# folders, so that the small files come last. (pytest-xdist 3.8 does not
-# find the groups of `loadgroup` in pytest 9.2.)
+# Tests are distributed by file, because the tests of a file share servers and data, and in the
+# order of the folders, so that the small files come last. (pytest-xdist 3.8 does not find the
+# groups of `loadgroup` in pytest 9.2.)
 PYTEST = $(PYTHON) -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 INSTALL := $(PYTHON) -m jobs.install
 DEMO := data/demo
 AUDIT := $(VENV)/audit
 
 help:
-	@echo 'make run [PHOTOS=DIR or URL] [PACK=PACK] [KEEP=1]   index a library (else a demo library)'
-	@echo 'make test [ARGS=...]      the tests of every part, in minutes; ARGS go to pytest'
+	@echo 'make run [PHOTOS=DIR or URL] [PACK=PACK] [KEEP=1]   index a library (or a demo library)'
+	@echo 'make test [ARGS=...]      all tests except the long ones, in minutes; ARGS go to pytest'
 	@echo 'make test-fast            the quick unit, house and postgres tests, in about a minute'
-	@echo 'make test-all             all tests, also the long ones; WORKERS=2 side by side'
-	@echo 'make lint                 style, types, import directions; the page too, where there is npm'
+	@echo 'make test-all             all tests, also the long ones; WORKERS=2 in parallel'
+	@echo 'make lint                 style, types, import directions, and the page if npm is installed'
 	@echo 'make models PACK=buffalo_l   download a pack of face models (see README, Packs)'
 	@echo 'make bench PACK=PACK [PHOTOS=DIR]   the measurements behind the numbers in README'
 	@echo 'make soak [MINUTES=10] [SEED=1]   kill processes of real runs, change files between and during them'
-	@echo 'make mutations [COUNT=10000] [SEED=1] [PHOTOS=DIR]   damaged photos through the reader'
-	@echo 'make audit                the locked packages: vulnerabilities, licences, what they would send'
+	@echo 'make mutations [COUNT=10000] [SEED=1] [PHOTOS=DIR]   read damaged photos'
+	@echo 'make audit                check the locked packages: vulnerabilities, licences, telemetry'
 	@echo 'make lock                 resolve requirements/*.in again, and audit'
 	@echo 'make clean                remove the environment, caches and the demo library'
 	@echo 'LOCK=cpu or LOCK=gpu      overrides the choice of ONNX Runtime (here: $(LOCK))'
@@ -73,12 +73,12 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 	@$(MAKE) --no-print-directory lint-page
 
-# The page's own linters come from npm. Headcount needs neither it nor Node, so neither is asked for.
+# The linters of the page come from npm. They are optional: Headcount needs neither npm nor Node.
 NPM := $(shell command -v npm)
 
 ifeq ($(NPM),)
 lint-page:
-	@echo 'The page (serve/web) is not linted: there is no npm here. On Debian and Ubuntu:' \
+	@echo 'The page (serve/web) is not linted, because npm is not installed. On Debian and Ubuntu:' \
 		'apt-get install nodejs npm' >&2
 else
 lint-page: node_modules/.done
@@ -125,8 +125,8 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 
-# The environment. An empty file inside it says which lock it was installed from; a lock that
-# changed is newer than that file and is installed again.
+# The environment. An empty file inside it names the lock that was installed; a lock that has
+# changed is newer than that file, and is installed again.
 
 $(VENV)/bin/python:
 	@found=; for candidate in $(PYTHON_CANDIDATES); do \
@@ -143,12 +143,12 @@ $(VENV)/bin/python:
 	echo "Making $(VENV) with $$("$$found" -V)"; \
 	"$$found" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-# The two ONNX Runtimes overwrite each other, so an environment holds one of them for life.
+# The two ONNX Runtimes overwrite each other, so an environment cannot change from one to the other.
 $(VENV)/.cpu $(VENV)/.gpu: $(VENV)/.%: requirements/%.txt requirements/build.txt | $(VENV)/bin/python
 	@if [ -e $(VENV)/.$(if $(filter cpu,$*),gpu,cpu) ]; then \
 		echo "$(VENV) was made for another ONNX Runtime: run make clean first" >&2; exit 1; \
 	fi
-	@echo "Installing requirements/$*.txt (half a minute, or more where downloads are slow)"
+	@echo "Installing requirements/$*.txt (half a minute, or more if downloads are slow)"
 	@$(INSTALL) --compile requirements/build.txt requirements/$*.txt
 	@touch $@
 
@@ -162,8 +162,8 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.commands
 	@$(INSTALL) requirements/dev.txt
 	@touch $@
 
-# pip-audit has an environment of its own, because it brings a pip and much else. Where it cannot be
-# installed, as without a network, the audit goes on and says so.
+# pip-audit has a separate environment, because it installs pip and many other packages. If it
+# cannot be installed, for example without a network, the audit continues and reports this.
 $(AUDIT)/.done: requirements/audit.txt | $(VENV)/bin/python
 	@rm -rf $(AUDIT)
 	@$(PYTHON) -m venv $(AUDIT) && $(AUDIT)/bin/python -m pip install --quiet \

@@ -1,8 +1,8 @@
 """How well groups agree with labels: BCubed (Amigo et al., Information Retrieval 2009) and pairs.
 
 The groups of faces are int64 (n,): -1 is a face in no group, and counts as a person of its own. The
-labels of faces are int64 (n,): -1 is a face without a label, and no figure but the number of
-conflicts looks at it.
+labels of faces are int64 (n,): -1 is a face without a label, which counts only in the number of
+conflicts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Mask = npt.NDArray[np.bool_]
 
 RESAMPLES = 200
 LEAST_FACES = 3
-"""Smaller groups of any method are no people, as in Headcount."""
+"""Smaller groups do not count as people, for any method, as in Headcount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class FaceScores:
         return FaceScores(self.precision[is_chosen], self.recall[is_chosen], self.labels[is_chosen])
 
     def average(self) -> Agreement:
-        """Return the agreement over all labelled faces; 1.0 of none."""
+        """Return the agreement over all labelled faces; 1.0 if there are none."""
         if not len(self.labels):
             return Agreement(1.0, 1.0)
         return Agreement(float(self.precision.mean()), float(self.recall.mean()))
@@ -81,7 +81,7 @@ def score_faces(labels: Ints, groups: Ints) -> FaceScores:
 
 
 def name_alone(groups: Ints) -> Ints:
-    """Return the groups with a number of its own for each face in none."""
+    """Return the groups with a new number for each ungrouped face, int64 (n,)."""
     alone = int(groups.max(initial=-1)) + 1 + np.arange(len(groups))
     return np.where(groups >= 0, groups, alone)
 
@@ -98,7 +98,7 @@ def drop_pairs(groups: Ints, *, least: int = LEAST_FACES) -> Ints:
 
 
 def count_conflicts(groups: Ints, photos: Ints) -> int:
-    """Return the number of photos that have a person twice."""
+    """Return the number of photos in which a person appears twice."""
     is_grouped = groups >= 0
     keys, counts = np.unique(
         np.stack([photos[is_grouped], groups[is_grouped]]), axis=1, return_counts=True

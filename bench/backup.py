@@ -2,9 +2,9 @@
 
     python -m bench.backup [--faces N] [--people N] [--json]
 
-The rows are made in a scratch library of its own: vectors of 512 dimensions, crops and thumbnails
-of the usual sizes, and names. The baseline copies the rows of all tables into one file, and proves
-nothing. Printed are seconds and megabytes, for both kinds of backup.
+The rows are generated in a temporary library: vectors of 512 dimensions, crops and thumbnails of
+the usual sizes, and names. The baseline copies the rows of all tables into one file, without a
+proof. The output is in seconds and megabytes, for both kinds of backup.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cluster.store.database.engine import Engine, begin
 from jobs.running.runtime import open_database
 
 PACK = "made"
-FACES_A_PHOTO = 2.5
+FACES_PER_PHOTO = 2.5
 TARGET_S = 300.0
 
 _NOISE = """
@@ -83,12 +83,12 @@ def main() -> None:
 
 
 def fill(engine: Engine, *, faces: int, people: int) -> None:
-    """Make a library of so many faces and people."""
+    """Make a library with this number of faces and people."""
     values = {
         "pack": PACK,
         "faces": faces,
         "people": people,
-        "photos": max(1, int(faces / FACES_A_PHOTO)),
+        "photos": max(1, int(faces / FACES_PER_PHOTO)),
     }
     for statement in (_PEOPLE, _PHOTOS, _FILES, _FACES):
         with begin(engine) as db:

@@ -3,8 +3,8 @@
     python -m bench.calibrate --photos DIR --labels CSV --pack PACK [--vectors FILE] [--json]
 
 All faces of the labelled photos are read with the pack, and grouped with each `same` and `join` of
-a grid around the pack's present reach; the other cosines stay. For each pair of cosines: BCubed
-precision, recall and F, and the photos with a person twice (conflicts). Held out: the identities
+a grid around the pack's present reach; the other cosines are fixed. For each pair of cosines:
+BCubed precision, recall and F, and the photos with a person twice (conflicts). Held out: identities
 are split in two halves at random, the cosines with the best F are chosen on one half and scored on
 the other. A face is always compared with the labelled faces of both halves. The cosines of
 strangers are those of two faces of one photo.
@@ -50,7 +50,7 @@ class Point:
 
 
 def main() -> None:
-    """Print the curve, the cosines chosen from it, and what these come to when held out."""
+    """Print the curve, the cosines chosen from it, and their held-out scores."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser)
     parser.add_argument("--splits", type=int, default=5, help="the random halvings (5)")
@@ -94,7 +94,7 @@ def draw_curve(faces: Faces, reach: Reach) -> Iterator[Point]:
 
 
 def remember_tree() -> Callable[[DistinctVectors], SpanningTree]:
-    """Return a function that computes the tree of the first vectors, and returns it ever after."""
+    """Return a function that computes the tree in its first call, and returns it in all calls."""
     kept: list[SpanningTree] = []
 
     def span(distinct: DistinctVectors) -> SpanningTree:
@@ -127,7 +127,7 @@ def describe(point: Point, faces: LabelledFaces) -> dict[str, float | int]:
 def hold_out(
     faces: LabelledFaces, points: Sequence[Point], *, splits: int
 ) -> dict[str, float | str]:
-    """Print and return what the choices on one half come to on the other, on average."""
+    """Print and return the average scores on one half of the cosines chosen on the other."""
     chosen: list[tuple[str, Agreement]] = []
     scores = [score_faces(faces.identities, point.groups) for point in points]
     labelled = faces.identities[faces.is_labelled]
@@ -151,7 +151,7 @@ def hold_out(
 
 
 def choose_best(scores: Sequence[FaceScores], among: Mask) -> int:
-    """Return the place of the best F over some of the m labelled faces, bool (m,)."""
+    """Return the index of the best F over some of the m labelled faces, bool (m,)."""
     return max(range(len(scores)), key=lambda at: scores[at].among(among).average().f)
 
 

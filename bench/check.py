@@ -2,9 +2,9 @@
 
     python -m bench.check [--sizes N ...] [--json]
 
-The rows are made in a scratch database of its own: photos with a file on the disk each, thumbnails
-of 8 kB, one and a half faces a photo with vectors of 512 numbers, and two sessions over all of
-them. The baseline reads all rows of all tables once by COPY, on the same database in the same run.
+The rows are generated in a temporary database: photos with one file each on the disk, thumbnails of
+8 kB, 1.5 faces per photo with vectors of 512 numbers, and two sessions over all photos. The
+baseline reads all rows of all tables once by COPY, from the same database in the same run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jobs.library_check import check_library
 from jobs.running.runtime import open_database
 
 PACK = "made"
-FACES_A_PHOTO = 1.5
+FACES_PER_PHOTO = 1.5
 PEOPLE = 200
 IN_A_FOLDER = 500
 
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def measure(photos: int) -> dict[str, float]:
-    """Return the seconds of a check and of the baseline for so many photos."""
+    """Return the seconds of a check and of the baseline for this number of photos."""
     with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
         settings = load_settings(options={"data_dir": Path(folder) / "data"})
         with open_database(settings) as (_, engine):
@@ -110,7 +110,7 @@ def measure(photos: int) -> dict[str, float]:
 
 
 def fill(engine: Engine, root: Path, *, photos: int) -> None:
-    """Make the files and the rows, and let PostgreSQL know them as it does after a session."""
+    """Make the files and the rows, and run VACUUM ANALYZE, as autovacuum does after a session."""
     rng = np.random.default_rng(1)
     vector = rng.normal(size=512)
     key = {
@@ -118,7 +118,7 @@ def fill(engine: Engine, root: Path, *, photos: int) -> None:
         "pack": PACK,
         "photos": photos,
         "people": PEOPLE,
-        "faces": round(FACES_A_PHOTO * photos),
+        "faces": round(FACES_PER_PHOTO * photos),
         "thumbnail": draw(rng, side=110),
         "crop": draw(rng, side=80),
         "vector": str((vector / np.linalg.norm(vector)).tolist()),
@@ -152,7 +152,7 @@ def draw(rng: np.random.Generator, *, side: int) -> bytes:
 
 
 def read_all(engine: Engine) -> float:
-    """Return the seconds in which all rows of all tables are read."""
+    """Return the seconds that reading all rows of all tables takes."""
     started = time.perf_counter()
     with begin(engine) as db:
         tables = db.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
@@ -165,7 +165,7 @@ def read_all(engine: Engine) -> float:
 
 
 def check(engine: Engine, settings: Settings) -> float:
-    """Return the seconds of a check, which must find nothing."""
+    """Return the seconds of a check, which must find no damage."""
     started = time.perf_counter()
     report = check_library(engine, settings)
     seconds = time.perf_counter() - started

@@ -3,9 +3,9 @@
     python -m bench.clustering [--vectors FILE.npy] [--faces N ...] [--people few|many]
                                [--baseline-faces N] [--json]
 
-`FILE.npy` holds float32 (n, d), like the vectors of a library. Without it, embeddings are
-generated: many people with a few photos each (or, with `few`, a few people with thousands), tight
-and loose groups, and one face in five of a stranger. hdbscan runs with `min_cluster_size` 3 and
+`FILE.npy` is float32 (n, d), like the vectors of a library. Without it, embeddings are generated:
+many people with a few photos each (or, with `few`, a few people with thousands), tight and loose
+groups, and one face in five belongs to a stranger. hdbscan runs with `min_cluster_size` 3 and
 `min_samples` 3; the agreement is that of its groups with the same selection from Headcount's tree.
 hdbscan's time grows with the square of the number of faces. If there are more than
 `--baseline-faces`, hdbscan is measured on that many, and its time for all faces is extrapolated and
@@ -97,7 +97,7 @@ def make_faces(count: int, *, people: str, dim: int = 512) -> npt.NDArray[np.flo
 
 
 def measure(vectors: npt.NDArray[np.float32]) -> dict[str, float | int | str]:
-    """Cluster with Headcount; return its time and memory, and what it found."""
+    """Cluster with Headcount; return the time, the memory, and the number of people."""
     started = time.perf_counter()
     labels = group_faces(Faces.of_vectors(vectors), Grouping(ARCFACE), span=lambda d: span(d)[1])
     seconds = time.perf_counter() - started

@@ -1,7 +1,7 @@
-"""How long an export and an import of decisions take, and how much memory they need.
+"""Measures the time and the memory of an export and an import of decisions.
 
-A made library of photos and faces, all in people with names, is exported, and imported into the
-same photos without people, and once more. Beside it, `COPY` of the same faces to a file is timed.
+A generated library of photos and faces, all in people with names, is exported, imported into the
+same photos without people, and imported again. The baseline is a `COPY` of the same faces.
 """
 
 from __future__ import annotations
@@ -102,11 +102,11 @@ def measure(engine: Engine, file: Path, options: argparse.Namespace) -> dict[str
     with begin(engine) as db:
         db.execute(_FORGET)
         db.execute(text("DELETE FROM person"))
-    figures["import after indexing, s"] = seconds(lambda: take_in(engine, file))
-    figures["the same again, s"] = seconds(lambda: take_in(engine, file))
+    figures["import after indexing, s"] = seconds(lambda: import_file(engine, file))
+    figures["the same again, s"] = seconds(lambda: import_file(engine, file))
     with begin(engine) as db:
         db.execute(text("TRUNCATE image, file, face, person CASCADE"))
-    figures["import before indexing, s"] = seconds(lambda: take_in(engine, file))
+    figures["import before indexing, s"] = seconds(lambda: import_file(engine, file))
     fill(engine, options, with_people=False)
     figures["placing what waited, s"] = seconds(lambda: place(engine))
     figures["memory at the end, MB"] = peak_mb()
@@ -114,7 +114,7 @@ def measure(engine: Engine, file: Path, options: argparse.Namespace) -> dict[str
 
 
 def fill(engine: Engine, options: argparse.Namespace, *, with_people: bool = True) -> None:
-    """Fill the library."""
+    """Fill the library; without `with_people`, all faces are ungrouped."""
     key = {"photos": options.faces // options.each, "each": options.each, "people": options.people}
     statements = [_PHOTOS, _FILES, _FACES, *([_PEOPLE, _GROUP] if with_people else [])]
     with begin(engine) as db:
@@ -133,7 +133,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def copy_faces(engine: Engine) -> int:
-    """Copy the faces to memory, which is the least that an export can cost."""
+    """Copy the faces to memory: the lower bound for the cost of an export. Return the bytes."""
     stream = io.BytesIO()
     with begin(engine) as db, driver_connection(db).cursor().copy(_COPY + b" TO STDOUT") as copy:
         for block in copy:
@@ -147,20 +147,20 @@ def export(engine: Engine, file: Path) -> None:
         write_decisions(db, stream, now=NOW)
 
 
-def take_in(engine: Engine, file: Path) -> None:
+def import_file(engine: Engine, file: Path) -> None:
     """Import a file."""
     with file.open("rb") as stream, begin(engine) as db:
         import_decisions(db, read_decisions(stream), source=file.name, now=NOW)
 
 
 def place(engine: Engine) -> None:
-    """Place what was kept."""
+    """Place the kept decisions."""
     with begin(engine) as db:
         place_kept(db, now=NOW)
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has had, in MB."""
+    """Return the peak resident memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 

@@ -96,9 +96,9 @@ def unfold_copies(
 
 
 def load_tree_code() -> Callable[..., Any]:
-    """Return hdbscan's own function from a linkage to labels.
+    """Return hdbscan's own function that turns a linkage into labels.
 
-    hdbscan imports scikit-learn, which takes half a second, so it is not imported by the rest.
+    It is imported here, because hdbscan imports scikit-learn, which takes half a second.
     """
     from hdbscan.hdbscan_ import _tree_to_labels
 

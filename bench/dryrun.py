@@ -36,7 +36,7 @@ SIZES = (30, 100, 300)
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a dry run promised for one library, and what its session took, in seconds."""
+    """The time that a dry run promised for one library, and that of its session, in seconds."""
 
     library: str
     photos: int
@@ -67,14 +67,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--photos", required=True, nargs="+", help="folders with photos")
     parser.add_argument("--pack", required=True, help="the folder of a pack, or its name")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="photos of a library")
-    parser.add_argument("--limit", type=int, help="the most photos of a folder to use")
+    parser.add_argument("--limit", type=int, help="the maximum number of photos of a folder")
     parser.add_argument("--fresh", action="store_true", help="a database for each session")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     return parser
 
 
 def cut_libraries(options: argparse.Namespace, target: Path) -> Iterator[Path]:
-    """Yield folders of linked photos. No photo is in two of them, so nothing is known before."""
+    """Yield folders of linked photos. No photo is in two of them, so each session has new photos."""
     for number, folder in enumerate(options.photos):
         left = list_photos(folder, limit=options.limit)
         for turn, size in enumerate(itertools.cycle(options.sizes)):
@@ -105,7 +105,7 @@ def measure(
 
 def measure_one(runtime: Runtime, pack: Pack, library: Path) -> Promise:
     """Return the promise for a library, and the time of its session."""
-    # With its URL, the dry run does not end the embedded database when it has read it.
+    # With a URL, the dry run does not stop the embedded database after it has read it.
     url = SecretStr(runtime.database_url)
     settings = runtime.settings.model_copy(update={"database_url": url})
     dry_run = make_dry_run(settings, root=str(library), pack=pack)
@@ -149,7 +149,7 @@ def describe(promise: Promise) -> str:
 
 
 def report(promises: Sequence[Promise], *, as_json: bool) -> None:
-    """Print the share of promises that held, and how far the middle was off."""
+    """Print the share of promises that were kept, and the median error of the middle."""
     off = sorted(abs(one.middle_s - one.took_s) / one.took_s for one in promises)
     figures = {
         "libraries": len(promises),

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--heads", metavar="DIR", help="a folder of portraits for each person")
     parser.add_argument("--pack", help="not used: nothing is detected")
     parser.add_argument(
-        "--limit", type=int, default=200, metavar="N", help="the most photos to use"
+        "--limit", type=int, default=200, metavar="N", help="the maximum number of photos"
     )
     parser.add_argument("--series", type=int, default=100, metavar="N")
     parser.add_argument("--seed", type=int, default=1)

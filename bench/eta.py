@@ -5,7 +5,7 @@
 For each kind, and for the session and each phase in it: the share of the time with a promise (from
 5 seconds after its beginning), the share of promises that held (15 % or 2 seconds), the coverage of
 the 80 % band (0.75 to 0.88 is wanted), and the median and 90th percentile of the relative error.
-`bar` is how far the percentage of time was from the true share at most, in points, from a tenth on.
+`bar` is the largest error of the percentage of time, in points, after a tenth of the time.
 The baseline is the same sessions' remaining photos divided by the mean speed so far, which is what
 most programs show: `naive` is the share of its promises for the session that held.
 """
@@ -44,7 +44,7 @@ NODE_LIVES_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A session that was looked at twice a second, and what its time was told from."""
+    """The looks at a session, four a second, and the inputs of its clock."""
 
     looks: list[Look] = field(default_factory=list)
     inputs: list[TimeInputs] = field(default_factory=list)
@@ -56,7 +56,7 @@ def main() -> None:
     photos = list_photos(options.photos, limit=options.limit)
     scores: list[Score] = []
     for number, name in enumerate(options.kinds.split(",")):
-        # In a process of its own, because Ray leaves its environment behind.
+        # In a separate process, because Ray changes the environment of the process.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             watched = process.submit(run_kind, KINDS[name], photos, options.pack).result()
         found = judge_looks(name, watched.looks)
@@ -73,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="a folder of photos")
     parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
-    parser.add_argument("--limit", type=int, help="the most photos to use")
+    parser.add_argument("--limit", type=int, help="the maximum number of photos")
     parser.add_argument("--kinds", default=",".join(KINDS), help="the kinds of sessions")
     parser.add_argument("--trace", type=Path, help="a folder for traces (bench/eta_replay.py)")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
@@ -81,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run_kind(kind: Kind, photos: Sequence[str], pack: str) -> Watched:
-    """Run the sessions of a kind, and return what was seen of the last one."""
+    """Run the sessions of a kind, and return the looks at the last one."""
     with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
         library = Path(folder) / "library"
         library.mkdir()
@@ -100,9 +100,9 @@ def run_kind(kind: Kind, photos: Sequence[str], pack: str) -> Watched:
 
 @contextmanager
 def nodes_of(kind: Kind, folder: Path) -> Iterator[dict[str, str]]:
-    """Provide settings for several nodes of one CPU each; none where Headcount starts Ray.
+    """Start several nodes of one CPU each, and yield their settings; none for a kind with one node.
 
-    NODE_LIVES_S seconds after the start, the last node goes away.
+    NODE_LIVES_S seconds after the start, the last node is removed.
     """
     if kind.nodes == 1:
         yield {}
@@ -123,7 +123,7 @@ def nodes_of(kind: Kind, folder: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def watching(runtime: Runtime) -> Iterator[Watched]:
-    """Look at the newest session twice a second until the block ends."""
+    """Look at the newest session every LOOK_S seconds until the block ends."""
     watched = Watched()
     ended = threading.Event()
     thread = threading.Thread(target=_watch, args=(runtime, watched, ended), daemon=True)

@@ -1,12 +1,12 @@
-"""Measures what sizes add to the work for a photo: constants of cluster/core/time_left/workload.py.
+"""Measures how the size of a photo adds to its work, for cluster/core/time_left/workload.py.
 
     python -m bench.eta_costs --photos DIR --pack FOLDER [--limit N] [--json]
 
 Photos of the folder, large photos as cameras make them, and large PNGs are timed in one process,
 as a session reads and searches them. The CPU time of reading is fitted by a fixed part and a part
 for the root of the bytes, that of searching by a fixed part and a part for each pixel (Theil-Sen:
-the median of the slopes between pairs, which a few odd photos do not move). Printed is where both
-parts are equal: 0 bytes where no fixed part is found, and `inf` where nothing grows.
+the median of the slopes between pairs, which is robust against outliers). The output is the size at
+which both parts are equal: 0 without a fixed part, and `inf` without growth.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="a folder of photos")
     parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
-    parser.add_argument("--limit", type=int, default=60, help="the most photos to use")
+    parser.add_argument("--limit", type=int, default=60, help="the maximum number of photos")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def make_large(folder: Path) -> list[str]:
-    """Make JPEGs as cameras do, with noise, and PNGs without; return their paths."""
+    """Make large JPEGs with noise, as cameras do, and PNGs without noise; return their paths."""
     paths = []
     random = np.random.default_rng(1)
     for number, (width, height) in enumerate(SIDES_PX * 3):
@@ -81,7 +81,7 @@ def make_large(folder: Path) -> list[str]:
 
 
 def fit(sizes: Sequence[float], seconds: Sequence[float]) -> float:
-    """Return the size that costs as much as the fixed part."""
+    """Return the size whose variable part costs as much as the fixed part; `inf` without growth."""
     x, y = np.asarray(sizes, float), np.asarray(seconds, float)
     low, high = np.triu_indices(len(x), 1)
     apart = np.abs(x[high] - x[low]) > 0.05 * (x.max() - x.min())

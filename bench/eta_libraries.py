@@ -24,12 +24,12 @@ SLOW_PX = (2600, 1800)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Other processes, one on each CPU or on every other one, that compute and rest in turns.
+    """Other processes, one on each CPU or on every other one, that rest and compute alternately.
 
-    `turns_s` is seconds of rest and of computing, one after the other, from the beginning.
+    `periods_s` are the seconds of rest and of computing, alternately, beginning with rest.
     """
 
-    turns_s: tuple[float, ...]
+    periods_s: tuple[float, ...]
     is_on_half: bool = False
 
 
@@ -38,10 +38,10 @@ BURSTS_S = tuple(np.random.default_rng(7).uniform(2.0, 11.0, 400).tolist())
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of session: how its library is made of photos, and what else happens.
+    """A kind of session: how its library is made from photos, and the disturbances.
 
-    `sessions` is how many are run over it; the last one is measured. `load` has other processes use
-    CPUs. With `nodes`, Ray has that many nodes, and the last one goes away.
+    `sessions` is the number of sessions over it; the last one is measured. `load` is the work of
+    other processes. With more than one of `nodes`, the last node is removed during the session.
     """
 
     make: Make
@@ -56,7 +56,7 @@ def make_plain(photos: Sequence[str], target: Path) -> None:
 
 
 def make_duplicates(photos: Sequence[str], target: Path) -> None:
-    """Link half of the photos, and each of them twice more, as copies of the same file."""
+    """Copy half of the photos three times each."""
     for number, photo in enumerate(photos[: len(photos) // 2]):
         for copy in range(3):
             name = f"{copy}-{number:06d}{Path(photo).suffix}"
@@ -64,7 +64,7 @@ def make_duplicates(photos: Sequence[str], target: Path) -> None:
 
 
 def make_slow_folder(photos: Sequence[str], target: Path) -> None:
-    """Link the photos, and put a folder in their middle whose files take long for their size."""
+    """Link the photos, with a folder in the middle whose files take long to read for their size."""
     make_library(photos, target, at_least=0)
     folder = target / f"{len(photos) // 2:06d}-slow"
     folder.mkdir()
@@ -81,7 +81,7 @@ def make_large_at_end(photos: Sequence[str], target: Path) -> None:
 
 
 def make_half(photos: Sequence[str], target: Path) -> None:
-    """Link every other photo at first, and in a second session all of them."""
+    """Link every other photo in the first call, and the other half in the second."""
     known = {path.name for path in target.iterdir()}
     for number, photo in enumerate(photos):
         path = target / f"{number:06d}{Path(photo).suffix}"
@@ -114,14 +114,15 @@ def _draw(size: tuple[int, int], *, noise: int) -> Image.Image:
 
 @contextmanager
 def others_at_work(load: Load | None) -> Iterator[None]:
-    """Let other processes compute and rest in turns, until the block ends."""
+    """Let other processes rest and compute alternately, until the block ends."""
     if load is None:
         yield
         return
     count = max(1, multiprocessing.cpu_count() // (2 if load.is_on_half else 1))
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_take_turns, args=(load.turns_s,), daemon=True) for _ in range(count)
+        context.Process(target=_alternate, args=(load.periods_s,), daemon=True)
+        for _ in range(count)
     ]
     for worker in workers:
         worker.start()
@@ -133,11 +134,11 @@ def others_at_work(load: Load | None) -> Iterator[None]:
             worker.join()
 
 
-def _take_turns(turns_s: Sequence[float]) -> None:
-    for number, turn_s in enumerate(turns_s):
+def _alternate(periods_s: Sequence[float]) -> None:
+    for number, period_s in enumerate(periods_s):
         if number % 2 == 0:
-            time.sleep(turn_s)
+            time.sleep(period_s)
             continue
-        ends_at = time.monotonic() + turn_s
+        ends_at = time.monotonic() + period_s
         while time.monotonic() < ends_at:
             sum(n * n for n in range(10_000))

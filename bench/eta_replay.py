@@ -1,12 +1,12 @@
-"""Replays traces of sessions through the clock as it is now, without a session and in no time.
+"""Replays traces of sessions through the current clock, without running a session.
 
     python -m bench.eta --photos DIR --pack FOLDER --trace FOLDER
     python -m bench.eta_replay FOLDER/*.jsonl [--json]
 
-A trace holds what a clock was told four times a second (bench/eta_traces.py). So a change of the
-estimates is measured on the same sessions as before it, on busy and on quiet machines alike.
-Printed are the scores of bench/eta.py for each trace, then those of all promises: of all traces,
-and of all but those of one kind, the first word of a file's name.
+A trace has the inputs of a clock, four times a second (bench/eta_traces.py). So a change of the
+estimates is measured on the same sessions as before, and other work on the machine has no effect.
+The output is the scores of bench/eta.py for each trace, then those of all promises: of all traces,
+and without each kind in turn. The kind is the first word of a file's name.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def replay(inputs: Sequence[TimeInputs]) -> list[Look]:
-    """Return what a session with these inputs shows at each moment of the trace."""
+    """Return the progress that a session with these inputs shows at each moment of the trace."""
     clock, looks, ticked_at = SessionClock(), [], float("-inf")
     statuses = None
     for one in inputs:
@@ -78,7 +78,7 @@ def kind_of(name: str) -> str:
 
 
 def describe(rows: Iterable[Score]) -> str:
-    """Return held / coverage of each scope, weighted by looks, and how far bars were off."""
+    """Return the shares held and covered by scope, weighted by promises, and the bars' errors."""
     by_scope: dict[str, list[Score]] = {}
     for row in rows:
         by_scope.setdefault(row.scope, []).append(row)

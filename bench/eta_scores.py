@@ -1,4 +1,4 @@
-"""Scores of promises of time: a session's looks in, the share that held and the coverage out."""
+"""Scores promises of time. Pure: a session's looks in, shares of kept promises and coverage out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How the promises about one scope turned out; `looks` counts the moments from 5 s on.
+    """The accuracy of the promises about one scope; `looks` counts the moments from 5 s on.
 
     `held`, `coverage` and the errors are those of the promises from a tenth of the time on.
     """
@@ -114,7 +114,7 @@ def _judge(
 
 
 def measure_bar(looks: Sequence[Look]) -> float:
-    """Return how far the percentage of time was from the true share at most, in points."""
+    """Return the largest difference of the percentage of time from the true share, in points."""
     start, end = looks[0].at, looks[-1].at
     shares = [
         (100 * (look.at - start) / (end - start), look.shown.time_percentage) for look in looks
@@ -123,7 +123,7 @@ def measure_bar(looks: Sequence[Look]) -> float:
 
 
 def judge_naive(looks: Sequence[Look]) -> float:
-    """Return the share of promises that held, had they been percentage and time so far."""
+    """Return the share of kept promises of a naive estimate: time so far, scaled by percentage."""
     start, end = looks[0].at, looks[-1].at
     held = []
     for look in looks:

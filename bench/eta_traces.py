@@ -1,4 +1,4 @@
-"""Traces of sessions: what a clock told their time from, at each moment, one JSON line each."""
+"""Traces of sessions: the inputs of their clock at each moment, one JSON line each."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cluster.core.time_left.workload import Workload
 
 _LINE = TypeAdapter(TimeInputs)
 UNCHANGED = Workload(known_files=-1)
-"""Stands for the workload of the line before, so that a trace stays small."""
+"""Stands for the workload of the previous line, so that a trace stays small."""
 
 
 def write_trace(path: Path, inputs: Sequence[TimeInputs]) -> None:
-    """Write a trace, its times counted from its first moment."""
+    """Write a trace; its times begin at 0."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines, before = [], None
     for one in inputs:
@@ -29,7 +29,7 @@ def write_trace(path: Path, inputs: Sequence[TimeInputs]) -> None:
 
 
 def read_trace(path: Path) -> list[TimeInputs]:
-    """Return the moments of a trace. Raises ValueError for a file that is none."""
+    """Return the moments of a trace. Raises ValueError for a file that is not a trace."""
     inputs: list[TimeInputs] = []
     for line in path.read_bytes().splitlines():
         one = _LINE.validate_json(line)

@@ -1,9 +1,9 @@
 """Measures how long a film takes: seconds of work for each minute of film, by its kind.
 
-The films are made: coloured squares that move, in scenes of twelve seconds, as H.264 with a
-keyframe every second (a telephone), every ten seconds (a program), and as VP8. The baseline decodes
-every frame of the same film in the same process. What the search for faces adds is printed when a
-pack is named.
+The films are generated: moving coloured squares, in scenes of twelve seconds, as H.264 with a
+keyframe every second (as phones do) or every ten seconds (as programs do), and as VP8. The baseline
+decodes every frame of the same film in the same process. With a pack, the time of the search for
+faces is printed too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Seconds of work for each minute of film; `frames` is how many were searched."""
+    """Seconds of work for each minute of film; `frames` is the number of searched frames."""
 
     kind: str
     frames: int
@@ -53,7 +53,7 @@ class Measured:
 
     @property
     def times_faster(self) -> float:
-        """How many times longer it takes to decode every frame."""
+        """The time to decode every frame, divided by that of the searched frames."""
         return self.every_frame_s / self.sampling_s
 
 
@@ -78,7 +78,7 @@ def make_film(path: Path, *, codec: str, gop_s: int, seconds: int, size: tuple[i
 
 
 def measure(kind: str, path: Path, *, seconds: int, pack: str | None) -> Measured:
-    """Measure one film that was made."""
+    """Measure one generated film."""
     name, minutes = str(path), seconds / 60
     started = time.perf_counter()
     read_film_record(name, sha256=digest_film(name), max_pixels=MAX_PIXELS)

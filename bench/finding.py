@@ -1,12 +1,12 @@
-"""Measures how long it takes to find the photos of people, and what a person's page shows.
+"""Measures how long it takes to find the photos of people, and to load a person's page.
 
     python -m bench.finding [--faces N] [--people N] [--rounds N] [--json]
 
-The rows are made in a scratch database of its own: no picture is read. Half of the faces are of an
+The rows are generated in a temporary database: no picture is read. Half of the faces belong to an
 eighth of the people, as in a family's library, and one of ten photos has a copy. The baseline reads
-every face of the pack and keeps the photos whose people fit, on the same database in the same run.
-Printed are milliseconds: the fastest of the rounds, to which other work on the machine only adds,
-and the median.
+every face of the pack and keeps the matching photos, in the same database in the same run. The
+output is in milliseconds: the fastest round, because other work on the machine can only slow rounds
+down, and the median.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cluster.store.photos.person_history import get_history
 from jobs.running.runtime import open_database
 
 PACK = "made"
-FACES_A_PHOTO = 2.5
+FACES_PER_PHOTO = 2.5
 UNGROUPED = 0.15
 PAGE = 60
 TARGET_MS = 50.0
@@ -59,7 +59,7 @@ _FILES = """
         sha256(convert_to(id::text, 'UTF8')), id
     FROM image
     """
-# The cube of a random number prefers the first people: those are in many photos.
+# The cube of a random number prefers the first people, so they are in many photos.
 _FACES = """
     INSERT INTO face (image_id, pack, box_left, box_top, box_right, box_bottom, landmarks, score,
         quality, sharpness, embedding, crop, person_id)
@@ -101,12 +101,12 @@ def main() -> None:
 
 
 def fill(engine: Engine, *, faces: int, people: int) -> None:
-    """Make the rows, and let PostgreSQL know them as it does some minutes after a session."""
+    """Make the rows, and run VACUUM ANALYZE, as autovacuum does a few minutes after a session."""
     key = {
         "pack": PACK,
         "faces": faces,
         "people": people,
-        "photos": round(faces / FACES_A_PHOTO),
+        "photos": round(faces / FACES_PER_PHOTO),
         "ungrouped": UNGROUPED,
     }
     with begin(engine) as db:
@@ -119,7 +119,7 @@ def fill(engine: Engine, *, faces: int, people: int) -> None:
 
 
 def measure(engine: Engine, *, people: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Return the milliseconds of each question; the first people are in the most photos."""
+    """Return the milliseconds of each query; the first people are in the most photos."""
     chosen = {"2_frequent": [1, 2], "2_rare": [people - 1, people], "10": list(range(1, 11))}
     chosen["50"] = list(range(1, 51))
     questions: dict[str, Callable[[Session], object]] = {}
@@ -133,7 +133,7 @@ def measure(engine: Engine, *, people: int, rounds: int) -> dict[str, dict[str, 
 
 
 def ask(ids: list[int], match: PhotoMatch) -> Callable[[Session], object]:
-    """Return the question for the first page of the photos of these people."""
+    """Return the query for the first page of the photos of these people."""
     return lambda db: page_photos(db, ids, match=match, limit=PAGE)
 
 

@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="a folder of photos")
     parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
-    parser.add_argument("--limit", type=int, default=1000, help="the most photos to use")
+    parser.add_argument("--limit", type=int, default=1000, help="the maximum number of photos")
     parser.add_argument("--batch", type=int, help="photos in one run of a model")
     parser.add_argument("--precision", choices=["fp32", "fp16"], default="fp32")
     parser.add_argument("--decode-threads", type=int, default=4)
@@ -112,7 +112,7 @@ class Faces:
 
 
 def ignore(_report: object) -> None:
-    """Drop a report, and do nothing."""
+    """Drop a report."""
 
 
 @contextmanager

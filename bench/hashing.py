@@ -33,7 +33,7 @@ def main() -> None:
     """Print the photos per second of both, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", metavar="DIR", required=True)
-    parser.add_argument("--limit", type=int, metavar="N", help="the most photos to use")
+    parser.add_argument("--limit", type=int, metavar="N", help="the maximum number of photos")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     options = parser.parse_args()

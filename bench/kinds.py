@@ -4,7 +4,7 @@
 
 The picture is drawn here. A file of each kind is written into a temporary folder and read as in
 training: bytes, digest, picture, fingerprint. The raw photos are a DNG with a preview in full
-size, and one without. `--raw` measures real files too, each beside its own preview.
+size, and one without. `--raw` also measures real files, each compared with its own preview.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ def write_kinds(folder: Path, long_side_px: int) -> dict[str, Path]:
 
 
 def name_hdr(png: bytes) -> bytes:
-    """Return a PNG whose colours are those of HDR: BT.2020 and PQ, by code points."""
+    """Return the PNG with a cICP chunk that declares HDR colours: BT.2020 and PQ."""
     content = bytes([9, 16, 0, 1])
     check = zlib.crc32(b"cICP" + content).to_bytes(4)
     return png[:33] + len(content).to_bytes(4) + b"cICP" + content + check + png[33:]
 
 
 def write_preview(raw: Path, folder: Path) -> dict[str, Path]:
-    """Write the preview of a raw file into a file of its own; return both paths by kind."""
+    """Write the preview of a raw file into a separate file; return both paths by kind."""
     preview = folder / f"{raw.name}.jpg"
     preview.write_bytes(extract_preview(raw.read_bytes()) or b"")
     return {f"preview of {raw.name}": preview, raw.name: raw}

@@ -1,7 +1,7 @@
-"""The faces of labelled photos as one pack sees them: what calibrate.py and peers.py work on.
+"""The faces of labelled photos, as one pack detects them: the input of calibrate.py and peers.py.
 
 The label of a photo belongs to its largest face; the other faces have none. The vectors are those
-of a session with this pack, made in this process, and can be kept in a file.
+of a session with this pack. They are computed in this process, and can be saved to a file.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class LabelledFaces:
 
     @property
     def is_labelled(self) -> npt.NDArray[np.bool_]:
-        """Which faces have a label, bool (n,)."""
+        """True for the faces with a label, bool (n,)."""
         return self.identities >= 0
 
     @property
     def is_founder(self) -> npt.NDArray[np.bool_]:
-        """Which faces may found a group, bool (n,)."""
+        """True for the faces whose quality suffices to found a person, bool (n,)."""
         return self.qualities >= MIN_QUALITY
 
     def as_faces(self, vectors: npt.NDArray[np.float32]) -> Faces:
@@ -69,7 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--photos", type=Path, required=True, help="a folder of photos")
     parser.add_argument("--labels", type=Path, help="a CSV of path and identity")
     parser.add_argument("--pack", required=True, help="a pack's folder or name, or bundled")
-    parser.add_argument("--vectors", type=Path, help="a file that keeps the faces for next time")
+    parser.add_argument("--vectors", type=Path, help="a file that caches the faces")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", default="10000", help="a number to generate, or a folder")
     parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
-    parser.add_argument("--limit", type=int, help="the most photos of a folder to use")
+    parser.add_argument("--limit", type=int, help="the maximum number of photos of a folder")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def fill_library(target: Path, photos: str, *, limit: int | None) -> None:
-    """Generate photos if `photos` is a number, or else copy those of the folder `photos`."""
+    """Generate photos if `photos` is a number; otherwise copy those of the folder `photos`."""
     target.mkdir(parents=True)
     if photos.isdigit():
         make_photos(int(photos), target)

@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 TITLE = b"A_TITLE_OF_A_FILM"
-"""As it is in the film's file."""
+"""The title, as the bytes that the file contains."""
 
 _SIZE, _RATE, _FRAMES = (96, 64), 10, 24
 _KINDS = {

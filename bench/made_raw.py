@@ -29,8 +29,8 @@ def make_dng(
 ) -> bytes:
     """Return a DNG of this picture, as the sensor sees it: `orientation` says how to turn it.
 
-    `preview` is a JPEG as the camera embeds it, stored in the same way. `claims` are a width and
-    height that are not true.
+    `preview` is a JPEG as the camera embeds it, stored in the same orientation. `claims` is a false
+    width and height.
     """
     sensor = _to_filter_array(picture)
     height, width = sensor.shape
@@ -77,7 +77,7 @@ def take_jpeg(picture: Image.Image, *, time: str = TIME, quality: int = 92) -> b
 
 
 def _to_filter_array(picture: Image.Image) -> np.ndarray[Any, np.dtype[np.uint16]]:
-    """The samples of an RGGB sensor, linear, uint16 (H, W)."""
+    """Return the samples of an RGGB sensor, linear, uint16 (H, W)."""
     light = (np.asarray(picture.convert("RGB")).astype(np.float64) / 255) ** 2.2 * 65535
     sensor = light[:, :, 1].copy()
     sensor[::2, ::2] = light[::2, ::2, 0]
@@ -88,7 +88,7 @@ def _to_filter_array(picture: Image.Image) -> np.ndarray[Any, np.dtype[np.uint16
 def _write(
     tags: Sequence[Tag], pixels: bytes, inner: tuple[Sequence[Tag], bytes] | None = None
 ) -> bytes:
-    """A little-endian TIFF of one directory, and another one below it."""
+    """Return a little-endian TIFF of one directory, and optionally another one below it."""
     start = 8
     body = struct.pack("<2sHI", b"II", 42, start)
     if inner is None:
@@ -103,7 +103,7 @@ def _write(
 
 
 def _lay_out(tags: Sequence[Tag], pixels: bytes, *, at: int) -> bytes:
-    """A directory at this place with its values, and behind them the pixels."""
+    """Return a directory for this offset, followed by its values and the pixels."""
     table = sorted([*tags, (273, _LONG, [0]), (279, _LONG, [len(pixels)])])
     place = at + 2 + 12 * len(table) + 4
     values = b""

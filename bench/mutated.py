@@ -1,4 +1,4 @@
-"""Generates good photos, and mutations of them in which bytes are lost, changed or mixed up.
+"""Generates valid photos, and mutations of them with bytes that are lost, changed or mixed up.
 
 A mutation is identified by its seed and number, which always give the same bytes.
 """
@@ -29,16 +29,16 @@ EXTREMES = (b"\0\0", b"\xff\xff", b"\x7f\xff", b"\x80\0", b"\0\0\0\0", b"\xff\xf
 """Numbers that are wrong for most lengths and sizes."""
 
 HEADER_BYTES = 512
-"""The bytes with most of what a decoder trusts. Half of all changes are made in them."""
+"""The first bytes, with most sizes and offsets of a file. Half of all changes are made in them."""
 
 
 ODD: Mapping[str, Callable[[bytes, Random], bytes]] = {**FAMILIES, **KINDS}
-"""What makes a file odd, by name."""
+"""The functions that make a file odd, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """The name and the bytes of a good file, a photo or a film."""
+    """The name and the bytes of a valid file, a photo or a film."""
 
     name: str
     data: bytes
@@ -68,7 +68,7 @@ def make_photos() -> list[Photo]:
         for name, picture, kind, options in _variants(drawn)
     ]
     films = (Photo(name, data) for name, data in make_films().items())
-    return [*written, *_made_otherwise(drawn), *films]
+    return [*written, *_make_without_pillow(drawn), *films]
 
 
 def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:
@@ -89,12 +89,12 @@ def mutate(photos: Sequence[Photo], *, seed: int, number: int) -> Mutation:
 
 
 def list_families(name: str) -> tuple[str, ...]:
-    """Return the names of what may make a photo odd."""
+    """Return the names of the changes that can make a photo odd."""
     return (*FAMILIES_OF.get(name, ()), *KINDS_OF.get(name, ()))
 
 
 def make_odd(photo: Photo, kind: str, random: Random, *, number: int) -> Mutation:
-    """Return the photo made odd in this way."""
+    """Return the photo after the change `kind`, which must not change its pixels."""
     most = MOST_LEVELS if kind in CONVERTING else 0
     odd = ODD[kind](photo.data, random)
     return Mutation(number, photo.name, (kind,), odd, plain=photo.data, most_levels=most)
@@ -116,7 +116,7 @@ def overwrite(data: bytes, random: Random, _other: bytes) -> bytes:
 
 
 def claim(data: bytes, random: Random, _other: bytes) -> bytes:
-    """Write extreme numbers over up to four places that may hold sizes."""
+    """Overwrite up to four places, which may be sizes, with extreme numbers."""
     for _ in range(random.randint(1, 4)):
         at, number = _place(data, random), random.choice(EXTREMES)
         data = data[:at] + number + data[at + len(number) :]
@@ -210,8 +210,8 @@ def _variants(picture: Image.Image) -> list[tuple[str, Image.Image, str, dict[st
     ]
 
 
-def _made_otherwise(picture: Image.Image) -> list[Photo]:
-    """Return the kinds that Pillow does not write."""
+def _make_without_pillow(picture: Image.Image) -> list[Photo]:
+    """Return photos of the formats that Pillow does not write."""
     pixels = np.asarray(picture)
     large = picture.resize((660, 495))
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))

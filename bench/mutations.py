@@ -4,9 +4,8 @@
 
 Photos of every readable format, and with --photos those of a folder, are damaged by a seeded
 generator. Some are odd instead (bench/odd_files.py, bench/odd_kinds.py) and must give the pixels
-of the plain file. They are read as in training, and again at full size. This happens in a process
-of its own. A crash is reported with the seed and the number of the mutation, and a new process
-continues.
+of the plain file. They are read as in training, and again at full size, in a separate process. A
+crash is reported with the seed and the number of the mutation, and a new process continues.
 Also reported: results other than pixels and UnreadableImage, mutations that take longer than a
 limit, and the peak memory. `--only` reads one mutation in this process.
 """
@@ -117,7 +116,7 @@ def watch_reader(
     command += ["--first", str(numbers.start), "--count", str(len(numbers))]
     command += ["--photos", photos] if photos else []
     reached = numbers.start
-    # libtiff complains about each damaged line.
+    # libtiff prints a message for each damaged line.
     with subprocess.Popen(command, stdout=PIPE, stderr=DEVNULL) as reader:
         assert reader.stdout is not None
         try:
@@ -188,9 +187,9 @@ def read_mutation(mutation: Mutation) -> str:
 
 
 def read_pixels(data: bytes, file: IO[bytes]) -> np.ndarray:
-    """Read these bytes in this file as in training; return the pixels, of a film all searched ones.
+    """Write these bytes to `file`, read it as in training, and return its pixels, uint8.
 
-    Raises UnreadableImage.
+    For a film, return the pixels of all searched frames. Raises UnreadableImage.
     """
     file.seek(0)
     file.truncate()
@@ -208,7 +207,7 @@ def read_pixels(data: bytes, file: IO[bytes]) -> np.ndarray:
 
 
 def are_alike(one: np.ndarray, other: np.ndarray, *, most: int) -> bool:
-    """Tell whether two pictures have one shape, and no pixel differs by more than `most`."""
+    """Tell whether two pictures have the same shape, and no value differs by more than `most`."""
     if one.shape != other.shape:
         return False
     return bool((np.abs(one.astype(np.int16) - other.astype(np.int16)) <= most).all())

@@ -1,7 +1,7 @@
 """Generates files that are odd and not damaged: they must give the pixels of the plain file.
 
-One function for each family: metadata that means nothing, a first brand that says little, a JPEG
-without its end or with something behind it. Whatever they do, the pixels stay where they are.
+There is one function for each family: meaningless metadata, an unusual first brand, a JPEG without
+its end marker or with a trailer. None of them changes the pixels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def add_segments(data: bytes, random: Random) -> bytes:
     scan = data.index(b"\xff\xda")
     for _ in range(random.randint(1, 4)):
         name = random.choice(_JPEG_NAMES)
-        # Short enough to be none of the markers that decide about colours.
+        # Too short for the markers that decide about colours.
         most = 4 if name in (b"Adobe", b"JFIF") else 400
         content = name + random.randbytes(random.randrange(most))
         marker = random.choice((*range(0xE0, 0xF0), 0xFE))
@@ -42,7 +42,7 @@ def add_segments(data: bytes, random: Random) -> bytes:
 
 
 def lose_end(data: bytes, random: Random) -> bytes:
-    """Take the end marker from a JPEG, and add a trailer, or only add one."""
+    """Remove the end marker of a JPEG and add a trailer, or only add a trailer."""
     whole = random.random() < 0.3 or not data.endswith(b"\xff\xd9")
     trailer = random.randbytes(random.choice((0, 1, 2, 50, 3000)))
     return (data if whole else data[:-2]) + trailer
@@ -72,7 +72,7 @@ def add_riff_chunks(data: bytes, random: Random) -> bytes:
 
 
 def add_entries(data: bytes, random: Random) -> bytes:
-    """Write the directory of a little-endian TIFF anew, with entries of nonsense."""
+    """Rewrite the directory of a little-endian TIFF, with entries of nonsense."""
     start = struct.unpack_from("<I", data, 4)[0]
     count = struct.unpack_from("<H", data, start)[0]
     entries = {
@@ -97,13 +97,13 @@ def add_extensions(data: bytes, random: Random) -> bytes:
 
 
 def set_reserved(data: bytes, random: Random) -> bytes:
-    """Write nonsense to the fields of a BMP that mean nothing: size, reserved, resolution."""
+    """Write nonsense to the fields of a BMP that readers ignore: size, reserved, resolution."""
     dots = random.randbytes(8)
     return data[:2] + random.randbytes(8) + data[10:38] + dots + data[46:]
 
 
 def set_brand(data: bytes, random: Random) -> bytes:
-    """Give a HEIC or AVIF another first brand and version, and boxes of no meaning at its end."""
+    """Give a HEIC or AVIF another first brand and version, and meaningless boxes at its end."""
     brand, version = random.choice(_BRANDS), random.randbytes(4)
     size = random.choice((0, 8, 40))
     kind = random.choice((b"free", b"skip", b"uuid", b"mpvd"))

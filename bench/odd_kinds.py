@@ -1,7 +1,7 @@
 """More files that are odd and not damaged: other colours, other layouts, and the newer kinds.
 
-As in bench/odd_files.py, each must give the pixels of the plain file; where colours are converted
-or a picture is coded again, within MOST_LEVELS.
+As in bench/odd_files.py, each must give the pixels of the plain file; if colours are converted,
+within MOST_LEVELS.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL import Image
 from bench.made_films import TITLE
 
 MOST_LEVELS = 3
-"""What the rounding of two conversions may change."""
+"""The largest difference that the rounding of two conversions may make."""
 
 _TO_P3 = np.array([[0.8225, 0.1774, 0.0], [0.0332, 0.9669, 0.0], [0.0171, 0.0724, 0.9108]])
 """From linear sRGB to linear Display P3 (CSS Color 4, 10.9)."""
@@ -30,7 +30,7 @@ _RESOURCES = (1005, 1006, 1028, 1033, 1036, 1044, 1050, 1058, 1060, 4000, 10000)
 
 
 def name_colours(data: bytes, random: Random) -> bytes:
-    """Store a PNG's picture in Display P3, which only the code points of cICP tell."""
+    """Store a PNG's picture in Display P3, which only the code points of a cICP chunk declare."""
     with Image.open(io.BytesIO(data)) as image:
         coded = np.asarray(image.convert("RGB")) / 255
     light = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4) @ _TO_P3.T
@@ -44,7 +44,7 @@ def name_colours(data: bytes, random: Random) -> bytes:
 
 
 def clear_alpha(data: bytes, random: Random) -> bytes:
-    """Store a BMP of 24 bits with 32, whose alpha nobody has set."""
+    """Store a BMP of 24 bits with 32 bits and an unset alpha channel."""
     with Image.open(io.BytesIO(data)) as image:
         rgb = np.asarray(image.convert("RGB"))
     pixels = np.zeros((*rgb.shape[:2], 4), np.uint8)
@@ -82,13 +82,13 @@ def add_boxes(data: bytes, random: Random) -> bytes:
 
 
 def add_last_boxes(data: bytes, random: Random) -> bytes:
-    """Add boxes of nonsense behind a JPEG 2000 or an MP4."""
+    """Append boxes of nonsense to a JPEG 2000 or an MP4."""
     return data + b"".join(_draw_boxes(random))
 
 
 def _draw_boxes(random: Random) -> list[bytes]:
     count = random.randint(0, 3)
-    # Those of the kind uuid have 16 bytes that name them.
+    # Boxes of the kind uuid begin with an identifier of 16 bytes.
     sizes = [random.randrange(16, 90) for _ in range(count)]
     return [_box(random.choice(_BOXES), random.randbytes(size)) for size in sizes]
 

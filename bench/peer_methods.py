@@ -1,7 +1,7 @@
 """The grouping methods of other photo programs, on the same vectors: peers of Headcount's.
 
 Contract: `vectors` is float32 (n, d), each row of length 1, in the order of the files; the groups
-are int64 (n,), -1 for a face in none. Each peer has one parameter that users would turn. These are
+are int64 (n,), -1 for an ungrouped face. Each peer has one parameter that users can tune. These are
 reimplementations from the sources and documents that are named; the programs also filter faces by
 size and score, which is left out here, so that all group the same faces.
 """
@@ -23,7 +23,7 @@ Vectors = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 FACES = 3
-"""The faces that make a person, itself counted: Immich's `minFaces`, and Headcount's."""
+"""The minimum number of faces of a person: Immich's `minFaces`, and Headcount's."""
 
 PHOTOPRISM_CORE = 4
 PHOTOPRISM_OFFSET = 0.46
@@ -34,7 +34,7 @@ counts up to this."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """A method, what its parameter is called, its default, and the values that are tried."""
+    """A method, the name of its parameter, its default, and the values that are tried."""
 
     name: str
     parameter: str
@@ -46,11 +46,11 @@ class Peer:
 def group_as_immich(vectors: Vectors, distance: float) -> Ints:
     """Return the groups of Immich's rule, at a cosine distance.
 
-    Immich's `handleRecognizeFaces` (server/src/services/person.service.ts), as far as it is known
-    here: faces come in order, when all are detected. A face with FACES faces within the distance is
-    core; others are put off to the end, and those with no face near are dropped. A face joins the
-    person of its nearest face among the first FACES, else of the nearest face with a person within
-    the distance. A core face without one founds a person.
+    This is Immich's `handleRecognizeFaces` (server/src/services/person.service.ts), to our
+    knowledge: after detection, faces are processed in order. A face with FACES faces within the
+    distance is core; others are postponed to the end, and those without a near face are dropped. A
+    face joins the person of its nearest face among the first FACES, otherwise that of the nearest
+    face with a person within the distance. A core face without one founds a person.
     """
     distances = 1 - vectors @ vectors.T
     near = [np.flatnonzero(row <= distance) for row in distances]
@@ -107,7 +107,7 @@ def group_as_dlib(vectors: Vectors, similarity: float) -> Ints:
 def group_by_hdbscan(vectors: Vectors, epsilon: float) -> Ints:
     """Return hdbscan's groups with `cluster_selection_epsilon`, a Euclidean distance.
 
-    Its generic algorithm, over the matrix of all distances, is the quickest in so many dimensions.
+    The generic algorithm, over the matrix of all distances, is the fastest for many dimensions.
     """
     model = hdbscan.HDBSCAN(
         min_cluster_size=FACES,

@@ -5,8 +5,8 @@
 All faces of the labelled photos are read with the pack. Each method groups them with its default,
 and with its best parameter chosen on other identities: they are split in two halves at random, the
 parameter with the best F on one half is scored on the other, and each face's score is the mean of
-those it got. A method other than Headcount is also tried on only the faces of enough quality, where
-that is better. A group of fewer than three faces is no person.
+those it got. The other methods are also tried on only the faces of sufficient quality, which counts
+if it is better. A group of fewer than three faces does not count as a person.
 
 Columns: BCubed precision, recall and F, with the 95 % interval of F over 200 resamples of the
 identities; the photos with a person twice (conflicts); people; seconds of one run. Then the answers
@@ -71,7 +71,7 @@ class Result:
 
 
 def main() -> None:
-    """Print the comparison, the answers until right, and the precision of suggestions."""
+    """Print the comparison, the answers until F is right, and the precision of suggestions."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser)
     parser.add_argument("--splits", type=int, default=5, help="the random halvings (5)")
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def try_methods(faces: LabelledFaces, reach: Reach) -> Iterator[tuple[Result, list[Result]]]:
-    """Yield each method's groups with its default, and with all that is tried.
+    """Yield each method's groups with its default, and with all tried parameters.
 
     Headcount and Immich's rule are first.
     """
@@ -126,7 +126,7 @@ def try_headcount(faces: LabelledFaces, reach: Reach) -> tuple[Result, list[Resu
 
 
 def try_peer(peer: Peer, faces: LabelledFaces) -> tuple[Result, list[Result]]:
-    """Return a peer's groups with its default, and with all that is tried."""
+    """Return a peer's groups with its default, and with all tried parameters."""
     everything = np.ones(len(faces.vectors), bool)
 
     def prepare(value: float, among: Mask) -> Callable[[], Ints]:
@@ -142,7 +142,7 @@ def try_peer(peer: Peer, faces: LabelledFaces) -> tuple[Result, list[Result]]:
 
 
 def group_some(peer: Peer, vectors: npt.NDArray[np.float32], among: Mask, value: float) -> Ints:
-    """Return the groups of the vectors in the mask `among`, bool (n,); the others are in none."""
+    """Return the groups of the vectors in the mask `among`, bool (n,); the others are ungrouped."""
     groups = np.full(len(vectors), -1, np.int64)
     groups[among] = peer.group(vectors[among], value)
     return groups
@@ -156,7 +156,7 @@ def run(method: str, parameter: str, group: Callable[[], Ints]) -> Result:
 
 
 def run_twice(method: str, parameter: str, group: Callable[[], Ints]) -> Result:
-    """Return the quicker of two runs: the first one loads what it needs."""
+    """Return the faster of two runs, because the first one loads libraries."""
     return min((run(method, parameter, group) for _ in range(2)), key=lambda one: one.seconds)
 
 
@@ -228,7 +228,7 @@ def open_album(faces: LabelledFaces, groups: Ints) -> Album:
 
 
 def describe_answers(start: Result, faces: LabelledFaces, reach: float) -> Figures:
-    """Print and return how many answers make the groups right, asked in three ways."""
+    """Print and return the number of answers until the groups are right, for three ways to ask."""
     ways: dict[str, Way] = {
         "Headcount's suggestions": answer_suggestions(reach),
         "Immich's merging": merge_only,

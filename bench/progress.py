@@ -1,12 +1,12 @@
-"""Measures how far many clients of one session are behind the reports of its workers.
+"""Measures how far many clients of one session lag behind the reports of its workers.
 
     python -m bench.progress [--clients N] [--workers N] [--photos-a-minute N] [--seconds N]
 
 Ray, the HTTP application and the ProgressActor are real. The workers are simulated in this process
 and the clients in another one (bench/watchers.py), all on this machine. Printed: the response times
 of the ProgressActor and the progress route, messages per second, memory and CPU of each process,
-how far the clients are behind, and the time of one `unify`. A client is behind from the report of a
-photo that it has not been shown until its next event.
+the lag of the clients, and the time of one `unify`. The lag of an event is the age of the oldest
+report that it is the first to show.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def run_watchers(runtime: Runtime, session_id: int, options: argparse.Namespace)
 
 
 def describe_clients(seen: dict[str, Any], reported_at: Sequence[float]) -> dict[str, Any]:
-    """Return the rate of messages, and how far the clients were behind."""
+    """Return the rate of messages, and the lag of the clients."""
     lasted = seen["until_s"] - seen["from_s"]
     behind = [find_behind(events, seen["from_s"], reported_at) for events in seen["seen"]]
     every = sorted(itertools.chain.from_iterable(behind))
@@ -254,7 +254,7 @@ def time_unify(number: int = 20_000) -> float:
 
 
 def find_free_port() -> int:
-    """Return a free port of the loopback."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

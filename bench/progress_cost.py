@@ -113,7 +113,7 @@ def settle_nothing(batch: Batch, outcomes: object) -> Settled:
 
 
 def ignore(_report: object) -> None:
-    """Drop a report, and do nothing."""
+    """Drop a report."""
 
 
 def find_process(title: str) -> psutil.Process:

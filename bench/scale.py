@@ -57,7 +57,7 @@ from cluster.vision.photos.images import OpenedImage
 from jobs.running.runtime import Runtime, open_database, open_runtime
 
 HOSTS = 2
-"""Processes that the simulated detectors share. Each real detector is a process of its own."""
+"""Processes that the simulated detectors share. A real detector has its own process."""
 
 CROP_BYTES = 5_000
 DIMENSIONS = 512
@@ -100,7 +100,7 @@ def main() -> None:
 
 @contextmanager
 def opened_runtime() -> Iterator[Runtime]:
-    """Provide a local runtime with an empty database of its own."""
+    """Provide a local runtime with a new, empty database."""
     with tempfile.TemporaryDirectory(prefix="headcount-bench-") as folder:
         options = {"data_dir": Path(folder), "pack": BUNDLED, "serve_enabled": False}
         settings = load_settings(options=options)
@@ -206,7 +206,7 @@ def make_face(random: np.random.Generator) -> Face:
 
 @ray.remote(num_cpus=0, max_concurrency=1000)
 class DetectorHost:
-    """Many detectors in one process, each with a loop of its own."""
+    """Many detectors in one process, each with its own loop."""
 
     def __init__(self, count: int, faces: int, database_url: str, progress: ActorHandle) -> None:
         engine = build_engine(database_url, pool_size=min(2 * count, 40))
@@ -229,7 +229,7 @@ class DetectorHost:
 
 @dataclass(slots=True)
 class Simulated:
-    """One simulated detector: its host, its number there, and how many batches it holds."""
+    """One simulated detector: its host, its number there, and the number of its batches."""
 
     host: Any
     number: int
@@ -251,11 +251,11 @@ class SimulatedDetectors:
         self._holders: dict[ray.ObjectRef, Simulated] = {}
 
     def capacity(self) -> int:
-        """Return how many batches may be in flight."""
+        """Return the maximum number of batches in flight."""
         return 2 * len(self._detectors)
 
     def start(self, batch: Batch) -> ray.ObjectRef:
-        """Start a batch on the detector that holds the fewest batches."""
+        """Start a batch on the detector with the fewest batches."""
         detector = min(self._detectors, key=lambda d: d.held)
         reference: ray.ObjectRef = detector.host.detect_batch.remote(detector.number, batch)
         detector.held += 1
@@ -263,7 +263,7 @@ class SimulatedDetectors:
         return reference
 
     def finished(self, reference: ray.ObjectRef, answer: Detected | None) -> None:
-        """Free the batch's place."""
+        """Remove a finished batch from its detector."""
         self._holders.pop(reference).held -= 1
 
     def end(self, reference: ray.ObjectRef) -> None:

@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="a folder of photos")
     parser.add_argument("--pack", required=True, help="the folder of an InsightFace pack")
-    parser.add_argument("--limit", type=int, help="the most photos to use")
+    parser.add_argument("--limit", type=int, help="the maximum number of photos")
     parser.add_argument("--at-least", type=int, default=500, help="add cropped variants up to this")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     return parser
@@ -120,7 +120,7 @@ def read_results(engine: Engine, session_id: int, pack: str) -> tuple[float, Box
 
 
 def count_found(loop: LoopResult, boxes: Boxes, *, overlap: float) -> int:
-    """Return how many of the loop's faces the session also found."""
+    """Return the number of the loop's large faces that the session also found."""
     return sum(
         any(box.overlap(other) >= overlap for other in boxes.get(path, ()))
         for path, found in loop.boxes.items()

@@ -1,10 +1,10 @@
-"""Setting up: the same locks into fresh environments, by pip and as `make` does it, with uv.
+"""Measures the installation of locks into new environments, by pip, and by uv as `make` does it.
 
     python -m bench.setup [--lock cpu|gpu] [--rounds N] [--json]
 
-Measured in turn: pip with nothing in its cache, uv with nothing in its cache, uv with all of it.
-uv's time has in it what pip installs of uv itself, and the bytecode that it leaves for a first
-start. What a start imports is timed in each environment afterwards. The best of the rounds counts.
+Measured in turn: pip without a cache, uv with an empty cache, uv with a full cache. The time of uv
+includes its own installation by pip, and compiling the modules of a first start. Afterwards, the
+imports of a start are timed in each environment. The best of the rounds counts.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def compare(locks: list[str], *, rounds: int) -> dict[str, float]:
 
 
 def measure_round(folder: Path, locks: list[str]) -> dict[str, float]:
-    """Set up three environments below `folder`, where uv's cache is too."""
+    """Set up three environments below `folder`, with uv's cache; return the seconds by name."""
     environment = {
         **os.environ,
         "PIP_NO_CACHE_DIR": "1",
@@ -75,7 +75,7 @@ def measure_round(folder: Path, locks: list[str]) -> dict[str, float]:
 
 
 def by_pip(python: str, locks: list[str], environment: Mapping[str, str]) -> None:
-    """Install as `make` did before it had uv."""
+    """Install with pip alone."""
     for lock in locks:
         run([python, "-m", "pip", "install", *AS_LOCKED, "-r", lock], environment)
 
@@ -86,13 +86,13 @@ def by_uv(python: str, locks: list[str], environment: Mapping[str, str]) -> None
 
 
 def import_all(python: str, environment: Mapping[str, str]) -> None:
-    """Import what the processes of a start import, in one process after the other."""
+    """Import the modules of the processes of a start, one process after the other."""
     for modules in STARTS:
         run([python, "-c", f"import {modules}"], environment)
 
 
 def run(command: list[str], environment: Mapping[str, str]) -> None:
-    """Run a command in the project's folder; CalledProcessError when it fails."""
+    """Run a command in the project's folder. Raises CalledProcessError."""
     subprocess.run(command, env=dict(environment), cwd=PROJECT_DIR, check=True)
 
 

@@ -3,13 +3,13 @@
 Two ways to ask. Headcount's: the suggestions of `suggest_pairs`, most useful first; a yes makes one
 side of two, and no pair is asked twice. Immich's, which only merges: the user opens each person,
 the largest first, and looks at the person whose nearest face is nearest; a yes merges them, and the
-user looks at the next one; a no ends it. An all-knowing user merges in the same way, but opens
-nobody in vain: only changes cost an answer. When nothing is left to ask, in all ways, every
-ungrouped face of somebody with two labelled faces or more is put there by hand, in the order of the
-photos, and each costs one answer.
+user looks at the next one; a no ends it. An all-knowing user merges in the same way, but only looks
+at people to merge: only changes cost an answer. When there are no more questions, in all ways,
+every ungrouped face of a person with two or more labelled faces is moved there by hand, in the
+order of the photos, and each costs one answer.
 
 A side's label is that of most of its labelled faces. A question about a side without a labelled
-face is answered "not sure", and counts as well. Groups are int64 (n,): -1 is a face in none.
+face is answered "not sure", and counts too. Groups are int64 (n,): -1 is an ungrouped face.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from cluster.numerics.suggestions import FacesOfPeople, Suggestion, code_sides, 
 MOST_ANSWERS = 1_000
 RIGHT_F = 0.995
 LEAST_LIKELIHOOD = 0.05
-"""As in serve/suggestion_lists.py: a user is not asked what is less likely a yes."""
+"""As in serve/suggestion_lists.py: pairs with a lower likelihood of a yes are not suggested."""
 ANSWERS_PER_LIST = 10
-"""After this many answers of a list, or when it is used up, the suggestions are computed anew."""
+"""After this number of answers, or at the end of a list, the suggestions are computed again."""
 UNLIKE = -2.0
 """Less than any cosine."""
 
 
 class Reply(StrEnum):
-    """What the user says to a pair of sides."""
+    """The user's answer to a pair of sides."""
 
     YES = "yes"
     NO = "no"
@@ -44,7 +44,7 @@ class Reply(StrEnum):
 
 @dataclass(kw_only=True)
 class Album:
-    """Faces whose groups a user is putting right.
+    """Faces whose groups a user corrects.
 
     `vectors` float32 (n, d); `photos` and `labels` int64 (n,), -1 for no label; `qualities` float32
     (n,); `is_asked_about` bool (n,): faces of enough quality to be a question when they are in no
@@ -71,7 +71,7 @@ class Album:
         return np.flatnonzero(self.groups == group) if group >= 0 else np.array([row])
 
     def reply(self, first: int, second: int) -> Reply:
-        """Return what the user says about the sides of two faces."""
+        """Return the user's answer about the sides of two faces."""
         labels = [self.find_label(self.list_side(row)) for row in (first, second)]
         if min(labels) < 0:
             return Reply.NOT_SURE
@@ -89,7 +89,7 @@ class Album:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How the groups came right: the F before any answer, and after each."""
+    """The course of the corrections: F before any answer, and after each answer."""
 
     scores: tuple[float, ...]
 
@@ -98,7 +98,7 @@ class Course:
         return next((at for at, score in enumerate(self.scores) if score >= RIGHT_F), None)
 
     def score_after(self, answers: int) -> float:
-        """Return the F after so many answers, or after all of them if there were fewer."""
+        """Return F after this number of answers, or after all of them if there were fewer."""
         return self.scores[min(answers, len(self.scores) - 1)]
 
 
@@ -107,7 +107,7 @@ Way = Callable[[Album], Iterator[Reply]]
 
 
 def follow(album: Album, way: Way, *, most: int = MOST_ANSWERS) -> Course:
-    """Return how the groups of the album come right, until RIGHT_F, or `most` answers."""
+    """Correct the groups of the album until RIGHT_F, or `most` answers; return the course."""
     scores = [album.score()]
     replies = way(album)
     while scores[-1] < RIGHT_F and len(scores) <= most:
@@ -177,7 +177,7 @@ class Precision:
 
 
 def measure_precision(album: Album, *, reach: float, most: int = 100) -> Precision:
-    """Return how many of the first `most` suggestions are right."""
+    """Return the precision of the first `most` suggestions."""
     found = list_suggestions(album, reach=reach, most=most)
     replies = [album.reply(one.first, one.second) for one in found]
     right = replies.count(Reply.YES)
@@ -186,7 +186,7 @@ def measure_precision(album: Album, *, reach: float, most: int = 100) -> Precisi
 
 
 def count_merges(album: Album) -> int:
-    """Return how many merges would make one side of all sides with the same label."""
+    """Return the number of merges that would leave one side for each label."""
     groups = name_alone(album.groups)
     is_side = (album.groups >= 0) | album.is_asked_about
     sides = {group: album.find_label(np.flatnonzero(groups == group)) for group in groups[is_side]}
@@ -195,13 +195,13 @@ def count_merges(album: Album) -> int:
 
 
 def merge_only(album: Album) -> Iterator[Reply]:
-    """Immich's way."""
+    """Ask as Immich does, then place the remaining faces by hand."""
     yield from _merge_people(album)
     yield from _place_by_hand(album)
 
 
 def merge_all_knowing(album: Album) -> Iterator[Reply]:
-    """Immich's way, by a user who looks at no pair in vain."""
+    """Ask as Immich does, for a user who only looks at pairs to merge."""
     yield from (reply for reply in _merge_people(album) if reply is Reply.YES)
     yield from _place_by_hand(album)
 
@@ -240,7 +240,7 @@ def _find_nearest(groups: Ints, cosines: npt.NDArray[np.float32], row: int) -> i
 
 
 def _place_by_hand(album: Album) -> Iterator[Reply]:
-    """Put each ungrouped face to the largest person with its label, or let it found one."""
+    """Move each ungrouped face to the largest person with its label, or to a new person."""
     counts = np.bincount(album.labels[album.labels >= 0], minlength=1)
     for row in np.flatnonzero((album.groups < 0) & (album.labels >= 0)).tolist():
         label = int(album.labels[row])
@@ -250,7 +250,7 @@ def _place_by_hand(album: Album) -> Iterator[Reply]:
 
 
 def _find_person(album: Album, label: int) -> int:
-    """Return the group with most faces of this label, a new one if it has none."""
+    """Return the group with most faces of this label, or a new group if there is none."""
     found = album.groups[(album.labels == label) & (album.groups >= 0)]
     if not len(found):
         return int(album.groups.max(initial=-1)) + 1

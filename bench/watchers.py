@@ -2,7 +2,7 @@
 
     python -m bench.watchers --port N --session N --clients N --seconds N
 
-The clients use raw HTTP on asyncio, so that they take little CPU time from what they measure. The
+The clients use raw HTTP on asyncio, so that they take little CPU time from the server. The
 output is one JSON object: `seen`, for each client the times (monotonic seconds, the same for all
 processes) and counts of its events; `asked_s`, the seconds of each answer of the progress route;
 `bytes`, the number of received bytes.
@@ -18,7 +18,7 @@ import time
 
 CURRENT = re.compile(rb'"training":\{.*?"current":(\d+)')
 ASK_INTERVAL_S = 0.05
-CONNECTS_A_SECOND = 200
+CONNECTS_PER_S = 200
 END_OF_EVENT = b"\n\n"
 
 
@@ -51,7 +51,9 @@ def main() -> None:
     for option in ("port", "session", "clients"):
         parser.add_argument(f"--{option}", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("--json", action="store_true", help="what it does anyway")
+    parser.add_argument(
+        "--json", action="store_true", help="accepted, and ignored: the output is always JSON"
+    )
     print(json.dumps(asyncio.run(watch(parser.parse_args()))))
 
 
@@ -66,7 +68,7 @@ async def watch(options: argparse.Namespace) -> dict[str, object]:
             lambda: Watcher(events), "127.0.0.1", options.port
         )
         watchers.append(watcher)
-        await asyncio.sleep(1 / CONNECTS_A_SECOND)
+        await asyncio.sleep(1 / CONNECTS_PER_S)
     started = time.monotonic()
     asked = await ask(_request(f"{path}/progress/unified", options.port), options)
     return {
