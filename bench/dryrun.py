@@ -74,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def cut_libraries(options: argparse.Namespace, target: Path) -> Iterator[Path]:
-    """Yield folders of linked photos. No photo is in two of them, so each session has new photos."""
+    """Yield folders of linked photos. No photo is in two of them, so each session has new ones."""
     for number, folder in enumerate(options.photos):
         left = list_photos(folder, limit=options.limit)
         for turn, size in enumerate(itertools.cycle(options.sizes)):
