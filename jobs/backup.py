@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the options say, print the result, and return the exit code."""
+    """Make or list backups, print the result, and return the exit code."""
     settings = load_settings(config=options.config, options={"backup_kind": options.kind})
     if options.list:
         print_backups(list_backups(backup_policy(settings).folder), as_json=options.json)

@@ -32,7 +32,7 @@ MOST_EXAMPLES = 100
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check, print what was found, and return the exit code."""
+    """Run the check, print the report, and return the exit code."""
     options = build_parser().parse_args(arguments)
     return run_command(
         partial(run, options),

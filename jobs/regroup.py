@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Cluster again and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m jobs.regroup", description=__doc__)
     parser.add_argument(
-        "--session", type=int, metavar="ID", help="default: the newest with all faces"
+        "--session", type=int, metavar="ID", help="default: the newest session with all faces"
     )
     parser.add_argument("--config", type=Path, help="a YAML file with settings")
     options = parser.parse_args(arguments)

@@ -30,12 +30,12 @@ def problems(*kinds: type[Exception]) -> Answers:
 
 
 def changes(*kinds: type[Exception]) -> Answers:
-    """Return the same for a route that changes something, which other sites may not do."""
+    """Return the responses of a route that changes something: those of `problems`, and 403."""
     return problems(*kinds, OtherSite)
 
 
 def bodies(*kinds: type[Exception]) -> Answers:
-    """Return the same for a change with a body, which may be malformed or too large."""
+    """Return the responses of a change with a body: those of `changes`, 400 and 413."""
     return {
         400: {"description": "The body cannot be decoded", "content": _CONTENT},
         413: {"description": "The body is too large", "content": _CONTENT},

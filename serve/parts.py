@@ -86,7 +86,7 @@ class AppParts:
     of this process. `suggestions` holds the lists of this replica. `data_dir` is where sessions on
     this machine keep decoded photos. `main_bar` selects the share that the page's main bar shows.
     `channels` are the names of the channels that get a message at the end of a session. `backups`
-    is the policy for backups; if it is None, the routes of backups answer 404.
+    is the policy for backups; if it is None, there are none.
     """
 
     engine: Engine

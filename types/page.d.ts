@@ -1,4 +1,4 @@
-// What the modules of the page hand each other. What the API answers is in api.d.ts.
+// The types that the modules of the page share. The types of the API are in api.d.ts.
 
 type Child = Node | string | null | undefined | false;
 
@@ -12,13 +12,13 @@ type Make = <T extends keyof HTMLElementTagNameMap>(
 
 type Control = HTMLButtonElement | HTMLInputElement;
 
-/** A part of the page that shows what it is given. */
+/** A part of the page: its node, and the function that shows a new value. */
 interface Shown<T> {
   node: HTMLElement;
   update: (value: T) => void;
 }
 
-/** The button that looks at a folder, and what it found; `leave` ends a look. */
+/** The button of a dry run and its result; `leave` cancels it. */
 interface Looking {
   button: HTMLButtonElement;
   found: HTMLElement;
@@ -32,7 +32,7 @@ interface RequestOptions {
   headers?: Record<string, string>;
 }
 
-/** What a problem of the API (RFC 9457) says beside its words. */
+/** A problem of the API (RFC 9457), with the additional members of some problems. */
 interface ProblemBody {
   type?: string;
   title?: string;
@@ -78,10 +78,10 @@ interface Ticks<T> {
   items: () => T[];
 }
 
-/** What came of a change: of one person, of two, or of as many as an undo gave back. */
+/** The answer to a change: of one person, of two, or of all people that an undo restored. */
 type Outcome = ChangedBody | HiddenBody | JudgedBody | MovedBody | AnsweredBody | UndoneBody;
 
-/** Two or more people that are one. */
+/** A merge: the person that stays, and the others. */
 interface Merge {
   kept: PersonBody;
   others: PersonBody[];
@@ -97,13 +97,13 @@ interface Phase {
   title: string;
 }
 
-/** A line of a chart of speed. */
+/** A line of a speed chart. */
 interface ChartLine {
   label: string;
   points: SpeedPointBody[];
 }
 
-/** Where the lines of a chart go, from 0 seconds and 0 a second on. */
+/** The axes and paths of a speed chart; both axes begin at 0. */
 interface ChartScale {
   untilSeconds: number;
   highest: number;
@@ -112,12 +112,12 @@ interface ChartScale {
   paths: string[];
 }
 
-/** Any of the three phases: what only one of them has may be missing. */
+/** Any of the three phases; the fields that only one of them has may be missing. */
 type AnyPhase = PhaseBody & Partial<FaceDetectionBody> & Partial<ClusteringBody>;
 
 type SendMove = (name: string, query?: string) => Promise<void>;
 
-/** The suggestions that wait for an answer. */
+/** The queue of open suggestions. */
 interface SuggestionQueue {
   refill: (first?: SuggestionBody | null) => Promise<void>;
   settle: (asked: SuggestionBody, answer: Answer, people: PersonBody[]) => void;

@@ -147,7 +147,7 @@ class FailureReasonBody(Body):
 
 
 class ComparedSessionBody(Body):
-    """One of two sessions, and its most frequent reasons of failures, at most 20."""
+    """One of two sessions, and its most frequent reasons for failures, at most 20."""
 
     session_id: int
     library_id: int
@@ -162,7 +162,7 @@ class ComparedSessionBody(Body):
     def from_session(
         cls, session: SessionInfo, reasons: Sequence[ReasonCount]
     ) -> ComparedSessionBody:
-        """Return the body of a session and of the reasons of its failures."""
+        """Return the body of a session and of the reasons for its failures."""
         return cls(
             session_id=session.id,
             library_id=session.library_id,
@@ -189,7 +189,7 @@ class ComparedSession:
 
 
 class ComparisonBody(Body):
-    """A session beside another one, phase by phase.
+    """The comparison of a session with another one, phase by phase.
 
     Sessions with different packs, or over different libraries, can be compared; `isSamePack` and
     `isSameLibrary` say whether they are the same.

@@ -202,7 +202,8 @@ class ProblemBody(BaseModel):
 
     Some problems have more members: `errors` by field; the `legalMoves` of a session; `current`,
     the person after a change by another client; `otherPersonId`, `otherName` and `version` of the
-    person who has the name; `faceIds` that another client moved.
+    person who has the name; `names` that differ; `faceIds` that another client moved; the `reason`
+    why a photo cannot be read.
     """
 
     type: str

@@ -53,7 +53,7 @@ def make(parts: Parts) -> BackupBody:
 
 @router.get("/{name}/comparison", responses=problems(NotFound, BadBackup))
 def compare(name: str, parts: Parts) -> BackupComparisonBody:
-    """Say what restoring a backup would change."""
+    """Show what restoring a backup would change."""
     return BackupComparisonBody.from_comparison(
         compare_backup(parts.engine, find_file(parts, name))
     )

@@ -1,4 +1,4 @@
-"""Routes that erase a session or a person for good, because face data is personal data."""
+"""Routes that erase a session or a person permanently, because face data is personal data."""
 
 from __future__ import annotations
 

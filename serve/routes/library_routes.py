@@ -36,7 +36,7 @@ def show_library(library_id: Id, parts: Parts) -> LibraryBody:
     "/{library_id}/confirm-missing", responses=changes(NotFound, RootNotFound, RootUnreachable)
 )
 def confirm(library_id: Id, parts: Parts) -> ConfirmedBody:
-    """Confirm that the files that were not found are gone, and not on a disk that is not mounted.
+    """Confirm that the files that were not found are gone, and not just on an unmounted disk.
 
     Their photos become missing. In a folder, each file is looked for again. Below a URL, the files
     that the last session did not find count as gone. A missing photo counts nowhere; it is complete

@@ -66,7 +66,7 @@ def show_changes(
 def show_last_change(parts: Parts, pack: PackName) -> PastChangeBody | None:
     """Show the change of a pack that can be undone next; null if there is none.
 
-    It is not 404, because browsers log each 404 as an error, and this is none.
+    The status is 200 in both cases, because browsers log each 404 as an error.
     """
     with begin(parts.engine) as db:
         change = find_last_change(db, pack=pack)
