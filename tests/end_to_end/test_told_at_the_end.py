@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -108,28 +109,20 @@ def test_what_a_killed_run_may_not_have_sent_is_sent_by_the_next_with_the_same_i
     assert TOKEN not in told
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "statuses"),
-    [(signal.SIGTERM, 3, ["paused", "completed"]), (signal.SIGINT, 130, ["completed"])],
-)
 def test_a_pause_is_told_unless_the_user_made_it(
-    photos: Path,
-    run: Headcount,
-    receiver: Receiver,
-    number: int,
-    code: int,
-    statuses: list[str],
+    photos: Path, run: Headcount, receiver: Receiver
 ) -> None:
     run.extra["HEADCOUNT_NOTIFY"] = f"{receiver.url}/{TOKEN}"
-    process = run.start("--root", str(photos))
-    slots = wait_until(lambda: hold_commits(run), "there is a database")
-    slots.let_through(1, until="training")
-    process.send_signal(number)
-    slots.free_all()
-    output = process.communicate()[0]
-    assert process.returncode == code, output
+    for number, code in ((signal.SIGTERM, 3), (signal.SIGINT, 130)):
+        process = run.start("--root", str(photos))
+        slots = wait_until(partial(hold_commits, run), "there is a database")
+        slots.let_through(1, until="training")
+        process.send_signal(number)
+        slots.free_all()
+        output = process.communicate()[0]
+        assert process.returncode == code, output
     assert run.run("--root", str(photos))[0] == 0
-    assert [post.json["status"] for post in receiver.posts] == statuses
+    assert [post.json["status"] for post in receiver.posts] == ["paused", "completed"]
 
 
 @pytest.mark.parametrize(
