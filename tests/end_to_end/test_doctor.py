@@ -154,7 +154,7 @@ def test_where_there_is_no_library_nothing_is_made(headcount: Headcount, tmp_pat
     assert list(found) == list(TITLES)
     assert code == ALL_WELL, found["next"]
     assert find(found, "database", "no library yet")["level"] == "note"
-    assert find(found, "pack", "they open")["level"] == "ok"
+    assert find(found, "pack", "they can be opened")["level"] == "ok"
     assert not headcount.data_dir.exists()
     assert not list(private.glob("headcount-*"))
 

@@ -44,7 +44,7 @@ def test_an_export_is_a_new_file_that_is_never_put_over_another(
     photo.write_bytes(b"a photo")
     for taken in (file, photo, tmp_path):
         assert main(["export", str(taken)]) == 2
-        assert "is there already. Nothing was exported." in capfd.readouterr().err
+        assert "this name exists already. Nothing was exported." in capfd.readouterr().err
     assert photo.read_bytes() == b"a photo"
     assert main(["export", str(tmp_path / "no" / "people.json")]) == 2
     assert "no such folder" in capfd.readouterr().err
@@ -120,8 +120,8 @@ def test_an_import_says_what_it_did_and_what_waits(
     refill(engine, [0], [0, 0])
     assert main(["import", str(file)]) == 0
     said = capfd.readouterr()
-    assert "An import cannot be undone." in said.err
-    assert "Imported: 1 people, 0 covers, 0 placed faces, 0 faces set aside, 3 faces" in said.out
+    assert "An import cannot be undone, except by restoring a backup" in said.err
+    assert "Imported: 1 people, 0 covers, 0 placed faces, 0 faces set aside, 3 grouped" in said.out
     assert main(["import", str(file)]) == 0
     assert "Nothing has changed." in capfd.readouterr().out
     with begin(engine) as db:
