@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,16 @@ from tests.headcount import Headcount, read_figures
 pytestmark = pytest.mark.long
 
 PEOPLE = 3
+EACH = 4
+"""Photos of each person, enough for most of them to become a person."""
 
 
 def shoot(portraits: Path, folder: Path) -> list[str]:
     """Write a JPEG and a raw file of each portrait of some people; return the names."""
     folder.mkdir()
     names = []
-    for number, path in enumerate(sorted(portraits.rglob("*.jpg"))[: 8 * PEOPLE]):
+    of_each = (sorted(portraits.rglob(f"person {n + 1} *.jpg"))[:EACH] for n in range(PEOPLE))
+    for number, path in enumerate(itertools.chain.from_iterable(of_each)):
         with Image.open(path) as opened:
             picture = opened.convert("RGB").resize((960, 720))
         name, time = f"IMG_{number:04d}", f"2021:06:05 14:30:{number:02d}"
@@ -56,6 +60,7 @@ def test_raw_photos_and_their_jpegs_are_one_photo_each_in_every_session(
     found = count(headcount, photos, faces)
     assert found[0] == len(names)
     assert found[1] == figures["faces"] > 0
+    assert figures["people"] > 1
     for name in names[::2]:
         (root / f"{name}.JPG").unlink()
     status, output = headcount.run("--root", str(root))

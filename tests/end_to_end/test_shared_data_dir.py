@@ -20,7 +20,8 @@ def test_a_run_that_ends_leaves_the_other_one_visible(
 ) -> None:
     (first,) = list_running(server.data_dir)
     shutil.copytree(demo_library / "party", tmp_path / "others")
-    second = replace(server, port=find_free_port(), process=None, printed=[])
+    quiet = server.extra | {"HEADCOUNT_SERVE_ENABLED": "false"}
+    second = replace(server, port=find_free_port(), process=None, printed=[], extra=quiet)
     code, output = second.run("--root", str(tmp_path / "others"))
     assert code == 0, output
     assert list_running(server.data_dir) == [first]
