@@ -61,8 +61,8 @@ class Condition:
     people. `last_sessions` are ordered newest first; `unattended` are the ids of pending and
     running sessions that no process runs. `names` of people and sessions are read so that the
     doctor can remove them from its output. `unsent` are the newest messages about the end of a
-    session whose last try failed. `rows` and all fields after it are empty when the tables are of
-    another version.
+    session whose last try failed. `rows` and all fields after it are empty if the tables have
+    another revision.
     """
 
     version: str
@@ -80,7 +80,7 @@ class Condition:
 
     @property
     def is_current(self) -> bool:
-        """The tables have this version's revision."""
+        """True if the tables have this version's revision."""
         return self.revision == self.newest_revision
 
 
@@ -152,7 +152,7 @@ class EmbeddedState:
 def look_at_embedded(data_dir: Path) -> EmbeddedState:
     """Return the state of the server of `data_dir`, without starting it.
 
-    Raises OSError when this user may not read its folder.
+    Raises OSError if this user may not read its folder.
     """
     files = ServerFiles.under(data_dir)
     if files.home.exists() and not os.access(files.home, os.R_OK | os.X_OK):

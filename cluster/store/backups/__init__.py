@@ -1,1 +1,1 @@
-"""Backups: copies of the database in files, each proved, and the way back."""
+"""Makes, proves and restores backups, which are copies of the database in files."""

@@ -1,6 +1,7 @@
 """The file of a backup: a zip with a manifest and the rows of each table, written privately.
 
-`manifest.json` is written last. A file without it, or with rows that differ from it, is no backup.
+`manifest.json` is written last. A file without it, or with rows that differ from it, is not a
+backup.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ _DAMAGED = (
     *(LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError),
     MemoryError,
 )
-"""What the modules of Python raise for a file that is no zip, or a damaged or encrypted one."""
+"""The errors of Python's modules for a file that is not a zip, or is a damaged or encrypted one."""
 
 STORED = frozenset({"face", "image"})
-"""Tables of vectors and pictures: to compress them takes long and gains little."""
+"""Tables of vectors and pictures, which take long to compress and shrink little."""
 
 
 @contextmanager
 def create_private(file: Path) -> Iterator[BinaryIO]:
-    """Yield a new file that only its user may read; it is on the disk at the end of the block."""
+    """Yield a new file that only its user can read, and sync it to disk after the block."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w+b") as opened:
         yield opened
@@ -46,7 +47,7 @@ def create_private(file: Path) -> Iterator[BinaryIO]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on the disk."""
+    """Sync a folder to disk, so that its new names survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -56,7 +57,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def add_member(archive: zipfile.ZipFile, name: str, *, is_stored: bool) -> Iterator[BinaryIO]:
-    """Yield a new member of the archive, to be written piece by piece."""
+    """Yield a new member of the archive, for writing piece by piece."""
     member = zipfile.ZipInfo(name)
     member.compress_type = zipfile.ZIP_STORED if is_stored else zipfile.ZIP_DEFLATED
     member._compresslevel = 1  # type: ignore[attr-defined]  # ZipInfo has no other way in 3.11.
@@ -87,11 +88,11 @@ class BackupFile:
         with told_as_bad(self.name):
             member = self._archive.getinfo(MANIFEST)
             if member.file_size > MAX_MANIFEST_BYTES:
-                raise BadManifest("what it says about itself is too long")
+                raise BadManifest("its manifest is too long")
             return Manifest.from_json(json.loads(self._archive.read(member)))
 
     def read_table(self, table: str, copy: TableCopy) -> Iterator[bytes]:
-        """Yield the rows of a table, piece by piece; raise BadBackup when they are not the same."""
+        """Yield the rows of a table, piece by piece; raise BadBackup if the digest is wrong."""
         digest, size = hashlib.sha256(), 0
         for piece in self.read_member(table_member(table)):
             size += len(piece)
@@ -110,14 +111,14 @@ class BackupFile:
 
     @contextmanager
     def opened(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a member to read it; an error in the block that comes from the file is told so."""
+        """Open a member for reading; errors of the file within the block become BadBackup."""
         with told_as_bad(self.name), self._archive.open(name) as member:
             yield member
 
 
 @contextmanager
 def open_backup(file: Path) -> Iterator[BackupFile]:
-    """Open a backup to read it. Raises BadBackup when it is none, or damaged, or too new."""
+    """Open a backup for reading. Raises BadBackup if it is not one, or is damaged or too new."""
     with told_as_bad(str(file)):
         archive = zipfile.ZipFile(file)
     with archive:
@@ -125,14 +126,14 @@ def open_backup(file: Path) -> Iterator[BackupFile]:
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Return the manifest of a backup; raise BadBackup."""
+    """Return the manifest of a backup. Raises BadBackup."""
     with open_backup(file) as backup:
         return backup.manifest
 
 
 @contextmanager
 def told_as_bad(name: str) -> Iterator[None]:
-    """Replace the errors of a file that is no whole backup by BadBackup, in words for users."""
+    """Replace the errors of a file that is not a complete backup with BadBackup, for users."""
     try:
         yield
     except FileNotFoundError as error:
@@ -144,6 +145,6 @@ def told_as_bad(name: str) -> Iterator[None]:
     except BadManifest as error:
         raise BadBackup(name, f"{error}.") from error
     except _DAMAGED as error:
-        raise BadBackup(name, "it is no backup of Headcount, or it is damaged.") from error
+        raise BadBackup(name, "it is not a backup of Headcount, or it is damaged.") from error
     except OSError as error:
         raise BadBackup(name, f"it cannot be read: {error.strerror or error}.") from error

@@ -1,7 +1,7 @@
 """The folder of a library's backups, which only its user may enter.
 
 A backup is written under a name that begins with a dot, and gets its final name when it is proved.
-So whatever stops the process, each file with a final name is a whole and proved backup.
+So each file with a final name is a complete and proved backup, whatever stops the process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PARTIAL = ".partial-"
 
 @dataclass(frozen=True, slots=True)
 class StoredBackup:
-    """A backup in a folder: its file, its size, and what it holds."""
+    """A backup in a folder: its file, its size, and its manifest."""
 
     file: Path
     bytes: int
@@ -39,9 +39,9 @@ class StoredBackup:
 
 
 def open_folder(folder: Path) -> Path:
-    """Return the folder, created with mode 0700 if it was missing; others are not changed.
+    """Return the folder, created with mode 0700 if missing; an existing one is not changed.
 
-    Raises BackupFailed when it cannot be created, or is no folder that this user may write to.
+    Raises BackupFailed if it cannot be created, or is not a folder that this user can write to.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def list_backups(folder: Path) -> list[StoredBackup]:
 
 
 def find_newest(folder: Path, kinds: frozenset[BackupKind]) -> Manifest | None:
-    """Return the manifest of the newest backup of these kinds that can be read; else None."""
+    """Return the manifest of the newest readable backup of these kinds, or None."""
     for name in list_names(folder):
         if name.kind in kinds:
             with suppress(BadBackup):
@@ -84,9 +84,9 @@ def find_newest(folder: Path, kinds: frozenset[BackupKind]) -> Manifest | None:
 
 @contextmanager
 def partial_file(folder: Path) -> Iterator[Path]:
-    """Yield a name for an unfinished backup; whatever has it at the end of the block is deleted.
+    """Yield a path for an unfinished backup; a file there is deleted at the end of the block.
 
-    Unfinished backups that killed processes left are deleted first.
+    Unfinished backups of killed processes are deleted first.
     """
     with partial_folder(folder) as inner:
         yield inner / "backup.zip"
@@ -96,7 +96,7 @@ def partial_file(folder: Path) -> Iterator[Path]:
 def partial_folder(folder: Path) -> Iterator[Path]:
     """Yield a folder for an unfinished backup, which is deleted at the end of the block.
 
-    A lock on it tells others, also those of other libraries, that it is in use.
+    A lock on it tells other processes, also those of other libraries, that it is in use.
     """
     _delete_left(folder)
     inner = folder / f"{PARTIAL}{secrets.token_hex(4)}"
@@ -113,16 +113,16 @@ def partial_folder(folder: Path) -> Iterator[Path]:
 def _delete_left(folder: Path) -> None:
     for left in folder.glob(f"{PARTIAL}*"):
         if left.is_symlink() or not left.is_dir():
-            left.unlink(missing_ok=True)  # An earlier version left files.
+            left.unlink(missing_ok=True)  # Earlier versions left files instead of folders.
         elif (lock := _lock(left)) is not None:
             shutil.rmtree(left, ignore_errors=True)
             os.close(lock)
 
 
 def _lock(folder: Path) -> int | None:
-    """Return a descriptor that locks a folder; None when another process has locked it.
+    """Return a descriptor that locks a folder; None if another process has locked it.
 
-    None too on a file system without locks, whose leftovers stay until a user deletes them.
+    Also None on a file system without locks, where leftovers stay until a user deletes them.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -137,12 +137,12 @@ def _lock(folder: Path) -> int | None:
 
 
 def finish(partial: Path, *, kind: BackupKind, reason: BackupReason, now: datetime) -> Path:
-    """Give a proved backup, in a `partial_file`, its final name in the folder, and return it."""
+    """Give a proved backup in a `partial_file` its final name, and return its path."""
     number = 0
     while True:
         file = partial.parent.with_name(str(BackupName(now, number, kind, reason)))
         try:
-            os.link(partial, file)  # Unlike a rename, this replaces no other file.
+            os.link(partial, file)  # Unlike a rename, a link never replaces another file.
             break
         except FileExistsError:
             number += 1
@@ -156,9 +156,9 @@ def finish(partial: Path, *, kind: BackupKind, reason: BackupReason, now: dateti
 
 
 def delete_surplus(folder: Path, *, keep: int) -> list[Path]:
-    """Delete all but the newest `keep` backups of each kind, and return what was deleted.
+    """Delete all but the newest `keep` backups of each kind, and return the deleted files.
 
-    The newest of each kind that can be read is kept whatever its age.
+    The newest readable backup of each kind is always kept.
     """
     gone = [folder / str(name) for name in choose_surplus(list_names(folder), keep=keep)]
     for file in gone:

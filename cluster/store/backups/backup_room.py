@@ -16,7 +16,7 @@ from cluster.store.database.engine import begin
 from cluster.store.server.server_files import find_home
 
 SPARE_BYTES = 128 << 20
-"""Room that must be left on the database's disk: a few segments of the write-ahead log."""
+"""Room that must stay free on the database's disk: a few segments of the write-ahead log."""
 
 _SIZE = text("SELECT pg_database_size(current_database())")
 
@@ -24,9 +24,9 @@ _SIZE = text("SELECT pg_database_size(current_database())")
 def check_room(engine: Engine, folder: Path | None, *, least_bytes: int = 0) -> None:
     """Raise BackupFailed unless there is room for a copy of the database, or for `least_bytes`.
 
-    The file needs it in `folder`, if one is given; a backup of decisions is small and needs none
-    beforehand. The scratch database needs it on the disk of the embedded server, whose log holds
-    most of the copied rows as well.
+    The file needs room in `folder`, if given; a backup of decisions is small, so no `folder` is
+    given for it. The scratch database needs room on the disk of the embedded server, whose log
+    holds most of the copied rows as well.
     """
     with begin(engine) as db:
         size = max(least_bytes, int(db.execute(_SIZE).scalar_one()))

@@ -1,8 +1,8 @@
-"""Copies what people decided into a backup, proves it, and gives it back.
+"""Writes decisions into a backup, proves it, and restores them.
 
-A backup of decisions has the export of all packs (cluster/store/decisions), and the decisions that
-wait for their photo. It is proved in a copy of the library without pictures, vectors and decisions:
-after an import there, an export must have the same digest.
+A backup of decisions contains the export of all packs (cluster/store/decisions), and the kept
+decisions. It is proved in a copy of the library without pictures, vectors and decisions: after an
+import there, an export must have the same digest.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _BARE = {
         "verdict": "NULL::text",
     },
 }
-"""What the copy of the library has, and what it has in place of some columns."""
+"""The tables in the copy of the library, and the expressions that replace some columns."""
 
 _STAGE_KEPT = text(
     "CREATE TEMP TABLE kept_before ON COMMIT DROP AS SELECT * FROM kept_decision WITH NO DATA"
@@ -72,13 +72,13 @@ _ADD_KEPT = text(
     ORDER BY id
     """
 )
-"""What earlier placings noted are people of the library of the backup, which may be another."""
+"""Notes of earlier placings are dropped, because they are people of the backup's library."""
 
 
 def add_decisions(
     db: Db, archive: zipfile.ZipFile, *, now: datetime
 ) -> tuple[str, dict[str, TableCopy]]:
-    """Add all decisions to an archive; return the digest of the export, and the waiting ones.
+    """Add all decisions to an archive; return the digest of the export, and the kept decisions.
 
     `db` is from `begin_export`.
     """
@@ -91,7 +91,7 @@ def add_decisions(
 
 
 def copy_bare_library(db: Db, scratch: Engine) -> None:
-    """Copy photos, files and faces into an empty database, without what makes them large.
+    """Copy photos, files and faces into an empty database, without pictures and vectors.
 
     The copy holds no decision. `db` is from `begin_export`.
     """
@@ -137,8 +137,8 @@ def give_decisions(
 ) -> ImportReport:
     """Add the decisions of a backup to a library, in one transaction.
 
-    What people decided there wins. What finds no place is kept until its photo turns up. Raises
-    BadBackup or BadExport.
+    Decisions made in the library win. A decision without a place is kept until its photo turns up.
+    Raises BadBackup or BadExport.
     """
     kept = backup.manifest.tables.get(KEPT)
     with begin(engine) as db, backup.opened(DECISIONS) as member:
@@ -155,8 +155,8 @@ def give_decisions(
 
 
 class _Nowhere:
-    """Takes bytes, and forgets them."""
+    """A stream that discards its bytes."""
 
     def write(self, data: bytes, /) -> int:
-        """Return how many bytes were taken."""
+        """Discard the bytes, and return their number."""
         return len(data)

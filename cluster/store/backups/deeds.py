@@ -1,8 +1,8 @@
-"""Digests what people did in a library, and counts what it holds.
+"""Computes a digest of the deeds in a library, and counts its content.
 
-What people did is: the names, birth dates, covers and hiding of people, placed faces, verdicts,
-answers, erasures, decisions that wait, and the log of changes. What sessions found is not part of
-it, because a session can find it again.
+Deeds are the names, birth dates, covers and hiding of people, placed faces, verdicts, answers,
+erasures, kept decisions, and the undo log. Findings of sessions are not included, because a session
+can find them again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VERDICTS = "SELECT id::text || ' ' || verdict FROM face WHERE verdict IS NOT NU
 
 
 def digest_deeds(connection: psycopg.Connection) -> str:
-    """Return a digest of what people did, "" when they did nothing; the tables may be older."""
+    """Return a digest of all deeds, "" if there are none; tables of earlier revisions work too."""
     known = {name for (name,) in connection.execute(_COLUMNS.encode())}
     queries = [_ROWS.format(log) for log in _LOGS if f"{log}.id" in known]
     queries += [_PEOPLE] if "person.hidden" in known else []
@@ -43,7 +43,7 @@ def digest_deeds(connection: psycopg.Connection) -> str:
     digest, is_empty = hashlib.sha256(), True
     for query in queries:
         digest.update(query.encode())
-        with connection.cursor("deeds") as cursor:  # A million decisions may wait.
+        with connection.cursor("deeds") as cursor:  # There may be a million kept decisions.
             cursor.itersize = PAGE
             for (row,) in cursor.execute(query.encode()):
                 digest.update(row.encode() + b"\n")
@@ -52,7 +52,7 @@ def digest_deeds(connection: psycopg.Connection) -> str:
 
 
 def count_totals(connection: psycopg.Connection) -> Totals:
-    """Return the numbers of photos, faces, people and named people; zeros without tables."""
+    """Return the numbers of photos, faces, people and named people; all 0 without tables."""
     known = {name for (name,) in connection.execute(_COLUMNS.encode())}
     if "person.name" not in known:
         return Totals()

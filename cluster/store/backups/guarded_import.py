@@ -1,4 +1,4 @@
-"""Imports decisions for a client that is not at the machine: looked at before, and kept before."""
+"""Imports decisions for an HTTP client: with a preview, and with a backup beforehand."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cluster.store.decisions.unseen_faces import Cut
 
 
 class _OnlyLooked(Exception):
-    """Ends a transaction that must change nothing."""
+    """Rolls back the transaction of a preview."""
 
 
 def look_at_import(engine: Engine, stream: BinaryIO, *, name: str, now: datetime) -> ImportReport:
-    """Return what an import would change, and change nothing. Raises BadExport."""
+    """Return the report of an import that is rolled back. Raises BadExport."""
     try:
         with begin(engine) as db:
             records = read_decisions(stream, name=name)
@@ -35,12 +35,12 @@ def look_at_import(engine: Engine, stream: BinaryIO, *, name: str, now: datetime
 def import_guarded(
     engine: Engine, stream: BinaryIO, wanted: Wanted, *, name: str, note: Note, cut: Cut
 ) -> tuple[ImportReport, StoredBackup | None]:
-    """Import decisions, and return what that changed, and the backup of what was there before.
+    """Import decisions, and return the report, and the backup of the earlier state.
 
-    `wanted` is the backup of everything that is made before, when something changes; None is made
-    of an empty library. `note` is told each step after the file was found good. Nobody changes
-    people meanwhile, so that the backup is the state before. Raises BadExport, BackupBusy or
-    BackupFailed; then nothing has changed.
+    `wanted` is a backup of everything. It is made before the import is committed, if that changes
+    anything; an empty library gets none. `note` is called with each step after the file was
+    checked. People are locked meanwhile, so that the backup holds the state before the import.
+    Raises BadExport, BackupBusy or BackupFailed; nothing has changed then.
     """
     with (
         told_as_not_restored(),

@@ -59,9 +59,9 @@ from cluster.store.decisions.decision_writing import begin_export
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The backup to make: its kind, why, and how many of each kind the folder keeps.
+    """The backup to make: its kind, its reason, and how many of each kind the folder keeps.
 
-    `wait_s` is how long to wait while another process makes a backup or restores one.
+    `wait_s` is how long to wait while another process makes or restores a backup.
     """
 
     folder: Path
@@ -75,14 +75,14 @@ class Wanted:
 def make_backup(engine: Engine, wanted: Wanted) -> StoredBackup:
     """Make a backup of the engine's database, prove it, and return it; delete surplus ones.
 
-    Raises BackupBusy, or BackupFailed with the cause; earlier backups stay as they were.
+    Raises BackupBusy, or BackupFailed with the cause; earlier backups stay unchanged.
     """
     with told_as_failed(wanted.folder), hold_server(engine, wait_s=wanted.wait_s) as server:
         return make_held(engine, server, wanted)
 
 
 def make_held(engine: Engine, server: Server, wanted: Wanted) -> StoredBackup:
-    """Do the same while the server is held."""
+    """Make a backup as `make_backup` does, while the caller holds the server."""
     with told_as_failed(wanted.folder), partial_file(open_folder(wanted.folder)) as partial:
         is_small = wanted.kind is BackupKind.DECISIONS
         check_room(engine, None if is_small else wanted.folder)
@@ -168,7 +168,7 @@ def _add_table(archive: zipfile.ZipFile, connection: psycopg.Connection, shape: 
 
 @contextmanager
 def told_as_failed(folder: Path) -> Iterator[None]:
-    """Replace every expected error by BackupFailed, which says that earlier backups stay."""
+    """Replace every expected error with BackupFailed, which says that earlier backups stay."""
     try:
         yield
     except BackupFailed:
@@ -180,7 +180,7 @@ def told_as_failed(folder: Path) -> Iterator[None]:
 
 
 def say_cause(error: Exception) -> str:
-    """Return the first line of an error, without the statement that it came from."""
+    """Return the first line of an error, without its SQL statement."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     cause = error.orig if isinstance(error, DBAPIError) else error

@@ -1,4 +1,4 @@
-"""Small records in private files, each whole at every moment."""
+"""Small records in private files, which are replaced atomically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.store.backups.backup_archives import create_private
 
 
 def write_record(file: Path, values: dict[str, Any]) -> None:
-    """Replace a record, whose folder is made if it was missing. Raises OSError."""
+    """Replace a record, and create its folder if it is missing. Raises OSError."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
@@ -25,7 +25,7 @@ def write_record(file: Path, values: dict[str, Any]) -> None:
 
 
 def read_record(file: Path) -> dict[str, Any] | None:
-    """Return a record; None when there is none, or it is damaged."""
+    """Return a record; None if it is missing or damaged."""
     with suppress(OSError, ValueError):
         values = json.loads(file.read_text())
         if isinstance(values, dict):

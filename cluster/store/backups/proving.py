@@ -1,4 +1,4 @@
-"""Puts a backup of all tables into an empty database, and proves that it is the same there."""
+"""Loads a backup of all tables into an empty database, and proves that the rows are equal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cluster.store.database.schema import list_revisions
 
 
 def check_revision(backup: BackupFile) -> None:
-    """Raise BadBackup when the tables of a backup are those of a newer version."""
+    """Raise BadBackup if the tables of a backup have a newer revision than this version."""
     known, found = list_revisions(), backup.manifest.revision
     if found not in known:
         raise BadBackup(
@@ -40,8 +40,8 @@ def load_tables(
 ) -> None:
     """Fill the empty tables of `scratch`, which are in the backup's revision.
 
-    Every digest and every reference between rows is checked. `share` is told how much is done, 0 to
-    1. Raises BadBackup, before anything is written when the file names other tables.
+    Every digest and every reference between rows is checked. `share` is called with the finished
+    share, 0 to 1. Raises BadBackup; if the file names other tables, before anything is written.
     """
     manifest = backup.manifest
     try:
@@ -58,7 +58,7 @@ def load_tables(
 
 
 class _Counted:
-    """Tells `share` how much of `whole` bytes has gone by."""
+    """Reports to `share` the part of `whole` bytes that has passed."""
 
     def __init__(self, whole: int, share: Callable[[float], None]) -> None:
         self._whole, self._share, self._done = max(1, whole), share, 0
@@ -71,9 +71,9 @@ class _Counted:
 
 
 def _check_names(backup: BackupFile, connection: psycopg.Connection) -> None:
-    """Raise BadBackup unless the file names exactly the tables and columns that are there.
+    """Raise BadBackup unless the file names exactly the existing tables and columns.
 
-    So a forged file writes to no table of PostgreSQL itself, which are shared by all databases.
+    So a forged file cannot write to PostgreSQL's own tables, which all databases share.
     """
     known = {shape.name: set(shape.columns) for shape in list_tables(connection)}
     named = {name: set(copy.columns) for name, copy in backup.manifest.tables.items()}
@@ -98,4 +98,4 @@ def check_equal(scratch: Engine, manifest: Manifest, *, name: str) -> None:
     if different:
         raise BadBackup(name, f"the restored copy differs in {', '.join(different)}.")
     if sequences != dict(manifest.sequences):
-        raise BadBackup(name, "the restored copy would give ids that were given before.")
+        raise BadBackup(name, "the restored copy would assign ids that were used before.")

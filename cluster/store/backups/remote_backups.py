@@ -1,4 +1,4 @@
-"""Copies a backup to a URL that fsspec opens, and back; each copy is read again and compared."""
+"""Copies backups to and from URLs that fsspec opens; each sent copy is read back and compared."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from cluster.store.backups.backup_archives import PIECE_BYTES, create_private
 
 
 def send_backup(file: Path, url: str) -> str:
-    """Copy a backup below a URL under its own name, and return where it is.
+    """Copy a backup below a URL under its own name, and return the URL of the copy.
 
-    The copy has a name with a dot until it was read back and found equal. Raises BackupFailed.
+    The name of the copy begins with a dot until it was read back and compared. Raises BackupFailed.
     """
     try:
         storage, folder = _open(url)
@@ -31,7 +31,7 @@ def send_backup(file: Path, url: str) -> str:
         _check_same(file, storage, final, url)
     except BackupFailed:
         raise
-    except Exception as error:  # The drivers of fsspec raise whatever their libraries raise.
+    except Exception as error:  # fsspec's drivers raise any error of their libraries.
         raise BackupFailed(f"No backup was copied to {url}: {_say(error)}.") from error
     return str(storage.unstrip_protocol(final))
 

@@ -1,8 +1,8 @@
 """Restores a backup.
 
-A backup of everything goes into a new database, which then takes the place of the old one. Until
-that one step, the old database is as it was; after it, everything is as in the backup. A backup of
-decisions is added to the library as it is, in one transaction; what people decided there wins.
+A backup of everything is loaded into a new database, which then replaces the old one. Before that
+single step, the old database is unchanged; after it, everything is as in the backup. A backup of
+decisions is added to the existing library in one transaction; decisions made there win.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ from cluster.store.decisions.unseen_faces import Cut, cut_nothing
 ADDING = "adding the decisions to the library"
 
 Note = Callable[[str], None]
-"""Is told what is done now, in words for users."""
+"""A callback for the current step, in words for users."""
 
 Share = Callable[[float], None]
-"""Is told how much of the step is done, 0 to 1."""
+"""A callback for the finished share of a step, 0 to 1."""
 
 _STRANGERS = """
     SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -70,9 +70,9 @@ _OURS = [*Table.metadata.tables, "alembic_version"]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a restore would change: the library's numbers now and then.
+    """What a restore would change: the library's numbers now and in the backup.
 
-    `is_same` is true if people did nothing since the backup was made.
+    `is_same` is true if users did nothing since the backup was made.
     """
 
     manifest: Manifest
@@ -82,9 +82,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restore that took place; `before` is the backup of what was there, if it was not empty.
+    """A completed restore; `before` is the backup of the earlier content, if there was any.
 
-    `report` says what became of decisions; None for a backup of everything.
+    `report` is the report on imported decisions; None for a backup of everything.
     """
 
     comparison: Comparison
@@ -93,12 +93,12 @@ class Restored:
 
     @property
     def left(self) -> int:
-        """How many decisions wait until their photo or face turns up."""
+        """The number of decisions that wait until their photo or face turns up."""
         return 0 if self.report is None else self.report.left_count
 
 
 def compare_backup(engine: Engine, file: Path) -> Comparison:
-    """Return what restoring a file would change. Raises BadBackup."""
+    """Compare a backup with the library. Raises BadBackup."""
     with open_backup(file) as backup:
         check_revision(backup)
         return _compare(engine, backup.manifest)
@@ -119,13 +119,12 @@ def restore_backup(
     share: Share = lambda _: None,
     cut: Cut = cut_nothing,
 ) -> Restored:
-    """Put a backup in the place of the engine's database.
+    """Replace the engine's database with a backup, or add the decisions of a backup to it.
 
-    `wanted` is the backup of everything that is made before. `note` is told each step, when all has
-    been checked that can be known before anything is written, and `share` how much of a long step
-    is done. `cut` makes the pictures of faces that decisions bring and no detector found. Raises
-    BadBackup, SessionBusy while a session runs, or BackupFailed; then nothing has
-    changed.
+    `wanted` is a backup of everything, which is made first. After all checks that need no writing,
+    `note` is called with each step, and `share` with the finished share of a long step. `cut` makes
+    the pictures of faces that decisions add and no detector found. Raises BadBackup, SessionBusy
+    while a session runs, or BackupFailed; nothing has changed then.
     """
     with open_backup(file) as backup, hold_server(engine, wait_s=wanted.wait_s) as server:
         _check(engine, server, backup)
@@ -136,7 +135,7 @@ def restore_backup(
             return Restored(comparison, kept, _add(engine, backup, now=wanted.now, cut=cut))
         note("restoring into a new database")
         _replace(engine, server, backup, note=note, share=share)
-        with suppress(psycopg.Error):  # What is left is dropped by the next backup.
+        with suppress(psycopg.Error):  # The next backup drops what is left.
             drop_leftovers(server)
     return Restored(comparison, kept)
 
@@ -144,7 +143,7 @@ def restore_backup(
 def keep_before(
     engine: Engine, server: Server, wanted: Wanted, *, note: Note
 ) -> StoredBackup | None:
-    """Make the backup of everything that a restore or an import goes back to; None when empty.
+    """Make the backup of everything before a restore or an import; None if the library is empty.
 
     One more than usual is kept, so that the file that is being restored is not deleted.
     """
@@ -158,7 +157,7 @@ def keep_before(
 
 
 def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
-    """Raise an error for what can be known before anything is written."""
+    """Raise any error that can be detected before anything is written."""
     check_revision(backup)
     check_no_session_runs(server)
     if backup.manifest.kind is BackupKind.DECISIONS:
@@ -174,9 +173,9 @@ def _check(engine: Engine, server: Server, backup: BackupFile) -> None:
 
 
 def _add(engine: Engine, backup: BackupFile, *, now: datetime, cut: Cut) -> ImportReport:
-    """Add the decisions to the library as it is.
+    """Add the decisions to the existing library.
 
-    Raises BadBackup or BackupFailed, and then nothing has changed.
+    Raises BadBackup or BackupFailed; nothing has changed then.
     """
     with told_as_not_restored():
         try:
@@ -203,7 +202,7 @@ def _replace(
 
 @contextmanager
 def told_as_not_restored() -> Iterator[None]:
-    """Replace every expected error by BackupFailed, which says that the library is as it was."""
+    """Replace every expected error with BackupFailed, which says that the library is unchanged."""
     try:
         yield
     except (BackupFailed, BadBackup, BadExport, SessionBusy):
@@ -215,9 +214,9 @@ def told_as_not_restored() -> Iterator[None]:
 
 
 def _go_on_counting(engine: Engine, scratch: Engine) -> None:
-    """Give no id again that the old database gave: links and pages may still name it.
+    """Make the new database assign no id of the old one, because links and pages may still use it.
 
-    The server knows the rows then, as if the library had grown there.
+    Also analyse the tables, so that the planner knows their rows.
     """
     with reading(engine) as connection:
         last = read_sequences(connection, list_sequences(connection))

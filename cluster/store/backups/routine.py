@@ -1,4 +1,4 @@
-"""Makes backups when they are due, and tells how that went to everybody who asks later."""
+"""Makes backups when they are due, and records the result of the last try."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from cluster.store.backups.scratch_databases import WAIT_S, hold_server, is_back
 from cluster.store.backups.table_copies import reading
 
 OVERDUE_AFTER = 2.0
-"""How many intervals a backup may be late before users are told."""
+"""The number of intervals by which a backup may be late before users are told."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupState:
-    """The backups that there are, the newest first, and what is wrong with them.
+    """The existing backups, the newest first, and whether something is wrong.
 
-    `is_overdue` is true if what people did is in no backup for longer than it should be. `trouble`
-    is a sentence for users, None when all is well.
+    `is_overdue` is true if deeds have been in no backup for too long. `trouble` is a sentence for
+    users, None if all is well.
     """
 
     backups: tuple[StoredBackup, ...]
@@ -51,7 +51,7 @@ class BackupState:
 
     @property
     def trouble(self) -> str | None:
-        """A sentence for users about what is wrong; None when all is well."""
+        """The problem, as a sentence for users; None if all is well."""
         if self.last_try is not None and self.last_try.error is not None:
             return self.last_try.error
         if self.is_overdue:
@@ -62,7 +62,7 @@ class BackupState:
 def want(
     policy: BackupPolicy, *, reason: BackupReason, now: datetime, wait_s: float = WAIT_S
 ) -> Wanted:
-    """Return the backup that a policy asks for."""
+    """Return the backup to make by a policy."""
     return Wanted(
         folder=policy.folder,
         kind=policy.kind,
@@ -74,7 +74,7 @@ def want(
 
 
 def back_up(engine: Engine, policy: BackupPolicy, wanted: Wanted) -> StoredBackup:
-    """Make a backup and record how it went. Raises BackupBusy, or BackupFailed with the cause."""
+    """Make a backup and record the result. Raises BackupBusy, or BackupFailed with the cause."""
     with recorded(policy, wanted) as say_where:
         made = make_backup(engine, wanted)
         say_where(str(made.file))
@@ -84,7 +84,7 @@ def back_up(engine: Engine, policy: BackupPolicy, wanted: Wanted) -> StoredBacku
 def back_up_to_url(
     engine: Engine, policy: BackupPolicy, wanted: Wanted, url: str
 ) -> tuple[StoredBackup, str]:
-    """Make a backup, copy it below a URL, and return it with its place there; record how it went.
+    """Make a backup, copy it below a URL, and return it with its URL; record the result.
 
     It is written and proved on this machine first. Raises BackupBusy, or BackupFailed.
     """
@@ -102,7 +102,7 @@ def back_up_to_url(
 
 @contextmanager
 def recorded(policy: BackupPolicy, wanted: Wanted) -> Iterator[Callable[[str], None]]:
-    """Record how a try to make a backup goes; the block says where the backup is."""
+    """Record the result of a try to make a backup; the block calls the function with its place."""
     places: list[str] = []
     try:
         yield places.append
@@ -115,7 +115,7 @@ def recorded(policy: BackupPolicy, wanted: Wanted) -> Iterator[Callable[[str], N
 
 
 def back_up_if_due(engine: Engine, policy: BackupPolicy, *, now: datetime) -> StoredBackup | None:
-    """Make a backup if people did something and the last one is old enough; else return None."""
+    """Make a backup if there are new deeds and the last backup is old enough; else return None."""
     if not policy.is_enabled or not _is_due(engine, policy, now=now, hours=policy.every_hours):
         return None
     return back_up(engine, policy, want(policy, reason=BackupReason.DUE, now=now))
@@ -124,9 +124,9 @@ def back_up_if_due(engine: Engine, policy: BackupPolicy, *, now: datetime) -> St
 def back_up_before_upgrade(
     engine: Engine, policy: BackupPolicy, *, now: datetime
 ) -> StoredBackup | None:
-    """Make a backup of everything if people did something since the last one, whatever its age.
+    """Make a backup of everything if there are deeds since the last one, whatever its age.
 
-    Raises BackupFailed with the way around.
+    Raises BackupFailed, which names the setting to upgrade without a backup.
     """
     everything = replace(policy, kind=BackupKind.EVERYTHING)
     if not policy.is_enabled or not _is_due(engine, everything, now=now, hours=0.0):
@@ -150,7 +150,7 @@ def _is_due(engine: Engine, policy: BackupPolicy, *, now: datetime, hours: float
 
 
 def read_state(engine: Engine, policy: BackupPolicy, *, now: datetime) -> BackupState:
-    """Return which backups there are, and whether one is missing."""
+    """Return the existing backups, and whether one is overdue."""
     late_hours = policy.every_hours * OVERDUE_AFTER
     is_overdue = policy.is_enabled and _is_due(engine, policy, now=now, hours=late_hours)
     return BackupState(
@@ -162,12 +162,12 @@ def read_state(engine: Engine, policy: BackupPolicy, *, now: datetime) -> Backup
 
 
 def record_try(file: Path, last: LastTry) -> None:
-    """Store how the last try went; the file is whole at each moment."""
+    """Store the result of the last try, atomically."""
     write_record(file, {**asdict(last), "at": last.at.isoformat()})
 
 
 def read_last_try(file: Path) -> LastTry | None:
-    """Return how the last try went; None when there was none, or the file is damaged."""
+    """Return the result of the last try; None if there was none, or the file is damaged."""
     values = read_record(file)
     with suppress(ValueError, TypeError, KeyError):
         if values is not None:

@@ -1,7 +1,7 @@
 """Scratch databases beside a library's database, and the switch from one to the other.
 
-They have names of their own kind. One that a killed process left behind is dropped by the next
-backup or restore; one that is in use has connections, and stays.
+A scratch database is recognised by the prefix of its name. The next backup or restore drops those
+that a killed process left behind; those in use have connections, and stay.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from cluster.store.database.engine import build_engine, tell_outages
 from cluster.store.locks import BACKUP, SESSION, key_of
 
 MAINTENANCE = "postgres"
-"""The database to be in while others are created, dropped and renamed."""
+"""The database to connect to while others are created, dropped and renamed."""
 
 WAIT_S = 600.0
-"""How long to wait for another process that makes a backup or restores one."""
+"""How long to wait for another process that makes or restores a backup."""
 
 POLL_S = 0.5
 SWITCH_TRIES = 20
-"""Clients come back at once when their connection was ended; each try ends them again."""
+"""Clients reconnect at once when their connection is ended, so each try ends them again."""
 
 _LIST = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
 _END_CLIENTS = """
@@ -53,19 +53,19 @@ _PROVIDERS = {"i": "LOCALE_PROVIDER icu ICU_LOCALE", "b": "LOCALE_PROVIDER built
 
 @dataclass(frozen=True)
 class Server:
-    """The server of a library, seen from outside of its database `name`."""
+    """The server of a library, on a connection outside of its database `name`."""
 
     connection: psycopg.Connection
     url: URL
 
     @property
     def name(self) -> str:
-        """The name of the library's database."""
+        """The name of the library's database, from the URL."""
         return self.url.database or ""
 
     @property
     def prefix(self) -> str:
-        """How the names of this database's scratch databases begin."""
+        """The prefix of the names of this database's scratch databases."""
         digest = hashlib.sha256(self.name.encode()).hexdigest()[:8]
         return f"{self.name[:24]}_scratch_{digest}_"
 
@@ -76,10 +76,10 @@ class Server:
 
 @contextmanager
 def hold_server(engine: Engine, *, wait_s: float = WAIT_S) -> Iterator[Server]:
-    """Hold the right to make a backup of the engine's database, or to restore one.
+    """Hold the BACKUP lock of the engine's database, and drop leftover scratch databases.
 
-    Databases that a killed process left behind are gone. Raises BackupBusy when another process
-    holds the right for `wait_s` seconds, or DatabaseUnavailable.
+    Raises BackupBusy if another process holds the lock for `wait_s` seconds, or
+    DatabaseUnavailable.
     """
     url = engine.url.set(database=MAINTENANCE).render_as_string(hide_password=False)
     outside = build_engine(url, pool_size=1)
@@ -95,7 +95,7 @@ def hold_server(engine: Engine, *, wait_s: float = WAIT_S) -> Iterator[Server]:
 
 
 def is_backup_at_work(engine: Engine) -> bool:
-    """Tell whether a process makes a backup of the engine's database, or restores one."""
+    """Tell whether a process is making or restoring a backup of the engine's database."""
     key = _key(engine.url.database or "")
     query = """
         SELECT EXISTS (
@@ -127,20 +127,20 @@ def _lock(server: Server, *, wait_s: float) -> None:
 
 
 def drop_leftovers(server: Server) -> None:
-    """Drop the scratch databases that nobody uses."""
+    """Drop the scratch databases that are not in use."""
     for (name,) in server.connection.execute(_LIST.encode(), [server.prefix]).fetchall():
         try:
             server.connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
         except (psycopg.errors.ObjectInUse, psycopg.errors.InvalidCatalogName):
-            continue  # Somebody looks at it, or dropped it just now.
+            continue  # It is in use, or was dropped just now.
 
 
 @contextmanager
 def scratch_database(server: Server) -> Iterator[Engine]:
     """Yield an engine on a new and empty database, which is dropped at the end of the block.
 
-    Raises BackupFailed when the user of the server may not create databases, or the extension
-    vector in them.
+    Raises BackupFailed if the database user may not create databases, or the extension vector in
+    them.
     """
     name = f"{server.prefix}{secrets.token_hex(4)}"
     _create(server, name, template="template0")
@@ -178,7 +178,7 @@ def _drop(server: Server, engine: Engine) -> None:
 
 
 def _has_vectors(engine: Engine) -> bool:
-    """Create the extension for vectors, and tell whether that was allowed, or it was there."""
+    """Create the extension vector if it is missing; False if that is not allowed."""
     try:
         with tell_outages(engine), engine.begin() as opened:
             connection_of(opened).execute(b"CREATE EXTENSION IF NOT EXISTS vector")
@@ -188,7 +188,7 @@ def _has_vectors(engine: Engine) -> bool:
 
 
 def _creation(server: Server, name: str, *, template: str) -> sql.Composed:
-    """Return the statement that creates a database with the locale of the library's."""
+    """Return the statement that creates a database with the locale of the library's database."""
     row = server.connection.execute(_LOCALE.encode(), [server.name]).fetchone()
     encoding, collate, ctype, provider, locale = row or ("UTF8", "C", "C", "c", None)
     if isinstance(provider, bytes):
@@ -206,18 +206,18 @@ def _creation(server: Server, name: str, *, template: str) -> sql.Composed:
 
 
 def check_no_session_runs(server: Server) -> None:
-    """Raise SessionBusy when a process runs a session in the library's database."""
+    """Raise SessionBusy if a process runs a session in the library's database."""
     row = server.connection.execute(_RUNNING.encode(), [SESSION, server.name]).fetchone()
     if row:
         raise SessionBusy(int(row[0]))
 
 
 def switch_databases(server: Server, fresh: str) -> None:
-    """Put the database `fresh` in the place of the library's, in one step.
+    """Replace the library's database with `fresh`, in one step.
 
-    The old one has a scratch name then, and `drop_leftovers` drops it. Clients are disconnected;
-    they find the new database when they connect again. Raises SessionBusy while a session runs, and
-    BackupFailed when clients cannot be kept out.
+    The old database gets a scratch name, and `drop_leftovers` drops it. Clients are disconnected,
+    and find the new database when they reconnect. Raises SessionBusy while a session runs, and
+    BackupFailed if clients cannot be kept out.
     """
     aside = f"{server.prefix}{secrets.token_hex(4)}"
     rename = "ALTER DATABASE {} RENAME TO {}"

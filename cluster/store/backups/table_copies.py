@@ -1,7 +1,7 @@
-"""Copies whole tables out of a database and into another, whatever revision they have.
+"""Copies complete tables from one database to another, in any revision.
 
-Rows are copied in PostgreSQL's binary format of COPY, ordered by the primary key. So two databases
-with equal rows give equal bytes, and a digest of these bytes proves a copy.
+Rows are copied in the binary format of PostgreSQL's COPY, ordered by the primary key. So two
+databases with equal rows give equal bytes, and a digest of these bytes proves a copy.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _RAISE_SEQUENCE = """
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A table: its columns in their order, and those of its primary key."""
+    """A table: its columns in order, and the columns of its primary key."""
 
     name: str
     columns: tuple[str, ...]
@@ -69,7 +69,7 @@ class Shape:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[psycopg.Connection]:
-    """Yield a connection that sees the database as it is now, and changes nothing."""
+    """Yield a read-only connection that sees one snapshot of the database."""
     with tell_outages(engine), engine.connect() as opened:
         opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with opened.begin():
@@ -90,7 +90,7 @@ def list_tables(connection: psycopg.Connection) -> list[Shape]:
 
 
 def copy_out(connection: psycopg.Connection, shape: Shape, write: Write) -> TableCopy:
-    """Give the rows of a table to `write`, piece by piece, and return what they came to."""
+    """Pass the rows of a table to `write`, piece by piece; return their number and digest."""
     query = sql.SQL("COPY (SELECT {} FROM {} ORDER BY {}) TO STDOUT (FORMAT BINARY)").format(
         _list(shape.columns), sql.Identifier(shape.name), _list(shape.key)
     )
@@ -107,7 +107,7 @@ def copy_out(connection: psycopg.Connection, shape: Shape, write: Write) -> Tabl
 def copy_in(
     connection: psycopg.Connection, name: str, columns: Iterable[str], pieces: Iterable[bytes]
 ) -> None:
-    """Add rows to a table from what `copy_out` gave."""
+    """Add rows that `copy_out` wrote to a table."""
     query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.Identifier(name), _list(columns)
     )
@@ -118,9 +118,9 @@ def copy_in(
 
 @contextmanager
 def without_links(connection: psycopg.Connection) -> Iterator[None]:
-    """Drop all foreign keys within the block, and make them again, which checks every row.
+    """Drop all foreign keys for the block, and create them again, which checks every row.
 
-    Rows refer to each other in circles, so no order of the tables would do.
+    This is needed because rows refer to each other in cycles, so no order of the tables works.
     """
     links = connection.execute(_LIST_LINKS.encode()).fetchall()
     for table, name, _ in links:
@@ -133,7 +133,7 @@ def without_links(connection: psycopg.Connection) -> Iterator[None]:
 
 
 def analyse(connection: psycopg.Connection) -> None:
-    """Let the server look at the rows, so that its plans fit them."""
+    """Update the planner's statistics of all tables."""
     connection.execute(b"ANALYZE")
 
 
@@ -143,12 +143,12 @@ def list_sequences(connection: psycopg.Connection) -> list[str]:
 
 
 def read_sequences(connection: psycopg.Connection, names: Iterable[str]) -> dict[str, int]:
-    """Return the last number of each of these sequences that has given one."""
+    """Return the last value of each of these sequences that has been used."""
     return dict(connection.execute(_LIST_SEQUENCES.encode(), [list(names)]).fetchall())
 
 
 def raise_sequences(connection: psycopg.Connection, last: Mapping[str, int]) -> None:
-    """Make sequences go on after these numbers, so that no id is given twice."""
+    """Raise sequences to at least these values, so that no id is assigned twice."""
     for name, number in last.items():
         connection.execute(_RAISE_SEQUENCE.encode(), {"name": name, "last": number})
 

@@ -1,1 +1,1 @@
-"""Compares the rows of a database with each other, and mends what can be derived again."""
+"""Compares the rows of a database with each other, and repairs derived data."""

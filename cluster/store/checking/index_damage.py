@@ -1,7 +1,7 @@
-"""Indexes that do not hold what their tables hold.
+"""Finds indexes that do not agree with their tables.
 
-PostgreSQL's own amcheck examines each B-tree where its extension was created in the database; the
-embedded server has none. Everywhere, each index must give as many rows as its table holds.
+PostgreSQL's amcheck examines each B-tree if its extension exists in the database; the embedded
+server has none. In every database, each index must give as many rows as its table has.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _BY_INDEX = ("seqscan", "bitmapscan", "sort", "incremental_sort")
 
 @dataclass(frozen=True, slots=True)
 class CheckedIndexes:
-    """The damage of the indexes that were examined, and how many were and were not.
+    """The damage of the examined indexes, and how many were examined and how many not.
 
     `has_amcheck` tells whether PostgreSQL's amcheck examined them too.
     """
@@ -54,7 +54,7 @@ class CheckedIndexes:
 
 
 def find_index_damage(db: Session, *, is_time_over: Callable[[], bool]) -> CheckedIndexes:
-    """Examine the indexes until `is_time_over`."""
+    """Examine indexes until `is_time_over` returns true."""
     has_amcheck = bool(db.execute(_HAS_AMCHECK).scalar_one())
     rows = db.execute(_LIST).all()
     damage: list[Damage] = []
@@ -76,7 +76,7 @@ def _examine(row: Row[Any], has_amcheck: bool, db: Session) -> Damage:
 
 
 def _ask_amcheck(db: Session, row: Row[Any]) -> Iterator[Damage]:
-    """Yield damage when bt_index_check raises: then the index is at fault."""
+    """Yield damage if bt_index_check raises an error."""
     found = guarded(db, row.name, partial(_run_amcheck, row.oid))
     return (one for one in found if one.count)
 
@@ -87,9 +87,9 @@ def _run_amcheck(oid: int, db: Session) -> Damage:
 
 
 def _holds_its_table(db: Session, row: Row[Any]) -> bool:
-    """Tell whether a scan of the index gives as many rows as one of the table.
+    """Tell whether a scan of the index gives as many rows as a scan of the table.
 
-    An index that no plan uses is not compared.
+    An index that the planner does not use counts as correct.
     """
     where = f"WHERE {row.condition}" if row.condition else ""
     ordered = f"SELECT 1 FROM {row.table_name} {where} ORDER BY {', '.join(row.keys)}"
@@ -106,7 +106,7 @@ def _holds_its_table(db: Session, row: Row[Any]) -> bool:
 
 
 def _plain(query: str) -> str:
-    """Return a query whose colons are no parameters."""
+    """Return a query with its colons escaped, so that they are not taken for parameters."""
     return query.replace(":", "\\:")
 
 

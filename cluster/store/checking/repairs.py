@@ -1,7 +1,7 @@
-"""Mends what can be derived again from other rows. Nothing that people decided is changed.
+"""Repairs data that can be derived from other rows; decisions of users are never changed.
 
-Each function is one transaction, and takes the locks of those who change the same rows. It returns
-how many things it mended; what is busy, or cannot be derived, stays as it is.
+Each function is one transaction, and takes the locks that other writers of the same rows take. It
+returns the number of repairs; rows that are busy or cannot be derived stay unchanged.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class PictureSource:
 
 
 def mend_rows(engine: Engine, damage: Damage) -> int:
-    """Mend damage of one kind that the rows themselves tell how to mend; 0 for other kinds."""
+    """Repair damage of one kind from other rows; returns 0 for kinds that need a photo."""
     if damage.kind is DamageKind.COUNTS:
         return sum(_recount_session(engine, session_id) for session_id in damage.keys)
     if damage.kind is DamageKind.INDEX:
@@ -163,7 +163,7 @@ def _change(db: Session, statement: TextClause, values: Mapping[str, object] = _
 
 
 def _recount_session(engine: Engine, session_id: int) -> int:
-    """Count the items of an ended session anew; one that runs counts for itself."""
+    """Recount the items of an ended session; a running session is left alone."""
     try:
         with begin(engine) as db:
             keep_drivers_out(db, session_id)
@@ -176,7 +176,7 @@ def _recount_session(engine: Engine, session_id: int) -> int:
 
 
 def _rebuild(engine: Engine, index: str) -> int:
-    """Build an index anew; 0 when its table does not allow it, such as one with equal keys."""
+    """Rebuild an index; 0 if its table does not allow it, for example because of equal keys."""
     try:
         with begin(engine) as db:
             db.execute(text(f"REINDEX INDEX {index}"))
@@ -209,7 +209,7 @@ def _digest_paths(db: Session, _keys: Sequence[int]) -> int:
 
 
 def _fold_names(db: Session, keys: Sequence[int]) -> int:
-    """Give people the keys of their names; one whose name another person has keeps its key."""
+    """Recompute the keys of people's names; a key that another person has is not assigned."""
     lock_people(db)
     mended = 0
     for person_id in keys:
@@ -231,7 +231,7 @@ def _recount_faces(db: Session, keys: Sequence[int]) -> int:
 
 
 def _mend_vectors(db: Session, keys: Sequence[int]) -> int:
-    """Normalise vectors; photos with one that cannot be are searched again by the next session."""
+    """Normalise vectors; if that is impossible, let the next session search the photo again."""
     lock_people(db)
     normalised = _change(db, _NORMALISE)
     db.execute(_SEARCH_AGAIN)
@@ -274,7 +274,7 @@ def list_picture_sources(db: Session, damage: Damage) -> list[PictureSource]:
 
 
 def replace_picture(engine: Engine, kind: DamageKind, key: int, picture: bytes) -> None:
-    """Store a thumbnail or the picture of a face that was made again."""
+    """Store a remade thumbnail or picture of a face."""
     table = "image" if kind is DamageKind.THUMBNAIL else "face"
     with begin(engine) as db:
         db.execute(_REPLACE[table], {"id": key, "picture": picture})

@@ -1,6 +1,6 @@
-"""Damage that queries find: rows that contradict each other, vectors, and pictures that are cut.
+"""Finds damage by queries: contradictory rows, bad vectors, and truncated pictures.
 
-Every query is one of the whole table, in the caller's transaction, which may be read-only.
+Every query reads a whole table, in the caller's transaction, which may be read-only.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from cluster.core.identity.people import fold_name
 from cluster.store.database.outages import find_outage
 
 MOST_KEYS = 100_000
-"""So many ids of one kind of damage are kept for a repair; the next one mends the rest."""
+"""The most ids of one kind of damage that are kept for a repair; the next repair mends the rest."""
 
 JPEG_START, JPEG_END = "\\xffd8", "\\xffd9"
 
 
 @dataclass(frozen=True, slots=True)
 class RowCheck:
-    """A query that gives the id of each damaged row, and a word for it."""
+    """A query for the id of each damaged row and a name for it."""
 
     kind: DamageKind
     query: str
 
 
 def _is_cut(column: str) -> str:
-    """Return the condition that bytes are no JPEG from its first marker to its last."""
+    """Return the SQL condition that bytes do not begin and end with the markers of a JPEG."""
     return (
         f"(substring({column} for 2) IS DISTINCT FROM '{JPEG_START}'::bytea"
         f" OR substring({column} from octet_length({column}) - 1) <> '{JPEG_END}'::bytea)"
@@ -85,7 +85,7 @@ ROW_CHECKS = (
         WHERE root_sha256 <> sha256(convert_to(root, 'UTF8'))
         """,
     ),
-    # A person may be without a face until the session that searches again has grouped the faces.
+    # A person may have no face until the session that searches again has grouped the faces.
     RowCheck(
         DamageKind.PERSON_WITHOUT_FACE,
         """
@@ -112,7 +112,7 @@ ROW_CHECKS = (
         WHERE p.pack <> f.pack
         """,
     ),
-    # A face that only a user or another program knows was not found by the pack.
+    # Faces that only a user or another program knows may be missing from the count.
     RowCheck(
         DamageKind.FACE_COUNT,
         """
@@ -176,7 +176,7 @@ _NUMBERED = text(
 
 
 def find_row_damage(db: Session) -> Iterator[Damage]:
-    """Yield what every query finds, kinds without damage included; a table may be unreadable."""
+    """Yield the result of every query, including empty ones; a table may be unreadable."""
     for check in ROW_CHECKS:
         yield from guarded(db, check.kind.value, partial(_run, check))
     yield from guarded(db, "person", find_wrong_name_keys)
@@ -186,9 +186,9 @@ def find_row_damage(db: Session) -> Iterator[Damage]:
 
 
 def guarded(db: Session, what: str, work: Callable[[Session], Damage]) -> Iterator[Damage]:
-    """Yield what `work` finds, or that PostgreSQL cannot read what it needs.
+    """Yield the result of `work`, or damage if PostgreSQL cannot read the rows that it needs.
 
-    An unreachable database is not damage: its error is raised.
+    An unreachable database is not damage, so its error is raised.
     """
     try:
         with db.begin_nested():
@@ -207,7 +207,7 @@ def _run(check: RowCheck, db: Session) -> Damage:
 
 
 def find_wrong_name_keys(db: Session) -> Damage:
-    """Return the people whose key is not that of their name (fold_name)."""
+    """Return the people whose key is not the folded form of their name (fold_name)."""
     wrong = [
         row.id
         for row in db.execute(_NAMED)
@@ -218,9 +218,9 @@ def find_wrong_name_keys(db: Session) -> Damage:
 
 
 def find_dangling(db: Session) -> Iterator[Damage]:
-    """Yield the rows that break a foreign key, as they may after a disk lost an index or a row.
+    """Yield the rows that violate a foreign key, for example after a disk lost an index or a row.
 
-    The columns of the undo log that have no foreign key may name people who are gone.
+    Columns of the undo log without a foreign key may refer to deleted people.
     """
     for key in db.execute(_REFERENCES).all():
         place = f"{key.child}.{key.child_column}"
@@ -237,19 +237,19 @@ def _count_dangling(query: TextClause, place: str, db: Session) -> Damage:
 
 
 def find_unchecked(db: Session) -> Damage:
-    """Return the constraints that PostgreSQL does not enforce, or did not for all rows."""
+    """Return the constraints that PostgreSQL does not enforce, or has not checked for all rows."""
     words = tuple(db.execute(_UNCHECKED).scalars())
     return Damage(DamageKind.UNCHECKED, len(words), words[:EXAMPLES])
 
 
 def find_numbers_used(db: Session) -> Damage:
-    """Return the tables whose next id is one that a row has already."""
+    """Return the tables whose next id is already used by a row."""
     behind = [table for table, _, _ in list_numbers_used(db)]
     return Damage(DamageKind.NUMBERS_USED, len(behind), tuple(behind[:EXAMPLES]))
 
 
 def list_numbers_used(db: Session) -> list[tuple[str, str, str]]:
-    """Return these tables, each with its numbered column and its sequence."""
+    """Return the tables whose next id is used already, with the id column and its sequence."""
     return [
         (row.name, row.column_name, row.sequence)
         for row in db.execute(_NUMBERED).all()

@@ -1,4 +1,4 @@
-"""Sessions that break the law of progress (cluster/store/sessions/invariants.py)."""
+"""Finds sessions that break the law of progress (cluster/store/sessions/invariants.py)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COUNTS_OF_ITEMS = f"""
     FROM session_item s CROSS JOIN LATERAL (VALUES {_STATES}) AS p (phase, state)
     WHERE s.session_id = :session_id GROUP BY phase
     """
-"""The counts that the phases of a session should have, without phases that have no item."""
+"""The correct counts of a session's phases; phases without items are missing."""
 
 _HAS_OTHER_COUNTS = text(
     f"""
@@ -43,7 +43,7 @@ PHOTO_PHASES = [phase.value for phase in ITEM_PREFIXES]
 
 @dataclass(frozen=True, slots=True)
 class CheckedSessions:
-    """The damage of the sessions that were examined, and how many were and were not."""
+    """The damage of the examined sessions, and how many were examined and how many not."""
 
     damage: tuple[Damage, ...]
     examined: int
@@ -51,7 +51,7 @@ class CheckedSessions:
 
 
 def find_session_damage(db: Session, *, is_time_over: Callable[[], bool]) -> CheckedSessions:
-    """Check the sessions, the newest first, until `is_time_over`; at least one."""
+    """Check sessions, the newest first, until `is_time_over` returns true; at least one."""
     ids = list(db.execute(_SESSIONS).scalars())
     damage: list[Damage] = []
     examined = 0

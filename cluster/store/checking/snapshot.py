@@ -1,4 +1,4 @@
-"""The transaction of a check: it sees one moment of the database, and can change nothing."""
+"""Opens the read-only transaction of a check, which sees one snapshot of the database."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _READ_ONLY = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 def open_snapshot(engine: Engine) -> Iterator[Db]:
     """Open a transaction in which PostgreSQL itself refuses every change.
 
-    Raises DatabaseUnavailable, or DatabaseUnusable when the tables are not of this version: no
-    table is upgraded.
+    Raises DatabaseUnavailable, or DatabaseUnusable if the tables have another revision than this
+    version; they are not upgraded here.
     """
     with tell_outages(engine), Session(engine) as db, db.begin():
         db.execute(_READ_ONLY)
@@ -50,7 +50,7 @@ def _check_revision(db: Db) -> None:
 
 
 def find_revision(db: Db) -> str | None:
-    """Return the revision that the tables name; None without tables."""
+    """Return the revision in alembic_version; None without tables."""
     if db.execute(text("SELECT to_regclass('alembic_version')")).scalar() is None:
         return None
     return db.execute(text("SELECT version_num FROM alembic_version LIMIT 1")).scalar()

@@ -1,4 +1,4 @@
-"""What a check compares with the disk: the places of files, and a sample of the stored pictures."""
+"""Reads the data that a check compares with the disk: the places of files, and sample pictures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _TOTALS = text(
 
 @dataclass(frozen=True, slots=True)
 class FilePlace:
-    """A file that should be there: its path as text, and what the storage said of it."""
+    """A file that should exist: its path as text, and its size and time from the storage."""
 
     id: int
     path: str
@@ -51,9 +51,9 @@ class FilePlace:
 
 
 def list_places(db: Session) -> Iterator[Sequence[FilePlace]]:
-    """Yield the files that should be there, in pages that are samples of the whole.
+    """Yield the files that should exist, in pages.
 
-    They are ordered by the digest of their path, so whoever stops early has seen a fair sample.
+    The order is that of the digests of their paths, so the first pages are a random sample.
     """
     after = b""
     while True:
@@ -80,10 +80,10 @@ def sample_crops(db: Session, *, limit: int) -> dict[int, bytes]:
 
 
 def list_unfinished(db: Session) -> set[int]:
-    """Return the sessions that may go on."""
+    """Return the ids of sessions that may continue."""
     return set(db.execute(_UNFINISHED).scalars())
 
 
 def count_rows(db: Session) -> Mapping[str, int]:
-    """Return the numbers of photos, files, faces and people, and of decisions not yet placed."""
+    """Return the numbers of photos, files, faces, people and kept decisions."""
     return dict(db.execute(_TOTALS).mappings().one())
