@@ -1,4 +1,4 @@
-"""The base class of all tables: it names constraints, and maps Python's types to columns."""
+"""The base class of all tables, which names constraints and maps Python's types to columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cluster.core.time_left.timing import Scope
 
 
 def _check_name(check: Constraint, table: Any) -> str:
-    """Name the check of an enum column after the column: two columns may have the same enum."""
+    """Name the check of an enum column after the column, because two columns may share an enum."""
     columns = list(check.columns) if isinstance(check, CheckConstraint) else []
     return columns[0].name if len(columns) == 1 else str(check.name)
 
@@ -50,7 +50,7 @@ ITEM_PREFIXES: Mapping[PhaseName, str] = {
     PhaseName.TRAINING: "training",
     PhaseName.FACE_DETECTION: "detection",
 }
-"""The prefix of each photo phase's columns in session_item: state, skip and reason."""
+"""The prefix of the columns state, skip and reason of each photo phase in session_item."""
 
 
 def for_each_photo_phase(statement: str) -> dict[PhaseName, TextClause]:
@@ -69,7 +69,7 @@ def _values(kind: type[StrEnum]) -> Enum:
 
 
 class Table(DeclarativeBase):
-    """The base class of all tables."""
+    """The base class of all tables, with types for Python's values and names for constraints."""
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map: Mapping[Any, Any] = {

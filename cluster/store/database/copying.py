@@ -1,7 +1,7 @@
-"""Writes rows by COPY: into staging tables for set-based SQL, or directly into a table.
+"""Writes rows with COPY: into staging tables for set-based SQL, or directly into a table.
 
-A staging table belongs to its connection and is empty at the start of each transaction, so that no
-batch has to create one.
+A staging table belongs to a connection and is empty at the start of each transaction, so that
+batches need not create one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Staging:
         self.append(db, rows)
 
     def clear(self, db: Session) -> None:
-        """Create the table unless this connection has it, and remove all rows."""
+        """Create the table if this connection lacks it, and remove all rows."""
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns)
         driver_connection(db).execute(
             f"CREATE TEMP TABLE IF NOT EXISTS {self.name} ({columns}) ON COMMIT DELETE ROWS;"
@@ -56,7 +56,7 @@ def driver_connection(db: Session) -> psycopg.Connection:
 
 
 def connection_of(opened: Connection) -> psycopg.Connection:
-    """Return psycopg's connection of an open one, in the same transaction."""
+    """Return psycopg's connection of an SQLAlchemy connection, in the same transaction."""
     connection = opened.connection.driver_connection
     if not isinstance(connection, psycopg.Connection):
         raise TypeError(f"The store needs psycopg 3, not {type(connection)}.")

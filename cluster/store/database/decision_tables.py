@@ -1,4 +1,4 @@
-"""The table of decisions that could not be placed yet: their photo or face is not there."""
+"""The table of kept decisions, which wait for their photo or face."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cluster.store.database.columns import Table
 class KeptDecision(Table):
     """A decision from an import, kept until the photo or the face that it is about turns up.
 
-    `source` tells which import it came from, and `kind` what it decides. `decision` is the record
-    of the import as it was read, and `reason` says why it could not be placed. `placed_at` is set
-    when it has been placed.
+    `source` names the import, and `kind` the subject of the decision. `decision` is the record as
+    imported, and `reason` says why it could not be placed. `placed_at` is set when it has been
+    placed.
     """
 
     __tablename__ = "kept_decision"

@@ -27,18 +27,18 @@ __all__ = [
 ]
 
 Db = Session
-"""An open transaction, the first parameter of the store's functions."""
+"""An open transaction, which is the first parameter of the store's functions."""
 
 CONNECT_TIMEOUT_S = 10
 CONNECTION_OPTIONS = ("-c timezone=UTC", "-c plan_cache_mode=force_custom_plan")
-"""Times are UTC. Plans are custom, because a plan for a small library is wrong when it grows."""
+"""Times are UTC. Plans are custom, because a plan for a small library is wrong after it grows."""
 
 
 def build_engine(url: str, *, pool_size: int = 5) -> Engine:
     """Return an engine for `url`, a postgresql:// or postgres:// URL, through psycopg 3.
 
-    Nothing is connected yet. Transactions are READ COMMITTED, because a statement after a lock must
-    see what was committed meanwhile; times are UTC. A pooled connection that died is replaced
+    No connection is made yet. Transactions are READ COMMITTED, because a statement after a lock
+    must see the commits made while it waited; times are UTC. A dead pooled connection is replaced
     before use. For the embedded server, libpq's environment variables are removed first. Raises
     DatabaseUnavailable when `url` is not a database URL.
     """
@@ -64,7 +64,7 @@ def build_engine(url: str, *, pool_size: int = 5) -> Engine:
 def begin(engine: Engine) -> Iterator[Db]:
     """Open a transaction; it is committed at the end of the block, or rolled back by an exception.
 
-    Raises DatabaseUnavailable, naming the server, when it cannot be reached, closes the connection,
+    Raises DatabaseUnavailable, naming the server, if it cannot be reached, closes the connection,
     or has no room.
     """
     with tell_outages(engine), Session(engine) as db, db.begin():
@@ -73,7 +73,7 @@ def begin(engine: Engine) -> Iterator[Db]:
 
 @contextmanager
 def tell_outages(engine: Engine) -> Iterator[None]:
-    """Replace errors that mean an unreachable database by DatabaseUnavailable."""
+    """Replace errors that mean an unreachable database with DatabaseUnavailable."""
     try:
         yield
     except (DBAPIError, psycopg.Error) as error:

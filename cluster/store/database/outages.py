@@ -1,7 +1,6 @@
 """Decides which errors mean that the database is unreachable, and describes them.
 
-There are two families of errors: SQLAlchemy's, and psycopg's own, which COPY and other direct uses
-of psycopg raise.
+Errors come from SQLAlchemy, or directly from psycopg, which COPY and other direct uses raise.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _AWAY = ("08", "53", "57P")
 
 
 def find_outage(url: URL, error: DBAPIError | psycopg.Error) -> DatabaseUnavailable | None:
-    """Return the error to raise when the database is unreachable; None for any other error.
+    """Return the error to raise if the database is unreachable; None for any other error.
 
     Class 53 counts as unreachable, because a server without room may answer again later.
     """

@@ -1,4 +1,4 @@
-"""The tables of people: faces, people, and what users did to them."""
+"""The tables of people: faces, people, and the changes that users made to them."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Face(Table):
     `sharpness` is None for a face that an earlier version found; `time_s` is the place of a face in
     a film, None in a photo. `embedding` is None for a face that only a user or another program
     knows. `placed_at` is when a user placed it, None if an earlier version did. A face with a
-    `verdict` belongs to no person. The indexes serve to count people, to find the best face of a
-    person, and the ungrouped faces.
+    `verdict` belongs to no person. The indexes are for counting people, and for finding the best
+    face of a person and the ungrouped faces.
     """
 
     __tablename__ = "face"
@@ -86,9 +86,9 @@ class Face(Table):
 
 
 class ErasedFace(Table):
-    """The rectangle of a face that a user erased with its person, and nothing else of the face.
+    """The rectangle of a face that a user erased with its person; no other data of it is kept.
 
-    No pack finds a face there again.
+    No pack adds a face there again.
     """
 
     __tablename__ = "erased_face"
@@ -105,9 +105,9 @@ class FaceAnswer(Table):
     """A user's answer to the question whether two faces are the same person.
 
     It holds for the people of the two faces. `first_person_id` and `second_person_id` are the
-    people at the time of the answer, None for an ungrouped face; they hold the answer when a face
-    is gone. `first_faces` and `second_faces` are how many faces each side had. The answer is
-    deleted when the change that it made (`change_id`) is undone.
+    people at the time of the answer, None for an ungrouped face; they keep the answer valid when a
+    face is gone. `first_faces` and `second_faces` are the numbers of faces of each side. The answer
+    is deleted when the change that it made (`change_id`) is undone.
     """
 
     __tablename__ = "face_answer"
@@ -138,9 +138,9 @@ class FaceAnswer(Table):
 class PersonChange(Table):
     """A change that a user made to the people of a pack, so that it can be undone.
 
-    The newest changes of a pack are kept; `undone_at` is set when one was undone. A person may be
-    deleted by a later change, and come back when that is undone, so `person_id` and `other_id` have
-    no foreign key. A person's changes are deleted when it is erased, so nothing erased stays here.
+    The newest changes of a pack are kept; `undone_at` is set when one was undone. A later change
+    may delete a person, and undoing it restores the person, so `person_id` and `other_id` have no
+    foreign key. When a person is erased, its changes are deleted too, so no erased data stays here.
     """
 
     __tablename__ = "person_change"
@@ -158,7 +158,7 @@ class PersonChange(Table):
 
 
 class PersonChangePerson(Table):
-    """A person as it was before the change; the person may not exist any more."""
+    """A person before the change; the person may no longer exist."""
 
     __tablename__ = "person_change_person"
 

@@ -1,4 +1,4 @@
-"""The tables of time: what a session promised at each moment, and the messages about its end."""
+"""The tables of a session's promises of time, and of the messages about its end."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from cluster.store.database.columns import Table
 
 
 class SessionSample(Table):
-    """How far a session or one of its phases was at one moment, and how long it said it would take.
+    """The progress and the promise of a session or of one of its phases at one moment.
 
     `active_s` is the time that the session had worked then, without pauses. `finished` and `total`
-    count items (faces in clustering). The promise, `low_s` to `high_s` with its middle, is None
-    where none was made. Samples are taken at even times; when there are many, every other one goes.
+    count items (faces in clustering). The promise, `low_s` to `high_s` with its middle, is None if
+    none was made. Samples have equal distances; when there are too many, every other one is
+    deleted.
     """
 
     __tablename__ = "session_sample"
@@ -39,8 +40,8 @@ class SessionSample(Table):
 class Notification(Table):
     """A message about the end of a session; there is one for each session, status and channel.
 
-    It is sent at least once. `delivery_id` is the same in each try, so that the receiver can tell a
-    repeated message. `next_try_at` is None when it was sent, or when no more tries are made.
+    It is sent at least once. `delivery_id` is the same in each try, so that the receiver can
+    recognise a repeated message. `next_try_at` is None after it was sent or abandoned.
     """
 
     __tablename__ = "notification"

@@ -1,7 +1,7 @@
 """Waits for an unreachable database, visibly and with a time limit.
 
-A retry repeats a whole transaction. Each transaction of a run may run twice: the second run finds
-nothing left to move.
+A retry repeats a complete transaction. Each transaction of a run may run twice, because the second
+run finds nothing left to move.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from cluster.core.errors import DatabaseUnavailable
 
 Result = TypeVar("Result")
 Waited = Callable[[], float]
-"""Tells for how many seconds a call has waited for the database until now."""
+"""A function that returns the seconds for which a call has waited for the database so far."""
 
 DATABASE_WAIT_S = 120.0
-"""A restarting server is back within this time; after a longer outage, a user has to act."""
+"""A restarting server is back within this time; after a longer outage, a user must act."""
 
 RETRY_INTERVAL_S = 0.5
 
 
 def _stay_silent(waiting_for: str | None) -> None:
-    """Report nothing: other processes wait for the same database, and report it."""
+    """Report nothing, because other processes wait for the same database and report it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long, and how visibly, a process waits for an unreachable database.
+    """The time for which a process waits for an unreachable database, and how it reports that.
 
     `on_wait` receives a sentence before each retry, and None when the database is back. `timeout_s`
     and `clock` are in seconds.
@@ -41,9 +41,9 @@ class RetryPolicy:
     sleep: Callable[[float], object] = time.sleep
 
     def run_timed(self, work: Callable[[Waited], Result]) -> Result:
-        """Return what `run` returns; `work` is told how long this call waits already.
+        """Run `work` as `run` does, and pass it a function for the seconds of waiting so far.
 
-        To its caller, the work of the database is waiting too: locks, statements, and retries.
+        Locks, statements and retries all count as waiting.
         """
         began = self.clock()
         return self.run(lambda: work(lambda: self.clock() - began))

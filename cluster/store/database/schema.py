@@ -1,4 +1,4 @@
-"""Upgrades the schema with Alembic; only entry points do this, workers never."""
+"""Upgrades the schema with Alembic. Only entry points call it, never workers."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def upgrade_schema(
 ) -> None:
     """Upgrade the schema to the newest revision, or an earlier one; one process does so at a time.
 
-    `before` is called first when there are tables of an earlier revision; its errors prevent the
-    upgrade. Each revision is a transaction, so an upgrade that is killed goes on after the last
-    whole one. Raises DatabaseUnavailable, or DatabaseUnusable when the upgrade fails, for example
+    `before` is called first if there are tables of an earlier revision; its errors prevent the
+    upgrade. Each revision is a transaction, so a killed upgrade continues after the last complete
+    revision. Raises DatabaseUnavailable, or DatabaseUnusable when the upgrade fails, for example
     without pgvector, or when the schema does not belong to this version or an earlier one.
     """
     check_database(engine)
@@ -72,14 +72,14 @@ def list_revisions() -> list[str]:
 
 
 def find_revision(engine: Engine) -> str | None:
-    """Return the revision of the tables; None when there are none, or more than one is named."""
+    """Return the revision of the tables; None without tables, or with several revisions."""
     with tell_outages(engine), engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_heads()
     return found[0] if len(found) == 1 else None
 
 
 def _upgrade_once(engine: Engine, *, to: str, place: str) -> bool:
-    """Make one revision in one transaction; tell whether the wanted one is there."""
+    """Upgrade by one revision in one transaction; return True at the wanted revision."""
     with engine.begin() as connection:
         lock_migrations(connection)
         config = migration_config(connection)
@@ -116,7 +116,7 @@ def _check_revision(connection: Connection, config: Config, *, place: str) -> No
 def migration_config(connection: Connection | None = None) -> Config:
     """Return Alembic's configuration for the migrations in this package, on `connection`."""
     config = Config()
-    # ConfigParser takes a percent sign for the start of a reference, so it is doubled.
+    # ConfigParser takes a percent sign for the start of an interpolation, so it is doubled.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection

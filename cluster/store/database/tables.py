@@ -1,4 +1,4 @@
-"""The tables; those of people are in people_tables.py.
+"""The tables, except for those of people (people_tables.py), decisions and promises.
 
 An enum column holds the values of its StrEnum as text, with a check.
 """
@@ -33,12 +33,12 @@ See cluster/core/pictures/duplicates.py.
 
 
 class Image(Table):
-    """A photo: a picture, independent of its files. A film is one too, with a `duration_s`.
+    """A photo: a picture, independent of its files. A film is a photo with a `duration_s`.
 
     `content` is the digest of the picture without its metadata, None for a picture that an earlier
     version read, until it is read again. `orientation` is the EXIF orientation by which pixels,
-    boxes and the thumbnail were turned. `missing_since` is set when none of its files is there.
-    `duplicate_of` is the photo that represents this one, and is itself no duplicate within one
+    boxes and the thumbnail were turned. `missing_since` is set while none of its files is there.
+    `duplicate_of` is the photo that represents this one, and is not itself a duplicate within one
     session; `similar_to` is a photo that looks alike but is not the same.
     """
 
@@ -77,12 +77,12 @@ class Image(Table):
 class File(Table):
     """A place where a photo is, or was: its properties in the storage, and its content.
 
-    `size`, `modified_ns` and `etag` come from the storage, null when unknown. While `is_read` is
-    true, they belong to the content that was read: to the bytes with this `sha256` and the photo,
-    or to content that is `unreadable` for this reason. A path may be longer than an index entry, so
-    its SHA-256 is unique instead. When another picture takes the place of a photo, the old row is
-    `superseded`. A `companion` belongs to a photo that another file shows, while that is there: the
-    raw file of a JPEG, the film of a live photo.
+    `size`, `modified_ns` and `etag` come from the storage, null if unknown. While `is_read` is
+    true, they belong to the content that was read: the bytes with this `sha256` and the photo, or
+    content that is `unreadable` for this reason. A path may be longer than an index entry, so the
+    unique index is on its SHA-256. When another picture replaces a photo at its path, the old row
+    is `superseded`. A `companion` belongs to a photo that another file shows, while that is there:
+    the raw file of a JPEG, the film of a live photo.
     """
 
     __tablename__ = "file"
@@ -112,8 +112,8 @@ class File(Table):
 class Library(Table):
     """A root that sessions went over.
 
-    When a session finds most known files gone, their numbers are `known` and `gone`, and no photo
-    is missing until a user confirms it.
+    If a session finds most known files gone, `known` and `gone` hold their numbers, and no photo is
+    marked missing until a user confirms it.
     """
 
     __tablename__ = "library"
@@ -128,7 +128,7 @@ class Library(Table):
 class TrainingSession(Table):
     """One run over the root of one library.
 
-    `census` records the files that were met, moved, missing or passed over (items/census.py).
+    `census` records the files that were found, moved, missing or passed over (items/census.py).
     `active_s` is how long it has worked, without pauses, and `time_percentage` the share of its
     time that was shown as passed.
     """
@@ -157,12 +157,12 @@ class TrainingSession(Table):
 class SessionPhase(Table):
     """The truth about one phase. A check constraint enforces the law of progress.
 
-    `unchanged` counts finished items that took no time in this attempt; rates leave them out.
+    `unchanged` counts finished items that needed no work in this attempt; rates leave them out.
     `high_water_mark` is the highest count shown in this attempt, including photos in flight.
     `active_s` is how long the phase has worked in this attempt, without pauses. `pixels` and
-    `bytes` are those of the items it worked on, `waited_s` how long its workers waited for the
-    database, and `workers` the most that worked at once. `people_gained`, `people_lost` and
-    `people_split` say what this session's grouping did to the people there were before it.
+    `bytes` are sums over the items it worked on, `waited_s` is the time that its workers waited for
+    the database, and `workers` the most workers at the same time. `people_gained`, `people_lost`
+    and `people_split` count the effects of this session's grouping on the existing people.
     """
 
     __tablename__ = "session_phase"
@@ -211,7 +211,7 @@ class SessionPhase(Table):
 class SessionItem(Table):
     """One file in one session, with its state and the reason in both photo phases.
 
-    `training_skip` and `detection_skip` hold why it was skipped; the reasons are texts for users.
+    `training_skip` and `detection_skip` hold the SkipReason; the reasons are texts for users.
     `position` rises in the order of discovery; file ids do not, because known files keep theirs.
     """
 
@@ -249,7 +249,7 @@ class SessionItem(Table):
 
 
 class Detection(Table):
-    """The record that a pack has searched a photo, and how many faces it found."""
+    """The record that a pack has searched a photo, with the number of faces that it found."""
 
     __tablename__ = "detection"
 

@@ -22,7 +22,7 @@ def upgrade() -> None:
         "uq_person_name_key", "person", ["pack", "name_key"], unique=True, postgresql_where=is_named
     )
     _index_faces()
-    _create_journal()
+    _create_undo_log()
 
 
 def downgrade() -> None:
@@ -47,7 +47,7 @@ def _index_faces() -> None:
         op.drop_index(f"ix_face_{column}", "face")
 
 
-def _create_journal() -> None:
+def _create_undo_log() -> None:
     op.create_table(
         "person_change",
         sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True),
