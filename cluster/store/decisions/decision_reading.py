@@ -1,4 +1,4 @@
-"""Reads an export record by record, checks each one, and says where one is wrong."""
+"""Reads an export record by record, checks each record, and names the place of an error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], Exported]] = {
 
 @dataclass(frozen=True, slots=True)
 class ExportHead:
-    """What an export says about itself: when it was made, as it is written there."""
+    """The head of an export: the time when it was made, as written there."""
 
     exported_at: str
 
@@ -39,9 +39,9 @@ def read_decisions(
 ) -> Iterator[ExportHead | Exported]:
     """Yield the records of an export in the order of the file, and its head.
 
-    `name` names the file in errors. Raises BadExport, which names the place, for a file that is no
-    export, of another version, cut off, or with a wrong record. Only at the end is the file known
-    to be whole, so what is done with the records is done in one transaction.
+    `name` names the file in errors. Raises BadExport, which names the place, for a file that is not
+    an export, has another version, is truncated, or has an invalid record. The file is known to be
+    complete only at its end, so the caller must process all records in one transaction.
     """
     head: dict[str, object] = {}
     try:
@@ -57,7 +57,7 @@ def read_decisions(
 
 
 class _Misfit(ValueError):
-    """What is wrong, and where."""
+    """The fault of an export and its place; the message is for users."""
 
 
 def _read(element: Element) -> Exported:

@@ -1,6 +1,7 @@
-"""Writes what people did as one JSON document: photos, people, faces, erased places, answers.
+"""Writes decisions as one JSON document: photos, people, faces, erased places, answers.
 
-Each record is on a line of its own. The same database gives the same bytes, but for `exportedAt`.
+Each record is on a line of its own. The same database gives the same bytes, except for
+`exportedAt`.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from cluster.store.database.engine import tell_outages
 from cluster.store.decisions.export_rows import format_time, list_records, number_rows
 
 RECORDS_IN_A_BLOCK = 250
-"""So many records are about 100 kB, the size of the blocks of an export."""
+"""The number of records in a block of an export, about 100 kB."""
 
 
 class ByteStream(Protocol):
-    """Anything that takes bytes: a file, a compressor, a queue of parts of an HTTP answer."""
+    """A receiver of bytes: a file, a compressor, or a queue of parts of an HTTP response."""
 
     def write(self, data: bytes, /) -> object:
-        """Take these bytes, in the order of the calls."""
+        """Receive bytes, in the order of the calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportCounts:
-    """How many records of each section were written, and the SHA-256 of all of them.
+    """The number of records written in each section, and the SHA-256 of all of them.
 
-    `digest` (hexadecimal) leaves out `exportedAt`: it is equal when what people did is.
+    `digest` (hexadecimal) leaves out `exportedAt`, so equal decisions have equal digests.
     """
 
     photos: int
@@ -49,7 +50,7 @@ class ExportCounts:
 
 @contextmanager
 def begin_export(engine: Engine) -> Iterator[Session]:
-    """Open a transaction that sees the database as it is now until the end, whoever writes to it.
+    """Open a transaction that sees one snapshot of the database, unaffected by other writers.
 
     Raises DatabaseUnavailable like `begin`.
     """
@@ -61,10 +62,10 @@ def begin_export(engine: Engine) -> Iterator[Session]:
 def write_decisions(
     db: Session, stream: ByteStream, *, now: datetime, pack: str | None = None
 ) -> ExportCounts:
-    """Write an export to `stream` in UTF-8, and return what it holds.
+    """Write an export to `stream` in UTF-8, and return the counts of its records.
 
     `now` is its time. With a `pack`, only people and faces of that pack are written, else those of
-    all packs. `db` is from `begin_export`, so that the export is of one moment.
+    all packs. `db` comes from `begin_export`, so that the export shows one moment.
     """
     blocks = yield_blocks(db, now=now, pack=pack)
     while True:
@@ -78,7 +79,7 @@ def write_decisions(
 def yield_blocks(
     db: Session, *, now: datetime, pack: str | None = None
 ) -> Generator[bytes, None, ExportCounts]:
-    """Yield the bytes of the same export, some records at a time, and return what it holds."""
+    """Yield the bytes of an export, some records at a time, and return its counts."""
     number_rows(db, pack=pack)
     digest, counts = hashlib.sha256(), dict.fromkeys(Section, 0)
     head = {"format": FORMAT, "schemaVersion": SCHEMA_VERSION, "exportedAt": format_time(now)}

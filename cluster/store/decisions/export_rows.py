@@ -1,7 +1,7 @@
-"""Reads photos, people, faces and answers as the records of an export, in an order of their own.
+"""Reads photos, people, faces and answers as the records of an export, in a canonical order.
 
-The order and the numbers come from what is stored, never from ids of the database. So two databases
-that hold the same give the same records, whenever and in whatever order they were filled.
+The order and the numbers come from the stored values, not from ids of the database. So two
+databases with the same content give the same records, in whatever order they were filled.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def number_rows(db: Session, *, pack: str | None) -> None:
 
 
 def list_records(db: Session, section: Section, *, pack: str | None) -> Iterator[Record]:
-    """Yield the records of a section in their order, a page of rows in memory at a time."""
+    """Yield the records of a section in order, with one page of rows in memory at a time."""
     query, to_record = _SECTIONS[section]
     key = {"pack": pack} if ":pack" in query else {}
     options = {"stream_results": True, "yield_per": PAGE}
@@ -141,7 +141,7 @@ def list_records(db: Session, section: Section, *, pack: str | None) -> Iterator
 
 
 def format_time(time: datetime | None) -> str | None:
-    """Return a time with its zone in UTC, as in 2026-05-01T12:00:00Z; None for None."""
+    """Format a time in UTC, as in 2026-05-01T12:00:00Z; None stays None."""
     return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cluster.core.decisions.decision_format import DecisionKind, LeftReason
 from cluster.store.decisions.left_records import leave
 
-# A side is the face, or where none was found the person of then. A photo is waited for.
+# A side is the face or, if none was found, the person of that time. A missing photo is waited for.
 _SIDES = text(
     """
     SELECT a.number, a.answer, a.answered_at, a.first_faces, a.second_faces,
@@ -52,7 +52,7 @@ _ADD = text(
 def add_answers(db: Session) -> int:
     """Add the answers whose two sides are here, unless they are known; return how many.
 
-    Answers of which a side is not here are left.
+    Answers without one of their sides here are left.
     """
     known = {
         _name(row.first_face_id, row.first_person_id, row.second_face_id, row.second_person_id, row)
@@ -78,7 +78,7 @@ def add_answers(db: Session) -> int:
 def _name(
     face: int | None, person: int | None, other_face: int | None, other_person: int | None, row: Any
 ) -> tuple[object, ...]:
-    """Return what tells an answer from others: its two sides, what it says, and when."""
+    """Return the identity of an answer: its two sides, the answer itself, and its time."""
     one = (face, None if face is not None else person)
     other = (other_face, None if other_face is not None else other_person)
     return frozenset((one, other)), row.answer, row.answered_at

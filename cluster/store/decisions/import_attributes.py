@@ -1,6 +1,6 @@
 """Gives people of this library the names, birth dates and covers that an import has for them.
 
-What a person has here already stays, and the record is left.
+Existing attributes of a person stay, and the record is left.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
-# Several people of an import may be one here: the one with the lowest number comes first.
+# Several people of an import may be one person here; the lowest number takes precedence.
 _GIVE = text(
     """
     WITH given AS (

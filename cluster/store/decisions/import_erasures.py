@@ -1,6 +1,6 @@
-"""Erases here the faces that an import says were erased, and marks their places.
+"""Erases the faces that were erased in the library of an import, and marks their places.
 
-A face that a user placed, or that belongs to a person with a name, is not erased: the record is
+A face that a user placed, or that belongs to a person with a name, is not erased; its record is
 left.
 """
 
@@ -55,7 +55,7 @@ _DELETE_PEOPLE = text("DELETE FROM person WHERE id = ANY(:ids)")
 
 
 def erase_again(db: Session) -> int:
-    """Erase and mark; return how many places were marked. Comes before faces are matched."""
+    """Erase faces and mark places; return how many were marked. Call it before matching faces."""
     kept: set[int] = set()
     gone: dict[int, Any] = {}
     for row in db.execute(_FACES).all():

@@ -1,8 +1,8 @@
-"""Puts the faces of this library to the people that an import names, and sets faces aside.
+"""Assigns the faces of this library to the people of an import, and sets faces aside.
 
-A face that a user of this library placed stays. One that a user of the other library placed goes
-where it was there. One that only grouping placed goes there as long as nobody here has decided
-about its person; it is not placed by a user then.
+A face that a user of this library placed stays. A face that a user of the other library placed goes
+to the same person as there. A face that only grouping placed goes there if no user here has decided
+about its person; it then does not count as placed by a user.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ACTIONS = Staging(
 
 PAGE = 5_000
 
-# The decisions of users come first, those of the same pack before others, and of them the newest.
+# Decisions of users come first, those of the same pack before others, the newest first.
 _MATCHED = text(
     """
     SELECT b.number, b.person, b.by_user, b.placed_at, b.verdict, f.id AS face_id,
@@ -66,7 +66,7 @@ _DELETE_EMPTY = text(
 
 @dataclass
 class PlacedFaces:
-    """What happens to the faces: those placed, set aside and grouped, and the records left."""
+    """The result for the faces: the placed, set-aside and grouped ones, and the records left."""
 
     placed: int = 0
     set_aside: int = 0
@@ -77,9 +77,9 @@ class PlacedFaces:
     decided: set[int] = field(default_factory=set)
 
     def decide(self, row: Any) -> None:
-        """Do what a user decided, unless a user here decided otherwise."""
+        """Apply a user's decision, unless a user here decided otherwise."""
         if row.face_id in self.decided:
-            return  # By a newer record, or one of the pack itself.
+            return  # Decided by a newer record, or by one of the same pack.
         if row.is_placed:
             is_so = (row.target, row.verdict) == (row.here, row.verdict_here)
             is_there = row.person is None or row.target is not None
@@ -94,7 +94,7 @@ class PlacedFaces:
             self._act(row, by_user=True)
 
     def group(self, row: Any, choice: Choice) -> None:
-        """Do what grouping did there, unless somebody decided about the face or its person."""
+        """Apply the grouping there, unless a user decided about the face or its person."""
         is_open = row.face_id not in self.decided and not row.is_placed
         if is_open and row.target not in (None, row.here) and choice.is_free(row.here):
             self.decided.add(row.face_id)

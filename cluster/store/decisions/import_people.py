@@ -1,7 +1,7 @@
-"""Chooses, for each person of an import, the person of this library, or makes a new one.
+"""Chooses the person of this library for each person of an import, or creates a new one.
 
-A person with the same name is the same. Else it is the person without a name to whom most of the
-faces belong here. A name that is here already is never replaced.
+A person with the same name is the same person. Otherwise the target is the unnamed person to whom
+most of the faces belong here. An existing name is never replaced.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _VOTES = text(
     """
 )
 
-# These are joined in Python: after large changes, the planner may know too little of the tables.
+# These are joined in Python, because after large changes the planner lacks statistics.
 _HERE = text(
     """
     SELECT id, pack, name_key, name IS NOT NULL OR hidden OR birth_date IS NOT NULL
@@ -55,7 +55,7 @@ _FACES_HERE = text(
     """
 )
 
-# Who was renamed by a user and has no name has none because the user removed it.
+# An unnamed person that a user renamed has no name because the user removed it.
 _RENAMED = text(
     "SELECT DISTINCT person_id FROM person_change WHERE kind = 'rename' AND undone_at IS NULL"
 )
@@ -70,7 +70,7 @@ _CREATE = text(
 
 @dataclass(frozen=True, slots=True)
 class HerePerson:
-    """A person of this library; `is_decided` tells that a user did something about it."""
+    """A person of this library; `is_decided` tells whether a user has edited it."""
 
     id: int
     pack: str
@@ -82,9 +82,9 @@ class HerePerson:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """How many faces of a staged person belong here to `here`, or to nobody when it is None.
+    """The number of a staged person's faces that belong to `here`, None for ungrouped faces.
 
-    Of them, users placed `placed` there and not here, and grouping placed `grouped`.
+    Of these, users placed `placed` there and not here, and grouping placed `grouped`.
     """
 
     here: int | None
@@ -95,7 +95,7 @@ class Vote:
 
 @dataclass
 class Choice:
-    """The targets that were chosen so far: people of this library by staged person and pack."""
+    """The targets chosen so far: people of this library by staged person and pack."""
 
     here: Mapping[int, HerePerson]
     targets: dict[tuple[int, str], int] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Choice:
             self.by_name.setdefault((pack, person.name_key), target)
 
     def set_known(self, person: Any, pack: str) -> bool:
-        """Set the target that an earlier placing or the name tells, and tell whether one does."""
+        """Set the target from an earlier placing or from the name; False if neither gives one."""
         known = self.here.get(person.here)
         if known is not None and known.pack == pack:
             self.set(person, pack, known.id)
@@ -119,15 +119,15 @@ class Choice:
         return (person.number, pack) in self.targets
 
     def is_free(self, person_id: int | None) -> bool:
-        """Tell whether no user has decided about a person, or there is none."""
+        """Tell whether no user has decided about a person; also true without a person."""
         return person_id is None or not self.here[person_id].is_decided
 
 
 def choose_people(db: Session, *, now: datetime, adds_faceless: bool) -> Choice:
-    """Choose or make the target of each staged person, and fill `import_target` with them.
+    """Choose or create the target of each staged person, and store them in `import_target`.
 
-    With `adds_faceless`, named people without any face in the import are made too. Names are not
-    given yet. A person who has another name here is left.
+    With `adds_faceless`, named people without any face in the import are created too. Names are
+    assigned later. A person with another name here is left.
     """
     here = _list_here(db)
     named = {(one.pack, one.name_key): one.id for one in here.values() if one.name_key is not None}
@@ -182,7 +182,7 @@ def _choose_by_votes(
     votes: Mapping[tuple[int, str], list[Vote]],
     open_ones: Iterable[tuple[int, str]],
 ) -> set[tuple[int, str]]:
-    """Set the targets that most faces tell, those of most faces first; return whose they are."""
+    """Set the targets with the most common faces, the largest number first; return their people."""
     ranked = sorted(
         (-vote.faces, number, pack, vote.here)
         for number, pack in open_ones
@@ -203,7 +203,7 @@ def _choose_by_votes(
 
 
 def _fits(person: Any, here: HerePerson, *, faces: int, all_faces: int) -> bool:
-    """Tell whether a person of this library can be a staged one that shares `faces` with it."""
+    """Tell whether a person of this library may be the target of one with `faces` in common."""
     if here.name_key is not None:
         return person.name_key is None and person.is_decided and 2 * faces >= all_faces
     if person.name_key is not None and here.lost_its_name:
@@ -212,7 +212,7 @@ def _fits(person: Any, here: HerePerson, *, faces: int, all_faces: int) -> bool:
 
 
 def _has_other_name(choice: Choice, person: Any, votes: Iterable[Vote]) -> bool:
-    """Tell whether most faces of a named person belong to a person of another name here."""
+    """Tell whether most faces of a named person belong to a person with another name here."""
     if person.name_key is None:
         return False
     votes = list(votes)
@@ -231,7 +231,7 @@ def _is_wanted(
     votes: Mapping[tuple[int, str], list[Vote]],
     misnamed: set[tuple[int, str]],
 ) -> bool:
-    """Tell whether a new person would get a face: one that a user placed, or one that is free."""
+    """Tell whether a new person would get a face: one that a user placed, or a free one."""
     of_person = votes[key]
     if any(vote.placed for vote in of_person):
         return True
@@ -240,7 +240,7 @@ def _is_wanted(
     free = sum(vote.grouped for vote in of_person if choice.is_free(vote.here))
     if people[key[0]].is_decided:
         return free > 0
-    # What grouping did there is done here only where nobody has decided anything.
+    # The grouping there is applied only where no user here has decided anything.
     return free > 0 and 2 * free > _count(of_person)
 
 
@@ -251,7 +251,7 @@ def _count(votes: Iterable[Vote]) -> int:
 def _list_faceless(db: Session, choice: Choice, people: Mapping[int, Any]) -> list[tuple[int, str]]:
     """Return the named people without a face who are not here yet, each with a pack.
 
-    Where nothing was found with their own pack, it is the one that most photos were searched with.
+    If their own pack has found nothing here, the pack is the one that searched most photos.
     """
     packs = list(db.execute(_PACKS).scalars())
     keys = [
@@ -270,7 +270,7 @@ def _create(
     *,
     now: datetime,
 ) -> None:
-    """Make a person for each staged one, or one for all of the same name."""
+    """Create a person for each staged one, or one for all with the same name."""
     by_pack: dict[str, dict[object, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number, pack in wanted:
         by_pack[pack][people[number].name_key or number].append(number)

@@ -1,9 +1,9 @@
-"""Finds the photos and faces of this library that the records of an import are about.
+"""Finds the photos and faces of this library to which the records of an import belong.
 
-A photo is the same when a file has the same bytes, else when the picture has the same content, else
-when a file of the same path and size shows a picture of the same size that was taken at the same
-time. The faces of a duplicate are those of the photo that represents it. A face is the same when it
-is in the same place of its photo, with whatever pack it was found.
+A photo is the same if a file has the same bytes, else if the picture has the same content, else if
+a file with the same path and size shows a picture of the same size and time. The faces of a
+duplicate are those of the photo that represents it. A face is the same if it is in the same place
+of its photo, whatever pack found it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cluster.store.database.copying import Staging
 ORIENTATIONS = range(1, 9)
 PAGE = 5_000
 SAME_MOMENT_S = 0.5
-"""Two faces of a film are at the same place of it up to this distance."""
+"""Two faces of a film up to this many seconds apart are at the same moment."""
 
 _TURNS = Staging(
     "import_turn",
@@ -36,8 +36,8 @@ _INDEXED = (("import_place", "photo"), ("import_box", "number"), ("import_rectan
 
 _DROP = text("DROP TABLE IF EXISTS import_place, import_box, import_rectangle")
 
-# A file that is there comes before one that is gone. Where a picture was only turned by its
-# metadata, `before` and `after` are the two orientations.
+# An existing file comes before one that is gone. If only metadata turned a picture, `before` and
+# `after` are the two orientations.
 _FIND_PHOTOS = text(
     """
     CREATE TEMP TABLE import_place ON COMMIT DROP AS
@@ -72,7 +72,7 @@ _FIND_PHOTOS = text(
     """
 )
 
-# Pixels are used as they are where the picture is the same, so that nothing is rounded.
+# Pixels are used unchanged if the picture is the same, which avoids rounding.
 _PLACE_BOXES = """
     CREATE TEMP TABLE {table} ON COMMIT DROP AS
     SELECT b.number, s.image_id, s.has_faces, {more},
@@ -110,7 +110,7 @@ OVERLAP = """
                 + (b.box_right - b.box_left)::float8 * (b.box_bottom - b.box_top) AS areas
     ) o
     """
-"""Joins `shared`, the area that the boxes of a and b share, and `areas`, the sum of both."""
+"""SQL that joins `shared`, the common area of the boxes of a and b, and `areas`, their sum."""
 
 IS_SAME = f"o.areas > o.shared AND o.shared >= {SAME_PLACE} * (o.areas - o.shared)"
 
@@ -127,7 +127,7 @@ _PAIRS = text(
 
 
 def find_places(db: Session) -> None:
-    """Find the photos of the staged records, and where their boxes are in the pictures here."""
+    """Find the photos of the staged records, and the places of their boxes in the pictures here."""
     _TURNS.fill(db, _list_turns())
     db.execute(_DROP)
     for statement in (_FIND_PHOTOS, _PLACE_FACES, _PLACE_ERASED):
@@ -138,7 +138,7 @@ def find_places(db: Session) -> None:
 
 
 def match_faces(db: Session) -> None:
-    """Fill `import_match` with the faces of this library that the staged faces are.
+    """Store in `import_match` which staged face is which face of this library.
 
     Faces of the same pack are matched first, then those of others, the largest overlap first. A
     staged face is matched once, and a face here once for each pack of the import.
@@ -161,7 +161,7 @@ def _choose_pairs(db: Session) -> list[tuple[int, int]]:
 
 
 def _list_turns() -> Iterator[tuple[Any, ...]]:
-    """Yield how fractions of a picture of one orientation become those of another."""
+    """Yield the maps between fractions of a picture in two orientations."""
     for before in ORIENTATIONS:
         for after in ORIENTATIONS:
             turn = turning(relative_turn(before, after), 1.0, 1.0)

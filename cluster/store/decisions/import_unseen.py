@@ -1,7 +1,7 @@
 """Adds the faces that users placed and no detector found here, so that their people keep them.
 
-Only another program knew them, by XMP, or the photo was searched with another pack here. A face
-that was found here in their rough place is theirs; else they become faces without a vector.
+They came from another program by XMP, or the photo was searched with another pack here. A face in
+roughly the same place is taken for the same one; otherwise a face without a vector is added.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from cluster.core.xmp.region_matching import match_regions
 from cluster.store.decisions.import_places import MATCHES
 from cluster.store.decisions.unseen_faces import Cut, add_unseen_face, recount_faces
 
-# The pack is that of the record, or else the one that searched the photo and most others.
+# The pack is that of the record if it searched the photo, or else the one that searched most
+# photos.
 _UNSEEN = text(
     """
     SELECT b.number, x.image_id, x.box_left, x.box_top, x.box_right, x.box_bottom, i.width,
@@ -57,7 +58,8 @@ _ERASED = text(
 def add_unseen_faces(db: Session, *, cut: Cut) -> None:
     """Match such staged faces by their rough places, or add them as faces without a vector.
 
-    Those where a face was erased here, and those in photos that were not searched, stay unmatched.
+    Faces in the place of an erased face, and faces in photos that were not searched, stay
+    unmatched.
     """
     unseen = db.execute(_UNSEEN).all()
     ids = {"ids": sorted({row.image_id for row in unseen})}

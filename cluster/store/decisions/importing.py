@@ -1,7 +1,7 @@
-"""Imports decisions into a library, in one transaction, and places later what has to wait.
+"""Imports decisions into a library, in one transaction, and places kept decisions later.
 
-Decisions of users of this library always win. An import changes nothing the second time. It is not
-in the undo log.
+Decisions of users of this library always win. A second import of the same file changes nothing.
+Imports are not in the undo log.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from cluster.store.decisions.unseen_faces import Cut, cut_nothing
 from cluster.store.locks import lock_people
 
 MOST_LISTED = 1_000
-"""So many of the decisions that are left are listed one by one; all are counted."""
+"""The most left decisions that are listed; all are counted."""
 
 _UNSOUND = text(
     """
@@ -94,7 +94,7 @@ _LIST_LEFT = text(
 
 @dataclass(frozen=True, slots=True)
 class LeftDecision:
-    """A decision that could not be placed: why, whom it names, and the path of its photo."""
+    """A decision that could not be placed: the reason, the name, and the path of its photo."""
 
     kind: DecisionKind
     reason: LeftReason
@@ -104,7 +104,7 @@ class LeftDecision:
 
 @dataclass(frozen=True, slots=True)
 class LeftCount:
-    """How many decisions of a kind could not be placed for one reason."""
+    """The number of decisions of a kind that could not be placed for one reason."""
 
     kind: DecisionKind
     reason: LeftReason
@@ -113,13 +113,13 @@ class LeftCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What an import changed, and what it left.
+    """The changes of an import, and the decisions that it left.
 
-    `people` got a name, were hidden or got a birth date, `covers` got their cover; `placed` faces
-    were placed by a user, `set_aside` faces got a verdict, `grouped` faces went to the person whom
-    grouping had put them to. `erased` places were marked, and `answers` added. `left` counts what
-    could not be placed, and `listed` names the first MOST_LISTED of it. All of it is kept, except
-    faces that were erased here.
+    `people` got a name or a birth date, or were hidden; `covers` were set; `placed` faces count as
+    placed by a user, `set_aside` faces got a verdict, and `grouped` faces went to the person that
+    grouping had given them. `erased` places were marked, and `answers` added. `left` counts the
+    decisions that could not be placed, and `listed` has the first MOST_LISTED of them. All of these
+    are kept, except for faces that were erased here.
     """
 
     people: int = 0
@@ -133,7 +133,7 @@ class ImportReport:
     listed: tuple[LeftDecision, ...] = ()
 
     def add(self, later: ImportReport) -> ImportReport:
-        """Return what this import and a later part of it came to."""
+        """Return the sum of this report and that of a later part of the import."""
         left = Counter({(one.kind, one.reason): one.count for one in self.left})
         left.update({(one.kind, one.reason): one.count for one in later.left})
         return ImportReport(
@@ -144,17 +144,17 @@ class ImportReport:
 
     @property
     def changes(self) -> dict[str, int]:
-        """What changed in the library, by its kind."""
+        """The numbers of changes in the library, by kind."""
         return {name: getattr(self, name) for name in _CHANGES}
 
     @property
     def has_changed(self) -> bool:
-        """Something in the library has changed."""
+        """True if the import changed the library."""
         return any(self.changes.values())
 
     @property
     def left_count(self) -> int:
-        """How many decisions could not be placed."""
+        """The number of decisions that could not be placed."""
         return sum(one.count for one in self.left)
 
 
@@ -172,8 +172,8 @@ def import_decisions(
     """Place the decisions of an export (from `read_decisions`), and keep those that must wait.
 
     `source` names the file. `cut` makes the pictures of faces that no detector found. Nothing is
-    changed before the transaction `db` is committed. Raises BadExport for records that contradict
-    each other, and what reading them raises.
+    changed before the transaction `db` is committed. Raises BadExport for contradictory records,
+    and the errors of reading them.
     """
     clear_staged(db)
     heads: list[ExportHead] = []
@@ -188,9 +188,9 @@ def import_decisions(
 
 
 def place_kept(db: Session, *, now: datetime, cut: Cut = cut_nothing) -> ImportReport:
-    """Place the kept decisions whose photo or face has turned up; return what that changed.
+    """Place the kept decisions whose photo or face has turned up; return the changes.
 
-    It returns at once when no decision waits.
+    Returns at once if no decision waits.
     """
     if not is_waiting(db):
         return ImportReport()

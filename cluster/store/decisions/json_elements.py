@@ -1,7 +1,7 @@
 """Reads a JSON object from a stream, element by element, in bounded memory.
 
-The members of the object come one after the other; those of the wanted lists, element by element.
-However the text is laid out, no more of it is in memory than MAX_ELEMENT_CHARACTERS and a block.
+Members of the object are returned one after the other; the wanted lists, element by element.
+Whatever the layout of the text, at most MAX_ELEMENT_CHARACTERS and a block are in memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NoReturn
 
 BLOCK_BYTES = 1 << 16
 MAX_ELEMENT_CHARACTERS = 1 << 20
-"""No record of an export comes near; a longer one is refused before it fills the memory."""
+"""Far more than any record of an export; a longer element is refused before it fills the memory."""
 
 _WORDS = ("true", "false", "null", "-")
 LONGEST_ESCAPE = len(r"\u0000")
@@ -23,12 +23,12 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class BadJson(ValueError):
-    """The stream is no JSON object that can be read here; the message says what is wrong."""
+    """The stream is not a JSON object that this module can read; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A member of the object, or with an `index` an element of a list that is one."""
+    """A member of the object or, with an `index`, an element of a member that is a list."""
 
     key: str
     index: int | None
@@ -38,7 +38,7 @@ class Element:
 def read_elements(stream: BinaryIO, lists: frozenset[str]) -> Iterator[Element]:
     """Yield the members of the JSON object in `stream`, those named in `lists` by their elements.
 
-    `stream` holds UTF-8. Raises BadJson, also when the text goes on after the object.
+    `stream` holds UTF-8. Raises BadJson, also if text follows the object.
     """
     window = _Window(stream)
     window.take("{")
@@ -79,7 +79,7 @@ def _read_list(window: _Window, key: str) -> Iterator[Element]:
 
 
 class _Window:
-    """The part of the text that is in memory, and how far it has been taken."""
+    """The part of the text that is in memory, and the position in it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream, self.text, self.at, self.has_ended = stream, "", 0, False
@@ -87,7 +87,7 @@ class _Window:
         self.scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 
     def peek(self) -> str:
-        """Return the next character that is no space, without taking it; at the end nothing."""
+        """Return the next character other than whitespace, without taking it; "" at the end."""
         while True:
             found = _SPACE.match(self.text, self.at)
             self.at = found.end() if found else self.at
@@ -97,7 +97,7 @@ class _Window:
                 return ""
 
     def take(self, wanted: str) -> None:
-        """Take a character, or raise BadJson when the next one is another."""
+        """Take the wanted character, or raise BadJson if another is next."""
         found = self.peek()
         if found != wanted:
             there = f"{found!r} is there" if found else "the text ends too early"
@@ -105,18 +105,18 @@ class _Window:
         self.at += 1
 
     def took_comma(self) -> bool:
-        """Take a comma if it is next, and tell whether it was."""
+        """Take a comma if it is next; return whether it was."""
         is_next = self.peek() == ","
         self.at += is_next
         return is_next
 
     def take_value(self) -> Any:
-        """Take a whole value. Raises BadJson when it is malformed, cut off or too long."""
+        """Take a complete value. Raises BadJson if it is malformed, truncated or too long."""
         self.peek()
         while True:
             try:
                 value, end = self.scan(self.text, self.at)
-                # A number at the very end of the block may go on in the next one.
+                # A number at the very end of the block may continue in the next one.
                 if end < len(self.text) or not self._read_more():
                     self.at = end
                     return value
@@ -126,7 +126,7 @@ class _Window:
                     self._fail(error, rest)
             except RecursionError:
                 raise BadJson("the value is nested too deeply") from None
-            except ValueError as error:  # Numbers of thousands of digits, NaN and Infinity.
+            except ValueError as error:  # For numbers of thousands of digits, NaN and Infinity.
                 raise BadJson(str(error)) from None
 
     def _fail(self, error: json.JSONDecodeError, rest: str) -> NoReturn:

@@ -31,7 +31,7 @@ _FORGET_PERSON = text(
 
 @dataclass(frozen=True, slots=True)
 class KeptInfo:
-    """A decision that waits: why, whom it names, the path of its photo, and its import."""
+    """A kept decision: the reason, the name, the path of its photo, and its import."""
 
     kind: DecisionKind
     reason: LeftReason
@@ -50,7 +50,7 @@ def list_kept(db: Session, *, limit: int) -> list[KeptInfo]:
 
 
 def count_kept(db: Session) -> int:
-    """Return how many decisions wait."""
+    """Return the number of decisions that wait."""
     return int(db.execute(_COUNT).scalar_one())
 
 
@@ -60,5 +60,5 @@ def forget_kept(db: Session) -> int:
 
 
 def forget_kept_of(db: Session, name: str) -> None:
-    """Delete the decisions that wait and name this person, in whatever pack."""
+    """Delete the waiting decisions that name this person, in any pack."""
     db.execute(_FORGET_PERSON, {"key": fold_name(name)})

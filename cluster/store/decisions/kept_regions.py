@@ -1,7 +1,7 @@
-"""Keeps regions that could not be placed: their photo is not indexed yet, or a name is here.
+"""Keeps regions that could not be placed, for example because their photo is not indexed yet.
 
 A kept region has the form of a kept face (kept_rows.py): its photo, its person by name, and its
-box. It waits for its photo, or for the user.
+box. It waits for its photo, or for a user to resolve a conflict.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cluster.store.decisions.region_rows import ReadPhoto
 
 SOURCE = "XMP"
 
-# What is still so keeps its row, so that reading again changes nothing.
+# An unchanged region keeps its row, so that reading again changes nothing.
 _DROP = text(
     """
     DELETE FROM kept_decision k
@@ -79,7 +79,7 @@ class LeftRegion:
 def keep_regions(
     db: Session, reads: Sequence[ReadPhoto], left: Iterable[LeftRegion], *, now: datetime
 ) -> None:
-    """Keep what is left of these files, and nothing else of them."""
+    """Keep these left regions of the files, and forget the earlier ones."""
     rows = json.dumps([_to_row(one) for one in left], sort_keys=True)
     files = {"sha256s": [one.sha256 for one in reads], "paths": [one.path for one in reads]}
     db.execute(_DROP, {**files, "left": rows})
@@ -87,7 +87,7 @@ def keep_regions(
 
 
 def list_waiting_regions(db: Session, *, pack: str) -> list[ReadPhoto]:
-    """Return the kept regions whose photo has been searched with the pack meanwhile, by file."""
+    """Return the kept regions whose photo the pack has searched since, by file."""
     files: dict[tuple[str, bytes], tuple[Picture, list[NamedRegion]]] = {}
     for row in db.execute(_WAITING, {"pack": pack}):
         key = (row.path, bytes(row.photo_sha256))

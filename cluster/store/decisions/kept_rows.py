@@ -1,7 +1,7 @@
-"""Keeps the decisions that could not be placed, and stages them again when it is tried anew.
+"""Keeps the decisions that could not be placed, and stages them for a later try.
 
-A kept decision holds the records that it needs: the photo, the person, and the face. So it is
-independent of the file that it came from. When it has been placed, it is deleted.
+A kept decision contains the records that it needs: the photo, the person, and the face. So it does
+not depend on the imported file. It is deleted once it has been placed.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ KEPT_PEOPLE = Staging(
 )
 
 MOST_AT_ONCE = 20_000
-"""So many decisions are in memory at once, however many wait."""
+"""The most kept decisions in memory at the same time."""
 
-# What is kept of a person says, too, which person here it became, and that it was given all.
+# A kept person also records the person here that it became, and whether its attributes were
+# applied.
 _PERSON = """
     SELECT q.record::jsonb || jsonb_build_object('nameKey', q.name_key, 'here', t.person_id,
         'isApplied', q.is_applied OR t.person_id IS NOT NULL) AS person
@@ -76,9 +77,9 @@ def _side(side: str) -> str:
 
 
 def without_progress(decision: str) -> str:
-    """Return SQL for a decision without what later placings have noted in it.
+    """Return SQL for a decision without the notes of later placings.
 
-    What they noted are people of one library.
+    These notes are ids of people, which are valid in one library only.
     """
     people = ("person", "first,person", "second,person")
     paths = (f"{one},{known}" for one in people for known in ("here", "isApplied"))
@@ -132,7 +133,7 @@ _KEEP = (
 
 _IS_WAITING = text("SELECT EXISTS (SELECT FROM kept_decision WHERE placed_at IS NULL)")
 
-# A decision waits in vain as long as no file and no picture is that of its photo.
+# A decision cannot be placed while no file and no picture is that of its photo.
 _WAITING = text(
     """
     SELECT k.id, k.source, k.kind, k.decision FROM kept_decision k
@@ -169,7 +170,7 @@ _UPDATE = text(
     """
 )
 
-# Also those decisions are told whose photo is still absent.
+# Decisions whose photo is still absent are updated too.
 _TELL_PERSON = text(
     """
     UPDATE kept_decision k
@@ -188,18 +189,18 @@ _TELL_PERSON = text(
 
 
 def keep_left(db: Session, *, source: str, now: datetime) -> None:
-    """Keep what was left of an import; what is kept already is not kept twice."""
+    """Keep the records left by an import; an identical kept decision is not added again."""
     for statement in _KEEP:
         db.execute(statement, {"source": source, "now": now})
 
 
 def is_waiting(db: Session) -> bool:
-    """Tell whether any decision waits."""
+    """Tell whether any kept decision waits."""
     return bool(db.execute(_IS_WAITING).scalar_one())
 
 
 def settle_kept(db: Session, staged: KeptRecords) -> None:
-    """Delete the staged decisions that were placed, and note why the others were not."""
+    """Delete the staged decisions that were placed, and record why the others were not."""
     KEPT.fill(db, staged.rows)
     db.execute(text(f"ANALYZE {KEPT.name}"))
     db.execute(_DELETE)
@@ -212,7 +213,7 @@ def settle_kept(db: Session, staged: KeptRecords) -> None:
 
 @dataclass
 class KeptRecords:
-    """The waiting decisions as records to stage: each photo, person and face of a file once."""
+    """Kept decisions as records to stage, with each photo, person and face of a file once."""
 
     photos: dict[object, Any] = field(default_factory=dict)
     people: dict[tuple[str, int], StagedPerson] = field(default_factory=dict)
@@ -239,7 +240,7 @@ class KeptRecords:
             case DecisionKind.ANSWER:
                 number = self._add_answer(source, decision)
             case DecisionKind.PERSON | DecisionKind.REGION:
-                return  # It waits for a user, or is placed by region_placing.py.
+                return  # It waits for a user, or region_placing.py places it.
         self.rows.append((row.id, kind, number))
 
     def _add_photo(self, source: str, record: dict[str, Any]) -> int:
@@ -317,8 +318,8 @@ def check_kept(row: Any) -> None:
 def list_waiting(db: Session) -> Iterator[KeptRecords]:
     """Yield the waiting decisions whose photo may be here, MOST_AT_ONCE at a time, answers last.
 
-    Each lot is to be settled before the next one is asked for: so a later one knows what became of
-    its people.
+    The caller must settle each part before it asks for the next one, so that later parts know the
+    people of earlier ones.
     """
     is_answer, after = False, 0
     while True:

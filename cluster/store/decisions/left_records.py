@@ -1,4 +1,4 @@
-"""Notes which records of an import could not be placed, and why."""
+"""Records which records of an import could not be placed, and why."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cluster.store.database.copying import Staging
 
 LEFT = Staging("import_left", (("kind", "text"), ("number", "int8"), ("reason", "text")))
 
-# A face without a match is left when a user decided about it, or when nothing else tells who its
-# person is. What only grouping did, grouping does again.
+# A face without a match is left if a user decided about it, or if nothing else identifies its
+# person. Faces that only grouping placed are not left, because grouping places them again.
 _FACES = text(
     """
     INSERT INTO import_left (kind, number, reason)
@@ -49,11 +49,11 @@ def clear_left(db: Session) -> None:
 
 
 def leave(db: Session, kind: DecisionKind, left: Iterable[tuple[int, LeftReason]]) -> None:
-    """Note records of a kind, by number, with the reasons."""
+    """Add left records of a kind, by number, with the reasons."""
     LEFT.append(db, ((kind, number, reason) for number, reason in left))
 
 
 def leave_unmatched(db: Session) -> None:
-    """Note the faces and erased places for which there is no photo, or no face in the place."""
+    """Add the faces and erased places without a photo, or without a face in their place."""
     db.execute(_FACES)
     db.execute(_ERASED)

@@ -1,7 +1,7 @@
-"""Places the named regions of XMP: faces get people, people get names, and new faces are added.
+"""Places the named regions of XMP: assigns faces, names people, and adds new faces.
 
-What a user of this library decided always stays: names, placed faces, verdicts, erased faces. What
-contradicts it is kept and told. Nothing of this is in the undo log.
+Decisions of users of this library always stay: names, placed faces, verdicts, erased faces. Regions
+that contradict them are kept and reported. These changes are not in the undo log.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ _DELETE_EMPTY = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedRegions:
-    """What the names of regions changed.
+    """The changes made by the names of regions.
 
     `placed` faces were placed with a person or confirmed there, `added` of them are new faces
-    without a vector, `named` people got a name, `created` people are new. `unchanged` regions say
-    what was so before, `erased` ones lie where a face was erased. `left` could not be placed, and
-    is kept.
+    without a vector, `named` people got a name, and `created` people are new. `unchanged` regions
+    changed nothing, and `erased` ones lie where a face was erased. `left` regions could not be
+    placed, and are kept.
     """
 
     placed: int = 0
@@ -88,7 +88,7 @@ class PlacedRegions:
 
     @property
     def conflicts(self) -> tuple[LeftRegion, ...]:
-        """The regions that contradict what users decided here."""
+        """The regions that contradict decisions of users here."""
         waiting = (LeftReason.PHOTO_ABSENT, LeftReason.NO_FACE)
         return tuple(one for one in self.left if one.reason not in waiting)
 
@@ -109,7 +109,7 @@ class _Named:
 
 @dataclass
 class _Sorted:
-    """The regions by what becomes of them."""
+    """The regions, sorted by how they are treated."""
 
     wishes: list[_Named] = field(default_factory=list)
     by_face: dict[int, _Named] = field(default_factory=dict)
@@ -151,7 +151,7 @@ class _Sorted:
             self.left.append(LeftRegion(one.read, one.region, LeftReason.NAMED_HERE, face.name))
 
     def _wish(self, one: _Named) -> None:
-        """Add a wish for a face; of several files of one photo, the first one holds."""
+        """Add a wish for a face; of several files of one photo, the first one counts."""
         before = self.by_face.setdefault(id(one.face), one)
         if before is one:
             self.wishes.append(one)
@@ -194,7 +194,7 @@ def place_regions(
 
 
 def place_kept_regions(db: Session, *, pack: str, cut: Cut, now: datetime) -> PlacedRegions:
-    """Place the kept regions whose photo the pack has searched meanwhile."""
+    """Place the kept regions whose photo the pack has searched since."""
     waiting = list_waiting_regions(db, pack=pack)
     if not waiting:
         return PlacedRegions()
@@ -203,7 +203,7 @@ def place_kept_regions(db: Session, *, pack: str, cut: Cut, now: datetime) -> Pl
 
 @dataclass(frozen=True, slots=True)
 class NewPlace:
-    """A face that would be added: a file of its photo, and its box in both, in fractions."""
+    """A face to add: a file of its photo, and its box in both, in fractions."""
 
     image_id: int
     path: str
@@ -225,7 +225,7 @@ def list_new_places(db: Session, reads: Sequence[ReadPhoto], *, pack: str) -> li
 
 @dataclass
 class _Names:
-    """The people by their names, who are made when they are needed."""
+    """The people by their names; a missing person is created on demand."""
 
     spellings: dict[str, str]
     people: dict[str, int]
@@ -234,14 +234,14 @@ class _Names:
     created: int = 0
 
     def give(self, db: Session, choices: Choices) -> None:
-        """Name the people who were chosen."""
+        """Give the chosen people their names."""
         for person_id, key in choices.names.items():
             values = {"id": person_id, "name": self.spellings[key], "key": key, "now": self.now}
             db.execute(_NAME, values)
             self.people[key] = person_id
 
     def get(self, db: Session, key: str) -> int:
-        """Return the person of a name."""
+        """Return the id of the person with this name, and create the person if necessary."""
         if key not in self.people:
             values = {"pack": self.pack, "name": self.spellings[key], "key": key, "now": self.now}
             self.people[key] = db.execute(_CREATE, values).scalar_one()
@@ -273,7 +273,7 @@ def _add_faces(db: Session, named: Iterable[_Named], *, pack: str, cut: Cut) -> 
 
 
 def _place(db: Session, found: _Sorted, choices: Choices, people: _Names, *, now: datetime) -> int:
-    """Place faces with their people, and confirm those that are there; return how many."""
+    """Place faces with their people, or confirm them there; return how many."""
     targets: dict[int, list[int]] = {}
     sources: set[int] = set()
     moved = [(found.wishes[n], people.get(db, key)) for n, key in choices.moves.items()]

@@ -1,7 +1,7 @@
-"""Reads what the placing of regions needs: the photos that they are in, and the faces there.
+"""Reads the photos that regions are in, and the faces of these photos.
 
 The faces of a duplicate are those of the photo that represents it. Boxes are in fractions of that
-photo, upright, so that size does not matter.
+upright photo, so that sizes do not matter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cluster.core.pictures.placements import relative_turn, turning
 from cluster.core.xmp.region_places import Picture, to_fractions
 from cluster.core.xmp.region_reading import NamedRegion
 
-# A file that is there comes before one that is gone, and the same path before another.
+# The same path comes before another, and an existing file before one that is gone.
 _PHOTOS = text(
     """
     SELECT DISTINCT ON (k.number) k.number, r.id, r.width, r.height,
@@ -66,7 +66,7 @@ class ReadPhoto:
 
 @dataclass(slots=True)
 class KnownFace:
-    """A face of this library; the box is in fractions. `id` is None for one to be added."""
+    """A face of this library; the box is in fractions. `id` is None for a face to add."""
 
     id: int | None
     image_id: int
@@ -80,7 +80,7 @@ class KnownFace:
 
 @dataclass(slots=True)
 class KnownPhoto:
-    """A photo with its faces, and where faces were erased; `turn` leads from the file to it."""
+    """A photo with its faces, and the places of erased ones; `turn` leads from the file to it."""
 
     id: int
     picture: Picture
@@ -90,12 +90,12 @@ class KnownPhoto:
     erased: list[BoundingBox] = field(default_factory=list)
 
     def place(self, box: BoundingBox) -> BoundingBox:
-        """Return a box in fractions of the file's picture in fractions of the photo."""
+        """Convert a box from fractions of the file's picture to fractions of the photo."""
         return turning(self.turn, 1.0, 1.0).place_box(box)
 
 
 def find_photos(db: Session, reads: Sequence[ReadPhoto], *, pack: str) -> list[KnownPhoto | None]:
-    """Return the photo of each file, with its faces of the pack; None where there is none.
+    """Return the photo of each file, with its faces of the pack, or None.
 
     Files of one photo share its faces.
     """

@@ -1,7 +1,7 @@
-"""Brings the records of an export into temporary tables, where they are matched by SQL.
+"""Writes the records of an export into temporary tables, where SQL matches them.
 
 The tables are empty at the start of each transaction. Each record is also kept as it was read, so
-that what cannot be placed can be stored.
+that it can be stored if it cannot be placed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cluster.core.identity.people import fold_name
 from cluster.store.database.copying import Staging
 
 BATCH = 5_000
-"""How many records go into the tables at a time."""
+"""The number of records that are written to the tables at a time."""
 
 _BOXES = tuple(
     (f"{kind}_{side}", "float8")
@@ -84,10 +84,10 @@ TABLES = (PHOTOS, FILES, PEOPLE, FACES, ERASED, ANSWERS)
 
 @dataclass(frozen=True, slots=True)
 class StagedPerson:
-    """A person of an import, and what an earlier placing of the same import knows of it.
+    """A person of an import, and the results of earlier placings of the same import.
 
     `here` is the person of this library, `is_applied` tells that its name, birth date and cover
-    were given to that person, and `is_conflict` that nothing but a contradiction is known.
+    were given to that person, and `is_conflict` that only a contradiction is known.
     """
 
     person: ExportedPerson
@@ -135,7 +135,7 @@ def stage_records(db: Session, records: Iterable[Exported | Staged]) -> None:
 
 
 def analyze_staged(db: Session) -> None:
-    """Count the rows of the tables, for good plans."""
+    """Update the planner's statistics of the tables."""
     for table in TABLES:
         db.execute(text(f"ANALYZE {table.name}"))
 

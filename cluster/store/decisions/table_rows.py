@@ -1,7 +1,7 @@
-"""An export as flat tables, for spreadsheets and data frames: a row for each record.
+"""Yields an export as flat tables, for spreadsheets and data frames, with a row per record.
 
-The columns have the names and values of the JSON export, so a table alone can be read without the
-others: faces have the path, the digest and the size of their photo, and the name of their person.
+The columns have the names and values of the JSON export. Each table can be read without the others:
+faces have the path, the digest and the size of their photo, and the name of their person.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def yield_tables(db: Session, *, pack: str | None = None) -> Iterator[DecisionTa
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What later tables tell again: of each photo, and the name of each person."""
+    """The values that later tables repeat: those of each photo, and the name of each person."""
 
     photos: dict[int, Row]
     names: dict[int, str | None]

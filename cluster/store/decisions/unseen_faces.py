@@ -1,4 +1,4 @@
-"""Faces without a vector: users placed them, and no pack found them. They are never compared."""
+"""Adds faces without a vector, which users placed and no pack found; these are never compared."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ def add_unseen_face(
 
 
 def recount_faces(db: Session, image_ids: Collection[int]) -> None:
-    """Count the faces of photos anew, for each pack that searched them."""
+    """Recount the faces of photos, for each pack that searched them."""
     db.execute(_RECOUNT, {"ids": sorted(image_ids)})
