@@ -1,8 +1,9 @@
-"""Decides, at the end of training, which known files were met, moved, or are gone.
+"""Decides, at the end of training, which known files were found, have moved, or are gone.
 
-A known file below the root that the session has not met is gone. When its photo was met in another
-file, the photo has moved. A photo without any file is missing. When most of the known files are
-gone at once, a disk is probably not mounted, so nothing is missing until a user confirms it.
+A known file below the root that the session has not found is gone. If its photo was found in
+another file, the photo has moved. A photo without any file is missing. If most of the known files
+are gone at once, a disk is probably not mounted, so no photo is marked missing until a user
+confirms it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _NOTE = text(
     """
 )
 
-# Doubtful are other files of photos that the session has met, and files that it could not read.
+# Doubtful files are other files of photos that the session has found, and files that it could not
+# read.
 _DOUBTFUL = text(
     """
     SELECT o.id, o.path FROM session_item s
@@ -65,7 +67,7 @@ _FIND_UNMET = text(
     """
 )
 
-# A file is gone when neither its photo nor a duplicate of it has a file that is there.
+# A file is gone if neither its photo nor a duplicate of it has an existing file.
 _LIST_GONE = text(
     """
     SELECT u.id FROM unmet u LEFT JOIN image i ON i.id = u.image_id
@@ -87,7 +89,7 @@ _COUNT_MET = text(
 )
 _LIST_UNMET = text("SELECT id FROM unmet ORDER BY id")
 
-# The known files are those that are unmet, and those that were met and are in another session.
+# The known files are the unmet ones, and the found ones that are in another session.
 _COUNT_LEFT = text("SELECT count(*) FROM unmet WHERE starts_with(path, :prefix)")
 
 _SET_LIBRARY = text(
@@ -97,7 +99,7 @@ _SET_LIBRARY = text(
     """
 )
 
-# A file that is gone is paired with a new file of the same photo: it has moved there.
+# A file that is gone is paired with a new file of the same photo, where it has moved.
 _TELL_MOVED = text(
     f"""
     WITH went AS (
@@ -132,7 +134,7 @@ _READ = text("SELECT census FROM training_session WHERE id = :session_id")
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A file that may be gone; a process that sees the storage must check it."""
+    """A file that may be gone; a process with access to the storage must check it."""
 
     file_id: int
     path: str
@@ -146,9 +148,9 @@ def note_passed_over(
     *,
     films: int = 0,
 ) -> None:
-    """Record what discovery passed over, by kind, the folders that it could not list, and `films`.
+    """Record the counts of passed-over files, the folders that could not be listed, and `films`.
 
-    These are the items that are films by their names.
+    `films` is the number of items that are films by their names.
     """
     told = {"passedOver": dict(counts), "unlisted": list(unlisted), "films": films}
     note_census(db, session_id, told)
@@ -171,8 +173,9 @@ def settle_files(
 ) -> None:
     """Mark the known files below `root` that have moved or are missing, and record the numbers.
 
-    `gone` are the ids of doubtful files that were checked and are not there. If the session did not
-    look for films (`takes_films` is false), none is missing. A second call changes nothing.
+    `gone` are the ids of doubtful files that were checked and do not exist. If the session did not
+    look for films (`takes_films` is false), no film counts as missing. A second call changes
+    nothing.
     """
     lock_library(db)
     census = dict(db.execute(_READ, {"session_id": session_id}).scalar_one())

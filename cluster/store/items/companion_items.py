@@ -2,7 +2,7 @@
 
 A companion becomes a file of the photo that another file shows, whichever of the two was read
 first, in this session or an earlier one. Its item is skipped with the reason `companion`. While the
-file that shows the photo is missing, the raw file shows it, and a film is a film again.
+file that shows the photo is missing, a raw file shows it, and a film counts as a film again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _IS_THERE = """
     NOT f.superseded AND f.missing_since IS NULL AND f.image_id IS NOT NULL
         AND starts_with(f.path, :prefix)
     """
-# Where all files are unchanged and none is missing, there is nothing to decide.
+# If all files are unchanged and none is missing, there is nothing to decide.
 _HAS_CHANGED = text(
     """
     SELECT EXISTS (
@@ -95,11 +95,11 @@ _OWN, _FILMS = sorted(COMPANION_SUFFIXES), sorted(FILM_SUFFIXES)
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """What must change, by ids of files: `pairs` of companions and of the files that show them.
+    """The changes to make: `pairs` are ids of companions, each with that of the file that shows it.
 
-    `loose` are files that were companions and are none any more: a raw file whose JPEG shows
-    another photo now, a film whose photo is gone. A raw file whose JPEG is missing stays one, and
-    shows the photo until the JPEG is back.
+    `loose` are files that are no longer companions: a raw file whose JPEG shows another photo now,
+    or a film whose photo is gone. A raw file whose JPEG is missing stays a companion, and shows the
+    photo until the JPEG is back.
     """
 
     pairs: tuple[tuple[int, int], ...] = ()
@@ -107,7 +107,7 @@ class Companions:
 
 
 def list_companions(db: Session, session_id: int, *, root: str) -> Companions:
-    """Return what must change about the companions below `root`, so that each is with its photo."""
+    """Return the changes that bring each companion below `root` together with its photo."""
     key: dict[str, Any] = {"session_id": session_id, "prefix": path_prefix(root), "own": _OWN}
     if not all(db.execute(query, key).scalar_one() for query in (_HAS_CHANGED, _HAS_ANY)):
         return Companions()
@@ -135,7 +135,7 @@ def _is_loose(row: Row[Any], found: Mapping[int, int], settled: Container[int]) 
 def settle_companions(
     db: Session, session_id: int, pairs: Sequence[tuple[int, int]], *, pack: str
 ) -> Settled:
-    """Give companions to the photos of the files that show them; return the counts of training.
+    """Assign companions to the photos of the files that show them; return the counts of training.
 
     Items of companions that would be searched for faces are skipped, and the files that show the
     photos are searched instead. A second call changes nothing.
@@ -150,7 +150,7 @@ def release_companions(
 ) -> Settled:
     """Let files that were companions show their photos themselves; return the counts of training.
 
-    A film shows no photo: the next session reads it as a film.
+    A film gets no photo; the next session reads it as a film.
     """
     lock_library(db)
     key = {"ids": list(file_ids), "films": _FILMS}
@@ -160,18 +160,18 @@ def release_companions(
 
 
 def note_companions(db: Session, session_id: int) -> None:
-    """Record in the census how many files belong to photos that other files show."""
+    """Record the numbers of companions in the census."""
     note_census(db, session_id, {"companions": count_companions(db, session_id).to_json()})
 
 
 def count_companions(db: Session, session_id: int) -> CompanionCounts:
-    """Return how many files of the session belong to photos that other files show."""
+    """Return the numbers of companions among the files of the session."""
     key = {"session_id": session_id, "raws": sorted(RAW_SUFFIXES), "films": _FILMS}
     return CompanionCounts(*db.execute(_COUNT, key).one())
 
 
 def _decide(db: Session, session_id: int, image_ids: Sequence[int], *, pack: str) -> Settled:
-    """Decide anew which file of these photos is searched."""
+    """Decide again which file of these photos is searched."""
     prints = db.execute(_PRINTS, {"ids": list(image_ids)}).all()
     skipped = decide_duplicates(
         db,

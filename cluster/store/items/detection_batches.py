@@ -30,7 +30,7 @@ _FAIL = text(
 )
 
 # Another session may have searched the same photo meanwhile. Its faces stay, because users may have
-# placed them since, and the faces of this batch are not written.
+# placed them, and the faces of this batch are not written.
 _NOTE = text(
     """
     INSERT INTO detection (image_id, pack, faces, detected_at)
@@ -64,9 +64,9 @@ def settle_detection(
 ) -> Settled:
     """Commit the outcomes of a batch, and return the counts of the phase.
 
-    Only pending items move, and only their faces are written. A second run of a batch, items that
-    are gone, or a batch of another attempt than the current one (None always is) add nothing. What
-    the items took is added with their counts, as in training.
+    Only pending items move, and only their faces are written. A second run of a batch, deleted
+    items, and a batch of an earlier attempt add nothing (an attempt of None is always current). The
+    work of the items is added with their counts, as in training.
     """
     by_id = {outcome.file_id: outcome for outcome in outcomes}
     failures = {file_id: storable_text(one.failure) for file_id, one in by_id.items()}

@@ -1,8 +1,8 @@
 """Turns the files that discovery found into rows of files and items of a session.
 
-A file is unchanged when its ETag is equal, or its size and time are known and equal. An unknown
-value is never equal. Any other file is read again; its photo stays until the content has been read
-(photos/file_contents.py).
+A file is unchanged if its ETag is equal, or if its size and time are known and equal. An unknown
+value never counts as equal. Any other file is read again; its photo stays until the content has
+been read (photos/file_contents.py).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _NOTE_CHANGED = text(
     """
 )
 
-# A missing file that is back with equal size and time is no longer missing, and so is its photo.
+# A missing file that is back with equal size and time is no longer missing, nor is its photo.
 _RETURN_FILES = text(
     """
     UPDATE file k SET missing_since = NULL FROM found f
@@ -114,7 +114,7 @@ def add_found(
     """Create items for these files and return the counts of the phases of PHOTO_PHASES.
 
     A file that is already an item of the session adds nothing. An unchanged file that an earlier
-    session finished with this pack is skipped in both phases. No photo changes here.
+    session finished with this pack is skipped in both phases. Photos are not changed.
     """
     fill_found(db, {photo.path: photo for photo in found}.values())
     lock_library(db)
@@ -133,7 +133,7 @@ def add_found(
 
 
 def fill_found(db: Session, found: Iterable[FoundPhoto]) -> None:
-    """Fill the temporary table `found` with these files, of which no two have the same path."""
+    """Fill the temporary table `found` with these files, whose paths must differ."""
     _FOUND.fill(db, ((n, *_to_row(photo)) for n, photo in enumerate(found)))
 
 

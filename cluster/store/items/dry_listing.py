@@ -36,9 +36,9 @@ _LISTED = Staging(
         ("is_searched", "bool"),
     ),
 )
-"""The found files: what each is, and whether a session would read, decode and search it."""
+"""The found files: the kind of each, and whether a session would read, decode and search it."""
 
-# A file that was moved keeps its size and time, or else its size and name. An ETag names content.
+# A moved file keeps its size and time, or else its size and name. An ETag identifies the content.
 _SAME_TIME = "coalesce('e' || {0}.etag, {0}.size || '/' || {0}.modified_ns)"
 _SAME_NAME = (
     f"CASE WHEN {{0}}.path !~* '[.]({'|'.join(UNCOMPRESSED)})$'"
@@ -89,7 +89,7 @@ _UNMET = """
     )
     """
 
-# As the census does, one that went is paired with one that came.
+# As in the census, a file that is gone is paired with a new one.
 _PAIR_MOVED = [
     text(
         f"""
@@ -143,7 +143,7 @@ _COUNT = text(
     """
 )
 
-# Gone are those of which no file is met, also not of a photo that shows the same picture.
+# A file is gone if no file of its photo, or of a photo with the same picture, was found.
 _COUNT_GONE = text(
     f"""
     WITH {_UNMET}, there AS (
@@ -185,7 +185,7 @@ def compare_listing(
     finish: Callable[[], Finished],
     sample: int,
 ) -> Compared:
-    """Return what a session over these files would find; nothing is written.
+    """Compare these files with the database; only temporary tables are written.
 
     `found` is read once, as a stream; `finish` is called after it. At most `sample` paths are
     returned.
@@ -224,7 +224,7 @@ def compare_listing(
 
 
 def _analyse(db: Session, table: str) -> None:
-    """Let the planner know how long a temporary table is."""
+    """Update the planner's statistics of a temporary table."""
     db.execute(text(f"ANALYZE {table}"))
 
 

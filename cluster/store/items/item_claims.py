@@ -54,8 +54,8 @@ def claim_items(
 ) -> Sequence[Claimed]:
     """Move the pending items of a batch and return them; hold the attempt open in a commit slot.
 
-    `failures` are the reasons by file id, None for a processed file. Nothing moves when `attempt`
-    is not the current one; None always is.
+    `failures` are the reasons by file id, None for a processed file. Nothing moves if `attempt` is
+    not the current one; None is always current.
     """
     key = {
         "session_id": session_id,

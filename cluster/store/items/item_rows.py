@@ -61,7 +61,7 @@ _LIST_FAILURES = text(
 )
 _COUNT_FAILURES = text(f"SELECT count(*) {_FAILURES}")
 
-# A reason that names its own file is the same as that of another file.
+# A path in a reason is replaced, so that reasons of different files can be equal.
 _COUNT_REASONS = text(
     f"""
     SELECT i.phase, replace(left(i.reason, 2000), f.path, '{LEFT_OUT}') AS reason,
@@ -115,7 +115,7 @@ def count_failures(db: Session, session_id: int, *, phase: PhaseName | None = No
 
 
 def count_reasons(db: Session, session_id: int) -> tuple[ReasonCount, ...]:
-    """Return the most frequent reasons of failures in a session, in which "…" is what varies."""
+    """Return a session's most frequent reasons of failures, with "…" in place of variable parts."""
     rows = db.execute(_COUNT_REASONS, {"session_id": session_id})
     return group_reasons(ReasonCount(PhaseName(row[0]), row[1], row[2]) for row in rows)
 

@@ -1,9 +1,9 @@
-"""Repeats a phase for all of its photos, or only for those that failed.
+"""Repeats a phase for all of its photos, or only for the failed ones.
 
 Later phases follow: a photo that is read again is searched again, and clustering is repeated after
 every change. Each repeated phase begins a new attempt, its counts are computed from its items, and
-workers of the earlier attempt can commit nothing any more. Faces stay until their photo has been
-searched again, so that people keep them (people/redetected_faces.py).
+workers of the earlier attempt can no longer commit. Faces stay until their photo has been searched
+again, so that people keep them (people/redetected_faces.py).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _UNSEEN = """
     WHERE s.session_id = :session_id
     """
 
-# Each photo is searched again in one of its files; duplicates and unreadable photos are not.
+# One file of each photo is searched again; duplicates and unreadable photos are not.
 _RESET_ALL = {
     PhaseName.TRAINING: text(_UNREAD),
     PhaseName.FACE_DETECTION: text(
@@ -81,7 +81,7 @@ _FORGET_DETECTIONS = text(
     """
 )
 
-# Items that are already finished take no time in the new attempt, so they count as `unchanged`.
+# Items that are already finished need no work in the new attempt, so they count as `unchanged`.
 _RECOUNT = for_each_photo_phase(
     """
     WITH counts AS (

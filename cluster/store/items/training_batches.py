@@ -20,7 +20,7 @@ from cluster.store.sessions.counts import add_counts, no_wait
 
 NO_REASON = "the reason is not known"
 
-# Only failures that the content causes are stored. Other files may become readable.
+# Only failures caused by the content are stored. Other files may become readable.
 _NOTE_UNREADABLE = text(
     """
     UPDATE file SET unreadable = o.reason, is_read = true, missing_since = NULL
@@ -42,7 +42,7 @@ _SKIP_SAME = text(
     """
 )
 
-# Files whose known bytes were forgotten while they were read must be read again.
+# Files whose known photo was forgotten while they were read must be read again.
 _GIVE_BACK = text(
     """
     UPDATE session_item SET training_state = 'pending', training_skip = NULL, training_reason = NULL
@@ -64,12 +64,12 @@ def settle_training(
 ) -> Settled:
     """Commit the outcomes of a batch, and return the counts of the phase.
 
-    Only pending items move. A second run of a batch, items that are gone, or a batch of another
-    attempt than the current one (None always is) add nothing. Of each group of duplicates, exactly
-    one file is processed, in whatever order the batches come.
+    Only pending items move. A second run of a batch, deleted items, and a batch of an earlier
+    attempt add nothing (an attempt of None is always current). Exactly one file of each group of
+    duplicates is processed, whatever the order of the batches.
 
-    What the items took is added with their counts: their pixels and bytes, that so many `workers`
-    worked at once, and the seconds that `waited_s` tells when everything else is written.
+    The work of the items is added with their counts: their pixels and bytes, the number of busy
+    `workers`, and the seconds that `waited_s` returns after everything else is written.
     """
     by_id = {outcome.file_id: outcome for outcome in outcomes}
     failures = {file_id: _to_reason(outcome) for file_id, outcome in by_id.items()}

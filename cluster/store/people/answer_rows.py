@@ -1,9 +1,9 @@
-"""The rows of answers to suggestions, and which sides they hold for now.
+"""Stores answers to suggestions, and finds the sides to which they apply now.
 
-The side of a face is its person, else the person of the time of the answer if that still exists,
-else the face alone. Its code is the id of the person, or minus the id of the face. A row whose two
-sides are one person says nothing: the people were merged, or clustering put them together. When
-that is undone, it holds again.
+The side of a face is its person, else the person at the time of the answer if that still exists,
+else the face itself. Its code is the id of the person, or minus the id of the face. An answer whose
+two sides are one person has no effect, because the people were merged, or clustering grouped them
+together. If that is undone, the answer applies again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SIDES = """
     WHERE a.pack = :pack
     """
 
-# A user who was not sure is asked again when there is twice as much to see of one side.
+# A user who was not sure is asked again when one side has twice as many faces.
 _IN_FORCE = text(
     f"""
     SELECT DISTINCT first, second FROM ({_SIDES}) s
@@ -61,7 +61,7 @@ _IN_FORCE = text(
 def add_answer(
     db: Session, given: GivenAnswer, *, faces: tuple[int, int], change_id: int, now: datetime
 ) -> None:
-    """Store an answer with the present people of its faces; `faces` had the sides before it."""
+    """Store an answer with the current people of its faces; `faces` are the sizes of the sides."""
     key = {
         "first_face_id": given.first_face_id,
         "second_face_id": given.second_face_id,
@@ -75,17 +75,17 @@ def add_answer(
 
 
 def move_answers(db: Session, person_ids: Sequence[int], *, to: int) -> None:
-    """Let the answers about people who are merged into another hold for that one."""
+    """Transfer the answers about people who are merged into another person to that person."""
     for statement in _MOVE:
         db.execute(statement, {"ids": list(person_ids), "to": to})
 
 
 def delete_dead_answers(db: Session) -> None:
-    """Delete the answers of which a side is gone: neither its face nor its person exists."""
+    """Delete the answers with a side of which neither the face nor the person exists."""
     db.execute(_DELETE_DEAD)
 
 
 def list_answered(db: Session, *, pack: str) -> AnsweredSides:
-    """Return the pairs of sides that are not to be suggested, whatever the answer was."""
+    """Return the pairs of sides that must not be suggested again, whatever the answer was."""
     rows = db.execute(_IN_FORCE, {"pack": pack})
     return frozenset(frozenset((row.first, row.second)) for row in rows)

@@ -1,8 +1,8 @@
 """Records the answers of users to the question whether two faces are the same person.
 
-An answer is a change that can be undone, in one transaction. A yes merges two people, or gives an
-ungrouped face to a person, or makes a person of two ungrouped faces. A no, and a not sure, change
-no face; a no is kept for good.
+An answer is a change that can be undone, in one transaction. A yes merges two people, moves an
+ungrouped face to a person, or creates a person from two ungrouped faces. A no and a not sure change
+no face; a no is permanent.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class _Side:
 
 
 def record_answer(db: Session, given: GivenAnswer, *, now: datetime) -> Answered:
-    """Store an answer and do what it says; return the people of both sides as they are then.
+    """Store and apply an answer; return the resulting people of both sides.
 
-    Raises NotFound, ImpossibleChange when the faces cannot be one person's, NamesDiffer when a yes
-    would lose a name that nobody chose, StaleVersion, or FacesElsewhere when a face has another
-    person than the client saw, has been set aside, or both have the same one already.
+    Raises NotFound, ImpossibleChange if the faces cannot belong to one person, NamesDiffer if a yes
+    would lose a name without a choice, StaleVersion, or FacesElsewhere if a face has another person
+    than the client saw or has been set aside, or if both have the same person already.
     """
     lock_people(db)
     first, second = _find_sides(db, given)
@@ -102,7 +102,7 @@ def _count(db: Session, person_id: int | None) -> int:
 
 
 def _check_seen(given: GivenAnswer, sides: Sequence[_Side]) -> None:
-    """Check that the people are those that the client saw, at the same versions."""
+    """Check that the people and their versions are those that the client saw."""
     if given.versions is None:
         return
     for side in sides:
@@ -128,7 +128,7 @@ def _leave(db: Session, given: GivenAnswer, sides: Sequence[_Side], *, now: date
 
 
 def _unite(db: Session, given: GivenAnswer, sides: Sequence[_Side], *, now: datetime) -> int:
-    """Make one person of both sides; return the id of the change."""
+    """Unite both sides in one person; return the id of the change."""
     people = [side.person for side in sides if side.person is not None]
     if len(people) == 2:
         kept, other = _order(people, keep_name=given.keep_name)
@@ -147,10 +147,10 @@ def _unite(db: Session, given: GivenAnswer, sides: Sequence[_Side], *, now: date
 def _order(
     people: Sequence[PersonSummary], *, keep_name: str | None
 ) -> tuple[PersonSummary, PersonSummary]:
-    """Return the person that stays and the other: a named one stays, else the larger.
+    """Return the person that stays and the other one: a named person stays, else the larger one.
 
-    Raises NamesDiffer when both have names and `keep_name` is None, ImpossibleChange when it is
-    neither.
+    Raises NamesDiffer if both have names and `keep_name` is None, ImpossibleChange if it is neither
+    name.
     """
     names = [person.name for person in people if person.name is not None]
     if keep_name is not None and fold_name(keep_name) not in map(fold_name, names):

@@ -1,7 +1,7 @@
 """Reads which faces users told apart, for clustering.
 
-An answer "no" holds for the people of its two faces as they are now. A face that belongs to nobody
-stands for itself; when a face is gone, the person at the time of the answer stands for it.
+An answer "no" applies to the current people of its two faces. An ungrouped face stands for itself;
+if a face is gone, the person at the time of the answer stands for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cluster.store.people.face_vectors import FaceVectors
 
 FACE_SIDE = 1 << 48
-"""Added to the id of a face that is a side of its own; ids of people are below it."""
+"""Added to the id of a face that is a side by itself; ids of people are smaller."""
 
 NO_SIDE = -1
 

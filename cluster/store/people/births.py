@@ -1,7 +1,7 @@
-"""Takes faces away from people who were not born when the photo was taken.
+"""Removes faces from people who were not born when the photo was taken.
 
-A day is left for the birth itself and for cameras in another time zone. A photo without a time, or
-from a camera whose clock was never set, proves nothing. Faces that a user placed stay.
+One day of tolerance covers the birth itself and cameras in another time zone. A photo without a
+time, or from a camera whose clock was never set, proves nothing. Faces that a user placed stay.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RELEASE = text("UPDATE face SET person_id = NULL WHERE id = ANY(:ids)")
 
 
 def release_before_birth(db: Session, *, pack: str) -> int:
-    """Take the faces in photos before a person's birth out of the people of a pack.
+    """Ungroup the faces of a pack in photos from before their person's birth.
 
     Returns how many faces became ungrouped. Clustering calls this after it has assigned people, in
     the same transaction.
@@ -49,12 +49,12 @@ def release_before_birth(db: Session, *, pack: str) -> int:
 
 
 def list_faces_before(db: Session, person_id: int, birth_date: date | None) -> list[int]:
-    """Return the faces of a person in photos before this birth date, by id; none without a date."""
+    """Return the faces of a person in photos before a birth date, by id; none without a date."""
     key = {"person_id": person_id, "birth_date": birth_date, "unset": list(UNSET_CLOCK_DAYS)}
     return list(db.execute(_FIND, key).scalars())
 
 
 def release_faces(db: Session, face_ids: Sequence[int]) -> None:
-    """Take faces out of their people; the next clustering may group them."""
+    """Make faces ungrouped; the next clustering may group them."""
     if face_ids:
         db.execute(_RELEASE, {"ids": list(face_ids)})

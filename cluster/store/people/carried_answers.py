@@ -1,4 +1,4 @@
-"""Carries the answer no, that two faces are different people, to the same faces of a pack."""
+"""Carries the answer "no" of other packs to the same faces of a pack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cluster.store.people.same_places import SameFace
 
-# Where the face of an answer is gone, any face of its person stands for it.
+# If the face of an answer is gone, any face of its person stands for it.
 _NOES = text(
     """
     SELECT first_face_id, second_face_id, first_person_id, second_person_id, answered_at
@@ -34,7 +34,7 @@ _ADD = text(
 
 
 def carry_answers(db: Session, pairs: Iterable[SameFace], *, pack: str) -> int:
-    """Add each no of another pack whose two faces are known here, unless these have an answer.
+    """Add each "no" of another pack whose two faces are known here, unless these have an answer.
 
     Returns how many answers were added.
     """

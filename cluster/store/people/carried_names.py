@@ -1,4 +1,4 @@
-"""Gives people of a pack the names of people of other packs, by the faces that both have."""
+"""Gives people of a pack the names of people of other packs, by the faces in common."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cluster.core.identity.people import fold_name
 from cluster.store.people.same_places import SameFace
 
 LEAST_VOTES = 2
-"""How many faces must have a name in other packs before a person gets it."""
+"""The number of faces that must have a name in other packs before a person gets it."""
 
 _NAMED = text(
     """
@@ -24,7 +24,7 @@ _NAMED = text(
 )
 _KNOWN_HERE = text("SELECT name_key, id FROM person WHERE pack = :pack AND name_key IS NOT NULL")
 
-# Who was renamed by a user has no name because the user removed it.
+# An unnamed person that a user renamed has no name because the user removed it.
 _UNNAMED = text(
     """
     SELECT id FROM person p WHERE pack = :pack AND name IS NULL AND NOT EXISTS (
@@ -59,7 +59,7 @@ _DATE = text(
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What is known of a name in other packs, from the person who was changed last."""
+    """A name in other packs, with the attributes of the person who was changed last."""
 
     name: str
     key: str
@@ -89,10 +89,11 @@ def list_names(db: Session, *, pack: str) -> NamesElsewhere:
 def name_by_votes(
     db: Session, pairs: Iterable[SameFace], names: NamesElsewhere, *, pack: str, now: datetime
 ) -> int:
-    """Name people who have no name and whose faces have one in other packs; return how many.
+    """Name unnamed people whose faces have a name in other packs; return how many.
 
-    A name needs LEAST_VOTES faces, and half of those that belong to anybody in another pack. A name
-    that is in use is not given. Of several people, the one with the most such faces gets the name.
+    A name needs LEAST_VOTES faces, and half of the faces that belong to a person in another pack. A
+    name that is in use is not assigned. Of several people, the one with the most such faces gets
+    the name.
     """
     in_use = set(db.execute(_KNOWN_HERE, {"pack": pack}).scalars())
     unnamed = set(db.execute(_UNNAMED, {"pack": pack}).scalars())
@@ -124,7 +125,7 @@ def _list_votes(
 def get_or_add_people(
     db: Session, keys: Sequence[str], names: NamesElsewhere, *, pack: str, now: datetime
 ) -> dict[str, int]:
-    """Return the ids of the people with these folded names; people who do not exist are added."""
+    """Return the ids of the people with these folded names; missing people are added."""
     rows = db.execute(_KNOWN_HERE, {"pack": pack})
     people: dict[str, int] = {row.name_key: row.id for row in rows}
     for key in keys:
@@ -135,7 +136,7 @@ def get_or_add_people(
 
 
 def carry_birth_dates(db: Session, names: NamesElsewhere, *, pack: str, now: datetime) -> None:
-    """Give people who have no birth date that of the person with the same name."""
+    """Give people without a birth date that of the person with the same name."""
     dated = [
         {"key": one.key, "birth_date": one.birth_date, "pack": pack, "now": now}
         for one in names.by_key.values()

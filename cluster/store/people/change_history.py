@@ -9,7 +9,7 @@ from cluster.core.identity.changes import Answer, ChangeKind, PastChange
 from cluster.core.identity.faces import FaceVerdict
 
 # The name after a change is the name before the next change of the same person. The log does not
-# hold the name after an undone change.
+# store the name after an undone change.
 _LIST = text(
     """
     SELECT c.id, c.kind, c.created_at, c.undone_at, c.verdict, c.person_id, b.name AS name_before,

@@ -1,4 +1,4 @@
-"""Checks the version of a person that a client saw, and raises it with each change."""
+"""Checks the version of a person that a client saw, and increases it with each change."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _TOUCH = text("UPDATE person SET version = version + 1, updated_at = :now WHERE 
 def claim_person(
     db: Session, person_id: int, *, version: int | None, now: datetime
 ) -> PersonSummary:
-    """Raise a person's version by one, and return the person as it was before.
+    """Increase a person's version by one, and return the person as it was before.
 
-    Raises NotFound when the person is gone, StaleVersion when it is at another version.
+    Raises NotFound if the person is gone, StaleVersion if it has another version.
     """
     person = get_person(db, person_id)
     key = {"id": person_id, "version": version, "now": now}
@@ -45,9 +45,9 @@ def claim_person(
 
 
 def claim_people(db: Session, versions: Mapping[int, int], *, now: datetime) -> None:
-    """Raise the versions of existing people by one; `versions` holds the version of each.
+    """Increase the versions of existing people by one; `versions` holds the version of each.
 
-    Raises StaleVersion with a person who is at another version.
+    Raises StaleVersion with a person who has another version.
     """
     key = {"ids": list(versions), "versions": list(versions.values()), "now": now}
     claimed = set(db.execute(_CLAIM_ALL, key).scalars())
@@ -57,5 +57,5 @@ def claim_people(db: Session, versions: Mapping[int, int], *, now: datetime) -> 
 
 
 def touch_people(db: Session, person_ids: Sequence[int], *, now: datetime) -> None:
-    """Raise the version of people that change without a version from the client."""
+    """Increase the version of people that change without a version from the client."""
     db.execute(_TOUCH, {"ids": list(person_ids), "now": now})

@@ -24,7 +24,7 @@ def choose_cover(
 ) -> Changed:
     """Make a face the cover of its person; None leaves the choice to Headcount again.
 
-    The cover stays as long as the face is with the person, also after grouping again. Raises
+    The cover stays as long as the face belongs to the person, also after another grouping. Raises
     NotFound, StaleVersion, or FacesElsewhere when the face does not belong to the person.
     """
     lock_people(db)

@@ -1,8 +1,8 @@
-"""The cover of a person: the face that a user chose, or else the best one, as SQL.
+"""SQL for the cover of a person: the face that a user chose, or else the best one.
 
-The best face is sharp, large and of good quality. Quality counts most, because it says whether
-there is a face to see: sharpness and size double it at most. A face that an earlier version found
-has no sharpness, and counts as of middling sharpness.
+The best face is sharp, large and of good quality. Quality counts most, because it shows whether a
+face is visible at all; sharpness and size each double it at most. A face found by an earlier
+version has no sharpness, and counts as medium sharp.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from cluster.core.identity.people import TAG_CHARACTERS
 
 CANDIDATES = 20
-"""So many faces of best quality are compared; the index of faces by quality has them in order."""
+"""The number of faces of best quality that are compared, which an index has in order."""
 
 LARGE_PX = 160
-"""The side of the cover in pixels, from which on a face gets no better by being larger."""
+"""A larger side, in pixels, does not make a face a better cover."""
 
 _SCORE = f"""
     quality * (1 + coalesce(sharpness, 0.5))
@@ -34,6 +34,6 @@ COVER = f"""
         FROM face WHERE id = coalesce(chosen.id, best.id)
     ) cover ON true
     """
-"""Joins the cover of the person `p`, which has its `id` and `cover_face_id`: `cover.cover_face_id`
-and `cover_tag`, and `chosen.id` when a user chose it. A chosen face that was moved to another
-person is no cover as long as it is there."""
+"""SQL that joins the cover of the person `p`, which must have `id` and `cover_face_id`. It adds
+`cover.cover_face_id`, `cover_tag`, and `chosen.id` if a user chose the cover. A chosen face that
+was moved to another person is not the cover while it is there."""

@@ -1,10 +1,10 @@
-"""Keeps a rectangle where a face was erased, so that no face is found there again.
+"""Keeps a rectangle where a face was erased, so that no face is added there again.
 
 The rectangle reveals nothing about the face. It applies to every pack, moves with the picture, and
 is deleted with the photo.
 
-In a film, the same person may be found at another time and place. Therefore no new face is found in
-a film in which a face was erased; those that are known stay.
+In a film, the same person may be found at another time and place. Therefore no new face is added in
+a film with an erased face; known faces stay.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cluster.store.database.tables import ErasedFace
 from cluster.store.people.face_placements import add_erased
 from cluster.store.people.found_faces import FoundFaces
 
-# Duplicates get the rectangles too, because one of them may become the representative.
+# Duplicates get the rectangles too, because any of them may become the representative.
 _MARK = text(
     """
     INSERT INTO erased_face (image_id, box_left, box_top, box_right, box_bottom)
@@ -63,8 +63,8 @@ def mark_erased(db: Session, person_id: int) -> None:
 def leave_out_erased(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -> list[FoundFaces]:
     """Return the outcomes without faces that lie in the rectangles of erased faces.
 
-    Films stay as they are: `leave_out_new_in_films` comes after their known faces were found. The
-    records of detection of these photos count the remaining faces only.
+    Films stay unchanged, because `leave_out_new_in_films` handles them after their known faces were
+    matched. The records of detection of these photos count only the remaining faces.
     """
     erased = _list_erased(db, [outcome.image_id for outcome in outcomes])
     kept = [_without(outcome, erased[outcome.image_id]) for outcome in outcomes]
@@ -81,7 +81,7 @@ def leave_out_erased(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) 
 def leave_out_new_in_films(
     db: Session, outcomes: Sequence[FoundFaces], *, pack: str
 ) -> tuple[list[FoundFaces], int]:
-    """Return the new faces without those in films with an erased face, and how many these were.
+    """Return the new faces without those in films with an erased face, and the number left out.
 
     The records of detection of these films no longer count them.
     """

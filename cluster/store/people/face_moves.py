@@ -1,4 +1,4 @@
-"""Moves faces, on request of a user, to another person, to a new one, or to no person."""
+"""Moves faces at the request of a user to another person, to a new one, or to no person."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def move_faces(
 ) -> Moved:
     """Move faces of a person to another person, to a new one, or to no person.
 
-    Clustering leaves the faces there. A person without a face is deleted with its name, until the
-    change is undone. Raises NotFound, StaleVersion, ImpossibleChange, or FacesElsewhere when a face
-    does not belong to the person.
+    Clustering then leaves the faces in place. A person without a remaining face is deleted with its
+    name, until the change is undone. Raises NotFound, StaleVersion, ImpossibleChange, or
+    FacesElsewhere when a face does not belong to the person.
     """
     lock_people(db)
     source = claim_person(db, source_id, version=version, now=now)
@@ -82,7 +82,7 @@ def move_ungrouped_faces(
     now: datetime,
     kind: ChangeKind = ChangeKind.MOVE,
 ) -> Moved:
-    """Move ungrouped faces of a pack to a person, or to a new one; clustering leaves them there.
+    """Move ungrouped faces of a pack to a person or to a new one, where clustering leaves them.
 
     Raises NotFound, ImpossibleChange, or FacesElsewhere when a face belongs to a person or was set
     aside.

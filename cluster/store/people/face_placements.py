@@ -1,4 +1,4 @@
-"""Moves faces with their picture when it was turned, cropped, or saved in another size.
+"""Moves faces when their picture was turned, cropped, or saved in another size.
 
 Boxes, landmarks and the rectangles of erased faces are moved to their places in the new picture.
 The crops of a turned picture are turned.
@@ -17,7 +17,7 @@ from cluster.core.pictures.placements import Likeness, Relation
 from cluster.store.locks import lock_people
 
 Turn = Callable[[bytes, int], bytes]
-"""Turns a JPEG by an EXIF orientation (cluster/vision/relations/turning.py)."""
+"""A function that turns a JPEG by an EXIF orientation (cluster/vision/relations/turning.py)."""
 
 _FACES = text(
     """
@@ -89,7 +89,7 @@ def copy_erased(db: Session, image_id: int, new_id: int, relation: Relation) -> 
 
 
 def add_erased(db: Session, image_id: int, boxes: Sequence[Any], relation: Relation) -> None:
-    """Add erased rectangles to a photo; `boxes` are rows of the photo that `relation` maps."""
+    """Add erased rectangles to a photo; `relation` maps the `boxes`, rows of another photo."""
     erased = [{"image_id": image_id, **_place_box(row, relation)} for row in boxes]
     if erased:
         db.execute(_ADD_ERASED, erased)

@@ -1,8 +1,8 @@
 """Writes and reads faces in PostgreSQL's binary COPY format.
 
-The format has a header, rows, and a trailer. A row is the number of its fields, and each field with
-its length in bytes. Numbers are big-endian. A `vector` is its dimension, two unused bytes, and its
-floats (pgvector, vector_send).
+The format has a header, rows, and a trailer. A row consists of the number of its fields, and of
+each field with its length in bytes. Numbers are big-endian. A `vector` is its dimension, two unused
+bytes, and its floats (pgvector, vector_send).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads faces: all vectors of a pack as one matrix, their boxes, and their number."""
+"""Reads the faces of a pack: all vectors as one matrix, their boxes, and their number."""
 
 from __future__ import annotations
 
@@ -147,9 +147,10 @@ def _fill(faces: FaceVectors, here: slice, rows: npt.NDArray[np.void]) -> None:
 
 
 def load_moments(db: Session, faces: FaceVectors) -> npt.NDArray[np.int64]:
-    """Return for each face the id of its photo, or a negative number of the moment of its film.
+    """Return a number for the moment of each face, int64 (n,).
 
-    int64 (n,). Two faces have equal numbers exactly when they were seen at the same time.
+    It is the id of the photo, or a negative number for a time in a film. Two faces have equal
+    numbers exactly if they were seen at the same time.
     """
     of_films = faces.face_ids[faces.photo_faces :].tolist()
     times = {row.id: row.time_s for row in db.execute(_TIMES, {"ids": of_films})}

@@ -1,4 +1,4 @@
-"""Sets faces aside on request of a user: not a face, a stranger, hidden; or takes them back.
+"""Sets faces aside at the request of a user (not a face, a stranger, hidden), or takes them back.
 
 A face that is set aside belongs to no person, and clustering leaves it alone.
 """
@@ -44,9 +44,9 @@ def judge_faces(
 ) -> Judged:
     """Set faces of one pack aside, or make them ungrouped again when `verdict` is None.
 
-    Faces that have the verdict already stay as they are. A person without a remaining face is
-    deleted with its name, until the change is undone. Raises NotFound for a face that does not
-    exist, or ImpossibleChange when the faces are of different packs.
+    Faces that have the verdict already do not change. A person without a remaining face is deleted
+    with its name, until the change is undone. Raises NotFound for a face that does not exist, or
+    ImpossibleChange when the faces are of different packs.
     """
     lock_people(db)
     faces = _get_faces(db, face_ids)

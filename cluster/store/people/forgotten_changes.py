@@ -1,8 +1,8 @@
-"""Deletes from the undo log what is known of erased people.
+"""Deletes the traces of erased people from the undo log.
 
-The log holds names. So an erased person's changes are deleted, and those of people whose faces went
-to that person. Such people are gone, and come back only when the change is undone that took their
-faces.
+The log holds names. So the changes of an erased person are deleted, and also the changes of deleted
+people whose faces went to that person, who would come back only if the change that took their faces
+were undone.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-# The recursion goes from person to person who is gone, through the changes that mention both. Who
-# was not removed by a change of the log, but by clustering, is forgotten too, because nobody knows
-# who has the faces now.
+# The recursion goes from one deleted person to another through the changes that mention both.
+# People deleted by clustering instead of a logged change are forgotten too, because it is unknown
+# who has their faces now.
 _FORGET = text(
     """
     WITH RECURSIVE mention AS (
@@ -43,6 +43,6 @@ _FORGET = text(
 
 
 def forget_changes(db: Session, person_ids: Sequence[int]) -> None:
-    """Delete every change that mentions these people, or those whose faces they may have."""
+    """Delete every change that mentions these people, or people whose faces they may have."""
     if person_ids:
         db.execute(_FORGET, {"ids": list(person_ids)})

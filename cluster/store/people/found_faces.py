@@ -1,4 +1,4 @@
-"""The value that carries the faces found in one photo to the tables."""
+"""The value that carries the faces of one photo from detection to the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.core.identity.faces import Face
 
 @dataclass(frozen=True, slots=True)
 class FoundFaces:
-    """The faces that detection found in one photo."""
+    """The faces of one photo, as detection found them."""
 
     image_id: int
     faces: tuple[Face, ...]

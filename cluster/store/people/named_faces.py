@@ -47,9 +47,9 @@ _REWRITTEN = text(
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file with its picture and the named faces in it, which may be none.
+    """A file with its picture and the named faces in it, possibly none.
 
-    `size` and `modified_ns` are those of the bytes with this `sha256`, None when unknown.
+    `size` and `modified_ns` belong to the bytes with this `sha256`; None if unknown.
     """
 
     path: str
@@ -63,7 +63,7 @@ class NamedFile:
 def list_named_files(
     db: Session, root: str, *, pack: str, with_hidden: bool = False
 ) -> Iterator[NamedFile]:
-    """Yield the photo files below a root that are there, by path, with faces found with a pack.
+    """Yield the existing photo files below a root, by path, with the named faces of a pack.
 
     Hidden people are left out unless `with_hidden`. Films are left out.
     """
@@ -81,7 +81,7 @@ def list_named_files(
 def note_rewritten(
     db: Session, path: str, *, before: bytes, sha256: bytes, size: int, modified_ns: int
 ) -> None:
-    """Note that a file's metadata was rewritten by us, so that its content counts as read."""
+    """Record that Headcount rewrote a file's metadata, so that its new bytes count as read."""
     now = {"sha256": sha256, "size": size, "modified_ns": modified_ns}
     db.execute(_REWRITTEN, {**now, "path_sha256": hash_path(path), "before": before})
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cluster.core.identity.people import Match
 from cluster.store.people.people_list import load_people
 
-# Each stored vector is read once for all searched vectors, because reading is most of the work.
+# Each stored vector is read once for all query vectors, because reading is most of the work.
 _NEAREST = text(
     """
     WITH near AS (
@@ -33,8 +33,8 @@ def find_nearest_people(
 ) -> list[tuple[Match, ...]]:
     """Return, for each embedding (float32 bytes, of `pack`), at most `limit` people, nearest first.
 
-    The similarity of a person is that of its most similar face: the cosine of the two vectors, -1
-    to 1. All faces are compared exactly. Hidden people are left out.
+    The similarity of a person is that of its most similar face, as the cosine of the two vectors,
+    -1 to 1. All faces are compared exactly. Hidden people are left out.
     """
     if not embeddings:
         return []
@@ -49,5 +49,5 @@ def find_nearest_people(
 
 
 def _to_text(embedding: bytes) -> str:
-    """Return a vector as text for pgvector; nine digits preserve a float32 exactly."""
+    """Return a vector as text for pgvector; nine significant digits preserve a float32 exactly."""
     return "[" + ",".join(f"{x:.9g}" for x in np.frombuffer(embedding, "<f4").tolist()) + "]"

@@ -1,8 +1,8 @@
-"""Carries what users decided about faces of other packs to the faces of a pack.
+"""Carries users' decisions about faces of other packs to the same faces of a pack.
 
-Faces are the same when they are in the same place of the same photo. Verdicts, placed faces, names,
-birth dates and the answer no are carried. A decision that was made in the pack itself is never
-overwritten. Nothing of this is in the undo log, because no user did it.
+Faces are the same if they are in the same place of the same photo. Verdicts, placed faces, names,
+birth dates and the answer "no" are carried. A decision made in the pack itself is never
+overwritten. These changes are not in the undo log, because no user made them.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Carried:
 def carry_decisions(db: Session, *, pack: str, now: datetime) -> Carried:
     """Carry the decisions about faces of all other packs to `pack`; return how many were carried.
 
-    Of several other packs, the newest decision wins. Called again, it carries only what is new. It
-    returns at once when no other pack has faces.
+    If several packs have decisions, the newest one wins. A second call carries only new decisions.
+    Returns at once if no other pack has faces.
     """
     if not has_other_packs(db, pack=pack):
         return Carried()
@@ -86,7 +86,7 @@ def carry_decisions(db: Session, *, pack: str, now: datetime) -> Carried:
 def _list_decided(pairs: Iterable[SameFace], names: NamesElsewhere) -> list[SameFace]:
     """Return the pair with the newest decision for each face that has none here.
 
-    A face that was placed with a person without a name tells nothing that can be carried.
+    A face that was placed with an unnamed person has no decision that can be carried.
     """
     newest: dict[int, SameFace] = {}
     for pair in pairs:
@@ -105,7 +105,7 @@ def _age(pair: SameFace) -> tuple[datetime, int]:
 
 
 def _place_with_nobody(db: Session, decided: Iterable[SameFace]) -> tuple[int, int]:
-    """Set faces aside, or leave them ungrouped for good; return how many of each."""
+    """Set faces aside, or keep them ungrouped permanently; return how many of each."""
     by_verdict: dict[FaceVerdict | None, list[SameFace]] = defaultdict(list)
     for pair in decided:
         if pair.other_person_id is None:
@@ -124,7 +124,7 @@ def _place_with_names(
     pack: str,
     now: datetime,
 ) -> int:
-    """Place faces with the people of the same names, who are added; return how many faces."""
+    """Place faces with the people of the same names, adding missing ones; return how many faces."""
     by_key: dict[str, list[SameFace]] = defaultdict(list)
     for pair in decided:
         if pair.other_person_id is not None:
@@ -145,7 +145,7 @@ def _faces(pairs: Iterable[SameFace]) -> dict[str, list[object]]:
 
 
 def _tidy(db: Session, decided: Sequence[SameFace], *, now: datetime) -> None:
-    """Outdate what clients saw of people who lost faces, and delete those without one."""
+    """Increase the versions of people who lost faces, and delete people without a face."""
     sources = sorted({pair.person_id for pair in decided if pair.person_id is not None})
     touch_people(db, sources, now=now)
     db.execute(_DROP_COVERS, {"ids": [pair.face_id for pair in decided]})

@@ -75,7 +75,7 @@ class PeopleFilter:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """One page of the people that a filter lets through; `total` counts all of them."""
+    """One page of the people that match a filter; `total` counts all of them."""
 
     people: tuple[PersonSummary, ...]
     total: int
@@ -90,9 +90,9 @@ def page_people(
 ) -> PeoplePage:
     """Return a page of the people of a pack that have faces, those in most photos first.
 
-    Missing photos are not counted; a person who is only in missing photos is listed if it has a
-    name. All counts are computed from the current faces, which takes about a tenth of a second for
-    100,000 faces of 5,000 people.
+    Missing photos are not counted; a person who is only in missing photos is listed if named. All
+    counts are computed from the current faces, which takes about a tenth of a second for 100,000
+    faces of 5,000 people.
     """
     key = {
         "pack": pack,
@@ -130,7 +130,7 @@ def get_person(db: Session, person_id: int) -> PersonSummary:
 
 
 def get_people(db: Session, person_ids: Sequence[int]) -> list[PersonSummary]:
-    """Return people in the order of their ids here; raise NotFound when one does not exist."""
+    """Return people in the order of `person_ids`; raise NotFound if one does not exist."""
     found = load_people(db, person_ids)
     for person_id in person_ids:
         if person_id not in found:

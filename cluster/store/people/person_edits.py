@@ -1,8 +1,8 @@
-"""Changes people on request of a user: names, hides and merges them.
+"""Names, hides and merges people at the request of a user.
 
 Each change is one transaction under the lock that clustering takes too. It is valid only for the
 version that the client saw, so that no change of another client is lost. All faces of merged people
-become `placed_by_user`, so that clustering leaves them there. A name pins no face.
+become `placed_by_user`, so that clustering leaves them there. A name does not fix any face.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def edit_person(
 
 
 def hide_people(db: Session, versions: Mapping[int, int], *, hidden: bool, now: datetime) -> Hidden:
-    """Hide people of one pack, or show them again; who is so already stays, at any version.
+    """Hide people of one pack, or show them again; people already in that state do not change.
 
     `versions` holds the version of each person. Raises NotFound, StaleVersion or ImpossibleChange.
     """
@@ -111,7 +111,7 @@ def _apply(edit: PersonEdit, person: PersonSummary) -> PersonSummary:
 
 
 def _kind_of(edit: PersonEdit, before: PersonSummary, after: PersonSummary) -> ChangeKind:
-    """Return the kind of an edit; that of a birth date when nothing else has changed."""
+    """Return the kind of an edit; BIRTH_DATE only if nothing else has changed."""
     is_alone = (after.name, after.hidden) == (before.name, before.hidden)
     return ChangeKind.BIRTH_DATE if is_alone else edit.kind
 
@@ -132,8 +132,8 @@ def merge_people(
 ) -> Changed:
     """Move all faces of the other people to one person, and delete the other people.
 
-    The person keeps its name and its birth date, or gets the first among the others. Answers about
-    the others hold for it. `versions` holds the version of each person. Raises NotFound,
+    The person keeps its name and its birth date, or else gets the first ones of the others. Answers
+    about the others apply to it. `versions` holds the version of each person. Raises NotFound,
     StaleVersion or ImpossibleChange.
     """
     lock_people(db)

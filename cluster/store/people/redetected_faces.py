@@ -2,10 +2,10 @@
 
 A photo is searched again when face detection is restarted, or when its picture was saved again or
 cropped. Its faces stay until then. A new face takes over the row of an old one in the same place
-(intersection over union of a half or more; in a film, in the same frame) or with nearly the same
-vector. The row of a face that only another program knew has no vector, and a rough box; that is
-enough for it. Old faces without a match are deleted, unless a user placed them or set them aside,
-and they are still within the picture.
+(intersection over union of at least a half; in a film, in the same frame) or with nearly the same
+vector. For the row of a face that only another program knew, which has no vector, a rough match of
+the boxes is enough. Old faces without a match are deleted, unless a user placed them or set them
+aside and they are still within the picture.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cluster.store.locks import lock_people
 from cluster.store.people.found_faces import FoundFaces
 
 SAME_FACE = 0.9
-"""The least cosine of one face in two copies of a picture; two people are far below it."""
+"""The least cosine of one face in two copies of a picture; that of two people is far smaller."""
 
 _SIDES = (FaceRow.box_left, FaceRow.box_top, FaceRow.box_right, FaceRow.box_bottom)
 
@@ -68,7 +68,7 @@ def keep_redetected(db: Session, outcomes: Sequence[FoundFaces], *, pack: str) -
 def _match_vectors(
     rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]
 ) -> dict[int, int]:
-    """Return further matches, of faces in other places, by their vectors, the nearest first."""
+    """Return further matches, of faces in other places, by vectors, the nearest first."""
     taken = set(matches.values())
     old = [o for o, row in enumerate(rows) if o not in taken and row.embedding is not None]
     new = [n for n in range(len(faces)) if n not in matches]
@@ -92,7 +92,7 @@ def _match_vectors(
 def _match_without_vector(
     rows: Sequence[Any], faces: Sequence[Face], matches: dict[int, int]
 ) -> dict[int, int]:
-    """Return further matches, of faces that only another program knew, by their rough boxes."""
+    """Return further matches, of faces that only another program knew, by rough boxes."""
     taken = set(matches.values())
     old = [o for o, row in enumerate(rows) if o not in taken and row.embedding is None]
     new = [n for n in range(len(faces)) if n not in matches]

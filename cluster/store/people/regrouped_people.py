@@ -1,8 +1,8 @@
-"""Counts what a grouping did to the people that were there before it.
+"""Counts the effects of a grouping on the existing people.
 
-The people and their faces are remembered in the transaction that assigns the faces, before it does,
-and compared with what they are at its end. The lock of people is held all the time, so no user's
-change is counted as the grouping's.
+People and their faces are remembered at the beginning of the transaction that assigns the faces,
+and compared at its end. The PEOPLE lock is held all the time, so no user's change is counted as an
+effect of the grouping.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ def find_newest_person(db: Session) -> int:
 
 
 def list_people_after(db: Session, after: int, *, pack: str) -> frozenset[int]:
-    """Return the people of a pack with ids above `after`: those that were made since then."""
+    """Return the people of a pack with ids above `after`, who were created since then."""
     return frozenset(db.execute(_LIST_NEWER, {"pack": pack, "after": after}).scalars())
 
 
 def remember_people(db: Session, *, pack: str, carried: Collection[int] = ()) -> None:
     """Remember the people of a pack and their faces until the transaction ends.
 
-    `carried` are people that this grouping has already made from the decisions of other packs. They
-    count as new. Call this before `assign_people`.
+    `carried` are people that this grouping has already created from the decisions of other packs.
+    They count as new. Call this before `assign_people`.
     """
     lock_people(db)
     key = {"pack": pack, "carried": list(carried)}
@@ -73,5 +73,5 @@ def remember_people(db: Session, *, pack: str, carried: Collection[int] = ()) ->
 
 
 def compare_people(db: Session, *, pack: str) -> PeopleChange:
-    """Return what became of the people of a pack since `remember_people` in this transaction."""
+    """Return the changes to the people of a pack since `remember_people` in this transaction."""
     return PeopleChange(*db.execute(_COMPARE, {"pack": pack}).one())

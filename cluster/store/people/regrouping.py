@@ -102,7 +102,7 @@ def assign_people(
 
 
 def count_grouped(db: Session, *, pack: str) -> GroupedCounts:
-    """Return how many people of the pack have faces, and how many faces have a person or none.
+    """Return the numbers of people with faces, of faces with a person, and of ungrouped faces.
 
     Faces with a verdict are not counted.
     """

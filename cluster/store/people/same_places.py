@@ -1,4 +1,4 @@
-"""Finds faces of other packs in the places of the faces of one pack, with what is known of both."""
+"""Finds faces of other packs in the same places as the faces of one pack, with their decisions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from cluster.core.identity.faces import SAME_MOMENT_S, SAME_PLACE, FaceVerdict
 
-# min and max are looked up at the ends of an index.
+# PostgreSQL reads min and max from the ends of an index.
 _HAS_OTHERS = text("SELECT min(pack) <> :pack OR max(pack) <> :pack FROM face")
 
-# Where an earlier version placed a face, the last change that mentions it tells when, or else the
-# last change of its person.
+# If an earlier version placed a face, the time is that of the last change that mentions the face,
+# or else of the last change of its person.
 _PAIRS = text(
     """
     SELECT f.id AS face_id, f.person_id,
@@ -53,8 +53,8 @@ _PAIRS = text(
 class SameFace:
     """A face of the pack, and the face of another pack in the same place of the same photo.
 
-    `is_decided` tells that a user has placed the face or set it aside, or did so in a change that
-    is still in the undo log. `other_placed_at` is None when that is not known.
+    `is_decided` tells that a user has placed the face or set it aside, or that a change in the undo
+    log mentions it. `other_placed_at` is None if unknown.
     """
 
     face_id: int

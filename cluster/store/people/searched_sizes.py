@@ -1,6 +1,6 @@
-"""Scales faces to the size of their photo, where another file of the photo was searched.
+"""Scales faces to the size of their photo, if the searched file has another size.
 
-A raw file may be searched for a photo that its JPEG shows, in another size.
+A raw file may be searched in place of the JPEG that shows its photo.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SIZES = text("SELECT id, width, height FROM image WHERE id = ANY(:ids)")
 def fit_to_photos(
     db: Session, seen: Sequence[FoundFaces], sizes: Mapping[int, tuple[int, int]]
 ) -> list[FoundFaces]:
-    """Return the faces in pixels of their photos; `sizes` are those that were searched, by photo.
+    """Return the faces in pixels of their photos; `sizes` are the searched sizes, by photo.
 
     Photos without an entry in `sizes` stay as they are.
     """

@@ -1,7 +1,7 @@
 """The undo log: the people and faces before each change, so that it can be undone.
 
-The newest changes of a pack are kept, as many as KEPT_CHANGES. They are undone one by one, the
-newest first; an undone change stays in the log and is marked. Callers hold lock_people.
+The newest KEPT_CHANGES changes of a pack are kept. They are undone one by one, the newest first; an
+undone change stays in the log and is marked. Callers hold lock_people.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cluster.store.people.change_history import find_last_change
 from cluster.store.people.people_list import get_person
 
 KEPT_CHANGES = 50
-"""How many changes of a pack can be undone; as many undone ones are kept beside them."""
+"""The number of changes of a pack that can be undone; as many undone ones are kept as well."""
 
 _PRUNE = text(
     """
@@ -80,7 +80,7 @@ _NAMESAKE = text(
     """
 )
 
-# A cover that was erased since then does not come back.
+# A cover that was erased in the meantime does not come back.
 _COVER = "(SELECT id FROM face WHERE id = b.cover_face_id)"
 _KEYS = """
     person_change_person b
@@ -108,7 +108,7 @@ _BRING_BACK = text(
     """
 )
 
-# The log does not hold when a user had placed a face before. The change before it may tell.
+# The log does not store when a user had placed a face before; an earlier change may show the time.
 _MOVE_BACK = text(
     """
     UPDATE face SET person_id = p.id, placed_by_user = b.placed_by_user, verdict = b.verdict,
@@ -135,7 +135,7 @@ _DELETE_EMPTY = text(
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The change that was undone, as it was before, and the ids of the people that it changed."""
+    """An undone change, as it was before, and the ids of the people that it changed."""
 
     pack: str
     change: PastChange
@@ -143,7 +143,7 @@ class Undone:
 
     @property
     def change_id(self) -> int:
-        """The id of the change."""
+        """The id of the undone change."""
         return self.change.id
 
 
@@ -157,7 +157,7 @@ def open_change(
     verdict: FaceVerdict | None = None,
     now: datetime,
 ) -> int:
-    """Store these people and faces as they are now, and return the id of the new change.
+    """Log the present state of people and faces, and return the id of the new change.
 
     `verdict` is for the summary. The oldest changes of the pack are deleted.
     """
@@ -174,7 +174,7 @@ def open_change(
 def close_change(
     db: Session, change_id: int, *, person_id: int | None, other_id: int | None = None
 ) -> None:
-    """Store the people that the change leaves: `person_id`, which its summary names, and another.
+    """Store the remaining people of a change: `person_id`, named in its summary, and another.
 
     The change is deleted when one of them is erased.
     """
@@ -184,9 +184,9 @@ def close_change(
 def undo_change(db: Session, change_id: int, *, now: datetime) -> Undone:
     """Restore people and faces as they were before the newest change that is not undone.
 
-    Deleted people come back with their ids, people that the change created are deleted, answers
-    that it gave are taken back, and faces that were erased since then stay erased. Raises NotFound,
-    NotLastChange for any other change, or NameTaken when a name is in use by now.
+    Deleted people come back with their ids, people that the change created are deleted, its answers
+    are taken back, and faces that were erased in the meantime stay erased. Raises NotFound,
+    NotLastChange for any other change, or NameTaken if a name is in use now.
     """
     lock_people(db)
     key = {"change_id": change_id}
@@ -208,9 +208,9 @@ def undo_change(db: Session, change_id: int, *, now: datetime) -> Undone:
 def _restore_people(
     db: Session, change_id: int, *, pack: str, now: datetime
 ) -> tuple[list[int], list[int]]:
-    """Restore people, existing ones first, so that no name is in use twice.
+    """Restore people, existing ones first, so that no name occurs twice.
 
-    Returns the ids of all people of the change, and of those among them who came back.
+    Returns the ids of all people of the change, and of the ones that were restored.
     """
     before = db.execute(_BEFORE, {"change_id": change_id}).all()
     ids = [row.person_id for row in before]
