@@ -2,11 +2,11 @@
 
 A session owns its items and phases, and the photos that no other session has found, with their
 thumbnails, fingerprints, faces and records of detection. A photo that represents a duplicate in
-another session stays until that session is erased. People who are left without a face are erased
-too, named or not.
+another session stays until that session is erased. People without a remaining face are erased too,
+named or not.
 
-No query sees a deleted row any more. PostgreSQL keeps the bytes of the row in its files until it
-uses the space again; `compact_tables` removes them at once.
+No query sees a deleted row, but PostgreSQL keeps its bytes in its files until it reuses the space;
+`compact_tables` removes them at once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from cluster.store.sessions.session_locks import keep_drivers_out, list_locked_s
 from cluster.store.sessions.session_rows import get_session
 
 ENDING_S = 20.0
-"""How long to wait for a driver that is ending: it first commits the photos in flight."""
+"""How long to wait for a driver that is ending, which first commits the photos in flight."""
 
 POLL_S = 0.2
 
@@ -104,7 +104,7 @@ class Erased:
 
 
 def erase_session(db: Session, session_id: int) -> Erased:
-    """Erase a session and everything that belongs to it alone; return how much was erased.
+    """Erase a session and everything that only it owns; return the numbers of erased rows.
 
     Raises NotFound, SessionRunning while it runs, or SessionBusy while its driver is still ending.
     """
@@ -145,8 +145,8 @@ def erase_ended_session(engine: Engine, session_id: int) -> Erased:
 def erase_person(db: Session, person_id: int) -> Erased:
     """Erase a person with all its faces; the photos stay. Raises NotFound.
 
-    The photos still count as searched, and no face is found again where these faces were. Ungrouped
-    faces of the same human, and those in another person, stay. Imported decisions that name the
+    The photos still count as searched, and no face is added again where these faces were. Faces of
+    the same human that are ungrouped or with another person stay. Imported decisions that name the
     person and still wait for their photo are erased too.
     """
     lock_people(db)
@@ -188,8 +188,8 @@ def erase_all(db: Session) -> Erased:
 def compact_tables(engine: Engine) -> None:
     """Rewrite the tables, so that no deleted row is left in their files.
 
-    Each table is locked while it is rewritten, and needs its size again as free disk space. Raises
-    DatabaseDiskFull when there is too little.
+    Each table is locked while it is rewritten, and needs as much free disk space as its size.
+    Raises DatabaseDiskFull if there is too little.
     """
     with tell_outages(engine), engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -208,7 +208,7 @@ def _stand_still(db: Session) -> None:
 def delete_people(db: Session, ids: list[int]) -> int:
     """Delete people with the changes that mention them; return how many people were deleted.
 
-    Answers of which a side is gone, a face or a person, are deleted too.
+    Answers without one of their sides are deleted too.
     """
     forget_changes(db, ids)
     deleted = count_rows(db, _DELETE_PEOPLE, ids=ids)

@@ -1,7 +1,7 @@
-"""Confirms that photos are gone, and forgets missing photos, on request of a user.
+"""Confirms that photos are gone, and forgets missing photos, at the request of a user.
 
 Forgetting a photo deletes its row, thumbnail and faces, and people that are in no other photo. The
-rows of its files stay for the sessions that met them, without a photo. A missing photo that
+rows of its files stay, without a photo, for the sessions that found them. A missing photo that
 represents a photo of another library stays until that photo is forgotten.
 """
 
@@ -21,7 +21,7 @@ from cluster.store.sessions.attempts import hold_attempts_closed
 from cluster.store.sessions.library_rows import get_library, path_prefix
 from cluster.store.sessions.session_locks import list_locked_sessions
 
-# A confirmed loss is no longer an open question of the library or of its sessions.
+# After a confirmation, the library and its sessions have no unconfirmed loss any more.
 _CONFIRM = (
     text("UPDATE library SET known = NULL, gone = NULL WHERE id = :id"),
     text(
@@ -70,9 +70,9 @@ _LIST_FACELESS = text(
 
 
 def confirm_missing(db: Session, library_id: int, *, gone: Sequence[int], now: datetime) -> int:
-    """Mark the files `gone` as missing; return how many photos became missing by that.
+    """Mark the files `gone` as missing; return how many photos became missing.
 
-    A duplicate that is there takes the place of a missing photo. Raises NotFound.
+    An existing duplicate replaces a missing photo as the representative. Raises NotFound.
     """
     lock_library(db)
     lock_people(db)
@@ -85,10 +85,7 @@ def confirm_missing(db: Session, library_id: int, *, gone: Sequence[int], now: d
 
 
 def forget_missing(db: Session, library_id: int) -> Erased:
-    """Forget the missing photos of a library; return how much was erased.
-
-    Raises NotFound.
-    """
+    """Forget the missing photos of a library; return the erased numbers. Raises NotFound."""
     for session_id in list_locked_sessions(db):
         hold_attempts_closed(db, session_id)
     lock_library(db)

@@ -10,11 +10,11 @@ the rows of its items after ATTEMPTS. Therefore transactions cannot deadlock.
 4. COMMIT_SLOTS: limit how many workers commit at the same time.
 5. LIBRARY: held to change files and photos.
 6. PEOPLE: held to change people or to delete faces.
-7. NOTIFICATION: held to send a message about the end of a session, and to record that.
+7. NOTIFICATION: held to send a message about the end of a session, and to record the result.
 
-BACKUP, SESSION, ATTEMPTS, COMMIT_SLOTS and NOTIFICATION are classes of locks: the class is in the
-upper 32 bits of the key; a digest of the database's name, the session's id, the slot's number or
-the message's id is in the lower. The others are single keys.
+BACKUP, SESSION, ATTEMPTS, COMMIT_SLOTS and NOTIFICATION are classes of locks: the upper 32 bits of
+the key hold the class, and the lower ones a digest of the database's name, the session's id, the
+slot's number or the message's id. The other locks are single keys.
 """
 
 from __future__ import annotations
@@ -59,6 +59,6 @@ def lock_people(db: Session) -> None:
 
 
 def try_lock_notification(db: Session, notification_id: int) -> bool:
-    """Lock out other senders of a message until the transaction ends; False if one is at work."""
+    """Lock out other senders of a message until the transaction ends; False if one is active."""
     key = key_of(NOTIFICATION, notification_id)
     return bool(db.execute(_TRY, {"key": key}).scalar_one())

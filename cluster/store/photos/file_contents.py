@@ -1,9 +1,9 @@
 """Decides which photo a file holds after it was read: a known one, or a new one.
 
-A file holds the known photo with the same bytes or the same content. When there is none and the
-file held another photo before, the relation of the two pictures decides. The same picture, or a
-part of it, is still that photo, and its faces move to their new places. Any other picture is a new
-photo, and the old row of the file is superseded.
+A file holds the known photo with the same bytes or the same content. If there is none and the file
+held another photo before, the relation of the two pictures decides. The same picture, or a part of
+it, is still that photo, and its faces move to their new places. Any other picture is a new photo,
+and the old row of the file is superseded.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ _COMPLETE = text(
     """
 )
 _DATE = text("UPDATE image SET taken_at = :taken_at WHERE id = :id")
-# The other files of a changed photo are gone, but for its companions. If they come back, they hold
-# its old picture, so they must be read again.
+# The other files of a changed photo are gone, except for its companions. If they come back, they
+# hold its old picture, so they must be read again.
 _FORGET_BYTES = text(
     """
     UPDATE file SET sha256 = NULL, is_read = false
@@ -133,7 +133,7 @@ _HOLD = text(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A known photo; `content` is None when an earlier version read it, `phash` is signed."""
+    """A known photo; `content` is None if an earlier version read it, `phash` is signed."""
 
     id: int
     content: bytes | None
@@ -144,9 +144,9 @@ class Known:
 class Placed:
     """The result of placing a batch.
 
-    `same` are the files that still hold the photo that they held before. `lost` are the files whose
-    photo was erased or changed while they were read. `phashes` (signed) and `contents` belong to
-    all photos that the files hold now.
+    `same` are the files that still hold their earlier photo. `lost` are the files whose photo was
+    erased or changed while they were read. `phashes` (signed) and `contents` belong to all photos
+    that the files hold now.
     """
 
     same: list[int] = field(default_factory=list)
@@ -158,7 +158,7 @@ class Placed:
 def place_contents(
     db: Session, session_id: int, read: Sequence[TrainingOutcome], *, turn: Turn
 ) -> Placed:
-    """Store which photo each file holds, as it was read. The caller holds the library's lock."""
+    """Store which photo each file holds now that it was read. The caller holds the LIBRARY lock."""
     work = _Placing(db, session_id, read, turn=turn)
     work.claim(read)
     for outcome in read:
@@ -198,7 +198,7 @@ class _Placing:
         }
 
     def claim(self, read: Sequence[TrainingOutcome]) -> None:
-        """Remember the photos that files of the batch hold unchanged; these must not change."""
+        """Remember the photos that files of the batch still hold, which must not change."""
         found = (self._find(outcome) for outcome in read)
         self._claimed = {known.id for known in found if known is not None}
 
@@ -248,7 +248,7 @@ class _Placing:
         return file.image_id in self._claimed or bool(self._db.execute(_IS_SHARED, key).scalar())
 
     def _change(self, file: Row[Any], record: PhotoRecord, relation: Relation) -> Known:
-        """Replace a photo's picture by the new one of its file, and move its faces."""
+        """Replace a photo's picture with the new one of its file, and move its faces."""
         image_id = int(file.image_id)
         place_faces(self._db, image_id, relation, turn=self._turn)
         self._db.execute(_CHANGE, {**_to_row(record), "id": image_id})
@@ -292,7 +292,7 @@ class _Placing:
         refresh_missing(self._db, sorted({*there, *self._left.values()}))
 
     def _succeed(self, old: list[int]) -> Mapping[int, int]:
-        """Supersede the rows of files that hold another photo now; return new rows by old ones."""
+        """Supersede the rows of files that hold another photo now; return new ids by old ones."""
         self._db.execute(_SUPERSEDE, {"ids": old})
         new = self._db.execute(_SUCCEED, {"ids": old}).all()
         key = {"session_id": self._session_id, "old": old, "new": [row.id for row in new]}

@@ -1,4 +1,4 @@
-"""Looks up what is known before a file is read: known bytes, and the photo it held before."""
+"""Looks up known bytes, and the earlier photos of files, before files are read."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Before:
 
 
 def has_history(db: Session, *, pack: str) -> bool:
-    """Tell whether this pack has searched any photo; otherwise no bytes are known."""
+    """Tell whether this pack has searched any photo; if not, no bytes are known."""
     return bool(db.execute(_HAS_ANY, {"pack": pack}).scalar())
 
 

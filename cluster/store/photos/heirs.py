@@ -1,4 +1,4 @@
-"""Lets a duplicate take the place, and the faces, of a representative that is missing."""
+"""Lets a duplicate take over the role and the faces of a missing representative."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ _INHERIT = (
 
 
 def promote_heirs(db: Session) -> None:
-    """Make a duplicate that is there the representative of each missing photo.
+    """Make an existing duplicate the representative of each missing photo.
 
     The duplicate takes over the faces with their people, the erased rectangles, and the records of
-    detection. The missing photo becomes its duplicate. The caller holds the library's lock.
+    detection. The missing photo becomes its duplicate. The caller holds the LIBRARY lock.
     """
     lock_people(db)
     db.execute(_DROP)
@@ -90,11 +90,11 @@ def promote_heirs(db: Session) -> None:
 
 
 def inherit(db: Session, pairs: Sequence[tuple[int, int]]) -> None:
-    """Give what users know of one photo to another that shows the same in another size.
+    """Transfer the faces and decisions of one photo to another that shows the same in another size.
 
     Of each pair of ids, the second photo takes over the faces with their people, the erased
     rectangles and the records of detection, and represents the first one. The caller holds the
-    locks of the library and of people.
+    locks LIBRARY and PEOPLE.
     """
     if pairs:
         db.execute(_DROP)
@@ -108,7 +108,7 @@ def _move_heritage(db: Session) -> None:
 
 
 def _turn_faces(db: Session) -> None:
-    """Move faces and erased rectangles into duplicates that are turned; crops stay as they are."""
+    """Move faces and erased rectangles into turned duplicates; crops stay unchanged."""
     rows = db.execute(_LIST_TURNED).all()
     for row in rows:
         relation = turn_within(row.before, row.after, row.width, row.height)

@@ -1,8 +1,8 @@
 """Joins the photo of a companion with the photo of the file that shows it.
 
 A raw file that was read before its JPEG, or without it, has a photo of its own, and users may have
-decided something about the faces in it. When the JPEG is there, both are one photo: the JPEG's,
-which takes over what the other one had.
+made decisions about the faces in it. Once the JPEG is there, both become one photo: that of the
+JPEG, which takes over the faces and decisions of the other.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from cluster.store.photos.heirs import inherit
 from cluster.store.photos.missing import refresh_missing
 
 MOST_DIFFERENT_BITS = 16
-"""Of the 64 of a pHash, between a raw file's preview and the JPEG of the same shot, however edited.
-Two pictures of different things differ in 32, and seldom in fewer than 20."""
+"""The most differing bits, of the 64 of a pHash, between a raw file's preview and the JPEG of the
+same shot, even if edited. Unrelated pictures differ in about 32 bits, and seldom in fewer than
+20."""
 
 _PAIRS = text(
     """
@@ -81,11 +82,10 @@ class Joined:
 def join_photos(db: Session, pairs: Sequence[tuple[int, int]]) -> Joined:
     """Make each companion a file of the photo that the other file of the pair shows.
 
-    `pairs` are the ids of companions and of the files that show their photos. Faces, people's
-    decisions and erasures of a companion's own photo move to the photo that shows it, if that was
-    never searched and shows the same. Where both photos have faces, or the pictures cannot be
-    related, nothing is joined, because somebody's decisions would be lost. The caller holds the
-    library's lock.
+    `pairs` are the ids of companions and of the files that show their photos. Faces, decisions and
+    erasures of a companion's own photo move to the photo that shows it, if that was never searched
+    and shows the same. If both photos have faces, or the pictures cannot be related, they are not
+    joined, because decisions would be lost. The caller holds the LIBRARY lock.
     """
     key = {"file_ids": [one for one, _ in pairs], "shown_ids": [one for _, one in pairs]}
     rows = list(_choose(db.execute(_PAIRS, key)))
@@ -97,7 +97,7 @@ def join_photos(db: Session, pairs: Sequence[tuple[int, int]]) -> Joined:
 
 
 def _choose(rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
-    """Yield the pairs that may be joined; a photo takes over the faces of one other at most."""
+    """Yield the pairs that may be joined; a photo takes over the faces of at most one other."""
     heirs: set[int] = set()
     for row in rows:
         is_heir = _brings_faces(row) and row.old != row.new
@@ -107,7 +107,7 @@ def _choose(rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
 
 
 def _may_join(row: Row[Any]) -> bool:
-    if row.is_film:  # Its faces make no people, and are in other frames than the photo's.
+    if row.is_film:  # Its faces found no people, and are in other frames than the photo's.
         return not row.old_has_decisions
     return not _brings_faces(row) or (not row.new_is_searched and _shows_the_same(row))
 

@@ -1,7 +1,8 @@
-"""Moves a library to a new root by changing the paths of its files, and nothing else.
+"""Moves a library to a new root by changing only the paths in the database.
 
-When a path below the new root is already known, one of the two rows is superseded: that of the old
-root, or the other one if its file is missing. A superseded row stays for the sessions that met it.
+If a path below the new root is already known, one of the two rows is superseded: that of the old
+root, or the other one if its file is missing. A superseded row stays for the sessions that found
+it.
 """
 
 from __future__ import annotations
@@ -106,8 +107,8 @@ class MovedLibrary:
 def move_library(db: Session, old: str, new: str, *, now: datetime) -> MovedLibrary:
     """Move the library over `old`, and roots below it, to `new`, without reading a file.
 
-    Both roots are in normal form, and neither lies below the other. Raises NotFound when no session
-    went over `old`, SessionRunning or SessionBusy while a session of one of the roots runs.
+    Both roots are in normal form, and neither lies below the other. Raises NotFound if there was no
+    session over `old`, SessionRunning or SessionBusy while a session of one of the roots runs.
     """
     lock_library(db)
     if find_library_id(db, old) is None:

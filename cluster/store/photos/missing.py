@@ -1,7 +1,8 @@
-"""Marks photos as missing when none of their files is there.
+"""Marks photos as missing if none of their files exists.
 
 A missing photo keeps its data: its faces help to recognise people, and it is complete again as soon
-as a file with its content is found. It counts nowhere, and only a user can have it forgotten.
+as a file with its content is found. It is not counted anywhere, and is forgotten only at a user's
+request.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ _COUNT = text("SELECT count(*) FROM image WHERE id = ANY(:ids) AND missing_since
 
 
 def refresh_missing(db: Session, image_ids: Sequence[int]) -> None:
-    """Mark each of these photos as missing exactly when none of its files is there."""
+    """Mark each of these photos as missing if none of its files exists, else as present."""
     if image_ids:
         db.execute(_REFRESH, {"ids": list(image_ids)})
 
 
 def mark_files_missing(db: Session, file_ids: Sequence[int], *, now: datetime) -> int:
-    """Mark these files as missing; return how many photos became missing by that."""
+    """Mark these files as missing; return how many photos became missing."""
     if not file_ids:
         return 0
     rows = db.execute(_MARK, {"ids": list(file_ids), "now": now}).scalars()

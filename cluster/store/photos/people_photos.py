@@ -20,7 +20,7 @@ _WITH_ALL = """
     GROUP BY image_id HAVING count(DISTINCT person_id) = :needed
     """
 
-# Whom a photo does not show does not count either: hidden people, and faces with a verdict.
+# Hidden people, and faces with a verdict, are not shown in a photo, so they do not count.
 _HAS_NO_OTHER = """
     NOT EXISTS (
         SELECT FROM face o LEFT JOIN person q ON q.id = o.person_id
@@ -31,8 +31,9 @@ _HAS_NO_OTHER = """
     """
 
 
-# Of many photos, the index of photos by time is read until the page is full. Few are sorted. Only
-# one of the two is executed, because the condition is evaluated before any row is read.
+# For many photos, the index of photos by time is read until the page is full. A few photos are
+# sorted. Only one of the two branches runs, because the condition is evaluated before any row is
+# read.
 _IS_MANY = "(SELECT total > 1000 FROM counted)"
 
 
@@ -104,11 +105,11 @@ class SoughtPerson:
 class ListedPhoto:
     """A photo in a list; `duplicates` counts those that are not missing.
 
-    `person_ids` are the wanted people who are in it, by id.
+    `person_ids` are the wanted people in it, by id.
 
-    `width` and `height` are upright pixels. `taken_at` is local time without a zone. Only a
-    film has a `duration_s`. The tags are the beginnings of the digests of thumbnail and file;
-    `path` is that of one of its files.
+    `width` and `height` are upright pixels. `taken_at` is local time without a zone. Only a film
+    has a `duration_s`. The tags are the beginnings of the digests of thumbnail and file; `path` is
+    the path of one of its files.
     """
 
     id: int
@@ -147,11 +148,12 @@ def page_photos(
     offset: int = 0,
     pack: str | None = None,
 ) -> PhotosPage:
-    """Return a page of the photos of these people, newest first, those without a time last by id.
+    """Return a page of the photos of these people, newest first, undated photos last, by id.
 
     ONLY leaves out photos with another person who is not hidden, and photos with an ungrouped face
     that has no verdict. A photo stands for its duplicates; missing photos are left out. Raises
-    NotFound for a person that there is not in the pack, by default that of the first person.
+    NotFound for a person who does not exist in the pack, which by default is that of the first
+    person.
     """
     people = _get_people(db, person_ids, pack=pack)
     found_pack = pack or people[0][1]

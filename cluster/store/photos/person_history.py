@@ -1,4 +1,4 @@
-"""When a person was photographed, and with whom."""
+"""Reads when a person was photographed, and with whom."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_COMPANIONS = 5
 
 _PACK = text("SELECT pack FROM person WHERE id = :id")
 
-# As the counts of people do, these leave out missing photos, and count the duplicates.
+# As in the counts of people, missing photos are left out, and duplicates counted.
 _SHOWN = """
     found AS MATERIALIZED (
         SELECT DISTINCT image_id AS id FROM face WHERE pack = :pack AND person_id = :id
@@ -64,7 +64,7 @@ _COMPANIONS = text(
 
 @dataclass(frozen=True, slots=True)
 class YearCount:
-    """How many photos of a person are of one year."""
+    """The number of photos of a person in one year."""
 
     year: int
     photos: int
@@ -72,7 +72,7 @@ class YearCount:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """A person, with its cover, and in how many photos it is together with another one."""
+    """A person with its cover, and the number of photos that it shares with another person."""
 
     id: int
     name: str | None
@@ -85,8 +85,8 @@ class Companion:
 class PersonHistory:
     """The photos of a person in time; `undated` counts those whose time is unknown.
 
-    `years` are in order, and have photos each. The companions are the people in most photos with
-    the person, hidden people left out.
+    `years` are in order, without empty years. The companions are the people who share most photos
+    with the person, without hidden people.
     """
 
     years: tuple[YearCount, ...]

@@ -1,4 +1,4 @@
-"""One photo in detail: its files, its duplicates and similar photos, and its people."""
+"""Reads one photo in detail: its files, its duplicates and similar photos, and its people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FILES = text(
     FROM file WHERE image_id = :id ORDER BY superseded, missing_since NULLS FIRST, companion, id
     """
 )
-# A duplicate has the faces of its representative, in pixels of that.
+# A duplicate has the faces of its representative, in the representative's pixels.
 _FACES = text(
     """
     SELECT f.id, coalesce(f.verdict = 'stranger', false) AS is_stranger, f.box_left, f.box_top,
@@ -54,7 +54,7 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoFile:
-    """A place where a photo is, or was; `superseded` when another picture took its place there.
+    """A place where a photo is, or was; `superseded` if another picture replaced it there.
 
     `size` is in bytes; `size` and `modified_at` are None when unknown. `tag` is the beginning of
     the SHA-256 of the bytes.
@@ -70,7 +70,7 @@ class PhotoFile:
 
     @property
     def is_present(self) -> bool:
-        """The photo was there when the file was last looked for."""
+        """True if the photo was there when the file was last looked for."""
         return self.missing_since is None and not self.superseded
 
 
@@ -78,8 +78,8 @@ class PhotoFile:
 class PhotoFace:
     """A face in a photo; the person of an ungrouped face and of a stranger is None.
 
-    `box` is in upright pixels of this photo, which may be a duplicate. In a film, `time_s` is where
-    it is.
+    `box` is in upright pixels of this photo, which may be a duplicate. In a film, it is seen at
+    `time_s`.
     """
 
     id: int
@@ -129,7 +129,7 @@ class PhotoInfo:
 def get_photo(db: Session, image_id: int, *, pack: str) -> PhotoInfo:
     """Return a photo with its faces and people of `pack`. Raises NotFound.
 
-    Hidden people, hidden faces and what is no face are left out.
+    Hidden people, hidden faces, and faces marked as not a face are left out.
     """
     row = db.execute(_PHOTO, {"id": image_id}).one_or_none()
     if row is None:
@@ -168,7 +168,7 @@ def _group_faces(faces: Sequence[Row[Any]]) -> tuple[PhotoPerson, ...]:
 
 
 def _place(face: Row[Any]) -> BoundingBox:
-    """Return the box of a face in pixels of the photo: it may be a smaller or turned duplicate."""
+    """Return the box of a face in pixels of the photo, perhaps a smaller or turned duplicate."""
     box = BoundingBox(face.box_left, face.box_top, face.box_right, face.box_bottom)
     if face.is_turned:
         placement = turn_within(face.before, face.after, face.width, face.height).placement

@@ -1,11 +1,11 @@
 """Decides which file of a group of duplicates is processed.
 
 Candidates have similar pHashes, or the same content in another orientation. They are items of the
-session, or its pack has already searched them. Of the photos that show the same picture, one
-represents all, and one of its files is searched. Whenever a file joins a group, the decision is
-made again for all photos that are similar, directly or through others. So it does not depend on the
-order of the batches. Under the library's lock, batches decide one after the other. A
-film is similar to nothing.
+session, or its pack has already searched them. One of the photos that show the same picture
+represents all of them, and one of its files is searched. Whenever a file joins a group, the
+decision is made again for all photos that are similar, directly or through others. So it does not
+depend on the order of the batches. Under the LIBRARY lock, batches decide one after the other. A
+film is not similar to any photo.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _MOVE_ITEMS = text(
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of a candidate; `state` and `reason` are those of its item, None without one.
+    """A file of a candidate; `state` and `reason` are those of its item, None without an item.
 
     A file that `is_companion` belongs to a photo that another file shows.
     """
@@ -107,9 +107,9 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
-    """A candidate with its files: those that show it first, then the oldest.
+    """A candidate with its files: first the files that show it, and of these the oldest.
 
-    `is_settled` means that the pack has searched it. The hashes of a film say nothing.
+    `is_settled` means that the pack has searched it. The hashes of a film are meaningless.
     """
 
     fingerprint: Fingerprint
@@ -137,14 +137,14 @@ class _Skip:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """The new state of an item: skipped for this reason, or processed when `skip` is None."""
+    """The new state of an item: skipped for this reason, or processed if `skip` is None."""
 
     file: _File
     skip: _Skip | None
 
     @property
     def became_skipped(self) -> int:
-        """1 when a processed file becomes skipped, -1 when a skipped one becomes processed."""
+        """1 if a processed file becomes skipped, -1 if a skipped one becomes processed, else 0."""
         was_processed = self.file.state == ItemState.PROCESSED
         return int(was_processed) - int(self.skip is None)
 
@@ -159,9 +159,8 @@ def decide_duplicates(
 ) -> int:
     """Decide the groups of photos with these pHashes (signed) or contents.
 
-    A turned picture has another pHash and the same content. Returns by how many files the number
-    of skipped items rose; a file that becomes processed in place of another one counts -1. Other
-    batches cannot decide until the transaction ends.
+    A turned picture has another pHash and the same content. Returns the change in the number of
+    skipped items, which may be negative. Other batches cannot decide until the transaction ends.
     """
     lock_library(db)
     key = {"session_id": session_id, "pack": pack}
@@ -230,7 +229,7 @@ def _find_skip(file: _File, representative: _Photo) -> _Skip | None:
 
 
 def _name_companion(photo: _Photo, file: _File, skip: _Skip | None) -> _Skip | None:
-    """Return the reason of a companion that is skipped; any other reason as it is."""
+    """Return COMPANION for a skipped companion; any other reason unchanged."""
     if skip is None or not file.is_companion:
         return skip
     shows = [one for one in photo.files if not one.is_companion and one.is_there]

@@ -87,14 +87,14 @@ def list_ungrouped_faces(
 ) -> list[FaceInfo]:
     """Return the ungrouped faces of a pack whose ids are above `after`, by id.
 
-    They are those with this verdict, or those without one.
+    With a `verdict`, only faces with that verdict; else only faces without one.
     """
     key = {"pack": pack, "limit": limit, "after": after, "verdict": verdict}
     return [_to_face(row) for row in db.execute(_UNGROUPED_FACES, key)]
 
 
 def list_faces(db: Session, face_ids: Sequence[int]) -> list[FaceInfo]:
-    """Return these faces by id, without those that are gone or in missing photos."""
+    """Return these faces by id; deleted faces and faces in missing photos are left out."""
     key = {"ids": list(face_ids), "limit": len(face_ids), "after": 0}
     return [_to_face(row) for row in db.execute(_FACES, key)]
 
@@ -116,7 +116,7 @@ def count_set_aside_faces(db: Session, *, pack: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PictureSource:
-    """A file of a photo or film, as it was read: path, SHA-256, size in bytes and time.
+    """A file of a photo or film as it was read: path, SHA-256, size in bytes and time.
 
     `size` and `modified_ns` are None when unknown.
     """
@@ -129,7 +129,7 @@ class PictureSource:
 
 
 def get_source(db: Session, image_id: int) -> PictureSource:
-    """Return a file of a photo or film. Raises NotFound."""
+    """Return a file of a photo or film, preferably one that exists. Raises NotFound."""
     row = db.execute(_SOURCE, {"id": image_id}).one_or_none()
     if row is None:
         raise NotFound("photo", image_id)

@@ -1,8 +1,8 @@
-"""Reads the faces from which suggestions are made, and says when they have changed.
+"""Reads the faces from which suggestions are made, and detects when they have changed.
 
-Memory is bounded: a person is compared by its FACES_EACH faces of best quality, and of the
-ungrouped faces the UNGROUPED of best quality are compared. Hidden people, faces with a verdict,
-missing photos, and faces that a user took from their person are left out.
+Memory is bounded: only the FACES_EACH faces of best quality of each person, and the UNGROUPED
+ungrouped faces of best quality, are compared. Hidden people, faces with a verdict, missing photos,
+and faces that a user took from their person are left out.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ _STATE = text(
 class SideVectors:
     """The compared faces of one pack, by id; row i of every array is the same face.
 
-    `face_ids`, `image_ids`, `person_ids`: int64 (n,), -1 for an ungrouped face. The moments of a
-    film are photos of their own, with negative ids. `qualities` float32 (n,). `sizes` int64 (n,):
-    the faces of the person. `is_named` bool (n,). `days` int64 (n,): when the photo was taken, in
-    days since 1970, UNKNOWN_DAY without a time or with that of a camera whose clock was never set.
+    `face_ids`, `image_ids`, `person_ids`: int64 (n,), -1 for an ungrouped face. Each moment of a
+    film counts as a photo, with a negative id. `qualities` float32 (n,). `sizes` int64 (n,): the
+    faces of the person. `is_named` bool (n,). `days` int64 (n,): when the photo was taken, in days
+    since 1970; UNKNOWN_DAY without a time, or with the time of a clock that was never set.
     `vectors` float32 (n, d).
     """
 
@@ -85,7 +85,7 @@ class SideVectors:
 
 
 def find_state(db: Session, *, pack: str) -> tuple[object, ...]:
-    """Return a value that is another one after a change of users, and after each clustering."""
+    """Return a value that differs after each change by a user, and after each clustering."""
     return tuple(db.execute(_STATE, {"pack": pack}).one())
 
 
@@ -117,7 +117,7 @@ def load_side_vectors(db: Session, *, pack: str, min_quality: float) -> SideVect
 def _load_vectors(
     db: Session, face_ids: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Return the vectors of sorted faces, float32 (n, d), and which of them still exist."""
+    """Return the vectors of sorted faces, float32 (n, d), and a mask of those that still exist."""
     count = len(face_ids)
     sample = face_ids[:1].tolist()
     dimensions = int(db.execute(_DIMENSIONS, {"ids": sample}).scalar() or 0)

@@ -1,7 +1,7 @@
-"""Turns pairs of faces into suggestions as users see them, as the people are now.
+"""Turns pairs of faces into suggestions as users see them, with their current people.
 
-A pair is left out when its question is settled: it was answered, its faces belong to one person or
-to a hidden one, or one of them is gone, set aside, or in a missing photo.
+A pair is left out if its question is settled: it was answered, its faces belong to one person or to
+a hidden one, or one of them is gone, set aside, or in a missing photo.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _COMPANIONS = text(
 
 @dataclass(frozen=True, slots=True)
 class OpenSuggestions:
-    """The first of the open suggestions of a pack, and how many there are."""
+    """The first open suggestions of a pack, and the number of all."""
 
     suggestions: tuple[SamePerson, ...]
     total: int
@@ -46,7 +46,7 @@ class OpenSuggestions:
 def describe_open(
     db: Session, likenesses: Sequence[Likeness], *, pack: str, limit: int
 ) -> OpenSuggestions:
-    """Return the first `limit` of the pairs whose question is open, in their order."""
+    """Return the first `limit` pairs whose question is open, in their order."""
     pairs = list(_find_open(db, likenesses, pack=pack))
     shown = pairs[:limit]
     ids = [one for pair in shown for one in (pair.first_face_id, pair.second_face_id)]
@@ -60,7 +60,7 @@ def describe_open(
 
 
 def _find_open(db: Session, likenesses: Sequence[Likeness], *, pack: str) -> Iterator[Likeness]:
-    """Yield the first pair of faces of each two sides whose question is open."""
+    """Yield the first pair of faces for each pair of sides whose question is open."""
     all_ids = {one for pair in likenesses for one in (pair.first_face_id, pair.second_face_id)}
     side_of = {row.id: row.side for row in db.execute(_SIDES, {"ids": list(all_ids)})}
     settled = set(list_answered(db, pack=pack))
