@@ -1,9 +1,9 @@
 """Carries the embedded database over to this version of PostgreSQL.
 
-The programs of the old version start on the old directory, everything is dumped from there and
-restored into a new directory, and the two are compared. Only then is the new one put in the place
-of the old one, which is kept (server_switch.py). Whatever stops this, the next run begins again
-with the old directory, or finds the new one in its place.
+The programs of the old version start on the old directory, all data is dumped and restored into a
+new directory, and the two are compared. Only then does the new directory replace the old one, which
+is kept (server_switch.py). If the run is interrupted, the next run begins again with the old
+directory, or finds the new one in its place.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from cluster.store.server.table_digests import DatabaseDigest, digest_database
 Say = Callable[[str], None]
 
 LEAST_BYTES_A_SECOND = 500_000
-"""A slower disk counts as one that hangs."""
+"""A slower disk is assumed to hang."""
 
 LEAST_LIMIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedOver:
-    """What was carried over: the rows of all tables, and where the old directory is kept."""
+    """The result: the number of rows in all tables, and the place of the kept old directory."""
 
     tables: int
     rows: int
@@ -68,13 +68,13 @@ def find_major(files: ServerFiles) -> int | None:
 def carry_over(files: ServerFiles, release: Release, *, say: Say) -> CarriedOver:
     """Carry the database over from `release`, the version that made its directory.
 
-    `say` is told each step. Raises DatabaseUnavailable when somebody uses the database or a program
-    fails, DatabaseDiskFull, or DatabaseUnusable when the two databases are not equal. Then the old
-    directory is in its place.
+    `say` is called with each step. Raises DatabaseUnavailable if the database is in use or a
+    program fails, DatabaseDiskFull, or DatabaseUnusable if the two databases differ. The old
+    directory then stays in its place.
     """
     with hold_lock(files.start_lock):
         for home in (previous_home(files), next_home(files)):
-            shut_down(ServerFiles(home))  # What a killed run left.
+            shut_down(ServerFiles(home))  # A killed run may have left it running.
         clear(files)
         _refuse_users(files)
         limit_s = _check_room(files)
@@ -94,7 +94,7 @@ def _refuse_users(files: ServerFiles) -> None:
 
 
 def _check_room(files: ServerFiles) -> float:
-    """Return how many seconds a step may take; raise DatabaseDiskFull without room for a copy."""
+    """Return the seconds for a step; raise DatabaseDiskFull without room for a copy."""
     used = sum(path.lstat().st_size for path in files.data.rglob("*") if path.is_file())
     room = os.statvfs(files.home)
     free = room.f_bavail * room.f_frsize
@@ -107,7 +107,7 @@ def _check_room(files: ServerFiles) -> float:
 
 
 def _copy(files: ServerFiles, release: Release, *, say: Say, limit_s: float) -> DatabaseDigest:
-    """Fill the directory below `next` from the old one, and return what both come to."""
+    """Fill the directory below `next` from the old one, and return the digest of both."""
     old, new = _make_homes(files, release)
     with _running(old) as source, _running(new) as target:
         say(f"PostgreSQL {release.major} is read, and PostgreSQL {VERSION} is filled.")

@@ -1,7 +1,7 @@
 """Starts and stops the embedded PostgreSQL, which needs no installation.
 
-The server outlives the process that started it. When several processes ask for it at the same time,
-the first starts it and the others use it. The last user stops it. When the last user is killed, a
+The server outlives the process that started it. If several processes start it at the same time, the
+first one starts it and the others use it. Its last user stops it. If the last user is killed, a
 process beside the server stops it (server_watch.py).
 """
 
@@ -42,10 +42,10 @@ from cluster.store.server.server_process import (
 from cluster.store.server.server_user import prepare_folders
 
 START_LIMIT_S = 600.0
-"""Recovery after a crash may take long: it reads everything since the last checkpoint."""
+"""Recovery after a crash may take long, because it replays everything since the last checkpoint."""
 
 ORPHAN_LIMIT_S = 10.0
-"""When the server process was killed, its child processes end by themselves, unless busy."""
+"""After the server process was killed, its child processes end by themselves, unless busy."""
 
 CLIENTS_LIMIT_S = 5.0
 
@@ -64,7 +64,7 @@ def start_embedded(data_dir: Path, *, options: Mapping[str, str] = MappingProxyT
 
 
 def start_server(files: ServerFiles, *, options: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Do the same for the server of `files`."""
+    """Start the server of `files` as `start_embedded` does, and return the URL."""
     try:
         prepare_folders(files)
         with hold_lock(files.start_lock):
@@ -83,7 +83,7 @@ def is_embedded_running(data_dir: Path) -> bool:
 
 
 def stop_embedded(data_dir: Path) -> bool:
-    """Stop the server of `data_dir` unless others use it; tell whether it is down now.
+    """Stop the server of `data_dir` unless others use it; return whether it is down.
 
     Other users are living processes that called start_embedded. Connections named headcount, such
     as those of workers in their last commit, get CLIENTS_LIMIT_S seconds to end.
@@ -92,7 +92,7 @@ def stop_embedded(data_dir: Path) -> bool:
 
 
 def stop_server(files: ServerFiles) -> bool:
-    """Do the same for the server of `files`."""
+    """Stop the server of `files` as `stop_embedded` does; return whether it is down."""
     if not files.home.exists():
         return True
     with hold_lock(files.start_lock):
@@ -112,7 +112,7 @@ class _ServerDied(DatabaseUnavailable):
 
 
 def _start(files: ServerFiles, *, options: Mapping[str, str]) -> None:
-    """Start the server and create the database; try again when the server is killed meanwhile."""
+    """Start the server and create the database; try again if the server is killed meanwhile."""
     for left in reversed(range(MAX_STARTS)):
         try:
             _bring_up(files, options=options)
@@ -125,7 +125,7 @@ def _start(files: ServerFiles, *, options: Mapping[str, str]) -> None:
 def _bring_up(files: ServerFiles, *, options: Mapping[str, str]) -> None:
     """Start the server if it is down, and wait until it answers.
 
-    A server that is starting or ending is waited for.
+    Also waits for a server that is starting or ending.
     """
     deadline = time.monotonic() + START_LIMIT_S
     is_launched = False
@@ -144,7 +144,7 @@ def _bring_up(files: ServerFiles, *, options: Mapping[str, str]) -> None:
 
 
 def _end_orphans(files: ServerFiles) -> None:
-    """End the child processes of a killed server process; do nothing while it lives."""
+    """End the child processes of a killed server process; do nothing if it is alive."""
     deadline = time.monotonic() + ORPHAN_LIMIT_S
     while find_server_process(files) is None and is_lock_held(files.server_lock):
         if time.monotonic() > deadline:
@@ -180,7 +180,7 @@ def _has_clients(files: ServerFiles) -> bool:
 
 
 def _note_use(files: ServerFiles) -> None:
-    """Hold the use lock, shared, until this process ends, even when it is killed."""
+    """Hold the use lock, shared, until this process ends, even if it is killed."""
     if files.home not in _uses:
         _leave_uses_to_parents()
         descriptor = open_lock(files.use_lock)
@@ -196,7 +196,7 @@ def _forget_use(files: ServerFiles) -> None:
 
 @cache
 def _leave_uses_to_parents() -> None:
-    """Make forked processes close the use locks they inherit: they may outlive this process."""
+    """Make forked processes close inherited use locks, because they may outlive this process."""
 
     def release_uses() -> None:
         while _uses:

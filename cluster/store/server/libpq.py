@@ -1,7 +1,7 @@
-"""Hides the environment from libpq, PostgreSQL's client library, which reads variables by itself.
+"""Hides environment variables from libpq, PostgreSQL's client library.
 
-Parameters of a connection override the environment, but not every parameter can be set to nothing,
-and a service that PGSERVICE names must exist.
+Parameters of a connection override these variables, but not every parameter can be set to an empty
+value, and a service that PGSERVICE names must exist.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The files of the embedded PostgreSQL: its folders, its locks, its address.
+"""The files of the embedded PostgreSQL: its folders, locks and address.
 
-All files are in one folder that only the server's user may enter. Locks are taken with flock, so
+All files are in one folder that only the server's user can enter. Locks are taken with flock, so
 the kernel releases them when their holder dies. Links are not followed, because the files may
-belong to another user than the process that opens them.
+belong to another user than the opening process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_SOCKET_PATH_BYTES = 103
 """sockaddr_un holds 107 bytes on Linux and 103 on macOS."""
 
 LOG_PIECE_BYTES = 16 << 20
-"""PostgreSQL's wal_segment_size: a server that cannot create the next segment stops."""
+"""PostgreSQL's wal_segment_size. A server that cannot create the next segment stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Release:
 class ServerFiles:
     """The files of one embedded server; `home` is absolute.
 
-    `release` is set for a server of another major version, which is only started to be carried over
-    (carrying_over.py).
+    `release` is set for a server of another major version, which is started only to carry its data
+    over (carrying_over.py).
     """
 
     home: Path
@@ -79,7 +79,7 @@ class ServerFiles:
 
     @property
     def server_lock(self) -> Path:
-        """The lock that all processes of the server hold as long as they live."""
+        """The lock that all processes of the server hold until they end."""
         return self.home / "server.lock"
 
     @property
@@ -89,7 +89,7 @@ class ServerFiles:
 
     @property
     def watch_lock(self) -> Path:
-        """The lock of the process that stops the server when it has no user."""
+        """The lock of the process that stops the server when it has no users."""
         return self.home / "watch.lock"
 
     @property
@@ -99,10 +99,10 @@ class ServerFiles:
 
     @property
     def address(self) -> Path:
-        """The folder where clients look for the socket: `home`, or a link to it.
+        """The folder where clients find the socket: `home`, or a link to it.
 
-        The path of `home` may be too long for a socket address. The server itself is not affected,
-        because it binds its socket by a relative path.
+        A link is needed if the path of `home` is too long for a socket address. The server itself
+        is not affected, because it binds its socket by a relative path.
         """
         path = os.fsencode(self.home / f".s.PGSQL.{PORT}")
         # libpq reads a comma as the start of the next host.
@@ -111,7 +111,7 @@ class ServerFiles:
         return self.home
 
     def link_address(self) -> None:
-        """Create the link to `home` when clients need one. Raises UnsafeFolder."""
+        """Create the link to `home` if clients need one. Raises UnsafeFolder."""
         address = self.address
         if address == self.home or _points_to(address, self.home):
             return
@@ -141,7 +141,7 @@ def find_home(host: object) -> Path | None:
 
 
 def is_disk_full(folder: Path) -> bool:
-    """Tell whether the disk of `folder` has no room for the next segment of the write-ahead log."""
+    """Tell whether the disk of `folder` lacks room for the next segment of the write-ahead log."""
     return shutil.disk_usage(folder).free < LOG_PIECE_BYTES
 
 
@@ -168,8 +168,8 @@ def open_lock(path: Path) -> int:
 def open_own(path: Path, flags: int) -> int:
     """Return a descriptor of a file in the server's folder, created with mode 0600 if needed.
 
-    A file that root creates gets the owner of the folder, who may use the server as well. Raises
-    OSError when `path` is a link, through which the owner could make root write to any file.
+    A file that root creates gets the owner of the folder, who may use the server too. Raises
+    OSError if `path` is a link, because the owner could use it to make root write to any file.
     """
     try:
         descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,7 +1,8 @@
 """Starts, finds and stops the processes of the embedded PostgreSQL.
 
-Each process of the server inherits a lock, which tells whether the server lives; a zombie, a reused
-process id or a stale pid file cannot mislead. A connection tells whether the server works.
+Each process of the server inherits a lock, which shows whether the server is alive; unlike a pid
+file, it is reliable with zombies and reused process ids. A connection shows whether the server
+works.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ TUNING: Mapping[str, str] = MappingProxyType(
         "max_wal_senders": "0",
         "random_page_cost": "1.1",
         "jit": "off",
-        # The cores are needed for faces, and /dev/shm is often small in containers.
+        # Face detection needs the cores, and /dev/shm is often small in containers.
         "max_parallel_workers_per_gather": "0",
         "max_parallel_maintenance_workers": "0",
         # Rows hold personal data, so the log must not show values.
@@ -82,10 +83,10 @@ def does_answer(files: ServerFiles) -> bool:
 def ensure_data_directory(files: ServerFiles) -> None:
     """Create the data directory unless it exists; remove unfinished ones.
 
-    Each attempt has its own folder, because the initdb of a killed starter may still write. A
-    switch to a carried-over directory that was killed is completed. Raises DatabaseUnusable for the
-    directory of another PostgreSQL version, or when only that of an earlier version is left;
-    DatabaseUnavailable when initdb fails.
+    Each attempt has its own folder, because the initdb of a killed starter may still write. An
+    interrupted switch to a carried-over directory is completed. Raises DatabaseUnusable for the
+    directory of another PostgreSQL version, or if only that of an earlier version is left;
+    DatabaseUnavailable if initdb fails.
     """
     wanted = VERSION if files.release is None else files.release.major
     complete_switch(files)
@@ -120,8 +121,8 @@ def _describe_other_version(files: ServerFiles, found: str) -> str:
 def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
     """Start the server as a child of init; its processes hold the server lock.
 
-    The caller holds the start lock, and no process of the server lives. Lock files that an earlier
-    server left behind are therefore removed.
+    The caller holds the start lock, and no process of the server is alive. Therefore lock files of
+    an earlier server are removed.
     """
     for stale in (files.data / "postmaster.pid", files.home / f".s.PGSQL.{PORT}.lock"):
         stale.unlink(missing_ok=True)
@@ -146,7 +147,7 @@ def launch(files: ServerFiles, *, options: Mapping[str, str]) -> None:
 
 
 def ensure_watch(files: ServerFiles) -> None:
-    """Start the process that stops the server when it has no user, unless it runs already.
+    """Start the process that stops the server when it has no users, unless it runs already.
 
     The caller holds the start lock. The process begins when that lock is free, so it may be started
     before the server.
@@ -174,7 +175,7 @@ def ensure_watch(files: ServerFiles) -> None:
 
 
 def _take_server_lock(lock: int) -> None:
-    """Take the server lock; a process that tests whether it is held may hold it for a moment."""
+    """Take the server lock, waiting for a process that holds it for a moment to test it."""
     deadline = time.monotonic() + ASKING_LIMIT_S
     while True:
         try:
@@ -209,7 +210,7 @@ def _server_command(files: ServerFiles, *, options: Mapping[str, str]) -> list[s
 
 
 def find_server_process(files: ServerFiles) -> psutil.Process | None:
-    """Return the server process, PostgreSQL's first one, or None when it is dead."""
+    """Return the server process, PostgreSQL's first process, or None if it is dead."""
     pid_file = files.data / "postmaster.pid"
     try:
         pid = int(pid_file.read_text(errors="replace").partition("\n")[0])
@@ -238,7 +239,7 @@ def kill_processes(files: ServerFiles) -> None:
 
 
 def shut_down(files: ServerFiles) -> bool:
-    """Stop the server and its clients, killing it after STOP_LIMIT_S; tell whether it is down."""
+    """Stop the server and its clients, killing it after STOP_LIMIT_S; return whether it is down."""
     server = find_server_process(files)
     if server is not None:
         server.send_signal(signal.SIGINT)
@@ -248,7 +249,7 @@ def shut_down(files: ServerFiles) -> bool:
 
 
 def wait_until_down(files: ServerFiles, *, limit_s: float) -> bool:
-    """Wait until no process of the server is left; tell whether that happened within `limit_s`."""
+    """Wait until no process of the server is left; return False after `limit_s`."""
     deadline = time.monotonic() + limit_s
     while is_lock_held(files.server_lock):
         if time.monotonic() > deadline:
@@ -260,7 +261,7 @@ def wait_until_down(files: ServerFiles, *, limit_s: float) -> bool:
 def last_words(files: ServerFiles) -> str:
     """Return the last line of the log that reports a problem, with the path of the log."""
     if is_disk_full(files.home):
-        return f"the disk is full; make room for {files.home}."  # It was too full for the log.
+        return f"the disk is full; make room for {files.home}."  # The log may be cut off.
     lines = files.log.read_text(errors="replace").splitlines() if files.log.exists() else []
     troubles = [line for line in lines if any(word in line for word in _TROUBLES)]
     said = (troubles or lines or ["the log is empty"])[-1]

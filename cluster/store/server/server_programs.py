@@ -1,9 +1,9 @@
 """Finds PostgreSQL's programs in a place where the server's user can run them.
 
-They come with a Python package, and run from there. When root runs Headcount, the server runs as
-another user, who may not be able to enter the Python environment: it may be in root's home, or
-root's umask may have closed it. The rights of the environment are not changed. That user runs a
-copy in /var/cache instead, which only root can change.
+The programs come with a Python package, and run from there. If root runs Headcount, the server runs
+as another user, who may be unable to enter the Python environment, because it is in root's home, or
+closed by root's umask. The permissions of the environment are not changed; that user runs a copy in
+/var/cache instead, which only root can change.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ CACHE = Path("/var/cache")
 def find_programs() -> Path:
     """Return the folder of PostgreSQL's programs, without importing their package.
 
-    The import has side effects: it creates a folder for its own records, or warns. Raises
-    DatabaseUnavailable when the package is not installed.
+    The import would create a folder for the package's own records, or warn. Raises
+    DatabaseUnavailable if the package is not installed.
     """
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or package.origin is None:
@@ -46,8 +46,8 @@ def find_programs() -> Path:
 def reach_programs(files: ServerFiles) -> Path:
     """Return a folder of PostgreSQL's programs that the server's user can run.
 
-    For a server of another major version, it is the folder that its release names. Raises
-    DatabaseUnavailable when root needs a copy of the programs and cannot make it.
+    For a server of another major version, it is the folder of its release. Raises
+    DatabaseUnavailable if root needs a copy of the programs and cannot make it.
     """
     programs = find_programs() if files.release is None else files.release.programs
     if os.geteuid() != 0:
@@ -55,7 +55,7 @@ def reach_programs(files: ServerFiles) -> Path:
     programs = programs.resolve()
     owner = files.home.stat()
     if programs.parents[1].name != _PACKAGE:
-        return programs  # Not of the package, but installed for every user of the machine.
+        return programs  # They are not in the package, but installed for all users of the machine.
     if all(_can_use(path, owner) for path in (*programs.parents, *_list_files(programs))):
         return programs
     try:
@@ -69,7 +69,7 @@ def reach_programs(files: ServerFiles) -> Path:
 
 
 def list_releases(site: Path) -> dict[int, Path]:
-    """Return the folders of programs that the package in this folder of packages has, by version.
+    """Return the folders of programs of the package in `site`, by major version.
 
     The package has several major versions of PostgreSQL, so that one can be upgraded to the next.
     """
@@ -82,7 +82,7 @@ def list_releases(site: Path) -> dict[int, Path]:
 
 
 def find_version(programs: Path) -> int | None:
-    """Return the major version of the programs in a folder; None when they do not run."""
+    """Return the major version of the programs in a folder; None if they do not run."""
     command = [str(programs / "postgres"), "--version"]
     try:
         said = subprocess.run(
@@ -95,9 +95,9 @@ def find_version(programs: Path) -> int | None:
 
 
 def _list_parts(programs: Path) -> tuple[Path, ...]:
-    """Return the parts of the package that are needed, as paths within its folder of packages.
+    """Return the needed parts of the package, as paths relative to the folder of packages.
 
-    The programs find the other parts by relative paths.
+    The relative paths must be kept, because the programs find other parts by them.
     """
     release = Path(_PACKAGE, programs.parent.name)
     return (release / "bin", release / "lib", release / "share", Path(_LIBRARIES))
@@ -122,7 +122,7 @@ def _can_use(path: Path, user: os.stat_result) -> bool:
 
 
 def _ensure_copy(programs: Path) -> Path:
-    """Return a folder with a copy of the parts that only root can change and everyone can read."""
+    """Return a folder with a copy of the parts, which only root can change and all can read."""
     parent = CACHE / "headcount"
     parent.mkdir(mode=0o755, exist_ok=True)
     site = programs.parents[2]

@@ -1,9 +1,9 @@
 """Switches the embedded server to a data directory that was carried over from another version.
 
-The new directory waits below `next` until it was compared with the old one; a record beside it says
-so. Then two renames put it in the place of the old one, which is kept under a name of its own. A
-process that is killed between the two leaves no data directory; whoever starts next completes the
-switch, because the record is there. The caller holds the start lock.
+The new directory stays below `next` until it was compared with the old one, which a record beside
+it confirms. Then two renames put it in the place of the old one, which is kept under another name.
+A process that is killed between the renames leaves no data directory; the next start finds the
+record and completes the switch. The caller holds the start lock.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from cluster.core.errors import DatabaseUnusable
 from cluster.store.server.server_files import ServerFiles, open_own
 
 KEPT = "data.postgresql-"
-"""How the names of kept directories begin; the major version follows."""
+"""The prefix of the names of kept directories; the major version follows."""
 
 _REMOVED = "data.removed-"
 
 
 def next_home(files: ServerFiles) -> Path:
-    """Return the home of the server into which everything is carried."""
+    """Return the home of the new server while it is filled."""
     return files.home / "next" / "postgres"
 
 
 def previous_home(files: ServerFiles) -> Path:
-    """Return the home of the old server while it is read; its data directory is a link."""
+    """Return the home of the old server while it is read, where the data directory is a link."""
     return files.home / "previous" / "postgres"
 
 
 def _record(files: ServerFiles) -> Path:
-    """Return the file that is there when the directory below `next` equals the old one."""
+    """Return the path of the record that the directory below `next` equals the old one."""
     return files.home / "next" / "compared"
 
 
 def switch(files: ServerFiles, *, major: int) -> Path:
-    """Put the directory below `next` in the place of the old one; return where that one is kept.
+    """Replace the old directory with the one below `next`; return where the old one is kept.
 
-    Both servers are down, and the two directories were compared.
+    Both servers must be down, and the two directories compared.
     """
     os.close(open_own(_record(files), os.O_WRONLY))
     sync_folder(_record(files).parent)
@@ -52,7 +52,7 @@ def switch(files: ServerFiles, *, major: int) -> Path:
 
 
 def complete_switch(files: ServerFiles) -> None:
-    """Complete a switch that was killed at or after its first rename; else do nothing."""
+    """Complete a switch that was interrupted at or after its first rename; else do nothing."""
     fresh = next_home(files) / "data"
     if not _record(files).exists() or files.data.exists() == fresh.exists():
         return
@@ -63,14 +63,14 @@ def complete_switch(files: ServerFiles) -> None:
 
 
 def clear(files: ServerFiles) -> None:
-    """Remove what carrying over left; a directory that was not switched to is lost with it."""
+    """Remove the leftovers of carrying over, including a new directory without a switch to it."""
     _record(files).unlink(missing_ok=True)
     for place in (files.home / "next", files.home / "previous"):
-        shutil.rmtree(place, ignore_errors=True)  # The link to the old directory goes, not more.
+        shutil.rmtree(place, ignore_errors=True)  # Removes the link, not the old directory.
 
 
 def refuse_to_start_anew(files: ServerFiles) -> None:
-    """Raise DatabaseUnusable when there is no data directory, but a kept one."""
+    """Raise DatabaseUnusable if there is no data directory, but a kept one."""
     kept = list_kept(files)
     if kept:
         raise DatabaseUnusable(
@@ -87,7 +87,7 @@ def list_kept(files: ServerFiles) -> list[Path]:
 
 
 def remove_kept(files: ServerFiles) -> int:
-    """Remove the kept directories, and return how many; those of a killed removal go as well."""
+    """Remove the kept directories and the rests of interrupted removals; return how many."""
     kept = list_kept(files)
     for folder in kept:
         folder.rename(files.home / f"{_REMOVED}{secrets.token_hex(4)}")
@@ -102,7 +102,7 @@ def _choose_name(files: ServerFiles, major: int) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on the disk."""
+    """Sync a folder to disk, so that its new names survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

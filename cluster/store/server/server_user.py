@@ -1,10 +1,10 @@
 """Chooses the user of the embedded PostgreSQL: the user of Headcount, unless that is root.
 
-PostgreSQL refuses to run as root. When root runs Headcount, the server runs as the owner of its
-folder, which at first is the system user `pgserver`. A folder that came from a machine or container
-whose user is not known here is given to the one here. The folders above may be closed to that user,
-and are not changed. The server is started in its data directory and calls it `/proc/self/cwd`, a
-link of the kernel that does not need access to the folders above.
+PostgreSQL refuses to run as root. If root runs Headcount, the server runs as the owner of its
+folder, which at first is the system user `pgserver`. A folder from another machine or container
+whose owner is unknown here is given to the local `pgserver`. The folders above may be closed to
+that user, and are not changed. The server is started in its data directory and uses the path
+`/proc/self/cwd`, a link of the kernel that needs no access to the folders above.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from cluster.store.server.server_files import ServerFiles, hold_lock, is_lock_he
 SYSTEM_USER = "pgserver"
 
 USERS_LOCK = Path("/etc/.pwd.lock")
-"""The lock file of the programs that change users. Only root can open it, so nobody else can make
-root wait for it. They lock it by another call (lockf), so `useradd` does not wait for its parent.
+"""The lock file of the programs that change users. Only root can open it, so no other user can make
+root wait for it. These programs lock it with another call (lockf), so `useradd` does not wait for
+its parent process.
 """
 
 HERE = "/proc/self/cwd"
@@ -54,8 +55,8 @@ def prepare_folders(files: ServerFiles) -> None:
     """Create the server's folder, owned by the server's user and closed to all others.
 
     Missing folders above are created with mode 0700; existing ones are not changed. Raises
-    DatabaseUnavailable when the server's folder has other content and is not closed yet, or when
-    the server's user would have no name.
+    DatabaseUnavailable if the server's folder has other content and is not closed yet, or if the
+    server's user would have no name.
     """
     for folder in (*reversed(files.home.parents), files.home):
         if not folder.exists():
@@ -72,7 +73,7 @@ def make_data_folder(files: ServerFiles, folder: Path) -> None:
 
 
 def _take(files: ServerFiles) -> None:
-    """Close the server's folder to others; a folder of root's is given to `pgserver`."""
+    """Close the server's folder to others; give a folder of root to `pgserver`."""
     found = files.home.lstat()
     if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
         raise DatabaseUnavailable(f"{files.home} is another user's link; remove it and try again.")
@@ -92,12 +93,12 @@ def _take(files: ServerFiles) -> None:
 
 
 def _name_owner(files: ServerFiles, uid: int) -> None:
-    """Give a folder whose owner has no name here to `pgserver`: initdb needs a user with a name."""
+    """Give a folder whose owner has no name here to `pgserver`, as initdb needs a user name."""
     if _has_name(uid):
         return
     if os.geteuid() != 0:
         if (files.data / "PG_VERSION").exists():
-            return  # Only making a data directory needs the name.
+            return  # The name is needed only to make a data directory.
         raise DatabaseUnavailable(
             f"PostgreSQL cannot make its data directory for user {uid}, who has no name on this "
             f"machine; add one to /etc/passwd, or set database_url."
@@ -108,15 +109,15 @@ def _name_owner(files: ServerFiles, uid: int) -> None:
     for _, folders, names, at in os.fwalk(files.home, follow_symlinks=False):
         for name in (*folders, *names):
             _pass_on(name, at=at, owner=uid, to=entry)
-    # The folder comes last, so what a kill has left is done by the next start.
+    # The folder comes last, so that the next start completes an interrupted run.
     os.chown(files.home, entry.pw_uid, entry.pw_gid)
 
 
 def _pass_on(name: str, *, at: int, owner: int, to: pwd.struct_passwd) -> None:
-    """Give a file or folder of `owner` to a user; what belongs to others stays theirs.
+    """Give a file or folder of `owner` to a user; files of other owners are not changed.
 
-    The old owner may have linked it here, and may put another in its place at any moment, so it is
-    the inode that is looked at and given away.
+    The old owner may have linked another user's file here, and may replace a file at any moment, so
+    the same opened inode is checked and given to the user.
     """
     descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=at)
     try:
@@ -142,7 +143,7 @@ def _system_user() -> pwd.struct_passwd:
         pass
     command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
     try:
-        # Two that run at once may give the user two numbers.
+        # Two processes at the same time could create the user with two ids.
         with hold_lock(USERS_LOCK):
             # Another process may have created the user meanwhile; then useradd fails.
             subprocess.run(command, check=False, capture_output=True)

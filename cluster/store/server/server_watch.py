@@ -1,12 +1,12 @@
-"""Stops the embedded PostgreSQL when it has no user any more, even when the last was killed.
+"""Stops the embedded PostgreSQL when it has no more users, even if the last one was killed.
 
     python -I -S server_watch.py START_LOCK USE_LOCK SERVER_LOCK WATCH_LOCK PID_FILE NAME LINK
 
-One such process runs beside each server, from its start to its end. It imports only little of the
-standard library, to save memory. When it is killed, the next user of the server starts another.
+One such process runs beside each server, from its start to its end. It imports few modules, to save
+memory. If it is killed, the next user of the server starts another.
 
-The process tests locks only while it holds the start lock. So no other process takes a test for a
-use, and a new user waits meanwhile, and starts the server again if needed.
+The process tests locks only while it holds the start lock. So no other process mistakes a test for
+a use, and a new user waits meanwhile, and restarts the server if necessary.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 
 POLL_S = 1.0
 GRACE_S = 5.0
-"""The server runs on for this time, for the next run and for workers that still commit."""
+"""The server keeps running for this time, for the next run and for workers that still commit."""
 
 STOP_LIMIT_S = 60.0
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     idle_s = 0.0
     try:
         watch = _begin(start_lock, watch_lock)
-        # When the folder was removed or replaced, the server ends by itself.
+        # If the folder was removed or replaced, the server ends by itself.
         while watch is not None and _is_same_file(watch, watch_lock):
             time.sleep(POLL_S)
             start = os.open(start_lock, os.O_RDWR)
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _begin(start_lock: str, watch_lock: str) -> int | None:
-    """Return a descriptor of the watch lock, held; None when another process holds it."""
+    """Return a descriptor that holds the watch lock; None if another process holds it."""
     start = os.open(start_lock, os.O_RDWR)
     fcntl.flock(start, fcntl.LOCK_EX)
     watch = os.open(watch_lock, os.O_RDWR)
@@ -82,7 +82,7 @@ def _is_same_file(descriptor: int, path: str) -> bool:
 
 
 def _stop(server_lock: str, pid_file: str, name: str) -> None:
-    """Stop the server: first with a fast shutdown, then with an immediate one."""
+    """Stop the server with a fast shutdown, and if that fails with an immediate one."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         _signal_server(pid_file, name, number)
         deadline = time.monotonic() + STOP_LIMIT_S

@@ -1,6 +1,6 @@
-"""What a database comes to: the rows of each table as a number and a digest, and its sequences.
+"""Computes the digest of a database: row counts and digests of all tables, and its sequences.
 
-Two databases with equal rows have equal digests, whatever version of PostgreSQL holds them.
+Two databases with equal rows have equal digests in any version of PostgreSQL.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RULES = """
 
 @dataclass(frozen=True, slots=True)
 class TableDigest:
-    """The number of rows of a table, and the SHA-256 of them as COPY writes them."""
+    """The number of rows of a table, and the SHA-256 of the rows as COPY writes them."""
 
     rows: int
     sha256: str
@@ -42,7 +42,7 @@ class TableDigest:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseDigest:
-    """The digests of all tables, the last values of sequences, and the names of all rules."""
+    """Digests of tables, last values of sequences, and names of constraints and indexes."""
 
     tables: Mapping[str, TableDigest]
     sequences: Mapping[str, int | None]
@@ -50,11 +50,11 @@ class DatabaseDigest:
 
     @property
     def rows(self) -> int:
-        """The rows of all tables together."""
+        """The number of rows in all tables."""
         return sum(table.rows for table in self.tables.values())
 
     def differences(self, other: DatabaseDigest) -> list[str]:
-        """Return the names of the tables, sequences and rules in which two databases differ."""
+        """Return the names of the tables, sequences, constraints and indexes that differ."""
         names = {*self.tables, *other.tables}
         found = [one for one in names if self.tables.get(one) != other.tables.get(one)]
         names = {*self.sequences, *other.sequences}

@@ -1,11 +1,12 @@
-"""Attempts at a phase: a commit of a worker counts in its own attempt, and in no later one.
+"""Attempts at a phase: a worker's commit counts in its own attempt, and in no later one.
 
 Every transaction that commits items holds the ATTEMPTS lock of its session shared. A transaction
 that begins a new attempt holds it exclusively. So a batch is counted before the new attempt begins,
 or not at all. The lock comes first in each transaction, so transactions cannot deadlock.
 
-At most COMMIT_SLOT_COUNT workers commit at the same time, each in a commit slot. Hundreds at once
-would wait for each other's rows (bench/RESULTS.md, "What the bookkeeping allows").
+At most COMMIT_SLOT_COUNT workers commit at the same time, each in a commit slot. Hundreds of
+commits at the same time would wait for each other's rows (bench/RESULTS.md, "What the bookkeeping
+allows").
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ _CLOSE = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 def hold_attempts_open(db: Session, session_id: int, *, in_slot: bool = False) -> None:
-    """Let no new attempt begin until the transaction ends; `in_slot` also waits for a slot."""
+    """Prevent new attempts until the transaction ends; `in_slot` also waits for a commit slot."""
     db.execute(_OPEN_IN_SLOT if in_slot else _OPEN, {"key": key_of(ATTEMPTS, session_id)})
 
 
 def hold_attempts_closed(db: Session, session_id: int) -> None:
-    """Let no worker of the session commit until the transaction ends."""
+    """Prevent commits of the session's workers until the transaction ends."""
     db.execute(_CLOSE, {"key": key_of(ATTEMPTS, session_id)})
 
 
@@ -51,7 +52,7 @@ def is_current_attempt(
     `in_slot` also waits for a commit slot. Raises NotFound.
     """
     hold_attempts_open(db, session_id, in_slot=in_slot)
-    # A separate statement after the lock sees rows that were committed during the wait for it.
+    # A separate statement after the lock sees rows that were committed while it waited.
     statement = select(SessionPhase.attempt).where(
         SessionPhase.session_id == session_id, SessionPhase.phase == phase
     )

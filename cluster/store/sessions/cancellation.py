@@ -1,7 +1,7 @@
-"""The cancellation token: workers ask it between two photos whether their session was stopped.
+"""The cancellation token, which tells workers between two photos whether to stop.
 
-When a session is paused or cancelled, a batch ends early: its finished photos are committed, and
-the others stay pending.
+If a session is paused or cancelled, a batch ends early: its finished photos are committed, and the
+others stay pending.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CancellationToken:
     _is_cancelled: bool = False
 
     def poll(self) -> bool:
-        """Tell whether the session no longer runs; the answer is at most half a second old.
+        """Return whether the session has been stopped, as of at most half a second ago.
 
         While the database is unreachable, the last answer is returned.
         """

@@ -1,7 +1,7 @@
-"""Adds to and reads the counts of a phase row.
+"""Reads the counts of a phase row, and adds to them.
 
-A transaction that moves items updates the phase row last, so that the row is locked only for a
-moment. Every change raises the revision, which tells the newer of two readings.
+A transaction that moves items updates the phase row last, so that the row is locked only briefly.
+Every change raises the revision, which shows the newer of two readings.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _ADD = text(
 )
 
 NO_WORK = Work()
-"""Of items that took no time, and of changes of the driver."""
+"""The work of items that needed none, and of changes by the driver."""
 
 
 def no_wait() -> float:
-    """Return 0.0: the seconds that nobody waited for the database."""
+    """Return 0.0 as the seconds of waiting for the database."""
     return 0.0
 
 
@@ -56,8 +56,8 @@ def add_counts(
 ) -> Settled:
     """Add to the counts, raise the revision by one, and return the new absolute counts.
 
-    `work` is added in the same UPDATE. When all counts are 0, nothing changes, not even the
-    revision, so that a batch which moves nothing adds no work. Raises NotFound.
+    `work` is added in the same UPDATE. If all counts are 0, nothing changes, not even the revision,
+    so a batch that moves no item adds no work. Raises NotFound.
     """
     added = {
         "total": total,

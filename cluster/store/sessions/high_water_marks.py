@@ -19,10 +19,10 @@ _KEEP = text(
 def raise_high_water_mark(
     engine: Engine, session_id: int, phase: PhaseName, attempt: int, count: int
 ) -> None:
-    """Record, before it is shown, that `count` photos of this attempt are shown as finished.
+    """Record that `count` finished photos of this attempt are shown; call it before showing them.
 
-    A lower count, and one of another attempt, changes nothing. The revision does not rise, because
-    the settled counts are the same. Raises DatabaseUnavailable.
+    A lower count, or a count of another attempt, changes nothing. The revision does not rise,
+    because the settled counts are unchanged. Raises DatabaseUnavailable.
     """
     key = {"session_id": session_id, "phase": phase.value, "attempt": attempt, "count": count}
     with begin(engine) as db:

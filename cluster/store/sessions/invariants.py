@@ -61,8 +61,8 @@ def check_session(db: Session, session_id: int) -> None:
 
     The law: the counts of each row equal the numbers of its items by state, and 0 <= finished <=
     total. All items of a completed phase are finished. Every skipped or failed item has a reason.
-    Each duplicate has a representative that is no duplicate. The session's status follows from its
-    phases.
+    Each duplicate has a representative that is not a duplicate. The session's status follows from
+    its phases.
     """
     phases = get_snapshots(db, session_id)
     for phase in phases:

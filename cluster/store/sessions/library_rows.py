@@ -1,4 +1,4 @@
-"""Libraries: the roots that sessions went over, their files, and their numbers of photos."""
+"""Reads and creates libraries: their roots, their files, and their numbers of photos."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _COUNT_KNOWN = text(
     """
 )
 
-# A file is met when the newest session that has listed the whole library met it.
+# A file is met if the newest session that has listed the whole library found it.
 _LIST_FILES = text(
     """
     WITH newest AS (
@@ -100,9 +100,9 @@ class LastSession:
 class LibraryInfo:
     """A library, with the numbers of its photos, missing photos, people and sessions.
 
-    `photos` are those that are there; `people` are in these photos, found with the pack of the last
-    session, without hidden ones. `unconfirmed` is set from the session that found most files gone
-    until a user confirms it.
+    `photos` counts the existing ones; `people` counts the people in these photos, found with the
+    pack of the last session, without hidden ones. `unconfirmed` is set after a session found most
+    files gone, until a user confirms it.
     """
 
     id: int
@@ -117,7 +117,7 @@ class LibraryInfo:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file below the root; `is_met` when the last complete listing met it.
+    """A file below the root; `is_met` if the last complete listing found it.
 
     `size` is in bytes, None when unknown.
     """
@@ -144,7 +144,7 @@ def hash_root(root: str) -> bytes:
 
 
 def list_libraries(db: Session) -> list[LibraryInfo]:
-    """Return all libraries, that of the newest session first."""
+    """Return all libraries, the one with the newest session first."""
     return [_to_library(row) for row in db.execute(_LIST, {"id": None})]
 
 
@@ -174,7 +174,7 @@ def list_known_files(
 
 
 def explain_bad_root(db: Session, error: BadRoot, root: str) -> BadRoot:
-    """Return the error about an empty or absent root, extended by the number of known photos."""
+    """Extend the error about an empty or missing root by the number of known photos."""
     photos = int(db.execute(_COUNT_KNOWN, {"prefix": path_prefix(root)}).scalar_one())
     if not photos:
         return error

@@ -34,9 +34,9 @@ def list_unattended(db: Session) -> list[Unattended]:
 
 
 def fail_session(db: Session, session_id: int, reason: str, *, now: datetime) -> bool:
-    """Fail a session and its first unfinished phase with `reason`; tell whether it failed.
+    """Fail a session and its first unfinished phase with `reason`; False if it has already ended.
 
-    A session that has already ended does not change. Raises NotFound.
+    Raises NotFound.
     """
     if get_session(db, session_id).status.is_terminal:
         return False
@@ -51,7 +51,7 @@ def fail_session(db: Session, session_id: int, reason: str, *, now: datetime) ->
 def fail_lost_session(
     db: Session, session_id: int, *, now: datetime, reason: str = DRIVER_LOST
 ) -> bool:
-    """Fail a session whose driver is lost; return False when a process runs it after all."""
+    """Fail a session whose driver is lost; return False if a process runs it after all."""
     try:
         keep_drivers_out(db, session_id)
     except SessionBusy:

@@ -1,9 +1,9 @@
 """The messages about the end of a session: created with its status, claimed, and recorded.
 
-A session's row names its channels, so whatever process ends the session creates the messages, in
-the transaction that ends it. While a process sends a message, it holds the message's advisory lock
-in an open transaction. So no other process sends it meanwhile, and if the process dies, another one
-may send it at once.
+A session's row names its channels, so any process that ends the session can create the messages, in
+the same transaction. While a process sends a message, it holds the message's advisory lock in an
+open transaction. So no other process sends it meanwhile, and if the process dies, another one can
+send it at once.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ _LIST_FAILED = text(
 
 @dataclass(frozen=True, slots=True)
 class NotificationInfo:
-    """A message and what became of it; `error` is why its last try failed."""
+    """A message and its state; `error` is the reason why its last try failed."""
 
     session_id: int
     status: SessionStatus
@@ -124,16 +124,17 @@ class NotificationInfo:
 
 
 def set_channels(db: Session, session_id: int, channels: Iterable[str]) -> None:
-    """Store the names of the channels that are told of the session's end from now on."""
+    """Store the names of the channels to notify of the session's end."""
     db.execute(_SET_CHANNELS, {"id": session_id, "channels": list(channels)})
 
 
 def add_notifications(
     db: Session, session_id: int, status: SessionStatus, *, now: datetime
 ) -> None:
-    """Create the messages that tell the session's channels of a status.
+    """Create the messages about a status for the session's channels.
 
-    A status of which they were told before is not told again.
+    There is at most one message for each session, status and channel, so a repeated status adds
+    none.
     """
     db.execute(_ADD, {"id": session_id, "status": status.value, "now": now})
 
@@ -147,7 +148,7 @@ def claim_notification(db: Session, channels: Collection[str], *, now: datetime)
     for notification_id in due:
         if not try_lock_notification(db, notification_id):
             continue
-        # Read under the lock: its last holder may just have sent it.
+        # Read under the lock, because its last holder may just have sent the message.
         row = db.execute(_GET_DUE, {"id": notification_id, "now": now}).mappings().first()
         if row is not None:
             return Notice(**{**row, "status": SessionStatus(row["status"])})
@@ -155,7 +156,7 @@ def claim_notification(db: Session, channels: Collection[str], *, now: datetime)
 
 
 def record_try(db: Session, notice: Notice, *, error: str | None, now: datetime) -> None:
-    """Record a try: the message was sent when `error` is None, or else is due again later.
+    """Record a try: the message was sent if `error` is None, or else is due again later.
 
     After the last try it is not due again, and keeps its error.
     """
@@ -184,7 +185,7 @@ def count_due(db: Session, session_id: int, channels: Collection[str]) -> int:
 
 
 def list_named_channels(db: Session) -> frozenset[str]:
-    """Return the channels that a message, or the end of an unfinished session, is waiting for."""
+    """Return the channels that pending messages or unfinished sessions still need."""
     return frozenset(db.execute(_NAMED).scalars())
 
 

@@ -64,7 +64,7 @@ def complete_phase(db: Session, session_id: int, phase: PhaseName, *, now: datet
         phase,
         status=PhaseStatus.COMPLETED,
         started_at=func.coalesce(SessionPhase.started_at, now),
-        # A phase must not end before it began, even when the clock was set back.
+        # A phase must not end before it began, even if the clock was set back.
         completed_at=func.greatest(SessionPhase.started_at, now),
         error=None,
         step=None,
@@ -103,7 +103,7 @@ def list_revisions(db: Session, session_ids: Sequence[int]) -> dict[int, int]:
 
 
 def set_step(db: Session, session_id: int, phase: PhaseName, step: str | None) -> None:
-    """Set the words that tell users what the phase is doing; None clears them."""
+    """Set the current step of the phase, in words for users; None clears it."""
     set_phase(db, session_id, phase, step=step)
 
 
@@ -124,7 +124,7 @@ def set_clustering(
 ) -> Settled:
     """Set the progress of clustering; with an equal total, the count does not fall.
 
-    Nothing changes when `attempt` is not the current one; None always is. Returns the counts.
+    Nothing changes if `attempt` is not the current one; None is always current. Returns the counts.
     """
     if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, attempt):
         return get_settled(db, session_id, PhaseName.CLUSTERING)
@@ -147,9 +147,9 @@ def record_clustering(
     change: PeopleChange | None = None,
     work: Work = NO_WORK,
 ) -> None:
-    """Store the result of clustering in its phase row: what it came to, changed and took.
+    """Store the result, the changes and the work of clustering in its phase row.
 
-    `change` is None when it is not known what the grouping did to the people before it.
+    `change` is None if the effects of the grouping on existing people are unknown.
     """
     set_phase(
         db,

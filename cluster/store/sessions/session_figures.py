@@ -1,4 +1,4 @@
-"""Reads the phases of a session as the figures by which sessions are compared."""
+"""Reads the figures of a session's phases, by which sessions are compared."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cluster.store.database.tables import SessionPhase
 def get_figures(db: Session, session_id: int) -> tuple[PhaseFigures, ...]:
     """Return the figures of a session's phases, in their order; raise NotFound without a session.
 
-    The time that a session of an earlier version worked was not measured. It is then the time from
-    its begin to its end, with pauses.
+    Earlier versions did not measure the working time. For their sessions, it is the time from
+    beginning to end, including pauses.
     """
     statement = select(SessionPhase.__table__).where(SessionPhase.session_id == session_id)
     rows = {PhaseName(row.phase): row for row in db.execute(statement)}

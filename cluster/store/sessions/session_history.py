@@ -1,4 +1,4 @@
-"""The history of sessions: samples of how far each phase was, and for how long they are kept."""
+"""The history of sessions: speeds from samples of progress, and the deletion of old samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FORGET = tuple(
 
 
 def measure_speeds(db: Session, session_id: int) -> Mapping[PhaseName, tuple[SpeedPoint, ...]]:
-    """Return how fast each phase of a session was over its time; nothing without samples."""
+    """Return the speed of each phase of a session over time; empty without samples."""
     samples: dict[PhaseName, list[SpeedSample]] = {phase: [] for phase in PhaseName}
     key = {"session_id": session_id, "phases": [phase.value for phase in PhaseName]}
     for row in db.execute(_LIST, key):

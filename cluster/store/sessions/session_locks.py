@@ -1,8 +1,8 @@
-"""The session lock: the one process that runs a session holds it.
+"""The session lock, which is held by the process that runs a session.
 
 The lock belongs to a separate database connection, so the database releases it when the process
 dies. A process that only lost the connection, because the database restarted, takes the lock again.
-If another process was faster, `check` tells that the session is lost to it.
+If another process was faster, `check` raises SessionBusy.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from cluster.store.sessions.session_rows import get_session
 CHECK_INTERVAL_S = 2.0
 POLL_S = 0.2
 WAIT_S = 60.0
-"""How long a driver waits for another one that was stopped and commits the photos in flight."""
+"""How long a driver waits for a stopped driver that still commits the photos in flight."""
 
 GLANCE_S = 0.5
-"""The same while the session is running: a check for lost drivers holds the lock more briefly."""
+"""How long it waits if the session is running, because a check for lost drivers holds the lock only
+briefly."""
 
 _TAKE = text("SELECT pg_try_advisory_lock(:key)")
 _TAKE_BRIEFLY = text("SELECT pg_try_advisory_xact_lock(:key)")
@@ -54,7 +55,7 @@ class SessionLock:
         self._is_lost = False
 
     def take(self) -> bool:
-        """Take the lock if it is free, and tell whether it was."""
+        """Take the lock if it is free; return whether it was."""
         connection = self._engine.connect()
         connection.execution_options(isolation_level="AUTOCOMMIT")
         if connection.execute(_TAKE, self._key).scalar_one():
@@ -138,7 +139,7 @@ def _take(lock: SessionLock, engine: Engine) -> bool:
 
 
 def is_session_locked(db: Session, session_id: int) -> bool:
-    """Tell whether a process holds the session lock."""
+    """Tell whether any process holds the session lock."""
     return session_id in list_locked_sessions(db)
 
 
@@ -148,9 +149,9 @@ def list_locked_sessions(db: Session) -> list[int]:
 
 
 def keep_drivers_out(db: Session, session_id: int) -> None:
-    """Let no driver take the session lock until the transaction ends.
+    """Prevent drivers from taking the session lock until the transaction ends.
 
-    Raises SessionBusy when a process holds it.
+    Raises SessionBusy if a process holds it.
     """
     if not db.execute(_TAKE_BRIEFLY, {"key": key_of(SESSION, session_id)}).scalar_one():
         raise SessionBusy(session_id)

@@ -49,7 +49,7 @@ _UNFINISHED = (
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """One session: its row, and numbers from its phases.
+    """One session: its row, and counts from its phases.
 
     `photos` is None before discovery has begun, `people` before clustering has ended; `failed`
     counts photos in both photo phases. `active_s` is how long the session has worked.
@@ -199,7 +199,7 @@ def move_session(
     """Make one legal move of the session and its phases, and return the new status.
 
     Two moves at the same moment run one after the other. `error` is stored with the session; a move
-    without it clears it. The session's channels are told of its end. Raises NotFound, or
+    without it clears it. The session's channels are notified of its end. Raises NotFound, or
     IllegalMove with nothing changed.
     """
     after = apply_move(check_move(db, session_id, move), move)
@@ -242,7 +242,7 @@ def check_move(db: Session, session_id: int, move: Move) -> SessionStatus:
 
 def _lock_status(db: Session, session_id: int) -> SessionStatus:
     statement = select(TrainingSession.status).where(TrainingSession.id == session_id)
-    # Not a full row lock, which would block new items, because they refer to the row.
+    # A full row lock would block new items, because they refer to the row.
     row = db.execute(statement.with_for_update(key_share=True)).first()
     if row is None:
         raise NotFound("session", session_id)
@@ -258,7 +258,7 @@ def _update(db: Session, session_id: int, values: Mapping[str, Any]) -> None:
 def _carry_phases(db: Session, session_id: int, move: Move, *, now: datetime) -> None:
     """Change the phases so that overall_status() gives the new status of the session.
 
-    The phase that is under way takes the new status. Between two phases, the next one takes it.
+    The running phase takes the new status. Between two phases, the next one takes it.
     """
     statement = (
         select(SessionPhase.phase, SessionPhase.status, SessionPhase.started_at)
@@ -293,7 +293,7 @@ _CARRIED = {
 def _set_status(
     db: Session, session_id: int, phase: PhaseName, *, status: PhaseStatus, now: datetime
 ) -> None:
-    """Set one phase's status; the error is kept only when the phase has failed."""
+    """Set one phase's status; the error is kept only if the phase has failed."""
     values: dict[str, Any] = {"status": status, "revision": SessionPhase.revision + 1}
     if status is not PhaseStatus.FAILED:
         values["error"] = None

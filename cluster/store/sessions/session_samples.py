@@ -1,4 +1,4 @@
-"""Keeps how far a session was at each moment, and what it promised then."""
+"""Stores samples of a session's progress and promises, and how long it has worked."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def keep_moment(
 ) -> None:
     """Store how long a session has worked, and its samples, in one transaction.
 
-    A session that was erased, and a phase with a newer attempt, keep what they have. Raises
+    An erased session, and a phase with a newer attempt, are not changed. Raises
     DatabaseUnavailable.
     """
     with begin(engine) as db:
@@ -62,7 +62,7 @@ def keep_moment(
 def add_samples(
     db: Session, session_id: int, samples: Sequence[Sample], *, worked_s: float
 ) -> None:
-    """Store samples, and delete those between two that are kept of a session this long."""
+    """Store samples, and thin out earlier ones to the stride for the session's length."""
     if not samples:
         return
     rows = [_to_row(session_id, sample) for sample in samples]
@@ -81,7 +81,7 @@ def add_samples(
 
 
 def forget_samples(engine: Engine, session_id: int) -> None:
-    """Delete the samples of a session whose phases are done again."""
+    """Delete the samples of a session whose phases are repeated."""
     with begin(engine) as db:
         db.execute(delete(SessionSample).where(SessionSample.session_id == session_id))
 

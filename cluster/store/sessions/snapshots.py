@@ -1,4 +1,4 @@
-"""Reads phase rows as snapshots, from which the progress of users is computed."""
+"""Reads phase rows as snapshots, from which the shown progress is computed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def get_snapshots(db: Session, session_id: int) -> tuple[PhaseSnapshot, ...]:
 
 
 def load_snapshots(engine: Engine, session_id: int) -> tuple[PhaseSnapshot, ...]:
-    """Return `get_snapshots` from a separate transaction.
+    """Call `get_snapshots` in a transaction of its own.
 
     Raises NotFound or DatabaseUnavailable.
     """

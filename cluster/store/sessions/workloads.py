@@ -1,4 +1,4 @@
-"""Reads how much work a session has before it, and how fast earlier sessions were."""
+"""Reads the pending work of a session, and the speeds of earlier sessions."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from cluster.store.database.engine import Engine, begin
 
 SEGMENTS = 200
 MOST_OF_A_SIZE = 4
-"""Copies come in twos and threes. Where more files are equally large, their format has one size, as
-uncompressed pictures of a camera do."""
+"""Files usually have two or three copies. If more files are equally large, their format has a fixed
+size, such as the uncompressed pictures of a camera."""
 
 PAST_SESSIONS = 4
 FEWEST_ITEMS = 16
 """A phase of an earlier session with fewer items says nothing about its speed."""
 
 STARTING_S, MOST_DOUBT = 3.0, 0.6
-"""Seconds that the start of a phase may take, which make the speed of a short one uncertain; and
-the most that this adds to the standard deviation of its logarithm."""
+"""Seconds that the start of a phase may take, which make the speed of a short phase uncertain; and
+the most that they add to the standard deviation of its logarithm."""
 
 _FILMS = "[.](" + "|".join(sorted(suffix[1:] for suffix in FILM_SUFFIXES)) + ")$"
 _IS_FILM = f"f.path ~* '{_FILMS}'"
@@ -136,7 +136,7 @@ def load_workload(engine: Engine, session_id: int) -> Workload:
 
 
 def get_workload(db: Session, session_id: int) -> Workload:
-    """Return the pending work of a session, in segments of about equally many items."""
+    """Return the pending work of a session, in segments with about equal numbers of items."""
     key = {"session_id": session_id}
     library = db.execute(_LIBRARY, key).one_or_none()
     works = {name: _to_work(db.execute(_SEGMENTS[name], key).all()) for name in PHOTO_PHASES}
@@ -150,7 +150,7 @@ def get_workload(db: Session, session_id: int) -> Workload:
 
 
 def _to_work(rows: Sequence[Any]) -> PhaseWork:
-    """Return the work of segments; where no size is known, items count as in the others."""
+    """Return the work of segments; segments without known sizes count like the others."""
     measured, units = sum(r.measured for r in rows), sum(float(r.units or 0) for r in rows)
     work = [
         segment_work(
@@ -165,9 +165,9 @@ def _to_work(rows: Sequence[Any]) -> PhaseWork:
 
 
 def _get_alike(db: Session, session_id: int) -> AlikeFiles:
-    """Return the files that are as large as an earlier one, while some are pending."""
+    """Return the files that are as large as an earlier one; none if no file is pending."""
     row = db.execute(_ALIKE, {"session_id": session_id}).one()
-    if not row.items:  # None of those that are pending has a size.
+    if not row.items:  # No pending file has a known size.
         return AlikeFiles()
     pending = PhaseWork(tuple(row.items), tuple(map(float, row.alike)))
     share = share_of_copies(row.total, sizes=row.sizes, neighbours=row.neighbours)
@@ -175,10 +175,11 @@ def _get_alike(db: Session, session_id: int) -> AlikeFiles:
 
 
 def load_past(engine: Engine, session_id: int) -> tuple[dict[PhaseName, KnownSpeed], float | None]:
-    """Return the speeds of earlier sessions with the same pack, and how slow grouping was then.
+    """Return the speeds of earlier sessions with the same pack, and the factor of grouping.
 
-    Speeds are units per second; a phase without an earlier session is left out. Grouping is a
-    factor to `grouping_seconds`, None if nothing is known. Raises DatabaseUnavailable.
+    Speeds are units per second; a phase without an earlier session is left out. The factor is the
+    time of grouping as a multiple of `grouping_seconds`, None if unknown. Raises
+    DatabaseUnavailable.
     """
     with begin(engine) as db:
         rows = db.execute(_PAST, {"session_id": session_id, "pack": None}).all()
@@ -186,7 +187,7 @@ def load_past(engine: Engine, session_id: int) -> tuple[dict[PhaseName, KnownSpe
 
 
 def get_past(db: Session, *, pack: str) -> PastSessions:
-    """Return what the completed sessions with a pack tell about the next one."""
+    """Return the speeds of the completed sessions with a pack, for estimating the next one."""
     rows = db.execute(_PAST, {"session_id": None, "pack": pack}).all()
     speeds, grouping = _past_speeds(rows)
     found = [row for row in rows if row.phase == PhaseName.FACE_DETECTION and row.processed]
@@ -209,7 +210,7 @@ def _past_speeds(rows: Sequence[Any]) -> tuple[dict[PhaseName, KnownSpeed], floa
 
 
 def _past_speed(name: PhaseName, rows: Sequence[Any]) -> KnownSpeed | None:
-    """Return the speed of the newest sessions, the newest one with the most weight."""
+    """Return the speed of the newest sessions, weighted towards the newest one."""
     logs: list[float] = []
     doubts: list[float] = []
     for row in rows:
