@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 EXAMPLES = 3
-"""How many examples of a kind of damage are shown."""
+"""The number of examples that are shown for a kind of damage."""
 
 NORM_TOLERANCE = 0.01
 """How far from 1 the length of a vector may be; packs normalise in float32, to about 1e-7."""

@@ -22,7 +22,7 @@ nothing."""
 
 
 class ListedAs(StrEnum):
-    """What a listed file is, compared with the database.
+    """The state of a listed file, compared with the database.
 
     `new`: never read. `changed`: its size or time has changed since it was read. `unsearched`:
     unchanged, but not searched with this pack. `moved`: new, and probably a known file that is

@@ -201,7 +201,7 @@ class FacesElsewhere(HeadcountError):
 
     def __init__(self, face_ids: Iterable[int]) -> None:
         self.face_ids = tuple(sorted(face_ids))
-        super().__init__(f"{len(self.face_ids)} faces were moved or deleted in the meantime.")
+        super().__init__(f"Faces were moved or deleted in the meantime: {len(self.face_ids)}.")
 
 
 class NotLastChange(HeadcountError):

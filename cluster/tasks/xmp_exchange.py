@@ -33,9 +33,7 @@ FOLDER = "xmp"
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """Where names are written, whether they replace other names, and whether of hidden people
-    too.
-    """
+    """The target of names, whether they replace others, and whether hidden people are included."""
 
     target: Target = Target.FOLDER
     replaces_names: bool = False

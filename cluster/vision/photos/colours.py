@@ -43,7 +43,7 @@ _SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """What a file says about its colours: an ICC `profile`, code points, both, or nothing.
+    """The definition of a file's colours: an ICC `profile`, code points, both, or neither.
 
     `is_code_first` tells which one counts if there are both.
     """
