@@ -146,10 +146,10 @@ def scratch_database(server: Server) -> Iterator[Engine]:
     _create(server, name, template="template0")
     engine = server.engine_of(name)
     try:
-        if not _has_vectors(engine):
+        if not _enable_vectors(engine):
             _drop(server, engine)
             _create(server, name, template="template1")
-            if not _has_vectors(engine):
+            if not _enable_vectors(engine):
                 raise BackupFailed(
                     f"The user {server.url.username} of the database may not create the extension "
                     "vector in a new database, which a backup is proved in. Let an administrator "
@@ -177,7 +177,7 @@ def _drop(server: Server, engine: Engine) -> None:
     server.connection.execute(drop)
 
 
-def _has_vectors(engine: Engine) -> bool:
+def _enable_vectors(engine: Engine) -> bool:
     """Create the extension vector if it is missing; False if that is not allowed."""
     try:
         with tell_outages(engine), engine.begin() as opened:
