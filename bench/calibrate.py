@@ -1,9 +1,9 @@
-"""Prints the curves from which a pack's reach is chosen: how good the groups are at each cosine.
+"""Prints the quality of the groups at each cosine; a pack's thresholds are chosen from it.
 
     python -m bench.calibrate --photos DIR --labels CSV --pack PACK [--vectors FILE] [--json]
 
 All faces of the labelled photos are read with the pack, and grouped with each `same` and `join` of
-a grid around the pack's present reach; the other cosines are fixed. For each pair of cosines:
+a grid around the pack's present thresholds; the other cosines are fixed. For each pair of cosines:
 BCubed precision, recall and F, and the photos with a person twice (conflicts). Held out: identities
 are split in two halves at random, the cosines with the best F are chosen on one half and scored on
 the other. A face is always compared with the labelled faces of both halves. The cosines of
@@ -23,30 +23,30 @@ import numpy as np
 
 from bench.agreement import Agreement, FaceScores, Ints, Mask, count_conflicts, score_faces
 from bench.labelled_faces import LabelledFaces, add_options, list_halves, read_faces
-from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.identity.thresholds import PackThresholds, Thresholds
 from cluster.numerics.distinct import DistinctVectors
 from cluster.numerics.grouping import Faces, Grouping, group_faces, span_locally
 from cluster.numerics.spanning_tree import SpanningTree
-from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers
-from cluster.vision.packs.pack_reaches import find_reach
+from cluster.numerics.strangers import center_vectors, choose_thresholds, sample_strangers
+from cluster.vision.packs.pack_thresholds import find_thresholds
 
 STEP = 0.02
 SAME_STEPS = range(-5, 6)
 JOIN_STEPS = range(-2, 5)
-"""The grid, in steps from the pack's reach: 0.30 to 0.50 and 0.28 to 0.40 for ArcFace."""
+"""The grid, in steps from the pack's thresholds: 0.30 to 0.50 and 0.28 to 0.40 for ArcFace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A reach, with the groups that it gives: int64 (n,)."""
+    """Thresholds, and the groups that they give: int64 (n,)."""
 
-    reach: Reach
+    thresholds: Thresholds
     groups: Ints
 
     @property
     def cosines(self) -> str:
         """The two cosines of the grid."""
-        return f"{self.reach.same:.2f} {self.reach.join:.2f}"
+        return f"{self.thresholds.same:.2f} {self.thresholds.join:.2f}"
 
 
 def main() -> None:
@@ -56,10 +56,10 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=5, help="the random halvings (5)")
     options = parser.parse_args()
     faces = read_faces(options)
-    known = find_reach(faces.pack)
+    known = find_thresholds(faces.pack)
     vectors = center_vectors(faces.vectors, known.center)
-    used = describe_strangers(known, vectors[faces.is_founder], faces.photos[faces.is_founder])
-    points = list(draw_curve(faces.as_faces(vectors), known.reach))
+    used = describe_strangers(known, vectors[faces.is_seed], faces.photos[faces.is_seed])
+    points = list(draw_curve(faces.as_faces(vectors), known.thresholds))
     curve = [describe(point, faces) for point in points]
     held_out = hold_out(faces, points, splits=options.splits)
     figures = {"pack": faces.pack, "faces": len(vectors), **used, **held_out, "curve": curve}
@@ -67,29 +67,31 @@ def main() -> None:
         print(json.dumps(figures))
 
 
-def describe_strangers(known: PackReach, vectors: np.ndarray, photos: Ints) -> dict[str, object]:
-    """Print the cosines of strangers, and the reach that Headcount uses for these faces."""
+def describe_strangers(
+    known: PackThresholds, vectors: np.ndarray, photos: Ints
+) -> dict[str, object]:
+    """Print the cosines of strangers, and the thresholds that Headcount uses for these faces."""
     strangers = sample_strangers(vectors, photos)
-    reach, line = choose_reach(known, strangers)
+    thresholds, line = choose_thresholds(known, strangers)
     middle, spread = (float(strangers.mean()), float(strangers.std())) if len(strangers) else (0, 0)
     print(f"strangers: {len(strangers)} pairs, mean cosine {middle:.3f}, deviation {spread:.3f}")
-    print(f"in use: {reach}: {line}")
+    print(f"in use: {thresholds}: {line}")
     return {
         "stranger_pairs": len(strangers),
         "stranger_cosine": round(middle, 4),
         "stranger_deviation": round(spread, 4),
-        "same": reach.same,
-        "join": reach.join,
+        "same": thresholds.same,
+        "join": thresholds.join,
     }
 
 
-def draw_curve(faces: Faces, reach: Reach) -> Iterator[Point]:
+def draw_curve(faces: Faces, thresholds: Thresholds) -> Iterator[Point]:
     """Yield the groups at each point of the grid; the tree is computed once."""
     span = remember_tree()
-    for same in (round(reach.same + STEP * step, 4) for step in SAME_STEPS):
-        for join in (round(reach.join + STEP * step, 4) for step in JOIN_STEPS):
+    for same in (round(thresholds.same + STEP * step, 4) for step in SAME_STEPS):
+        for join in (round(thresholds.join + STEP * step, 4) for step in JOIN_STEPS):
             if join <= same:
-                tried = replace(reach, same=same, join=join)
+                tried = replace(thresholds, same=same, join=join)
                 yield Point(tried, group_faces(faces, Grouping(tried), span=span))
 
 
@@ -114,8 +116,8 @@ def describe(point: Point, faces: LabelledFaces) -> dict[str, float | int]:
         f"F {score.f:.4f}  conflicts {conflicts}  people {people}"
     )
     return {
-        "same": point.reach.same,
-        "join": point.reach.join,
+        "same": point.thresholds.same,
+        "join": point.thresholds.join,
         "bcubed_precision": round(score.precision, 4),
         "bcubed_recall": round(score.recall, 4),
         "bcubed_f": round(score.f, 4),

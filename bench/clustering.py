@@ -34,7 +34,7 @@ from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.products.fastest_prefilter import choose_prefilter
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
-from cluster.vision.packs.pack_reaches import ARCFACE
+from cluster.vision.packs.pack_thresholds import ARCFACE
 
 MIN_SAMPLES = 3
 THREADS = os.cpu_count() or 1

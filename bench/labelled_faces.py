@@ -55,13 +55,13 @@ class LabelledFaces:
         return self.identities >= 0
 
     @property
-    def is_founder(self) -> npt.NDArray[np.bool_]:
+    def is_seed(self) -> npt.NDArray[np.bool_]:
         """True for the faces whose quality suffices to found a person, bool (n,)."""
         return self.qualities >= MIN_QUALITY
 
     def as_faces(self, vectors: npt.NDArray[np.float32]) -> Faces:
         """Return the faces with these vectors, float32 (n, d), for `group_faces`."""
-        return Faces(vectors, self.photos, self.is_founder, Apart.nobody(len(vectors)))
+        return Faces(vectors, self.photos, self.is_seed, Apart.nobody(len(vectors)))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

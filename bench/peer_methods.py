@@ -86,8 +86,8 @@ def group_as_photoprism(vectors: Vectors, distance: float) -> Ints:
     radii = np.array([spread[groups == group].max() for group in range(len(means))])
     apart = np.sqrt(np.maximum(0, 2 - 2 * vectors[loose] @ means.T))
     nearest = apart.argmin(axis=1)
-    reach = np.minimum(radii, PHOTOPRISM_RADIUS)[nearest] + PHOTOPRISM_OFFSET
-    is_near = apart[np.arange(len(loose)), nearest] <= reach
+    thresholds = np.minimum(radii, PHOTOPRISM_RADIUS)[nearest] + PHOTOPRISM_OFFSET
+    is_near = apart[np.arange(len(loose)), nearest] <= thresholds
     groups[loose[is_near]] = nearest[is_near]
     return groups
 

@@ -49,10 +49,10 @@ from bench.simulated_user import (
     merge_all_knowing,
     merge_only,
 )
-from cluster.core.identity.reach import Reach
+from cluster.core.identity.thresholds import Thresholds
 from cluster.numerics.grouping import Grouping, Span, group_faces, span_locally
-from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers
-from cluster.vision.packs.pack_reaches import find_reach
+from cluster.numerics.strangers import center_vectors, choose_thresholds, sample_strangers
+from cluster.vision.packs.pack_thresholds import find_thresholds
 
 Figures = dict[str, object]
 AFTER = (25, 50, 100, 200)
@@ -77,30 +77,32 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=5, help="the random halvings (5)")
     options = parser.parse_args()
     faces = read_faces(options)
-    known = find_reach(faces.pack)
+    known = find_thresholds(faces.pack)
     faces = replace(faces, vectors=center_vectors(faces.vectors, known.center))
-    founders = faces.is_founder
-    strangers = sample_strangers(faces.vectors[founders], faces.photos[founders])
-    reach, line = choose_reach(known, strangers)
+    seeds = faces.is_seed
+    strangers = sample_strangers(faces.vectors[seeds], faces.photos[seeds])
+    thresholds, line = choose_thresholds(known, strangers)
     print(f"{len(faces.vectors)} faces, {faces.is_labelled.sum()} with a label; {line}", flush=True)
     compared, starts = [], []
-    for default, tried in try_methods(faces, reach):
+    for default, tried in try_methods(faces, thresholds):
         compared.append(describe_method(default, tried, faces, options.splits))
         starts.append(default)
-    answers = [describe_answers(one, faces, reach.same_distance) for one in starts[:2]]
+    answers = [describe_answers(one, faces, thresholds.same_distance) for one in starts[:2]]
     album = open_album(faces, starts[0].groups)
-    suggested = describe_precision(album, reach.same_distance)
+    suggested = describe_precision(album, thresholds.same_distance)
     if options.json:
         figures = {"pack": faces.pack, "methods": compared, "answers": answers, **suggested}
         print(json.dumps(figures))
 
 
-def try_methods(faces: LabelledFaces, reach: Reach) -> Iterator[tuple[Result, list[Result]]]:
+def try_methods(
+    faces: LabelledFaces, thresholds: Thresholds
+) -> Iterator[tuple[Result, list[Result]]]:
     """Yield each method's groups with its default, and with all tried parameters.
 
     Headcount and Immich's rule are first.
     """
-    yield try_headcount(faces, reach)
+    yield try_headcount(faces, thresholds)
     peers = list_peers()
     for peer in peers:
         yield try_peer(peer, faces)
@@ -108,18 +110,18 @@ def try_methods(faces: LabelledFaces, reach: Reach) -> Iterator[tuple[Result, li
         print(f"{INFOMAP.name}: igraph is not installed")
 
 
-def try_headcount(faces: LabelledFaces, reach: Reach) -> tuple[Result, list[Result]]:
-    """Return Headcount's groups with the pack's reach, and with other cosines."""
+def try_headcount(faces: LabelledFaces, thresholds: Thresholds) -> tuple[Result, list[Result]]:
+    """Return Headcount's groups with the pack's thresholds, and with other cosines."""
 
     def group(same: float, span: Span) -> Ints:
-        tried = replace(reach, same=same, join=min(reach.join, same))
+        tried = replace(thresholds, same=same, join=min(thresholds.join, same))
         return group_faces(faces.as_faces(faces.vectors), Grouping(tried), span=span)
 
     default = run_twice(
-        HEADCOUNT, f"cosine {reach.same:.2f}", partial(group, reach.same, span_locally)
+        HEADCOUNT, f"cosine {thresholds.same:.2f}", partial(group, thresholds.same, span_locally)
     )
     span = remember_tree()
-    others = [round(reach.same + STEP * step, 4) for step in SAME_STEPS]
+    others = [round(thresholds.same + STEP * step, 4) for step in SAME_STEPS]
     return default, [
         run(HEADCOUNT, f"cosine {same:.2f}", partial(group, same, span)) for same in others
     ]
@@ -134,7 +136,7 @@ def try_peer(peer: Peer, faces: LabelledFaces) -> tuple[Result, list[Result]]:
 
     tried = [
         run(peer.name, f"{peer.parameter} {value:g}{note}", prepare(value, among))
-        for among, note in ((everything, ""), (faces.is_founder, ", good faces"))
+        for among, note in ((everything, ""), (faces.is_seed, ", good faces"))
         for value in peer.tried
     ]
     name = f"{peer.parameter} {peer.default:g}"
@@ -222,15 +224,15 @@ def open_album(faces: LabelledFaces, groups: Ints) -> Album:
         photos=faces.photos,
         labels=faces.identities,
         qualities=faces.qualities,
-        is_asked_about=faces.is_founder,
+        is_asked_about=faces.is_seed,
         groups=groups.copy(),
     )
 
 
-def describe_answers(start: Result, faces: LabelledFaces, reach: float) -> Figures:
+def describe_answers(start: Result, faces: LabelledFaces, distance: float) -> Figures:
     """Print and return the number of answers until the groups are right, for three ways to ask."""
     ways: dict[str, Way] = {
-        "Headcount's suggestions": answer_suggestions(reach),
+        "Headcount's suggestions": answer_suggestions(distance),
         "Immich's merging": merge_only,
         "Immich's, all-knowing": merge_all_knowing,
     }
@@ -258,9 +260,9 @@ def describe_course(start: str, way: str, course: Course) -> Figures:
     }
 
 
-def describe_precision(album: Album, reach: float) -> Figures:
+def describe_precision(album: Album, distance: float) -> Figures:
     """Print and return the precision of the first 100 suggestions."""
-    found = measure_precision(album, reach=reach)
+    found = measure_precision(album, distance=distance)
     precision = found.right / max(1, found.labelled)
     print(
         f"suggestions: of the first {found.count}, {found.labelled} have labels on both sides, and "

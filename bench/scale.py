@@ -33,7 +33,7 @@ from sqlalchemy import text
 
 from cluster.actors.detection import Detected, Detection, commit_detection
 from cluster.core.identity.faces import BoundingBox, Face
-from cluster.core.identity.reach import PackReach
+from cluster.core.identity.thresholds import PackThresholds
 from cluster.core.pictures.photos import Batch, FoundPhoto
 from cluster.core.reports import report_interval_s
 from cluster.core.sessions import Move, PhaseName
@@ -52,7 +52,7 @@ from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.packs.detector import DetectorOptions, PreparedPhoto
 from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
-from cluster.vision.packs.pack_reaches import ARCFACE
+from cluster.vision.packs.pack_thresholds import ARCFACE
 from cluster.vision.photos.images import OpenedImage
 from jobs.running.runtime import Runtime, open_database, open_runtime
 
@@ -166,7 +166,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, *, batch: int) -> Plan:
         detector=DetectorOptions(),
         copies=None,
         workers=WorkerOptions(detection_batch=batch),
-        clustering=ClusteringOptions(PackReach(ARCFACE, pack=BUNDLED, is_calibrated=True)),
+        clustering=ClusteringOptions(PackThresholds(ARCFACE, pack=BUNDLED, is_calibrated=True)),
     )
 
 

@@ -118,11 +118,11 @@ def follow(album: Album, way: Way, *, most: int = MOST_ANSWERS) -> Course:
     return Course(tuple(scores))
 
 
-def answer_suggestions(reach: float) -> Way:
-    """Return Headcount's way; `reach` is the pack's distance of the same person."""
+def answer_suggestions(distance: float) -> Way:
+    """Return Headcount's way; `distance` is the pack's distance of the same person."""
 
     def ask(album: Album) -> Iterator[Reply]:
-        while found := list_suggestions(album, reach=reach, most=ANSWERS_PER_LIST):
+        while found := list_suggestions(album, distance=distance, most=ANSWERS_PER_LIST):
             for one in found:
                 if not _is_current(album, one):
                     continue
@@ -136,7 +136,7 @@ def answer_suggestions(reach: float) -> Way:
     return ask
 
 
-def list_suggestions(album: Album, *, reach: float, most: int) -> list[Suggestion]:
+def list_suggestions(album: Album, *, distance: float, most: int) -> list[Suggestion]:
     """Return the suggestions for the album as it is; their rows are the album's."""
     rows = np.flatnonzero((album.groups >= 0) | album.is_asked_about)
     places = np.full(len(album.groups), -1, np.int64)
@@ -149,7 +149,9 @@ def list_suggestions(album: Album, *, reach: float, most: int) -> list[Suggestio
     )
     pairs = places[np.array(album.answered, np.int64).reshape(-1, 2)]
     answered = code_sides(faces.person_ids, pairs)
-    found = suggest_pairs(faces, answered=answered, reach=reach, least=LEAST_LIKELIHOOD, most=most)
+    found = suggest_pairs(
+        faces, answered=answered, threshold=distance, least=LEAST_LIKELIHOOD, most=most
+    )
     return [_move_rows(one, rows) for one in found]
 
 
@@ -176,9 +178,9 @@ class Precision:
     possible: int
 
 
-def measure_precision(album: Album, *, reach: float, most: int = 100) -> Precision:
+def measure_precision(album: Album, *, distance: float, most: int = 100) -> Precision:
     """Return the precision of the first `most` suggestions."""
-    found = list_suggestions(album, reach=reach, most=most)
+    found = list_suggestions(album, distance=distance, most=most)
     replies = [album.reply(one.first, one.second) for one in found]
     right = replies.count(Reply.YES)
     labelled = right + replies.count(Reply.NO)

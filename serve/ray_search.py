@@ -9,7 +9,7 @@ from typing import cast
 from ray.actor import ActorHandle
 from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayError, RayTaskError
 
-from cluster.actors.search_actor import NotReadInTime, SearchBurdened
+from cluster.actors.search_actor import NotReadInTime, SearchOverloaded
 from cluster.core.errors import HeadcountError
 from cluster.core.identity.faces import PhotoFaces
 from serve.parts import PackChoice
@@ -46,17 +46,17 @@ class RaySearch:
         self._waiting += 1
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await self._ask_unburdened(photo, pack)
+                return await self._ask_until_accepted(photo, pack)
         except TimeoutError as error:
             raise SearchUnavailable("The search timed out.") from error
         finally:
             self._waiting -= 1
             self._release_when_idle()
 
-    async def _ask_unburdened(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
+    async def _ask_until_accepted(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
         try:
             return await self._ask(photo, pack)
-        except SearchBurdened:
+        except SearchOverloaded:
             return await self._ask(photo, pack)
 
     async def _ask(self, photo: bytes, pack: PackChoice) -> PhotoFaces:
@@ -64,7 +64,7 @@ class RaySearch:
         try:
             return cast(PhotoFaces, await handle.find_faces.remote(photo))
         except RayTaskError as error:
-            if isinstance(error.cause, NotReadInTime | SearchBurdened):
+            if isinstance(error.cause, NotReadInTime | SearchOverloaded):
                 self._forget(handle)
             if isinstance(error.cause, HeadcountError):
                 raise error.cause from None

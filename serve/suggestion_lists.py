@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.core.defaults import MIN_QUALITY
-from cluster.core.identity.reach import PackReach
 from cluster.core.identity.same_person import AnsweredSides, Likeness
+from cluster.core.identity.thresholds import PackThresholds
 from cluster.numerics.childhood_suggestions import UNKNOWN_DAY as NO_DAY
 from cluster.numerics.childhood_suggestions import join_suggestions, suggest_childhoods
-from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers
+from cluster.numerics.strangers import center_vectors, choose_thresholds, sample_strangers
 from cluster.numerics.suggestions import FacesOfPeople, suggest_pairs
 from cluster.store.database.engine import Engine, begin
 from cluster.store.people.answer_rows import list_answered
@@ -32,7 +32,7 @@ from cluster.store.suggestions.side_vectors import (
     find_state,
     load_side_vectors,
 )
-from cluster.vision.packs.pack_reaches import find_reach
+from cluster.vision.packs.pack_thresholds import find_thresholds
 
 MOST = 1_000
 LEAST = 0.05
@@ -58,11 +58,11 @@ class SuggestionList:
 class SuggestionLists:
     """The newest list of each pack.
 
-    `reach_of` returns the reach of a pack, by its name; ungrouped faces below `min_quality` are not
-    suggested.
+    `thresholds_of` returns the thresholds of a pack, by its name; ungrouped faces below
+    `min_quality` are not suggested.
     """
 
-    reach_of: Callable[[str], PackReach] = find_reach
+    thresholds_of: Callable[[str], PackThresholds] = find_thresholds
     min_quality: float = MIN_QUALITY
     clock: Callable[[], float] = time.monotonic
     _lists: dict[str, SuggestionList] = field(default_factory=dict)
@@ -116,17 +116,17 @@ class SuggestionLists:
             state = find_state(db, pack=pack)
             faces = load_side_vectors(db, pack=pack, min_quality=self.min_quality)
             answered = list_answered(db, pack=pack)
-        likenesses = find_likenesses(faces, answered, reach=self.reach_of(pack))
+        likenesses = find_likenesses(faces, answered, thresholds=self.thresholds_of(pack))
         ended = self.clock()
         self._lists[pack] = SuggestionList(likenesses, state, ended - begun, ended)
 
 
 def find_likenesses(
-    faces: SideVectors, answered: AnsweredSides, *, reach: PackReach
+    faces: SideVectors, answered: AnsweredSides, *, thresholds: PackThresholds
 ) -> tuple[Likeness, ...]:
     """Return the pairs of faces that may be the same person and were not answered."""
-    vectors = center_vectors(faces.vectors, reach.center)
-    chosen, _ = choose_reach(reach, sample_strangers(vectors, faces.image_ids))
+    vectors = center_vectors(faces.vectors, thresholds.center)
+    chosen, _ = choose_thresholds(thresholds, sample_strangers(vectors, faces.image_ids))
     compared = FacesOfPeople(
         vectors=vectors,
         person_ids=faces.person_ids,
@@ -137,15 +137,15 @@ def find_likenesses(
     )
     codes = code_answered(faces, answered)
     alike = suggest_pairs(
-        compared, answered=codes, reach=chosen.same_distance, least=LEAST, most=MOST
+        compared, answered=codes, threshold=chosen.same_distance, least=LEAST, most=MOST
     )
     days = np.where(faces.days == UNKNOWN_DAY, NO_DAY, faces.days)
     children = suggest_childhoods(
         compared,
         days,
         answered=codes,
-        reach=chosen.same_distance,
-        wide_reach=chosen.child_distance,
+        threshold=chosen.same_distance,
+        wide_threshold=chosen.child_distance,
     )
     found = join_suggestions(alike, children)[:MOST]
     return tuple(

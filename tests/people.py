@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.identity.thresholds import PackThresholds, Thresholds
 from cluster.store.database.engine import begin
 from cluster.store.people.face_vectors import load_vectors
 from cluster.store.people.regrouping import assign_people
@@ -64,10 +64,10 @@ def people_of_faces(db: Session, *, pack: str = PACK) -> dict[int, int | None]:
     return {row.id: row.person_id for row in db.execute(query, {"pack": pack})}
 
 
-def half_alike(pack: str) -> PackReach:
-    """The reach of a pack whose faces are one person from a cosine of 0.5."""
-    reach = Reach(core=0.9, same=0.5, join=0.5, alike=0.8)
-    return PackReach(reach, pack=pack, is_calibrated=True)
+def half_alike(pack: str) -> PackThresholds:
+    """The thresholds of a pack whose faces are one person from a cosine of 0.5."""
+    thresholds = Thresholds(core=0.9, same=0.5, join=0.5, alike=0.8)
+    return PackThresholds(thresholds, pack=pack, is_calibrated=True)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def answer(
 
 def read_open(engine: Engine, *, pack: str = PACK, limit: int = 100) -> OpenSuggestions:
     """Return the open suggestions that a newly started replica gives."""
-    known = SuggestionLists(reach_of=half_alike).find(engine, pack)
+    known = SuggestionLists(thresholds_of=half_alike).find(engine, pack)
     assert known is not None
     with begin(engine) as db:
         return describe_open(db, known.likenesses, pack=pack, limit=limit)

@@ -59,20 +59,20 @@ from cluster.vision.packs.detector import (
 from cluster.vision.packs.pack_files import Pack
 from cluster.vision.photos.decoded_cache import DecodedCopies
 from cluster.vision.photos.images import OpenedImage
-from cluster.vision.sources.deadlines import is_burdened
+from cluster.vision.sources.deadlines import is_overloaded
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
     """The result of a batch: the phase's new counts, in `settled`.
 
-    If the process `is_burdened`, it still decodes a photo that was left behind. Another process
+    If the process `is_overloaded`, it still decodes a photo that was left behind. Another process
     must then search the photos in `left`.
     """
 
     settled: Settled
     left: tuple[Item, ...] = ()
-    is_burdened: bool = False
+    is_overloaded: bool = False
 
 
 Prepared = tuple[Item, PreparedPhoto | DetectionOutcome]
@@ -144,7 +144,7 @@ class Detection:
         self._measure({"commit": time.perf_counter() - started})
         phase = PhaseName.FACE_DETECTION
         self._done(SettledReport(batch.session_id, phase, batch.attempt, batch.batch_id, settled))
-        return Detected(settled, left, is_burdened())
+        return Detected(settled, left, is_overloaded())
 
     def describe(self) -> str:
         """Return the provider that the models run on: "CPU" or "CUDA"."""
@@ -177,7 +177,7 @@ class Detection:
 
     def _until_ended(self, batch: Batch, items: Iterator[Item]) -> Iterator[Item]:
         def goes_on(_: Item) -> bool:
-            return not (self._is_stopped(batch.session_id) or is_burdened())
+            return not (self._is_stopped(batch.session_id) or is_overloaded())
 
         return itertools.takewhile(goes_on, items)
 

@@ -20,7 +20,7 @@ from cluster.core.pictures.photos import Item
 from cluster.numerics.film_people import choose_best
 from cluster.vision.films.film_frames import FilmPicture, list_pictures
 from cluster.vision.packs.detector import FaceDetector, PreparedPhoto
-from cluster.vision.packs.pack_reaches import find_reach
+from cluster.vision.packs.pack_thresholds import find_thresholds
 from cluster.vision.sources.deadlines import say_time_over, within
 from cluster.vision.sources.film_files import digest_film
 
@@ -106,7 +106,7 @@ class FilmSearch:
             np.stack([np.frombuffer(face.embedding, "<f4") for face in faces]),
             np.array([number for number, _ in found], dtype=np.int64),
             np.array([face.quality for face in faces], dtype=np.float32),
-            pack=find_reach(self.detector.pack.name),
+            pack=find_thresholds(self.detector.pack.name),
             min_quality=MIN_QUALITY,
         )
         return tuple(faces[row] for row in rows)

@@ -16,7 +16,7 @@ from cluster.vision.packs.detector import DetectorOptions, FaceDetector, load_de
 from cluster.vision.packs.detector_options import PreparedPhoto
 from cluster.vision.packs.pack_files import Pack
 from cluster.vision.photos.images import OpenedImage, open_image
-from cluster.vision.sources.deadlines import TimeOver, is_burdened, say_time_over, wait_for
+from cluster.vision.sources.deadlines import TimeOver, is_overloaded, say_time_over, wait_for
 
 PHOTO = "The photo"
 MAX_WAITING = 16
@@ -34,7 +34,7 @@ class NotReadInTime(UnreadableImage):
     """The uploaded photo was not decoded within its time limit."""
 
 
-class SearchBurdened(HeadcountError):
+class SearchOverloaded(HeadcountError):
     """The actor is still decoding the photo of an earlier call; use another actor."""
 
     def __init__(self) -> None:
@@ -51,10 +51,10 @@ class FaceSearch:
         """Return the faces in a photo's bytes, best first, without their crops.
 
         Raises UnreadableImage. After NotReadInTime the actor must be replaced; until then, it
-        raises SearchBurdened.
+        raises SearchOverloaded.
         """
-        if is_burdened():
-            raise SearchBurdened
+        if is_overloaded():
+            raise SearchOverloaded
         image = self._open(data)
         (faces,) = self._detector.detect([PreparedPhoto(PHOTO, data, image)])
         return PhotoFaces(image.width, image.height, tuple(replace(f, crop=b"") for f in faces))

@@ -42,8 +42,8 @@ class PhaseCounts:
 class ClusteringResult:
     """The numbers of people found, of faces that belong to one, and of ungrouped faces.
 
-    `same_person` describes in one line the reach that was used and its source; None for a result of
-    an earlier version.
+    `same_person` describes in one line the thresholds that were used and their source; None for a
+    result of an earlier version.
     """
 
     clusters_found: int

@@ -8,7 +8,8 @@ users, and never merged without an answer.
 The likelihood of a pair is the product of three numbers from 0 to 1. It serves for ordering, and is
 not a probability:
 
-* likeness: 1 at the reach, where faces begin to count as different people, 0 at the wider limit;
+* likeness: 1 at the threshold, where faces begin to count as different people, 0 at the wider
+  limit;
 * succession: 1 when one of them begins as the other ends. A gap of a year divides it by e. If the
   two overlap, it falls with the part of the shorter span that they share.
 * apartness: 1 without a photo of both, 0 if both are in a tenth of the photos of the rarer one. So
@@ -64,20 +65,20 @@ def find_childhoods(
     centroids: npt.NDArray[np.float32],
     appearances: Sequence[Appearances],
     *,
-    reach: float,
-    wide_reach: float,
+    threshold: float,
+    wide_threshold: float,
 ) -> list[Childhood]:
     """Return the pairs of people who may be one child in different years, likeliest first.
 
     `centroids` float32 (p, d) are L2-normalised; `appearances` are those of the same p people. A
-    pair is more than `reach` and at most `wide_reach` apart (Euclidean distance, 0 to 2); within
-    `reach`, the pack takes two faces for the same person. People in fewer than FEWEST_PHOTOS photos
-    with a known time are left out. Equally likely pairs are ordered by position, so the result is
-    deterministic.
+    pair is more than `threshold` and at most `wide_threshold` apart (Euclidean distance, 0 to 2);
+    within `threshold`, the pack takes two faces for the same person. People in fewer than
+    FEWEST_PHOTOS photos with a known time are left out. Equally likely pairs are ordered by
+    position, so the result is deterministic.
     """
     spans = np.array([_find_span(one.days) for one in appearances]).reshape(-1, 2)
     found = []
-    for one, other, likelihood in _list_likely(centroids, spans, reach, wide_reach):
+    for one, other, likelihood in _list_likely(centroids, spans, threshold, wide_threshold):
         first, second = (other, one) if tuple(spans[other]) < tuple(spans[one]) else (one, other)
         images = appearances[one].image_ids, appearances[other].image_ids
         likelihood *= _apartness(*images)
@@ -91,16 +92,16 @@ Spans = npt.NDArray[np.float64]
 
 
 def _list_likely(
-    centroids: npt.NDArray[np.float32], spans: Spans, reach: float, wide_reach: float
+    centroids: npt.NDArray[np.float32], spans: Spans, threshold: float, wide_threshold: float
 ) -> Iterator[tuple[int, int, float]]:
     """Yield positions i < j and likeness times succession of each pair that is likely enough."""
     for begin in range(0, len(centroids), _BLOCK):
         products = centroids[begin : begin + _BLOCK] @ centroids[begin:].T
         distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * products))
-        rows, others = np.nonzero((distances > reach) & (distances <= wide_reach))
+        rows, others = np.nonzero((distances > threshold) & (distances <= wide_threshold))
         is_pair = rows < others
         rows, others = rows[is_pair], others[is_pair]
-        likeness = (wide_reach - distances[rows, others]) / (wide_reach - reach)
+        likeness = (wide_threshold - distances[rows, others]) / (wide_threshold - threshold)
         rows, others = rows + begin, others + begin
         likelihoods = likeness * _succession(spans[rows], spans[others])
         for pair in np.flatnonzero(likelihoods >= LEAST_LIKELIHOOD).tolist():

@@ -24,25 +24,27 @@ from cluster.numerics.suggestions import (
 
 CHILD_CHANCE = 0.1
 """The probability of a yes for the likeliest pair. Likeness and time are weak evidence: of 94
-labelled pairs of people farther apart than the reach, none was one person."""
+labelled pairs of people farther apart than the threshold, none was one person."""
 
 UNKNOWN_DAY = -(1 << 40)
 """The day of a photo whose time is not known."""
 
 
 def suggest_childhoods(
-    faces: FacesOfPeople, days: Ints, *, answered: Ints, reach: float, wide_reach: float
+    faces: FacesOfPeople, days: Ints, *, answered: Ints, threshold: float, wide_threshold: float
 ) -> list[Suggestion]:
     """Return pairs of people who may be one child, the likeliest first.
 
     `days` int64 (n,) is the day of each face's photo, UNKNOWN_DAY when its time is not known;
-    `answered` int64 (k, 2) as in `suggest_pairs`. `reach` and `wide_reach` are those of
+    `answered` int64 (k, 2) as in `suggest_pairs`. `threshold` and `wide_threshold` are those of
     `find_childhoods`.
     """
     sides = find_sides(faces)
     people = int((sides.codes >= 0).sum())
     appearances = [_find_appearances(faces, days, sides.rows_of(side)) for side in range(people)]
-    found = find_childhoods(sides.vectors[:people], appearances, reach=reach, wide_reach=wide_reach)
+    found = find_childhoods(
+        sides.vectors[:people], appearances, threshold=threshold, wide_threshold=wide_threshold
+    )
     is_open = ~_are_answered(sides, found, answered)
     return [
         _describe(faces, sides, pair) for pair, stays in zip(found, is_open, strict=True) if stays

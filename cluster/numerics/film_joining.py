@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.identity.reach import Reach
+from cluster.core.identity.thresholds import Thresholds
 from cluster.numerics.joining import join_faces
 from cluster.numerics.photo_conflicts import PhotoRules
 
@@ -36,7 +36,7 @@ class Seen:
     photo_faces: int
 
 
-def join_film_faces(seen: Seen, reach: Reach) -> npt.NDArray[np.int64]:
+def join_film_faces(seen: Seen, thresholds: Thresholds) -> npt.NDArray[np.int64]:
     """Return the person of each face, int64 (n + m,), NOBODY for none.
 
     Faces of photos, and faces of films that a user placed, keep their person.
@@ -51,6 +51,6 @@ def join_film_faces(seen: Seen, reach: Reach) -> npt.NDArray[np.int64]:
     people, numbers = np.unique(found[in_photos], return_inverse=True)
     labels = np.full(len(rows), NOISE, dtype=np.int64)
     labels[in_photos[rows]] = numbers.reshape(-1)
-    joined = join_faces(seen.rules.take(rows), labels, reach)
+    joined = join_faces(seen.rules.take(rows), labels, thresholds)
     found[rows] = np.where(joined < 0, NOBODY, people[joined])
     return seen.rules.release_beside_placed(found, seen.is_placed | ~is_film)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.identity.reach import PackReach
+from cluster.core.identity.thresholds import PackThresholds
 from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.photo_conflicts import Apart
 from cluster.numerics.strangers import center_vectors
@@ -20,7 +20,7 @@ def choose_best(
     frames: npt.NDArray[np.int64],
     qualities: npt.NDArray[np.float32],
     *,
-    pack: PackReach,
+    pack: PackThresholds,
     min_quality: float,
 ) -> list[int]:
     """Return the row of the best face of each person, ascending.
@@ -37,7 +37,7 @@ def choose_best(
         qualities >= min_quality,
         Apart.nobody(len(vectors)),
     )
-    labels = group_faces(faces, Grouping(pack.reach, min_size=1))
+    labels = group_faces(faces, Grouping(pack.thresholds, min_size=1))
     best: dict[int, int] = {}
     for row in np.lexsort((np.arange(len(labels)), frames, -qualities)).tolist():
         alone = labels[row] < 0

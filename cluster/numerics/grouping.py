@@ -29,7 +29,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_SAMPLES
-from cluster.core.identity.reach import Reach
+from cluster.core.identity.thresholds import Thresholds
 from cluster.numerics.distinct import DistinctVectors, find_distinct
 from cluster.numerics.joining import join_faces
 from cluster.numerics.merging_nodes import merge_nodes
@@ -42,27 +42,27 @@ NOISE = -1
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """The rules of grouping: the reach of the pack, and the least number of faces of a person."""
+    """The rules of grouping: the pack's thresholds, and the minimum number of faces of a person."""
 
-    reach: Reach
+    thresholds: Thresholds
     min_size: int = MIN_CLUSTER_SIZE
 
 
 @dataclass(frozen=True)
 class Faces:
-    """n faces: `vectors` float32 (n, d), `photos` int64 (n,), `is_founder` bool (n,), and `apart`.
+    """n faces: `vectors` float32 (n, d), `photos` int64 (n,), `is_seed` bool (n,), and `apart`.
 
-    A founder has enough quality to found a group. Other faces can only join one.
+    A seed has enough quality to start a group. Other faces can only join one.
     """
 
     vectors: npt.NDArray[np.float32]
     photos: npt.NDArray[np.int64]
-    is_founder: npt.NDArray[np.bool_]
+    is_seed: npt.NDArray[np.bool_]
     apart: Apart
 
     @classmethod
     def of_vectors(cls, vectors: npt.NDArray[np.float32]) -> Faces:
-        """Return faces that are all founders, each in a photo of its own."""
+        """Return faces that are all seeds, each in a photo of its own."""
         count = len(vectors)
         photos = np.arange(count, dtype=np.int64)
         return cls(vectors, photos, np.ones(count, dtype=bool), Apart.nobody(count))
@@ -73,7 +73,7 @@ class Faces:
         faces = Faces(
             self.vectors[order],
             self.photos[order],
-            self.is_founder[order],
+            self.is_seed[order],
             self.apart.take(order),
         )
         return faces, order
@@ -98,26 +98,26 @@ def group_faces(
 ) -> npt.NDArray[np.int64]:
     """Return the group of each face, int64 (n,)."""
     labels = np.full(len(faces.vectors), NOISE, dtype=np.int64)
-    if faces.is_founder.sum() < grouping.min_size:
+    if faces.is_seed.sum() < grouping.min_size:
         return labels
     ordered, order = faces.in_canonical_order()
-    founders = np.flatnonzero(ordered.is_founder)
-    distinct = find_distinct(ordered.vectors[founders])
-    rules = PhotoRules(ordered.vectors, ordered.photos, grouping.reach.alike, ordered.apart)
+    seeds = np.flatnonzero(ordered.is_seed)
+    distinct = find_distinct(ordered.vectors[seeds])
+    rules = PhotoRules(ordered.vectors, ordered.photos, grouping.thresholds.alike, ordered.apart)
     cores = split_cores(
-        cut_tree(distinct, span(distinct), grouping.reach.core_distance), rules.take(founders)
+        cut_tree(distinct, span(distinct), grouping.thresholds.core_distance), rules.take(seeds)
     )
     nodes = merge_nodes(
-        ordered.vectors[founders],
+        ordered.vectors[seeds],
         cores,
-        same=grouping.reach.same,
-        allows=lambda one, other: rules.allow(founders[one], founders[other]),
+        same=grouping.thresholds.same,
+        allows=lambda one, other: rules.allow(seeds[one], seeds[other]),
         on_round=on_round,
     )
     found = np.full(len(labels), NOISE, dtype=np.int64)
-    found[founders] = nodes
+    found[seeds] = nodes
     found = drop_small(rules.release_conflicts(drop_small(found, grouping)), grouping)
-    labels[order] = number_by_size(join_faces(rules, found, grouping.reach))
+    labels[order] = number_by_size(join_faces(rules, found, grouping.thresholds))
     return labels
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.identity.reach import Reach
+from cluster.core.identity.thresholds import Thresholds
 from cluster.numerics.merging_nodes import ENTRIES_AT_ONCE
 from cluster.numerics.photo_conflicts import PhotoRules
 
 
 def join_faces(
-    rules: PhotoRules, labels: npt.NDArray[np.int64], reach: Reach
+    rules: PhotoRules, labels: npt.NDArray[np.int64], thresholds: Thresholds
 ) -> npt.NDArray[np.int64]:
     """Return the labels, int64 (n,), after faces with label -1 joined the groups 0 to k - 1."""
     found = labels.copy()
@@ -25,7 +25,7 @@ def join_faces(
     loose = np.flatnonzero(labels < 0)
     directions = _find_directions(rules.vectors, groups)
     nearest, cosines, gaps = _find_nearest(rules.vectors, loose, directions)
-    is_near = (cosines >= np.float32(reach.join)) & (gaps >= np.float32(reach.margin))
+    is_near = (cosines >= np.float32(thresholds.join)) & (gaps >= np.float32(thresholds.margin))
     members = {label: [rows] for label, rows in enumerate(groups)}
     order = np.lexsort((loose[is_near], -cosines[is_near]))
     pairs = zip(loose[is_near][order], nearest[is_near][order].tolist(), strict=True)

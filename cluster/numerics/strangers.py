@@ -1,4 +1,4 @@
-"""Estimates the reach of an uncalibrated pack from the strangers in a library.
+"""Estimates the thresholds of an uncalibrated pack from the strangers in a library.
 
 Two faces of one photo are nearly always two people, so the cosines between them are a free sample
 of strangers.
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.identity.thresholds import PackThresholds, Thresholds
 
 MIN_STRANGERS = 300
 """The number of pairs of faces from which the spread of strangers is known to a tenth."""
@@ -19,8 +19,8 @@ MIN_STRANGERS = 300
 NEXT_FACES = 5
 
 CORE_SPREADS, SAME_SPREADS, JOIN_SPREADS, ALIKE_SPREADS = 6.2, 4.85, 3.8, 7.6
-"""The cosines of a `Reach` as standard deviations above the mean cosine of strangers, as measured
-with the calibrated ArcFace pack."""
+"""`Thresholds` as standard deviations above the mean cosine of strangers, as measured with the
+calibrated ArcFace pack."""
 
 MARGIN_SPREADS = 1.35
 MAD_TO_DEVIATION = 1.4826
@@ -41,14 +41,16 @@ def center_vectors(
     return moved / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
-def choose_reach(pack: PackReach, strangers: npt.NDArray[np.floating]) -> tuple[Reach, str]:
-    """Return the reach for a library with these cosines of strangers, and one line about it."""
+def choose_thresholds(
+    pack: PackThresholds, strangers: npt.NDArray[np.floating]
+) -> tuple[Thresholds, str]:
+    """Return the thresholds for a library with these strangers, and one line about them."""
     if pack.is_calibrated:
-        return pack.reach, describe(pack.reach, f"measured for the pack {pack.pack}")
-    found = estimate_reach(strangers)
+        return pack.thresholds, describe(pack.thresholds, f"measured for the pack {pack.pack}")
+    found = estimate_thresholds(strangers)
     if found is None:
-        return pack.reach, describe(
-            pack.reach,
+        return pack.thresholds, describe(
+            pack.thresholds,
             f"usual for ArcFace: the pack {pack.pack} is not calibrated, and of {MIN_STRANGERS} "
             f"pairs of faces in one photo that would tell, the library has {len(strangers)}",
         )
@@ -56,13 +58,13 @@ def choose_reach(pack: PackReach, strangers: npt.NDArray[np.floating]) -> tuple[
     return found, describe(found, source)
 
 
-def describe(reach: Reach, source: str) -> str:
+def describe(thresholds: Thresholds, source: str) -> str:
     """Return a line with the `same` cosine, its cosine distance, and its source."""
-    return f"cosine {reach.same:.2f} and more (distance {1 - reach.same:.2f}), {source}"
+    return f"cosine {thresholds.same:.2f} and more (distance {1 - thresholds.same:.2f}), {source}"
 
 
-def estimate_reach(strangers: npt.NDArray[np.floating]) -> Reach | None:
-    """Return the reach that follows from the cosines of strangers, (n,); None if there are too few.
+def estimate_thresholds(strangers: npt.NDArray[np.floating]) -> Thresholds | None:
+    """Return the thresholds that follow from cosines of strangers, (n,); None if too few.
 
     Uses the median and the median absolute deviation, because a few pairs are one person twice, in
     a collage.
@@ -75,7 +77,7 @@ def estimate_reach(strangers: npt.NDArray[np.floating]) -> Reach | None:
     def above(spreads: float) -> float:
         return min(0.99, middle + spreads * spread)
 
-    return Reach(
+    return Thresholds(
         core=above(CORE_SPREADS),
         same=above(SAME_SPREADS),
         join=above(JOIN_SPREADS),

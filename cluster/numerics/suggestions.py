@@ -34,15 +34,15 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 WIDER = 1.1
-"""The limit of suggestions, as a multiple of the reach; beyond it hardly any answer is yes."""
+"""The limit of suggestions, as a multiple of the threshold; beyond it hardly any answer is yes."""
 
 EVEN_PLACE, EVEN_PEOPLE = 1.045, 0.98
-"""The distances, as multiples of the reach, at which half of the answers are yes."""
+"""The distances, as multiples of the threshold, at which half of the answers are yes."""
 STEEPNESS = 0.02
-"""The width of the logistic function, as a multiple of the reach."""
+"""The width of the logistic function, as a multiple of the threshold."""
 ALIKE = 0.6
 """The largest distance of two faces of one photo that are one person, as a multiple of the
-reach."""
+threshold."""
 
 BLOCK = 1024
 POOL = 20_000
@@ -114,23 +114,23 @@ def suggest_pairs(
     faces: FacesOfPeople,
     *,
     answered: Ints,
-    reach: float,
+    threshold: float,
     limit: float | None = None,
     least: float = 0.0,
     most: int = 1_000,
 ) -> list[Suggestion]:
     """Return at most `most` suggestions, the most useful first.
 
-    `answered` int64 (k, 2) are codes of sides that are not suggested any more. `reach` is the
+    `answered` int64 (k, 2) are codes of sides that are not suggested any more. `threshold` is the
     Euclidean distance within which the pack calls two faces the same person; sides that are farther
-    apart than `limit` (WIDER times the reach, unless given), or less likely than `least` to be
+    apart than `limit` (WIDER times the threshold, unless given), or less likely than `least` to be
     answered yes, are not suggested.
     """
     sides = find_sides(faces)
-    limit = WIDER * reach if limit is None else limit
+    limit = WIDER * threshold if limit is None else limit
     first, second = _find_near(sides.vectors, least=1 - limit * limit / 2)
     distances = _measure(sides.vectors, first, second)
-    likelihoods = _expect_yes(sides, first, second, distances=distances, reach=reach)
+    likelihoods = _expect_yes(sides, first, second, distances=distances, threshold=threshold)
     is_open = ~are_answered(sides.codes, first, second, answered)
     is_open &= (distances <= limit) & (likelihoods >= least)
     first, second = first[is_open], second[is_open]
@@ -141,7 +141,7 @@ def suggest_pairs(
         if len(found) == most:
             break
         one, two = int(first[pair]), int(second[pair])
-        if not _may_meet(faces, sides.rows_of(one), sides.rows_of(two), alike=ALIKE * reach):
+        if not _may_meet(faces, sides.rows_of(one), sides.rows_of(two), alike=ALIKE * threshold):
             continue
         figures = float(distances[pair]), float(likelihoods[pair])
         found.append(describe_pair(faces, sides, one, two, figures=figures))
@@ -237,12 +237,12 @@ def are_answered(codes: Ints, first: Ints, second: Ints, answered: Ints) -> npt.
 
 
 def _expect_yes(
-    sides: Sides, first: Ints, second: Ints, *, distances: Floats, reach: float
+    sides: Sides, first: Ints, second: Ints, *, distances: Floats, threshold: float
 ) -> npt.NDArray[np.float64]:
     """Return the likelihood of a yes for each pair, in whole percent, so that ties occur."""
     are_people = (sides.codes[first] >= 0) & (sides.codes[second] >= 0)
     even = np.where(are_people, EVEN_PEOPLE, EVEN_PLACE)
-    odds = (distances / reach - even) / STEEPNESS
+    odds = (distances / threshold - even) / STEEPNESS
     expected = 1 / (1 + np.exp(np.clip(odds, -50, 50)))
     return np.where(expected < 0.01, expected, np.round(expected, 2))
 

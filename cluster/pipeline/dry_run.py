@@ -13,7 +13,7 @@ from cluster.core.dry_runs import Compared, Finished, Unfinished
 from cluster.core.errors import RootUnreachable
 from cluster.core.files.passed_over import PassedOver
 from cluster.core.files.paths import is_url, path_to_text
-from cluster.core.pictures.tallies import Tally
+from cluster.core.pictures.photo_counter import PhotoCounter
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import Db, Engine, begin
 from cluster.store.items.dry_listing import compare_listing
@@ -75,10 +75,10 @@ class LibraryListing:
 
     def take_as_new(self) -> Compared:
         """Return the listing for a database that does not exist yet: every photo is new."""
-        tally = Tally(SAMPLE)
+        counter = PhotoCounter(SAMPLE)
         for photo in self._walk:
-            tally.add(photo)
-        return tally.finish(self._finish())
+            counter.add(photo)
+        return counter.finish(self._finish())
 
     def _finish(self) -> Finished:
         noted = self._passed_over

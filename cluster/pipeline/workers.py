@@ -139,14 +139,14 @@ class DetectorWorkers:
         return reference
 
     def finished(self, reference: ray.ObjectRef, answer: Detected | None) -> None:
-        """Remove the batch from those in flight; replace a detector that is lost or burdened.
+        """Remove the batch from those in flight; replace a detector that is lost or overloaded.
 
-        A burdened detector gets no more batches, and is killed when it has finished the batches
+        An overloaded detector gets no more batches, and is killed when it has finished the batches
         that it holds.
         """
         detector = self._holders.pop(reference)
         detector.held.discard(reference)
-        if detector in self._detectors and (answer is None or answer.is_burdened):
+        if detector in self._detectors and (answer is None or answer.is_overloaded):
             self._detectors.remove(detector)
             event = "detector lost" if answer is None else "detector replaced"
             self._log.warning(event, name=detector.name, node=detector.node_id)

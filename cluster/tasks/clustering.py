@@ -21,7 +21,7 @@ from ray.actor import ActorHandle
 
 from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_QUALITY, MIN_SAMPLES
 from cluster.core.errors import DatabaseUnavailable
-from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.identity.thresholds import PackThresholds, Thresholds
 from cluster.core.pictures.photos import Settled, Work
 from cluster.core.progress import ClusteringResult
 from cluster.core.reports import SettledReport, Throttle
@@ -34,7 +34,7 @@ from cluster.numerics.grouping import group_faces as group
 from cluster.numerics.identities import match_identities
 from cluster.numerics.photo_conflicts import Apart, PhotoRules
 from cluster.numerics.spanning_tree import SpanningTree
-from cluster.numerics.strangers import center_vectors, choose_reach, sample_strangers
+from cluster.numerics.strangers import center_vectors, choose_thresholds, sample_strangers
 from cluster.numerics.tiled_tree import LocalWorkers, Workers, span_vectors
 from cluster.priority import work_in_background
 from cluster.store.database.engine import Engine, begin, worker_engine
@@ -75,7 +75,7 @@ class ClusteringOptions:
     are measured to. With `films_found_people`, faces of films are grouped like those of photos.
     """
 
-    reach: PackReach
+    thresholds: PackThresholds
     min_quality: float = MIN_QUALITY
     min_cluster_size: int = MIN_CLUSTER_SIZE
     min_samples: int = MIN_SAMPLES
@@ -211,13 +211,13 @@ def _load(engine: Engine, waited_s: Waited, *, pack: str) -> Loaded:
 def find_people(
     loaded: Loaded, options: ClusteringOptions, *, group: Callable[[Faces], Grouped]
 ) -> tuple[npt.NDArray[np.int64], str]:
-    """Return the person of each face, int64 (n,), and one line about the reach that was used.
+    """Return the person of each face, int64 (n,), and one line about the thresholds that were used.
 
     The faces of photos are grouped as if there were no films, and then the faces of films join.
     With `options.films_found_people`, all faces are grouped together.
     """
     faces = loaded.faces
-    vectors = center_vectors(faces.vectors, options.reach.center)
+    vectors = center_vectors(faces.vectors, options.thresholds.center)
     apart = Apart(loaded.apart.sides, loaded.apart.pairs)
     count = len(faces) if options.films_found_people else faces.photo_faces
     part = np.arange(count)
@@ -229,13 +229,13 @@ def find_people(
     )
     grouped = group(compared)
     placed = faces.is_placed[:count]
-    rules = PhotoRules(vectors, loaded.moments, grouped.reach.alike, apart)
+    rules = PhotoRules(vectors, loaded.moments, grouped.thresholds.alike, apart)
     person_ids = faces.person_ids.copy()
     person_ids[:count] = rules.take(part).release_beside_placed(
         match_identities(grouped.labels, faces.person_ids[:count], is_placed=placed), placed
     )
     seen = Seen(rules, person_ids, faces.is_placed, count)
-    return join_film_faces(seen, grouped.reach), grouped.same_person
+    return join_film_faces(seen, grouped.thresholds), grouped.same_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,13 +285,13 @@ def _commit(
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The group of each face, int64 (n,), -1 for none, and one line about the reach that was
+    """The group of each face, int64 (n,), -1 for none, and one line about the thresholds that were
     used.
     """
 
     labels: npt.NDArray[np.int64]
     same_person: str
-    reach: Reach
+    thresholds: Thresholds
 
 
 def group_vectors(
@@ -310,13 +310,13 @@ def group_vectors(
         )
         return tree
 
-    founders = np.flatnonzero(faces.is_founder)
-    strangers = sample_strangers(faces.vectors[founders], faces.photos[founders])
-    reach, same_person = choose_reach(options.reach, strangers)
-    grouping = Grouping(reach, min_size=options.min_cluster_size)
+    seeds = np.flatnonzero(faces.is_seed)
+    strangers = sample_strangers(faces.vectors[seeds], faces.photos[seeds])
+    thresholds, same_person = choose_thresholds(options.thresholds, strangers)
+    grouping = Grouping(thresholds, min_size=options.min_cluster_size)
     rounds = itertools.count(1)
     labels = group(faces, grouping, span=span, on_round=lambda: shown.round_done(next(rounds)))
-    return Grouped(labels, same_person, reach)
+    return Grouped(labels, same_person, thresholds)
 
 
 def _choose_workers(vectors: npt.NDArray[np.float32], *, name: str) -> tuple[Workers, int, int]:

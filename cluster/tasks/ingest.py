@@ -42,7 +42,7 @@ from cluster.vision.relations.film_records import read_film_record
 from cluster.vision.relations.fingerprints import make_record_and_image
 from cluster.vision.relations.relate import relate
 from cluster.vision.relations.turning import turn_jpeg
-from cluster.vision.sources.deadlines import is_burdened, within
+from cluster.vision.sources.deadlines import is_overloaded, within
 from cluster.vision.sources.file_kinds import find_film_format
 from cluster.vision.sources.film_files import digest_film, has_film
 from cluster.vision.sources.headers import HEAD_BYTES
@@ -94,7 +94,9 @@ def train_batch(
     times = StepTimes(time.perf_counter)
     outcomes = []
     with times.timing("decode"):
-        for item in itertools.takewhile(lambda _: not (is_stopped() or is_burdened()), batch.items):
+        for item in itertools.takewhile(
+            lambda _: not (is_stopped() or is_overloaded()), batch.items
+        ):
             outcomes.append(read_item(item, read=read))
             reporter.photo_done()
         left = () if is_stopped() else batch.items[len(outcomes) :]
@@ -247,7 +249,7 @@ def ingest(
         batch.session_id, PhaseName.TRAINING, batch.attempt, batch.batch_id, trained.settled
     )
     progress.settled.remote(report)
-    if is_burdened():
+    if is_overloaded():
         leave_after_this_task()
     return replace(trained, kept_bytes=reader.kept_bytes)
 

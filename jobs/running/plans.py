@@ -38,7 +38,7 @@ from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.packs.detector import DetectorOptions, choose_provider
 from cluster.vision.packs.pack_files import BUNDLED, Pack, resolve_pack
-from cluster.vision.packs.pack_reaches import find_reach
+from cluster.vision.packs.pack_thresholds import find_thresholds
 from cluster.vision.photos.decoded_cache import DecodedCopies
 from cluster.vision.photos.images import DECODE_LONG_SIDE_PX
 from jobs.running.runtime import Runtime, open_database, revive_database
@@ -140,7 +140,7 @@ def make_plan(runtime: Runtime, session: SessionInfo, pack: Pack) -> Plan:
             min_quality=settings.min_quality,
             min_cluster_size=settings.min_cluster_size,
             min_samples=settings.min_samples,
-            reach=find_reach(pack.name),
+            thresholds=find_thresholds(pack.name),
             films_found_people=settings.films_found_people,
         ),
         retry=RetryPolicy(on_wait=partial(wait_for_database, runtime, session.id)),

@@ -25,7 +25,7 @@ from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
 from cluster.vision.photos import scans
 from cluster.vision.photos.previews import load, make_preview
 from cluster.vision.photos.subprocesses import ProcessLost, SideProcesses
-from cluster.vision.sources.deadlines import is_burdened
+from cluster.vision.sources.deadlines import is_overloaded
 from serve.app import build_app
 from serve.parts import PREVIEWS_AT_ONCE, AppParts, PackChoice
 from serve.ray_search import RaySearch
@@ -117,7 +117,7 @@ def test_nothing_goes_on_decoding_what_took_too_long(
     before = find_side_processes()
     check_problem(previews.get(photos("slow"), timeout=PATIENT_S), 404)
     assert set(find_side_processes()) <= set(before)
-    assert not is_burdened()
+    assert not is_overloaded()
 
 
 def test_work_that_ends_its_process_is_lost_and_the_next_is_done() -> None:

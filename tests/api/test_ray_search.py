@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ray.exceptions import PendingCallsLimitExceeded, RayActorError, RayTaskError
 
-from cluster.actors.search_actor import NotReadInTime, SearchBurdened
+from cluster.actors.search_actor import NotReadInTime, SearchOverloaded
 from cluster.core.errors import PackNotFound, UnreadableImage
 from cluster.core.identity.faces import PhotoFaces
 from serve.parts import PackChoice
@@ -22,18 +22,18 @@ ONE, OTHER = PackChoice("one", "one"), PackChoice("other", "/folder/other")
 NO_FACES = PhotoFaces(1, 1, ())
 
 
-class Agency:
+class FakeStart:
     """Starts actors that give the answer that a test sets, and counts them."""
 
     def __init__(self) -> None:
-        self.hired: list[PackChoice] = []
+        self.started: list[PackChoice] = []
         self.actors: list[weakref.ref[FakeActor]] = []
         self.answer: PhotoFaces | Exception = NO_FACES
 
     def __call__(self, pack: PackChoice) -> Any:
         if isinstance(self.answer, PackNotFound):
             raise self.answer
-        self.hired.append(pack)
+        self.started.append(pack)
         actor = FakeActor(self)
         self.actors.append(weakref.ref(actor))
         return actor
@@ -43,23 +43,23 @@ class Agency:
 class FakeActor:
     """An actor handle, for `await handle.find_faces.remote(photo)`."""
 
-    agency: Agency
+    start: FakeStart
 
     @property
     def find_faces(self) -> FakeMethod:
-        return FakeMethod(self.agency)
+        return FakeMethod(self.start)
 
 
 @dataclass
 class FakeMethod:
     """A method of an actor, which does not keep the actor's handle alive."""
 
-    agency: Agency
+    start: FakeStart
 
     async def remote(self, photo: bytes) -> PhotoFaces:
-        if isinstance(self.agency.answer, Exception):
-            raise self.agency.answer
-        return self.agency.answer
+        if isinstance(self.start.answer, Exception):
+            raise self.start.answer
+        return self.start.answer
 
 
 def ask(search: RaySearch, *packs: PackChoice) -> None:
@@ -71,25 +71,25 @@ def ask(search: RaySearch, *packs: PackChoice) -> None:
 
 
 def test_one_actor_serves_all_photos_of_a_pack() -> None:
-    agency = Agency()
-    ask(RaySearch(agency), ONE, ONE, OTHER, OTHER, ONE)
-    assert agency.hired == [ONE, OTHER, ONE]
+    start = FakeStart()
+    ask(RaySearch(start), ONE, ONE, OTHER, OTHER, ONE)
+    assert start.started == [ONE, OTHER, ONE]
 
 
-def test_photos_that_come_together_hire_one_actor() -> None:
-    agency = Agency()
-    search = RaySearch(agency)
+def test_photos_that_come_together_start_one_actor() -> None:
+    start = FakeStart()
+    search = RaySearch(start)
 
     async def ask_at_once() -> None:
         await asyncio.gather(*(search.find_faces(b"photo", ONE) for _ in range(5)))
 
     asyncio.run(ask_at_once())
-    assert agency.hired == [ONE]
+    assert start.started == [ONE]
 
 
 def test_an_idle_actor_is_released() -> None:
-    agency = Agency()
-    search = RaySearch(agency, idle_s=0.01)
+    start = FakeStart()
+    search = RaySearch(start, idle_s=0.01)
 
     async def ask_with_a_pause() -> None:
         await search.find_faces(b"photo", ONE)
@@ -98,19 +98,19 @@ def test_an_idle_actor_is_released() -> None:
         await search.find_faces(b"photo", ONE)
 
     asyncio.run(ask_with_a_pause())
-    assert agency.hired == [ONE, ONE]
+    assert start.started == [ONE, ONE]
 
 
 @pytest.mark.parametrize("error", [RayActorError(), PendingCallsLimitExceeded()])
 def test_a_search_that_fails_is_unavailable_and_the_next_one_works(error: Exception) -> None:
-    agency = Agency()
-    search = RaySearch(agency)
-    agency.answer = error
+    start = FakeStart()
+    search = RaySearch(start)
+    start.answer = error
     with pytest.raises(SearchUnavailable):
         ask(search, ONE)
-    agency.answer = NO_FACES
+    start.answer = NO_FACES
     ask(search, ONE)
-    assert len(agency.hired) == (2 if isinstance(error, RayActorError) else 1)
+    assert len(start.started) == (2 if isinstance(error, RayActorError) else 1)
 
 
 def fail(error: Exception) -> RayTaskError:
@@ -119,55 +119,55 @@ def fail(error: Exception) -> RayTaskError:
 
 
 def test_an_actor_that_was_kept_busy_too_long_is_replaced() -> None:
-    agency = Agency()
-    search = RaySearch(agency)
-    agency.answer = fail(NotReadInTime("The photo", "it could not be read within 60 seconds"))
+    start = FakeStart()
+    search = RaySearch(start)
+    start.answer = fail(NotReadInTime("The photo", "it could not be read within 60 seconds"))
     with pytest.raises(UnreadableImage, match="within 60 seconds"):
         ask(search, ONE)
-    agency.answer = NO_FACES
+    start.answer = NO_FACES
     ask(search, ONE)
-    assert agency.hired == [ONE, ONE]
+    assert start.started == [ONE, ONE]
 
 
 def test_an_actor_that_is_replaced_is_released() -> None:
     """Ray ends the actor at once, and not only when Python next collects garbage."""
-    agency = Agency()
-    search = RaySearch(agency)
-    agency.answer = fail(NotReadInTime("The photo", "it could not be read within 60 seconds"))
+    start = FakeStart()
+    search = RaySearch(start)
+    start.answer = fail(NotReadInTime("The photo", "it could not be read within 60 seconds"))
     gc.collect()
     gc.disable()
     try:
         with pytest.raises(UnreadableImage):
             ask(search, ONE)
-        assert [actor() for actor in agency.actors] == [None]
+        assert [actor() for actor in start.actors] == [None]
     finally:
         gc.enable()
 
 
 def test_a_photo_that_comes_to_a_burdened_actor_is_sent_to_another() -> None:
-    class OnceBurdened(Agency):
+    class OnceOverloaded(FakeStart):
         def __call__(self, pack: PackChoice) -> Any:
-            self.answer = NO_FACES if self.hired else fail(SearchBurdened())
+            self.answer = NO_FACES if self.started else fail(SearchOverloaded())
             return super().__call__(pack)
 
-    agency = OnceBurdened()
-    ask(RaySearch(agency), ONE, ONE)
-    assert agency.hired == [ONE, ONE]
+    start = OnceOverloaded()
+    ask(RaySearch(start), ONE, ONE)
+    assert start.started == [ONE, ONE]
 
 
 def test_an_unreadable_photo_starts_no_actor() -> None:
-    agency = Agency()
-    search = RaySearch(agency)
-    agency.answer = fail(UnreadableImage("The photo", "not a photo"))
+    start = FakeStart()
+    search = RaySearch(start)
+    start.answer = fail(UnreadableImage("The photo", "not a photo"))
     with pytest.raises(UnreadableImage):
         ask(search, ONE)
-    agency.answer = NO_FACES
+    start.answer = NO_FACES
     ask(search, ONE)
-    assert agency.hired == [ONE]
+    assert start.started == [ONE]
 
 
 def test_a_pack_that_is_gone_is_said_to_be() -> None:
-    agency = Agency()
-    agency.answer = PackNotFound("one", "its files are gone")
+    start = FakeStart()
+    start.answer = PackNotFound("one", "its files are gone")
     with pytest.raises(PackNotFound):
-        ask(RaySearch(agency), ONE)
+        ask(RaySearch(start), ONE)

@@ -24,7 +24,7 @@ PEOPLE = (1, 1, 1, 2, 2, 3, 3, 0, 0, 0)
 
 @pytest.fixture
 def running(parts: AppParts) -> RunningApp:
-    lists = SuggestionLists(reach_of=half_alike)
+    lists = SuggestionLists(thresholds_of=half_alike)
     return RunningApp(build_app(replace(parts, suggestions=lists)))
 
 

@@ -25,7 +25,7 @@ WAITING = 12
 
 @pytest.fixture
 def running(parts: AppParts) -> RunningApp:
-    lists = SuggestionLists(reach_of=half_alike)
+    lists = SuggestionLists(thresholds_of=half_alike)
     return RunningApp(build_app(replace(parts, suggestions=lists)))
 
 

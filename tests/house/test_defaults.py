@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cluster.core.identity.reach import PackReach
+from cluster.core.identity.thresholds import PackThresholds
 from cluster.pipeline.plan import WorkerOptions
 from cluster.settings import Settings
 from cluster.tasks.clustering import ClusteringOptions
 from cluster.vision.packs.detector_options import DetectorOptions
-from cluster.vision.packs.pack_reaches import ARCFACE
+from cluster.vision.packs.pack_thresholds import ARCFACE
 
 NAMED_OTHERWISE = {"min_size_px": "min_face_px", "max_bytes": "max_file_bytes"}
 DECIDED_LATER = {
@@ -24,7 +24,7 @@ def test_the_settings_and_the_values_made_of_them_have_the_same_defaults() -> No
     fields = Settings.model_fields
     values = (
         WorkerOptions(),
-        ClusteringOptions(PackReach(ARCFACE, pack="any", is_calibrated=True)),
+        ClusteringOptions(PackThresholds(ARCFACE, pack="any", is_calibrated=True)),
         DetectorOptions(),
     )
     said = {

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from cluster.core.identity.changes import Elsewhere
-from cluster.core.identity.reach import Reach
+from cluster.core.identity.thresholds import Thresholds
 from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.identities import match_identities
 from cluster.numerics.photo_conflicts import Apart
@@ -24,7 +24,7 @@ from tests.library import NOW, PACK
 from tests.people import people_of_faces
 from tests.suggested import NO, NOT_SURE, Circle, answer, fill_circle
 
-ONE_PERSON = Grouping(Reach(core=0.9, same=0.8, join=0.7, alike=0.95))
+ONE_PERSON = Grouping(Thresholds(core=0.9, same=0.8, join=0.7, alike=0.95))
 """All faces within about 30 degrees are one person."""
 
 
@@ -38,8 +38,8 @@ def group_again(db: Session) -> dict[int, int | None]:
     """Group the faces as clustering does; return the person of each face."""
     faces = load_vectors(db, pack=PACK, min_quality=0.0)
     told = load_apart(db, faces, pack=PACK)
-    founders = np.ones(len(faces), dtype=bool)
-    found = Faces(faces.vectors, faces.image_ids, founders, Apart(told.sides, told.pairs))
+    seeds = np.ones(len(faces), dtype=bool)
+    found = Faces(faces.vectors, faces.image_ids, seeds, Apart(told.sides, told.pairs))
     labels = group_faces(found, ONE_PERSON)
     person_ids = match_identities(labels, faces.person_ids, is_placed=faces.is_placed)
     assign_people(

@@ -16,7 +16,7 @@ from cluster.core.errors import BackupBusy, BackupFailed
 from cluster.store.backups import making
 from cluster.store.backups.backup_archives import read_manifest
 from cluster.store.backups.backup_folders import list_backups, list_names
-from cluster.store.backups.deeds import digest_deeds
+from cluster.store.backups.decision_digest import digest_decisions
 from cluster.store.backups.making import make_backup
 from cluster.store.backups.routine import back_up, back_up_if_due, read_last_try, read_state, want
 from cluster.store.backups.scratch_databases import hold_server
@@ -37,7 +37,7 @@ def people(engine: Engine) -> Engine:
 
 def deeds_of(engine: Engine) -> str:
     with reading(engine) as connection:
-        return digest_deeds(connection)
+        return digest_decisions(connection)
 
 
 def test_a_backup_says_what_it_holds_and_is_private(people: Engine, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import Engine, text
 
 from cluster.core.errors import BadSetting
 from cluster.core.identity.changes import Elsewhere, PersonEdit
-from cluster.core.identity.reach import PackReach
 from cluster.core.identity.same_person import SuggestionKind
+from cluster.core.identity.thresholds import PackThresholds
 from cluster.store.database.engine import begin
 from cluster.store.people.answer_rows import list_answered
 from cluster.store.people.face_moves import move_faces
@@ -70,7 +70,7 @@ def test_nothing_is_asked_twice_also_by_a_replica_that_starts_anew(
 def test_a_list_that_is_older_than_an_answer_does_not_ask_it(
     engine: Engine, circle: Circle
 ) -> None:
-    lists = SuggestionLists(reach_of=half_alike)
+    lists = SuggestionLists(thresholds_of=half_alike)
     before = lists.find(engine, PACK)
     one = read_open(engine).suggestions[0]
     with begin(engine) as db:
@@ -95,7 +95,7 @@ def test_what_an_undo_takes_back_is_asked_again(engine: Engine, circle: Circle) 
 def test_hidden_people_and_faces_set_aside_are_not_suggested(
     engine: Engine, circle: Circle
 ) -> None:
-    lists = SuggestionLists(reach_of=half_alike)
+    lists = SuggestionLists(thresholds_of=half_alike)
     old = lists.find(engine, PACK)
     assert old is not None
     with begin(engine) as db:
@@ -171,11 +171,11 @@ def test_a_request_does_not_wait_for_a_list_that_takes_long(
     monkeypatch.setattr(suggestion_lists, "COMPUTATION_TIMEOUT_S", 0.0)
     may_end = Event()
 
-    def find_reach(pack: str) -> PackReach:
+    def find_thresholds(pack: str) -> PackThresholds:
         may_end.wait(PATIENT_S)
         return half_alike(pack)
 
-    lists = SuggestionLists(reach_of=find_reach)
+    lists = SuggestionLists(thresholds_of=find_thresholds)
     assert lists.find(engine, PACK) is None
     may_end.set()
     found = wait_until(lambda: lists.find(engine, PACK), "the list is ready")
@@ -186,7 +186,7 @@ def test_a_list_that_took_long_is_not_computed_after_each_answer(
     engine: Engine, circle: Circle
 ) -> None:
     times = iter(range(100, 10_000, 10))
-    lists = SuggestionLists(reach_of=half_alike, clock=lambda: float(next(times)))
+    lists = SuggestionLists(thresholds_of=half_alike, clock=lambda: float(next(times)))
     before = lists.find(engine, PACK)
     one = read_open(engine).suggestions[0]
     with begin(engine) as db:
@@ -197,11 +197,11 @@ def test_a_list_that_took_long_is_not_computed_after_each_answer(
 
 
 def test_an_error_of_a_computation_reaches_the_request(engine: Engine, circle: Circle) -> None:
-    def refuse(pack: str) -> PackReach:
+    def refuse(pack: str) -> PackThresholds:
         raise BadSetting("pack", "there is no such pack.")
 
     with pytest.raises(BadSetting):
-        SuggestionLists(reach_of=refuse).find(engine, PACK)
+        SuggestionLists(thresholds_of=refuse).find(engine, PACK)
 
 
 def test_an_answer_about_a_face_that_is_not_compared_hides_no_other_question(

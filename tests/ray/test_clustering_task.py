@@ -17,7 +17,7 @@ import ray
 from sqlalchemy import Engine, text
 
 from cluster.actors.progress_actor import start_progress_actor
-from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.identity.thresholds import PackThresholds, Thresholds
 from cluster.core.pictures.photos import DetectionOutcome
 from cluster.core.progress import DEFAULT_WEIGHTS, PhaseProgress, PhaseSnapshot
 from cluster.core.sessions import PhaseName
@@ -37,7 +37,7 @@ from tests.unit.embeddings import make_embeddings
 from tests.waiting import wait_until
 
 FACES, PHOTOS = 6_000, 200
-REACH = Reach(core=0.7, same=0.6, join=0.55, alike=0.95)
+THRESHOLDS = Thresholds(core=0.7, same=0.6, join=0.55, alike=0.95)
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Library:
             self.session_id,
             1,
             pack=PACK,
-            options=ClusteringOptions(PackReach(REACH, pack=PACK, is_calibrated=True)),
+            options=ClusteringOptions(PackThresholds(THRESHOLDS, pack=PACK, is_calibrated=True)),
             database_url=self.url,
             progress=self.progress,
         )
@@ -71,9 +71,9 @@ class Library:
     def expected_groups(self) -> set[frozenset[int]]:
         with begin(self.engine) as db:
             faces = load_vectors(db, pack=PACK, min_quality=0.0)
-        founders = np.ones(len(faces), dtype=bool)
-        alone = Faces(faces.vectors, faces.image_ids, founders, Apart.nobody(len(faces)))
-        groups = as_groups(faces.face_ids, group(alone, Grouping(REACH)))
+        seeds = np.ones(len(faces), dtype=bool)
+        alone = Faces(faces.vectors, faces.image_ids, seeds, Apart.nobody(len(faces)))
+        groups = as_groups(faces.face_ids, group(alone, Grouping(THRESHOLDS)))
         assert len(groups) > 50, "the library has people to find"
         return groups
 
@@ -204,7 +204,7 @@ def test_stopping_ends_the_task_and_its_blocks_and_commits_nothing(library: Libr
     plan: Any = SimpleNamespace(
         session_id=library.session_id,
         pack=SimpleNamespace(name=PACK),
-        clustering=ClusteringOptions(PackReach(REACH, pack=PACK, is_calibrated=True)),
+        clustering=ClusteringOptions(PackThresholds(THRESHOLDS, pack=PACK, is_calibrated=True)),
         database_url=library.url,
         progress=library.progress,
     )

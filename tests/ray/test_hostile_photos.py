@@ -32,7 +32,7 @@ from cluster.tasks.clustering import ClusteringOptions
 from cluster.tasks.ingest import ReadLimits
 from cluster.vision.packs.detector import DetectorOptions
 from cluster.vision.packs.pack_files import BUNDLED, resolve_pack
-from cluster.vision.packs.pack_reaches import find_reach
+from cluster.vision.packs.pack_thresholds import find_thresholds
 from tests.conftest import PROJECT_DIR
 from tests.hostile import MANY_SCANS, SIDE_PX, Unlimited, make_many_scans
 from tests.item_states import count_items_by_state
@@ -128,7 +128,7 @@ def make_plan(engine: Engine, database_url: str, session_id: int, log: Path) -> 
         detector=detector,
         copies=None,
         workers=WorkerOptions(training_batch=3, detection_batch=3, detectors=1),
-        clustering=ClusteringOptions(find_reach(BUNDLED)),
+        clustering=ClusteringOptions(find_thresholds(BUNDLED)),
     )
 
 
@@ -189,13 +189,13 @@ import os, sys
 from cluster.core.pictures.photos import Item
 from cluster.tasks.ingest import PhotoReader, ReadLimits, read_item
 from cluster.vision.photos import scans
-from cluster.vision.sources.deadlines import is_burdened
+from cluster.vision.sources.deadlines import is_overloaded
 
 scans.MAX_SCANS = 1_000_000
 reader = PhotoReader(ReadLimits(10**9, 10**9, float(sys.argv[1])), copies=None)
 for n, path in enumerate(sys.argv[2:]):
     outcome = read_item(Item(n, path), read=reader.read)
-    print(os.path.basename(path), outcome.failure, is_burdened(), flush=True)
+    print(os.path.basename(path), outcome.failure, is_overloaded(), flush=True)
 os._exit(0)
 """
 

@@ -91,9 +91,9 @@ def test_daily_backups_do_not_displace_those_from_before_a_restore() -> None:
 
 def test_a_backup_is_due_when_people_did_something_and_the_last_is_old_enough() -> None:
     day = timedelta(hours=24)
-    assert is_due(None, deeds="abc", now=NOW, every_hours=24)
-    assert not is_due(None, deeds="", now=NOW, every_hours=0)
-    assert not is_due(MANIFEST, deeds="abc", now=NOW + 9 * day, every_hours=24)
-    assert not is_due(MANIFEST, deeds="def", now=NOW + day / 2, every_hours=24)
-    assert is_due(MANIFEST, deeds="def", now=NOW + day, every_hours=24)
-    assert is_due(MANIFEST, deeds="def", now=NOW, every_hours=0)
+    assert is_due(None, digest="abc", now=NOW, every_hours=24)
+    assert not is_due(None, digest="", now=NOW, every_hours=0)
+    assert not is_due(MANIFEST, digest="abc", now=NOW + 9 * day, every_hours=24)
+    assert not is_due(MANIFEST, digest="def", now=NOW + day / 2, every_hours=24)
+    assert is_due(MANIFEST, digest="def", now=NOW + day, every_hours=24)
+    assert is_due(MANIFEST, digest="def", now=NOW, every_hours=0)

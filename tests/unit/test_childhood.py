@@ -8,7 +8,7 @@ import pytest
 
 from cluster.numerics.childhood import Appearances, Childhood, find_childhoods
 
-REACH, WIDE_REACH = 0.9, 1.2
+THRESHOLD, WIDE_THRESHOLD = 0.9, 1.2
 YEAR = 365
 
 
@@ -28,7 +28,9 @@ def seen(begins: int, ends: int, *, photos: int = 40, first_image: int = 0) -> A
 
 def find(distance: float, one: Appearances, other: Appearances) -> list[Childhood]:
     centroids = np.stack([at(0.0), at(distance)])
-    return find_childhoods(centroids, [one, other], reach=REACH, wide_reach=WIDE_REACH)
+    return find_childhoods(
+        centroids, [one, other], threshold=THRESHOLD, wide_threshold=WIDE_THRESHOLD
+    )
 
 
 BABY, CHILD = seen(2010, 2012), seen(2012, 2016, first_image=100)
@@ -104,13 +106,13 @@ def test_people_without_known_times_are_left_out() -> None:
 
 def test_no_people_have_no_pairs() -> None:
     none = np.empty((0, 8), np.float32)
-    assert find_childhoods(none, [], reach=REACH, wide_reach=WIDE_REACH) == []
+    assert find_childhoods(none, [], threshold=THRESHOLD, wide_threshold=WIDE_THRESHOLD) == []
 
 
 def test_the_likeliest_pair_of_many_comes_first() -> None:
     centroids = np.stack([at(0.0), at(1.1), at(0.95, axis=2)])
     people = [BABY, CHILD, seen(2012, 2016, first_image=200)]
-    pairs = find_childhoods(centroids, people, reach=REACH, wide_reach=WIDE_REACH)
+    pairs = find_childhoods(centroids, people, threshold=THRESHOLD, wide_threshold=WIDE_THRESHOLD)
     assert [(pair.first, pair.second) for pair in pairs] == [(0, 2), (0, 1)]
 
 
@@ -120,8 +122,10 @@ def test_many_people_are_compared_block_by_block_with_the_same_answer() -> None:
     centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
     people = [seen(2010, 2012, photos=2, first_image=1)] * 1499
     people.append(seen(2012, 2014, photos=2, first_image=9))
-    pairs = find_childhoods(centroids, people, reach=REACH, wide_reach=WIDE_REACH)
+    pairs = find_childhoods(centroids, people, threshold=THRESHOLD, wide_threshold=WIDE_THRESHOLD)
     distances = np.linalg.norm(centroids[:1499] - centroids[1499], axis=1)
-    likely = (WIDE_REACH - distances) / (WIDE_REACH - REACH) > 0.2
-    assert {p.first for p in pairs} >= set(np.flatnonzero(likely & (distances > REACH)).tolist())
+    likely = (WIDE_THRESHOLD - distances) / (WIDE_THRESHOLD - THRESHOLD) > 0.2
+    assert {p.first for p in pairs} >= set(
+        np.flatnonzero(likely & (distances > THRESHOLD)).tolist()
+    )
     assert {p.second for p in pairs} == {1499}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cluster.core.identity.reach import Reach
+from cluster.core.identity.thresholds import Thresholds
 from cluster.numerics.childhood_suggestions import (
     UNKNOWN_DAY,
     join_suggestions,
@@ -14,7 +14,7 @@ from cluster.numerics.childhood_suggestions import (
 )
 from cluster.numerics.suggestions import FacesOfPeople, Suggestion, suggest_pairs
 
-REACH = Reach(core=0.5, same=0.4, join=0.32, alike=0.6)
+THRESHOLDS = Thresholds(core=0.5, same=0.4, join=0.32, alike=0.6)
 NOTHING = np.empty((0, 2), np.int64)
 EACH = 6
 
@@ -47,14 +47,16 @@ def suggest(
         faces,
         days,
         answered=answered,
-        reach=REACH.same_distance,
-        wide_reach=REACH.child_distance,
+        threshold=THRESHOLDS.same_distance,
+        wide_threshold=THRESHOLDS.child_distance,
     )
 
 
 def test_a_child_at_two_ages_is_suggested_though_likeness_alone_does_not() -> None:
     faces, days = family()
-    assert suggest_pairs(faces, answered=NOTHING, reach=REACH.same_distance, least=0.05) == []
+    assert (
+        suggest_pairs(faces, answered=NOTHING, threshold=THRESHOLDS.same_distance, least=0.05) == []
+    )
     [found] = suggest(faces, days)
     assert {found.first_code, found.second_code} == {1, 2}
     assert found.settles == EACH

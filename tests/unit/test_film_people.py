@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from cluster.core.identity.faces import BoundingBox, match_boxes
-from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.identity.thresholds import PackThresholds, Thresholds
 from cluster.numerics.film_joining import Seen, join_film_faces
 from cluster.numerics.film_people import choose_best
 from cluster.numerics.photo_conflicts import Apart, PhotoRules
@@ -20,8 +20,8 @@ from cluster.store.people.face_vectors import FaceVectors
 from cluster.tasks.clustering import ClusteringOptions, Loaded, find_people, group_vectors
 from tests.unit.embeddings import make_embeddings
 
-REACH = Reach(core=0.6, same=0.5, join=0.4, alike=0.8, margin=0.05)
-PACK = PackReach(REACH, pack="toy", is_calibrated=True)
+THRESHOLDS = Thresholds(core=0.6, same=0.5, join=0.4, alike=0.8, margin=0.05)
+PACK = PackThresholds(THRESHOLDS, pack="toy", is_calibrated=True)
 ANNA, BEA, CARL = range(3)
 Vectors = npt.NDArray[np.float32]
 
@@ -91,7 +91,7 @@ def join(
     rules = PhotoRules(
         np.concatenate([PHOTOS, films]),
         np.array(photos, dtype=np.int64),
-        REACH.alike,
+        THRESHOLDS.alike,
         apart or Apart.nobody(len(PHOTOS) + count),
     )
     seen = Seen(
@@ -100,7 +100,7 @@ def join(
         np.array([False] * len(PHOTOS) + (placed or [False] * count)),
         len(PHOTOS),
     )
-    found = join_film_faces(seen, REACH).tolist()
+    found = join_film_faces(seen, THRESHOLDS).tolist()
     assert found[: len(PHOTOS)] == people
     return found[len(PHOTOS) :]
 
@@ -161,7 +161,7 @@ def load(photos: Vectors, films: Vectors) -> Loaded:
     return Loaded(faces, moments, ToldApart(np.full(len(all_faces), -1), frozenset()))
 
 
-def find(loaded: Loaded, pack: PackReach, **options: bool) -> tuple[list[int], str]:
+def find(loaded: Loaded, pack: PackThresholds, **options: bool) -> tuple[list[int], str]:
     shown: Any = SimpleNamespace(step_done=lambda *_: None, round_done=lambda _: None)
     chosen = ClusteringOptions(pack, **options)
     group = partial(group_vectors, options=chosen, shown=shown, name="test")
@@ -179,7 +179,7 @@ def test_films_change_nothing_about_the_people_of_photos(seed: int, is_calibrate
     between = photos[random.permutation(900)[:300]] + photos[random.permutation(900)[:300]]
     stranger = np.repeat(make_embeddings(1, dim=32, seed=99), 300, axis=0)
     films = np.concatenate([between / np.linalg.norm(between, axis=1, keepdims=True), stranger])
-    pack = PackReach(REACH, pack="toy", is_calibrated=is_calibrated)
+    pack = PackThresholds(THRESHOLDS, pack="toy", is_calibrated=is_calibrated)
     without, said = find(load(photos, films[:0]), pack)
     with_films, said_too = find(load(photos, films.astype(np.float32)), pack)
     assert with_films[:900] == without

@@ -1,4 +1,4 @@
-"""People are told apart by the reach of the pack, not by density; nobody is twice in a photo."""
+"""The thresholds of the pack tell people apart, not density; nobody is twice in a photo."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.identity.thresholds import PackThresholds, Thresholds
 from cluster.numerics.grouping import Faces, Grouping, group_faces
 from cluster.numerics.photo_conflicts import Apart, PhotoRules
-from cluster.numerics.strangers import choose_reach, estimate_reach, sample_strangers
+from cluster.numerics.strangers import choose_thresholds, estimate_thresholds, sample_strangers
 from tests.unit.embeddings import make_embeddings, normalize, shuffle
 
-REACH = Reach(core=0.5, same=0.4, join=0.32, alike=0.6, margin=0.1)
-GROUPING = Grouping(REACH)
+THRESHOLDS = Thresholds(core=0.5, same=0.4, join=0.32, alike=0.6, margin=0.1)
+GROUPING = Grouping(THRESHOLDS)
 DIM = 128
 
 Vectors = npt.NDArray[np.float32]
@@ -109,7 +109,7 @@ def test_nobody_is_twice_in_a_photo_unless_plainly_alike(seed: int) -> None:
         for label in range(int(labels.max(initial=-1)) + 1):
             rows = np.flatnonzero((photos == photo) & (labels == label))
             products = vectors[rows] @ vectors[rows].T
-            assert (products >= REACH.alike - 1e-6).all()
+            assert (products >= THRESHOLDS.alike - 1e-6).all()
 
 
 def test_of_two_faces_in_one_photo_the_one_that_fits_stays() -> None:
@@ -144,8 +144,8 @@ def test_a_crowd_in_one_photo_is_no_person() -> None:
 
 def test_low_quality_joins_a_person() -> None:
     vectors = faces_of(1, 8)
-    is_founder = np.arange(8) < 4
-    assert group(vectors, is_founder=is_founder).tolist() == [0] * 8
+    is_seed = np.arange(8) < 4
+    assert group(vectors, is_seed=is_seed).tolist() == [0] * 8
 
 
 def test_low_quality_founds_nobody_and_bridges_nobody() -> None:
@@ -153,10 +153,10 @@ def test_low_quality_founds_nobody_and_bridges_nobody() -> None:
     between = normalize(
         person(1) + person(2) + 0.1 * np.random.default_rng(0).standard_normal((6, DIM))
     )
-    is_founder = np.array([True] * 10 + [False] * 6)
-    labels = group(one, other, between, is_founder=is_founder)
+    is_seed = np.array([True] * 10 + [False] * 6)
+    labels = group(one, other, between, is_seed=is_seed)
     assert labels[0] != labels[5]
-    assert (group(between, is_founder=np.zeros(6, bool)) == -1).all()
+    assert (group(between, is_seed=np.zeros(6, bool)) == -1).all()
 
 
 def told_apart(sides: list[int]) -> Apart:
@@ -186,21 +186,21 @@ def test_an_uncalibrated_pack_learns_from_the_faces_in_one_photo() -> None:
     photos = np.arange(700) // 2
     strangers = sample_strangers(people, photos)
     assert len(strangers) == 350, "two faces in each photo"
-    guess = PackReach(REACH, pack="unknown", is_calibrated=False)
-    reach, line = choose_reach(guess, strangers)
-    assert reach == estimate_reach(strangers)
-    assert reach.same > strangers.max()
+    guess = PackThresholds(THRESHOLDS, pack="unknown", is_calibrated=False)
+    thresholds, line = choose_thresholds(guess, strangers)
+    assert thresholds == estimate_thresholds(strangers)
+    assert thresholds.same > strangers.max()
     assert "350 pairs of faces in one photo" in line
-    assert choose_reach(guess, strangers[:5])[0] == REACH
-    known = PackReach(REACH, pack="known", is_calibrated=True)
-    assert choose_reach(known, strangers)[0] == REACH
+    assert choose_thresholds(guess, strangers[:5])[0] == THRESHOLDS
+    known = PackThresholds(THRESHOLDS, pack="known", is_calibrated=True)
+    assert choose_thresholds(known, strangers)[0] == THRESHOLDS
 
 
 def test_a_few_collages_do_not_change_what_strangers_say() -> None:
     rng = np.random.default_rng(0)
     strangers = rng.normal(0.02, 0.07, 1000)
     mixed = np.concatenate([strangers, np.full(30, 0.95)])
-    plain, with_collages = estimate_reach(strangers), estimate_reach(mixed)
+    plain, with_collages = estimate_thresholds(strangers), estimate_thresholds(mixed)
     assert plain is not None and with_collages is not None
     assert abs(plain.same - with_collages.same) < 0.05
     assert 0.2 < plain.join < plain.same < plain.core < plain.alike
@@ -211,7 +211,7 @@ def test_beside_a_face_that_a_user_placed_nobody_else_in_the_photo_is_that_perso
     mirrored = normalize(vectors[3:4] + 0.002)
     vectors = np.concatenate([vectors, mirrored])
     photos = np.array([0, 1, 2, 2, 2, 2])
-    rules = PhotoRules(vectors, photos, REACH.alike, Apart.nobody(6))
+    rules = PhotoRules(vectors, photos, THRESHOLDS.alike, Apart.nobody(6))
     people = np.array([7, 7, 7, 7, 0, 7])
     is_placed = np.arange(6) == 3
     found = rules.release_beside_placed(people, is_placed)

@@ -28,7 +28,7 @@ from cluster.vision.sources.deadlines import (
     TimeOver,
     begin_computing,
     holding,
-    is_burdened,
+    is_overloaded,
     wait_for,
     within,
 )
@@ -121,11 +121,11 @@ def test_waiting_for_others_does_not_use_up_the_time_of_a_photo() -> None:
 
 
 def test_a_process_is_burdened_as_long_as_it_computes_what_it_left(hostile: Hostile) -> None:
-    assert not is_burdened()
+    assert not is_overloaded()
     hostile.leave_behind()
-    assert is_burdened()
+    assert is_overloaded()
     hostile.end()
-    assert not is_burdened()
+    assert not is_overloaded()
 
 
 def test_a_dead_mount_is_no_burden() -> None:
@@ -133,7 +133,7 @@ def test_a_dead_mount_is_no_burden() -> None:
     is_alive_again = threading.Event()
     with pytest.raises(UnreachableImage):
         within(0.01, "/dead/mount.jpg", is_alive_again.wait)
-    assert not is_burdened()
+    assert not is_overloaded()
     is_alive_again.set()
 
 
@@ -151,7 +151,7 @@ def test_what_was_left_behind_while_it_was_read_is_not_decoded_any_more() -> Non
         within(0.01, "/dead/mount.jpg", read)
     is_alive_again.set()
     assert ended.wait(PATIENT_S)
-    assert not is_burdened()
+    assert not is_overloaded()
 
 
 def test_a_training_batch_gives_back_what_comes_after_a_photo_that_was_left_behind(
@@ -206,11 +206,11 @@ def test_a_detector_gives_back_what_comes_after_a_photo_that_was_left_behind(
         decode_threads=decode_threads,
     )
     first = detection.detect_batch(Batch(1, 1, 1, "bundled", ITEMS))
-    assert first.is_burdened
+    assert first.is_overloaded
     assert HOSTILE.file_id in committed
     assert [*committed, *(item.file_id for item in first.left)] == list(range(8))
     second = detection.detect_batch(Batch(1, 1, 2, "bundled", ITEMS[:2]))
     assert second.left == ITEMS[:2]
     hostile.end()
     third = detection.detect_batch(Batch(1, 1, 3, "bundled", first.left))
-    assert (third.left, third.is_burdened) == ((), False)
+    assert (third.left, third.is_overloaded) == ((), False)

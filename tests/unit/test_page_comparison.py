@@ -145,7 +145,8 @@ def points(*steps: tuple[float, float]) -> list[dict[str, float]]:
     ]
 
 
-STEPS = st.lists(st.tuples(st.floats(0.01, 1e4), st.floats(0, 1e6)), max_size=60)
+SPEEDS = st.just(0.0) | st.floats(1e-9, 1e6)
+STEPS = st.lists(st.tuples(st.floats(0.01, 1e4), SPEEDS), max_size=60)
 
 
 @given(mine=STEPS, other=STEPS)

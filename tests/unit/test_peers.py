@@ -115,7 +115,7 @@ def test_faces_are_read_as_they_were_kept(tmp_path: Path) -> None:
     save_faces(faces, tmp_path / "faces")
     found = load_faces(tmp_path / "faces")
     assert found.pack == "some"
-    assert found.is_founder.tolist() == [True, False]
+    assert found.is_seed.tolist() == [True, False]
     assert found.is_labelled.tolist() == [True, False]
     assert (found.vectors == faces.vectors).all()
 
@@ -192,7 +192,7 @@ def test_a_stranger_needs_no_answer() -> None:
 
 def test_precision_is_that_of_suggestions_with_two_labels() -> None:
     album = open_album([7], groups=[0, 0, 0, 1, 1, 1, -1], labels=[0, 0, 0, 0, 0, 0, -1])
-    assert measure_precision(album, reach=SAME_DISTANCE) == Precision(1, 1, 3, possible=1)
+    assert measure_precision(album, distance=SAME_DISTANCE) == Precision(1, 1, 3, possible=1)
 
 
 def test_right_merges_are_counted_among_sides_that_may_be_asked_about() -> None:

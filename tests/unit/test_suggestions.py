@@ -13,7 +13,7 @@ from cluster.numerics import suggestions
 from cluster.numerics.suggestions import FacesOfPeople, Suggestion, code_sides, suggest_pairs
 from tests.unit.embeddings import normalize
 
-REACH = 1.0
+THRESHOLD = 1.0
 NONE = np.empty((0, 2), np.int64)
 
 
@@ -37,7 +37,7 @@ def faces_at(
 
 
 def suggest(faces: FacesOfPeople, answered: npt.NDArray[np.int64] = NONE) -> list[Suggestion]:
-    return suggest_pairs(faces, answered=answered, reach=REACH)
+    return suggest_pairs(faces, answered=answered, threshold=THRESHOLD)
 
 
 def codes_of(found: Sequence[Suggestion]) -> list[tuple[int, int]]:
@@ -67,13 +67,15 @@ def test_two_people_a_face_and_a_person_and_two_faces_are_the_three_kinds() -> N
 
 def test_sides_beyond_the_limit_are_not_suggested() -> None:
     assert suggest(faces_at([0, 100], [-1, -1])) == []
-    assert suggest_pairs(faces_at([0, 100], [-1, -1]), answered=NONE, reach=REACH, limit=2.0)
+    assert suggest_pairs(
+        faces_at([0, 100], [-1, -1]), answered=NONE, threshold=THRESHOLD, limit=2.0
+    )
 
 
 def test_what_is_hardly_ever_answered_yes_can_be_left_out() -> None:
     faces = faces_at([0, 65], [-1, -1])
     assert suggest(faces)[0].likelihood < 0.5
-    assert suggest_pairs(faces, answered=NONE, reach=REACH, least=0.5) == []
+    assert suggest_pairs(faces, answered=NONE, threshold=THRESHOLD, least=0.5) == []
 
 
 def test_an_answer_that_settles_more_faces_comes_first() -> None:
@@ -185,7 +187,7 @@ def test_a_user_who_answers_all_suggestions_rightly_joins_what_belongs_together(
             image_ids=faces.image_ids,
             qualities=faces.qualities,
         )
-        found = suggest_pairs(now, answered=answered, reach=REACH, limit=1.3, most=1)
+        found = suggest_pairs(now, answered=answered, threshold=THRESHOLD, limit=1.3, most=1)
         if not found:
             break
         one = found[0]

@@ -105,9 +105,9 @@ class Totals:
 class Manifest:
     """The description of a backup's content.
 
-    `deeds` is a digest of what users did (deeds.py), for comparison. `sequences` are the last ids
-    of the tables. For decisions, `tables` and `sequences` are empty, and `digest` is the digest of
-    the export.
+    `deeds` is the digest of all decisions (decision_digest.py), for comparison. `sequences` are the
+    last ids of the tables. For decisions, `tables` and `sequences` are empty, and `digest` is the
+    digest of the export.
     """
 
     kind: BackupKind
@@ -233,13 +233,13 @@ def choose_surplus(names: Iterable[BackupName], *, keep: int) -> list[BackupName
     return [name for group in groups.values() for name in group[max(1, keep) :]]
 
 
-def is_due(newest: Manifest | None, *, deeds: str, now: datetime, every_hours: float) -> bool:
+def is_due(newest: Manifest | None, *, digest: str, now: datetime, every_hours: float) -> bool:
     """Tell whether users did something since the `newest` backup, and whether that is old enough.
 
-    `deeds` is empty if users never did anything; then no backup is due.
+    `digest` is empty if users never decided anything; then no backup is due.
     """
-    if not deeds:
+    if not digest:
         return False
     if newest is None:
         return True
-    return newest.deeds != deeds and now - newest.made_at >= timedelta(hours=every_hours)
+    return newest.deeds != digest and now - newest.made_at >= timedelta(hours=every_hours)

@@ -36,7 +36,7 @@ from cluster.store.backups.decision_copies import (
     check_decisions,
     copy_bare_library,
 )
-from cluster.store.backups.deeds import count_totals, digest_deeds
+from cluster.store.backups.decision_digest import count_totals, digest_decisions
 from cluster.store.backups.proving import check_equal, load_tables
 from cluster.store.backups.scratch_databases import (
     WAIT_S,
@@ -121,7 +121,7 @@ def _keep_everything(engine: Engine, scratch: Engine, file: Path, head: Manifest
     with _new_archive(file) as archive, reading(engine) as connection:
         manifest = replace(
             head,
-            deeds=digest_deeds(connection),
+            deeds=digest_decisions(connection),
             totals=count_totals(connection),
             tables={shape.name: _add_table(archive, connection, shape) for shape in shapes},
             sequences=read_sequences(connection, sequences),
@@ -139,7 +139,7 @@ def _keep_decisions(engine: Engine, scratch: Engine, file: Path, head: Manifest)
         digest, tables = add_decisions(db, archive, now=head.made_at)
         manifest = replace(
             head,
-            deeds=digest_deeds(connection),
+            deeds=digest_decisions(connection),
             totals=count_totals(connection),
             tables=tables,
             digest=digest,

@@ -23,7 +23,7 @@ from cluster.store.backups.backup_archives import BackupFile, open_backup
 from cluster.store.backups.backup_folders import StoredBackup
 from cluster.store.backups.backup_room import check_room
 from cluster.store.backups.decision_copies import give_decisions
-from cluster.store.backups.deeds import count_totals, digest_deeds
+from cluster.store.backups.decision_digest import count_totals, digest_decisions
 from cluster.store.backups.making import Wanted, make_held, say_cause
 from cluster.store.backups.proving import check_equal, check_revision, load_tables
 from cluster.store.backups.scratch_databases import (
@@ -106,8 +106,8 @@ def compare_backup(engine: Engine, file: Path) -> Comparison:
 
 def _compare(engine: Engine, manifest: Manifest) -> Comparison:
     with reading(engine) as connection:
-        now, deeds = count_totals(connection), digest_deeds(connection)
-    return Comparison(manifest, now, is_same=deeds == manifest.deeds)
+        now, digest = count_totals(connection), digest_decisions(connection)
+    return Comparison(manifest, now, is_same=digest == manifest.deeds)
 
 
 def restore_backup(

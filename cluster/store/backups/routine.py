@@ -25,7 +25,7 @@ from cluster.store.backups.backup_folders import (
     open_folder,
     partial_folder,
 )
-from cluster.store.backups.deeds import digest_deeds
+from cluster.store.backups.decision_digest import digest_decisions
 from cluster.store.backups.making import Wanted, make_backup, make_held, told_as_failed
 from cluster.store.backups.private_records import read_record, write_record
 from cluster.store.backups.remote_backups import send_backup
@@ -40,8 +40,8 @@ OVERDUE_AFTER = 2.0
 class BackupState:
     """The existing backups, the newest first, and whether something is wrong.
 
-    `is_overdue` is true if deeds have been in no backup for too long. `trouble` is a sentence for
-    users, None if all is well.
+    `is_overdue` is true if decisions have been in no backup for too long. `trouble` is a sentence
+    for users, None if all is well.
     """
 
     backups: tuple[StoredBackup, ...]
@@ -115,7 +115,7 @@ def recorded(policy: BackupPolicy, wanted: Wanted) -> Iterator[Callable[[str], N
 
 
 def back_up_if_due(engine: Engine, policy: BackupPolicy, *, now: datetime) -> StoredBackup | None:
-    """Make a backup if there are new deeds and the last backup is old enough; else return None."""
+    """Make a backup if there are new decisions and the last one is old enough; else return None."""
     if not policy.is_enabled or not _is_due(engine, policy, now=now, hours=policy.every_hours):
         return None
     return back_up(engine, policy, want(policy, reason=BackupReason.DUE, now=now))
@@ -124,7 +124,7 @@ def back_up_if_due(engine: Engine, policy: BackupPolicy, *, now: datetime) -> St
 def back_up_before_upgrade(
     engine: Engine, policy: BackupPolicy, *, now: datetime
 ) -> StoredBackup | None:
-    """Make a backup of everything if there are deeds since the last one, whatever its age.
+    """Make a backup of everything if there are decisions since the last one, whatever its age.
 
     Raises BackupFailed, which names the setting to upgrade without a backup.
     """
@@ -144,9 +144,9 @@ def back_up_before_upgrade(
 
 def _is_due(engine: Engine, policy: BackupPolicy, *, now: datetime, hours: float) -> bool:
     with reading(engine) as connection:
-        deeds = digest_deeds(connection)
+        digest = digest_decisions(connection)
     newest = find_newest(policy.folder, policy.enough)
-    return is_due(newest, deeds=deeds, now=now, every_hours=hours)
+    return is_due(newest, digest=digest, now=now, every_hours=hours)
 
 
 def read_state(engine: Engine, policy: BackupPolicy, *, now: datetime) -> BackupState:

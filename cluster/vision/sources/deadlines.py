@@ -5,8 +5,8 @@ interrupt neither. Therefore another thread does the work. After the time limit,
 this thread behind and continues with a new one. The old thread ends with its work, or with the
 process.
 
-Work that is left behind releases its locks. While it still computes, its process `is_burdened`, and
-the owner of the process replaces the process as soon as its finished work is committed.
+Work that is left behind releases its locks. While it still computes, its process `is_overloaded`,
+and the owner of the process replaces the process as soon as its finished work is committed.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def holding(lock: threading.Lock) -> Iterator[None]:
         attempt.release(lock)
 
 
-def is_burdened() -> bool:
+def is_overloaded() -> bool:
     """Tell whether this process still computes work that was left behind."""
     return bool(_burdens)
 

@@ -1,4 +1,4 @@
-"""The reach of each pack: the cosines from which two faces are one person.
+"""The thresholds of each pack: the cosines from which two faces are one person.
 
 `bench/calibrate.py` prints the curves from which these cosines were chosen.
 """
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cluster.core.identity.reach import PackReach, Reach
+from cluster.core.identity.thresholds import PackThresholds, Thresholds
 from cluster.vision.packs.pack_files import BUNDLED
 
-ARCFACE = Reach(core=0.50, same=0.40, join=0.32, alike=0.60, margin=0.10)
+ARCFACE = Thresholds(core=0.50, same=0.40, join=0.32, alike=0.60, margin=0.10)
 """Measured with the pack `buffalo_s_standin`; a first guess for any other ArcFace."""
 
-DLIB = Reach(core=0.85, same=0.72, join=0.55, alike=0.85, margin=0.10)
+DLIB = Thresholds(core=0.85, same=0.72, join=0.55, alike=0.85, margin=0.10)
 """Measured with dlib's recogniser, after DLIB_CENTER was subtracted."""
 
 DLIB_CENTER = (
@@ -30,17 +30,17 @@ DLIB_CENTER = (
 All vectors of dlib point in nearly this direction, so it says nothing about a person.
 """
 
-CALIBRATED: Mapping[str, Reach] = {"buffalo_s_standin": ARCFACE}
+CALIBRATED: Mapping[str, Thresholds] = {"buffalo_s_standin": ARCFACE}
 """The reaches by the name of the pack, without the digest of its files."""
 
 
-def find_reach(name: str) -> PackReach:
-    """Return the reach of the pack of this name, and whether it was calibrated."""
+def find_thresholds(name: str) -> PackThresholds:
+    """Return the thresholds of the pack of this name, and whether they were calibrated."""
     if name == BUNDLED:
-        return PackReach(DLIB, pack=BUNDLED, is_calibrated=True, center=read_dlib_center())
+        return PackThresholds(DLIB, pack=BUNDLED, is_calibrated=True, center=read_dlib_center())
     family = name.rpartition("-")[0] or name
     calibrated = CALIBRATED.get(name) or CALIBRATED.get(family)
-    return PackReach(calibrated or ARCFACE, pack=name, is_calibrated=calibrated is not None)
+    return PackThresholds(calibrated or ARCFACE, pack=name, is_calibrated=calibrated is not None)
 
 
 def read_dlib_center() -> tuple[float, ...]:

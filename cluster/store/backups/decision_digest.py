@@ -1,6 +1,6 @@
-"""Computes a digest of the deeds in a library, and counts its content.
+"""Computes a digest of the decisions in a library, and counts its content.
 
-Deeds are the names, birth dates, covers and hiding of people, placed faces, verdicts, answers,
+Decisions are the names, birth dates, covers and hiding of people, placed faces, verdicts, answers,
 erasures, kept decisions, and the undo log. Findings of sessions are not included, because a session
 can find them again.
 """
@@ -33,8 +33,8 @@ _PLACED = (
 _VERDICTS = "SELECT id::text || ' ' || verdict FROM face WHERE verdict IS NOT NULL ORDER BY id"
 
 
-def digest_deeds(connection: psycopg.Connection) -> str:
-    """Return a digest of all deeds, "" if there are none; tables of earlier revisions work too."""
+def digest_decisions(connection: psycopg.Connection) -> str:
+    """Return a digest of all decisions, "" if there are none; earlier revisions work too."""
     known = {name for (name,) in connection.execute(_COLUMNS.encode())}
     queries = [_ROWS.format(log) for log in _LOGS if f"{log}.id" in known]
     queries += [_PEOPLE] if "person.hidden" in known else []
@@ -43,7 +43,7 @@ def digest_deeds(connection: psycopg.Connection) -> str:
     digest, is_empty = hashlib.sha256(), True
     for query in queries:
         digest.update(query.encode())
-        with connection.cursor("deeds") as cursor:  # There may be a million kept decisions.
+        with connection.cursor("decisions") as cursor:  # There may be a million kept decisions.
             cursor.itersize = PAGE
             for (row,) in cursor.execute(query.encode()):
                 digest.update(row.encode() + b"\n")

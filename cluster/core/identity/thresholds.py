@@ -1,4 +1,4 @@
-"""The reach of a pack: the cosines from which it takes two faces for one person.
+"""The thresholds of a pack: the cosines from which it takes two faces for one person.
 
 `bench/calibrate.py` measures them; `cluster/numerics/strangers.py` estimates them for a pack that
 was not measured.
@@ -13,7 +13,7 @@ CHILD_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Thresholds:
     """The cosines from which a pack takes faces for one person.
 
     * `core`: faces that are linked by pairs with at least this cosine are one person.
@@ -47,14 +47,14 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class PackReach:
-    """The reach of the pack of this name: measured, or a guess that is refined for each library.
+class PackThresholds:
+    """The thresholds of the named pack: measured, or a guess that is refined for each library.
 
     `center` is the mean of all faces of the pack. It is subtracted from each vector before vectors
     are compared; empty if nothing is subtracted.
     """
 
-    reach: Reach
+    thresholds: Thresholds
     pack: str
     is_calibrated: bool
     center: tuple[float, ...] = ()

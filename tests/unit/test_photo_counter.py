@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from cluster.core.dry_runs import Finished, ListedAs
-from cluster.core.pictures import tallies
+from cluster.core.pictures import photo_counter
+from cluster.core.pictures.photo_counter import PhotoCounter, Spread
 from cluster.core.pictures.photos import FoundPhoto
-from cluster.core.pictures.tallies import Spread, Tally
 
 WHOLE = Finished(True, {"film": 1})
 
 
 def test_photos_are_new_and_copies_are_recognised_by_size_and_name() -> None:
-    tally = Tally(8)
+    counter = PhotoCounter(8)
     for path, size in (("/a/1.jpg", 5), ("/b/1.jpg", 5), ("/b/2.jpg", 5), ("/c/1.jpg", None)):
-        tally.add(FoundPhoto(path, size, None))
-    compared = tally.finish(WHOLE)
+        counter.add(FoundPhoto(path, size, None))
+    compared = counter.finish(WHOLE)
     listing = compared.listing
     assert listing.counts == {ListedAs.NEW: 3, ListedAs.COPY: 1}
     assert (listing.photos, listing.size_bytes, listing.sizes_unknown) == (4, 15, 1)
@@ -26,12 +26,12 @@ def test_photos_are_new_and_copies_are_recognised_by_size_and_name() -> None:
 
 
 def test_memory_is_bounded_and_then_copies_count_as_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tallies, "MOST_REMEMBERED", 2)
-    tally = Tally(8)
+    monkeypatch.setattr(photo_counter, "MOST_REMEMBERED", 2)
+    counter = PhotoCounter(8)
     for folder in "ab":
         for name in range(4):
-            tally.add(FoundPhoto(f"/{folder}/{name}.jpg", name, None))
-    assert tally.finish(WHOLE).listing.counts == {ListedAs.NEW: 6, ListedAs.COPY: 2}
+            counter.add(FoundPhoto(f"/{folder}/{name}.jpg", name, None))
+    assert counter.finish(WHOLE).listing.counts == {ListedAs.NEW: 6, ListedAs.COPY: 2}
 
 
 @pytest.mark.parametrize("total", [0, 1, 5, 8, 9, 100, 1000])

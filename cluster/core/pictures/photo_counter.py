@@ -11,7 +11,7 @@ MOST_REMEMBERED = 200_000
 """The number of remembered names and sizes, by which copies are recognised: about 15 MB."""
 
 
-class Tally:
+class PhotoCounter:
     """Counts photos, all of which are new, and keeps the paths of `sample` of them."""
 
     def __init__(self, sample: int) -> None:
