@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 from serve.app import AppParts
 from tests.backups import name_first_person, names_in, policy_in
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 from tests.people import fill_people
 

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from serve.app import AppParts
 from tests.backups import name_first_person, names_in, policy_in
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 from tests.decided import export, refill
 from tests.people import fill_people
@@ -39,17 +39,16 @@ def exported(engine: Engine, tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("scheme", "is_phone"), [("light", False), ("dark", True)])
+@pytest.mark.parametrize("is_phone", [False, True], ids=["wide", "phone"])
 def test_an_import_says_what_changes_is_done_and_lists_what_waits(
     api: httpx.Client,
     open_page: Open,
     engine: Engine,
     exported: Path,
     *,
-    scheme: str,
     is_phone: bool,
 ) -> None:
-    page = open_page(f"{api.base_url}/", color_scheme=scheme)
+    page = open_page(f"{api.base_url}/")
     if is_phone:
         page.set_viewport_size(PHONE)
     page.get_by_text("Names from another Headcount").press("Enter")

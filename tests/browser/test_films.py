@@ -14,8 +14,8 @@ from serve.app import build_app
 from serve.parts import AppParts
 from tests.api.conftest import Start
 from tests.api.running import RunningApp
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 from tests.films import make_film
 from tests.films_in_tables import FilmInTables, add_film
@@ -61,12 +61,11 @@ def test_a_film_is_marked_and_plays_from_the_moment_at_which_a_face_is_seen(
     expect(page.locator("dialog")).to_have_count(0)
 
 
-def test_a_film_in_a_list_of_photos_shows_its_length_and_plays_on_a_phone_in_the_dark(
+def test_a_film_in_a_list_of_photos_shows_its_length_and_plays_on_a_phone(
     api: httpx.Client, open_page: Open, film: FilmInTables
 ) -> None:
     page = open_page(f"{api.base_url}/#/photos?people={film.person_id}")
     page.set_viewport_size(PHONE)
-    page.emulate_media(color_scheme="dark")
     expect(page.locator(".film-mark")).to_have_text("▶ 0:06")
     page.locator("ul.photos button", has_text="0:06").click()
     video = page.locator("dialog video")

@@ -10,8 +10,9 @@ from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine, text
 
 from cluster.store.database.engine import begin
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access, choose, tiles, undo
+from tests.browser.test_people import choose, tiles, undo
 from tests.browser.watching import Watcher
 from tests.people import Album, fill_album, set_times
 
@@ -197,12 +198,10 @@ def test_a_person_who_is_gone_is_told_on_the_page_of_photos(page: Page, api: htt
     expect(page.get_by_role("alert").filter(has_text="4711")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [None, PHONE], ids=["wide", "phone"])
 def test_every_view_of_finding_can_be_used_by_everybody(
-    page: Page, api: httpx.Client, album: Album, scheme: str, viewport: dict[str, int] | None
+    page: Page, api: httpx.Client, album: Album, viewport: dict[str, int] | None
 ) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     if viewport:
         page.set_viewport_size(viewport)  # type: ignore[arg-type]
     people = f"{album.people[ANNA]},{album.people[BEA]}"

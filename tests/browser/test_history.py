@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from cluster.core.time_left.timing import Scope
 from cluster.store.database.engine import begin
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 from tests.histories import PHOTOS, History, add_samples, fill_history
 
@@ -147,11 +147,10 @@ def test_a_session_shows_its_own_speed_over_time(
     expect(page.get_by_role("heading", name="Compared with Session 1")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_use_the_comparison(
-    api: httpx.Client, open_page: Open, history: History, scheme: str
+    api: httpx.Client, open_page: Open, history: History
 ) -> None:
-    page = open_comparison(api, open_page, color_scheme=scheme)
+    page = open_comparison(api, open_page)
     expect(page.get_by_role("img")).to_have_count(2)
     for table in page.get_by_text("As a table").all():
         table.click()

@@ -14,8 +14,8 @@ from cluster.store.database.engine import begin
 from cluster.store.sessions.session_rows import move_session
 from tests.api.conftest import FakeCluster
 from tests.api.test_library_routes import find_photos, look_again
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 from tests.library import NOW, run_session
 
@@ -100,12 +100,11 @@ def test_missing_photos_are_forgotten_after_a_question(
     expect(page.get_by_role("button", name="Look again")).to_be_focused()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_when_most_photos_are_gone_the_disk_is_asked_for_first(
-    api: httpx.Client, open_page: Open, engine: Engine, photos: Path, scheme: str
+    api: httpx.Client, open_page: Open, engine: Engine, photos: Path
 ) -> None:
     session_id = lose(engine, photos, "0.jpg", "1.jpg", "2.jpg")
-    page = open_page(f"{api.base_url}/#/sessions/{session_id}", color_scheme=scheme)
+    page = open_page(f"{api.base_url}/#/sessions/{session_id}")
     expect(page.locator(".overview .doubt")).to_contain_text("3 of 5 known photos are not there")
     expect(page.locator(".census")).to_contain_text("Passed over: 5 raw photos, 1 film")
     check_access(page)

@@ -19,8 +19,8 @@ from serve.parts import AppParts, PackChoice
 from tests.api.conftest import FakeCluster, Start
 from tests.api.running import RunningApp
 from tests.api.test_preview_routes import find_photos
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 from tests.library import run_session
 
@@ -64,11 +64,10 @@ def look(page: Page, root: Path | str) -> None:
     page.get_by_role("button", name="Look first").click()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_look_says_what_is_there_and_starts_nothing(
-    timed: httpx.Client, open_page: Open, photos: Path, jobs: FakeCluster, scheme: str
+    timed: httpx.Client, open_page: Open, photos: Path, jobs: FakeCluster
 ) -> None:
-    page = open_page(f"{timed.base_url}/", color_scheme=scheme)
+    page = open_page(f"{timed.base_url}/")
     look(page, photos)
     expect(found(page)).to_contain_text("200 photos: 200 new.")
     expect(found(page)).to_contain_text("Passed over: 1 film.")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import insightface
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
 from tests.browser.watching import Watcher
 from tests.headcount import Headcount
@@ -28,7 +28,6 @@ VIEWS = (
     "docs",
 )
 GROUP_PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
-SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture
@@ -241,22 +240,3 @@ def shown_width(page: Page) -> int:
     image = page.get_by_role("dialog").get_by_role("img")
     width: int = image.evaluate("image => image.complete ? image.naturalWidth : 0")
     return width
-
-
-def check_access(page: Page, *, within: str | None = None) -> None:
-    """Nothing, or nothing within some elements, that axe-core calls serious or critical.
-
-    Both colour schemes are looked at; all that differs between them is contrast.
-    """
-    violations = Axe().run(page, context=within).response["violations"]
-    page.emulate_media(color_scheme="dark")
-    contrast = {"runOnly": ["color-contrast"]}
-    violations += Axe().run(page, context=within, options=contrast).response["violations"]
-    page.emulate_media(color_scheme="light")
-    found = [
-        f"{violation['id']}: {node['html'][:120]} {node['failureSummary']}"
-        for violation in violations
-        if violation["impact"] in SERIOUS
-        for node in violation["nodes"]
-    ]
-    assert not found

@@ -14,8 +14,8 @@ from serve.app import AppParts, build_app
 from serve.links import page_link
 from tests.api.conftest import Start
 from tests.api.running import RunningApp, Worker
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.browser.watching import Watcher
 
 TOKEN = "corréct 100%/horse&#+日😀"

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
 
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.people import Grouped, fill_people
 
 DOT = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -173,12 +173,10 @@ def test_what_is_typed_is_no_key_of_the_page(page: Page, grouped: Grouped) -> No
     expect(tiles(page)).to_have_count(3)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", ["nobody", "set-aside", "1"])
 def test_the_views_can_be_used_by_everybody_with_faces_chosen(
-    api: httpx.Client, page: Page, grouped: Grouped, place: str, scheme: str
+    api: httpx.Client, page: Page, grouped: Grouped, place: str
 ) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     verdict = {"faceIds": grouped.ungrouped[:1], "verdict": "not_a_face"}
     api.post("/api/v1/faces/verdicts", json=verdict)
     go(page, f"/people/{place}")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access, tiles
+from tests.browser.test_people import tiles
 from tests.browser.watching import Watcher
 from tests.browser.wires import lay_wire
 from tests.commit_slots import slots_taken

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, text
 
 from cluster.store.database.engine import begin
 from serve.app import AppParts
+from tests.browser.access import check_access
 from tests.browser.conftest import Open
-from tests.browser.test_people import check_access
 from tests.tagged_photos import LEFT, RIGHT, SIZE, Tag, index, make_jpeg, write_mwg
 
 PHONE = {"width": 390, "height": 800}
@@ -24,20 +24,18 @@ def parts(parts: AppParts, tmp_path: Path) -> AppParts:
     return replace(parts, data_dir=tmp_path / "data")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_names_are_read_and_written_by_keyboard_on_a_phone(
     api: httpx.Client,
     open_page: Open,
     engine: Engine,
     library: Path,
     tmp_path: Path,
-    scheme: str,
 ) -> None:
     (library / "one.jpg").unlink()
     sidecar = make_jpeg(library / "a.jpg").with_suffix(".xmp")
     sidecar.write_text(write_mwg([Tag("Ann", LEFT)], SIZE))
     index(engine, library, {"a": [LEFT, RIGHT]})
-    page = open_page(f"{api.base_url}/", color_scheme=scheme)
+    page = open_page(f"{api.base_url}/")
     page.set_viewport_size(PHONE)
     names = page.locator("li.library details.names")
     names.locator("summary").press("Enter")
