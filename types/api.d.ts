@@ -1,5 +1,5 @@
-// What the API takes and answers, as its OpenAPI document has it: do not edit. When a test says
-// that the server has changed: python -m tests.house.page_types
+// The bodies of requests and responses, generated from the OpenAPI document: do not edit. If a test
+// reports that the API has changed, run: python -m tests.house.page_types
 
 type Answer = "yes" | "no" | "not_sure";
 

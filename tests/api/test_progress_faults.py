@@ -172,7 +172,7 @@ def test_photos_without_a_face_complete_with_nobody_found(
 def test_a_completed_session_says_completed_and_its_stream_ends(
     api: httpx.Client, worker: Worker
 ) -> None:
-    """[7] No client watches a finished session for ever."""
+    """[7] No client watches a finished session forever."""
     worker.find(2)
     worker.finish_photos()
     worker.finish_clustering(NO_PEOPLE)
@@ -255,7 +255,7 @@ def test_a_live_view_that_starts_anew_answers_what_the_rows_say(
 
 
 def test_a_session_whose_photos_all_failed_is_failed(api: httpx.Client, worker: Worker) -> None:
-    """[13] Not running for ever."""
+    """[13] Not running forever."""
     worker.find(3)
     worker.end_discovery()
     worker.train([unreadable(item) for item in worker.pending(TRAINING)])

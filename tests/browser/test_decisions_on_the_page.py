@@ -1,4 +1,4 @@
-"""What people did, to and from another Headcount, on the start page."""
+"""Export and import of decisions on the start page."""
 
 from __future__ import annotations
 

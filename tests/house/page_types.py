@@ -17,8 +17,8 @@ from tests.house.sources import PROJECT_DIR
 
 FILE = "types/api.d.ts"
 HEAD = """\
-// What the API takes and answers, as its OpenAPI document has it: do not edit. When a test says
-// that the server has changed: python -m tests.house.page_types
+// The bodies of requests and responses, generated from the OpenAPI document: do not edit. If a test
+// reports that the API has changed, run: python -m tests.house.page_types
 """
 PLAIN = {"integer": "number", "number": "number", "string": "string", "boolean": "boolean"}
 

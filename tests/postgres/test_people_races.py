@@ -1,4 +1,4 @@
-"""Clients and clustering work at the same time: no change is lost, and nobody waits for ever."""
+"""Clients and clustering work at the same time: no change is lost, and nobody waits forever."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_a_new_attempt_may_start_from_zero() -> None:
 
 
 def test_a_phase_of_failures_alone_still_ends() -> None:
-    """[13] When every photo failed, a session ran for ever."""
+    """[13] When every photo failed, a session ran forever."""
     shown = show_phase(snapshot(total=7, failed=7))
     assert (shown.current, shown.percentage) == (7, 100.0)
 

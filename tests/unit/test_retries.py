@@ -1,4 +1,4 @@
-"""A database that is gone is waited for visibly, and not for ever."""
+"""A database that is gone is waited for visibly, and not forever."""
 
 from __future__ import annotations
 

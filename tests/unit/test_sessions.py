@@ -33,7 +33,7 @@ def test_three_completed_phases_complete_a_session() -> None:
 
 
 def test_completed_is_asked_before_running() -> None:
-    """[7] The page polled for ever because `running` was tested first."""
+    """[7] The page polled forever because `running` was tested first."""
     assert overall_status([COMPLETED] * 3).is_terminal
 
 

@@ -55,7 +55,7 @@ class BackupState:
         if self.last_try is not None and self.last_try.error is not None:
             return self.last_try.error
         if self.is_overdue:
-            return "What people did since the last backup is in no backup yet. Make one now."
+            return "There are decisions that no backup contains yet. Make a backup now."
         return None
 
 
