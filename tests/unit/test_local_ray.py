@@ -17,7 +17,13 @@ from cluster.ray_internals import DASHBOARD_MODULES
 from cluster.settings import Settings
 from jobs.running import exposure, local_ray
 from jobs.running.exposure import is_person, warn_of_others
-from jobs.running.local_ray import STARTS, check_reachable, start, takes_too_long
+from jobs.running.local_ray import (
+    FOR_SHOW,
+    STARTS,
+    check_reachable,
+    start,
+    takes_too_long,
+)
 from jobs.running.raylet_watch import has_ended
 
 TOO_LONG = "The current node timed out during startup. This could happen because ..."
@@ -127,6 +133,12 @@ def test_the_end_of_ray_is_the_end_of_what_its_processes_started(
     monkeypatch.setattr(ray, "shutdown", lambda: end(dashboard))
     local_ray.shut_down(tmp_path)
     assert has_ended(own)
+
+
+def test_the_scripts_that_are_killed_first_are_those_of_this_ray() -> None:
+    scripts = {str(path) for path in Path(ray.__file__).parent.rglob("*.py")}
+    for name in FOR_SHOW:
+        assert [script for script in scripts if script.endswith(f"/{name}")]
 
 
 def end(process: psutil.Popen) -> None:

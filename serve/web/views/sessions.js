@@ -32,7 +32,7 @@ export async function showSessions({ signal }) {
     make("section", { class: "hero" },
       make("h1", {}, "Who is in your photos?"),
       make("p", { class: "quiet" }, "Enter a folder. Headcount reads each photo once, finds the faces and "
-        + "groups them into people. Your photos are not changed, and nothing is sent anywhere."),
+        + "groups them into people. Your photos are not changed, and not sent anywhere."),
       startForm(signal)),
     make("section", {}, make("h2", {}, "Libraries"), list.node),
     backups.node, decisions.node);
