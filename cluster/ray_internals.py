@@ -6,6 +6,8 @@ what Ray offers instead.
 * A local Ray on loopback alone: `ray_constants.ENABLE_RAY_CLUSTER`. Ray does it on macOS and
   Windows only; a local head ignores `--node-ip-address`.
 * Free ports for all agents: `RayParams.__init__`. `ray.init` has no option for three of the four.
+* No log monitor, and no dashboard at all: `RayParams.__init__` and `services.start_api_server`.
+  `ray.init(include_dashboard=False)` starts the dashboard with its usage module alone.
 * A dashboard without its usage module: `services.start_ray_process`. With RAY_USAGE_STATS_ENABLED=0
   nothing is sent, but the module still asks the metadata services of three clouds.
 * A token that was set after the import: `_raylet.AuthenticationTokenLoader`. Ray reads it once.
@@ -81,20 +83,52 @@ def give_agents_free_ports() -> int:
     The raylet waits fifteen seconds for agents that choose their own ports, and ends itself when
     the machine is too busy to start a Python process in that time.
     """
-    begin = RayParams.__init__
-    names = list(inspect.signature(begin).parameters)
-    given = begin.__defaults__ or ()
-    defaults = dict(zip(names[-len(given) :], given, strict=True))
     with ExitStack() as stack:
         # All sockets stay open until the last port is found, so that the ports differ.
         export, *probes = [stack.enter_context(socket.socket()) for _ in (None, *AGENT_PORTS)]
         export_port = bind_free_port(export)
-        for name, probe in zip(AGENT_PORTS, probes, strict=True):
-            if name not in defaults:
-                raise RayChanged(ray.__version__, f"RayParams has no {name}")
-            defaults[name] = bind_free_port(probe)
-    begin.__defaults__ = tuple(defaults.values())
+        ports = [bind_free_port(probe) for probe in probes]
+    change_start(**dict(zip(AGENT_PORTS, ports, strict=True)))
     return export_port
+
+
+def start_no_log_monitor() -> None:
+    """Make the next Rays of this process start without the log monitor, a Python process.
+
+    It sends the output of workers to drivers, and drivers of a local Ray do not read it
+    (`log_to_driver`).
+    """
+    change_start(include_log_monitor=False)
+
+
+def choose_dashboard(*, is_wanted: bool) -> None:
+    """Make the next Rays of this process start with or without the dashboard.
+
+    Without it, the autoscaler's monitor is not started either: the dashboard shows what it reports,
+    and a local Ray starts no nodes. With `include_dashboard=False`, Ray would start the dashboard
+    all the same, with the module for usage statistics alone.
+    """
+    check_names(services, "start_api_server")
+    begin = getattr(services.start_api_server, "left_out", services.start_api_server)
+
+    def start_none(*_: Any, **__: Any) -> tuple[None, None]:
+        return None, None
+
+    cast(Any, start_none).left_out = begin
+    services.start_api_server = begin if is_wanted else start_none
+    change_start(no_monitor=not is_wanted)
+
+
+def change_start(**options: object) -> None:
+    """Change the defaults of options that `ray.init` does not have. Raises RayChanged."""
+    begin = RayParams.__init__
+    names = list(inspect.signature(begin).parameters)
+    given = begin.__defaults__ or ()
+    defaults = dict(zip(names[-len(given) :], given, strict=True))
+    for name in options:
+        if name not in defaults:
+            raise RayChanged(ray.__version__, f"RayParams has no {name}")
+    begin.__defaults__ = tuple((defaults | options).values())
 
 
 def bind_free_port(probe: socket.socket) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,6 +71,7 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[list[str], NoDecode, BeforeValidator(split_list)] = []
     cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(split_list)] = []
     ray_address: str | None = None
+    ray_dashboard: bool = True
     serve_enabled: bool = True
     main_bar: Literal["work", "time"] = "work"
 
@@ -214,27 +214,6 @@ def _check_token(settings: Settings) -> Settings:
             "HEADCOUNT_ALLOW_WITHOUT_TOKEN=true.",
         )
     return settings.model_copy(update={"api_token": None})
-
-
-def check_exposure(settings: Settings, *, is_cluster: bool = False) -> None:
-    """Raise BadSetting when other machines could reach the HTTP server, and no token is set."""
-    if settings.api_token is not None or settings.allow_without_token:
-        return
-    if is_cluster or not is_loopback(settings.host):
-        where = "a cluster" if is_cluster else settings.host
-        raise BadSetting(
-            "api_token",
-            f"the HTTP server would show all faces to everybody who reaches {where}. Set "
-            "HEADCOUNT_API_TOKEN, or HEADCOUNT_ALLOW_WITHOUT_TOKEN=true to allow this.",
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach a server that listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _config_from_environment() -> Path | None:

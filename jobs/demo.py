@@ -12,6 +12,7 @@ import argparse
 import importlib.util
 import io
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from pathlib import Path
 from PIL import Image, ImageEnhance, ImageOps
 
 from jobs.demo_film import draw_film
+from jobs.running.command import as_command
 
 _EXIF_ORIENTATION = 0x0112
 _EXIF_DATE_TIME = 0x0132
@@ -197,14 +199,15 @@ def _find_sample(package: str, path: str) -> Path:
     return Path(spec.origin).parent / path
 
 
-def main() -> None:
+def main() -> int:
     """Create the demo library in the folder that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m jobs.demo", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of the library")
     folder: Path = parser.parse_args().folder
     written = make_demo_library(folder)
     print(f"Demo library: {folder} ({written} files written)")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(as_command(main))

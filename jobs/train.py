@@ -30,7 +30,8 @@ from cluster.environment import submission_id_from_environment
 from cluster.pipeline.plan import Plan
 from cluster.pipeline.run import BEGINNINGS, claim_session, fail_run, run_session
 from cluster.pipeline.workers import WorkerPool
-from cluster.settings import Settings, check_exposure, load_settings
+from cluster.server_settings import check_local_server
+from cluster.settings import Settings, load_settings
 from cluster.store.database.engine import Engine, begin
 from cluster.store.sessions.phase_rows import get_snapshots
 from cluster.store.sessions.session_locks import SessionLock, lock_session
@@ -97,9 +98,9 @@ class Run:
 
     @property
     def keeps_serving(self) -> bool:
-        """True if the page stays open after the session, until Ctrl-C."""
+        """True if the page or the dashboard stays open after the session, until Ctrl-C."""
         is_wanted = self.request.keep or self.console.is_terminal
-        return is_wanted and not self.interrupt.is_set
+        return is_wanted and bool(self.runtime.urls) and not self.interrupt.is_set
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,7 +122,7 @@ def read_and_run(options: argparse.Namespace) -> int:
     if options.dry_run or options.json:
         return look_first(options, settings)
     if named_address(settings) is None and settings.serve_enabled:
-        check_exposure(settings)
+        check_local_server(settings)
     channels = check_channels(settings, options.notify)
     return run(settings, replace(check_request(options, settings), channels=channels))
 

@@ -21,12 +21,12 @@ from cluster.core.errors import BadSetting, PackNotFound
 from cluster.logs import bind, log_to_stderr
 from cluster.notify_settings import make_notify_options, read_notify_options
 from cluster.ray_internals import listen_on_loopback
+from cluster.server_settings import check_exposure
 from cluster.settings import (
     ENV_PREFIX,
     SECRETS,
     Settings,
     backup_policy,
-    check_exposure,
     load_settings,
     name_namespace,
     phase_weights,

@@ -67,10 +67,10 @@ def finished_library(
     demo_library: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FinishedLibrary]:
     """The data directory of an undisturbed run over the demo library."""
-    from tests.headcount import FinishedLibrary, Headcount, describe_files
+    from tests.headcount import WITHOUT_PAGE, FinishedLibrary, Headcount, describe_files
 
     folder = tmp_path_factory.mktemp("finished")
-    run = Headcount(folder / "data", extra={"HEADCOUNT_SERVE_ENABLED": "false"})
+    run = Headcount(folder / "data", extra=dict(WITHOUT_PAGE))
     before = describe_files(demo_library)
     code, output = run.run("--root", str(demo_library))
     assert code == 0, output

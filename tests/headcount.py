@@ -24,6 +24,9 @@ PORTS = range(20_000, 26_000)
 """Above those of Ray's workers, and below those of its agents and those that kernels hand out: what
 is found here is still free when the run that it is for begins to listen."""
 
+WITHOUT_PAGE = {"HEADCOUNT_SERVE_ENABLED": "false", "HEADCOUNT_RAY_DASHBOARD": "false"}
+"""The variables of a run that starts neither the HTTP server nor Ray's dashboard."""
+
 _given: set[int] = set()
 
 

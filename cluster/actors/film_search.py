@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,11 +19,13 @@ from cluster.core.pictures.film_places import FILM_REPORT_S, FilmPlace, find_pla
 from cluster.core.pictures.films import FilmLimits
 from cluster.core.pictures.photos import Item
 from cluster.numerics.film_people import choose_best
-from cluster.vision.films.film_frames import FilmPicture, list_pictures
 from cluster.vision.packs.detector import FaceDetector, PreparedPhoto
 from cluster.vision.packs.pack_thresholds import find_thresholds
 from cluster.vision.sources.deadlines import say_time_over, within
 from cluster.vision.sources.film_files import digest_film
+
+if TYPE_CHECKING:
+    from cluster.vision.films.film_frames import FilmPicture
 
 
 class SearchStopped(Exception):
@@ -48,6 +51,9 @@ class FilmSearch:
         SearchStopped. Frames are decoded one at a time, not ahead, in the thread that reads with a
         time limit.
         """
+        # Imported here, because FFmpeg is slow to load, and many libraries have no films.
+        from cluster.vision.films.film_frames import list_pictures  # noqa: PLC0415
+
         ends_at = self.clock() + self.limits.timeout_s
         path, max_pixels = item.path, self.detector.options.max_pixels
         self._check_unchanged(item)

@@ -30,15 +30,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cluster.numerics.edges import NO_EDGES, Edges, join_edges, weigh_pairs
 from cluster.numerics.neighbours import MEASURE_SLACK, Tile
 from cluster.numerics.pairs import Pairs, measure_squared
 from cluster.numerics.products.prefilter import PRODUCT_SLACK, SUBTILE, Prefilter, split_rows
 from cluster.numerics.spanning_tree import find_lowest, thin_edges
-from cluster.numerics.unions import Unions
+from cluster.numerics.unions import Unions, label_components
 
 SAMPLED_EACH = 8
 """The most points of one component that are compared to connect the components."""
@@ -171,9 +169,7 @@ def _join_components(component: npt.NDArray[np.int64], known: Edges) -> npt.NDAr
     A part consists of the components that known edges connect.
     """
     count = int(component.max(initial=-1)) + 1
-    ends = (component[known.left], component[known.right])
-    graph = coo_array((np.ones(len(known)), ends), shape=(count, count))
-    return connected_components(graph.tocsr(), directed=False)[1].astype(np.int64)[component]
+    return label_components(component[known.left], component[known.right], count)[component]
 
 
 def _compare_densest(

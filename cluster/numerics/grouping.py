@@ -25,8 +25,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cluster.core.defaults import MIN_CLUSTER_SIZE, MIN_SAMPLES
 from cluster.core.identity.thresholds import Thresholds
@@ -36,6 +34,7 @@ from cluster.numerics.merging_nodes import merge_nodes
 from cluster.numerics.photo_conflicts import Apart, PhotoRules
 from cluster.numerics.spanning_tree import SpanningTree
 from cluster.numerics.tiled_tree import LocalWorkers, span_vectors
+from cluster.numerics.unions import label_components
 
 NOISE = -1
 
@@ -129,10 +128,8 @@ def cut_tree(
     Copies of a vector share a component.
     """
     edges = tree.edges[tree.weights <= distance]
-    count = len(distinct.vectors)
-    links = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    _, components = connected_components(links, directed=False)
-    return components[distinct.places].astype(np.int64)
+    components = label_components(edges[:, 0], edges[:, 1], len(distinct.vectors))
+    return components[distinct.places]
 
 
 def split_cores(labels: npt.NDArray[np.int64], rules: PhotoRules) -> npt.NDArray[np.int64]:

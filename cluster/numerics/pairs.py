@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 
@@ -89,6 +88,8 @@ def measure_squared(
     vectors: npt.NDArray[np.float32], left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
     """Return the squared distances of pairs of rows from their differences, float32 (e,)."""
+    import faiss  # noqa: PLC0415 (only processes that group need it)
+
     left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
     found = np.empty(len(left), dtype=np.float32)
     arrays = [faiss.swig_ptr(array) for array in (vectors, left, vectors, right, found)]

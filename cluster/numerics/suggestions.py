@@ -26,7 +26,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from cluster.core.identity.same_person import SuggestionKind
 
@@ -173,6 +172,8 @@ def find_sides(faces: FacesOfPeople) -> Sides:
 
 def _average(vectors: Floats, rows: Ints, starts: Ints) -> Floats:
     """Return the normalised mean of each group of rows, without copying the vectors."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 (slow, and not needed to serve a page)
+
     ones = np.ones(len(rows), np.float32)
     members = csr_array((ones, rows, starts), shape=(len(starts) - 1, len(vectors)))
     sums: Floats = np.ascontiguousarray(members @ vectors, np.float32)

@@ -1,4 +1,4 @@
-"""Union-find over n points, which edges join into components."""
+"""Components of n points, which edges join: all at once, or one edge after the other."""
 
 from __future__ import annotations
 
@@ -43,3 +43,18 @@ class Unions:
             parents[point] = parents[parents[point]]
             point = parents[point]
         return point
+
+
+def label_components(
+    left: npt.NDArray[np.integer], right: npt.NDArray[np.integer], count: int
+) -> npt.NDArray[np.int64]:
+    """Return the component of each of `count` points, int64 (n,), numbered from 0.
+
+    `left` and `right`, integers (e,), are the ends of the edges.
+    """
+    # Imported here, because it is slow, and only processes that group faces need it.
+    from scipy.sparse import coo_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+    links = coo_array((np.ones(len(left)), (left, right)), shape=(count, count))
+    return connected_components(links.tocsr(), directed=False)[1].astype(np.int64)

@@ -38,7 +38,6 @@ from cluster.store.sessions.cancellation import worker_cancellation
 from cluster.store.sessions.counts import no_wait
 from cluster.vision.photos.decoded_cache import DecodedCopies
 from cluster.vision.photos.images import OpenedImage
-from cluster.vision.relations.film_records import read_film_record
 from cluster.vision.relations.fingerprints import make_record_and_image
 from cluster.vision.relations.relate import relate
 from cluster.vision.relations.turning import turn_jpeg
@@ -174,6 +173,9 @@ class PhotoReader:
         )
 
     def _read_film(self, item: Item) -> TrainingOutcome:
+        # Imported here, because FFmpeg is slow to load, and many libraries have no films.
+        from cluster.vision.relations.film_records import read_film_record  # noqa: PLC0415
+
         limits, path = self._limits, item.path
         digest = within(limits.film.timeout_s, path, partial(digest_film, path))
         if self._memory.is_known(digest):

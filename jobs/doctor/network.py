@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from cluster.core.errors import BadSetting
 from cluster.environment import ray_address_from_environment
-from cluster.settings import Settings, check_exposure, is_loopback
+from cluster.server_settings import check_local_server, is_loopback
+from cluster.settings import Settings
 from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
 from jobs.doctor.configuration import read_settings
 from jobs.doctor.processes import (
@@ -33,7 +34,10 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
     else:
         yield check_http(settings)
         yield from check_reach(settings)
-    yield check_dashboard(settings)
+    if settings.ray_dashboard:
+        yield check_dashboard(settings)
+    else:
+        yield note("dashboard", "ray_dashboard is false: no dashboard is started.")
 
 
 def list_drivers(settings: Settings) -> list[int]:
@@ -75,7 +79,7 @@ def check_dashboard(settings: Settings) -> Finding:
 def check_reach(settings: Settings) -> Iterator[Finding]:
     """Report who could see the faces over HTTP."""
     try:
-        check_exposure(settings)
+        check_local_server(settings)
     except BadSetting as error:
         yield problem("reach", error.reason)
         return

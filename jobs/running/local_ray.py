@@ -34,9 +34,11 @@ from cluster.environment import (
     temporary_files_in,
 )
 from cluster.ray_internals import (
+    choose_dashboard,
     complete_commands,
     give_agents_free_ports,
     read_token_settings_again,
+    start_no_log_monitor,
     stay_on_this_machine,
 )
 from cluster.settings import Settings
@@ -160,11 +162,18 @@ def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
     use_token(provide_token(settings.data_dir) if needs_own_token() else None)
     stay_on_this_machine()
     complete_commands()
+    start_no_log_monitor()
+    choose_dashboard(is_wanted=settings.ray_dashboard)
     for left in reversed(range(STARTS)):
         try:
             export_port = give_agents_free_ports()
             with said_while_waiting("waiting for Ray to start"):
-                return init(folder, namespace=namespace, export_port=export_port)
+                return init(
+                    folder,
+                    namespace=namespace,
+                    export_port=export_port,
+                    has_dashboard=settings.ray_dashboard,
+                )
         except Exception as error:  # Ray raises Exception itself when a start takes too long.
             ray.shutdown()
             end_processes(folder)
@@ -197,12 +206,12 @@ def try_again(begin: Callable[[], object], *, after: Callable[[], object], what:
             say(f"{what} did not start ({reason}). Trying again.")
 
 
-def init(folder: Path, *, namespace: str, export_port: int) -> Any:
+def init(folder: Path, *, namespace: str, export_port: int, has_dashboard: bool) -> Any:
     """Start Ray with its files in `folder`, connect to it, and return its context."""
     return ray.init(
         address="local",
         namespace=namespace,
-        include_dashboard=True,
+        include_dashboard=has_dashboard,
         log_to_driver=False,
         logging_level=logging.FATAL,
         _temp_dir=str(folder),

@@ -24,10 +24,10 @@ from cluster.core.reports import Throttle
 from cluster.environment import is_ray_open
 from cluster.logs import log_to_file, log_to_stderr
 from cluster.notify_settings import read_notify_options
+from cluster.server_settings import check_local_server
 from cluster.settings import (
     Settings,
     backup_policy,
-    check_exposure,
     name_namespace,
     phase_weights,
     settings_as_environment,
@@ -167,7 +167,7 @@ def open_runtime(settings: Settings, *, url: str, engine: Engine) -> Iterator[Ru
     serves = is_local and settings.serve_enabled
     namespace = name_namespace(url)
     if serves:
-        check_exposure(settings)
+        check_local_server(settings)
         wait_for_port(
             settings.host, settings.port, has_leftovers=partial(was_killed, settings.data_dir)
         )

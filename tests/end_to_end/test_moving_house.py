@@ -12,7 +12,7 @@ from cluster.store.people.people_list import list_people
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from cluster.store.sessions.library_rows import list_libraries
 from tests.backups import name_first_person
-from tests.headcount import FinishedLibrary, Headcount
+from tests.headcount import WITHOUT_PAGE, FinishedLibrary, Headcount
 
 
 def read_people(data_dir: Path, *, name: str | None = None) -> list[tuple[object, ...]]:
@@ -33,7 +33,7 @@ def read_people(data_dir: Path, *, name: str | None = None) -> list[tuple[object
 def test_a_library_moves_to_another_computer_and_nothing_is_read_again(
     finished_library: FinishedLibrary, demo_library: Path, tmp_path: Path
 ) -> None:
-    old = Headcount(tmp_path / "old", extra={"HEADCOUNT_SERVE_ENABLED": "false"})
+    old = Headcount(tmp_path / "old", extra=dict(WITHOUT_PAGE))
     finished_library.copy_to(old.data_dir)
     people = read_people(old.data_dir, name="Ada")
     stick, photos = tmp_path / "stick", tmp_path / "Pictures"
@@ -41,7 +41,7 @@ def test_a_library_moves_to_another_computer_and_nothing_is_read_again(
     assert code == 0, output
     (backup,) = stick.iterdir()
     shutil.copytree(demo_library, photos)
-    new = Headcount(tmp_path / "new", extra={"HEADCOUNT_SERVE_ENABLED": "false"})
+    new = Headcount(tmp_path / "new", extra=dict(WITHOUT_PAGE))
     for job, arguments in (
         ("restore", (str(backup), "--yes")),
         ("library", ("--moved", str(demo_library), str(photos))),

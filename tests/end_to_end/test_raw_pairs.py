@@ -12,7 +12,7 @@ from sqlalchemy import text
 from bench.made_raw import encode, make_dng, take_jpeg
 from cluster.store.database.engine import begin
 from tests.end_to_end.conftest import open_tables
-from tests.headcount import Headcount, read_figures
+from tests.headcount import WITHOUT_PAGE, Headcount, read_figures
 
 pytestmark = pytest.mark.long
 
@@ -47,7 +47,7 @@ def count(run: Headcount, *queries: str) -> list[int]:
 def test_raw_photos_and_their_jpegs_are_one_photo_each_in_every_session(
     headcount: Headcount, demo_library: Path, tmp_path: Path
 ) -> None:
-    headcount.extra["HEADCOUNT_SERVE_ENABLED"] = "false"
+    headcount.extra |= WITHOUT_PAGE
     root = tmp_path / "photos"
     names = shoot(demo_library / "portraits", root)
     status, output = headcount.run("--root", str(root))

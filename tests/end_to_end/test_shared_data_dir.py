@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.running.ray_files import list_running
-from tests.headcount import Headcount, find_free_port
+from tests.headcount import WITHOUT_PAGE, Headcount, find_free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -20,7 +20,7 @@ def test_a_run_that_ends_leaves_the_other_one_visible(
 ) -> None:
     (first,) = list_running(server.data_dir)
     shutil.copytree(demo_library / "party", tmp_path / "others")
-    quiet = server.extra | {"HEADCOUNT_SERVE_ENABLED": "false"}
+    quiet = server.extra | WITHOUT_PAGE
     second = replace(server, port=find_free_port(), process=None, printed=[], extra=quiet)
     code, output = second.run("--root", str(tmp_path / "others"))
     assert code == 0, output

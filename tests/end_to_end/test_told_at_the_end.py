@@ -14,7 +14,7 @@ import pytest
 
 from cluster.store.server.server_files import ServerFiles
 from tests.commit_slots import CommitSlots
-from tests.headcount import Headcount
+from tests.headcount import WITHOUT_PAGE, Headcount
 from tests.receiver import Receiver, receiving
 from tests.waiting import wait_until
 
@@ -37,7 +37,7 @@ def photos(demo_library: Path) -> Path:
 
 @pytest.fixture
 def run(headcount: Headcount) -> Headcount:
-    headcount.extra |= {"HEADCOUNT_SERVE_ENABLED": "false", "HEADCOUNT_NOTIFY_PRIVATE": "true"}
+    headcount.extra |= {**WITHOUT_PAGE, "HEADCOUNT_NOTIFY_PRIVATE": "true"}
     return headcount
 
 

@@ -18,6 +18,7 @@ CLUSTER_MODULES = {
     "__init__.py",
     "settings.py",
     "notify_settings.py",
+    "server_settings.py",
     "setting_values.py",
     "environment.py",
     "private_folder.py",
@@ -38,6 +39,13 @@ LATE_IMPORTS: dict[str, str] = {
     "jobs/doctor/rays.py:check_cluster": "Ray is slow to import, and few name a cluster",
     "cluster/vision/readers/raw_previews.py:_load_libraw": "it takes time; few have raw photos",
     "cluster/vision/packs/opening.py:open_pack": "another process loads the model library",
+    "cluster/numerics/pairs.py:measure_squared": "faiss is slow to import, and few group faces",
+    "cluster/numerics/unions.py:label_components": "SciPy is slow to import, and few group faces",
+    "cluster/numerics/suggestions.py:_average": "SciPy is slow to import, and few suggest",
+    "cluster/tasks/ingest.py:_read_film": "FFmpeg is slow to load, and few have films",
+    "cluster/actors/film_search.py:search": "FFmpeg is slow to load, and few have films",
+    "cluster/vision/films/posters.py:make_poster": "FFmpeg is slow to load, and few have films",
+    "cluster/vision/films/posters.py:_side_processes": "FFmpeg is slow to load",
 }
 
 

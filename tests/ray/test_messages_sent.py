@@ -30,7 +30,9 @@ def test_a_session_that_nobody_runs_is_told_by_the_progress_actor(
         monkeypatch.setenv("HEADCOUNT_NOTIFY", url)
         monkeypatch.setenv("HEADCOUNT_NOTIFY_SECRET", KEY)
         monkeypatch.setenv("HEADCOUNT_NOTIFY_PRIVATE", "true")
-        settings = Settings(data_dir=tmp_path / "data", serve_enabled=False, pack="bundled")
+        settings = Settings(
+            data_dir=tmp_path / "data", serve_enabled=False, ray_dashboard=False, pack="bundled"
+        )
         with running(settings) as runtime:
             session = add_session(runtime, "/photos")
             with begin(runtime.engine) as db:

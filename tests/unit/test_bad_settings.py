@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cluster.core.errors import BadSetting
+from cluster.server_settings import check_exposure
 from cluster.settings import (
-    check_exposure,
     load_settings,
     name_namespace,
     settings_as_environment,
@@ -46,6 +46,10 @@ TABLE: dict[str, tuple[Make, str]] = {
     "all interfaces, IPv6, without a token": (
         give(HEADCOUNT_HOST="::"),
         "HEADCOUNT_ALLOW_WITHOUT_TOKEN",
+    ),
+    "a page without Ray's dashboard": (
+        give(HEADCOUNT_RAY_DASHBOARD="false"),
+        "HEADCOUNT_SERVE_ENABLED=false",
     ),
     "no such file of settings": (give(HEADCOUNT_CONFIG="FOLDER/none"), "there is no file"),
     "settings that are a folder": (give(HEADCOUNT_CONFIG="FOLDER"), "there is no file"),

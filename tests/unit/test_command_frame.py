@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 
 import pytest
 
@@ -19,7 +20,14 @@ from cluster.core.errors import (
     SessionRunning,
 )
 from jobs import control, erase, library, regroup, status, train
-from jobs.running.command import BAD_ARGUMENTS, EXIT_CODES, FAILED, INTERRUPTED, run_command
+from jobs.running.command import (
+    BAD_ARGUMENTS,
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
+    as_command,
+    run_command,
+)
 
 ERRORS: tuple[HeadcountError, ...] = (
     BadSetting("--root", "name it."),
@@ -111,3 +119,12 @@ def test_an_error_that_is_its_own_cause_is_told() -> None:
         raise error from error
 
     assert run_command(work) == FAILED
+
+
+def test_a_command_collects_garbage_although_its_imports_did_not() -> None:
+    gc.disable()
+    try:
+        assert as_command(lambda: int(gc.isenabled())) == 1
+    finally:
+        gc.unfreeze()
+        gc.enable()

@@ -34,7 +34,7 @@ def starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Exc
     """The outcomes of the next starts of Ray: an error, or the context."""
     outcomes: list[Exception | str] = []
 
-    def init(folder: Path, *, namespace: str, export_port: int) -> Any:
+    def init(folder: Path, **_: Any) -> Any:
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -44,6 +44,8 @@ def starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Exc
     monkeypatch.setattr(local_ray, "give_agents_free_ports", lambda: 0)
     monkeypatch.setattr(local_ray, "stay_on_this_machine", lambda: None)
     monkeypatch.setattr(local_ray, "complete_commands", lambda: None)
+    monkeypatch.setattr(local_ray, "start_no_log_monitor", lambda: None)
+    monkeypatch.setattr(local_ray, "choose_dashboard", lambda is_wanted: None)
     monkeypatch.setattr(local_ray, "use_token", lambda file: None)
     monkeypatch.setattr(local_ray, "init", init)
     yield outcomes
