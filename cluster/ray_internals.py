@@ -25,7 +25,8 @@ import inspect
 import random
 import re
 import socket
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, cast
 
 import ray
@@ -101,22 +102,23 @@ def start_no_log_monitor() -> None:
     change_start(include_log_monitor=False)
 
 
-def choose_dashboard(*, is_wanted: bool) -> None:
-    """Make the next Rays of this process start with or without the dashboard.
+@contextmanager
+def without_dashboard() -> Iterator[None]:
+    """Start a Ray in this block without the dashboard and without the autoscaler's monitor.
 
-    Without it, the autoscaler's monitor is not started either: the dashboard shows what it reports,
-    and a local Ray starts no nodes. With `include_dashboard=False`, Ray would start the dashboard
-    all the same, with the module for usage statistics alone.
+    The dashboard shows what the monitor reports, and a local Ray starts no nodes. With
+    `include_dashboard=False`, Ray would start the dashboard all the same, with the module for usage
+    statistics alone.
     """
     check_names(services, "start_api_server")
-    begin = getattr(services.start_api_server, "left_out", services.start_api_server)
-
-    def start_none(*_: Any, **__: Any) -> tuple[None, None]:
-        return None, None
-
-    cast(Any, start_none).left_out = begin
-    services.start_api_server = begin if is_wanted else start_none
-    change_start(no_monitor=not is_wanted)
+    start = services.start_api_server
+    services.start_api_server = lambda *_, **__: (None, None)
+    change_start(no_monitor=True)
+    try:
+        yield
+    finally:
+        services.start_api_server = start
+        change_start(no_monitor=False)
 
 
 def change_start(**options: object) -> None:

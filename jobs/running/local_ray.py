@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,12 @@ from cluster.environment import (
     temporary_files_in,
 )
 from cluster.ray_internals import (
-    choose_dashboard,
     complete_commands,
     give_agents_free_ports,
     read_token_settings_again,
     start_no_log_monitor,
     stay_on_this_machine,
+    without_dashboard,
 )
 from cluster.settings import Settings
 from jobs.running.command import say
@@ -163,7 +163,6 @@ def start(folder: Path, *, settings: Settings, namespace: str) -> Any:
     stay_on_this_machine()
     complete_commands()
     start_no_log_monitor()
-    choose_dashboard(is_wanted=settings.ray_dashboard)
     for left in reversed(range(STARTS)):
         try:
             export_port = give_agents_free_ports()
@@ -208,15 +207,16 @@ def try_again(begin: Callable[[], object], *, after: Callable[[], object], what:
 
 def init(folder: Path, *, namespace: str, export_port: int, has_dashboard: bool) -> Any:
     """Start Ray with its files in `folder`, connect to it, and return its context."""
-    return ray.init(
-        address="local",
-        namespace=namespace,
-        include_dashboard=has_dashboard,
-        log_to_driver=False,
-        logging_level=logging.FATAL,
-        _temp_dir=str(folder),
-        _metrics_export_port=export_port,
-    )
+    with nullcontext() if has_dashboard else without_dashboard():
+        return ray.init(
+            address="local",
+            namespace=namespace,
+            include_dashboard=has_dashboard,
+            log_to_driver=False,
+            logging_level=logging.FATAL,
+            _temp_dir=str(folder),
+            _metrics_export_port=export_port,
+        )
 
 
 def takes_too_long(said: str) -> bool:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import ray
 from sqlalchemy import text
@@ -27,7 +26,8 @@ from cluster.ray_meter import RayMeter
 from cluster.settings import Settings
 from cluster.store.database.engine import begin
 from cluster.store.sessions.session_figures import get_figures
-from jobs.running.local_ray import is_for_show
+from jobs.running.local_ray import is_for_show, list_processes
+from jobs.running.ray_files import list_running
 from jobs.running.runtime import Runtime
 from tests.histories import add_samples
 from tests.house.sources import read_text
@@ -231,5 +231,7 @@ def test_without_its_dashboard_ray_starts_none_of_the_processes_for_show(
     measured: Measured,
 ) -> None:
     assert measured.runtime.urls == {}
-    started = psutil.Process().children(recursive=True)
+    (this,) = list_running(measured.runtime.settings.data_dir)
+    started = list_processes(Path(this.folder))
+    assert len(started) > 5
     assert [one.pid for one in started if is_for_show(one)] == []

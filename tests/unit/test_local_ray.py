@@ -45,7 +45,6 @@ def starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Exc
     monkeypatch.setattr(local_ray, "stay_on_this_machine", lambda: None)
     monkeypatch.setattr(local_ray, "complete_commands", lambda: None)
     monkeypatch.setattr(local_ray, "start_no_log_monitor", lambda: None)
-    monkeypatch.setattr(local_ray, "choose_dashboard", lambda is_wanted: None)
     monkeypatch.setattr(local_ray, "use_token", lambda file: None)
     monkeypatch.setattr(local_ray, "init", init)
     yield outcomes
