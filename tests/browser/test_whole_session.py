@@ -60,7 +60,7 @@ def test_a_session_started_from_the_form_reaches_100_percent_on_screen(
 def test_a_paused_session_shows_the_same_numbers_after_a_reload_and_goes_on(
     server: Headcount, open_page: Open, tmp_path: Path
 ) -> None:
-    make_pictures(tmp_path / "photos", 200, seed=3)
+    make_pictures(tmp_path / "photos", 120, seed=3)
     page = open_page(f"http://127.0.0.1:{server.port}/")
     with slots_taken(server.data_dir):
         start_from_form(page, tmp_path / "photos", name="Interrupted")

@@ -14,7 +14,7 @@ from cluster.store.database.engine import begin
 from tests.end_to_end.conftest import open_tables
 from tests.headcount import WITHOUT_PAGE, Headcount, read_figures
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.drill]
 
 PEOPLE = 3
 EACH = 4

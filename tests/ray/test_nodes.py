@@ -20,7 +20,6 @@ import ray
 from ray.cluster_utils import Cluster
 from sqlalchemy import text
 
-from bench.libraries import list_photos, make_library
 from cluster.core.metrics import DETECTORS, Metric
 from cluster.core.progress import UnifiedProgress
 from cluster.core.sessions import PhaseName, SessionStatus
@@ -36,6 +35,7 @@ from cluster.store.sessions.invariants import check_session
 from cluster.store.sessions.phase_rows import load_snapshots
 from jobs.running.runtime import Runtime
 from tests.commit_slots import CommitSlots
+from tests.end_to_end.pictures import make_pictures
 from tests.headcount import FinishedLibrary, find_free_port
 from tests.local_ray import start_surely
 from tests.sessions import add_session, run, running
@@ -182,11 +182,10 @@ class MostDetectors:
 
 
 def test_a_node_that_joins_gets_detectors_and_one_that_leaves_loses_no_photo(
-    server_url: str, demo_library: Path, tmp_path: Path
+    server_url: str, tmp_path: Path
 ) -> None:
     library = tmp_path / "library"
-    library.mkdir()
-    make_library(list_photos(str(demo_library), limit=None), library, at_least=240)
+    make_pictures(library, 240)
     meter = MostDetectors()
     with nodes(1) as cluster, ThreadPoolExecutor(1) as thread:
         settings = settings_on(cluster, server_url, database="joining", data_dir=tmp_path / "data")
