@@ -106,7 +106,7 @@ def describe(report: Report) -> Iterator[str]:
             cures.append(damage.explanation.cure)
     yield from (f"      -> {cure}" for cure in cures)
     yield from (f"note     {note}" for note in report.notes)
-    yield f"examined {', '.join(f'{number:,} {name}' for name, number in report.examined)}"
+    yield f"examined {', '.join(f'{name}: {number:,}' for name, number in report.examined)}"
     yield "Nothing is damaged." if report.is_fine else "Something is damaged."
 
 

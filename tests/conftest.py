@@ -88,6 +88,23 @@ def no_ray_of_others(request: pytest.FixtureRequest) -> None:
         local_ray.end_kept_ray()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_server_of_others(request: pytest.FixtureRequest) -> None:
+    """End the servers that other files of tests have shared: they take CPU time while they wait."""
+    kept = sys.modules.get("tests.kept_servers")
+    if kept is not None:
+        kept.end_kept_servers(but_of=request.path.stem)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_left() -> Iterator[None]:
+    """End the last of these servers."""
+    yield
+    kept = sys.modules.get("tests.kept_servers")
+    if kept is not None:
+        kept.end_kept_servers()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need the shared folder, start a whole Headcount or a Ray, or are slow."""
     mark_slow(items)

@@ -53,8 +53,11 @@ class Control:
     _read_at: float = float("-inf")
     _status: SessionStatus = SessionStatus.RUNNING
 
-    def should_stop(self) -> bool:
-        """Tell whether to stop. Raises SessionBusy if another process holds the session lock."""
+    def poll_stop(self) -> bool:
+        """Pause an interrupted session, and tell whether to stop.
+
+        Raises SessionBusy if another process holds the session lock.
+        """
         if self.lock is not None:
             self.lock.check()
         if self.is_interrupted() and self._status is SessionStatus.RUNNING:
@@ -152,7 +155,7 @@ def _run_phase(plan: Plan, pool: WorkerPool, name: PhaseName, control: Control) 
     phase = _read_phase(plan, name)
     if phase.status is PhaseStatus.COMPLETED:
         return True
-    if control.should_stop() or not _change_phase(plan, name, start_phase):
+    if control.poll_stop() or not _change_phase(plan, name, start_phase):
         return False
     while True:
         if not _work(plan, pool, phase, control):
@@ -170,7 +173,7 @@ def _work(plan: Plan, pool: WorkerPool, phase: PhaseSnapshot, control: Control) 
     An error in an old attempt is only logged, because it must not fail the newer one.
     """
     try:
-        return WORK[phase.name](plan, pool, phase, control.should_stop)
+        return WORK[phase.name](plan, pool, phase, control.poll_stop)
     except SessionBusy:
         raise
     except Exception as error:

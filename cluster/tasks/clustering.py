@@ -52,7 +52,7 @@ from cluster.store.people.regrouped_people import (
     remember_people,
 )
 from cluster.store.people.regrouping import assign_people, count_grouped
-from cluster.store.sessions.attempts import is_current_attempt
+from cluster.store.sessions.attempts import hold_current_attempt
 from cluster.store.sessions.phase_rows import record_clustering, set_clustering
 from cluster.tasks.tiles import CPU_PLACE, RayWorkers, choose_place
 from cluster.vision.photos.region_crops import cut_from_thumbnail
@@ -261,7 +261,7 @@ def _commit(
     """
     faces, session_id, total = loaded.faces, shown.session_id, len(loaded.faces.face_ids)
     with begin(shown.engine) as db:
-        if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, shown.attempt):
+        if not hold_current_attempt(db, session_id, PhaseName.CLUSTERING, shown.attempt):
             return None
         remember_people(db, pack=pack, carried=loaded.carried)
         assign_people(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from cluster.store.server.embedded import stop_embedded
 from tests.api.conftest import (  # noqa: F401  (the same application, seen through a browser)
     api,
     jobs,
@@ -23,6 +21,7 @@ from tests.api.conftest import (  # noqa: F401  (the same application, seen thro
 )
 from tests.browser.watching import Watcher
 from tests.headcount import FinishedLibrary, Headcount
+from tests.kept_servers import IN_BROWSER
 from tests.waiting import PATIENT_S, wait_until
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -97,22 +96,12 @@ def open_page(chromium: Browser, watcher: Watcher) -> Iterator[Open]:
     watcher.check()
 
 
-@pytest.fixture(scope="package")
-def server(finished_library: FinishedLibrary, demo_library: Path) -> Iterator[Headcount]:
-    """Headcount that has looked through the demo library and keeps serving.
-
-    The modules that use it follow each other; what they leave is erased by the last tests.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="headcount-browser-"))
-    run = Headcount(folder / "data", extra={"HEADCOUNT_ALLOWED_ROOTS": tempfile.gettempdir()})
-    finished_library.copy_to(run.data_dir)
-    run.start("--root", str(demo_library), "--keep")
-    run.wait_until_ready()
+@pytest.fixture(scope="module")
+def server(finished_library: FinishedLibrary, demo_library: Path) -> Headcount:
+    """The server that the files of `IN_BROWSER` share; its own session has ended."""
+    run = IN_BROWSER.give(finished_library, demo_library)
     wait_until_over(run, 2)
-    yield run
-    run.end()
-    stop_embedded(run.data_dir)
-    shutil.rmtree(folder, ignore_errors=True)
+    return run
 
 
 def wait_until_over(run: Headcount, session_id: int) -> None:

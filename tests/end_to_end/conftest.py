@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +12,9 @@ import pytest
 from cluster.store.database.engine import Engine, build_engine
 from cluster.store.server.embedded import start_embedded, stop_embedded
 from tests.headcount import FinishedLibrary, Headcount
+from tests.kept_servers import OVER_HTTP
 
 HERE = Path(__file__).parent
-SHARING = ("test_doctor", "test_people_over_http", "test_http_session", "test_shared_data_dir")
-"""The files whose tests share a server, in the order in which they use it."""
 
 
 @pytest.fixture
@@ -30,53 +27,10 @@ def headcount(tmp_path: Path) -> Iterator[Headcount]:
     shutil.rmtree(run.data_dir, ignore_errors=True)
 
 
-@contextmanager
-def serving(finished_library: FinishedLibrary, demo_library: Path) -> Iterator[Headcount]:
-    """Headcount that has indexed the demo library, sees nothing new in it, and keeps serving."""
-    folder = Path(tempfile.mkdtemp(prefix="headcount-e2e-"))
-    run = Headcount(folder / "data", extra={"HEADCOUNT_ALLOWED_ROOTS": tempfile.gettempdir()})
-    finished_library.copy_to(run.data_dir)
-    run.start("--root", str(demo_library), "--keep")
-    run.wait_until_ready()
-    yield run
-    run.end()
-    stop_embedded(run.data_dir)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass
-class Kept:
-    """What one file of tests leaves to the next: a server, and what ends it."""
-
-    server: Headcount | None = None
-    stack: ExitStack = field(default_factory=ExitStack)
-
-    def end(self) -> None:
-        """End the server, if there is one."""
-        self.server = None
-        self.stack.close()
-
-
-@pytest.fixture(scope="session")
-def kept() -> Iterator[Kept]:
-    kept = Kept()
-    yield kept
-    kept.end()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_server_of_others(kept: Kept, request: pytest.FixtureRequest) -> None:
-    """End the server that files share before a file that is none of them."""
-    if request.path.stem not in SHARING:
-        kept.end()
-
-
 @pytest.fixture(scope="module")
-def server(kept: Kept, finished_library: FinishedLibrary, demo_library: Path) -> Headcount:
-    """The server that the files of `SHARING` share."""
-    if kept.server is None:
-        kept.server = kept.stack.enter_context(serving(finished_library, demo_library))
-    return kept.server
+def server(finished_library: FinishedLibrary, demo_library: Path) -> Headcount:
+    """The server that the files of `OVER_HTTP` share."""
+    return OVER_HTTP.give(finished_library, demo_library)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -88,7 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _rank(name: str) -> int:
-    return SHARING.index(name) if name in SHARING else len(SHARING)
+    sharing = OVER_HTTP.sharing
+    return sharing.index(name) if name in sharing else len(sharing)
 
 
 @contextmanager

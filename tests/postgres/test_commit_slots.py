@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from cluster.core.sessions import PhaseName
 from cluster.store.database.engine import begin, build_engine
 from cluster.store.locks import COMMIT_SLOTS
-from cluster.store.sessions.attempts import COMMIT_SLOT_COUNT, is_current_attempt
+from cluster.store.sessions.attempts import COMMIT_SLOT_COUNT, hold_current_attempt
 from tests.library import start_session
 from tests.waiting import PATIENT_S, wait_until
 
@@ -42,7 +42,7 @@ def test_workers_commit_in_slots(engine: Engine, many: Engine) -> None:
 
     def settle() -> bool:
         with begin(many) as db:
-            is_current = is_current_attempt(db, session_id, PhaseName.TRAINING, 1, in_slot=True)
+            is_current = hold_current_attempt(db, session_id, PhaseName.TRAINING, 1, in_slot=True)
             return go_on.wait(PATIENT_S) and is_current
 
     with ThreadPoolExecutor(WORKERS) as threads:

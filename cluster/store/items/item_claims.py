@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cluster.core.sessions import PhaseName
 from cluster.store.database.columns import for_each_photo_phase
-from cluster.store.sessions.attempts import is_current_attempt
+from cluster.store.sessions.attempts import hold_current_attempt
 
 # Rows are locked in one order, so that a batch that runs twice at the same moment cannot deadlock.
 # The condition is not "= 'pending'", because the planner would then use the index of all pending
@@ -59,7 +59,7 @@ def claim_items(
     """
     key = {
         "session_id": session_id,
-        "is_current": is_current_attempt(db, session_id, phase, attempt, in_slot=True),
+        "is_current": hold_current_attempt(db, session_id, phase, attempt, in_slot=True),
         "ids": list(failures),
         "failures": list(failures.values()),
     }

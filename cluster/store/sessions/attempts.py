@@ -39,7 +39,7 @@ def hold_attempts_closed(db: Session, session_id: int) -> None:
     db.execute(_CLOSE, {"key": key_of(ATTEMPTS, session_id)})
 
 
-def is_current_attempt(
+def hold_current_attempt(
     db: Session,
     session_id: int,
     phase: PhaseName,
@@ -47,7 +47,7 @@ def is_current_attempt(
     *,
     in_slot: bool = False,
 ) -> bool:
-    """Tell whether `attempt` is the phase's current one (None always is), and hold it open.
+    """Hold the phase's current attempt open, and tell whether it is `attempt` (None always is).
 
     `in_slot` also waits for a commit slot. Raises NotFound.
     """

@@ -16,7 +16,7 @@ from cluster.core.progress import ClusteringResult
 from cluster.core.sessions import PHOTO_PHASES, PhaseName, PhaseStatus
 from cluster.store.database.storable import storable_text
 from cluster.store.database.tables import SessionPhase
-from cluster.store.sessions.attempts import is_current_attempt
+from cluster.store.sessions.attempts import hold_current_attempt
 from cluster.store.sessions.counts import (
     NO_WORK,
     add_counts,
@@ -126,7 +126,7 @@ def set_clustering(
 
     Nothing changes if `attempt` is not the current one; None is always current. Returns the counts.
     """
-    if not is_current_attempt(db, session_id, PhaseName.CLUSTERING, attempt):
+    if not hold_current_attempt(db, session_id, PhaseName.CLUSTERING, attempt):
         return get_settled(db, session_id, PhaseName.CLUSTERING)
     row = set_phase(
         db,
