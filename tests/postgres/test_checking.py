@@ -97,7 +97,7 @@ def test_a_whole_library_is_fine_and_the_numbers_are_said(photos: Path, capfd: O
     assert check.main([]) == 0
     out = capfd.readouterr().out
     assert "photos: 4, files: 4, faces: 4, people: 2" in out
-    assert "8 pictures decoded, 4 files looked for" in out
+    assert "pictures decoded: 8, files looked for: 4" in out
     assert out.splitlines()[-1] == "Nothing is damaged."
 
 
