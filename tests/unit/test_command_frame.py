@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 
 import pytest
 
@@ -122,9 +123,11 @@ def test_an_error_that_is_its_own_cause_is_told() -> None:
 
 
 def test_a_command_collects_garbage_although_its_imports_did_not() -> None:
+    umask = os.umask(0)
     gc.disable()
     try:
         assert as_command(lambda: int(gc.isenabled())) == 1
     finally:
         gc.unfreeze()
         gc.enable()
+        os.umask(umask)
