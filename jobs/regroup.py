@@ -51,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 def run(settings: Settings, session_id: int | None) -> int:
     """Cluster the session's pack again, print the result, and return the exit code."""
     console, interrupt = Console(highlight=False), Interrupt()
+    # No page is served: it would be open for seconds, and one may be open at the same port.
+    settings = settings.model_copy(update={"serve_enabled": False})
     with open_database(settings) as (url, engine):
         session = choose_session(engine, session_id)
         pack = open_pack(session, settings, chosen=None)
