@@ -16,6 +16,7 @@ from PIL import ExifTags, Image
 from bench.made_raw import TIME, encode, make_dng, take_jpeg
 from cluster.core.errors import UnreadableImage
 from cluster.vision.photos.images import OpenedImage, open_image
+from cluster.vision.readers.quiet_stderr import without_lines_of_libraw
 from cluster.vision.relations.fingerprints import make_record_and_image
 from tests.waiting import PATIENT_S
 
@@ -181,6 +182,22 @@ def test_what_libraw_prints_is_not_seen_and_everything_else_is(
     lines = set(capfd.readouterr().err.splitlines())
     assert lines <= {"a line of another thread", "the last line"}
     assert "the last line" in lines
+
+
+def test_lines_that_two_threads_print_at_once_stay_whole(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def print_lines() -> None:
+        for _ in range(2000):
+            os.write(2, b"a line of another thread\n")
+
+    with without_lines_of_libraw():
+        other = threading.Thread(target=print_lines)
+        other.start()
+        for _ in range(2000):
+            os.write(2, b"unknown file: Unexpected end of file\n")
+        other.join(timeout=PATIENT_S)
+    assert capfd.readouterr().err.splitlines() == ["a line of another thread"] * 2000
 
 
 def test_a_raw_photo_is_the_same_photo_when_its_tags_change() -> None:

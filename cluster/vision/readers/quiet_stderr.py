@@ -6,6 +6,7 @@ the call, for example from other threads, is written afterwards.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import threading
@@ -49,6 +50,8 @@ def without_lines_of_libraw() -> Iterator[None]:
 def _hold_back() -> None:
     _Held.real = os.dup(_STDERR)
     _Held.written = _open_unnamed()
+    # Without it, two threads can write at the same place: a memfd has no lock for its position.
+    fcntl.fcntl(_Held.written, fcntl.F_SETFL, os.O_APPEND)
     os.dup2(_Held.written.fileno(), _STDERR)
 
 
