@@ -22,11 +22,16 @@ def check_exposure(settings: Settings, *, is_cluster: bool = False) -> None:
 
 
 def check_local_server(settings: Settings) -> None:
-    """Raise BadSetting when this machine's HTTP server may not or cannot be started.
-
-    It starts and resumes sessions as Ray jobs, which Ray accepts through its dashboard.
-    """
+    """Raise BadSetting when this machine's HTTP server may not or cannot be started."""
     check_exposure(settings)
+    check_has_dashboard(settings)
+
+
+def check_has_dashboard(settings: Settings) -> None:
+    """Raise BadSetting when Ray would have no dashboard.
+
+    The HTTP server starts and resumes sessions as Ray jobs, and Ray's dashboard accepts them.
+    """
     if not settings.ray_dashboard:
         raise BadSetting(
             "ray_dashboard",

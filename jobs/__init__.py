@@ -3,7 +3,7 @@
 import gc
 import sys
 
-# Python searches for garbage while it imports modules, which takes a command a third of a second.
-# `as_command` turns the search on again. While `python -m` finds a module, sys.argv[0] is "-m".
+# Garbage collection during the imports takes a third of a second of each command. `as_command`
+# turns it on again. While `python -m` finds the command's module, sys.argv[0] is "-m".
 if sys.argv[:1] == ["-m"]:
     gc.disable()

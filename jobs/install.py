@@ -48,8 +48,8 @@ WAYS_OF_PIP = {
 
 STARTS = (
     "cluster, jobs.train, jobs.running.runtime, cluster.vision.packs.detector, insightface, "
-    "hdbscan, sklearn",
-    "cluster, ray.serve, uvicorn, ray._private.workers.default_worker, ray._private.log_monitor, "
+    "hdbscan, sklearn, faiss, av",
+    "cluster, ray.serve, uvicorn, ray._private.workers.default_worker, "
     "ray.dashboard.dashboard, ray.dashboard.agent, ray._private.runtime_env.agent.main",
 )
 """The modules that the processes of a first start import."""

@@ -13,12 +13,13 @@ from tests.headcount import FinishedLibrary, Headcount
 
 
 @contextmanager
-def serving(finished_library: FinishedLibrary, demo_library: Path) -> Iterator[Headcount]:
-    """Headcount that has indexed the demo library, sees nothing new in it, and keeps serving."""
+def serving(root: Path, *, finished: FinishedLibrary | None = None) -> Iterator[Headcount]:
+    """Headcount that indexes a folder and keeps serving; `finished` has been over it already."""
     folder = Path(tempfile.mkdtemp(prefix="headcount-kept-"))
     run = Headcount(folder / "data", extra={"HEADCOUNT_ALLOWED_ROOTS": tempfile.gettempdir()})
-    finished_library.copy_to(run.data_dir)
-    run.start("--root", str(demo_library), "--keep")
+    if finished is not None:
+        finished.copy_to(run.data_dir)
+    run.start("--root", str(root), "--keep")
     run.wait_until_ready()
     yield run
     run.end()
@@ -37,7 +38,8 @@ class KeptServer:
     def give(self, finished_library: FinishedLibrary, demo_library: Path) -> Headcount:
         """Return the server, which is started if there is none."""
         if self._server is None:
-            self._server = self._stack.enter_context(serving(finished_library, demo_library))
+            begun = serving(demo_library, finished=finished_library)
+            self._server = self._stack.enter_context(begun)
         return self._server
 
     def end(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.core.errors import BadSetting
 from cluster.environment import ray_address_from_environment
-from cluster.server_settings import check_local_server, is_loopback
+from cluster.server_settings import check_exposure, check_has_dashboard, is_loopback
 from cluster.settings import Settings
 from jobs.doctor.checks import Finding, Inquiry, note, ok, problem, warning
 from jobs.doctor.configuration import read_settings
@@ -34,10 +34,7 @@ def check(inquiry: Inquiry) -> Iterator[Finding]:
     else:
         yield check_http(settings)
         yield from check_reach(settings)
-    if settings.ray_dashboard:
-        yield check_dashboard(settings)
-    else:
-        yield note("dashboard", "ray_dashboard is false: no dashboard is started.")
+    yield check_dashboard(settings)
 
 
 def list_drivers(settings: Settings) -> list[int]:
@@ -63,7 +60,9 @@ def check_http(settings: Settings) -> Finding:
 
 
 def check_dashboard(settings: Settings) -> Finding:
-    """Report whether the usual port of Ray's dashboard is free."""
+    """Report whether the usual port of Ray's dashboard is free, if a dashboard is started."""
+    if not settings.ray_dashboard:
+        return report_no_dashboard(settings)
     place = f"127.0.0.1:{DASHBOARD_PORT}"
     try:
         check_port("127.0.0.1", DASHBOARD_PORT)
@@ -76,10 +75,20 @@ def check_dashboard(settings: Settings) -> Finding:
     return ok("dashboard", f"{place} is free")
 
 
+def report_no_dashboard(settings: Settings) -> Finding:
+    """Report that no dashboard is started: a problem if the HTTP server is."""
+    if settings.serve_enabled:
+        try:
+            check_has_dashboard(settings)
+        except BadSetting as error:
+            return problem("dashboard", error.reason)
+    return note("dashboard", "ray_dashboard is false: no dashboard is started.")
+
+
 def check_reach(settings: Settings) -> Iterator[Finding]:
     """Report who could see the faces over HTTP."""
     try:
-        check_local_server(settings)
+        check_exposure(settings)
     except BadSetting as error:
         yield problem("reach", error.reason)
         return

@@ -52,7 +52,7 @@ def as_command(main: Callable[[], int]) -> int:
     Expected failures end without a traceback: a HeadcountError and an OSError print a sentence on
     stderr; Ctrl-C and a closed output pipe end silently.
     """
-    gc.enable()  # Off since the import of `jobs`.
+    gc.enable()  # `jobs/__init__.py` has turned it off for the imports.
     os.umask(PRIVATE)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -76,7 +76,7 @@ def as_command(main: Callable[[], int]) -> int:
             return INTERRUPTED
         raise
     finally:
-        # At its exit, Python would search all loaded modules for garbage, for half a second.
+        # Otherwise, garbage collection at the exit of Python would take half a second.
         gc.freeze()
 
 

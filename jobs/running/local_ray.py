@@ -58,11 +58,11 @@ ADDRESS_FILE = "ray_current_cluster"
 
 FOR_SHOW = (
     "dashboard/dashboard.py",
-    "_private/log_monitor.py",
     "autoscaler/_private/monitor.py",
     "autoscaler/v2/monitor.py",
 )
-"""The scripts of Ray's dashboard and monitors. They have no state, so they can be killed."""
+"""The scripts of Ray's dashboard and of the autoscaler's monitor, which can be killed: they have no
+state."""
 
 STARTS = 4
 END_LIMIT_S = 10.0

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from tests import waiting
 from tests.commit_slots import slots_taken
 from tests.end_to_end.pictures import make_pictures
 from tests.headcount import PROJECT_DIR, FinishedLibrary, Headcount
+from tests.kept_servers import serving
 from tests.waiting import PATIENT_S
 
 pytestmark = pytest.mark.long
@@ -35,16 +35,10 @@ TERMINAL = {"completed", "failed", "cancelled"}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headcount]:
     """Headcount that keeps serving, with sessions of its own to come."""
-    folder = Path(tempfile.mkdtemp(prefix="headcount-e2e-"))
-    run = Headcount(folder / "data", extra={"HEADCOUNT_ALLOWED_ROOTS": tempfile.gettempdir()})
     first = tmp_path_factory.mktemp("first")
     make_pictures(first, 4)
-    run.start("--root", str(first), "--keep")
-    run.wait_until_ready()
-    yield run
-    run.end()
-    stop_embedded(run.data_dir)
-    shutil.rmtree(folder, ignore_errors=True)
+    with serving(first) as run:
+        yield run
 
 
 @pytest.fixture

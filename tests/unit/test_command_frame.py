@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import os
+import sys
 
 import pytest
 
+import jobs
 from cluster.core.errors import (
     BadSetting,
     DatabaseUnavailable,
@@ -120,6 +123,18 @@ def test_an_error_that_is_its_own_cause_is_told() -> None:
         raise error from error
 
     assert run_command(work) == FAILED
+
+
+@pytest.mark.parametrize("program", ["-m", "python -m pytest", ""])
+def test_only_the_imports_of_a_command_are_without_garbage_collection(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program])
+    try:
+        importlib.reload(jobs)
+        assert gc.isenabled() == (program != "-m")
+    finally:
+        gc.enable()
 
 
 def test_a_command_collects_garbage_although_its_imports_did_not() -> None:

@@ -50,7 +50,8 @@ def without_lines_of_libraw() -> Iterator[None]:
 def _hold_back() -> None:
     _Held.real = os.dup(_STDERR)
     _Held.written = _open_unnamed()
-    # Without it, two threads can write at the same place: a memfd has no lock for its position.
+    # Each write appends. Otherwise, two threads could write at the same position, because a file in
+    # memory has no lock for it.
     fcntl.fcntl(_Held.written, fcntl.F_SETFL, os.O_APPEND)
     os.dup2(_Held.written.fileno(), _STDERR)
 
