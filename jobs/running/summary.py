@@ -48,9 +48,8 @@ class Summary:
 
     @property
     def seconds(self) -> float | None:
-        """The seconds from start to end; None for a session that has not ended."""
-        start, end = self.session.started_at, self.session.completed_at
-        return (end - start).total_seconds() if start and end else None
+        """The seconds of work, without pauses and kills; None for a session that has not ended."""
+        return None if self.session.completed_at is None else self.session.active_s
 
 
 def read_summary(engine: Engine, session_id: int, progress: UnifiedProgress) -> Summary:

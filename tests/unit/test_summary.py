@@ -30,7 +30,10 @@ def summarise(
     films: int = 0,
     seconds: float | None = None,
 ) -> str:
-    """Return the printed summary of a session of 12 photos with this census."""
+    """Return the printed summary of a session of 12 photos with this census.
+
+    It worked for `seconds`, and was paused for the rest of eight hours.
+    """
     session = SessionInfo(
         id=1,
         library_id=1,
@@ -44,7 +47,8 @@ def summarise(
         census=census,
         created_at=NOW,
         started_at=None if seconds is None else NOW,
-        completed_at=None if seconds is None else NOW + timedelta(seconds=seconds),
+        completed_at=None if seconds is None else NOW + timedelta(hours=8),
+        active_s=seconds or 0.0,
     )
     phases = [PhaseSnapshot(name, PhaseStatus.COMPLETED, counts, films=films) for name in PhaseName]
     summary = Summary(
@@ -87,6 +91,10 @@ def test_films_have_a_row_of_their_own_and_are_not_counted_as_photos() -> None:
     without = summarise({}, seconds=4)
     assert "\n  photos      12\n  duplicates" in without
     assert "\n  photos/s    3.0\n" in without
+
+
+def test_the_time_of_a_pause_is_not_counted() -> None:
+    assert "\n  seconds     4.0\n  photos/s    3.0\n" in summarise({}, seconds=4)
 
 
 def test_without_anything_to_tell_there_is_no_row() -> None:
